@@ -1,0 +1,51 @@
+# The documented entry points; CI runs the same ones.
+PYTHON ?= python3
+VENV   := .venv
+READY  := $(VENV)/.installed
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+
+.PHONY: demo test lint fast ui config docs clean help
+
+help:            ## say what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
+
+demo: $(READY)   ## run the workflow end to end on the embedded digits data
+	snakemake --cores all
+	@echo
+	@echo "report:       file://$(CURDIR)/results/demo/report/index.html"
+	@echo "MLflow store: $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}   (make ui opens it)"
+
+test: $(READY) lint   ## check style, types, then all tests, the workflow on toy data included
+	python -m pytest
+
+fast: $(READY)   ## the tests without the workflow
+	python -m pytest -m "not workflow"
+
+lint: $(READY)   ## format, lint and types
+	ruff format --check pipeline tests
+	ruff check pipeline tests
+	mypy
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+ui: $(READY)     ## open MLflow on 127.0.0.1:5000
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 \
+	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+
+config: $(READY) ## write config/config.yaml and config/schema.json from the models
+	python -m pipeline config
+
+docs: $(READY)   ## render docs/results.md from docs/measurements
+	snakemake --cores 1 docs/results.md
+
+clean:           ## remove results, the MLflow store and caches; keeps .venv and data
+	find results -mindepth 1 -not -name README.md -delete
+	rm -rf mlflow.db mlruns .snakemake .pytest_cache .mypy_cache .ruff_cache
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; make PYTHON=/path/to/python3.11")'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@

@@ -1,0 +1,46 @@
+# Shapley-NAS: data -> search -> genotype -> query, retrain, transfer -> report.
+#
+# results/{preset}/data/{dataset}/                                   manifest and split of a data set
+# results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/   supernet search
+#                                                      .../genotype/ found cell: JSON, drawing, counts, model
+#                                                      .../query/    its row of the NAS-Bench-201 table
+#                                                      .../retrain/{target}/rseed{rseed}/  trained network
+# results/{preset}/report/index.html                                 all of it beside the paper
+# results/{preset}/state/                                            checkpoints, journals (never outputs)
+# results/{preset}/logs/, benchmarks/                                by rule
+from shlex import quote
+
+
+configfile: "config/config.yaml"
+
+
+container: "docker://python:3.11-slim"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/search.smk"
+include: "rules/genotype.smk"
+include: "rules/nasbench.smk"
+include: "rules/retrain.smk"
+include: "rules/imagenet.smk"
+include: "rules/report.smk"
+
+
+# Every experiment is a target by its name: `snakemake --cores all table5 --config preset=paper`.
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report/index.html",
+
+
+onstart:
+    shell(f"python -m pipeline track start --job {quote(workflow_job())}")
+
+
+onsuccess:
+    shell("python -m pipeline track finish --status FINISHED")
+
+
+onerror:
+    shell("python -m pipeline track finish --status FAILED")

@@ -1,0 +1,33 @@
+"""The base of all settings models, and how a default says where it comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# Sources that many defaults share.
+PAPER = "paper, section 4.1"
+CODE = "the paper's released code"
+OURS = "ours"
+DARTS = "DARTS (Liu et al., ICLR 2019)"
+DARTS_FAMILY = "code of the DARTS family"
+NB201 = "NAS-Bench-201 (Dong & Yang, ICLR 2020)"
+
+
+class Settings(BaseModel):
+    """Frozen settings; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def setting(default: Any, meaning: str, source: str, **limits: Any) -> Any:
+    """A field with its meaning and the source of its default; a test insists on both."""
+    return Field(default, description=meaning, json_schema_extra={"source": source}, **limits)
+
+
+def factory(make: Any, meaning: str, source: str, **limits: Any) -> Any:
+    """As `setting`, for a default that is made anew: a nested model, a list, a mapping."""
+    return Field(
+        default_factory=make, description=meaning, json_schema_extra={"source": source}, **limits
+    )

@@ -1,0 +1,68 @@
+"""An experiment: a table or figure as rows of (space x data sets x strategy), the paper's beside.
+
+One YAML file in `config/experiments/` is one experiment; its file name is its name. It may bring
+strategy labels of its own (an ablation is one more label), so that one file adds an experiment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from pipeline.config.base import OURS, Settings, factory, setting
+
+LABEL = r"^[A-Za-z0-9_]+$"
+
+
+class StrategyLabel(Settings):
+    """What a strategy label stands for: an algorithm and what differs from its defaults."""
+
+    algorithm: str = Field(description="a registered strategy (`pipeline list strategies`)")
+    title: str = setting("", "name shown in tables; empty: the algorithm's title", OURS)
+    settings: dict[str, Any] = factory(dict, "settings of the algorithm that differ", OURS)
+    search: dict[str, Any] = factory(dict, "search settings that differ for this label", OURS)
+
+
+class Printed(Settings):
+    """A number printed in the paper; errors and accuracies in percent, parameters in millions."""
+
+    mean: float
+    std: float | None = None
+
+
+class Row(Settings):
+    """One row of a table: runs of one strategy label, and what is measured of each."""
+
+    label: str = Field(description="name of the row")
+    strategy: str = Field(
+        pattern=LABEL, description="a strategy label, `published_<genotype>` or `file_<genotype>`"
+    )
+    space: str = Field(pattern=LABEL, description="a registered space")
+    datasets: tuple[str, ...] = Field(description="data sets searched on", min_length=1)
+    query: bool = setting(False, "look the found cell up in the NAS-Bench-201 table", OURS)
+    retrain: tuple[str, ...] = setting(
+        (), "data sets the found network is trained on; `same`: the one searched on", OURS
+    )
+    paper: dict[str, dict[str, Printed]] = factory(
+        dict, "data set searched on -> column of our metrics -> printed number", OURS
+    )
+
+    @property
+    def searched(self) -> bool:
+        """Whether a search precedes the genotype."""
+        return not self.strategy.startswith(("published_", "file_"))
+
+    def targets(self, dataset: str) -> tuple[str, ...]:
+        """Data sets that a network found on `dataset` is trained on."""
+        return tuple(dataset if target == "same" else target for target in self.retrain)
+
+
+class Experiment(Settings):
+    """A table or figure."""
+
+    name: str = Field(pattern=LABEL, description="set from the file's name")
+    title: str
+    note: str = setting("", "what a reader must know beside the numbers", OURS)
+    strategies: dict[str, StrategyLabel] = factory(dict, "labels of this experiment's own", OURS)
+    rows: tuple[Row, ...] = Field(min_length=1)

@@ -1,0 +1,81 @@
+"""The documented `config.yaml` and the JSON schema, written from the models.
+
+`make config` writes both; a test fails when they drift from the models.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from pipeline import files, registry
+from pipeline.config.model import Config
+
+HEAD = """\
+# Settings of the workflow. Generated from the models in pipeline/config (`make config`).
+# Every key stands here with its default, its meaning and [where the default comes from].
+# Uncomment what you change, and keep the lines above it that it is nested in.
+# Later wins: these defaults < config/presets/<preset>.yaml < this file < --configfile < --config.
+
+preset: demo  # demo: digits, minutes; cpu: CIFAR-10, hours; paper: as published, GPUs
+"""
+
+
+def write(folder: Path) -> None:
+    """Write `config.yaml` and `schema.json` into a folder."""
+    files.write_text(folder / "config.yaml", config_yaml())
+    files.write_text(folder / "schema.json", schema_json())
+
+
+def config_yaml() -> str:
+    """The default YAML, each key commented out but `preset`."""
+    body = "\n".join(f"# {line}" if line else "" for line in _lines(Config(), skip=("preset",)))
+    return f"{HEAD}\n{body}\n\n{_strategies()}"
+
+
+def schema_json() -> str:
+    """JSON schema (draft 2020-12) of the whole configuration, for editors."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Config.model_json_schema(),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _lines(model: BaseModel, indent: int = 0, skip: tuple[str, ...] = ()) -> Iterator[str]:
+    """`key: default  # meaning [source]` for every field, nested models below their key."""
+    for name, field in type(model).model_fields.items():
+        if name in skip:
+            continue
+        value = getattr(model, name)
+        source = (field.json_schema_extra or {}).get("source", "")  # type: ignore[union-attr]
+        comment = f"# {field.description} [{source}]"
+        if isinstance(value, BaseModel):
+            yield f"{' ' * indent}{name}:  {comment}"
+            yield from _lines(value, indent + 2)
+        else:
+            yield f"{' ' * indent}{name}: {_flow(value)}  {comment}"
+
+
+def _flow(value: Any) -> str:
+    """A default as one line of YAML."""
+    plain = list(value) if isinstance(value, tuple) else value
+    text = yaml.safe_dump(plain, default_flow_style=True, width=1000)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _strategies() -> str:
+    """What each algorithm can be told, as the entry of a label would say it."""
+    lines = ["# Every algorithm is a strategy label of its own name. A further label, or other"]
+    lines += ["# settings of one of these, is an entry here:", "# strategies:"]
+    for name in registry.names("strategies"):
+        metadata = registry.get("strategies", name).metadata
+        lines += [f"#   {name}:  # {metadata.title}", f"#     algorithm: {name}"]
+        lines += ["#     settings:"] * bool(metadata.settings.model_fields)
+        lines += [f"#       {line}" for line in _lines(metadata.settings())]
+    return "\n".join(lines) + "\n"

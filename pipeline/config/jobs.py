@@ -1,0 +1,240 @@
+"""What each job reads of the configuration: the slice that its rule passes on, and nothing more.
+
+Snakemake reruns a rule when its `params` change, so a slice that is too wide reruns too much and
+one that is too narrow reruns too little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from pipeline import registry
+from pipeline.config.base import Settings
+from pipeline.config.experiments import Experiment
+from pipeline.config.load import merge, validate
+from pipeline.config.model import SEARCH_RECIPES, Config
+from pipeline.config.recipes import ImageNetTrain, SearchSettings, SupernetSettings, TrainSettings
+from pipeline.data import find
+from pipeline.data.folder import FolderSettings
+from pipeline.errors import InputError
+
+
+class PrepareJob(Settings):
+    """Slice of the verb `prepare`."""
+
+    dataset: str
+    split_seed: int
+    weights_fraction: float | None
+    value_fraction: float | None
+    folders: dict[str, FolderSettings]
+
+
+class SearchJob(Settings):
+    """Slice of the verb `search`; `settings` are the strategy's, defaults filled in."""
+
+    space: str
+    algorithm: str
+    settings: dict[str, Any]
+    search: SearchSettings
+
+
+class GenotypeJob(Settings):
+    """Slice of the verb `genotype`: where a genotype comes from and how its network is counted."""
+
+    space: str
+    genotype: str | None = Field(description="published name or file; none: from the search")
+    supernet: SupernetSettings
+    layout: str
+    channels: int
+    cells: int
+    auxiliary: bool
+
+
+class RetrainJob(Settings):
+    """Slice of the verbs `retrain` and `transfer`."""
+
+    layout: str
+    train: TrainSettings
+
+
+class TransferJob(RetrainJob):
+    """Slice of `transfer`: the recipe of image folders."""
+
+    train: ImageNetTrain
+
+
+class WorkflowJob(Settings):
+    """Slice of the verb `track`: what must be there before the first job, and the record's name."""
+
+    preset: str
+    datasets: tuple[str, ...]
+    folders: dict[str, FolderSettings]
+    download: bool
+    mlflow_experiment: str
+
+
+def workflow_job(config: Config, datasets: Sequence[str]) -> WorkflowJob:
+    """The slice for opening a workflow run over some data sets."""
+    return WorkflowJob(
+        preset=config.preset,
+        datasets=tuple(datasets),
+        folders=dict(config.datasets),
+        download=config.download,
+        mlflow_experiment=config.mlflow_experiment,
+    )
+
+
+class ReportJob(Settings):
+    """Slice of the verb `report`."""
+
+    preset: str
+    seeds: tuple[int, ...]
+    retrain_seeds: tuple[int, ...]
+    experiments: tuple[Experiment, ...]
+    titles: dict[str, str] = Field(description="display names of strategy labels")
+
+
+def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
+    """The slice for one report page."""
+    labels = {row.strategy for experiment in experiments for row in experiment.rows}
+    return ReportJob(
+        preset=config.preset,
+        seeds=config.seeds,
+        retrain_seeds=config.retrain_seeds,
+        experiments=tuple(experiments),
+        titles={name: title_of(config, name) for name in sorted(labels)},
+    )
+
+
+def title_of(config: Config, strategy: str) -> str:
+    """Display name of a strategy label; a foreign genotype is named after itself."""
+    if strategy not in config.strategies:
+        return strategy
+    label = config.strategies[strategy]
+    return label.title or registry.get("strategies", label.algorithm).metadata.title
+
+
+def prepare_job(config: Config, dataset: str) -> PrepareJob:
+    """The slice for one data set; only its own folder entry is passed on."""
+    return PrepareJob(
+        dataset=dataset,
+        split_seed=config.split.seed,
+        weights_fraction=config.split.weights_fraction,
+        value_fraction=config.split.value_fraction,
+        folders={name: entry for name, entry in config.datasets.items() if name == dataset},
+    )
+
+
+def search_job(config: Config, space: str, strategy: str) -> SearchJob:
+    """The slice for one search.
+
+    Later wins: the space's recipe < what the strategy's own paper does differently there < preset
+    and user < what the label says.
+    """
+    label = _label(config, strategy)
+    metadata = registry.get("strategies", label.algorithm).metadata
+    recipe = SEARCH_RECIPES.get(space, SearchSettings)
+    given = getattr(config.search, space).model_dump(exclude_unset=True)
+    values = merge(metadata.recipes.get(space, {}), given, label.search)
+    where = f"strategy label {strategy}: search"
+    settings = validate(metadata.settings, label.settings, where, label.settings)
+    return SearchJob(
+        space=space,
+        algorithm=label.algorithm,
+        settings=settings.model_dump(mode="json"),
+        search=validate(recipe, values, where, label.search),
+    )
+
+
+def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> GenotypeJob:
+    """The slice for one genotype, counted as the network that its data set would train."""
+    layout = layout_of(config, space, dataset)
+    train = _train(config, layout)
+    searched = not strategy.startswith(("published_", "file_"))
+    return GenotypeJob(
+        space=space,
+        genotype=None if searched else _foreign_genotype(config, strategy),
+        supernet=search_job(config, space, strategy).search.supernet
+        if searched
+        else SupernetSettings(),
+        layout=layout,
+        channels=train.channels,
+        cells=train.cells,
+        auxiliary=train.auxiliary_weight > 0,
+    )
+
+
+def retrain_job(config: Config, space: str, target: str) -> RetrainJob:
+    """The slice for training a found network on small images."""
+    layout = layout_of(config, space, target)
+    return RetrainJob(layout=layout, train=_train(config, layout))
+
+
+def transfer_job(config: Config, space: str, target: str) -> TransferJob:
+    """The slice for training a found network on a folder of images."""
+    return TransferJob(layout=layout_of(config, space, target), train=config.retrain.folder)
+
+
+def layout_of(config: Config, space: str, dataset: str) -> str:
+    """Which discrete network a cell of `space` becomes on `dataset`."""
+    if registry.get("spaces", space)(SupernetSettings()).family == "nasbench201":
+        return "nasbench201"
+    return "imagenet" if find(dataset, config.datasets).kind == "folder" else "cifar10"
+
+
+def runs(config: Config, experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """(folder of a stage below `results/{preset}`, stage) for all that an experiment needs."""
+    for row in experiment.rows:
+        # A genotype from elsewhere is one genotype: only its training has seeds.
+        seeds = config.seeds if row.searched else (0,)
+        for dataset in row.datasets:
+            for seed in seeds:
+                base = f"{row.space}/{dataset}/{row.strategy}/seed{seed}"
+                yield f"{base}/genotype", "genotype"
+                if row.query:
+                    yield f"{base}/query", "query"
+                for target in row.targets(dataset):
+                    for rseed in config.retrain_seeds:
+                        yield f"{base}/retrain/{target}/rseed{rseed}", "retrain"
+
+
+def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:
+    """Every data set that some experiments search or train on."""
+    return sorted(
+        {
+            name
+            for experiment in experiments.values()
+            for row in experiment.rows
+            for dataset in row.datasets
+            for name in (dataset, *row.targets(dataset))
+        }
+    )
+
+
+def _train(config: Config, layout: str) -> TrainSettings:
+    return {
+        "cifar10": config.retrain.darts,
+        "nasbench201": config.retrain.nasbench201,
+        "imagenet": config.retrain.folder,
+    }[layout]
+
+
+def _label(config: Config, strategy: str) -> Any:
+    if strategy not in config.strategies:
+        known = registry.nearest(strategy, [*config.strategies])
+        raise InputError(f"config: strategies: unknown label {strategy!r}; {known}")
+    return config.strategies[strategy]
+
+
+def _foreign_genotype(config: Config, strategy: str) -> str:
+    origin, _, name = strategy.partition("_")
+    if origin == "published":
+        registry.get("genotypes", name)
+        return name
+    if name not in config.genotypes:
+        known = registry.nearest(name, [*config.genotypes])
+        raise InputError(f"config: genotypes: unknown {name!r}; {known}")
+    return config.genotypes[name]

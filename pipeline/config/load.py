@@ -1,0 +1,192 @@
+"""From layers of YAML to one validated `Config`, with errors that a person can act on.
+
+Later wins: model defaults < preset < `config/config.yaml` < `--configfile` < `--config`. Snakemake
+merges the last three itself; `load` does the same for a verb that is called by hand.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline import registry
+from pipeline.config.experiments import Experiment
+from pipeline.config.model import Config
+from pipeline.errors import InputError
+
+FOLDER = Path("config")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping; a broken file is an `InputError` that names it."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected `key: value` lines, found {type(content).__name__}")
+    return content
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Deep merge of mappings; later layers win, lists and scalars are replaced whole."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = merged.get(key)
+            both = isinstance(old, Mapping) and isinstance(value, Mapping)
+            merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def load(
+    files: Iterable[Path] = (), overrides: Mapping[str, Any] | None = None, folder: Path = FOLDER
+) -> Config:
+    """The configuration as a verb called by hand sees it."""
+    layers = [read_yaml(folder / "config.yaml"), *map(read_yaml, files), overrides or {}]
+    return resolve(merge(*layers), folder)
+
+
+def resolve(given: Mapping[str, Any], folder: Path = FOLDER) -> Config:
+    """Put the given values over the preset's and the defaults, and validate.
+
+    Raises:
+        InputError: an unknown key or name, a value of the wrong type or out of range.
+    """
+    preset = given.get("preset", "demo")
+    presets = sorted(path.stem for path in (folder / "presets").glob("*.yaml"))
+    if preset not in presets:
+        raise InputError(f"config: unknown preset {preset!r}; {registry.nearest(preset, presets)}")
+    preset_file = folder / "presets" / f"{preset}.yaml"
+    preset_values = read_yaml(preset_file)
+    labels = {name: {"algorithm": name} for name in registry.names("strategies")}
+    merged = merge({"strategies": labels}, preset_values, given)
+    config = validate(Config, merged, source=str(preset_file), known_in=preset_values)
+    for name, label in config.strategies.items():
+        _check_label(name, label.algorithm, label.settings, "config: strategies")
+    return config
+
+
+def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
+    """All experiments by name, each checked: labels, spaces and data sets exist."""
+    found = {}
+    for path in sorted((folder / "experiments").glob("*.yaml")):
+        values = {"name": path.stem, **read_yaml(path)}
+        experiment = validate(Experiment, values, source=str(path), known_in=values)
+        _check_experiment(config, experiment, str(path))
+        found[experiment.name] = experiment
+    for name in config.experiments:
+        if name not in found:
+            raise InputError(
+                f"config: experiments: no {name!r}; {registry.nearest(name, [*found])}"
+            )
+    return found
+
+
+def with_labels(config: Config, found: Mapping[str, Experiment]) -> Config:
+    """The configuration with the strategy labels that experiments bring.
+
+    Raises:
+        InputError: two experiments mean different things by one label.
+    """
+    labels = dict(config.strategies)
+    for experiment in found.values():
+        for name, label in experiment.strategies.items():
+            if labels.setdefault(name, label) != label:
+                raise InputError(
+                    f"experiment {experiment.name}: strategy label {name!r} means something else "
+                    "elsewhere; rename it"
+                )
+    return config.model_copy(update={"strategies": labels})
+
+
+def validate(
+    model: type[Any], values: Mapping[str, Any], source: str, known_in: Mapping[str, Any]
+) -> Any:
+    """`model(**values)`; the first error becomes one line naming file, key and remedy.
+
+    Args:
+        model: a `Settings` class.
+        values: what to validate.
+        source: the file at fault if the key stands in `known_in`, else it is the user's config.
+        known_in: the content of `source`.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    inside = _contains(known_in, location)
+    where = source if inside else "config (config/config.yaml, --configfile or --config)"
+    key = ".".join(location)
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, location[:-1])
+        raise InputError(f"{where}: unknown key {key!r}; {registry.nearest(location[-1], known)}")
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if first["type"] == "missing" else f" (given: {first.get('input')!r:.80})"
+    raise InputError(f"{where}: {key}: {message}{given}")
+
+
+def _contains(values: Any, location: list[str]) -> bool:
+    for part in location:
+        if isinstance(values, Mapping) and part in values:
+            values = values[part]
+        elif isinstance(values, list) and part.isdigit() and int(part) < len(values):
+            values = values[int(part)]
+        else:
+            return False
+    return True
+
+
+def _fields_at(annotation: Any, location: list[str]) -> list[str]:
+    """Names of the fields of the model that lies at a location inside another."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if not location:
+            return sorted(annotation.model_fields)
+        field = annotation.model_fields.get(location[0])
+        return _fields_at(field.annotation, location[1:]) if field else []
+    arguments = typing.get_args(annotation)
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return [name for argument in arguments for name in _fields_at(argument, location)]
+    is_mapping = typing.get_origin(annotation) is dict
+    inner = arguments[1] if is_mapping else arguments[0] if arguments else None
+    return _fields_at(inner, location[1:]) if inner and location else []
+
+
+def _check_label(name: str, algorithm: str, settings: Mapping[str, Any], where: str) -> None:
+    metadata = registry.get("strategies", algorithm).metadata
+    validate(metadata.settings, settings, f"{where}.{name}.settings", settings)
+
+
+def _check_experiment(config: Config, experiment: Experiment, source: str) -> None:
+    labels = {**config.strategies, **experiment.strategies}
+    known_data = [*registry.names("datasets"), *config.datasets]
+    for name, label in experiment.strategies.items():
+        _check_label(name, label.algorithm, label.settings, f"{source}: strategies")
+    for row in experiment.rows:
+        _known(row.space, registry.names("spaces"), f"{source}: row {row.label!r}: space")
+        if row.searched:
+            _known(row.strategy, [*labels], f"{source}: row {row.label!r}: strategy")
+        elif row.strategy.startswith("published_"):
+            name = row.strategy.removeprefix("published_")
+            _known(name, registry.names("genotypes"), f"{source}: row {row.label!r}: genotype")
+        else:
+            name = row.strategy.removeprefix("file_")
+            _known(name, [*config.genotypes], f"{source}: row {row.label!r}: config genotypes")
+        for dataset in {*row.datasets, *row.retrain} - {"same"}:
+            _known(dataset, known_data, f"{source}: row {row.label!r}: data set")
+
+
+def _known(name: str, known: list[str], where: str) -> None:
+    if name not in known:
+        raise InputError(f"{where}: unknown {name!r}; {registry.nearest(name, known)}")

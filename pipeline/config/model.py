@@ -1,0 +1,131 @@
+"""The whole configuration as one frozen model; every default is the paper's or says whose it is."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import create_model
+
+from pipeline import registry
+from pipeline.config.base import OURS, PAPER, Settings, factory, setting
+from pipeline.config.experiments import StrategyLabel
+from pipeline.config.recipes import (
+    ImageNetSearch,
+    ImageNetTrain,
+    NasBench201Search,
+    NasBench201Train,
+    SearchSettings,
+    TrainSettings,
+)
+from pipeline.data.folder import FolderSettings
+
+# A space that is not named here is searched by the recipe of the paper's CIFAR-10 experiments.
+SEARCH_RECIPES: dict[str, type[SearchSettings]] = {
+    "darts_imagenet": ImageNetSearch,
+    "nasbench201": NasBench201Search,
+}
+
+
+class SplitSettings(Settings):
+    """How the training set is cut into the parts for weights and for the value function."""
+
+    seed: int = setting(0, "seed of the cut, the same for all runs", OURS, ge=0)
+    weights_fraction: float | None = setting(
+        None,
+        "share for the weights; none: the data set's (halves; ImageNet 10 %)",
+        PAPER,
+        gt=0,
+        lt=1,
+    )
+    value_fraction: float | None = setting(
+        None,
+        "share for the value function; none: the data set's (ImageNet 2.5 %)",
+        PAPER,
+        gt=0,
+        lt=1,
+    )
+
+
+class RetrainSettings(Settings):
+    """Training found networks, by what is trained."""
+
+    darts: TrainSettings = factory(TrainSettings, "DARTS cells on small images", PAPER)
+    nasbench201: NasBench201Train = factory(
+        NasBench201Train, "NAS-Bench-201 cells on small images", PAPER
+    )
+    folder: ImageNetTrain = factory(
+        ImageNetTrain, "ImageNet and other image folders (verb `transfer`)", PAPER
+    )
+
+
+class StageResources(Settings):
+    """What a rule asks for, locally and on a cluster."""
+
+    threads: int = setting(1, "CPU threads; torch's threads as well", OURS, ge=1)
+    mem_mb: int = setting(4000, "memory in MB", OURS, ge=1)
+    runtime: int = setting(60, "minutes", OURS, ge=1)
+
+
+def _resources(**values: int) -> Any:
+    return factory(lambda: StageResources(**values), "resources of the stage's rules", OURS)
+
+
+class Resources(Settings):
+    """Resources by stage. A GPU is asked for where the device is one, so it is not named here."""
+
+    prepare: StageResources = _resources(mem_mb=4000, runtime=60)
+    search: StageResources = _resources(threads=4, mem_mb=16000, runtime=24 * 60)
+    genotype: StageResources = _resources(mem_mb=2000, runtime=10)
+    query: StageResources = _resources(mem_mb=2000, runtime=10)
+    retrain: StageResources = _resources(threads=4, mem_mb=16000, runtime=3 * 24 * 60)
+    transfer: StageResources = _resources(threads=8, mem_mb=64000, runtime=7 * 24 * 60)
+    report: StageResources = _resources(mem_mb=2000, runtime=20)
+
+
+def _search_of(space: str) -> Any:
+    recipe = SEARCH_RECIPES.get(space, SearchSettings)
+    return (recipe, factory(recipe, f"search in the space {space}", PAPER))
+
+
+# One field a registered space: a new space is configurable without a line here.
+SpaceSearches = create_model(
+    "SpaceSearches",
+    __base__=Settings,
+    __doc__="The search recipe of every registered space.",
+    **{space: _search_of(space) for space in registry.names("spaces")},
+)
+
+
+class Config(Settings):
+    """Everything that can be set; `config/config.yaml` is generated from it."""
+
+    preset: Literal["demo", "cpu", "paper"] = setting("demo", "size of everything", OURS)
+    experiments: tuple[str, ...] = setting(
+        ("demo",), "experiments that `all` builds and the report shows", OURS
+    )
+    seeds: tuple[int, ...] = setting((0, 1, 2, 3), "seeds of the searches", PAPER, min_length=1)
+    retrain_seeds: tuple[int, ...] = setting(
+        (0,), "seeds of the training of each found network", PAPER, min_length=1
+    )
+    data_root: str = setting(
+        "data", "folder of the data sets; the variable SHAPLEY_NAS_DATA wins", OURS
+    )
+    download: bool = setting(False, "fetch missing data sets where torchvision can", OURS)
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: CUDA where there is one", OURS)
+    deterministic: bool = setting(True, "on GPUs: deterministic kernels, slower", OURS)
+    tracking: bool = setting(True, "mirror runs to MLflow", OURS)
+    mlflow_experiment: str = setting("shapley-nas", "MLflow experiment of the runs", OURS)
+    nasbench_table: str = setting(
+        "nas_bench_201/nas_bench_201.csv.gz", "compact NAS-Bench-201 table, below data_root", OURS
+    )
+    split: SplitSettings = factory(SplitSettings, "cut of the training set", PAPER)
+    datasets: dict[str, FolderSettings] = factory(dict, "one's own image folders by name", OURS)
+    genotypes: dict[str, str] = factory(
+        dict, "one's own genotype files by name, for `file_<name>` strategies", OURS
+    )
+    strategies: dict[str, StrategyLabel] = factory(
+        dict, "further strategy labels; every algorithm is one already", OURS
+    )
+    search: SpaceSearches = factory(SpaceSearches, "searches, by space", PAPER)  # type: ignore[valid-type]
+    retrain: RetrainSettings = factory(RetrainSettings, "training of found networks", PAPER)
+    resources: Resources = factory(Resources, "threads, memory, time by stage", OURS)

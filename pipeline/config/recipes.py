@@ -1,0 +1,172 @@
+"""How a supernet is searched and a network trained: the published recipes as frozen models.
+
+The base class holds the values of the paper's CIFAR-10 experiments; a subclass is another
+published recipe and changes only what differs.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pipeline.config.base import (
+    CODE,
+    DARTS,
+    DARTS_FAMILY,
+    NB201,
+    OURS,
+    PAPER,
+    Settings,
+    factory,
+    setting,
+)
+
+
+class SupernetSettings(Settings):
+    """The shape of a supernet."""
+
+    channels: int = setting(16, "channels of the first cell", PAPER, ge=1)
+    cells: int = setting(8, "cells in all; NAS-Bench-201: cells a stage (N)", CODE, ge=1)
+    partial_channels: int = setting(
+        4, "1/k of the channels pass through the operations (PC-DARTS); 1: all", CODE, ge=1
+    )
+    include_none: bool = setting(
+        False,
+        "DARTS' eighth operation `none` as a player",
+        "the paper's released code leaves it out",
+    )
+    none_may_win: bool = setting(
+        False, "`none` may be chosen at discretisation (NAS-Bench-201)", OURS
+    )
+    channels_last: bool = setting(True, "memory format of images and weights", OURS)
+    compile: bool = setting(False, "torch.compile the cells; wins from about ten epochs on", OURS)
+    precision: Literal["float32", "bfloat16"] = setting("float32", "autocast type", OURS)
+
+
+class SearchSettings(Settings):
+    """Training the supernet's weights: CIFAR-10 in the DARTS space."""
+
+    epochs: int = setting(50, "epochs in all", PAPER, ge=0)
+    warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", PAPER, ge=0)
+    batch_size: int = setting(256, "images a weight step", PAPER, ge=1)
+    learning_rate: float = setting(0.1, "SGD, first value of the cosine", CODE, gt=0)
+    learning_rate_min: float = setting(0.0, "last value of the cosine", CODE, ge=0)
+    momentum: float = setting(0.9, "SGD", CODE, ge=0, lt=1)
+    nesterov: bool = setting(False, "SGD", CODE)
+    weight_decay: float = setting(3e-4, "SGD", CODE, ge=0)
+    gradient_clip: float = setting(
+        5.0, "largest L2 norm of the gradient; 0: no clipping", CODE, ge=0
+    )
+    crop_padding: int = setting(4, "pixels padded before the random crop; 0: no crop", CODE, ge=0)
+    flip: bool = setting(True, "horizontal flip in half the images", CODE)
+    cutout: int = setting(0, "side of the square cut out; 0: none", CODE, ge=0)
+    supernet: SupernetSettings = factory(SupernetSettings, "shape of the supernet", CODE)
+
+
+class ImageNetSupernet(SupernetSettings):
+    """The supernet of the search directly on ImageNet."""
+
+    partial_channels: int = setting(2, "as SupernetSettings", "PC-DARTS on ImageNet", ge=1)
+    precision: Literal["float32", "bfloat16"] = setting("bfloat16", "autocast type", OURS)
+
+
+class ImageNetSearch(SearchSettings):
+    """The search directly on ImageNet, on 10 % and 2.5 % of the training images."""
+
+    warmup_epochs: int = setting(25, "first epochs in which alpha is frozen", PAPER, ge=0)
+    batch_size: int = setting(1024, "images a weight step", PAPER, ge=1)
+    learning_rate: float = setting(
+        0.5, "SGD, first value of the cosine", "PC-DARTS on ImageNet", gt=0
+    )
+    supernet: SupernetSettings = factory(ImageNetSupernet, "shape of the supernet", CODE)
+
+
+class NasBench201Supernet(SupernetSettings):
+    """The supernet of NAS-Bench-201."""
+
+    cells: int = setting(5, "cells a stage (N)", NB201, ge=1)
+    partial_channels: int = setting(1, "all channels: the benchmark's own supernets", NB201, ge=1)
+    include_none: bool = setting(True, "`none` belongs to the space", NB201)
+
+
+class NasBench201Search(SearchSettings):
+    """The search in NAS-Bench-201; Shapley-NAS states no recipe of its own there."""
+
+    batch_size: int = setting(64, "images a weight step", NB201, ge=1)
+    learning_rate: float = setting(0.025, "SGD, first value of the cosine", NB201, gt=0)
+    learning_rate_min: float = setting(0.001, "last value of the cosine", NB201, ge=0)
+    nesterov: bool = setting(True, "SGD", NB201)
+    weight_decay: float = setting(5e-4, "SGD", NB201, ge=0)
+    supernet: SupernetSettings = factory(NasBench201Supernet, "shape of the supernet", NB201)
+
+
+class TrainSettings(Settings):
+    """Training a found network from scratch: DARTS' recipe for CIFAR-10."""
+
+    channels: int = setting(36, "channels of the first cell", DARTS, ge=1)
+    cells: int = setting(20, "cells in all; NAS-Bench-201: cells a stage (N)", DARTS, ge=1)
+    epochs: int = setting(600, "epochs", PAPER, ge=1)
+    batch_size: int = setting(96, "images a step", DARTS, ge=1)
+    learning_rate: float = setting(0.025, "SGD, first value", DARTS, gt=0)
+    learning_rate_min: float = setting(0.0, "SGD, last value", DARTS, ge=0)
+    schedule: Literal["cosine", "linear"] = setting("cosine", "decay of the learning rate", DARTS)
+    warmup_epochs: int = setting(0, "epochs in which the learning rate rises linearly", DARTS, ge=0)
+    momentum: float = setting(0.9, "SGD", DARTS, ge=0, lt=1)
+    nesterov: bool = setting(False, "SGD", DARTS)
+    weight_decay: float = setting(3e-4, "SGD", DARTS, ge=0)
+    gradient_clip: float = setting(
+        5.0, "largest L2 norm of the gradient; 0: no clipping", DARTS, ge=0
+    )
+    auxiliary_weight: float = setting(0.4, "weight of the auxiliary loss; 0: no tower", DARTS, ge=0)
+    drop_path: float = setting(
+        0.2, "drop-path probability reached at the end, linear", DARTS, ge=0, lt=1
+    )
+    label_smoothing: float = setting(0.0, "cross entropy", DARTS, ge=0, lt=1)
+    crop_padding: int = setting(4, "pixels padded before the random crop; 0: no crop", DARTS, ge=0)
+    flip: bool = setting(True, "horizontal flip in half the images", DARTS)
+    cutout: int = setting(16, "side of the square cut out; 0: none", DARTS, ge=0)
+    channels_last: bool = setting(True, "memory format of images and weights", OURS)
+    compile: bool = setting(False, "torch.compile the network", OURS)
+    precision: Literal["float32", "bfloat16"] = setting("float32", "autocast type", OURS)
+    limit_train: int = setting(
+        0, "train on the first n images only, for trials; 0: all", OURS, ge=0
+    )
+
+
+class NasBench201Train(TrainSettings):
+    """NAS-Bench-201's own recipe (200 epochs)."""
+
+    channels: int = setting(16, "channels of the first stage", NB201, ge=1)
+    cells: int = setting(5, "cells a stage (N)", NB201, ge=1)
+    epochs: int = setting(200, "epochs", NB201, ge=1)
+    batch_size: int = setting(256, "images a step", NB201, ge=1)
+    learning_rate: float = setting(0.1, "SGD, first value", NB201, gt=0)
+    nesterov: bool = setting(True, "SGD", NB201)
+    weight_decay: float = setting(5e-4, "SGD", NB201, ge=0)
+    gradient_clip: float = setting(0.0, "no clipping", NB201, ge=0)
+    auxiliary_weight: float = setting(0.0, "no tower", NB201, ge=0)
+    drop_path: float = setting(0.0, "no drop path", NB201, ge=0, lt=1)
+    cutout: int = setting(0, "none", NB201, ge=0)
+
+
+class ImageNetTrain(TrainSettings):
+    """ImageNet and other image folders: the paper, gaps filled from the DARTS family."""
+
+    channels: int = setting(48, "channels of the first cell", DARTS, ge=1)
+    cells: int = setting(14, "cells in all", DARTS, ge=1)
+    epochs: int = setting(250, "epochs", PAPER, ge=1)
+    batch_size: int = setting(1024, "images a step", DARTS_FAMILY, ge=1)
+    learning_rate: float = setting(0.5, "SGD, first value", PAPER, gt=0)
+    schedule: Literal["cosine", "linear"] = setting("linear", "decay of the learning rate", PAPER)
+    warmup_epochs: int = setting(
+        5, "epochs in which the learning rate rises linearly", DARTS_FAMILY, ge=0
+    )
+    weight_decay: float = setting(3e-5, "SGD", PAPER, ge=0)
+    drop_path: float = setting(0.0, "no drop path", DARTS_FAMILY, ge=0, lt=1)
+    label_smoothing: float = setting(0.1, "cross entropy", DARTS_FAMILY, ge=0, lt=1)
+    crop_padding: int = setting(0, "unused: crops are random resized crops", DARTS_FAMILY, ge=0)
+    cutout: int = setting(0, "none", DARTS_FAMILY, ge=0)
+    colour_jitter: float = setting(
+        0.4, "brightness, contrast and saturation (hue: half)", DARTS_FAMILY, ge=0
+    )
+    precision: Literal["float32", "bfloat16"] = setting("bfloat16", "autocast type", OURS)
+    workers: int = setting(4, "processes that decode images", OURS, ge=0)

@@ -1,0 +1,120 @@
+"""Search: a strategy trains a supernet for some epochs and says how strong each operation is.
+
+The loop knows nothing of the algorithm: it opens the two halves of the training set, runs the
+strategy's epochs, and saves a checkpoint after each, so that a killed search goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import registry
+from pipeline.config.jobs import SearchJob
+from pipeline.data import open_images
+from pipeline.files import replacing
+from pipeline.progress import progress
+from pipeline.stages.stage import stage
+from pipeline.strategies.contract import Strategy
+from pipeline.training import checkpoint, device
+
+COUNTED = ("seconds", "images_forward", "images_backward", "evaluations")
+
+
+def run(
+    job: SearchJob,
+    seed: int,
+    manifest: Mapping[str, Any],
+    split: Path,
+    data_root: Path,
+    out: Path,
+    on: str = "auto",
+) -> None:
+    """Search and write `strength.npz` (strength and the history of alpha), metrics, history.
+
+    Args:
+        job: space, algorithm and recipe.
+        seed: seed of the supernet's weights, the batches and the strategy.
+        manifest: of the prepared data set.
+        split: index lists of the two halves.
+        data_root: where the data set lies.
+        out: folder of the results.
+        on: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        InputError: data or settings do not fit; a checkpoint of other settings lies in the way.
+    """
+    where = device.resolve(on)
+    identity = {"seed": seed, "data": manifest["fingerprint"], **job.model_dump(mode="json")}
+    with stage("search", out, job, seed, where.type, data=manifest) as s:
+        strategy = make_strategy(job, manifest["classes"], seed, where)
+        train, valid = (
+            open_images(manifest, data_root, part, split, device=str(where))
+            for part in ("weights", "value")
+        )
+        path = s.state / "search.pt"
+        saved = checkpoint.load(path, identity)
+        history, records = (saved["history"], saved["records"]) if saved else ([], [])
+        if saved:
+            strategy.load_state_dict(saved["strategy"])
+            s.log(f"resumed from epoch {len(history)} of {job.search.epochs}")
+        for step, row in enumerate(history):
+            s.epoch(row, step)
+        for epoch in progress(range(len(history), n_epochs(strategy, job)), s.run):
+            started = time.perf_counter()
+            metrics = strategy.epoch(epoch, train, valid)
+            history.append({"epoch": epoch, **metrics, "seconds": time.perf_counter() - started})
+            records.append(as_tensors(strategy.record()))
+            state = {"strategy": strategy.state_dict(), "history": history, "records": records}
+            checkpoint.save(path, state, identity)
+            s.epoch(history[-1], epoch)
+            s.log(f"epoch {epoch + 1}/{job.search.epochs}: {brief(history[-1])}")
+        save_strength(out / "strength.npz", strategy, records)
+        s.finish(summary(history, job), history, artifacts=[out / "strength.npz"])
+
+
+def make_strategy(job: SearchJob, classes: int, seed: int, where: Any) -> Strategy:
+    """The strategy with its supernet, if it trains one, on the device."""
+    space = registry.get("spaces", job.space)(job.search.supernet)
+    algorithm = registry.get("strategies", job.algorithm)
+    settings = algorithm.metadata.settings(**job.settings)
+    supernet = None
+    if algorithm.metadata.trains_supernet:
+        supernet = space.supernet(job.search.supernet, classes, seed).to(where)
+    return algorithm(space, supernet, settings, job.search, seed, where)
+
+
+def n_epochs(strategy: Strategy, job: SearchJob) -> int:
+    """A strategy that trains nothing has no epochs."""
+    return job.search.epochs if strategy.metadata.trains_supernet else 0
+
+
+def as_tensors(record: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Arrays as tensors, which a checkpoint may hold."""
+    import torch
+
+    return {name: torch.from_numpy(np.array(values)) for name, values in record.items()}
+
+
+def save_strength(path: Path, strategy: Strategy, records: list[dict[str, Any]]) -> None:
+    """Final strength [players], and each record stacked over epochs [epochs, players]."""
+    names = records[-1] if records else {}
+    stacked = {f"{name}_history": np.stack([r[name].numpy() for r in records]) for name in names}
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, strength=strategy.strength(), **stacked)
+
+
+def summary(history: list[dict[str, Any]], job: SearchJob) -> dict[str, Any]:
+    """Totals of what an epoch costs, and the last epoch's other metrics."""
+    totals = {key: sum(row.get(key, 0) for row in history) for key in COUNTED}
+    last = {key: value for key, value in history[-1].items() if key != "epoch"} if history else {}
+    return {"algorithm": job.algorithm, "epochs": len(history), **last, **totals}
+
+
+def brief(row: Mapping[str, float]) -> str:
+    """The metrics of one epoch for the log."""
+    return ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "epoch")

@@ -1,0 +1,127 @@
+"""What all stages share: a folder for results, one for what a rerun may lose, and a record.
+
+A stage writes `metrics.json`, `history.csv` and `provenance.json` beside what it makes, each
+whole or absent. Checkpoints and the journal of the tracking lie in `state`, outside the declared
+outputs, because Snakemake removes those before it starts a job.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline import files, provenance, tracking
+from pipeline.config.base import Settings
+
+
+@dataclass
+class Stage:
+    """One stage at work; made by `stage`."""
+
+    name: str
+    run: str
+    out: Path
+    state: Path
+    settings: Settings
+    seed: int | None
+    device: str
+    data: Mapping[str, Any] | None
+    record: Any = None
+    started: float = field(default_factory=time.time)
+
+    def log(self, text: str) -> None:
+        """One line on stderr, which is the rule's log."""
+        print(f"{time.strftime('%H:%M:%S')} {self.name} {self.run}: {text}", file=sys.stderr)
+
+    def epoch(self, metrics: Mapping[str, float], step: int) -> None:
+        """Send one epoch's metrics to the tracking; a step that it has already is left out."""
+        self.record.metrics(metrics, step)
+
+    def finish(
+        self,
+        metrics: Mapping[str, Any],
+        history: Sequence[Mapping[str, Any]] = (),
+        artifacts: Sequence[Path] = (),
+    ) -> None:
+        """Write the record of a stage that has succeeded; `metrics.json` last, as its sign.
+
+        Args:
+            metrics: what the stage measured; accuracies and errors as fractions.
+            history: one row an epoch, if the stage has epochs.
+            artifacts: files that the tracking keeps a copy of.
+        """
+        if history:
+            files.write_csv(self.out / "history.csv", history)
+        record = provenance.collect(
+            settings=self.settings.model_dump(mode="json"),
+            seed=self.seed,
+            device=self.device,
+            seconds=time.time() - self.started,
+            data=self.data,
+        )
+        files.write_json(
+            self.out / "provenance.json", {"stage": self.name, **record, **self.record.identity()}
+        )
+        files.write_json(self.out / "metrics.json", metrics)
+        numbers = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
+        self.record.metrics(numbers, step=len(history))
+        for path in (*artifacts, self.out / "provenance.json"):
+            self.record.artifact(path)
+
+
+@contextmanager
+def stage(
+    name: str,
+    out: Path,
+    settings: Settings,
+    seed: int | None = None,
+    device: str = "cpu",
+    data: Mapping[str, Any] | None = None,
+) -> Iterator[Stage]:
+    """Open a stage: its run in the tracking, ended as FINISHED or FAILED whatever happens.
+
+    Args:
+        name: the verb.
+        out: folder of the declared outputs.
+        settings: the slice of the configuration that the stage reads.
+        seed: the run's seed.
+        device: where it computes.
+        data: manifest of the data set, whose fingerprint goes into the provenance.
+    """
+    results = results_root(out)
+    run = out.resolve().relative_to(results.resolve()).as_posix()
+    at_work = Stage(name, run, out, results / "state" / run, settings, seed, device, data)
+    at_work.state.mkdir(parents=True, exist_ok=True)
+    with tracking.run(
+        stage=name,
+        name=run,
+        state=at_work.state,
+        parent_file=results / "state" / tracking.PARENT_FILE,
+        params={"seed": seed, **settings.model_dump(mode="json")},
+        tags={"stage": name, "run": run, "device": device},
+    ) as at_work.record:
+        yield at_work
+    remove_checkpoints(at_work.state)
+
+
+def results_root(out: Path) -> Path:
+    """`results/{preset}` as the workflow says; by hand, the folder above `out`."""
+    root = Path(os.environ.get("SHAPLEY_NAS_RESULTS", ""))
+    if root.parts and out.resolve().is_relative_to(root.resolve()):
+        return root
+    return out.parent
+
+
+def remove_checkpoints(state: Path) -> None:
+    """Drop what only an unfinished stage needs; the journal stays until it is mirrored."""
+    for path in state.glob("*.pt*"):
+        path.unlink()
+    if state.exists() and not any(state.iterdir()):
+        shutil.rmtree(state)

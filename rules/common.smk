@@ -1,0 +1,85 @@
+"""Configuration, validated before any rule is defined, and the look-ups that rules use."""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, workflow.basedir)
+from pipeline.config import jobs, load
+from pipeline.machine import has_gpu
+from pipeline.errors import InputError
+
+try:
+    CONFIG = load.resolve(config)
+    EXPERIMENTS = load.experiments(CONFIG)
+    CONFIG = load.with_labels(CONFIG, EXPERIMENTS)
+except InputError as error:
+    # One line and exit code 2 instead of Snakemake's traceback.
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+RESULTS = f"results/{CONFIG.preset}"
+DATA_ROOT = os.environ.setdefault("SHAPLEY_NAS_DATA", CONFIG.data_root)
+FOLDERS = [
+    name
+    for name in jobs.datasets_of(EXPERIMENTS)
+    if jobs.find(name, CONFIG.datasets).kind == "folder"
+]
+
+# Where and how jobs run, not what they compute: it must not make finished results stale, so it
+# goes through the environment and not through `params`.
+os.environ.update(
+    SHAPLEY_NAS_DEVICE=CONFIG.device,
+    SHAPLEY_NAS_DETERMINISTIC=str(CONFIG.deterministic).lower(),
+    SHAPLEY_NAS_TRACKING=str(CONFIG.tracking).lower(),
+    SHAPLEY_NAS_EXPERIMENT=CONFIG.mlflow_experiment,
+    SHAPLEY_NAS_RESULTS=RESULTS,
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DO_NOT_TRACK="true",
+    PYTHONUNBUFFERED="1",
+)
+GPU = int(has_gpu(CONFIG.device))
+
+
+wildcard_constraints:
+    preset=CONFIG.preset,
+    space="[A-Za-z0-9_]+",
+    dataset="[A-Za-z0-9_]+",
+    strategy="[A-Za-z0-9_]+",
+    target="[A-Za-z0-9_]+",
+    seed="[0-9]+",
+    rseed="[0-9]+",
+
+
+def slice_of(job, *names):
+    """A `params` function: the JSON slice of the configuration that a stage reads."""
+
+    def of(wildcards):
+        return job(CONFIG, *(wildcards[name] for name in names)).model_dump_json()
+
+    return of
+
+
+def ask(stage):
+    """The resources that the configuration gives a stage."""
+    return getattr(CONFIG.resources, stage)
+
+
+def metrics_of(*experiments):
+    """`metrics.json` of all stages that some experiments need."""
+    folders = dict.fromkeys(
+        folder for name in experiments for folder, _ in jobs.runs(CONFIG, EXPERIMENTS[name])
+    )
+    return [f"{RESULTS}/{folder}/metrics.json" for folder in folders]
+
+
+def table_if_there(wildcards):
+    """The NAS-Bench-201 table as an input, so that a query reruns when it arrives."""
+    path = os.path.join(DATA_ROOT, CONFIG.nasbench_table)
+    return [path] if os.path.exists(path) else []
+
+
+def workflow_job():
+    """What is checked and recorded once, before the first job."""
+    configured = {name: EXPERIMENTS[name] for name in CONFIG.experiments}
+    return jobs.workflow_job(CONFIG, jobs.datasets_of(configured)).model_dump_json()

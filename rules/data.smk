@@ -1,0 +1,30 @@
+"""Data: checked against published checksums, cut once into the parts of the search."""
+
+
+rule prepare_data:
+    """Check a data set's training files and write its manifest and its fixed, seeded split.
+
+    Input: files below `data_root`, outside the workflow; output: manifest and index lists.
+    """
+    output:
+        manifest="results/{preset}/data/{dataset}/manifest.json",
+        split="results/{preset}/data/{dataset}/split.npz",
+    params:
+        job=slice_of(jobs.prepare_job, "dataset"),
+        out="results/{preset}/data/{dataset}",
+        download="--download" if CONFIG.download else "",
+    log:
+        "results/{preset}/logs/prepare/{dataset}.log",
+    benchmark:
+        "results/{preset}/benchmarks/prepare/{dataset}.tsv"
+    threads: ask("prepare").threads
+    resources:
+        mem_mb=ask("prepare").mem_mb,
+        runtime=ask("prepare").runtime,
+        gpu=0,
+    shell:
+        "python -m pipeline prepare"
+        " --job {params.job:q}"
+        " --out {params.out:q}"
+        " {params.download}"
+        " 2> {log:q}"

@@ -1,0 +1,64 @@
+"""Report: one self-contained page for the study, or one for an experiment."""
+
+
+def experiments_on(page):
+    """The experiments that a report page shows: `index` the configured ones, else the one named."""
+    return CONFIG.experiments if page == "index" else (page,)
+
+
+rule write_report:
+    """Set all results beside the paper's numbers.
+
+    Input: the metrics of every run that the page's experiments need; output: one HTML file.
+    """
+    input:
+        lambda wildcards: metrics_of(*experiments_on(wildcards.page)),
+    output:
+        report("results/{preset}/report/{page}.html", caption="../docs/captions/report.rst"),
+    wildcard_constraints:
+        page="|".join(["index", *EXPERIMENTS]),
+    params:
+        job=lambda wildcards: jobs.report_job(
+            CONFIG, [EXPERIMENTS[name] for name in experiments_on(wildcards.page)]
+        ).model_dump_json(),
+        results="results/{preset}",
+    log:
+        "results/{preset}/logs/report/{page}.log",
+    benchmark:
+        "results/{preset}/benchmarks/report/{page}.tsv"
+    threads: ask("report").threads
+    resources:
+        mem_mb=ask("report").mem_mb,
+        runtime=ask("report").runtime,
+        gpu=0,
+    shell:
+        "python -m pipeline report"
+        " --job {params.job:q}"
+        " --results {params.results:q}"
+        " --out {output:q}"
+        " 2> {log:q}"
+
+
+rule render_results_page:
+    """Render the committed measurements as `docs/results.md`.
+
+    Input: docs/measurements/*.json, by hand or by a script of the docs; output: the page.
+    """
+    input:
+        sorted(str(path) for path in Path("docs/measurements").glob("*.json")),
+    output:
+        "docs/results.md",
+    log:
+        f"{RESULTS}/logs/report/results_page.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report/results_page.tsv"
+    threads: ask("report").threads
+    resources:
+        mem_mb=ask("report").mem_mb,
+        runtime=ask("report").runtime,
+        gpu=0,
+    shell:
+        "python -m pipeline report"
+        " --measurements docs/measurements"
+        " --out {output:q}"
+        " 2> {log:q}"
