@@ -1,0 +1,200 @@
+"""Figures in one style: curves over epochs, one dot a seed, with mean and 95 % interval.
+
+Thin lines are seeds, the thick line is their mean, the band its t interval (`intervals.py`).
+Every series has a colour and a dash of its own, the same in all figures of a page. The functions
+return SVG text, the same text for the same numbers.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.analysis.intervals import summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Distinct for colour-blind readers too (after Okabe and Ito); the page has lighter ones for dark.
+SERIES = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#a3478f",
+    "#b07d00",
+    "#3d9bd1",
+    "#6b7280",
+    "#7a4f2a",
+)
+DASHES: tuple[tuple[float, ...], ...] = (
+    (),
+    (5, 1.5),
+    (1.5, 1.2),
+    (6, 1.5, 1.5, 1.5),
+    (3, 1),
+    (8, 2),
+    (1, 2),
+    (4, 1, 1, 1, 1, 1),
+)
+INK, MUTED, GRID = "#1f2430", "#5b6473", "#d9dde4"
+# Colour -> CSS variable, for `svg.inline`.
+THEME = {INK: "ink", MUTED: "muted", GRID: "grid"} | {
+    colour: f"series-{index}" for index, colour in enumerate(SERIES)
+}
+SIZE = (4.4, 2.75)  # inches; a phone shows it at about its own size
+STYLE: dict[str, Any] = {
+    "svg.hashsalt": "shapley-nas",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve: by seed, values by epoch; `index` picks colour and dash."""
+
+    name: str
+    index: int
+    seeds: Mapping[int, Mapping[int, float]]
+
+    def mean(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Epochs, mean over the seeds that have an epoch, half-width (0 for a single one)."""
+        epochs = sorted({epoch for values in self.seeds.values() for epoch in values})
+        found = [
+            summarise(values[epoch] for values in self.seeds.values() if epoch in values)
+            for epoch in epochs
+        ]
+        means = np.array([summary.mean for summary in found])
+        return np.array(epochs), means, np.array([s.half_width or 0.0 for s in found])
+
+
+@dataclass(frozen=True)
+class Dots:
+    """One row of a dot plot: a value a seed."""
+
+    name: str
+    index: int
+    values: Mapping[int, float]
+
+
+def curves(series: Sequence[Series], y_label: str) -> str:
+    """Curves over epochs in one axes."""
+    with _style():
+        figure, axes = _axes()
+        _draw_curves(axes, series)
+        axes.set(xlabel="epoch", ylabel=y_label)
+        return _svg(figure)
+
+
+def grid(panels: Mapping[str, Sequence[Series]], columns: int) -> str:
+    """Small multiples with shared axes, one a panel, its key the title."""
+    with _style():
+        from matplotlib.figure import Figure
+
+        n_rows = -(-len(panels) // columns)
+        figure = Figure(figsize=(2.15 * columns, 1.45 * n_rows), layout="constrained")
+        all_axes = figure.subplots(n_rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axes, (title, series) in zip(all_axes.flat, panels.items(), strict=False):
+            _draw_curves(axes, series)
+            axes.set_title(title)
+        for axes in all_axes.flat[len(panels) :]:
+            axes.set_axis_off()
+        return _svg(figure)
+
+
+def dots(rows: Sequence[Dots], x_label: str) -> str:
+    """One row a strategy: hollow dots are seeds, the bar is mean and interval."""
+    with _style():
+        figure, axes = _axes(height=0.75 + 0.42 * len(rows))
+        axes.grid(False, axis="y")
+        for y, row in enumerate(rows):
+            colour = SERIES[row.index % len(SERIES)]
+            summary = summarise(row.values.values())
+            axes.plot(
+                [*row.values.values()],
+                [y] * len(row.values),
+                "o",
+                ms=5,
+                mfc="none",
+                mec=colour,
+                alpha=0.7,
+            )
+            axes.errorbar(
+                [summary.mean],
+                [y],
+                xerr=None if summary.half_width is None else [summary.half_width],
+                fmt="|",
+                ms=13,
+                mew=2.2,
+                lw=2.2,
+                color=colour,
+            )
+        axes.set_yticks(range(len(rows)), [row.name for row in rows])
+        axes.tick_params(axis="y", labelcolor=INK)
+        axes.set(xlabel=x_label, ylim=(len(rows) - 0.5, -0.5))
+        axes.spines["left"].set_visible(False)
+        axes.margins(x=0.08)
+        return _svg(figure)
+
+
+def _draw_curves(axes: Axes, series: Sequence[Series]) -> None:
+    for one in series:
+        colour = SERIES[one.index % len(SERIES)]
+        line = {"color": colour, "dashes": DASHES[one.index % len(DASHES)]}
+        epochs, mean, half_width = one.mean()
+        if len(one.seeds) > 1:
+            axes.fill_between(
+                epochs, mean - half_width, mean + half_width, color=colour, alpha=0.13, lw=0
+            )
+            for values in one.seeds.values():
+                axes.plot([*values], [*values.values()], color=colour, lw=0.7, alpha=0.45)
+        axes.plot(epochs, mean, lw=1.9, marker="o" if len(epochs) == 1 else None, ms=4, **line)
+    _whole_epochs(axes)
+
+
+def _whole_epochs(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def _style() -> Any:
+    import matplotlib
+
+    return matplotlib.rc_context(STYLE)
+
+
+def _axes(height: float = SIZE[1]) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(SIZE[0], height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _svg(figure: Figure) -> str:
+    stream = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(stream, format="svg", metadata=nothing, transparent=True)
+    return stream.getvalue()

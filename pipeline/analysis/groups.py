@@ -1,0 +1,247 @@
+"""All that was run in one space on one data set, as figures: accuracy, cost, alpha, cells.
+
+The strategies of a group keep one colour and dash through all its figures, the operations one
+each through all figures of alpha.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import registry
+from pipeline.analysis import figures, measures
+from pipeline.analysis.figures import Dots, Series
+from pipeline.analysis.intervals import Summary, summarise
+from pipeline.analysis.measures import Measure, by_seed
+from pipeline.analysis.runs import Run
+from pipeline.config.recipes import SupernetSettings
+
+# Metric of an epoch -> axis label, scale; a figure is drawn if a history has the metric.
+SEARCH_CURVES = {
+    "valid_accuracy": ("supernet's validation accuracy (%)", 100.0),
+    "train_accuracy": ("supernet's training accuracy (%)", 100.0),
+    "train_loss": ("supernet's training loss", 1.0),
+}
+TRAIN_CURVES = {
+    "train_accuracy": ("training accuracy (%)", 100.0),
+    "train_loss": ("training loss", 1.0),
+}
+GRID_COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with its caption, and the numbers in words for those who do not see it."""
+
+    svg: str
+    caption: str
+    description: str
+
+
+@dataclass(frozen=True)
+class AlphaFigures:
+    """Alpha of one strategy: the first edge of each cell type, and all edges of each."""
+
+    strategy: str
+    operations: dict[str, int]
+    first_edges: list[Figure]
+    all_edges: list[Figure]
+
+
+@dataclass(frozen=True)
+class FoundCell:
+    """One genotype: its drawing, counts and text."""
+
+    run: Run
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """A space on a data set; `strategies` maps labels to their index of colour and dash."""
+
+    space: str
+    dataset: str
+    strategies: dict[str, int]
+    searches: list[Figure] = field(default_factory=list)
+    trainings: dict[str, list[Figure]] = field(default_factory=dict)
+    alphas: list[AlphaFigures] = field(default_factory=list)
+    cells: dict[str, list[FoundCell]] = field(default_factory=dict)
+
+
+def groups(results: Path, runs: Sequence[Run], titles: Mapping[str, str]) -> list[Group]:
+    """The groups of a study, in the order of the runs.
+
+    Args:
+        results: folder of the runs, for drawings and histories of alpha.
+        runs: all that the page shows.
+        titles: display names of strategy labels.
+    """
+    keys = dict.fromkeys((run.space, run.dataset) for run in runs)
+    return [_group(results, key, [r for r in runs if _key(r) == key], titles) for key in keys]
+
+
+def _key(run: Run) -> tuple[str, str]:
+    return run.space, run.dataset
+
+
+def _group(
+    results: Path, key: tuple[str, str], runs: list[Run], titles: Mapping[str, str]
+) -> Group:
+    labels = [label for label in titles if any(run.strategy == label for run in runs)]
+    group = Group(*key, {titles[label]: index for index, label in enumerate(labels)})
+    of = {label: [run for run in runs if run.strategy == label] for label in labels}
+    named = {titles[label]: own for label, own in of.items()}
+    searches = {name: [r for r in own if r.stage == "search"] for name, own in named.items()}
+    group.searches.extend(_curves(searches, SEARCH_CURVES))
+    group.searches.extend(_dots(named, [measures.seconds("search", runs)], "Search"))
+    for target in dict.fromkeys(run.target for run in runs if run.target is not None):
+        trained = {name: [r for r in own if r.target == target] for name, own in named.items()}
+        costs = [measures.test_error(target), measures.seconds("retrain", runs, target)]
+        group.trainings[target] = [
+            *_dots(named, costs, "Trained network"),
+            *_curves(trained, TRAIN_CURVES),
+        ]
+    for name, own in searches.items():
+        alpha = _alpha(results, name, own)
+        if alpha:
+            group.alphas.append(alpha)
+    for name, own in named.items():
+        found = [_cell(results, run, name) for run in own if run.stage == "genotype"]
+        if found:
+            group.cells[name] = found
+    return group
+
+
+def _curves(
+    runs: Mapping[str, Sequence[Run]], metrics: Mapping[str, tuple[str, float]]
+) -> Iterable[Figure]:
+    """A figure for each metric that a history has, one curve a strategy."""
+    for metric, (label, scale) in metrics.items():
+        series = [
+            Series(name, index, by_run)
+            for index, (name, own) in enumerate(runs.items())
+            if (by_run := _histories(own, metric, scale))
+        ]
+        if series:
+            ends = [f"{one.name} {_last(one)}" for one in series]
+            yield Figure(
+                figures.curves(series, label),
+                f"{label[0].upper()}{label[1:]} over epochs",
+                f"{label} over epochs; after the last epoch: {'; '.join(ends)}",
+            )
+
+
+def _histories(runs: Sequence[Run], metric: str, scale: float) -> dict[int, dict[int, float]]:
+    """Per run, value by epoch counted from one; runs without the metric are left out."""
+    found = {}
+    for index, run in enumerate(runs):
+        values = {
+            int(row["epoch"]) + 1: row[metric] * scale
+            for row in run.history
+            if metric in row and "epoch" in row
+        }
+        if values:
+            found[index] = values
+    return found
+
+
+def _dots(
+    runs: Mapping[str, Sequence[Run]], wanted: Sequence[Measure], what: str
+) -> Iterable[Figure]:
+    """A dot plot for each measure that some strategy has."""
+    for measure in wanted:
+        rows = [
+            Dots(name, index, values)
+            for index, (name, own) in enumerate(runs.items())
+            if (values := by_seed(measure, own))
+        ]
+        if rows:
+            label = f"{measure.title[0].lower()}{measure.title[1:]} ({measure.unit})"
+            ends = [f"{r.name} {words(summarise(r.values.values()))}" for r in rows]
+            yield Figure(
+                figures.dots(rows, label),
+                f"{what}: {label} by seed",
+                f"{label} by seed; mean: {'; '.join(ends)}",
+            )
+
+
+def _alpha(results: Path, name: str, runs: Sequence[Run]) -> AlphaFigures | None:
+    """Figures of alpha over epochs; None where the strategy has none or the space has changed."""
+    histories = {run.seed: history for run in runs if (history := _alpha_of(results, run)) is not None}
+    if not histories:
+        return None
+    space = registry.get("spaces", runs[0].space)(_supernet_of(runs[0]))
+    shape = (len(space.cell_types), len(space.edges), space.n_operations)
+    if any(history.shape[1] != space.n_players for history in histories.values()):
+        return None
+    operations = {o: i for i, o in enumerate(dict.fromkeys(p.operation for p in space.players))}
+    alphas = AlphaFigures(name, operations, [], [])
+    for t, cell_type in enumerate(space.cell_types):
+        panels = {}
+        for e, (node, source) in enumerate(space.edges):
+            panels[f"{source} → {node}"] = [
+                Series(operation, operations[operation], {
+                    seed: dict(enumerate(history.reshape(-1, *shape)[:, t, e, o].tolist(), start=1))
+                    for seed, history in histories.items()
+                })
+                for o, operation in enumerate(space.operations[t][e])
+            ]
+        first, series = next(iter(panels.items()))
+        ends = "; ".join(f"{one.name} {_last(one)}" for one in series)
+        where = f"{name}, {cell_type if cell_type != 'cell' else ''} cell".replace(",  ", ", ")
+        alphas.first_edges.append(
+            Figure(
+                figures.curves(series, "alpha"),
+                f"{where}: alpha on the first edge ({first})",
+                f"alpha on edge {first} of the {cell_type} cell, {name}; at the end: {ends}",
+            )
+        )
+        alphas.all_edges.append(
+            Figure(
+                figures.grid(panels, GRID_COLUMNS),
+                f"{where}: alpha on all edges (source → node) over epochs",
+                f"alpha on all {len(panels)} edges of the {cell_type} cell, {name}",
+            )
+        )
+    return alphas
+
+
+def _alpha_of(results: Path, run: Run) -> np.ndarray | None:
+    """Alpha over epochs [epochs, players] as the search saved it."""
+    path = results / run.folder / "strength.npz"
+    if not path.exists():
+        return None
+    with np.load(path) as saved:
+        history = saved["alpha_history"] if "alpha_history" in saved else None
+    return history if history is not None and len(history) else None
+
+
+def _supernet_of(run: Run) -> SupernetSettings:
+    """The settings that a space depends on, as the run had them."""
+    search: dict[str, Any] = run.provenance.get("settings", {}).get("search", {})
+    has_none = search.get("supernet", {}).get("include_none")
+    return SupernetSettings() if has_none is None else SupernetSettings(include_none=has_none)
+
+
+def _cell(results: Path, run: Run, name: str) -> FoundCell:
+    path = results / run.folder / "cell.svg"
+    svg = path.read_text(encoding="utf-8") if path.exists() else ""
+    return FoundCell(run, svg, f"{name}, seed {run.seed}")
+
+
+def _last(series: Series) -> str:
+    _, mean, half_width = series.mean()
+    return f"{mean[-1]:.3g}" + (f" ± {half_width[-1]:.2g}" if half_width[-1] else "")
+
+
+def words(summary: Summary, decimals: int = 2) -> str:
+    """`2.51 ± 0.12 (n = 4)`, the interval left out for a single value."""
+    half = "" if summary.half_width is None else f" ± {summary.half_width:.{decimals}f}"
+    return f"{summary.mean:.{decimals}f}{half} (n = {summary.n})"

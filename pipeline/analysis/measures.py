@@ -1,0 +1,113 @@
+"""What is measured of a run, and how it is shown: title, unit, scale, which way is better.
+
+Our own metrics are fractions, counts and seconds; the table of NAS-Bench-201 (stage `query`) is in
+percent. Here both become what the paper prints: percent, millions.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from pipeline.analysis.runs import Run
+
+PERCENT = 100.0
+MILLIONS = 1e-6
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric of a stage as a column.
+
+    Attributes:
+        stage: the stage whose `metrics.json` holds `key`.
+        target: data set of a retraining, else None.
+        scale: what a stored value is multiplied by to be in `unit`.
+    """
+
+    stage: str
+    key: str
+    title: str
+    unit: str = ""
+    scale: float = 1.0
+    decimals: int = 2
+    lower_is_better: bool = True
+    target: str | None = None
+
+    def of(self, run: Run) -> float | None:
+        """The run's value in `unit`, None if it has none."""
+        value = run.metrics.get(self.key)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = run.stage == self.stage and run.target == self.target
+        return float(value) * self.scale if fits and is_number else None  # type: ignore[arg-type]
+
+
+PARAMS = Measure("genotype", "params", "Parameters", "M", MILLIONS, 3)
+MACS = Measure("genotype", "macs", "Multiply-adds", "M", MILLIONS, 2)
+
+
+def test_error(target: str) -> Measure:
+    """Top-1 error of the trained network on the test set of `target`."""
+    return Measure("retrain", "test_error", f"Test error, {target}", "%", PERCENT, target=target)
+
+
+def top5_error(target: str) -> Measure:
+    """Top-5 error of the trained network on the test set of `target`."""
+    return Measure("retrain", "top5_error", f"Top-5 error, {target}", "%", PERCENT, target=target)
+
+
+def seconds(stage: str, runs: Sequence[Run], target: str | None = None) -> Measure:
+    """Time of a stage, in the unit that suits its longest run."""
+    raw = Measure(stage, "seconds", "", target=target)
+    longest = max((raw.of(run) or 0.0 for run in runs), default=0.0)
+    unit, scale = ("s", 1.0) if longest < 300 else ("min", 1 / 60)
+    if longest >= 5 * 3600:
+        unit, scale = "h", 1 / 3600
+    title = "Search time" if stage == "search" else f"Training time, {target}"
+    return Measure(stage, "seconds", title, unit, scale, 1, target=target)
+
+
+def table_column(column: str) -> Measure:
+    """An accuracy of the NAS-Bench-201 table, in percent there too."""
+    return Measure("query", column, column_title(column), "%", lower_is_better=False)
+
+
+def rank(column: str) -> Measure:
+    """Place among all architectures of the table by one of its columns, 1 = best."""
+    return Measure("query", f"rank_{column}", f"Rank, {column_title(column)}", decimals=0)
+
+
+def regret(column: str) -> Measure:
+    """Distance to the best architecture of the table in one of its columns."""
+    return Measure("query", f"regret_{column}", f"Regret, {column_title(column)}", "points")
+
+
+def ranked_columns(runs: Iterable[Run]) -> list[str]:
+    """Columns of the table in which the query ranked the found cells, in order of appearance."""
+    keys = dict.fromkeys(key for run in runs if run.stage == "query" for key in run.metrics)
+    return [key.removeprefix("rank_") for key in keys if key.startswith("rank_")]
+
+
+def column_title(column: str) -> str:
+    """`cifar10_test` as `CIFAR-10 test`."""
+    name, _, rest = column.partition("_")
+    names = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet-16-120"}
+    parts = {"valid": "validation", "12ep": "(12 epochs)", "trainonly": "(half trained)"}
+    words = [parts.get(word, word) for word in rest.split("_")]
+    return " ".join([names.get(name, name), *words])
+
+
+def by_seed(measure: Measure, runs: Iterable[Run]) -> dict[int, float]:
+    """Value of each seed; a search whose network was trained several times counts once, by mean.
+
+    A genotype from elsewhere has no search seed, so the seeds of its training take their place.
+    """
+    values: dict[int, list[float]] = defaultdict(list)
+    for run in runs:
+        value = measure.of(run)
+        if value is not None:
+            foreign = run.strategy.startswith(("published_", "file_")) and run.rseed is not None
+            values[run.rseed if foreign else run.seed].append(value)  # type: ignore[index]
+    return {seed: fmean(several) for seed, several in sorted(values.items())}

@@ -1,0 +1,83 @@
+"""SVG drawings made fit to stand inline in one HTML page, many beside each other.
+
+A drawing brings ids (`clip-path`, glyphs, markers) and a style sheet that would meet those of its
+neighbours: ids get a prefix, unused ones go, the style becomes the root's own. It takes the width
+of its place instead of a size in points, and a name for screen readers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from xml.etree import ElementTree
+
+from pipeline.errors import InputError
+
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+REFERENCE = re.compile(r"url\(#([^)]+)\)|^#(.+)$")
+
+ElementTree.register_namespace("", SVG)
+
+
+def inline(text: str, prefix: str, label: str, colours: Mapping[str, str] | None = None) -> str:
+    """The drawing as an element for an HTML page.
+
+    Args:
+        text: a whole SVG file.
+        prefix: unique within the page; letters, digits and hyphens.
+        label: what a screen reader says.
+        colours: hexadecimal colour -> name of the CSS variable that a page may set for it; the
+            colour itself stays as the fallback.
+
+    Raises:
+        InputError: `text` is not SVG.
+    """
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise InputError(f"drawing {prefix}: not valid SVG ({error})") from None
+    _drop(root, "metadata", "style", "script")
+    used = {name for element in root.iter() for name in _references(element)}
+    for element in root.iter():
+        _rename(element, prefix, used)
+        for key, value in element.attrib.items():
+            element.set(key, _themed(value, colours or {}))
+    for key in ("width", "height", "version"):
+        root.attrib.pop(key, None)
+    root.set("role", "img")
+    root.set("aria-label", label)
+    # What matplotlib's style sheet says of every element; both properties are inherited.
+    root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _drop(root: ElementTree.Element, *names: str) -> None:
+    for parent in root.iter():
+        for child in [c for c in parent if c.tag in {f"{{{SVG}}}{name}" for name in names}]:
+            parent.remove(child)
+
+
+def _references(element: ElementTree.Element) -> list[str]:
+    """Ids that an element's attributes point to."""
+    found = (REFERENCE.search(value) for value in element.attrib.values())
+    return [match[1] or match[2] for match in found if match]
+
+
+def _rename(element: ElementTree.Element, prefix: str, used: set[str]) -> None:
+    for key, value in list(element.attrib.items()):
+        if key == "id":
+            del element.attrib[key]
+            if value in used:
+                element.set("id", f"{prefix}-{value}")
+        elif REFERENCE.search(value):
+            del element.attrib[key]
+            renamed = value.replace("#", f"#{prefix}-", 1)
+            element.set("href" if key == f"{{{XLINK}}}href" else key, renamed)
+
+
+def _themed(value: str, colours: Mapping[str, str]) -> str:
+    """A presentation attribute takes no var(), matplotlib's style attributes do."""
+    for colour, name in colours.items():
+        value = value.replace(colour, f"var(--{name}, {colour})")
+    return value

@@ -1,0 +1,55 @@
+"""Data sets: what they are, whether their files are whole, how they are cut and opened.
+
+One file a data set; `docs/add-a-dataset.md` shows how to add one. Importing this package imports
+no torch: what opens images is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.data import (  # noqa: F401  (each registers its data set)
+    cifar10,
+    cifar100,
+    digits,
+    digits64,
+    imagenet,
+    imagenet16,
+    svhn,
+)
+from pipeline.data.checksums import check
+from pipeline.data.spec import DataFile, DataSet, find
+
+if TYPE_CHECKING:
+    from pipeline.data.augment import Augment, FolderAugment
+    from pipeline.data.images import Images, open_images
+    from pipeline.data.manifest import prepare
+
+__all__ = [
+    "Augment",
+    "DataFile",
+    "DataSet",
+    "FolderAugment",
+    "Images",
+    "check",
+    "find",
+    "open_images",
+    "prepare",
+]
+
+_WITH_TORCH = {
+    "Augment": "augment",
+    "FolderAugment": "augment",
+    "Images": "images",
+    "open_images": "images",
+    "prepare": "manifest",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs torch on first use."""
+    if name not in _WITH_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)

@@ -1,0 +1,108 @@
+"""Augmentation of small images, a batch at a time on the device that holds them.
+
+In the order of DARTS' transforms: the raw pixels are padded with zeros and cropped, flipped and
+normalised; the cutout square is set to zero after that. What is random is drawn first (`draw`)
+and applied after (`crop_and_flip`, `cut_out`), so that both can be compared with torchvision.
+
+Shapes: b images of h x h pixels, p = padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Augmentation of small images.
+
+    Attributes:
+        crop_padding: pixels padded on each side before the random crop; 0: no crop.
+        flip: mirror half of the images.
+        cutout: side of the square that is cut out; 0: none.
+    """
+
+    crop_padding: int = 0
+    flip: bool = False
+    cutout: int = 0
+
+
+@dataclass(frozen=True)
+class FolderAugment:
+    """Augmentation of images in folders, which begins with a random resized crop.
+
+    Attributes:
+        flip: mirror half of the images.
+        colour_jitter: strength for brightness, contrast and saturation; hue has half; 0: none.
+    """
+
+    flip: bool = True
+    colour_jitter: float = 0.0
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What is random in the augmentation of b images.
+
+    Attributes:
+        corner: int64 [b, 2], row and column of the crop in the padded image, 0..2p.
+        flipped: bool [b].
+        centre: int64 [b, 2], row and column of the centre of the cutout, 0..h-1.
+    """
+
+    corner: Tensor
+    flipped: Tensor
+    centre: Tensor
+
+
+def draw(augment: Augment, n_images: int, size: int, generator: torch.Generator) -> Draws:
+    """Draw for `n_images` images of `size` x `size` pixels, on the CPU whatever the device."""
+    corner = torch.randint(2 * augment.crop_padding + 1, (n_images, 2), generator=generator)
+    flipped = torch.rand(n_images, generator=generator) < (0.5 if augment.flip else 0.0)
+    centre = torch.randint(size, (n_images, 2), generator=generator)
+    return Draws(corner, flipped, centre)
+
+
+def apply(
+    pixels: Tensor, augment: Augment, draws: Draws, mean: Sequence[float], std: Sequence[float]
+) -> Tensor:
+    """Augmented and normalised images, float32 [b, 3, h, h], from uint8 [b, 3, h, h]."""
+    if augment.crop_padding or augment.flip:
+        pixels = crop_and_flip(pixels, augment.crop_padding, draws)
+    images = normalise(pixels, mean, std)
+    return cut_out(images, draws.centre, augment.cutout) if augment.cutout else images
+
+
+def crop_and_flip(pixels: Tensor, padding: int, draws: Draws) -> Tensor:
+    """Crop [b, 3, h, h] out of the images padded with zeros, and mirror the flipped ones."""
+    corner, flipped = draws.corner.to(pixels.device), draws.flipped.to(pixels.device)
+    along = torch.arange(pixels.shape[-1], device=pixels.device)
+    rows = corner[:, :1] + along
+    columns = corner[:, 1:] + torch.where(flipped[:, None], along.flip(0), along)
+    image = torch.arange(len(pixels), device=pixels.device)[:, None, None]
+    padded = pad(pixels, [padding] * 4).permute(0, 2, 3, 1)
+    return padded[image, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def cut_out(images: Tensor, centre: Tensor, side: int) -> Tensor:
+    """Set a square to zero, which ends at the border where its centre is close to it.
+
+    As in DARTS: rows and columns from centre - side//2 to centre + side//2 - 1.
+    """
+    along = torch.arange(images.shape[-1], device=images.device)
+    start = centre.to(images.device)[:, :, None] - side // 2
+    inside = (along >= start) & (along < start + side // 2 * 2)
+    hole = inside[:, 0, :, None] & inside[:, 1, None, :]
+    return images.masked_fill(hole[:, None], 0.0)
+
+
+def normalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """From uint8 to float32: pixels in [0, 1], minus the mean, over the deviation."""
+    images = pixels.float().div_(255)
+    shift, scale = (images.new_tensor(values)[:, None, None] for values in (mean, std))
+    return images.sub_(shift).div_(scale)

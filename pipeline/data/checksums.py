@@ -1,0 +1,76 @@
+"""Whether a data set's files are there and whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pipeline.data.spec import DataFile, DataSet, Part
+from pipeline.errors import InputError
+from pipeline.files import digest
+
+
+def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("train",)) -> None:
+    """Insist that every file is there, and that those of `parts` are the published ones.
+
+    The bytes of files outside `parts` are not read: test files are opened at the final
+    evaluation only.
+
+    Args:
+        dataset: what to look for.
+        data_root: folder of all data sets.
+        parts: the parts whose checksums are compared.
+
+    Raises:
+        InputError: files are missing or damaged; it says which, from where, their checksums and
+            the folder where they belong.
+    """
+    root = Path(data_root)
+    if dataset.kind == "folder" and dataset.make is None:
+        _check_folder(dataset, root / dataset.path)
+    files = dataset.files_at(root)
+    missing = [file for file in files if not (root / file.path).is_file()]
+    if missing:
+        raise InputError(_missing(dataset, root, missing))
+    for file in files:
+        if file.part in parts and file.md5 is not None:
+            _check_file(dataset, root, file)
+
+
+def _check_file(dataset: DataSet, root: Path, file: DataFile) -> None:
+    path = root / file.path
+    found = digest(path, "md5")
+    if found != file.md5:
+        raise InputError(
+            f"{dataset.name}: {path} is damaged or truncated: md5 {found}, expected {file.md5} "
+            f"({path.stat().st_size:,} bytes); delete it and get it again from {dataset.source}"
+        )
+
+
+def _check_folder(dataset: DataSet, folder: Path) -> None:
+    """Both parts have the same classes; a folder of images has no checksums."""
+    names = {}
+    for part in ("train", "val"):
+        if not (folder / part).is_dir():
+            raise InputError(
+                f"{dataset.name}: {folder / part} is missing; expected "
+                f"{folder}/{{train,val}}/<class>/*.jpg; see {dataset.source}"
+            )
+        names[part] = {entry.name for entry in (folder / part).iterdir() if entry.is_dir()}
+    odd = sorted(names["train"] ^ names["val"])
+    if odd:
+        raise InputError(
+            f"{dataset.name}: {folder}: classes {', '.join(odd[:5])} are in one of train/ and "
+            "val/ only; both need a folder for every class"
+        )
+
+
+def _missing(dataset: DataSet, root: Path, files: Sequence[DataFile]) -> str:
+    wanted = ", ".join(
+        Path(file.path).name + (f" (md5 {file.md5})" if file.md5 else "") for file in files
+    )
+    offer = ", or prepare it with download on" if dataset.download else ""
+    return (
+        f"{dataset.name}: missing in {(root / files[0].path).parent}: {wanted}; "
+        f"get them from {dataset.source}{offer}"
+    )

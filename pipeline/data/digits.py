@@ -1,0 +1,57 @@
+"""scikit-learn's handwritten digits: 8x8 pixels, embedded in the package, for demos and tests.
+
+The set has no published cut; 360 of its 1,797 images, stratified by class, are the test part,
+always the same ones. Grey values 0..16 are scaled to 0..255 and repeated in three channels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import registry
+from pipeline.data.spec import DataSet, Part
+
+N_TRAIN, N_TEST = 1437, 360
+
+
+def read(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 [n, 3, 8, 8] and labels int64 [n]; nothing is read from the data root."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    indices = np.arange(N_TRAIN + N_TEST)
+    train, test = train_test_split(
+        indices, test_size=N_TEST, stratify=digits.target, random_state=0
+    )
+    chosen = np.sort(train if part == "train" else test)
+    grey = np.rint(digits.images[chosen] * (255 / 16)).astype(np.uint8)
+    return np.repeat(grey[:, None], 3, axis=1), digits.target[chosen].astype(np.int64)
+
+
+def class_names(data_root: Path) -> tuple[str, ...]:
+    """The digits."""
+    return tuple(map(str, range(10)))
+
+
+DIGITS = registry.register("datasets", "digits")(
+    DataSet(
+        name="digits",
+        title="Digits",
+        classes=10,
+        image_size=8,
+        mean=(0.3054, 0.3054, 0.3054),
+        std=(0.3760, 0.3760, 0.3760),
+        source="scikit-learn",
+        licence="CC BY 4.0 (UCI Machine Learning Repository)",
+        citation="Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, 1998",
+        kind="small",
+        path=".",
+        n_train=N_TRAIN,
+        n_test=N_TEST,
+        read=read,
+        class_names=class_names,
+    )
+)

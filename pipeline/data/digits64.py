@@ -1,0 +1,64 @@
+"""The digits enlarged to 64x64 as a folder of images: a stand-in for ImageNet in the demo."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline import registry
+from pipeline.data import digits
+from pipeline.data.spec import Part
+
+FOLDER = "digits64"
+SIZE = 64
+
+
+def make(data_root: Path) -> None:
+    """Write `digits64/{train,val}/<class>/<index>.png` whole or not at all."""
+    folder = data_root / FOLDER
+    if folder.exists():
+        return
+    temporary = data_root / f".{FOLDER}.{os.getpid()}"
+    try:
+        _write(temporary / "train", "train")
+        _write(temporary / "val", "test")
+        temporary.rename(folder)
+    except OSError:
+        # Another process may have been faster; its folder is the same.
+        if not folder.exists():
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(folder: Path, part: Part) -> None:
+    from PIL import Image
+
+    images, labels = digits.read(folder, part)
+    for label in set(labels.tolist()):
+        (folder / str(label)).mkdir(parents=True)
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        enlarged = Image.fromarray(image[0]).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+        enlarged.convert("RGB").save(folder / str(label) / f"{index:04d}.png")
+
+
+DIGITS64 = registry.register("datasets", "digits64")(
+    replace(
+        digits.DIGITS,
+        name="digits64",
+        title="Digits, 64x64",
+        image_size=SIZE,
+        resize_size=SIZE,
+        mean=None,
+        std=None,
+        kind="folder",
+        path=FOLDER,
+        n_train=0,
+        n_test=0,
+        read=None,
+        class_names=None,
+        make=make,
+    )
+)

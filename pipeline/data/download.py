@@ -1,0 +1,36 @@
+"""Opt-in downloads by torchvision, which compares the checksums of what it fetches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+
+
+def torchvision_archive(
+    name: str, parts: tuple[Mapping[str, Any], ...] = ({},)
+) -> Callable[[Path], None]:
+    """A download by the class `torchvision.datasets.<name>`.
+
+    Args:
+        name: name of the class.
+        parts: keyword arguments of each call that is needed to have all files.
+
+    Returns:
+        A function of the data root that fetches what is missing there.
+    """
+
+    def fetch(data_root: Path) -> None:
+        import torchvision
+
+        data_root.mkdir(parents=True, exist_ok=True)
+        try:
+            for part in parts:
+                getattr(torchvision.datasets, name)(data_root, download=True, **part)
+        except (OSError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{name}: download to {data_root} failed ({reason})") from None
+
+    return fetch

@@ -1,0 +1,35 @@
+"""One's own images: any tree `{train,val}/<class>/*.jpg`, declared in the configuration."""
+
+from __future__ import annotations
+
+from pipeline.config.base import OURS, Settings, setting
+from pipeline.data.spec import DataSet
+
+
+class FolderSettings(Settings):
+    """An image folder under the key `datasets`; its name there is the data set's name."""
+
+    path: str = setting(
+        ..., "folder with train/<class>/ and val/<class>/, below data_root or absolute", OURS
+    )
+    image_size: int = setting(224, "side of the images that a network sees, in pixels", OURS, ge=8)
+    resize_size: int = setting(
+        256, "shorter side before the central crop of an evaluation, in pixels", OURS, ge=8
+    )
+
+    def as_data_set(self, name: str) -> DataSet:
+        """The data set that these settings describe."""
+        return DataSet(
+            name=name,
+            title=name,
+            classes=None,
+            image_size=self.image_size,
+            mean=None,
+            std=None,
+            source=f"datasets.{name}.path in the configuration",
+            licence="the user's own",
+            citation="",
+            kind="folder",
+            path=self.path,
+            resize_size=self.resize_size,
+        )

@@ -1,0 +1,176 @@
+"""Images in folders, decoded as they are needed, by worker processes if there are some.
+
+Training: random resized crop, flip, colour jitter; evaluation: resize, central crop. What is
+random for an image depends on one number that its pass draws and on the image's index, never on
+the worker that decodes it: the bits are the same for any number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import v2
+
+from pipeline.data.augment import Augment, FolderAugment, normalise
+from pipeline.data.spec import Channels
+from pipeline.errors import InputError
+from pipeline.seeds import derive
+
+Transform = Callable[[Image.Image], Tensor]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of one folder of classes, sorted by class and name as torchvision does.
+
+    Attributes:
+        class_names: in the order of the labels.
+        paths: str [n].
+        labels: int64 [n].
+    """
+
+    class_names: tuple[str, ...]
+    paths: np.ndarray
+    labels: np.ndarray
+
+
+def list_images(folder: Path) -> Listing:
+    """List `folder/<class>/*`; no image is opened.
+
+    Raises:
+        InputError: no such folder, no class, or a class without images.
+    """
+    try:
+        found = ImageFolder(folder)
+    except FileNotFoundError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{folder}: expected <class>/*.jpg in it ({reason})") from None
+    paths, labels = zip(*found.samples, strict=True)
+    return Listing(tuple(found.classes), np.array(paths), np.array(labels, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class FolderImages:
+    """A part of an image folder; see `images.Images`.
+
+    Attributes:
+        paths: str [n].
+        labels: int64 [n].
+        classes: number of classes.
+        image_size: side of the images that are handed out, in pixels.
+        resize_size: shorter side before the central crop of an evaluation.
+        mean: mean of a channel.
+        std: deviation of a channel.
+        device: where the batches go.
+        workers: processes that decode; 0: the caller's.
+    """
+
+    paths: np.ndarray
+    labels: np.ndarray
+    classes: int
+    image_size: int
+    resize_size: int
+    mean: Channels
+    std: Channels
+    device: str = "cpu"
+    workers: int = 0
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+        return len(self.labels)
+
+    def n_batches(self, batch_size: int, drop_last: bool = False) -> int:
+        """Number of batches of one pass."""
+        return self.n // batch_size if drop_last else -(-self.n // batch_size)
+
+    def batches(
+        self,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        augment: Augment | FolderAugment | None = None,
+        drop_last: bool = False,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass; shuffled and augmented by `generator`, in order without one.
+
+        An `Augment` for small images counts here as a random resized crop with its flip.
+        """
+        if augment is not None and generator is None:
+            raise TypeError("augmentation needs a generator")
+        if isinstance(augment, Augment):
+            augment = FolderAugment(flip=augment.flip)
+        order, seed = torch.arange(self.n), 0
+        if generator is not None:
+            order = torch.randperm(self.n, generator=generator)
+            seed = int(torch.randint(2**62, (), generator=generator))
+        parts = order.split(batch_size)[: self.n_batches(batch_size, drop_last)]
+        yield from self._load([part.tolist() for part in parts], augment, seed)
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`n` different images, or all if there are fewer, not augmented."""
+        order = torch.randperm(self.n, generator=generator)
+        return next(self._load([order[:n].tolist()], None, 0))
+
+    def take(self, n: int) -> FolderImages:
+        """`n` images, evenly spaced: the listing is sorted by class, and all should be there."""
+        kept = np.arange(min(n, self.n)) * self.n // min(n, self.n)
+        return replace(self, paths=self.paths[kept], labels=self.labels[kept])
+
+    def _load(
+        self, batches: list[list[int]], augment: FolderAugment | None, seed: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        on_gpu = torch.device(self.device).type == "cuda"
+        loader = DataLoader(
+            _Decoding(self.paths, self.labels, self._transform(augment), seed),
+            batch_sampler=batches,
+            num_workers=self.workers,
+            pin_memory=on_gpu,
+            generator=torch.Generator(),  # otherwise it would draw from the global one
+        )
+        try:
+            for pixels, labels in loader:
+                pixels, labels = (x.to(self.device, non_blocking=on_gpu) for x in (pixels, labels))
+                yield normalise(pixels, self.mean, self.std), labels
+        except InputError as error:
+            # A worker's exception arrives with its traceback as text; its last line is ours.
+            raise InputError(str(error).splitlines()[-1].split("InputError: ")[-1]) from None
+
+    def _transform(self, augment: FolderAugment | None) -> Transform:
+        """From an RGB image to uint8 [3, image_size, image_size]."""
+        if augment is None:
+            steps = [v2.Resize(self.resize_size), v2.CenterCrop(self.image_size)]
+        else:
+            strength = augment.colour_jitter
+            steps = [v2.RandomResizedCrop(self.image_size)]
+            steps += [v2.RandomHorizontalFlip()] if augment.flip else []
+            steps += [v2.ColorJitter(*[strength] * 3, strength / 2)] if strength else []
+        return v2.Compose([*steps, v2.PILToTensor()])
+
+
+class _Decoding(Dataset):
+    """Decodes and transforms one image at a time, in whichever process."""
+
+    def __init__(self, paths: np.ndarray, labels: np.ndarray, transform: Transform, seed: int):
+        self.paths, self.labels, self.transform, self.seed = paths, labels, transform, seed
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        path = str(self.paths[index])
+        try:
+            with Image.open(path) as file:
+                image = file.convert("RGB")
+        except (OSError, SyntaxError, ValueError) as error:
+            raise InputError(f"{path}: not a whole image ({error}); replace or delete it") from None
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(derive(self.seed, index))
+            return self.transform(image), int(self.labels[index])

@@ -1,0 +1,143 @@
+"""A part of a prepared data set, opened: batches of normalised images for a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.data.augment import Augment, FolderAugment
+from pipeline.data.checksums import check
+from pipeline.data.folder_images import FolderImages, list_images
+from pipeline.data.small import SmallImages, read_small
+from pipeline.data.spec import Part, find
+from pipeline.errors import InputError
+
+Opened = Literal["weights", "value", "train", "test"]
+
+
+class Images(Protocol):
+    """Labelled images that stages train and evaluate on.
+
+    All that is random comes from the call's generator, one of the CPU, so that every device sees
+    the same images; they are float32 [b, 3, h, h], normalised, labels int64 [b], both on the
+    device.
+    """
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images, in pixels."""
+
+    def n_batches(self, batch_size: int, drop_last: bool = False) -> int:
+        """Number of batches of one pass."""
+
+    def batches(
+        self,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        augment: Augment | FolderAugment | None = None,
+        drop_last: bool = False,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass; shuffled and augmented by `generator`, in order without one."""
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`n` different images, or all if there are fewer, not augmented."""
+
+    def take(self, n: int) -> Images:
+        """A fixed choice of `n` images (all if there are fewer), for trials."""
+
+
+def open_images(
+    manifest: Mapping[str, Any],
+    data_root: Path | str,
+    part: Opened,
+    split_path: Path | str | None = None,
+    device: str = "cpu",
+    workers: int = 0,
+) -> Images:
+    """Open one part of a prepared data set.
+
+    Args:
+        manifest: content of `manifest.json`.
+        data_root: folder of all data sets.
+        part: `weights` and `value` are the halves of a search, `train` is the whole training
+            part, `test` is for the final evaluation.
+        split_path: `split.npz`, needed for the halves.
+        device: where the batches go.
+        workers: processes that decode folders of images.
+
+    Raises:
+        InputError: files are missing, damaged, or not those that were prepared.
+    """
+    root = Path(data_root)
+    chosen = _half(part, split_path) if part in ("weights", "value") else slice(None)
+    published: Part = "test" if part == "test" else "train"
+    if manifest["kind"] == "small":
+        return _open_small(manifest, root, published, chosen, device)
+    return _open_folder(manifest, root, published, chosen, device, workers)
+
+
+def _half(part: str, split_path: Path | str | None) -> np.ndarray:
+    """Indices into the training part, int64, sorted."""
+    try:
+        with np.load(Path(split_path or ""), allow_pickle=False) as split:
+            indices: np.ndarray = split[part]
+            return indices
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{split_path}: no split of a data set ({error})") from None
+
+
+def _open_small(
+    manifest: Mapping[str, Any], root: Path, part: Part, chosen: np.ndarray | slice, device: str
+) -> SmallImages:
+    dataset = find(manifest["name"], {})
+    check(dataset, root, parts=(part,))
+    images, labels = read_small(dataset, root, part)
+    return SmallImages(
+        pixels=torch.from_numpy(images[chosen]).contiguous().to(device),
+        labels=torch.from_numpy(labels[chosen]).to(device),
+        classes=manifest["classes"],
+        mean=manifest["mean"],
+        std=manifest["std"],
+    )
+
+
+def _open_folder(
+    manifest: Mapping[str, Any],
+    root: Path,
+    part: Part,
+    chosen: np.ndarray | slice,
+    device: str,
+    workers: int,
+) -> FolderImages:
+    folder = root / manifest["path"] / ("val" if part == "test" else "train")
+    listing = list_images(folder)
+    n_prepared = manifest[f"n_{part}"]
+    if len(listing.labels) != n_prepared or list(listing.class_names) != manifest["class_names"]:
+        raise InputError(
+            f"{folder}: {len(listing.labels)} images of {len(listing.class_names)} classes, but "
+            f"{n_prepared} of {manifest['classes']} when it was prepared; prepare it again"
+        )
+    return FolderImages(
+        paths=listing.paths[chosen],
+        labels=listing.labels[chosen],
+        classes=manifest["classes"],
+        image_size=manifest["image_size"],
+        resize_size=manifest["resize_size"],
+        mean=manifest["mean"],
+        std=manifest["std"],
+        device=device,
+        workers=workers,
+    )

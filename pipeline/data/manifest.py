@@ -1,0 +1,193 @@
+"""A data set made ready for the other stages: what it is, and how its training part is cut.
+
+`manifest.json` says what a network must know (classes, size, mean, deviation) and carries a
+fingerprint of the training part; `split.npz` holds the indices of a search's two halves, sorted,
+disjoint, drawn by one seeded permutation. No byte of the test part is read here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.data.checksums import check
+from pipeline.data.folder_images import FolderImages, Listing, list_images
+from pipeline.data.small import read_small
+from pipeline.data.spec import Channels, DataSet
+from pipeline.errors import InputError
+from pipeline.files import replacing, write_json
+from pipeline.seeds import numpy_generator
+
+# Mean and deviation of a large folder are taken from this many of its images, evenly spaced.
+N_MEASURED = 10_000
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What only the files tell."""
+
+    class_names: tuple[str, ...]
+    mean: Channels
+    std: Channels
+    n_train: int
+    n_test: int
+    fingerprint: str
+
+
+def prepare(
+    dataset: DataSet,
+    data_root: Path | str,
+    out_dir: Path | str,
+    split_seed: int,
+    fractions: tuple[float, float] | None = None,
+    download: bool = False,
+) -> dict[str, Any]:
+    """Check a data set and write `split.npz` and `manifest.json`.
+
+    Args:
+        dataset: what to prepare.
+        data_root: folder of all data sets.
+        out_dir: where the two files go.
+        split_seed: seed of the cut.
+        fractions: parts of the training set for (weights, value function); None: the data set's.
+        download: fetch missing files where torchvision can.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputError: files are missing or damaged, or the fractions do not fit.
+    """
+    root, out = Path(data_root), Path(out_dir)
+    fractions = fractions or dataset.search_fractions
+    if download and dataset.download and not _all_there(dataset, root):
+        dataset.download(root)
+    if dataset.make:
+        dataset.make(root)
+    check(dataset, root)
+    facts = _small_facts(dataset, root) if dataset.kind == "small" else _folder_facts(dataset, root)
+    weights, value = halves(facts.n_train, fractions, split_seed)
+    manifest = {
+        "name": dataset.name,
+        "title": dataset.title,
+        "kind": dataset.kind,
+        "path": dataset.path,
+        "classes": len(facts.class_names),
+        "class_names": list(facts.class_names),
+        "image_size": dataset.image_size,
+        "resize_size": dataset.resize_size,
+        "channels": 3,
+        "mean": list(facts.mean),
+        "std": list(facts.std),
+        "n_train": facts.n_train,
+        "n_test": facts.n_test,
+        "n_weights": len(weights),
+        "n_value": len(value),
+        "fingerprint": facts.fingerprint,
+        "split_seed": split_seed,
+        "fractions": list(fractions),
+    }
+    with replacing(out / "split.npz") as temporary:
+        np.savez(temporary, weights=weights, value=value)
+    write_json(out / "manifest.json", manifest)
+    return manifest
+
+
+def halves(
+    n_train: int, fractions: tuple[float, float], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two disjoint sorted index lists, int64, into a training part of `n_train` images.
+
+    Raises:
+        InputError: the fractions exceed the whole, or one of the parts would be empty.
+    """
+    for_weights, for_value = fractions
+    if for_weights + for_value > 1 + 1e-9:
+        raise InputError(
+            f"split: weights_fraction {for_weights} and value_fraction {for_value} exceed 1 in sum"
+        )
+    # Rounding both up could ask for one image too many.
+    n_weights = round(for_weights * n_train)
+    n_value = min(round(for_value * n_train), n_train - n_weights)
+    if min(n_weights, n_value) < 1:
+        raise InputError(
+            f"split: weights_fraction {for_weights} and value_fraction {for_value} of {n_train} "
+            "images leave a part empty; raise them"
+        )
+    order = numpy_generator(seed, "split").permutation(n_train)
+    return np.sort(order[:n_weights]), np.sort(order[n_weights : n_weights + n_value])
+
+
+def _all_there(dataset: DataSet, root: Path) -> bool:
+    return all((root / file.path).is_file() for file in dataset.files_at(root))
+
+
+def _small_facts(dataset: DataSet, root: Path) -> _Facts:
+    images, labels = read_small(dataset, root, "train")
+    assert dataset.class_names and dataset.mean and dataset.std  # small sets bring them
+    content = hashlib.sha256(np.ascontiguousarray(images).data)
+    content.update(labels.data)
+    return _Facts(
+        class_names=dataset.class_names(root),
+        mean=dataset.mean,
+        std=dataset.std,
+        n_train=dataset.n_train,
+        n_test=dataset.n_test,
+        fingerprint=content.hexdigest(),
+    )
+
+
+def _folder_facts(dataset: DataSet, root: Path) -> _Facts:
+    train = list_images(root / dataset.path / "train")
+    test = list_images(root / dataset.path / "val")
+    if dataset.classes not in (None, len(train.class_names)):
+        raise InputError(
+            f"{dataset.name}: {root / dataset.path / 'train'} has {len(train.class_names)} "
+            f"classes, expected {dataset.classes}"
+        )
+    known = dataset.mean and dataset.std
+    mean, std = (dataset.mean, dataset.std) if known else _measure(dataset, train)
+    assert mean and std
+    return _Facts(
+        class_names=train.class_names,
+        mean=mean,
+        std=std,
+        n_train=len(train.labels),
+        n_test=len(test.labels),
+        fingerprint=_fingerprint(root / dataset.path, train),
+    )
+
+
+def _measure(dataset: DataSet, train: Listing) -> tuple[Channels, Channels]:
+    """Mean and deviation of the training images as an evaluation would see them."""
+    step = -(-len(train.labels) // N_MEASURED)
+    images = FolderImages(
+        paths=train.paths[::step],
+        labels=train.labels[::step],
+        classes=len(train.class_names),
+        image_size=dataset.image_size,
+        resize_size=dataset.resize_size or dataset.image_size,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+    )
+    total, squares = np.zeros(3), np.zeros(3)
+    for batch, _ in images.batches(64):
+        pixels = batch.double().numpy()
+        total += pixels.sum(axis=(0, 2, 3))
+        squares += (pixels**2).sum(axis=(0, 2, 3))
+    n_pixels = images.n * dataset.image_size**2
+    mean = total / n_pixels
+    std = np.sqrt(squares / n_pixels - mean**2)
+    return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def _fingerprint(folder: Path, listing: Listing) -> str:
+    """Digest of names and sizes: the bytes of a large folder would take hours to read."""
+    content = hashlib.sha256()
+    for path in map(Path, listing.paths):
+        content.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
+    return content.hexdigest()

@@ -1,0 +1,105 @@
+"""Small images, all of them in the memory of the device as uint8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.data import augment as augmentation
+from pipeline.data.augment import Augment, FolderAugment
+from pipeline.data.spec import Channels, DataSet, Part
+from pipeline.errors import InputError
+
+
+@dataclass(frozen=True)
+class SmallImages:
+    """A part of a small data set; see `images.Images`.
+
+    Attributes:
+        pixels: uint8 [n, 3, h, h] on the device.
+        labels: int64 [n] on the device.
+        classes: number of classes.
+        mean: mean of a channel.
+        std: deviation of a channel.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    classes: int
+    mean: Channels
+    std: Channels
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+        return len(self.labels)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images, in pixels."""
+        return self.pixels.shape[-1]
+
+    def n_batches(self, batch_size: int, drop_last: bool = False) -> int:
+        """Number of batches of one pass."""
+        return self.n // batch_size if drop_last else -(-self.n // batch_size)
+
+    def batches(
+        self,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        augment: Augment | FolderAugment | None = None,
+        drop_last: bool = False,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass; shuffled and augmented by `generator`, in order without one."""
+        if augment is not None and (generator is None or not isinstance(augment, Augment)):
+            raise TypeError("small images are augmented by an `Augment` and a generator")
+        order = (
+            torch.arange(self.n)
+            if generator is None
+            else torch.randperm(self.n, generator=generator)
+        )
+        for indices in order.split(batch_size)[: self.n_batches(batch_size, drop_last)]:
+            indices = indices.to(self.pixels.device)
+            pixels, labels = self.pixels[indices], self.labels[indices]
+            if augment is None or generator is None:
+                images = augmentation.normalise(pixels, self.mean, self.std)
+            else:
+                draws = augmentation.draw(augment, len(pixels), self.image_size, generator)
+                images = augmentation.apply(pixels, augment, draws, self.mean, self.std)
+            yield images, labels
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`n` different images, or all if there are fewer, not augmented."""
+        indices = torch.randperm(self.n, generator=generator)[:n].to(self.pixels.device)
+        images = augmentation.normalise(self.pixels[indices], self.mean, self.std)
+        return images, self.labels[indices]
+
+    def take(self, n: int) -> SmallImages:
+        """The first `n` images."""
+        return replace(self, pixels=self.pixels[:n], labels=self.labels[:n])
+
+
+def read_small(dataset: DataSet, data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 [n, 3, h, h] and labels int64 [n] of one part, as the specification says.
+
+    Raises:
+        InputError: number, size or labels of the images are not those of the data set.
+    """
+    assert dataset.read is not None  # small sets bring it
+    images, labels = dataset.read(data_root, part)
+    n_images = dataset.n_train if part == "train" else dataset.n_test
+    shape = (n_images, 3, dataset.image_size, dataset.image_size)
+    where = f"{dataset.name}: {part} part below {data_root / dataset.path}"
+    if images.shape != shape or images.dtype != np.uint8 or labels.shape != shape[:1]:
+        raise InputError(
+            f"{where}: images {images.shape} {images.dtype}, labels {labels.shape}; expected "
+            f"{shape} uint8; get it again from {dataset.source}"
+        )
+    if dataset.classes is None or not 0 <= labels.min() <= labels.max() < dataset.classes:
+        raise InputError(f"{where}: labels are not in 0..classes-1; classes: {dataset.classes}")
+    return images, labels

@@ -1,0 +1,114 @@
+"""What is known of a data set before its images are opened.
+
+Images are uint8 [n, 3, h, w], labels int64 [n] counted from 0. Means and deviations are those of
+the training part with pixels in [0, 1], one value a channel (red, green, blue).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pipeline import registry
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.data.folder import FolderSettings
+
+Part = Literal["train", "test"]
+Channels = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a data set.
+
+    Attributes:
+        path: relative to the data root.
+        md5: published checksum; None where there is none.
+        part: the part that it belongs to; what both need (class names) counts as train.
+    """
+
+    path: str
+    md5: str | None
+    part: Part = "train"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set; small ones bring `read`, folders are `train/<class>/` and `val/<class>/`.
+
+    Attributes:
+        name: as in the configuration and in paths.
+        title: as in print.
+        classes: number of classes; None: as many as a folder has.
+        image_size: side of the square images that a network sees, in pixels.
+        mean: mean of a channel; None: computed when the set is prepared.
+        std: deviation of a channel; None: computed when the set is prepared.
+        source: where the files come from.
+        licence: under what terms.
+        citation: whom to cite.
+        kind: `small` sets are held in memory whole, `folder` sets are decoded as needed.
+        path: folder of the data set, relative to the data root or absolute.
+        files: what must be there; none where a set is made or is a folder.
+        own_files: what serves instead of `files` where those are absent: files made locally.
+        n_train: number of training images of a small set.
+        n_test: number of test images of a small set.
+        read: small sets: (data root, part) -> images, labels.
+        class_names: small sets: data root -> names in the order of the labels.
+        resize_size: folders: shorter side before the central crop of an evaluation.
+        make: folders that the program makes itself: data root -> None, makes what is missing.
+        download: data root -> None, fetches the files; None where no one may.
+        search_fractions: parts of the training set for a search's (weights, value function).
+    """
+
+    name: str
+    title: str
+    classes: int | None
+    image_size: int
+    mean: Channels | None
+    std: Channels | None
+    source: str
+    licence: str
+    citation: str
+    kind: Literal["small", "folder"]
+    path: str
+    files: tuple[DataFile, ...] = ()
+    own_files: tuple[DataFile, ...] = ()
+    n_train: int = 0
+    n_test: int = 0
+    read: Callable[[Path, Part], tuple[np.ndarray, np.ndarray]] | None = None
+    class_names: Callable[[Path], tuple[str, ...]] | None = None
+    resize_size: int | None = None
+    make: Callable[[Path], None] | None = None
+    download: Callable[[Path], None] | None = None
+    search_fractions: tuple[float, float] = (0.5, 0.5)
+
+    def files_at(self, data_root: Path) -> tuple[DataFile, ...]:
+        """The published files, or those made locally where only these are there."""
+        if any((data_root / file.path).exists() for file in self.files):
+            return self.files
+        made = self.own_files and all((data_root / file.path).exists() for file in self.own_files)
+        return self.own_files if made else self.files
+
+
+def find(name: str, folders: Mapping[str, FolderSettings]) -> DataSet:
+    """The data set called `name`: registered, or an image folder of the configuration.
+
+    Raises:
+        InputError: no such data set, or a folder that takes the name of a registered one.
+    """
+    known = registry.names("datasets")
+    if name in folders:
+        if name in known:
+            raise InputError(f"datasets: {name!r} is the name of a built-in data set; rename yours")
+        return folders[name].as_data_set(name)
+    if name not in known:
+        nearest = registry.nearest(name, [*known, *folders])
+        raise InputError(f"datasets: unknown {name!r}; {nearest}")
+    found: DataSet = registry.get("datasets", name)
+    return found

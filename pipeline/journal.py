@@ -1,0 +1,264 @@
+"""What a run reports, as lines of JSON on disk: written first, mirrored to MLflow second.
+
+One file a run, only ever appended to. Every line is one event with its `time` in milliseconds:
+
+    start     key (the run's identity, in MLflow a tag), stage, name, experiment, workflow, params,
+              tags
+    resume    workflow, tags: the same run goes on in another process
+    metrics   step, values
+    artifact  path, relative to the journal's folder
+    end       status: FINISHED | FAILED
+
+A process that is killed while it writes leaves a torn last line, which the reader passes over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+logger = logging.getLogger(__name__)
+
+NAME = "journal.jsonl"
+PARAM_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class Journal:
+    """One run's events, in memory and on disk."""
+
+    path: Path
+    events: list[dict[str, Any]]
+
+    def append(self, event: str, **fields: Any) -> None:
+        """Add one event; it is on disk when this returns."""
+        record = {"event": event, "time": time.time_ns() // 1_000_000, **fields}
+        with self.path.open("a", encoding="utf-8") as stream:
+            # The line break comes first: a torn line before it cannot swallow this one.
+            stream.write("\n" + json.dumps(record))
+        self.events.append(record)
+
+    def append_artifact(self, path: Path | str) -> None:
+        """Add a product, named relative to the journal so that the working tree may move."""
+        self.append("artifact", path=os.path.relpath(path, self.path.parent))
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The first event: key, stage, name, experiment, params."""
+        return self.events[0]
+
+    @property
+    def key(self) -> str:
+        """The run's identity, wherever it is mirrored."""
+        return self.start["key"]
+
+    @property
+    def workflow(self) -> str | None:
+        """Key of the workflow run that this run belongs to, the latest if it was resumed."""
+        return self._latest("workflow")
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags, the latest if it was resumed."""
+        return self._latest("tags")
+
+    @property
+    def status(self) -> str:
+        """FINISHED or FAILED if the last event says so, else RUNNING (or killed)."""
+        return self.events[-1].get("status", "RUNNING")
+
+    @property
+    def points(self) -> dict[tuple[str, int], tuple[float, int]]:
+        """(metric, step) -> (value, time)."""
+        return {
+            (name, event["step"]): (value, event["time"])
+            for event in self.events
+            for name, value in event.get("values", {}).items()
+        }
+
+    @property
+    def artifacts(self) -> list[Path]:
+        """Products in the order in which they were added; one added again stands there again."""
+        folder = self.path.parent
+        return [folder / event["path"] for event in self.events if event["event"] == "artifact"]
+
+    def _latest(self, field: str) -> Any:
+        return next(event[field] for event in reversed(self.events) if field in event)
+
+
+def read(path: Path) -> Journal:
+    """The journal at `path`; one without events where there is no file."""
+    events = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").split("\n"):
+            # Only a torn line fails to parse: a whole one was written by `append`.
+            with contextlib.suppress(json.JSONDecodeError):
+                events.append(json.loads(line))
+    return Journal(path, events)
+
+
+def read_all(folder: Path) -> list[Journal]:
+    """All journals under a folder that hold at least their start, sorted by path."""
+    found = (read(path) for path in sorted(folder.rglob("journal*.jsonl")))
+    return [journal for journal in found if journal.events]
+
+
+def begin(
+    path: Path,
+    stage: str,
+    name: str,
+    experiment: str,
+    workflow: str | None,
+    params: Mapping[str, str],
+    tags: Mapping[str, str],
+    reopen: bool = True,
+) -> Journal:
+    """Go on with the run at `path`, or put it aside and start a new one.
+
+    A run is gone on with if it was killed or failed and has the same parameters (and `reopen`):
+    its stage resumes from a checkpoint, and its curve belongs together. A finished run that is
+    made again, or one with other parameters, is another run.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    journal = read(path)
+    if journal.events:
+        if reopen and journal.status != "FINISHED" and journal.start["params"] == params:
+            journal.append("resume", workflow=workflow, tags=tags)
+            return journal
+        if journal.status == "RUNNING":
+            journal.append("end", status="FAILED")
+        path.replace(path.with_name(f"journal-{journal.key}.jsonl"))
+    journal = Journal(path, [])
+    journal.append(
+        "start",
+        key=uuid.uuid4().hex,
+        stage=stage,
+        name=name,
+        experiment=experiment,
+        workflow=workflow,
+        params=params,
+        tags=tags,
+    )
+    return journal
+
+
+class Mirror(Protocol):
+    """Where a journal is copied to; `tracking.Mirror` is the one there is."""
+
+    def update(self) -> str:
+        """Bring the copy up to the journal; return its id."""
+
+    def identity(self) -> dict[str, str]:
+        """Where the copy is found."""
+
+
+class Run:
+    """What a stage reports to: its journal first, the mirror (if any) second.
+
+    `params` are the flattened settings.
+    """
+
+    def __init__(self, journal: Journal, make_mirror: Callable[[], Mirror] | None) -> None:
+        self.params: Mapping[str, str] = journal.start["params"]
+        self._journal = journal
+        self._make_mirror = make_mirror
+        self._mirror: Mirror | None = None
+        self._lost = False
+        self._update()
+
+    def identity(self) -> dict[str, str]:
+        """Ids of this run in MLflow, for the record beside the results; empty without a mirror."""
+        return self._mirror.identity() if self._mirror else {}
+
+    def metrics(self, values: Mapping[str, float], step: int) -> None:
+        """Report one step: one line in the journal, one request to the mirror.
+
+        What a resumed stage reports again is left out: the first report counts.
+        """
+        known = self._journal.points
+        fresh = {name: float(v) for name, v in values.items() if (name, step) not in known}
+        if fresh:
+            self._journal.append("metrics", step=step, values=fresh)
+            self._update()
+
+    def artifact(self, path: Path | str) -> None:
+        """Report a product, a file."""
+        self._journal.append_artifact(path)
+        self._update()
+
+    def end(self, status: str) -> None:
+        """End as FINISHED or FAILED; a store that was lost is tried once more."""
+        self._journal.append("end", status=status)
+        self._update(last=True)
+
+    def _update(self, last: bool = False) -> None:
+        if self._make_mirror is None or (self._lost and not last):
+            return
+        try:
+            if self._mirror is None:
+                self._mirror = self._make_mirror()
+            self._mirror.update()
+        except Exception as error:  # whatever a store may raise: it must not end a training
+            if not self._lost:
+                warn(error)
+            # Sent or not is unknown now, so the next mirror is a new one, which asks the store.
+            self._lost, self._mirror = True, None
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as MLflow's parameters: dotted names; values as JSON, text bare, cut."""
+    flat: dict[str, str] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            cut = len(text) > PARAM_LENGTH
+            flat[f"{prefix}{key}"] = text[: PARAM_LENGTH - 1] + "…" if cut else text
+    return flat
+
+
+@contextlib.contextmanager
+def sigterm_raises() -> Iterator[None]:
+    """Turn SIGTERM, which ends a process silently, into SystemExit (main thread only)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def first_line(error: Exception) -> str:
+    """An error in one line of a message."""
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else ''}"
+
+
+def warn(error: Exception) -> None:
+    """Say that the mirror is lost."""
+    logger.warning(
+        "MLflow is not recording (%s); nothing is lost: `python -m pipeline sync` sends it later",
+        first_line(error),
+    )
+
+
+@contextlib.contextmanager
+def store_errors_warn() -> Iterator[None]:
+    """Whatever a store raises (each kind has its own errors), it must not stop a workflow."""
+    try:
+        yield
+    except Exception as error:
+        warn(error)

@@ -1,0 +1,53 @@
+"""From a genotype to a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import InputError
+from pipeline.networks.darts import DartsNetwork
+from pipeline.networks.layouts import find_layout
+from pipeline.networks.nasbench201 import NasBench201Network
+from pipeline.networks.network import Network
+from pipeline.networks.published import resolve
+from pipeline.spaces.genotype import Genotype
+
+
+def build(
+    genotype: Genotype | str | Path,
+    layout: str = "cifar10",
+    classes: int = 10,
+    channels: int | None = None,
+    cells: int | None = None,
+    auxiliary: bool = False,
+) -> Network:
+    """Build the discrete network of a genotype; weights are drawn from torch's global generator.
+
+    Args:
+        genotype: anything that `resolve` knows: a `Genotype`, a published name, the path of a
+            genotype JSON, a NAS-Bench-201 string, a DARTS text.
+        layout: "cifar10", "imagenet" or "nasbench201".
+        classes: outputs.
+        channels: of the first cell; None: the layout's (36, 48, 16).
+        cells: in all, in NAS-Bench-201 a stage; None: the layout's (20, 14, 5).
+        auxiliary: with an auxiliary head, for `forward_with_auxiliary`.
+
+    Raises:
+        InputError: the genotype is unknown or of another family than the layout; a size below
+            one; an auxiliary head where the layout has none.
+    """
+    frame = find_layout(layout)
+    genotype = resolve(genotype)
+    if genotype.space != frame.family:
+        raise InputError(
+            f"layout {layout!r} takes cells of {frame.family}, the genotype is of {genotype.space}"
+        )
+    if auxiliary and not frame.auxiliary:
+        raise InputError(f"layout {layout!r} has no auxiliary head: set auxiliary_weight to 0")
+    channels = frame.channels if channels is None else channels
+    cells = frame.cells if cells is None else cells
+    if min(classes, channels, cells) < 1:
+        raise InputError("network: classes, channels and cells must be 1 or more")
+    if frame.family == "nasbench201":
+        return NasBench201Network(genotype, classes, channels, cells)
+    return DartsNetwork(genotype, classes, channels, cells, auxiliary, layout == "imagenet")

@@ -1,0 +1,72 @@
+"""Size of a network: parameters and multiply-adds.
+
+MACs are the multiply-adds of convolutions and linear layers for one image, biases, batch norms and
+pooling not counted, as papers of the DARTS family count them; `flops` is twice that. The FLOPs
+column of NAS-Bench-201's table is MACs plus the number of classes. The auxiliary head, which only
+training uses, is counted in neither `params` nor `macs`.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from pipeline.networks.build import build
+from pipeline.networks.layouts import find_layout
+from pipeline.spaces.genotype import Genotype
+
+
+def profile(network: nn.Module, image_size: int) -> dict[str, int]:
+    """Count a network on the meta device, where shapes are computed and numbers are not.
+
+    Args:
+        network: maps images [b, 3, h, w] to logits; left as it is.
+        image_size: side of the image in pixels.
+
+    Returns:
+        `params`, `macs`, `auxiliary_params`, `flops`.
+    """
+    ghost = copy.deepcopy(network).to("meta").eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        ghost(torch.empty(1, 3, image_size, image_size, device="meta"))
+    flops = counter.get_total_flops()
+    auxiliary = _n_parameters(getattr(network, "auxiliary", None))
+    return {
+        "params": _n_parameters(network) - auxiliary,
+        "macs": flops // 2,
+        "auxiliary_params": auxiliary,
+        "flops": flops,
+    }
+
+
+def profile_genotype(
+    genotype: Genotype | str | Path,
+    layout: str = "cifar10",
+    classes: int | None = None,
+    channels: int | None = None,
+    cells: int | None = None,
+    image_size: int | None = None,
+) -> dict[str, int]:
+    """Count a genotype's network, its auxiliary head too, without allocating its weights.
+
+    None stands for the layout's published value. For the rest see `build` and `profile`.
+    """
+    frame = find_layout(layout)
+    with torch.device("meta"):
+        network = build(
+            genotype,
+            layout,
+            frame.classes if classes is None else classes,
+            channels,
+            cells,
+            frame.auxiliary,
+        )
+    return profile(network, frame.image_size if image_size is None else image_size)
+
+
+def _n_parameters(module: nn.Module | None) -> int:
+    return 0 if module is None else sum(parameter.numel() for parameter in module.parameters())

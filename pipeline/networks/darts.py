@@ -1,0 +1,148 @@
+"""Networks of the DARTS family (Liu et al., ICLR 2019, sections 3.2 and 3.4, appendix A).
+
+CIFAR layout: a 3 x 3 convolution to 3 C channels, then cells. ImageNet layout: three convolutions
+of stride 2, then cells. Cells at one and two thirds of the depth are reduction cells, which halve
+the image and double the channels. Deviation: the auxiliary head, which DARTS writes for maps of
+8 x 8 (CIFAR) and 7 x 7 (ImageNet), takes maps of any size; on those two it is the original one.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline.networks.network import Network, Nodes
+from pipeline.spaces.genotype import Genotype
+from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN, make
+from pipeline.spaces.stems import conv_bn, imagenet_stem
+
+N_INPUTS = 2
+STEM_MULTIPLIER = 3
+
+
+class DartsNetwork(Network):
+    """Stem, cells, classifier.
+
+    Args:
+        genotype: of space "darts".
+        classes: outputs.
+        channels: C, of the first cell.
+        cells: in all.
+        auxiliary: with an auxiliary head behind the second reduction cell.
+        imagenet: whether the stem is ImageNet's.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        classes: int,
+        channels: int,
+        cells: int,
+        auxiliary: bool,
+        imagenet: bool,
+    ) -> None:
+        super().__init__(classes, channels, cells)
+        if imagenet:
+            self.stem = nn.ModuleList(imagenet_stem(channels))
+            before = last = channels
+        else:
+            self.stem = nn.ModuleList([conv_bn(3, STEM_MULTIPLIER * channels), nn.Identity()])
+            before = last = STEM_MULTIPLIER * channels
+        halved = imagenet  # whether a cell's second input is half as large as its first
+        self.stack = nn.ModuleList()
+        self.n_until_auxiliary = 2 * cells // 3 + 1
+        for i in range(cells):
+            reduction = i in (cells // 3, 2 * cells // 3)
+            channels *= 2 if reduction else 1
+            self.stack.append(DartsCell(genotype, (before, last), channels, reduction, halved))
+            before, last = last, len(genotype.concat) * channels
+            halved = reduction
+            if auxiliary and i + 1 == self.n_until_auxiliary:
+                self.auxiliary = AuxiliaryHead(last, classes, final_norm=not imagenet)
+        self.classifier = nn.Linear(last, classes)
+
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The outputs of the last cell and of the second reduction cell."""
+        before = self.stem[0](images)
+        last = self.stem[1](before)
+        middle = None
+        for i, cell in enumerate(self.stack):
+            before, last = last, cell(before, last, self.drop_path)
+            if i + 1 == self.n_until_auxiliary:
+                middle = last
+        return last, middle
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Global average, then a linear layer."""
+        logits: Tensor = self.classifier(features.mean(dim=(2, 3)))
+        return logits
+
+
+class DartsCell(nn.Module):
+    """Both inputs brought to one shape, then the nodes, concatenated."""
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        n_in: tuple[int, int],
+        channels: int,
+        reduction: bool,
+        halved: bool,
+    ) -> None:
+        super().__init__()
+        shrink = FactorizedReduce if halved else ReLUConvBN
+        self.first = shrink(n_in[0], channels)
+        self.second = ReLUConvBN(n_in[1], channels)
+        self.concat = genotype.concat
+
+        def make_operation(name: str, source: int) -> nn.Module:
+            return make(name, channels, stride=2 if reduction and source < N_INPUTS else 1)
+
+        self.nodes = Nodes(genotype.cells["reduce" if reduction else "normal"], make_operation)
+
+    def forward(self, before: Tensor, last: Tensor, drop_path: float) -> Tensor:
+        """Map the outputs of the two cells before to that of this one."""
+        states = self.nodes([self.first(before), self.second(last)], drop_path)
+        return torch.cat([states[state] for state in self.concat], dim=1)
+
+
+class AuxiliaryHead(nn.Module):
+    """A second classifier behind the second reduction cell, used in training only.
+
+    Args:
+        n_in: channels of the map it looks at.
+        classes: outputs.
+        final_norm: with the last batch norm, which DARTS leaves out for ImageNet.
+    """
+
+    def __init__(self, n_in: int, classes: int, final_norm: bool) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(n_in, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 768, 2, bias=False),
+            nn.BatchNorm2d(768) if final_norm else nn.Identity(),
+            nn.ReLU(),
+            nn.Flatten(),
+        )
+        self.classifier = nn.Linear(768, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [b, n_in, h, w] to logits [b, classes]."""
+        logits: Tensor = self.classifier(self.layers(pool_to_quarters(F.relu(x))))
+        return logits
+
+
+def pool_to_quarters(x: Tensor) -> Tensor:
+    """Average-pool [b, c, h, w] to [b, c, 2, 2] with overlapping windows in DARTS' proportions.
+
+    A side of 8 is pooled by 5 with stride 3, one of 7 by 5 with stride 2; one pixel is repeated.
+    """
+    sides = x.shape[2:]
+    if min(sides) < 2:
+        return F.adaptive_avg_pool2d(x, 2)
+    strides = [max(1, 3 * side // 8) for side in sides]
+    windows = [side - stride for side, stride in zip(sides, strides, strict=True)]
+    return F.avg_pool2d(x, windows, strides)

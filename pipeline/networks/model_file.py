@@ -1,0 +1,92 @@
+"""A ready model: one file with a network's weights and all that is needed to use them.
+
+The file is a dictionary written by `torch.save`; it holds plain values and tensors only and is
+read with `weights_only=True`, so that opening a stranger's model runs none of their code.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.errors import InputError
+from pipeline.files import replacing
+from pipeline.networks.build import build
+from pipeline.networks.network import Network
+from pipeline.spaces.genotype import Genotype
+
+FORMAT, VERSION = "shapley-nas-model", 1
+# What a data set's manifest says about the images that the model expects.
+IMAGES = ("image_size", "mean", "std", "class_names")
+
+
+def save_model(
+    path: Path | str,
+    network: Network,
+    genotype: Genotype,
+    layout: str,
+    manifest: Mapping[str, Any],
+) -> None:
+    """Write a ready model.
+
+    Args:
+        path: usually `model.pt`.
+        network: made by `build` from `genotype` and `layout`.
+        genotype: its cells.
+        layout: its frame.
+        manifest: of the data set: image size, mean, deviation and, if known, names of the classes.
+    """
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "genotype": genotype.to_json(),
+        "layout": layout,
+        "classes": network.classes,
+        "channels": network.channels,
+        "cells": network.cells,
+        "auxiliary": network.auxiliary is not None,
+        **{key: _plain(manifest.get(key)) for key in IMAGES},
+        "state_dict": {name: value.cpu() for name, value in network.state_dict().items()},
+    }
+    with replacing(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
+    """Read a ready model.
+
+    Returns:
+        the network on the CPU in evaluation mode, and the rest of the file's dictionary.
+
+    Raises:
+        InputError: the file is missing, broken, or no model of this program.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable model file ({reason})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f'{path}: not of format {FORMAT!r} (key "format")')
+    if content.get("version") != VERSION:
+        raise InputError(
+            f"{path}: version {content.get('version')!r}; this program reads {VERSION}"
+        )
+    weights = content.pop("state_dict")
+    genotype = Genotype.from_json(content["genotype"])
+    size = {key: content[key] for key in ("layout", "classes", "channels", "cells", "auxiliary")}
+    with torch.random.fork_rng(devices=[]):  # weights are drawn, only to be overwritten
+        network = build(genotype, **size)
+    network.load_state_dict(weights)
+    return network.eval(), content
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, so that what is read equals what JSON would give."""
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,63 @@
+"""Networks of NAS-Bench-201 (Dong & Yang, ICLR 2020, section 2.1, figure 1).
+
+Three stages of N cells with C, 2C and 4C channels, a residual block of stride 2 between them.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from pipeline.networks.network import Network, Nodes
+from pipeline.spaces.genotype import Genotype
+from pipeline.spaces.operations import ResNetBlock, make
+from pipeline.spaces.stems import conv_bn
+
+STAGES = 3
+
+
+class NasBench201Network(Network):
+    """Stem, three stages, classifier.
+
+    Args:
+        genotype: of space "nasbench201".
+        classes: outputs.
+        channels: C, of the first stage.
+        cells: N, of each stage.
+    """
+
+    def __init__(self, genotype: Genotype, classes: int, channels: int, cells: int) -> None:
+        super().__init__(classes, channels, cells)
+        self.stem = conv_bn(3, channels)
+        self.stack = nn.ModuleList()
+        for stage in range(STAGES):
+            if stage:
+                self.stack.append(ResNetBlock(channels, 2 * channels))
+                channels *= 2
+            self.stack.extend(NasBench201Cell(genotype, channels) for _ in range(cells))
+        self.head = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
+        self.classifier = nn.Linear(channels, classes)
+
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The output of the last cell, normalised and rectified."""
+        x = self.stem(images)
+        for part in self.stack:
+            x = part(x, self.drop_path) if isinstance(part, NasBench201Cell) else part(x)
+        return self.head(x), None
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Global average, then a linear layer."""
+        logits: Tensor = self.classifier(features.mean(dim=(2, 3)))
+        return logits
+
+
+class NasBench201Cell(nn.Module):
+    """The nodes between the cell's one input and its last node, the output."""
+
+    def __init__(self, genotype: Genotype, channels: int) -> None:
+        super().__init__()
+        self.nodes = Nodes(genotype.cells["cell"], lambda name, _: make(name, channels, stride=1))
+
+    def forward(self, x: Tensor, drop_path: float) -> Tensor:
+        """Map [b, channels, h, w] to the same shape."""
+        output: Tensor = self.nodes([x], drop_path)[-1]
+        return output

@@ -1,0 +1,101 @@
+"""What all discrete networks share: the nodes of a cell, dropped paths, the two forms of output.
+
+Drop path: Larsson et al., FractalNet (ICLR 2017), as scheduled by NASNet (Zoph et al., CVPR 2018)
+and used by DARTS: in training, each path into a node is dropped for each image by itself with
+probability p, the others are divided by 1 - p; identities are never dropped.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.spaces.genotype import Cell
+
+
+class Nodes(nn.Module):
+    """The graph inside a cell: each node is the sum of operations on earlier states.
+
+    Args:
+        cell: per node ((operation, input state), ...).
+        make_operation: (operation, input state) -> module.
+    """
+
+    def __init__(self, cell: Cell, make_operation: Callable[[str, int], nn.Module]) -> None:
+        super().__init__()
+        self.sources = [[state for _, state in node] for node in cell]
+        self.operations = nn.ModuleList(
+            nn.ModuleList(make_operation(operation, state) for operation, state in node)
+            for node in cell
+        )
+
+    def forward(self, inputs: Sequence[Tensor], drop_path: float) -> list[Tensor]:
+        """The cell's states, inputs first.
+
+        Args:
+            inputs: [b, c, h, w] each.
+            drop_path: probability of dropping a path, applied in training only.
+        """
+        states = list(inputs)
+        for sources, operations in zip(self.sources, self.operations, strict=True):
+            paths = (
+                self.path(operation, states[source], drop_path)
+                for source, operation in zip(sources, operations, strict=True)
+            )
+            states.append(reduce(add, paths))
+        return states
+
+    def path(self, operation: nn.Module, state: Tensor, drop_path: float) -> Tensor:
+        """An operation's output, dropped for some images."""
+        output: Tensor = operation(state)
+        if not self.training or drop_path == 0 or isinstance(operation, nn.Identity):
+            return output
+        return output * keep_mask(output, 1 - drop_path)
+
+
+def keep_mask(x: Tensor, keep: float) -> Tensor:
+    """[b, 1, 1, 1]: 1 / keep with probability `keep`, else 0, from torch's global generator."""
+    return (
+        torch.empty((x.shape[0], 1, 1, 1), dtype=x.dtype, device=x.device).bernoulli_(keep) / keep
+    )
+
+
+class Network(nn.Module):
+    """A discrete network; each family of cells is a subclass.
+
+    Attributes:
+        classes, channels, cells: its size, as given to `build`.
+        auxiliary: the auxiliary head, or None.
+        drop_path: probability of dropping a path; the training loop sets it each epoch.
+    """
+
+    auxiliary: nn.Module | None
+    drop_path: float = 0.0
+
+    def __init__(self, classes: int, channels: int, cells: int) -> None:
+        super().__init__()
+        self.classes, self.channels, self.cells = classes, channels, cells
+        self.auxiliary = None
+
+    @abstractmethod
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The last feature map, and the one that the auxiliary head looks at, if there is one."""
+
+    @abstractmethod
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits [b, classes] from the last feature map."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images [b, 3, h, w] to logits [b, classes]."""
+        return self.classify(self.features(images)[0])
+
+    def forward_with_auxiliary(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Logits and those of the auxiliary head, None for a network without one."""
+        last, middle = self.features(images)
+        auxiliary = None if self.auxiliary is None else self.auxiliary(middle)
+        return self.classify(last), auxiliary

@@ -1,0 +1,192 @@
+"""Where the parts of a drawn cell stand: a layered layout that lets nothing overlap.
+
+Nodes stand in columns by their depth. An operation is a labelled box in front of the node that
+adds it up, so no label can cover another; an edge that passes a column gets a lane of its own
+there. The order within the columns minimises crossings, the heights then minimise the bends.
+Lengths are in units of the drawing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.spaces.genotype import Genotype
+
+PITCH = 0.62  # distance of the boxes of one node
+RADIUS = 0.21  # of a state's circle
+MARGIN = 0.30  # between neighbours of a column
+
+
+@dataclass
+class Place:
+    """Something that occupies height in a column: a state with its boxes, or a passing edge."""
+
+    column: int
+    state: int
+    passing: bool = False
+    inputs: list[tuple[str | None, int]] = field(default_factory=list)
+    y: float = 0.0
+
+    @property
+    def height(self) -> float:
+        """Height in units of the drawing."""
+        return 0.1 if self.passing else max(PITCH * len(self.inputs), 2 * RADIUS)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A wire between neighbouring columns.
+
+    Attributes:
+        start: the state, or its lane in passing.
+        end: the state that uses it, or its next lane.
+        offset: height of the port above the middle of `end`.
+        operation: on the way; None in passing and into the output.
+    """
+
+    start: Place
+    end: Place
+    offset: float = 0.0
+    operation: str | None = None
+
+    @property
+    def y(self) -> float:
+        """Height at which it arrives."""
+        return self.end.y + self.offset
+
+
+@dataclass
+class Graph:
+    """The places of a cell by column; inputs first, the output alone in the last."""
+
+    columns: list[list[Place]]
+
+    def source(self, column: int, state: int) -> Place:
+        """Where an edge from `state` enters `column`: in the column before."""
+        return next(place for place in self.columns[column - 1] if place.state == state)
+
+    def edges(self) -> Iterator[Edge]:
+        """All wires, column by column; the boxes of a node in the order of their sources."""
+        for column in range(1, len(self.columns)):
+            for place in self.columns[column]:
+                if place.passing:
+                    yield Edge(self.source(column, place.state), place)
+                    continue
+                inputs = [(self.source(column, state), name) for name, state in place.inputs]
+                inputs.sort(key=lambda pair: -pair[0].y)
+                for rank, (source, name) in enumerate(inputs):
+                    offset = PITCH * ((len(inputs) - 1) / 2 - rank) if name else 0.0
+                    yield Edge(source, place, offset, name)
+
+    def feeds_operation(self, lane: Place) -> bool:
+        """Whether a passing edge ends in an operation, rather than in the output only."""
+        later = (p for column in self.columns[lane.column + 1 :] for p in column)
+        return lane.passing and any(
+            name not in (None, "none") and state == lane.state
+            for place in later
+            for name, state in place.inputs
+        )
+
+
+def arrange(genotype: Genotype, cell_type: str) -> Graph:
+    """Place one cell's states in columns by depth, and the edges that pass other columns."""
+    nodes = genotype.cells[cell_type]
+    n_inputs = n_input_states(genotype)
+    depth = [0] * n_inputs
+    for node in nodes:
+        depth.append(1 + max(depth[state] for _, state in node))
+    output = n_inputs + len(nodes)
+    depth.append(max(depth) + 1)
+    inputs: list[list[tuple[str | None, int]]] = [[] for _ in range(n_inputs)]
+    inputs += [list(node) for node in nodes] + [[(None, state) for state in genotype.concat]]
+
+    columns: list[list[Place]] = [[] for _ in range(depth[output] + 1)]
+    for state in range(output + 1):
+        columns[depth[state]].append(Place(depth[state], state, inputs=inputs[state]))
+        users = [t for t in range(output + 1) if any(s == state for _, s in inputs[t])]
+        for column in range(depth[state] + 1, max((depth[t] for t in users), default=0)):
+            columns[column].append(Place(column, state, passing=True))
+    graph = Graph(columns)
+    order_columns(graph)
+    straighten(graph)
+    return graph
+
+
+def n_input_states(genotype: Genotype) -> int:
+    """States that come from outside the cell: two in the DARTS family, one in NAS-Bench-201."""
+    return 2 if genotype.space == "darts" else 1
+
+
+def stack(column: list[Place]) -> None:
+    """Heights of a column in its order, downwards, centred about zero."""
+    total = sum(place.height for place in column) + MARGIN * (len(column) - 1)
+    top = total / 2
+    for place in column:
+        place.y = top - place.height / 2
+        top -= place.height + MARGIN
+
+
+def order_columns(graph: Graph) -> None:
+    """Reorder each column to the permutation of least cost until no column changes."""
+    for column in graph.columns:
+        stack(column)
+    best = cost(graph)
+    improved = True
+    while improved:
+        improved = False
+        for column in graph.columns:
+            kept = list(column)
+            for order in itertools.permutations(kept):
+                column[:] = order
+                stack(column)
+                if (found := cost(graph)) < best - 1e-9:
+                    best, kept, improved = found, list(order), True
+            column[:] = kept
+            stack(column)
+
+
+def cost(graph: Graph) -> float:
+    """Crossings of edges, weighted, plus the vertical way that all edges go."""
+    column, start, end = np.array([(e.start.column, e.start.y, e.y) for e in graph.edges()]).T
+    same = column[:, None] == column[None, :]
+    crossed = (start[:, None] - start) * (end[:, None] - end) < -1e-9
+    return 3.0 * float((crossed & same).sum()) / 2 + float(np.abs(start - end).sum())
+
+
+def straighten(graph: Graph) -> None:
+    """Least-squares heights in the given order: sum (y_from - y_to)^2, gaps at least MARGIN.
+
+    Unknowns are the height of each column's first place and the slack of each gap.
+    """
+    from scipy.optimize import lsq_linear
+
+    places = [place for column in graph.columns for place in column]
+    index = {id(place): i for i, place in enumerate(places)}
+    n = len(places)
+    matrix, constant = np.zeros((n, n)), np.zeros(n)  # heights = constant + matrix @ unknowns
+    lower = np.zeros(n)
+    for column in graph.columns:
+        first = index[id(column[0])]
+        lower[first] = -np.inf
+        for above, place in itertools.pairwise([None, *column]):
+            row = index[id(place)]
+            if above is not None:
+                before = index[id(above)]
+                matrix[row] = matrix[before]
+                constant[row] = constant[before] - MARGIN - (above.height + place.height) / 2
+            matrix[row, row] = 1.0 if above is None else -1.0
+    rows, targets = [], []
+    for edge in graph.edges():
+        i, j = index[id(edge.start)], index[id(edge.end)]
+        weight = 1.0 if edge.operation or edge.end.passing else 0.5
+        rows.append(weight * (matrix[i] - matrix[j]))
+        targets.append(weight * (constant[j] + edge.offset - constant[i]))
+    rows += list(0.02 * matrix)  # keeps what is left free near the middle
+    targets += list(-0.02 * constant)
+    solution = lsq_linear(np.array(rows), np.array(targets), bounds=(lower, np.inf)).x
+    for place, y in zip(places, constant + matrix @ solution, strict=True):
+        place.y = float(y)

@@ -1,0 +1,174 @@
+"""Where a result comes from: code, settings, versions, machine, data.
+
+Every stage writes this record beside its result as `provenance.json`. A commit id misses files
+that are not committed, so a digest of the package's own source stands beside it: the report marks
+a result whose `source_digest` is not the current one. Imports neither torch nor mlflow.
+
+Units: seconds; times are UTC in ISO 8601.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+PACKAGE = Path(__file__).parent
+DISTRIBUTIONS = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "pillow",
+    "pydantic",
+    "snakemake",
+    "mlflow",
+    "nas-bench-201",
+)
+
+
+def collect(
+    settings: BaseModel | Mapping[str, Any],
+    seed: int | None,
+    device: str,
+    seconds: float,
+    data: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The record of a stage that ends now.
+
+    Args:
+        settings: What the stage was told; kept whole.
+        seed: The run's seed, None where nothing is random.
+        device: "cpu" or "cuda", as resolved.
+        seconds: Duration of the stage, over all its resumptions.
+        data: The data set's manifest; its name and fingerprint are kept.
+
+    Returns:
+        A dict for `files.write_json`.
+    """
+    finished = datetime.datetime.now(datetime.UTC)
+    return {
+        **code(),
+        "settings": plain(settings),
+        "settings_digest": settings_digest(settings),
+        "seed": seed,
+        "data": {key: data.get(key) for key in ("name", "fingerprint")} if data else None,
+        "device": device,
+        "gpu": _gpu(device),
+        "threads": _threads(),
+        "cpu": _cpu(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": versions(),
+        "seconds": round(seconds, 3),
+        "started": (finished - datetime.timedelta(seconds=seconds)).isoformat(timespec="seconds"),
+        "finished": finished.isoformat(timespec="seconds"),
+    }
+
+
+@functools.cache
+def code() -> dict[str, Any]:
+    """Commit, dirty flag and source digest of this package.
+
+    Read once a process, as early as a stage asks: an edit during a long run does not change the
+    code that runs. Outside a git checkout, or without git, commit and flag are None.
+    """
+    tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
+    return {
+        "git_commit": _git("rev-parse", "HEAD") if tracked else None,
+        "git_dirty": bool(_git("status", "--porcelain")) if tracked else None,
+        "source_digest": source_digest(),
+    }
+
+
+def source_digest(package: Path = PACKAGE) -> str:
+    """SHA-256 over the names and bytes of all Python files of the package, in sorted order."""
+    total = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package).as_posix()
+        total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def settings_digest(settings: BaseModel | Mapping[str, Any]) -> str:
+    """SHA-256 of the settings as JSON with sorted keys: equal settings, equal digest."""
+    text = json.dumps(plain(settings), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plain(settings: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as what JSON can hold."""
+    if isinstance(settings, BaseModel):
+        return settings.model_dump(mode="json")
+    return json.loads(json.dumps(dict(settings), default=str))
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what a result may depend on; what is not installed is left out."""
+    found = {}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def tags(others: Mapping[str, Any]) -> dict[str, str]:
+    """Commit, dirty flag, source digest, package versions and `others` as flat text."""
+    numbers = {f"version.{name}": version for name, version in versions().items()}
+    every = {**code(), **numbers, **others}
+    return {name: str(value) for name, value in every.items() if value is not None}
+
+
+def _git(*arguments: str) -> str | None:
+    """Output of git in the package's folder; None where git, checkout or object is missing."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(PACKAGE), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            # Parallel stages would otherwise contend for the lock that refreshes the index.
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _threads() -> int | None:
+    """Threads of torch, None in a stage that has not imported it."""
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else None
+
+
+def _gpu(device: str) -> str | None:
+    """The name of the GPU that the stage ran on."""
+    torch = sys.modules.get("torch")
+    if torch is None or not str(device).startswith("cuda") or not torch.cuda.is_available():
+        return None
+    return torch.cuda.get_device_name(device)
+
+
+def _cpu() -> str:
+    """The processor's model name as Linux gives it, elsewhere what Python knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())

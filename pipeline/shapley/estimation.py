@@ -1,0 +1,103 @@
+"""Shapley values by a named estimator.
+
+    φ_o(V)    Shapley value of player o    -> `Estimate.phi` -> float64[n]
+
+The paper's efficiency axiom reads Σ_o φ_o = V(N); it holds so only where V(∅) = 0. Here, as
+Eq. 3 implies, Σ_o φ_o = V(N) - V(∅).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import registry, seeds
+from pipeline.errors import InputError
+from pipeline.shapley.game import Game, ValueFunction
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an estimator found; arrays are in player order.
+
+    Attributes:
+        phi: float64[n], Shapley values in units of V; NaN where unknown.
+        standard_error: float64[n], of `phi`; NaN where fewer than two samples are behind it.
+        reached: int64[n], marginal contributions behind each value; 0 where it is unknown.
+        evaluations: coalitions evaluated.
+        value_full: V(N), the mean over draws.
+    """
+
+    phi: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    reached: NDArray[np.int64]
+    evaluations: int
+    value_full: float
+
+
+def estimate(
+    game: ValueFunction,
+    n_players: int,
+    estimator: str = "permutation",
+    budget: int | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Estimate:
+    """Estimate the Shapley value of every player.
+
+    Args:
+        game: V, from coalitions bool[b, n] to values float[b]. If it has a method
+            `redraw(m: int)`, that is called before permutation m = 0, 1, ... and V may change.
+        n_players: n.
+        estimator: a registered name: exact, permutation, truncated, ...
+        budget: the most coalitions to evaluate; None: as the estimator's options say.
+        seed: of the permutations.
+        options: the estimator's own, see its function.
+
+    Raises:
+        InputError: no such estimator or option, or the budget is too small for it.
+    """
+    for option in options:
+        known = option_names(estimator)
+        if option not in known:
+            raise InputError(
+                f"estimator {estimator}: unknown option {option!r}; "
+                + (registry.nearest(option, known) if known else "it has none")
+            )
+    # One stream for all estimators: they see the same permutations and are compared in pairs.
+    rng = seeds.numpy_generator(seed, "permutations")
+    return registry.get("estimators", estimator)(Game(game, n_players), rng, budget, **options)
+
+
+def option_names(estimator: str) -> list[str]:
+    """Options that an estimator takes: its keyword-only arguments.
+
+    Raises:
+        InputError: no such estimator.
+    """
+    parameters = inspect.signature(registry.get("estimators", estimator)).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+
+
+def average(
+    marginals: Sequence[NDArray[np.float64]], full_values: Sequence[float], evaluations: int
+) -> Estimate:
+    """Mean and standard error over permutations of the marginal contributions (Eq. 4).
+
+    Args:
+        marginals: float64[n] a permutation, NaN where the permutation did not reach a player.
+        full_values: V(N) of each draw.
+        evaluations: coalitions evaluated.
+    """
+    samples = np.stack(marginals)
+    reached = np.sum(~np.isnan(samples), axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 = NaN: unknown
+        phi = np.nansum(samples, axis=0) / reached
+        variance = np.nansum((samples - phi) ** 2, axis=0) / (reached - 1)
+        standard_error = np.where(reached > 1, np.sqrt(variance / reached), np.nan)
+    return Estimate(phi, standard_error, reached, evaluations, float(np.mean(full_values)))

@@ -1,0 +1,117 @@
+"""The space of DARTS (Liu et al., ICLR 2019): two cell types, four nodes, seven operations.
+
+A node may have an edge from both inputs of the cell and from every earlier node (14 edges a cell);
+a genotype keeps two of them, with one operation each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.registry import register
+from pipeline.spaces.genotype import Cell, Genotype, Node
+from pipeline.spaces.space import Space
+
+if TYPE_CHECKING:
+    from pipeline.config.recipes import SupernetSettings
+
+OPERATIONS = (
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+CELL_TYPES = ("normal", "reduce")
+NODES = (2, 3, 4, 5)
+EDGES = tuple((node, source) for node in NODES for source in range(node))
+KEPT = 2  # edges a node keeps
+
+
+class DartsSpace(Space):
+    """Spaces with DARTS' cells, whatever the operations on each edge."""
+
+    @property
+    def layout(self) -> str:
+        """Of the discrete networks."""
+        return "imagenet" if self.stem == "imagenet" else "cifar10"
+
+    def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
+        """DARTS' discretisation: of each node the two edges with the strongest operation.
+
+        Strength is compared across edges by the softmax over each edge, in which `none` takes
+        its part; but `none` is never selected, whatever `none_may_win` says, since a node is cut
+        off by leaving the edge away. The stronger edge comes first; ties by index.
+
+        Args:
+            strength: [n_players], the final alpha.
+            none_may_win: without effect here.
+        """
+        weights = np.where(self.selectable(), softmax(self.table(strength, True)), -np.inf)
+        cells = {
+            cell_type: self._strongest(names, table)
+            for cell_type, names, table in zip(
+                self.cell_types, self.operations, weights, strict=True
+            )
+        }
+        return Genotype("darts", cells, self.concat)
+
+    def _strongest(self, names: tuple[tuple[str, ...], ...], weights: np.ndarray) -> Cell:
+        """The cell for softmax weights [edges, operations]."""
+        best, rank = weights.argmax(axis=1), weights.max(axis=1)
+        nodes: list[Node] = []
+        for node in self.nodes:
+            # sorted() keeps the order of equals: ties by index.
+            kept = sorted(self.incoming(node), key=lambda edge: -rank[edge[0]])[:KEPT]
+            nodes.append(tuple((names[e][best[e]], source) for e, source in kept))
+        return tuple(nodes)
+
+    def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
+        """Two edges of each node and an operation on each, drawn uniformly: ones among zeros."""
+        selectable = self.selectable()
+        strength = np.zeros(selectable.shape)
+        for t in range(len(self.cell_types)):
+            for node in self.nodes:
+                for e, _ in rng.choice(self.incoming(node), KEPT, replace=False):
+                    strength[t, e, rng.choice(np.flatnonzero(selectable[t, e]))] = 1.0
+        return strength.ravel()
+
+
+def softmax(alpha: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis.
+
+    Summed in sorted order, so that two edges with the same values in another order tie exactly.
+    """
+    weights = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
+    return weights / np.sort(weights, axis=-1).sum(axis=-1, keepdims=True)
+
+
+def darts_space(name: str, settings: SupernetSettings, stem: str = "cifar") -> DartsSpace:
+    """The same operations on every edge, with `none` in front of them if it is a player."""
+    operations = ("none", *OPERATIONS) if settings.include_none else OPERATIONS
+    return DartsSpace(
+        name=name,
+        cell_types=CELL_TYPES,
+        edges=EDGES,
+        operations=((operations,) * len(EDGES),) * len(CELL_TYPES),
+        n_inputs=2,
+        concat=NODES,
+        family="darts",
+        stem=stem,
+    )
+
+
+@register("spaces", "darts")
+def darts(settings: SupernetSettings) -> DartsSpace:
+    """The space for small images."""
+    return darts_space("darts", settings)
+
+
+@register("spaces", "darts_imagenet")
+def darts_imagenet(settings: SupernetSettings) -> DartsSpace:
+    """The same cells behind the stem for ImageNet, which divides the image by 8."""
+    return darts_space("darts_imagenet", settings, stem="imagenet")

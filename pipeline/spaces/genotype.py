@@ -1,0 +1,203 @@
+"""A found cell in discrete form, and the ways to write it down.
+
+Three forms: JSON (ours, versioned, for every space), the text of DARTS (`Genotype(normal=...)`)
+and the architecture string of NAS-Bench-201 (`|nor_conv_3x3~0|+|...`). States are numbered as in
+DARTS: first the inputs of the cell, then its nodes in order.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from operator import index
+from pathlib import Path
+from typing import Any
+
+from pipeline import files
+from pipeline.errors import InputError
+
+FORMAT, VERSION = "shapley-nas-genotype", 1
+DARTS_CELLS = ("normal", "reduce")
+SHAPES = {  # family -> cell types, input states, nodes
+    "darts": (DARTS_CELLS, 2, 4),
+    "nasbench201": (("cell",), 1, 3),
+}
+
+Node = tuple[tuple[str, int], ...]  # ((operation, input state), ...)
+Cell = tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """Operations and inputs of every node.
+
+    Attributes:
+        space: the family whose networks it describes, "darts" or "nasbench201".
+        cells: cell type -> per node ((operation, input state), ...). "darts": `normal` and
+            `reduce`, 4 nodes of 2 inputs, states 0 and 1 are the outputs of the two cells before.
+            "nasbench201": `cell`, nodes 1 to 3, each with all earlier states as inputs.
+        concat: the states whose concatenation is the cell's output.
+
+    Raises:
+        InputError: if it is not a cell of its space.
+    """
+
+    space: str
+    cells: dict[str, Cell]
+    concat: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if self.space not in SHAPES:
+            raise InputError(f"genotype: unknown space {self.space!r}; known: {', '.join(SHAPES)}")
+        cell_types, n_inputs, n_nodes = SHAPES[self.space]
+        if set(self.cells) != set(cell_types):
+            raise InputError(f"genotype: cells {sorted(self.cells)}; expected {list(cell_types)}")
+        for cell_type, cell in self.cells.items():
+            if len(cell) != n_nodes:
+                raise InputError(f"genotype: {cell_type} has {len(cell)} nodes, not {n_nodes}")
+            for i, node in enumerate(cell):
+                self._check_node(f"{cell_type}, node {i}", node, n_inputs + i)
+        if not self.concat or not set(self.concat) <= set(range(n_inputs, n_inputs + n_nodes)):
+            raise InputError(f"genotype: concat {list(self.concat)} names states that no node has")
+
+    def _check_node(self, where: str, node: Node, n_states: int) -> None:
+        sources = [source for _, source in node]
+        if not set(sources) <= set(range(n_states)):
+            raise InputError(f"genotype: {where} has inputs {sources}, not all below {n_states}")
+        if self.space == "nasbench201" and sources != list(range(n_states)):
+            raise InputError(f"genotype: {where} has inputs {sources}, not {list(range(n_states))}")
+        if self.space == "darts" and not len(sources) == len(set(sources)) == 2:
+            raise InputError(f"genotype: {where} has inputs {sources}, not two different ones")
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value that `from_json` reads."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "space": self.space,
+            "cells": {
+                cell_type: [[list(edge) for edge in node] for node in cell]
+                for cell_type, cell in self.cells.items()
+            },
+            "concat": list(self.concat),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Genotype:
+        """Read what `to_json` wrote.
+
+        Raises:
+            InputError: if the value is of another format or version, or broken.
+        """
+        if not isinstance(value, Mapping) or value.get("format") != FORMAT:
+            raise InputError(f'genotype: not of format {FORMAT!r} (key "format")')
+        if value.get("version") != VERSION:
+            raise InputError(
+                f"genotype: version {value.get('version')!r}; this program reads {VERSION}"
+            )
+        try:
+            cells = {str(key): _cell(cell) for key, cell in value["cells"].items()}
+            return cls(str(value["space"]), cells, tuple(map(index, value["concat"])))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"genotype: broken or incomplete ({error!r})") from None
+
+    def save(self, path: Path | str) -> None:
+        """Write JSON."""
+        files.write_json(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: Path | str) -> Genotype:
+        """Read JSON; errors name the file."""
+        try:
+            return cls.from_json(files.read_json(path))
+        except InputError as error:
+            message = str(error)
+            raise InputError(
+                message if message.startswith(str(path)) else f"{path}: {message}"
+            ) from None
+
+    def to_darts_text(self) -> str:
+        """The text in which DARTS and its successors print a genotype."""
+        if self.space != "darts":
+            raise InputError(f"genotype: the DARTS text has no form for the space {self.space!r}")
+        first, last = self.concat[0], self.concat[-1]
+        contiguous = self.concat == tuple(range(first, last + 1))
+        concat = f"range({first}, {last + 1})" if contiguous else str(list(self.concat))
+        return "Genotype({})".format(
+            ", ".join(
+                f"{cell_type}={[edge for node in self.cells[cell_type] for edge in node]}, "
+                f"{cell_type}_concat={concat}"
+                for cell_type in DARTS_CELLS
+            )
+        )
+
+    @classmethod
+    def from_darts_text(cls, text: str) -> Genotype:
+        """Read `Genotype(normal=[...], normal_concat=..., reduce=[...], reduce_concat=...)`.
+
+        Raises:
+            InputError: if the text is anything else, or its cells have different concatenations.
+        """
+        try:
+            call = ast.parse(text.strip(), mode="eval").body
+            if not isinstance(call, ast.Call) or ast.unparse(call.func) != "Genotype":
+                raise ValueError("expected Genotype(normal=[...], ...)")
+            fields = {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
+            cells = {cell_type: _cell(_pairs(fields[cell_type])) for cell_type in DARTS_CELLS}
+            concat, reduce_concat = (
+                tuple(map(index, fields[f"{cell_type}_concat"])) for cell_type in DARTS_CELLS
+            )
+        except (SyntaxError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"genotype: not in the form that DARTS prints ({error})") from None
+        if concat != reduce_concat:
+            raise InputError("genotype: normal_concat and reduce_concat differ; not supported")
+        return cls("darts", cells, concat)
+
+    def to_arch_string(self) -> str:
+        """The architecture string of NAS-Bench-201."""
+        if self.space != "nasbench201":
+            raise InputError(f"genotype: no architecture string in the space {self.space!r}")
+        return "+".join(
+            "|{}|".format("|".join(f"{operation}~{source}" for operation, source in node))
+            for node in self.cells["cell"]
+        )
+
+    @classmethod
+    def from_arch_string(cls, text: str) -> Genotype:
+        """Read an architecture string of NAS-Bench-201.
+
+        Raises:
+            InputError: if it is none.
+        """
+        nodes = text.strip().split("+")
+        if not all(re.fullmatch(r"\|(\w+~\d+\|)+", node) for node in nodes):
+            raise InputError(
+                f"genotype: {text!r} is no architecture string "
+                "(|op~0|+|op~0|op~1|+|op~0|op~1|op~2|)"
+            )
+        edges = [
+            [(name, int(source)) for name, source in re.findall(r"(\w+)~(\d+)", node)]
+            for node in nodes
+        ]
+        return cls("nasbench201", {"cell": _cell(edges)}, (3,))
+
+
+def _cell(nodes: Iterable[Iterable[Iterable[Any]]]) -> Cell:
+    """Nested sequences as a cell; an edge that is no (name, number) raises."""
+    return tuple(
+        tuple((str(operation), index(source)) for operation, source in node) for node in nodes
+    )
+
+
+def _pairs(edges: list[Any]) -> list[list[Any]]:
+    """DARTS lists the edges of a cell in one row, two a node."""
+    return [edges[i : i + 2] for i in range(0, len(edges), 2)]
+
+
+def _literal(node: ast.expr) -> Any:
+    """The value of a literal or of `range(a, b)`: nothing is evaluated."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "range":
+        return range(*(ast.literal_eval(argument) for argument in node.args))
+    return ast.literal_eval(node)

@@ -1,0 +1,68 @@
+"""The space of NAS-Bench-201 (Dong & Yang, ICLR 2020): one cell, six edges, five operations.
+
+15,625 cells: every node is the sum over all earlier states, with one operation an edge.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.registry import register
+from pipeline.spaces.genotype import Genotype
+from pipeline.spaces.space import Space
+
+if TYPE_CHECKING:
+    from pipeline.config.recipes import SupernetSettings
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+NODES = (1, 2, 3)
+EDGES = tuple((node, source) for node in NODES for source in range(node))
+
+
+class NasBench201Space(Space):
+    """Spaces with NAS-Bench-201's cell."""
+
+    @property
+    def layout(self) -> str:
+        """Of the discrete networks."""
+        return "nasbench201"
+
+    def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
+        """The strongest operation of each edge; ties by index.
+
+        Args:
+            strength: [n_players], the final alpha.
+            none_may_win: whether `none` may be the strongest.
+        """
+        best = self.table(strength, none_may_win)[0].argmax(axis=1)
+        names = self.operations[0]
+        cell = tuple(
+            tuple((names[e][best[e]], source) for e, source in self.incoming(node))
+            for node in self.nodes
+        )
+        return Genotype("nasbench201", {"cell": cell}, self.concat)
+
+    def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
+        """An operation of each edge, drawn uniformly: ones among zeros."""
+        allowed = np.full(self.selectable().shape, True) if none_may_win else self.selectable()
+        strength = np.zeros(allowed.shape)
+        for edge, operations in enumerate(allowed[0]):
+            strength[0, edge, rng.choice(np.flatnonzero(operations))] = 1.0
+        return strength.ravel()
+
+
+@register("spaces", "nasbench201")
+def nasbench201(settings: SupernetSettings) -> NasBench201Space:
+    """The benchmark's space; without `include_none` four operations an edge are left."""
+    operations = OPERATIONS if settings.include_none else OPERATIONS[1:]
+    return NasBench201Space(
+        name="nasbench201",
+        cell_types=("cell",),
+        edges=EDGES,
+        operations=((operations,) * len(EDGES),),
+        n_inputs=1,
+        concat=(3,),
+        family="nasbench201",
+    )

@@ -1,0 +1,191 @@
+"""The operations on an edge, and the convolution blocks around the cells.
+
+DARTS (Liu et al., ICLR 2019, section 3.1): every convolution is ReLU-Conv-BN, a separable one is
+applied twice, the depthwise part of a dilated one has dilation 2. NAS-Bench-201 (Dong & Yang,
+ICLR 2020, section 2.1): `nor_conv_*` is ReLU-Conv-BN too, and its pooling and skip connection are
+those of DARTS, so that one definition of each name serves both families. Pooling has no batch
+norm. Deviation: what halves the image rounds odd sizes up throughout, where the original code
+fails on them; at even sizes the numbers are the same.
+
+A registered operation is a function (channels, stride, affine) -> module that maps images
+[b, channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. `affine` says whether
+batch norms carry a scale and a shift: not in a supernet, where they would compete with alpha.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline import registry
+from pipeline.registry import register
+
+
+def make(name: str, channels: int, stride: int, affine: bool = True) -> nn.Module:
+    """The operation called `name`.
+
+    Raises:
+        InputError: if no operation has this name.
+    """
+    module: nn.Module = registry.get("operations", name)(channels, stride, affine)
+    return module
+
+
+class ReLUConvBN(nn.Sequential):
+    """ReLU, convolution (k x k, no bias), batch norm."""
+
+    def __init__(
+        self, n_in: int, n_out: int, kernel: int = 1, stride: int = 1, affine: bool = True
+    ) -> None:
+        super().__init__(
+            nn.ReLU(),
+            nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm2d(n_out, affine=affine),
+        )
+
+
+class DepthwiseConvBN(nn.Sequential):
+    """ReLU, depthwise convolution (k x k), pointwise convolution, batch norm."""
+
+    def __init__(
+        self, channels: int, kernel: int, stride: int, dilation: int, affine: bool
+    ) -> None:
+        padding = dilation * (kernel // 2)
+        super().__init__(
+            nn.ReLU(),
+            nn.Conv2d(
+                channels,
+                channels,
+                kernel,
+                stride,
+                padding,
+                dilation=dilation,
+                groups=channels,
+                bias=False,
+            ),
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.BatchNorm2d(channels, affine=affine),
+        )
+
+
+class FactorizedReduce(nn.Module):
+    """Halve the image by two pointwise convolutions of stride 2, side by side.
+
+    One of them is shifted by a pixel in both directions, so that together they see half of the
+    pixels and not a quarter.
+    """
+
+    def __init__(self, n_in: int, n_out: int, affine: bool = True) -> None:
+        super().__init__()
+        self.relu = nn.ReLU()
+        self.even = nn.Conv2d(n_in, n_out // 2, 1, stride=2, bias=False)
+        self.odd = nn.Conv2d(n_in, n_out - n_out // 2, 1, stride=2, bias=False)
+        self.bn = nn.BatchNorm2d(n_out, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [b, n_in, h, w] to [b, n_out, ceil(h / 2), ceil(w / 2)]."""
+        x = self.relu(x)
+        shifted = x[:, :, 1:, 1:]
+        odd_height, odd_width = x.shape[2] % 2, x.shape[3] % 2
+        if odd_height or odd_width:  # the shifted grid needs one row or column more
+            shifted = F.pad(shifted, (0, odd_width, 0, odd_height))
+        return self.bn(torch.cat([self.even(x), self.odd(shifted)], dim=1))
+
+
+class Zero(nn.Module):
+    """`none`: no connection, that is zeros of the output's shape."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [b, c, h, w] to zeros; not `0 * x`, which would hand on NaN and infinity."""
+        return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
+
+
+class ResNetBlock(nn.Module):
+    """The residual block of stride 2 between the stages of NAS-Bench-201."""
+
+    def __init__(self, n_in: int, n_out: int, affine: bool = True) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            ReLUConvBN(n_in, n_out, 3, stride=2, affine=affine),
+            ReLUConvBN(n_out, n_out, 3, affine=affine),
+        )
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(n_in, n_out, 1, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [b, n_in, h, w] to [b, n_out, ceil(h / 2), ceil(w / 2)]."""
+        return self.shortcut(x) + self.residual(x)
+
+
+@register("operations", "none")
+def none(channels: int, stride: int, affine: bool) -> nn.Module:
+    """No connection."""
+    return Zero(stride)
+
+
+@register("operations", "skip_connect")
+def skip_connect(channels: int, stride: int, affine: bool) -> nn.Module:
+    """The identity, or a factorised reduction where the image is halved."""
+    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
+
+
+@register("operations", "max_pool_3x3")
+def max_pool_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+    """Largest of the neighbourhood."""
+    return nn.MaxPool2d(3, stride, padding=1)
+
+
+@register("operations", "avg_pool_3x3")
+def avg_pool_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+    """Mean of the neighbourhood, over the pixels inside the image only."""
+    return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
+
+
+def separable(channels: int, kernel: int, stride: int, affine: bool) -> nn.Module:
+    """Depthwise separable convolution, applied twice; the first one has the stride."""
+    return nn.Sequential(
+        *DepthwiseConvBN(channels, kernel, stride, 1, affine),
+        *DepthwiseConvBN(channels, kernel, 1, 1, affine),
+    )
+
+
+@register("operations", "sep_conv_3x3")
+def sep_conv_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+    """Separable convolution, 3 x 3."""
+    return separable(channels, 3, stride, affine)
+
+
+@register("operations", "sep_conv_5x5")
+def sep_conv_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
+    """Separable convolution, 5 x 5."""
+    return separable(channels, 5, stride, affine)
+
+
+@register("operations", "dil_conv_3x3")
+def dil_conv_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+    """Dilated separable convolution, 3 x 3 over a field of 5 x 5."""
+    return DepthwiseConvBN(channels, 3, stride, 2, affine)
+
+
+@register("operations", "dil_conv_5x5")
+def dil_conv_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
+    """Dilated separable convolution, 5 x 5 over a field of 9 x 9."""
+    return DepthwiseConvBN(channels, 5, stride, 2, affine)
+
+
+@register("operations", "nor_conv_1x1")
+def nor_conv_1x1(channels: int, stride: int, affine: bool) -> nn.Module:
+    """Convolution, 1 x 1."""
+    return ReLUConvBN(channels, channels, 1, stride, affine)
+
+
+@register("operations", "nor_conv_3x3")
+def nor_conv_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+    """Convolution, 3 x 3."""
+    return ReLUConvBN(channels, channels, 3, stride, affine)

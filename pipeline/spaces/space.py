@@ -1,0 +1,158 @@
+"""A search space: the cells' edges, the operations to choose from, and what a choice means.
+
+A player of the Shapley game is an operation on an edge of a cell type. Arrays over players are in
+one order throughout: cell type, then edge, then operation, so that player
+p = (t * edges a cell + e) * operations an edge + o and `x.reshape(T, E, O)` is its table.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.spaces.genotype import Genotype
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pipeline.config.recipes import SupernetSettings, TrainSettings
+    from pipeline.supernet import Supernet
+
+
+@dataclass(frozen=True)
+class Player:
+    """An operation on an edge; `edge` counts within the cell type."""
+
+    cell_type: str
+    edge: int
+    operation: str
+
+
+@dataclass(frozen=True)
+class Space(ABC):
+    """A search space; a family of spaces is a subclass, a space an instance.
+
+    Attributes:
+        name: as registered.
+        cell_types: e.g. ("normal", "reduce").
+        edges: (target state, source state) of each edge, the same in every cell type, by target.
+        operations: [cell type][edge] -> names; every edge has equally many.
+        n_inputs: input states of a cell; its nodes are the states after them.
+        concat: the states whose concatenation is the cell's output.
+        family: whose supernet and networks it uses, "darts" or "nasbench201".
+        stem: first layers, "cifar" or "imagenet".
+    """
+
+    name: str
+    cell_types: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+    operations: tuple[tuple[tuple[str, ...], ...], ...]
+    n_inputs: int
+    concat: tuple[int, ...]
+    family: str
+    stem: str = "cifar"
+
+    def __post_init__(self) -> None:
+        counts = {len(names) for cell in self.operations for names in cell}
+        shape = [len(cell) for cell in self.operations]
+        if len(counts) != 1 or shape != [len(self.edges)] * len(self.cell_types):
+            raise ValueError(f"{self.name}: every edge needs the same number of operations")
+
+    @property
+    def n_edges(self) -> int:
+        """Edges over all cell types."""
+        return len(self.cell_types) * len(self.edges)
+
+    @property
+    def n_operations(self) -> int:
+        """Operations an edge."""
+        return len(self.operations[0][0])
+
+    @property
+    def n_players(self) -> int:
+        """Operations over all edges."""
+        return self.n_edges * self.n_operations
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        """All players in order."""
+        return tuple(
+            Player(cell_type, edge, operation)
+            for cell_type, cell in zip(self.cell_types, self.operations, strict=True)
+            for edge, names in enumerate(cell)
+            for operation in names
+        )
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """The states that a cell computes."""
+        return tuple(sorted({target for target, _ in self.edges}))
+
+    def incoming(self, node: int) -> tuple[tuple[int, int], ...]:
+        """(edge, source state) of the edges that end at a node."""
+        return tuple((e, source) for e, (target, source) in enumerate(self.edges) if target == node)
+
+    @property
+    @abstractmethod
+    def layout(self) -> str:
+        """The layout of discrete networks: "cifar10", "imagenet" or "nasbench201"."""
+
+    @abstractmethod
+    def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
+        """The genotype that an array over players chooses.
+
+        Args:
+            strength: [n_players], larger is stronger; the final alpha of a search.
+            none_may_win: whether `none` may be chosen, where the family has such a choice.
+        """
+
+    @abstractmethod
+    def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
+        """A strength [n_players] whose `genotype_from` is uniform over its possible values."""
+
+    def supernet(self, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
+        """The network that holds every architecture of the space, on the CPU.
+
+        Args:
+            settings: channels, cells, partial channels, memory format.
+            classes: outputs.
+            seed: of the initial weights; the global random state stays as it was.
+
+        Raises:
+            InputError: if the partial channels do not divide the channels.
+        """
+        from pipeline.supernet import make
+
+        return make(self, settings, classes, seed)
+
+    def network(self, genotype: Genotype, classes: int, recipe: TrainSettings) -> nn.Module:
+        """The discrete network of a genotype, sized as the recipe says."""
+        from pipeline.networks import build
+
+        return build(
+            genotype,
+            layout=self.layout,
+            classes=classes,
+            channels=recipe.channels,
+            cells=recipe.cells,
+            auxiliary=recipe.auxiliary_weight > 0,
+        )
+
+    def table(self, strength: np.ndarray, none_may_win: bool = False) -> np.ndarray:
+        """Strength as [cell types, edges, operations], `none` at minus infinity unless it may win.
+
+        Raises:
+            ValueError: if the length is not the number of players, or a value is not finite.
+        """
+        values = np.array(strength, dtype=np.float64)
+        if values.shape != (self.n_players,) or not np.isfinite(values).all():
+            raise ValueError(f"{self.name}: strength must be {self.n_players} finite numbers")
+        values = values.reshape(len(self.cell_types), len(self.edges), self.n_operations)
+        return values if none_may_win else np.where(self.selectable(), values, -np.inf)
+
+    def selectable(self) -> np.ndarray:
+        """All players but `none`, as bool [cell types, edges, operations]."""
+        return np.array(self.operations) != "none"

@@ -1,0 +1,36 @@
+"""Prepare: check a data set's files, and write its manifest and its split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config.jobs import PrepareJob
+from pipeline.data import find, prepare
+from pipeline.stages.stage import stage
+
+
+def run(job: PrepareJob, data_root: Path, out: Path, download: bool = False) -> None:
+    """Write `manifest.json`, `split.npz`, metrics and provenance.
+
+    Args:
+        job: name of the data set, its folder entry if it is one, seed and fractions of the cut.
+        data_root: where the data sets lie.
+        out: folder of the results.
+        download: fetch missing files where torchvision can.
+
+    Raises:
+        InputError: unknown data set; files missing or damaged; fractions that do not fit.
+    """
+    dataset = find(job.dataset, job.folders)
+    given = (job.weights_fraction, job.value_fraction)
+    fractions = tuple(
+        default if fraction is None else fraction
+        for fraction, default in zip(given, dataset.search_fractions, strict=True)
+    )
+    with stage("prepare", out, job, seed=job.split_seed) as s:
+        s.data = manifest = prepare(
+            dataset, data_root, out, job.split_seed, (fractions[0], fractions[1]), download
+        )
+        counts = {key: value for key, value in manifest.items() if key.startswith("n_")}
+        s.log(f"{manifest['n_train']} training and {manifest['n_test']} test images")
+        s.finish(counts, artifacts=[out / "manifest.json"])

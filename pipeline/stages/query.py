@@ -1,0 +1,61 @@
+"""Query: the found cell of NAS-Bench-201 in the benchmark's table; values in percent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline import files
+from pipeline.config.base import Settings
+from pipeline.nasbench import Table
+from pipeline.spaces.genotype import Genotype
+from pipeline.stages.stage import stage
+
+
+class QueryJob(Settings):
+    """What is looked up, and where."""
+
+    arch: str
+    table: str | None
+
+
+def look_up(
+    table: Path,
+    index: int | None = None,
+    arch: str | None = None,
+    genotype: Path | None = None,
+) -> dict[str, Any]:
+    """The row of an architecture named by exactly one of the three, with ranks and regrets.
+
+    Raises:
+        InputError: The table is not whole, or the architecture not in it.
+    """
+    if genotype is not None:
+        arch = Genotype.load(genotype).to_arch_string()
+    rows = Table.load(table)
+    if arch is not None:
+        index = rows.index_of(arch)
+    assert index is not None
+    return rows.query(index)
+
+
+def run(genotype: Path, table: Path | None, out: Path) -> None:
+    """Write the row of a genotype as `metrics.json`; without a table it holds only `arch`.
+
+    Args:
+        genotype: `genotype.json` of the NAS-Bench-201 space.
+        table: The compact table, None where there is none.
+        out: Folder of the results.
+
+    Raises:
+        InputError: The genotype is of another space, the table not whole.
+    """
+    arch = Genotype.load(genotype).to_arch_string()
+    job = QueryJob(arch=arch, table=str(table) if table else None)
+    data = {"name": "nas_bench_201", "fingerprint": files.digest(table)} if table else None
+    with stage("query", out, job, data=data) as s:
+        if table is None:
+            s.log("no NAS-Bench-201 table at hand: the cell is not looked up")
+            s.finish({"arch": arch})
+        else:
+            s.finish(look_up(table, arch=arch))

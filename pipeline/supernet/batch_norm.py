@@ -1,0 +1,44 @@
+"""What batch norms do while a coalition's value is measured.
+
+The paper does not say. Running statistics were gathered with all operations in place, so they
+misjudge a network from which some are removed; the default is the statistics of the batch itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+POLICIES = ("batch", "running")
+
+
+@contextlib.contextmanager
+def evaluation_mode(network: nn.Module, policy: str = "batch") -> Iterator[None]:
+    """Evaluation mode inside the block; afterwards every module is as before.
+
+    Args:
+        network: any module.
+        policy: "batch" normalises by the statistics of each batch and leaves the running ones
+            untouched; "running" normalises by the running ones.
+
+    Raises:
+        ValueError: if the policy is unknown.
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"batch-norm policy {policy!r}; known: {', '.join(POLICIES)}")
+    modes = {module: module.training for module in network.modules()}
+    norms = [module for module in modes if isinstance(module, _BatchNorm)] * (policy == "batch")
+    tracked = [norm.track_running_stats for norm in norms]
+    try:
+        network.eval()
+        for norm in norms:
+            norm.training, norm.track_running_stats = True, False
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+        for norm, tracks in zip(norms, tracked, strict=True):
+            norm.track_running_stats = tracks

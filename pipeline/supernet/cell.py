@@ -1,0 +1,126 @@
+"""A cell that holds every operation on every edge.
+
+DARTS (Liu et al., ICLR 2019, equations 1 and 2): state j is the sum over its edges (i, j) of
+sum over o of w_o(i, j) * o(state i). PC-DARTS (Xu et al., ICLR 2020, section 3.2): only the first
+1/k of the channels pass through the operations, the others go by and are shuffled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline.spaces.operations import Zero, make
+
+if TYPE_CHECKING:
+    from pipeline.spaces import Space
+
+Run = Callable[..., Tensor]
+Present = list[Any] | None
+
+
+def call(module: nn.Module, *arguments: Any) -> Tensor:
+    """Call a part of a supernet; what a compiled supernet compiles."""
+    output: Tensor = module(*arguments)
+    return output
+
+
+class MixedOperation(nn.Module):
+    """The weighted sum of an edge's operations."""
+
+    def __init__(self, names: Sequence[str], channels: int, stride: int) -> None:
+        super().__init__()
+        self.operations = nn.ModuleList(
+            make(name, channels, stride, affine=False) for name in names
+        )
+        self.zero = Zero(stride)
+
+    def forward(self, x: Tensor, weights: Tensor, present: Present = None) -> Tensor:
+        """Mix the operations.
+
+        Args:
+            x: [b, channels, h, w].
+            weights: [operations].
+            present: bool [operations], which to compute; None: all. The others have weight zero,
+                so that the sum is the same without them.
+
+        Returns:
+            [b, channels, ceil(h / stride), ceil(w / stride)].
+        """
+        terms = [
+            weight * operation(x)
+            for o, (weight, operation) in enumerate(zip(weights, self.operations, strict=True))
+            if present is None or present[o]
+        ]
+        return total(terms) if terms else self.zero(x)
+
+
+class MixedCell(nn.Module):
+    """A cell of a supernet: from its input states to the concatenation of its nodes.
+
+    Args:
+        space: edges and operations.
+        cell_type: index into the space's cell types.
+        channels: of each state.
+        partial: k, of which 1/k of the channels are mixed.
+        reduction: whether edges from the inputs have stride 2.
+        run: calls a mixed operation, e.g. compiled.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        cell_type: int,
+        channels: int,
+        partial: int,
+        reduction: bool = False,
+        run: Run = call,
+    ) -> None:
+        super().__init__()
+        self.incoming = [space.incoming(node) for node in space.nodes]
+        self.concat = space.concat
+        self.partial, self.n_mixed, self.run = partial, channels // partial, run
+        self.mixed = nn.ModuleList(
+            MixedOperation(names, self.n_mixed, 2 if reduction and source < space.n_inputs else 1)
+            for (_, source), names in zip(space.edges, space.operations[cell_type], strict=True)
+        )
+        # Channels that go by are pooled where the operations halve the image.
+        self.halve = nn.MaxPool2d(2, ceil_mode=True) if reduction else nn.Identity()
+
+    def forward(self, inputs: Sequence[Tensor], weights: Tensor, present: Present = None) -> Tensor:
+        """Compute all nodes in order.
+
+        Args:
+            inputs: states [b, channels, h, w].
+            weights: [edges, operations].
+            present: [edges][operations] as in `MixedOperation`.
+
+        Returns:
+            [b, nodes in `concat` * channels, h, w], halved by a reduction.
+        """
+        m = self.n_mixed
+        states = list(inputs)
+        passed = [self.halve(x[:, m:]) for x in inputs] if self.partial > 1 else []
+        for edges in self.incoming:
+            state = total(
+                self.run(self.mixed[e], states[source][:, :m], weights[e], present and present[e])
+                for e, source in edges
+            )
+            if self.partial > 1:
+                # The shuffle is the same on every edge, so it is done once, on their sum.
+                bypass = total(passed[source] for _, source in edges)
+                state = F.channel_shuffle(torch.cat([state, bypass], dim=1), self.partial)
+                passed.append(state[:, m:])
+            states.append(state)
+        return torch.cat([states[state] for state in self.concat], dim=1)
+
+
+def total(terms: Iterable[Tensor]) -> Tensor:
+    """The sum of at least one tensor, in order."""
+    return reduce(add, terms)

@@ -1,0 +1,84 @@
+"""The supernet of DARTS (Liu et al., ICLR 2019, section 3), with partial channels.
+
+Cells follow each other, each with the outputs of the two cells before as inputs; those at one and
+two thirds of the depth halve the image and double the channels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN
+from pipeline.spaces.stems import conv_bn, imagenet_stem
+from pipeline.supernet.cell import MixedCell, Present, Run
+from pipeline.supernet.supernet import Supernet, runner
+
+if TYPE_CHECKING:
+    from pipeline.config.recipes import SupernetSettings
+    from pipeline.spaces import Space
+
+NORMAL, REDUCE = 0, 1
+STEM_MULTIPLIER = 3
+
+
+class DartsSupernet(Supernet):
+    """Stem, cells, classifier."""
+
+    def __init__(self, space: Space, settings: SupernetSettings, classes: int) -> None:
+        super().__init__(space, settings, classes)
+        channels, run = settings.channels, runner(settings)
+        before = last = STEM_MULTIPLIER * channels
+        halved = space.stem == "imagenet"  # is the second input half as large as the first?
+        self.stem = nn.ModuleList(
+            imagenet_stem(last) if halved else [conv_bn(3, last), nn.Identity()]
+        )
+        self.cells = nn.ModuleList()
+        for i in range(settings.cells):
+            reduction = i in (settings.cells // 3, 2 * settings.cells // 3)
+            channels *= 2 if reduction else 1
+            self.cells.append(
+                DartsCell(space, settings, (before, last), channels, reduction, halved, run)
+            )
+            before, last = last, len(space.concat) * channels
+            halved = reduction
+        self.classifier = nn.Linear(last, classes)
+
+    def features(self, images: Tensor, weights: Tensor, present: Present) -> Tensor:
+        """The output of the last cell."""
+        before = self.stem[0](images)
+        last = self.stem[1](before)
+        for cell in self.cells:
+            before, last = last, cell(before, last, weights, present)
+        return last
+
+
+class DartsCell(nn.Module):
+    """Both inputs brought to one shape, then the mixed cell."""
+
+    def __init__(
+        self,
+        space: Space,
+        settings: SupernetSettings,
+        n_in: tuple[int, int],
+        channels: int,
+        reduction: bool,
+        halved: bool,
+        run: Run,
+    ) -> None:
+        super().__init__()
+        self.cell_type = REDUCE if reduction else NORMAL
+        shrink = FactorizedReduce if halved else ReLUConvBN
+        self.first = shrink(n_in[0], channels, affine=False)
+        self.second = ReLUConvBN(n_in[1], channels, affine=False)
+        self.cell = MixedCell(
+            space, self.cell_type, channels, settings.partial_channels, reduction, run
+        )
+
+    def forward(self, before: Tensor, last: Tensor, weights: Tensor, present: Present) -> Tensor:
+        """Map the outputs of the two cells before to that of this one."""
+        t = self.cell_type
+        inputs = [self.first(before), self.second(last)]
+        output: Tensor = self.cell(inputs, weights[t], present and present[t])
+        return output

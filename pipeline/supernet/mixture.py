@@ -1,0 +1,43 @@
+"""The weights with which the operations of an edge are mixed.
+
+DARTS (Liu et al., ICLR 2019, equation 2): w_o = exp(alpha_o) / sum over o' of exp(alpha_o').
+A coalition S of players (Shapley-NAS, section 3.2) is the supernet without the other operations.
+What that means for the weights the paper leaves open: here, as in its released code, a removed
+operation's weight becomes zero and the others keep theirs, which makes `none` a null player;
+`renormalise` scales the others to sum to one again, and then `none` is none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from pipeline.spaces import Space
+
+
+def mixture(
+    space: Space, alpha: Tensor, coalition: Tensor | None = None, renormalise: bool = False
+) -> Tensor:
+    """Mixing weights of all players.
+
+    Args:
+        space: gives the order of the players.
+        alpha: [n_players], one real number an operation.
+        coalition: bool [n_players], the operations that stay; None: all.
+        renormalise: scale the weights of each edge to sum to one (to zero where none stays).
+
+    Returns:
+        [n_players], in the players' order, differentiable by alpha.
+    """
+    weights = alpha.view(-1, space.n_operations).softmax(dim=1)
+    if coalition is None:
+        return weights.flatten()
+    weights = torch.where(coalition.view_as(weights), weights, 0.0)
+    if renormalise:
+        weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(
+            torch.finfo(weights.dtype).tiny
+        )
+    return weights.flatten()

@@ -1,0 +1,92 @@
+"""The network that holds every architecture of a space.
+
+Shapley-NAS (Xiao et al., CVPR 2022, section 3.1): all operations of an edge are computed and
+summed with the mixing weights of `mixture`. The supernet knows no alpha and no coalition: both
+reach it as weights. Batch norms of the operations are not affine and none follows a pooling; with
+that the parameters of the published search networks come out exactly (tests/published).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.supernet.cell import Present, Run, call
+
+if TYPE_CHECKING:
+    from pipeline.config.recipes import SupernetSettings
+    from pipeline.spaces import Space
+
+# Shapes of mixed operations, times training and evaluation, times batch sizes: torch's own limit
+# of graphs a function is too small.
+COMPILED_GRAPHS = 128
+
+
+class Supernet(nn.Module):
+    """A supernet; each family of spaces is a subclass.
+
+    Attributes:
+        space: edges, operations, order of the players.
+        settings: channels, cells, partial channels, memory format, compilation.
+        classes: outputs.
+    """
+
+    classifier: nn.Linear
+
+    def __init__(self, space: Space, settings: SupernetSettings, classes: int) -> None:
+        super().__init__()
+        self.space, self.settings, self.classes = space, settings, classes
+
+    @abstractmethod
+    def features(self, images: Tensor, weights: Tensor, present: Present) -> Tensor:
+        """The last feature map [b, c, h, w].
+
+        Args:
+            images: [b, 3, h, w].
+            weights: [cell types, edges, operations].
+            present: which operations to compute, of the same shape; None: all.
+        """
+
+    def forward(self, images: Tensor, weights: Tensor) -> Tensor:
+        """Classify images.
+
+        Args:
+            images: [b, 3, h, w], from 8 x 8 upwards.
+            weights: [n_players] mixing weights; where one is zero the operation adds nothing.
+
+        Returns:
+            logits [b, classes].
+        """
+        if self.settings.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        table = weights.view(
+            len(self.space.cell_types), len(self.space.edges), self.space.n_operations
+        )
+        maps = self.features(images, table, self._present(table))
+        return self.classifier(maps.mean(dim=(2, 3)))
+
+    def _present(self, table: Tensor) -> Present:
+        """Where no gradient is asked for, operations of weight zero are not computed.
+
+        Under a gradient a weight of zero still has a derivative, and a compiled graph is made
+        for all operations once rather than for each coalition.
+        """
+        if torch.is_grad_enabled() or self.settings.compile:
+            return None
+        present: list[list[list[bool]]] = (table != 0).tolist()
+        return present
+
+
+def runner(settings: SupernetSettings) -> Run:
+    """What calls the parts of a supernet: compiled if the settings say so."""
+    if not settings.compile:
+        return call
+    import torch._dynamo
+
+    from pipeline.training.device import compiled
+
+    torch._dynamo.config.recompile_limit = COMPILED_GRAPHS
+    return compiled(call)

@@ -1,0 +1,98 @@
+"""Checkpoints at the end of an epoch: whole, two deep, and tied to the settings that made them.
+
+A checkpoint holds tensors, numbers, strings and containers of them only (`weights_only=True`).
+Random-number state is not among them: `pipeline.seeds` derives it from the seed and the epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.errors import InputError
+from pipeline.files import replacing
+
+logger = logging.getLogger(__name__)
+
+
+def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Write a checkpoint atomically and keep the one before as `<path>.previous`.
+
+    Args:
+        path: where; its folder holds nothing but what a rerun may lose.
+        state: what `load` gives back.
+        settings: what the bits of the run depend on, JSON values only.
+    """
+    path = Path(path)
+    with replacing(path) as temporary:
+        torch.save({"settings": json.dumps(settings), "state": dict(state)}, temporary)
+        if path.exists():
+            path.replace(_previous(path))
+
+
+def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state saved last, on the CPU; None where there is none that can be read.
+
+    A damaged checkpoint costs a warning and an epoch: it is set aside for the one before.
+
+    Raises:
+        InputError: the checkpoint was made with other settings; the differing keys are named.
+    """
+    path = Path(path)
+    for candidate in (path, _previous(path)):
+        content = _read(candidate)
+        if content is not None:
+            _compare(path, json.loads(content["settings"]), json.loads(json.dumps(settings)))
+            return content["state"]
+    return None
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(path.name + ".previous")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The content of one file; None where it is missing or, with a warning, damaged."""
+    if not path.exists():
+        return None
+    try:
+        # torch finds a cut file but not a changed byte: it skips the archive's own checksums.
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"bad checksum of {damaged}")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (zipfile.BadZipFile, RuntimeError, pickle.UnpicklingError) as error:
+        # Out of the way: the next save must not put it in the place of the previous one.
+        aside = path.replace(path.with_name(path.name + ".damaged"))
+        logger.warning("%s: damaged checkpoint (%s), set aside as %s", path, error, aside.name)
+        return None
+
+
+def _compare(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
+    before, now = _flat(saved), _flat(wanted)
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    if keys:
+        changes = ", ".join(f"{key}: {before.get(key)!r} -> {now.get(key)!r}" for key in keys)
+        raise InputError(
+            f"{path}: checkpoint made with other settings ({changes}); "
+            f"restore them, or delete the folder {path.parent} to start anew"
+        )
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {
+        name: leaf
+        for key, inner in value.items()
+        for name, leaf in _flat(inner, f"{prefix}.{key}" if prefix else str(key)).items()
+    }

@@ -1,0 +1,85 @@
+"""Where tensors live and how exactly they repeat: device, threads, precision, determinism.
+
+On a CPU a fixed seed and a fixed number of threads give the same bits twice. On a GPU cuDNN and
+cuBLAS choose among algorithms that sum in varying order; the deterministic mode forbids those,
+at some cost in speed, and then a fixed seed gives the same bits twice on the same kind of GPU
+with the same versions.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from pipeline.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def resolve(name: str) -> torch.device:
+    """The device called `name`.
+
+    Args:
+        name: `auto` (the GPU where there is one, else the CPU), `cpu` or `cuda`.
+
+    Raises:
+        InputError: the name is unknown, or torch sees no GPU.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise InputError(f"device: unknown {name!r}; choose auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: cuda is asked for but torch sees no GPU; choose auto or cpu")
+    return torch.device(name)
+
+
+def configure(threads: int, deterministic: bool = False) -> None:
+    """Set torch's threads and determinism, once a process, before any other use of torch.
+
+    Args:
+        threads: threads of torch's CPU kernels, those of the rule.
+        deterministic: only algorithms that repeat bit for bit on a GPU. Without it cuDNN times
+            its algorithms and takes the fastest.
+    """
+    torch.set_num_threads(threads)
+    if deterministic:
+        # cuBLAS repeats only with a fixed workspace, which it reads when its first handle is made.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.deterministic = deterministic
+    torch.backends.cudnn.benchmark = not deterministic
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Context of the forward pass: `float32` as it is, `bfloat16` mixed precision.
+
+    bfloat16 has float32's range, so that gradients need no scaling.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.compile(function)`, or with a warning `function` itself where that does not work.
+
+    Compilation happens at the first call, so that is where a missing compiler shows.
+    """
+    from torch._dynamo.exc import TorchDynamoException  # loads the compiler: only where it is used
+
+    chosen = torch.compile(function, dynamic=False)
+
+    def call(*arguments: Any) -> Any:
+        nonlocal chosen
+        try:
+            return chosen(*arguments)
+        except TorchDynamoException as error:
+            reason = str(error).strip().partition("\n")[0]
+            logger.warning("torch.compile failed, going on without it: %s", reason)
+            chosen = function
+            return chosen(*arguments)
+
+    return call

@@ -1,0 +1,174 @@
+"""The configuration: layers, errors that name the key, slices, generated files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from pipeline import registry
+from pipeline.config import generate, jobs, load
+from pipeline.config.model import Config
+from pipeline.errors import InputError
+
+FOLDER = Path(__file__).parents[2] / "config"
+
+
+def resolve(**values):
+    return load.resolve(values, FOLDER)
+
+
+def test_generated_files_are_current():
+    """`make config` mends a failure."""
+    assert (FOLDER / "config.yaml").read_text() == generate.config_yaml()
+    assert (FOLDER / "schema.json").read_text() == generate.schema_json()
+
+
+def test_config_yaml_sets_the_preset_only():
+    assert yaml.safe_load((FOLDER / "config.yaml").read_text()) == {"preset": "demo"}
+
+
+def test_uncommenting_every_key_gives_the_defaults():
+    lines = (FOLDER / "config.yaml").read_text().split("preset: demo", 1)[1].splitlines()[1:]
+    body = "\n".join(line.removeprefix("# ") for line in lines if ": " in line or line.endswith(":"))
+    values = yaml.safe_load(body.split("Every algorithm is a strategy label")[0])
+    assert Config.model_validate(values) == Config()
+
+
+def models(model=Config, seen=None):
+    """All settings models that the configuration holds."""
+    seen = {} if seen is None else seen
+    seen[model.__name__] = model
+    for value in (getattr(model(), name) for name in model.model_fields):
+        if isinstance(value, BaseModel) and type(value).__name__ not in seen:
+            models(type(value), seen)
+    return seen.values()
+
+
+def test_every_default_says_where_it_comes_from():
+    strategies = [registry.get("strategies", n).metadata.settings for n in registry.names("strategies")]
+    for model in [*models(), *strategies]:
+        for name, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{name}"
+            assert (field.json_schema_extra or {}).get("source"), f"{model.__name__}.{name}"
+
+
+def test_the_schema_accepts_the_presets_and_refuses_a_typo():
+    schema = json.loads((FOLDER / "schema.json").read_text())
+    for path in (FOLDER / "presets").glob("*.yaml"):
+        jsonschema.validate(resolve(preset=path.stem).model_dump(mode="json"), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"presett": "demo"}, schema)
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"sed": [1]}, ["'sed'", "'seeds'"]),
+        ({"search": {"darts": {"epoch": 3}}}, ["'search.darts.epoch'", "'epochs'"]),
+        ({"search": {"dart": {}}}, ["'search.dart'", "'darts'"]),
+        ({"search": {"darts": {"supernet": {"cels": 3}}}}, ["supernet.cels", "'cells'"]),
+        ({"retrain": {"darts": {"epochs": 0}}}, ["retrain.darts.epochs", "greater than"]),
+        ({"retrain": {"darts": {"epochs": "many"}}}, ["retrain.darts.epochs", "'many'"]),
+        ({"preset": "papr"}, ["'papr'", "'paper'"]),
+        ({"experiments": ["tabel5"]}, ["'tabel5'", "'table5'"]),
+        ({"strategies": {"mine": {"algorithm": "shaply"}}}, ["'shaply'", "'shapley'"]),
+        ({"strategies": {"shapley": {"settings": {"etaa": 1}}}}, ["etaa", "'eta'"]),
+        ({"strategies": {"shapley": {"setings": {}}}}, ["setings", "'settings'"]),
+        ({"datasets": {"mine": {"pth": "x"}}}, ["pth", "'path'"]),
+    ],
+)
+def test_an_error_is_one_line_with_key_and_remedy(values, parts):
+    with pytest.raises(InputError) as caught:
+        load.experiments(resolve(**values), FOLDER)
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+
+
+def test_a_fault_of_a_preset_names_the_preset(tmp_path):
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "demo.yaml").write_text("search: {darts: {epoch: 3}}\n")
+    with pytest.raises(InputError, match="presets/demo.yaml: unknown key 'search.darts.epoch'"):
+        load.resolve({}, tmp_path)
+
+
+def test_broken_yaml_names_the_file(tmp_path):
+    (tmp_path / "config.yaml").write_text("a: [1\n")
+    with pytest.raises(InputError, match=r"config\.yaml: not valid YAML"):
+        load.load(folder=tmp_path)
+
+
+def test_later_layers_win():
+    demo = resolve()
+    assert demo.search.nasbench201.epochs != Config().search.nasbench201.epochs
+    assert resolve(search={"nasbench201": {"epochs": 77}}).search.nasbench201.epochs == 77
+    kept = resolve(search={"nasbench201": {"epochs": 77}}).search.nasbench201
+    assert kept.batch_size == demo.search.nasbench201.batch_size
+
+
+def test_a_strategy_searches_by_its_own_paper_unless_told_otherwise():
+    paper = resolve(preset="paper")
+    darts = jobs.search_job(paper, "darts", "darts").search
+    assert (darts.batch_size, darts.learning_rate) == (64, 0.025)
+    assert darts.supernet.partial_channels == 1
+    assert jobs.search_job(paper, "darts", "shapley").search.batch_size == 256
+    told = resolve(preset="paper", search={"darts": {"batch_size": 32}})
+    assert jobs.search_job(told, "darts", "darts").search.batch_size == 32
+    label = {"wide": {"algorithm": "darts", "search": {"batch_size": 16}}}
+    labelled = resolve(preset="paper", search={"darts": {"batch_size": 32}}, strategies=label)
+    assert jobs.search_job(labelled, "darts", "wide").search.batch_size == 16
+
+
+def test_the_paper_recipe_is_the_papers():
+    """Section 4.1 of the paper."""
+    job = jobs.search_job(resolve(preset="paper"), "darts", "shapley")
+    search, settings = job.search, job.settings
+    assert (search.epochs, search.warmup_epochs, search.batch_size) == (50, 15, 256)
+    assert search.supernet.channels == 16
+    assert (settings["permutations"], settings["eta"]) == (10, 0.5)
+    assert (settings["momentum"], settings["step"]) == (0.8, 0.1)
+    imagenet = jobs.search_job(resolve(preset="paper"), "darts_imagenet", "shapley").search
+    assert (imagenet.epochs, imagenet.warmup_epochs, imagenet.batch_size) == (50, 25, 1024)
+    transfer = jobs.transfer_job(resolve(preset="paper"), "darts", "imagenet").train
+    assert (transfer.epochs, transfer.learning_rate, transfer.schedule) == (250, 0.5, "linear")
+    assert (transfer.momentum, transfer.weight_decay) == (0.9, 3e-5)
+    assert jobs.retrain_job(resolve(preset="paper"), "darts", "cifar10").train.epochs == 600
+
+
+def test_a_slice_holds_what_its_stage_reads_and_nothing_else():
+    before, after = resolve(), resolve(strategies={"shapley": {"settings": {"momentum": 0.5}}})
+    assert jobs.search_job(before, "darts", "shapley") != jobs.search_job(after, "darts", "shapley")
+    assert jobs.search_job(before, "darts", "darts") == jobs.search_job(after, "darts", "darts")
+    assert jobs.retrain_job(before, "darts", "digits") == jobs.retrain_job(after, "darts", "digits")
+    assert jobs.prepare_job(before, "digits") == jobs.prepare_job(after, "digits")
+
+
+def test_two_meanings_of_one_label_are_refused():
+    found = load.experiments(resolve(), FOLDER)
+    labels = {"shapley_m01": {"algorithm": "shapley", "settings": {"permutations": 3}}}
+    with pytest.raises(InputError, match="shapley_m01"):
+        load.with_labels(resolve(strategies=labels), found)
+
+
+def test_the_tables_quote_the_paper():
+    """Every printed number of an experiment stands in the paper's table (read from its text)."""
+    table5 = load.experiments(resolve(), FOLDER)["table5"]
+    shapley = next(row for row in table5.rows if row.label == "Shapley-NAS")
+    printed = shapley.paper["imagenet16"]["imagenet16_test"]
+    assert (printed.mean, printed.std) == (46.85, 0.12)
+
+
+def test_runs_of_an_experiment():
+    config = resolve(preset="paper", seeds=[0, 1])
+    found = load.experiments(config, FOLDER)
+    folders = [folder for folder, _ in jobs.runs(config, found["table4"])]
+    assert "darts/cifar10/shapley/seed1/retrain/imagenet/rseed0" in folders
+    assert "darts_imagenet/imagenet/shapley/seed0/retrain/imagenet/rseed0" in folders
+    # A published genotype has one "search" seed, since nothing is searched.
+    assert not any("published" in folder and "seed1/" in folder for folder in folders)

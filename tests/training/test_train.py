@@ -1,0 +1,308 @@
+"""The training loop on toys, against torch's own pieces and against a run that is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from pipeline.config.recipes import TrainSettings
+from pipeline.errors import InputError
+from pipeline.training.train import evaluate, loss_of, train
+from tests.training.toys import ToyImages, toy_network
+
+CPU = torch.device("cpu")
+
+
+def recipe(**values):
+    defaults = {"epochs": 3, "batch_size": 16, "drop_path": 0.3, "learning_rate": 0.05}
+    return TrainSettings(**{**defaults, **values})
+
+
+def run(path, given, network=None, images=None, seed=0, on_epoch=lambda row: None, lines=None):
+    network = network or toy_network()
+    history = train(
+        network,
+        images or ToyImages.make(70),
+        0.1,
+        given,
+        seed,
+        CPU,
+        state=path / "train.pt",
+        settings={"seed": seed, "train": given.model_dump(mode="json")},
+        on_epoch=on_epoch,
+        log=(lines if lines is not None else []).append,
+    )
+    return network, history
+
+
+def measured(history):
+    return [{key: row[key] for key in row if key != "seconds"} for row in history]
+
+
+def assert_same_bits(one, other):
+    for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_it_learns_and_reports_fractions(tmp_path):
+    network, history = run(tmp_path, recipe(epochs=20))
+    assert [row["epoch"] for row in history] == list(range(20))
+    assert history[-1]["train_loss"] < 0.5 * history[0]["train_loss"]
+    test = evaluate(network, ToyImages.make(100, seed=1), recipe(), CPU)
+    assert test["accuracy"] > 0.9
+    assert test["top1_error"] == pytest.approx(1 - test["accuracy"])
+
+
+def test_one_epoch_is_that_of_a_loop_written_with_torchs_own_parts(tmp_path):
+    """Plain cross entropy plus the tower, clip_grad_norm_, SGD and CosineAnnealingLR."""
+    given = recipe(drop_path=0.0, gradient_clip=0.5, channels_last=False)
+    images = ToyImages.make(64)
+    expected = toy_network()
+    optimiser = torch.optim.SGD(expected.parameters(), lr=0.05, momentum=0.9, weight_decay=3e-4)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, given.epochs)
+    # The order of images is the loop's business: take the batches that it takes.
+    seen = Recorded(images)
+    network, _ = run(tmp_path, given, images=seen)
+    clipped = 0
+    for epoch in seen.epochs:
+        for batch, labels in epoch:
+            expected.train()
+            optimiser.zero_grad()
+            logits, tower = expected.forward_with_auxiliary(batch)
+            loss = F.cross_entropy(logits, labels) + 0.4 * F.cross_entropy(tower, labels)
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(expected.parameters(), 0.5)
+            clipped += norm.item() > 0.5
+            optimiser.step()
+        scheduler.step()
+    assert clipped > 0
+    for (name, a), b in zip(
+        network.state_dict().items(), expected.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6, msg=name)
+
+
+class Recorded:
+    """Images that remember every batch handed out, epoch by epoch."""
+
+    def __init__(self, images):
+        self.images, self.n, self.epochs = images, images.n, []
+
+    def batches(self, *arguments, **options):
+        self.epochs.append(list(self.images.batches(*arguments, **options)))
+        return iter(self.epochs[-1])
+
+
+def test_epochs_draw_different_orders_and_seeds_different_runs(tmp_path):
+    seen = Recorded(ToyImages.make(70))
+    run(tmp_path / "a", recipe(), images=seen)
+    labels = [torch.cat([labels for _, labels in epoch]) for epoch in seen.epochs]
+    assert not torch.equal(labels[0], labels[1])
+    assert torch.equal(labels[0].sort().values, labels[1].sort().values)
+    one, _ = run(tmp_path / "b", recipe(epochs=1), seed=0)
+    other, _ = run(tmp_path / "c", recipe(epochs=1), seed=1)
+    assert not torch.equal(one.classifier.weight, other.classifier.weight)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_same_seed_gives_the_same_bits(tmp_path, precision):
+    given = recipe(precision=precision, epochs=2)
+    torch.manual_seed(1)
+    one, first = run(tmp_path / "a", given)
+    torch.manual_seed(2)  # the global state plays no part
+    other, second = run(tmp_path / "b", given)
+    assert_same_bits(one, other)
+    assert measured(first) == measured(second)
+
+
+def test_the_global_generator_is_left_as_it_was(tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    run(tmp_path, recipe(epochs=1))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_bfloat16_and_channels_last_train_as_well(tmp_path):
+    exact, _ = run(tmp_path / "a", recipe(channels_last=False, epochs=20))
+    mixed, _ = run(tmp_path / "b", recipe(precision="bfloat16", epochs=20))
+    assert all(value.dtype == torch.float32 for value in mixed.parameters())
+    assert exact.branch.weight.is_contiguous()
+    assert mixed.branch.weight.is_contiguous(memory_format=torch.channels_last)
+    test = ToyImages.make(100, seed=1)
+    for network in (exact, mixed):
+        assert evaluate(network, test, recipe(), CPU)["accuracy"] > 0.9
+    assert not torch.equal(exact.branch.weight, mixed.branch.weight)
+
+
+def test_drop_path_rises_epoch_by_epoch(tmp_path):
+    seen = []
+    network = toy_network()
+    run(tmp_path, recipe(), network, on_epoch=lambda row: seen.append(network.drop_path))
+    assert seen == pytest.approx([0, 0.1, 0.2])
+
+
+class StopError(Exception):
+    """Stands for whatever ends a process."""
+
+
+def stop_after(epochs):
+    def on_epoch(row):
+        if row["epoch"] == epochs:  # not saved yet: this epoch is lost
+            raise StopError
+
+    return on_epoch
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_resumed_is_the_same_bits_as_undisturbed(tmp_path, done):
+    undisturbed, history = run(tmp_path / "a", recipe())
+    with pytest.raises(StopError):
+        run(tmp_path / "b", recipe(), on_epoch=stop_after(done))
+    lines, rows = [], []
+    resumed, again = run(tmp_path / "b", recipe(), on_epoch=rows.append, lines=lines)
+    assert lines == ([f"resumed from epoch {done} of 3"] if done else [])
+    assert_same_bits(undisturbed, resumed)
+    assert measured(history) == measured(again) == measured(rows)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    network, history = run(tmp_path, recipe())
+    lines = []
+    again, same = run(tmp_path, recipe(), lines=lines)
+    assert lines == ["resumed from epoch 3 of 3"]
+    assert same == history
+    assert_same_bits(network, again)
+
+
+def test_a_cut_checkpoint_costs_one_epoch(tmp_path, caplog):
+    undisturbed, _ = run(tmp_path / "a", recipe())
+    with pytest.raises(StopError):
+        run(tmp_path / "b", recipe(), on_epoch=stop_after(2))
+    path = tmp_path / "b" / "train.pt"
+    path.write_bytes(path.read_bytes()[:1000])
+    lines = []
+    resumed, _ = run(tmp_path / "b", recipe(), lines=lines)
+    assert lines == ["resumed from epoch 1 of 3"]
+    assert "damaged" in caplog.text
+    assert_same_bits(undisturbed, resumed)
+
+
+def test_a_changed_setting_is_refused(tmp_path):
+    with pytest.raises(StopError):
+        run(tmp_path, recipe(), on_epoch=stop_after(1))
+    with pytest.raises(InputError, match=r"train\.cutout: 16 -> 8.*delete the folder"):
+        run(tmp_path, recipe(cutout=8))
+
+
+def test_a_diverging_run_is_the_users_error(tmp_path):
+    with pytest.raises(InputError, match="learning_rate"):
+        run(tmp_path, recipe(learning_rate=1e30, gradient_clip=0))
+    assert not (tmp_path / "train.pt").exists()
+
+
+def test_a_last_batch_of_one_image_is_left_out(tmp_path):
+    seen = Recorded(ToyImages.make(33))
+    run(tmp_path, recipe(epochs=1), images=seen)
+    assert [len(labels) for _, labels in seen.epochs[0]] == [16, 16]
+    seen = Recorded(ToyImages.make(34))
+    run(tmp_path / "b", recipe(epochs=1), images=seen)
+    assert [len(labels) for _, labels in seen.epochs[0]] == [16, 16, 2]
+
+
+def test_loss_against_its_definition():
+    """Label smoothing by hand: targets (1 - s) on the class plus s / classes on all."""
+    generator = torch.Generator().manual_seed(0)
+    logits, tower = torch.randn(2, 5, 7, generator=generator).double()
+    labels = torch.tensor([0, 6, 3, 3, 1])
+    target = 0.9 * F.one_hot(labels, 7) + 0.1 / 7
+
+    def entropy(values):
+        return -(target * torch.log_softmax(values, 1)).sum(1).mean()
+
+    given = recipe(label_smoothing=0.1, auxiliary_weight=0.4)
+    expected = entropy(logits) + 0.4 * entropy(tower)
+    assert loss_of(logits, tower, labels, given).item() == pytest.approx(expected.item(), rel=1e-5)
+    alone = loss_of(logits, None, labels, given).item()
+    assert alone == pytest.approx(entropy(logits).item(), rel=1e-5)
+
+
+class Fixed(torch.nn.Module):
+    """Returns the images themselves as logits."""
+
+    def forward(self, images):
+        assert not self.training
+        return images.flatten(1)
+
+
+@pytest.mark.parametrize("classes", [3, 12])
+def test_evaluate_against_scikit_learn(classes):
+    from sklearn.metrics import log_loss, top_k_accuracy_score
+
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(50, classes, 1, 1, generator=generator)
+    labels = torch.randint(classes, (50,), generator=generator)
+    test = evaluate(Fixed(), ToyImages(logits, labels, classes), recipe(), CPU)
+    scores = logits.flatten(1).double().softmax(1).numpy()
+    names = list(range(classes))
+    for k, error in ((1, "top1_error"), (5, "top5_error")):
+        share = 1.0 if k >= classes else top_k_accuracy_score(labels, scores, k=k, labels=names)
+        assert test[error] == pytest.approx(1 - share)
+    assert test["loss"] == pytest.approx(log_loss(labels, scores, labels=names), rel=1e-5)
+
+
+PROGRAM = """
+import itertools, sys, time
+from pathlib import Path
+import torch
+from tests.training.test_train import recipe, run
+from tests.training.toys import ToyImages
+
+count = itertools.count(1)
+
+class Hanging(ToyImages):
+    def batches(self, *arguments, **options):
+        for batch in super().batches(*arguments, **options):
+            if next(count) == int(sys.argv[2]):
+                print("hanging", flush=True)
+                time.sleep(600)
+            yield batch
+
+torch.set_num_threads(1)
+lines = []
+network, _ = run(Path(sys.argv[1]), recipe(epochs=4), images=Hanging.make(70), lines=lines)
+print(lines, flush=True)
+torch.save(network.state_dict(), Path(sys.argv[1]) / "weights")
+"""
+
+
+def start(folder: Path, hang_at: int) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(folder), str(hang_at)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_kill_9_in_the_middle_of_an_epoch_and_run_again(tmp_path):
+    folder = tmp_path / "killed"
+    victim = start(folder, hang_at=13)  # five batches an epoch: in the midst of the third
+    assert victim.stdout.readline() == "hanging\n"
+    victim.send_signal(signal.SIGKILL)
+    assert victim.wait() == -signal.SIGKILL
+    assert not (folder / "weights").exists()
+    printed, _ = start(folder, hang_at=0).communicate(timeout=120)
+    assert "['resumed from epoch 2 of 4']" in printed
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    undisturbed, _ = run(tmp_path / "undisturbed", recipe(epochs=4))
+    torch.set_num_threads(threads)
+    resumed = toy_network(seed=1)
+    resumed.load_state_dict(torch.load(folder / "weights", weights_only=True))
+    assert_same_bits(undisturbed, resumed)
