@@ -312,7 +312,10 @@ def config_(folder: Path) -> None:
 
 
 def _configuration(options: dict[str, Any]) -> Any:
-    return configuration(options["preset"], options["configfile"], options["assignments"])
+    config = configuration(options["preset"], options["configfile"], options["assignments"])
+    # By hand as in the workflow: checkpoints and journals lie in the preset's `state` folder.
+    os.environ.setdefault("SHAPLEY_NAS_RESULTS", f"results/{config.preset}")
+    return config
 
 
 def _configure(options: dict[str, Any]) -> str:

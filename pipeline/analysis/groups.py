@@ -174,7 +174,9 @@ def _dots(
 
 def _alpha(results: Path, name: str, runs: Sequence[Run]) -> AlphaFigures | None:
     """Figures of alpha over epochs; None where the strategy has none or the space has changed."""
-    histories = {run.seed: history for run in runs if (history := _alpha_of(results, run)) is not None}
+    histories = {
+        run.seed: history for run in runs if (history := _alpha_of(results, run)) is not None
+    }
     if not histories:
         return None
     space = registry.get("spaces", runs[0].space)(_supernet_of(runs[0]))
@@ -187,10 +189,16 @@ def _alpha(results: Path, name: str, runs: Sequence[Run]) -> AlphaFigures | None
         panels = {}
         for e, (node, source) in enumerate(space.edges):
             panels[f"{source} → {node}"] = [
-                Series(operation, operations[operation], {
-                    seed: dict(enumerate(history.reshape(-1, *shape)[:, t, e, o].tolist(), start=1))
-                    for seed, history in histories.items()
-                })
+                Series(
+                    operation,
+                    operations[operation],
+                    {
+                        seed: dict(
+                            enumerate(history.reshape(-1, *shape)[:, t, e, o].tolist(), start=1)
+                        )
+                        for seed, history in histories.items()
+                    },
+                )
                 for o, operation in enumerate(space.operations[t][e])
             ]
         first, series = next(iter(panels.items()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,8 @@ class Estimate:
     Attributes:
         phi: float64[n], Shapley values in units of V; NaN where unknown.
         standard_error: float64[n], of `phi`; NaN where fewer than two samples are behind it.
-        reached: int64[n], marginal contributions behind each value; 0 where it is unknown.
+        reached: int64[n], marginal contributions behind each value; 0 where it is unknown, and
+            where it is known without any.
         evaluations: coalitions evaluated.
         value_full: V(N), the mean over draws.
     """
@@ -38,6 +39,32 @@ class Estimate:
     reached: NDArray[np.int64]
     evaluations: int
     value_full: float
+
+    @classmethod
+    def unknown(cls, n_players: int) -> Estimate:
+        """Nothing has been evaluated."""
+        nothing = np.full(n_players, np.nan)
+        return cls(nothing, nothing, np.zeros(n_players, dtype=np.int64), 0, np.nan)
+
+    def among(self, players: NDArray[np.int64], n_players: int) -> Estimate:
+        """The same in a larger game whose other players are null: their φ is zero.
+
+        Args:
+            players: int64[n], the players of this game by their numbers in the larger one.
+            n_players: players of the larger game.
+        """
+
+        def scatter(values: NDArray[Any]) -> NDArray[Any]:
+            larger = np.zeros(n_players, dtype=values.dtype)
+            larger[players] = values
+            return larger
+
+        return replace(
+            self,
+            phi=scatter(self.phi),
+            standard_error=scatter(self.standard_error),
+            reached=scatter(self.reached),
+        )
 
 
 def estimate(

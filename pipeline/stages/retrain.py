@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from pipeline import networks, seeds
 from pipeline.config.jobs import RetrainJob
 from pipeline.config.recipes import TrainSettings
-from pipeline.data import open_images
+from pipeline.data import Images, open_images
 from pipeline.data.augment import Augment, FolderAugment
+from pipeline.networks.network import Network
+from pipeline.spaces import Genotype
 from pipeline.stages.stage import stage
 from pipeline.training import device
 from pipeline.training.train import evaluate, train
@@ -78,6 +80,34 @@ def run(
         s.log(f"test error {test['top1_error']:.4f}")
         networks.save_model(out / "model.pt", network, found, job.layout, manifest)
         s.finish(metrics_of(history, test, counts), history, artifacts=[out / "model.pt"])
+
+
+def _build(found: Genotype, job: RetrainJob, classes: int, seed: int) -> Network:
+    """The network with weights drawn from the seed; the global random state stays as it was."""
+    recipe = job.train
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seeds.derive(seed, "network"))
+        return networks.build(
+            found,
+            job.layout,
+            classes,
+            recipe.channels,
+            recipe.cells,
+            auxiliary=recipe.auxiliary_weight > 0,
+        )
+
+
+def _open(
+    part: Literal["train", "test"],
+    manifest: Mapping[str, Any],
+    data_root: Path,
+    recipe: TrainSettings,
+    where: torch.device,
+) -> Images:
+    """The whole training set, or for a trial its first images; or the test set."""
+    workers = getattr(recipe, "workers", 0)
+    images = open_images(manifest, data_root, part, device=str(where), workers=workers)
+    return images.take(recipe.limit_train) if part == "train" and recipe.limit_train else images
 
 
 def augmentation(kind: str, recipe: TrainSettings) -> Augment | FolderAugment:

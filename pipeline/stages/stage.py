@@ -99,20 +99,21 @@ def stage(
     run = out.resolve().relative_to(results.resolve()).as_posix()
     at_work = Stage(name, run, out, results / "state" / run, settings, seed, device, data)
     at_work.state.mkdir(parents=True, exist_ok=True)
+    fingerprint = {"data_fingerprint": str(data["fingerprint"])} if data else {}
     with tracking.run(
         stage=name,
         name=run,
         state=at_work.state,
         parent_file=results / "state" / tracking.PARENT_FILE,
         params={"seed": seed, **settings.model_dump(mode="json")},
-        tags={"stage": name, "run": run, "device": device},
+        tags={"stage": name, "run": run, "device": device, **fingerprint},
     ) as at_work.record:
         yield at_work
     remove_checkpoints(at_work.state)
 
 
 def results_root(out: Path) -> Path:
-    """`results/{preset}` as the workflow says; by hand, the folder above `out`."""
+    """`results/{preset}` as the configuration says; the folder above an `out` elsewhere."""
     root = Path(os.environ.get("SHAPLEY_NAS_RESULTS", ""))
     if root.parts and out.resolve().is_relative_to(root.resolve()):
         return root

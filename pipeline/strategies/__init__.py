@@ -1,6 +1,9 @@
-"""Search strategies, one file each; a new one is a file and an import line here."""
+"""Search strategies, one file each; `docs/add-a-strategy.md` shows how to add one.
 
-from pipeline.strategies import darts, random, shapley  # noqa: F401  (each registers itself)
+Importing this package imports no torch: a dry run reads the strategies' metadata and settings.
+"""
+
+from pipeline.strategies import darts, random, shapley  # noqa: F401  (each registers its strategy)
 from pipeline.strategies.contract import Metadata, Strategy
 
 __all__ = ["Metadata", "Strategy"]

@@ -1,9 +1,8 @@
-"""What a search strategy is: the contract that the search stage and one test hold all to.
+"""What a search strategy is to the search stage.
 
-A strategy owns the architecture parameters; the supernet only sees mixing weights. It draws every
-random number from `pipeline.seeds` by (seed, purpose, epoch), so that a search resumed at an epoch
-goes on as if it had never stopped. A strategy's file imports torch inside its functions, because a
-dry run reads its settings.
+The stage makes the strategy, calls `epoch` for each epoch and then reads `strength`, which the
+space discretises to a genotype. All that a strategy draws at random comes from `pipeline.seeds` by
+(seed, purpose, epoch), so that its state is whole between two epochs and holds no generator.
 """
 
 from __future__ import annotations
@@ -15,32 +14,31 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipeline import seeds
 from pipeline.config.base import Settings
-from pipeline.config.recipes import SearchSettings
 
 if TYPE_CHECKING:
     import torch
 
+    from pipeline.config.recipes import SearchSettings
     from pipeline.data import Images
     from pipeline.spaces import Space
     from pipeline.supernet import Supernet
 
-INITIAL_NOISE = 1e-3  # alpha (and s) start at 1e-3 x normal noise, as in DARTS and its family
-
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is known of a strategy without running it.
+    """What is known of a strategy without making it.
 
     Attributes:
-        title: name in tables.
-        paper: where it comes from.
-        trains_supernet: without, the search has no epochs.
+        name: as registered.
+        title: as shown in tables.
+        paper: where it was published.
+        trains_supernet: whether it needs a supernet and epochs.
         settings: model of its own settings.
-        recipes: space -> what its own paper does differently from the space's search recipe.
+        recipes: space -> where its own paper departs from the space's search recipe.
     """
 
+    name: str
     title: str
     paper: str
     trains_supernet: bool
@@ -49,15 +47,15 @@ class Metadata:
 
 
 class Strategy(ABC):
-    """A search in progress.
+    """A search strategy; those that train a supernet derive from `weights.WeightSharing`.
 
     Args:
-        space: the order of the players.
-        supernet: on `device`; None for a strategy that trains none.
-        settings: of `metadata.settings`.
-        search: how the weights are trained.
-        seed: of everything drawn.
-        device: where images and weights are.
+        space: the search space.
+        supernet: on `device`, its weights freshly drawn; None where the metadata need none.
+        settings: of the class that the metadata name.
+        search: the search recipe.
+        seed: of everything that is drawn.
+        device: where images and supernet are.
     """
 
     metadata: ClassVar[Metadata]
@@ -71,39 +69,34 @@ class Strategy(ABC):
         seed: int,
         device: torch.device,
     ):
-        self.space, self.supernet, self.settings = space, supernet, settings
-        self.search, self.seed, self.device = search, seed, device
+        self.space, self.search, self.settings = space, search, settings
+        self.seed, self.device = seed, device
+
+    @abstractmethod
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """One epoch, counted from 0, on the images for weights and those for the value.
+
+        Returns:
+            metrics: accuracies as fractions, `*_seconds`, and what the epoch cost in images,
+            `images_forward` and `images_backward`.
+        """
 
     @abstractmethod
     def strength(self) -> np.ndarray:
-        """float64[players] that `space.genotype_from` discretises; the final alpha, mostly."""
+        """Strength of each player, float64[n_players], which the space discretises."""
 
-    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """One epoch on the half for weights and the half for the value function.
-
-        Returns:
-            metrics; accuracies as fractions; `images_forward` and `images_backward` count the cost.
-        """
-        raise TypeError(f"{type(self).__name__} has no epochs")
+    def alpha(self) -> np.ndarray | None:
+        """Architecture parameters, float64[n_players], if there are any."""
+        return None
 
     def record(self) -> dict[str, np.ndarray]:
-        """Arrays over players worth keeping after each epoch."""
-        return {"alpha": self.strength()}
+        """What is worth keeping of the epoch just done, one array each."""
+        alpha = self.alpha()
+        return {} if alpha is None else {"alpha": alpha}
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain numbers from which `load_state_dict` goes on, bit for bit."""
+        """All that the next epoch depends on, as tensors and plain numbers."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
-
-    def warmup_epochs(self) -> int:
-        """Epochs in which alpha stays: the strategy's own setting, else the recipe's."""
-        own = self.settings.warmup_epochs
-        return self.search.warmup_epochs if own is None else own
-
-
-def initial_alpha(space: Space, seed: int, name: str) -> np.ndarray:
-    """Near-zero noise float64[players], so that all operations start almost equal."""
-    rng = seeds.numpy_generator(seed, name)
-    return INITIAL_NOISE * rng.standard_normal(space.n_players)
+        """Go on from a state of `state_dict`."""

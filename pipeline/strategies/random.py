@@ -1,8 +1,12 @@
-"""Random search's one draw: an architecture uniform over the space, nothing trained."""
+"""Random search: one genotype, uniform over the space, without training anything.
+
+The baseline of Li & Talwalkar, "Random search and reproducibility for neural architecture
+search" (UAI 2019), reduced to its first draw: its mean over seeds is the space's mean.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,23 +15,31 @@ from pipeline.config.base import Settings
 from pipeline.registry import register
 from pipeline.strategies.contract import Metadata, Strategy
 
+if TYPE_CHECKING:
+    from pipeline.data import Images
+
 
 class RandomSettings(Settings):
-    """Nothing to set."""
+    """There is nothing to set."""
 
 
 @register("strategies", "random")
 class Random(Strategy):
-    """A strength that discretises to a uniformly drawn genotype."""
+    """A uniform draw, the same for one seed."""
 
-    metadata: ClassVar[Metadata] = Metadata(
+    metadata = Metadata(
+        name="random",
         title="Random",
-        paper="baseline of NAS-Bench-201 (Dong & Yang, ICLR 2020)",
+        paper="Li & Talwalkar, UAI 2019",
         trains_supernet=False,
         settings=RandomSettings,
     )
 
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """Nothing is trained."""
+        return {"images_forward": 0, "images_backward": 0}
+
     def strength(self) -> np.ndarray:
-        """Drawn from the seed alone."""
-        rng = seeds.numpy_generator(self.seed, "random architecture")
+        """A strength whose genotype is uniform over the space."""
+        rng = seeds.numpy_generator(self.seed, "random")
         return self.space.random_strength(rng, self.search.supernet.none_may_win)

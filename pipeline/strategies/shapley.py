@@ -1,151 +1,161 @@
-"""Shapley-NAS (Xiao et al., CVPR 2022): alpha moved by what each operation contributes.
+"""Shapley-NAS: Xiao, Wang, Zhu, Zhou, Lu, "Shapley-NAS: discovering operation contribution for
+neural architecture search" (CVPR 2022), section 3.4.
 
-Each epoch after warm-up, once the weights w have been trained for it (section 3.4):
+After the warm-up, in each epoch:
+  1. update w by descending ∇_w L_train(w, α), one pass over the images
+  2. estimate the Shapley values φ of all operations, V = Acc_val(w, α)     (section 3.3)
+  3. s = μ s + (1-μ) φ / ‖φ‖₂                                               (Eq. 7)
+  4. α = α + ε s / ‖s‖₂                                                     (Eq. 6)
 
-    φ_o  Shapley values of all operations, V = Acc_val(w, α)      Eq. 4, early truncation at η
-    s_t = μ s_{t-1} + (1-μ) φ / ‖φ‖₂                              Eq. 7
-    α_t = α_{t-1} + ε s_t / ‖s_t‖₂                                Eq. 6
+    φ    Shapley values                -> `_estimate.phi`    -> float64[n_players]
+    s    accumulated Shapley values    -> `_s`               -> float64[n_players]
+    α    architecture parameters       -> `_alpha`           -> float64[n_players]
+    M    permutations    η `eta`    μ `momentum`    ε `step`
 
-The players are the operations of all edges and of both cell types, in one game. Left open by the
-paper and chosen here: one update an epoch, after the epoch's weight steps; the norms per cell type
-(the released code: z-score; option `all`: over all players); an operation that no permutation
-reached keeps its s; the images of V, see `value_function`; alpha and s start as small noise.
-"""
+The operations of both cell types play one game. What the paper leaves open, and what is chosen
+here: one update of α an epoch and s starting at 1e-3 N(0, 1), both as in the released code; the
+norms per cell type. More stands in `shapley/update.py`, `shapley/truncated.py`,
+`value_function.py`.
+"""  # noqa: D205
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pipeline import seeds, shapley
+from pipeline import seeds
 from pipeline.config.base import CODE, OURS, PAPER, Settings, setting
 from pipeline.registry import register
+from pipeline.shapley import Estimate, estimate, option_names
 from pipeline.shapley.update import alpha_update, momentum_update
-from pipeline.strategies.contract import Metadata, Strategy, initial_alpha
-from pipeline.strategies.value_function import CoalitionAccuracy
-from pipeline.strategies.weights import WeightTraining
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.value_function import ValueFunction
+from pipeline.strategies.weights import WeightSharing, initial_noise
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from pipeline.data import Images
 
 
 class ShapleySettings(Settings):
-    """The estimate and the update."""
+    """How Shapley values are estimated and what they do to alpha."""
 
-    permutations: int = setting(10, "M, permutations an epoch", PAPER, ge=1)
-    eta: float = setting(0.5, "η, tolerated drop as a share of V(N)", PAPER, ge=0)
-    momentum: float = setting(0.8, "μ of Eq. 7", PAPER, ge=0, lt=1)
-    step: float = setting(0.1, "ε of Eq. 6", PAPER, gt=0)
-    value_images: int = setting(1024, "images that V is measured on", CODE, ge=1)
-    batch_norm: Literal["batch", "running"] = setting("batch", "statistics used in V", CODE)
-    estimator: Literal["truncated", "permutation"] = setting(
-        "truncated", "`permutation` walks to the empty set", PAPER
-    )
-    norm: Literal["cell_type", "all"] = setting("cell_type", "players a norm is taken over", OURS)
     warmup_epochs: int | None = setting(
-        None, "first epochs in which alpha is frozen; none: the search recipe's", PAPER
+        None, "first epochs in which alpha is frozen; none: the search recipe's", PAPER, ge=0
+    )
+    estimator: str = setting("truncated", "a registered estimator", PAPER)
+    permutations: int = setting(10, "M, permutations an update", PAPER, ge=1)
+    eta: float = setting(0.5, "η, drop of the accuracy, relative, that truncates", PAPER, ge=0)
+    momentum: float = setting(0.8, "μ of Eq. 7", PAPER, ge=0, le=1)
+    step: float = setting(0.1, "ε of Eq. 6", PAPER, gt=0)
+    value_images: int = setting(1024, "images that V is measured on, a permutation", CODE, ge=1)
+    batch_norm: Literal["batch", "running"] = setting(
+        "batch", "statistics while V is measured", OURS
+    )
+    renormalise: bool = setting(False, "remaining weights of an edge scaled to sum to one", CODE)
+    norm: Literal["cell_type", "all"] = setting(
+        "cell_type", "what the norms of Eq. 6 and 7 are taken over", OURS
     )
 
 
 @register("strategies", "shapley")
-class Shapley(Strategy):
-    """Alpha by Shapley values of the validation accuracy."""
+class Shapley(WeightSharing):
+    """Shapley-NAS."""
 
-    metadata: ClassVar[Metadata] = Metadata(
+    metadata = Metadata(
+        name="shapley",
         title="Shapley-NAS",
-        paper="Xiao et al., Shapley-NAS, CVPR 2022",
+        paper="Xiao et al., CVPR 2022",
         trains_supernet=True,
         settings=ShapleySettings,
     )
 
-    def __init__(self, *args: Any):
-        super().__init__(*args)
-        self.alpha = initial_alpha(self.space, self.seed, "alpha")
-        self.s = initial_alpha(self.space, self.seed, "s")
-        self.groups = np.zeros(self.space.n_players, dtype=np.int64)
-        if self.settings.norm == "cell_type":
-            n_types = len(self.space.cell_types)
-            self.groups = np.repeat(np.arange(n_types), self.space.n_players // n_types)
-        self.weights = WeightTraining(self.supernet, self.search, self.seed, self.device)
-        self.estimate: shapley.Estimate | None = None
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._s = initial_noise(self.space.n_players, self.seed, "s")
+        cell_types, n = len(self.space.cell_types), self.space.n_players
+        groups = np.repeat(np.arange(cell_types), n // cell_types)
+        self._groups = groups if self.settings.norm == "cell_type" else np.zeros_like(groups)
+        self._estimate: Estimate | None = None
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Train the weights; after warm-up estimate φ and move alpha."""
-        from pipeline.supernet import mixture
-
-        alpha = self._alpha_tensor()
-        metrics = self.weights.epoch(epoch, train, lambda: mixture(self.space, alpha))
-        if epoch < self.warmup_epochs():
-            return metrics
+        """Section 3.4: weights, then, after the warm-up, one update of alpha."""
         started = time.perf_counter()
+        metrics = self.train_weights(epoch, train)
+        trained = time.perf_counter()
         V = self._value_function(epoch, valid)
-        phi = self._estimate(V, epoch).phi
-        self.s = momentum_update(self.s, phi, self.settings.momentum, self.groups)
-        self.alpha = alpha_update(self.alpha, self.s, self.settings.step, self.groups)
-        metrics["alpha_seconds"] = time.perf_counter() - started
-        metrics["images_forward"] += V.images_forward
-        return {**metrics, **self._summary()}
-
-    def _value_function(self, epoch: int, valid: Images) -> CoalitionAccuracy:
-        own = self.settings
-        assert self.supernet is not None
-        return CoalitionAccuracy(
-            self.supernet,
-            self._alpha_tensor(),
-            valid,
-            own.value_images,
-            seeds.derive(self.seed, "value", epoch),
-            own.batch_norm,
-            self.weights.autocast,
-        )
-
-    def _estimate(self, V: CoalitionAccuracy, epoch: int) -> shapley.Estimate:
-        own = self.settings
-        options: dict[str, Any] = {"permutations": own.permutations}
-        if own.estimator == "truncated":
-            options["eta"] = own.eta
-        seed = seeds.derive(self.seed, "shapley", epoch)
-        n = self.space.n_players
-        self.estimate = shapley.estimate(V, n, own.estimator, seed=seed, **options)
-        return self.estimate
-
-    def _summary(self) -> dict[str, float]:
-        assert self.estimate is not None
+        found = None if epoch < self.warmup_epochs else self._shapley_values(epoch, V)
+        if found is None:
+            value_full, evaluations = float(V(np.ones((1, len(V.players)), dtype=bool))[0]), 1
+        else:
+            self._update_alpha(found.phi)
+            value_full, evaluations = found.value_full, found.evaluations
+            metrics["reached_share"] = float(np.mean(found.reached[V.players] > 0))
+        self._estimate = found
         return {
-            "valid_accuracy": self.estimate.value_full,
-            "evaluations": self.estimate.evaluations,
-            "reached_share": float((self.estimate.reached > 0).mean()),
+            **metrics,
+            "images_forward": metrics["images_forward"] + V.images_forward,
+            "evaluations": evaluations,
+            "value_full": value_full,
+            "valid_accuracy": value_full,
+            "weight_seconds": trained - started,
+            "value_seconds": time.perf_counter() - trained,
         }
 
-    def _alpha_tensor(self) -> Tensor:
+    def _value_function(self, epoch: int, valid: Images) -> ValueFunction:
+        return ValueFunction(
+            self.supernet,
+            self._alpha,
+            valid,
+            n_images=self.settings.value_images,
+            batch_size=self.search.batch_size,
+            seed=seeds.derive(self.seed, "value", epoch),
+            batch_norm=self.settings.batch_norm,
+            renormalise=self.settings.renormalise,
+        )
+
+    def _shapley_values(self, epoch: int, V: ValueFunction) -> Estimate:
+        """φ of all players; those that are null by construction do not play."""
+        estimator = self.settings.estimator
+        options = {"permutations": self.settings.permutations, "eta": self.settings.eta}
+        found = estimate(
+            V,
+            n_players=len(V.players),
+            estimator=estimator,
+            seed=seeds.derive(self.seed, "shapley", epoch),
+            **{name: options[name] for name in option_names(estimator) if name in options},
+        )
+        return found.among(V.players, self.space.n_players)
+
+    def _update_alpha(self, phi: np.ndarray) -> None:
+        """Eq. 7, then Eq. 6."""
         import torch
 
-        return torch.tensor(self.alpha, dtype=torch.float32, device=self.device)
-
-    def strength(self) -> np.ndarray:
-        """Alpha, not the last Shapley values."""
-        return self.alpha
+        self._s = momentum_update(self._s, phi, self.settings.momentum, self._groups)
+        alpha = alpha_update(self.alpha(), self._s, self.settings.step, self._groups)
+        self._alpha.copy_(torch.from_numpy(alpha))
 
     def record(self) -> dict[str, np.ndarray]:
-        """Alpha, s, and the estimate of the epoch (NaN in warm-up)."""
-        unknown = np.full(self.space.n_players, np.nan)
-        phi = self.estimate.phi if self.estimate else unknown
-        error = self.estimate.standard_error if self.estimate else unknown
-        return {"alpha": self.alpha, "s": self.s, "phi": phi, "standard_error": error}
+        """Alpha and s after the epoch, and its Shapley values: unknown in the warm-up."""
+        n = self.space.n_players
+        found = self._estimate or Estimate.unknown(n)
+        return {
+            **super().record(),
+            "s": self._s.copy(),
+            "phi": found.phi,
+            "standard_error": found.standard_error,
+            "reached": found.reached,
+        }
 
     def state_dict(self) -> dict[str, Any]:
-        """Alpha, s and the weights; the estimate is made anew each epoch."""
+        """Weights, alpha and s."""
         import torch
 
-        arrays = {"alpha": torch.tensor(self.alpha), "s": torch.tensor(self.s)}
-        return {**arrays, "weights": self.weights.state_dict()}
+        return {**super().state_dict(), "s": torch.from_numpy(self._s)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
-        self.alpha, self.s = state["alpha"].numpy().copy(), state["s"].numpy().copy()
-        self.weights.load_state_dict(state["weights"])
+        """Go on from a state of `state_dict`."""
+        super().load_state_dict(state)
+        self._s = state["s"].numpy().copy()

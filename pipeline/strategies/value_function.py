@@ -1,15 +1,21 @@
-"""The value function V of the Shapley game: the supernet's accuracy with a coalition of operations.
+"""The value function of the game among operations: the accuracy of the supernet.
 
-    V(S) = Acc_val(w, α; S)     paper, section 3.2 and Eq. 7
+    V(S) = Acc_val(w, α), operations outside S removed    (paper, section 3.2 and Eq. 7)
 
-The paper does not say on how many images, how often they are drawn, nor what batch norm does. Here,
-as far as the released code tells: n un-augmented images of the half for the value function, drawn
-anew for each permutation and the same for all coalitions of one, so that differences are paired.
+What the paper leaves open, and what is chosen here:
+- The accuracy is that of 1,024 images of the second half of the training set, not augmented,
+  drawn anew for each permutation and the same for all its coalitions (so the released code, which
+  augments them). Where the half is smaller, all of it.
+- Batch norms use the statistics of the batch, `batch_norm.py` says why. So batches are of nearly
+  equal size, none too small for its statistics.
+- What removal means for the mixing weights stands in `supernet/mixture.py`.
+
+`none` adds nothing to an edge, so that without `renormalise` it is a null player: φ = 0. The game
+is played among the others and a permutation is shorter by as many evaluations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,27 +23,28 @@ import numpy as np
 from pipeline import seeds
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from pipeline.data import Images
     from pipeline.supernet import Supernet
 
 
-class CoalitionAccuracy:
-    """V as a callable, bool[b, players] -> float64[b], with `redraw`.
+class ValueFunction:
+    """Accuracy of coalitions, bool[b, n] -> float64[b]; a game for `pipeline.shapley`.
 
     Args:
-        supernet: on the device of the images.
-        alpha: [players], architecture parameters.
-        images: the half for the value function.
-        n_images: images a permutation; all of the half if it is smaller.
-        seed: of the draws, made from the run's seed and the epoch.
-        policy: what batch norms do, see `pipeline.supernet.batch_norm`.
-        autocast: context of the forward passes.
+        supernet: w; left as it was.
+        alpha: α, float[n_players] on the supernet's device.
+        images: what accuracy is measured on.
+        n_images: images of a draw.
+        batch_size: the most images of a forward pass.
+        seed: of the draws.
+        batch_norm: policy of the batch norms, "batch" or "running".
+        renormalise: whether the remaining weights of an edge are scaled to sum to one.
 
     Attributes:
-        images_forward: images sent through the supernet so far.
+        players: int64[n], those of the space's players that play; the others are null.
+        images_forward: images that the supernet has classified so far.
     """
 
     def __init__(
@@ -46,34 +53,62 @@ class CoalitionAccuracy:
         alpha: Tensor,
         images: Images,
         n_images: int,
+        batch_size: int,
         seed: int,
-        policy: str,
-        autocast: Callable[[], torch.autocast],
+        batch_norm: str = "batch",
+        renormalise: bool = False,
     ):
-        self.supernet, self.alpha, self.images = supernet, alpha, images
-        self.n_images, self.seed, self.policy, self.autocast = n_images, seed, policy, autocast
+        space = supernet.space
+        plays = space.selectable().ravel() | renormalise
+        self.players = np.flatnonzero(plays)
         self.images_forward = 0
+        self._supernet, self._alpha, self._images = supernet, alpha.detach().float(), images
+        self._n_images, self._batch_size, self._seed = n_images, batch_size, seed
+        self._batch_norm, self._renormalise = batch_norm, renormalise
+        self.redraw(0)
 
     def redraw(self, permutation: int) -> None:
-        """Draw the images of one permutation."""
-        generator = seeds.torch_generator(self.seed, "value images", permutation)
-        self._drawn = self.images.sample(self.n_images, generator)
+        """Draw the images of a permutation."""
+        generator = seeds.torch_generator(self._seed, "images", permutation)
+        images, labels = self._images.sample(self._n_images, generator)
+        n_batches = -(-len(labels) // self._batch_size)
+        self._batches = list(
+            zip(images.tensor_split(n_batches), labels.tensor_split(n_batches), strict=True)
+        )
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
-        """Accuracy with each coalition, a fraction."""
+        """V of each coalition of `players`."""
         import torch
 
-        from pipeline.supernet.batch_norm import evaluation_mode
+        from pipeline.supernet import evaluation_mode
+        from pipeline.training.device import autocast
 
-        with torch.no_grad(), evaluation_mode(self.supernet, self.policy):
-            return np.array([self._accuracy(torch.from_numpy(S)) for S in coalitions])
+        supernet = self._supernet
+        with (
+            torch.no_grad(),
+            evaluation_mode(supernet, self._batch_norm),
+            autocast(self._alpha.device, supernet.settings.precision),
+        ):
+            return np.array([self._accuracy(S) for S in coalitions])
 
-    def _accuracy(self, coalition: Tensor) -> float:
+    def _accuracy(self, S: np.ndarray) -> float:
+        import torch
+
         from pipeline.supernet import mixture
 
-        x, y = self._drawn
-        weights = mixture(self.supernet.space, self.alpha, coalition.to(self.alpha.device))
-        with self.autocast():
-            logits = self.supernet(x, weights)
-        self.images_forward += len(y)
-        return float((logits.argmax(1) == y).double().mean())
+        space = self._supernet.space
+        coalition = np.ones(space.n_players, dtype=bool)
+        coalition[self.players] = S
+        weights = mixture(
+            space,
+            self._alpha,
+            torch.from_numpy(coalition).to(self._alpha.device),
+            self._renormalise,
+        )
+        n_correct = sum(
+            (self._supernet(images, weights).argmax(1) == labels).sum()
+            for images, labels in self._batches
+        )
+        n = sum(len(labels) for _, labels in self._batches)
+        self.images_forward += n
+        return int(n_correct) / n

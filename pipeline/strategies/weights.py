@@ -1,13 +1,26 @@
-"""Training the weights of a supernet: SGD, cosine learning rate, clipped gradient."""
+"""Training the weights of a supernet: what all weight-sharing strategies have in common.
+
+    w* = argmin_w L_train(w, α)    (paper, Eq. 2 and the constraint of Eq. 5)
+
+is followed by SGD on the first half of the training images while α is held; what happens to α,
+and when, is the strategy's. In the first `warmup_epochs` it is nothing.
+
+    w    weights of the supernet     -> `supernet.parameters()`
+    α    architecture parameters     -> `_alpha` -> float64[n_players]; starts at 1e-3 N(0, 1), as
+         in the code of DARTS and of the paper
+"""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipeline import seeds
+from pipeline.errors import InputError
+from pipeline.strategies.contract import Strategy
 
 if TYPE_CHECKING:
     import torch
@@ -15,110 +28,170 @@ if TYPE_CHECKING:
 
     from pipeline.config.recipes import SearchSettings
     from pipeline.data import Images
+    from pipeline.spaces import Space
     from pipeline.supernet import Supernet
 
+NOISE = 1e-3
 
-class WeightTraining:
-    """The optimiser of a supernet's weights and one epoch of it."""
 
-    def __init__(self, supernet: Supernet, search: SearchSettings, seed: int, device: torch.device):
+class WeightSharing(Strategy):
+    """A strategy that trains a supernet; a subclass adds what moves alpha."""
+
+    def __init__(
+        self,
+        space: Space,
+        supernet: Supernet | None,
+        settings: Any,
+        search: SearchSettings,
+        seed: int,
+        device: torch.device,
+    ):
         import torch
 
-        self.supernet, self.search, self.seed, self.device = supernet, search, seed, device
-        self.optimizer = torch.optim.SGD(
+        super().__init__(space, supernet, settings, search, seed, device)
+        if supernet is None:
+            raise ValueError(f"{self.metadata.name} trains a supernet, but there is none")
+        self.supernet = supernet
+        self._alpha = torch.from_numpy(initial_noise(space.n_players, seed, "alpha")).to(device)
+        self.weight_optimiser = torch.optim.SGD(
             supernet.parameters(),
             lr=search.learning_rate,
             momentum=search.momentum,
-            weight_decay=search.weight_decay,
             nesterov=search.nesterov,
+            weight_decay=search.weight_decay,
         )
 
-    def learning_rate(self, epoch: int) -> float:
-        """Cosine from the first to the last value over the epochs of the search."""
-        low, high = self.search.learning_rate_min, self.search.learning_rate
-        return low + (high - low) * (1 + math.cos(math.pi * epoch / self.search.epochs)) / 2
+    @property
+    def warmup_epochs(self) -> int:
+        """The strategy's own number of epochs with alpha frozen, else the recipe's."""
+        own: int | None = self.settings.warmup_epochs
+        return self.search.warmup_epochs if own is None else own
 
-    def epoch(
-        self,
-        epoch: int,
-        train: Images,
-        weights: Callable[[], Tensor],
-        before_step: Callable[[], None] = lambda: None,
+    def train_weights(
+        self, epoch: int, train: Images, before_step: Callable[[], None] = lambda: None
     ) -> dict[str, float]:
-        """One pass over the half for the weights.
+        """One pass of SGD over the images for the weights.
 
         Args:
-            epoch: counts from 0.
-            train: that half.
-            weights: the mixing weights [players] of the moment, without a gradient.
-            before_step: called before each step; a bilevel strategy moves alpha here.
+            epoch: counted from 0.
+            train: the images.
+            before_step: called before each step on the weights.
+
+        Returns:
+            mean loss and accuracy over the images as they were trained on; cost.
 
         Raises:
             InputError: the loss is no longer finite.
         """
-        import torch
-        from torch.nn.functional import cross_entropy
+        from torch.nn.utils import clip_grad_norm_
 
-        from pipeline.data import Augment
-        from pipeline.errors import InputError
-
-        search, started = self.search, time.perf_counter()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(epoch)
+        self.weight_optimiser.param_groups[0]["lr"] = learning_rate(self.search, epoch)
         self.supernet.train()
-        augment = Augment(search.crop_padding, search.flip, search.cutout)
-        draws = seeds.torch_generator(self.seed, "weights", epoch)
-        loss_sum, n_correct = torch.zeros((), device=self.device), 0
-        n = 0
-        for images, labels in batches(train, search.batch_size, draws, augment):
+        tally = Tally()
+        for images, labels in self.batches(train, "weights", epoch):
             before_step()
-            with self.autocast():
-                logits = self.supernet(images, weights())
-            loss = cross_entropy(logits.float(), labels)
-            self.optimizer.zero_grad(set_to_none=True)
+            loss = self.loss(images, labels, self.mixing(), tally)
+            self.weight_optimiser.zero_grad()
             loss.backward()
-            if search.gradient_clip:
-                torch.nn.utils.clip_grad_norm_(self.supernet.parameters(), search.gradient_clip)
-            self.optimizer.step()
-            loss_sum += loss.detach() * len(labels)
-            n_correct += (logits.detach().argmax(1) == labels).sum()
-            n += len(labels)
-        mean_loss = float(loss_sum) / n
-        if not math.isfinite(mean_loss):
+            if self.search.gradient_clip:
+                clip_grad_norm_(self.supernet.parameters(), self.search.gradient_clip)
+            self.weight_optimiser.step()
+        if not math.isfinite(tally.loss):
             raise InputError(
-                f"search: the training loss is {mean_loss} in epoch {epoch + 1}; "
-                "lower learning_rate"
+                f"the search diverged in epoch {epoch + 1}: lower search.learning_rate "
+                f"({self.search.learning_rate}) or set search.gradient_clip"
             )
         return {
-            "train_loss": mean_loss,
-            "train_accuracy": int(n_correct) / n,
-            "learning_rate": self.learning_rate(epoch),
-            "weight_seconds": time.perf_counter() - started,
-            "images_forward": n,
-            "images_backward": n,
+            "train_loss": tally.loss,
+            "train_accuracy": tally.accuracy,
+            "images_forward": tally.n,
+            "images_backward": tally.n,
         }
 
-    def autocast(self) -> torch.autocast:
-        """The precision of forward passes."""
+    def batches(self, images: Images, *stream: str | int) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass of augmented batches, shuffled by the stream of random numbers of this name."""
+        from pipeline.data import Augment
+
+        search = self.search
+        augment = Augment(search.crop_padding, search.flip, search.cutout)
+        generator = seeds.torch_generator(self.seed, *stream)
+        return images.batches(search.batch_size, generator, augment)
+
+    def mixing(self) -> Tensor:
+        """Mixing weights float32[n_players] under alpha as it is, without a gradient."""
+        from pipeline.supernet import mixture
+
+        return mixture(self.space, self._alpha.detach().float())
+
+    def loss(self, images: Tensor, labels: Tensor, weights: Tensor, tally: Tally) -> Tensor:
+        """Cross entropy of a batch, the mean over its images, which the tally takes note of."""
+        from torch.nn import functional as F
+
         from pipeline.training.device import autocast
 
-        return autocast(self.device, self.supernet.settings.precision)
+        with autocast(self.device, self.search.supernet.precision):
+            logits = self.supernet(images, weights)
+        loss = F.cross_entropy(logits.float(), labels)
+        tally.add(loss, logits, labels)
+        return loss
+
+    def alpha(self) -> np.ndarray:
+        """Architecture parameters, float64[n_players]."""
+        return self._alpha.detach().cpu().numpy().copy()
+
+    def strength(self) -> np.ndarray:
+        """Alpha: the paper keeps the operations of the largest alpha."""
+        return self.alpha()
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, running statistics and momentum buffers."""
-        return {"supernet": self.supernet.state_dict(), "optimizer": self.optimizer.state_dict()}
+        """Weights, their momentum, alpha."""
+        return {
+            "supernet": self.supernet.state_dict(),
+            "weight_optimiser": self.weight_optimiser.state_dict(),
+            "alpha": self._alpha.detach(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
+        """Go on from a state of `state_dict`."""
         self.supernet.load_state_dict(state["supernet"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.weight_optimiser.load_state_dict(state["weight_optimiser"])
+        self._alpha.data.copy_(state["alpha"])
 
 
-def batches(images: Images, batch_size: int, draws: torch.Generator, augment: Any) -> Any:
-    """Whole batches only, unless there is but one: a small last batch makes batch norm noisy."""
-    whole = images.n >= batch_size
-    if not hasattr(images, "pixels"):  # a folder of images augments in its own way
-        from pipeline.data import FolderAugment
+class Tally:
+    """Mean loss and accuracy over the images of many batches.
 
-        augment = FolderAugment(augment.flip, 0.0)
-    return images.batches(batch_size, draws, augment, drop_last=whole)
+    The sums stay on the device: reading one after each step would hold up a GPU.
+    """
+
+    def __init__(self) -> None:
+        self.n = 0
+        self._loss_sum: Any = 0.0
+        self._n_correct: Any = 0
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Count a batch: its mean loss, logits [b, classes], labels [b]."""
+        self.n += len(labels)
+        self._loss_sum += loss.detach().double() * len(labels)
+        self._n_correct += (logits.argmax(1) == labels).sum()
+
+    @property
+    def loss(self) -> float:
+        """Mean over images."""
+        return float(self._loss_sum) / self.n
+
+    @property
+    def accuracy(self) -> float:
+        """A fraction."""
+        return int(self._n_correct) / self.n
+
+
+def learning_rate(search: SearchSettings, epoch: int) -> float:
+    """The cosine from the first to the last learning rate, which holds for a whole epoch."""
+    decay = 0.5 * (1 + math.cos(math.pi * epoch / search.epochs))
+    return search.learning_rate_min + (search.learning_rate - search.learning_rate_min) * decay
+
+
+def initial_noise(n_players: int, seed: int, name: str) -> np.ndarray:
+    """1e-3 N(0, 1), float64[n_players]."""
+    return NOISE * seeds.numpy_generator(seed, name).standard_normal(n_players)
