@@ -68,7 +68,9 @@ def ask(stage):
 def metrics_of(*experiments):
     """`metrics.json` of all stages that some experiments need."""
     folders = dict.fromkeys(
-        folder for name in experiments for folder, _ in jobs.runs(CONFIG, EXPERIMENTS[name])
+        folder
+        for name in experiments
+        for folder, _ in jobs.runs(CONFIG, EXPERIMENTS[name])
     )
     return [f"{RESULTS}/{folder}/metrics.json" for folder in folders]
 
@@ -83,3 +85,17 @@ def workflow_job():
     """What is checked and recorded once, before the first job."""
     configured = {name: EXPERIMENTS[name] for name in CONFIG.experiments}
     return jobs.workflow_job(CONFIG, jobs.datasets_of(configured)).model_dump_json()
+
+
+def strength_if_searched(wildcards):
+    """The search before a genotype; a published one or a file has none."""
+    if wildcards.strategy.startswith(("published_", "file_")):
+        return []
+    return (
+        "results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/strength.npz"
+    )
+
+
+def experiments_on(page):
+    """The experiments that a report page shows: `index` the configured ones, else the one named."""
+    return CONFIG.experiments if page == "index" else (page,)

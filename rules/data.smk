@@ -9,10 +9,6 @@ rule prepare_data:
     output:
         manifest="results/{preset}/data/{dataset}/manifest.json",
         split="results/{preset}/data/{dataset}/split.npz",
-    params:
-        job=slice_of(jobs.prepare_job, "dataset"),
-        out="results/{preset}/data/{dataset}",
-        download="--download" if CONFIG.download else "",
     log:
         "results/{preset}/logs/prepare/{dataset}.log",
     benchmark:
@@ -22,6 +18,10 @@ rule prepare_data:
         mem_mb=ask("prepare").mem_mb,
         runtime=ask("prepare").runtime,
         gpu=0,
+    params:
+        job=slice_of(jobs.prepare_job, "dataset"),
+        out="results/{preset}/data/{dataset}",
+        download="--download" if CONFIG.download else "",
     shell:
         "python -m pipeline prepare"
         " --job {params.job:q}"

@@ -1,13 +1,6 @@
 """Genotype: the strongest operations as a cell that can be read, counted, built and trained."""
 
 
-def strength_if_searched(wildcards):
-    """The search before a genotype; a published one or a file has none."""
-    if wildcards.strategy.startswith(("published_", "file_")):
-        return []
-    return "results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/strength.npz"
-
-
 rule export_genotype:
     """Discretise a search, or take a published genotype or one's own; draw, count and build it.
 
@@ -33,12 +26,6 @@ rule export_genotype:
         model="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/model.pt",
         metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/metrics.json",
         provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/provenance.json",
-    params:
-        job=slice_of(jobs.genotype_job, "space", "dataset", "strategy"),
-        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype",
-        strength=lambda wildcards, input: (
-            f"--strength {input.strength}" if input.strength else ""
-        ),
     log:
         "results/{preset}/logs/genotype/{space}/{dataset}/{strategy}/seed{seed}.log",
     benchmark:
@@ -48,6 +35,12 @@ rule export_genotype:
         mem_mb=ask("genotype").mem_mb,
         runtime=ask("genotype").runtime,
         gpu=0,
+    params:
+        job=slice_of(jobs.genotype_job, "space", "dataset", "strategy"),
+        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype",
+        strength=lambda wildcards, input: (
+            f"--strength {input.strength}" if input.strength else ""
+        ),
     shell:
         "python -m pipeline genotype"
         " --job {params.job:q}"

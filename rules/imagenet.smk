@@ -14,20 +14,20 @@ rule transfer_network:
         metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/metrics.json",
         history="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/history.csv",
         provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/provenance.json",
-    wildcard_constraints:
-        target="|".join(FOLDERS),
-    params:
-        job=slice_of(jobs.transfer_job, "space", "target"),
-        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}",
     log:
         "results/{preset}/logs/transfer/{space}/{dataset}/{strategy}/seed{seed}/{target}/rseed{rseed}.log",
     benchmark:
         "results/{preset}/benchmarks/transfer/{space}/{dataset}/{strategy}/seed{seed}/{target}/rseed{rseed}.tsv"
+    wildcard_constraints:
+        target="|".join(FOLDERS),
     threads: ask("transfer").threads
     resources:
         mem_mb=ask("transfer").mem_mb,
         runtime=ask("transfer").runtime,
         gpu=GPU,
+    params:
+        job=slice_of(jobs.transfer_job, "space", "target"),
+        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}",
     shell:
         "python -m pipeline transfer"
         " --job {params.job:q}"

@@ -12,9 +12,6 @@ rule query_table:
     output:
         metrics="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/query/metrics.json",
         provenance="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/query/provenance.json",
-    params:
-        out="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/query",
-        table=lambda wildcards, input: f"--table {input.table}" if input.table else "",
     log:
         "results/{preset}/logs/query/{dataset}/{strategy}/seed{seed}.log",
     benchmark:
@@ -24,6 +21,9 @@ rule query_table:
         mem_mb=ask("query").mem_mb,
         runtime=ask("query").runtime,
         gpu=0,
+    params:
+        out="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/query",
+        table=lambda wildcards, input: f"--table {input.table}" if input.table else "",
     shell:
         "python -m pipeline query"
         " --genotype {input.genotype:q}"

@@ -1,11 +1,6 @@
 """Report: one self-contained page for the study, or one for an experiment."""
 
 
-def experiments_on(page):
-    """The experiments that a report page shows: `index` the configured ones, else the one named."""
-    return CONFIG.experiments if page == "index" else (page,)
-
-
 rule write_report:
     """Set all results beside the paper's numbers.
 
@@ -14,23 +9,26 @@ rule write_report:
     input:
         lambda wildcards: metrics_of(*experiments_on(wildcards.page)),
     output:
-        report("results/{preset}/report/{page}.html", caption="../docs/captions/report.rst"),
-    wildcard_constraints:
-        page="|".join(["index", *EXPERIMENTS]),
-    params:
-        job=lambda wildcards: jobs.report_job(
-            CONFIG, [EXPERIMENTS[name] for name in experiments_on(wildcards.page)]
-        ).model_dump_json(),
-        results="results/{preset}",
+        report(
+            "results/{preset}/report/{page}.html",
+            caption="../docs/captions/report.rst",
+        ),
     log:
         "results/{preset}/logs/report/{page}.log",
     benchmark:
         "results/{preset}/benchmarks/report/{page}.tsv"
+    wildcard_constraints:
+        page="|".join(["index", *EXPERIMENTS]),
     threads: ask("report").threads
     resources:
         mem_mb=ask("report").mem_mb,
         runtime=ask("report").runtime,
         gpu=0,
+    params:
+        job=lambda wildcards: jobs.report_job(
+            CONFIG, [EXPERIMENTS[name] for name in experiments_on(wildcards.page)]
+        ).model_dump_json(),
+        results="results/{preset}",
     shell:
         "python -m pipeline report"
         " --job {params.job:q}"

@@ -14,20 +14,20 @@ rule retrain_network:
         metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/metrics.json",
         history="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/history.csv",
         provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/provenance.json",
-    wildcard_constraints:
-        target="|".join(set(jobs.datasets_of(EXPERIMENTS)) - set(FOLDERS)),
-    params:
-        job=slice_of(jobs.retrain_job, "space", "target"),
-        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}",
     log:
         "results/{preset}/logs/retrain/{space}/{dataset}/{strategy}/seed{seed}/{target}/rseed{rseed}.log",
     benchmark:
         "results/{preset}/benchmarks/retrain/{space}/{dataset}/{strategy}/seed{seed}/{target}/rseed{rseed}.tsv"
+    wildcard_constraints:
+        target="|".join(set(jobs.datasets_of(EXPERIMENTS)) - set(FOLDERS)),
     threads: ask("retrain").threads
     resources:
         mem_mb=ask("retrain").mem_mb,
         runtime=ask("retrain").runtime,
         gpu=GPU,
+    params:
+        job=slice_of(jobs.retrain_job, "space", "target"),
+        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}",
     shell:
         "python -m pipeline retrain"
         " --job {params.job:q}"

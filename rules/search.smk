@@ -14,9 +14,6 @@ rule search_architecture:
         metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/metrics.json",
         history="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/history.csv",
         provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/provenance.json",
-    params:
-        job=slice_of(jobs.search_job, "space", "strategy"),
-        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search",
     log:
         "results/{preset}/logs/search/{space}/{dataset}/{strategy}/seed{seed}.log",
     benchmark:
@@ -26,6 +23,9 @@ rule search_architecture:
         mem_mb=ask("search").mem_mb,
         runtime=ask("search").runtime,
         gpu=GPU,
+    params:
+        job=slice_of(jobs.search_job, "space", "strategy"),
+        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search",
     shell:
         "python -m pipeline search"
         " --job {params.job:q}"

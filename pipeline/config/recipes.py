@@ -59,6 +59,9 @@ class SearchSettings(Settings):
     crop_padding: int = setting(4, "pixels padded before the random crop; 0: no crop", CODE, ge=0)
     flip: bool = setting(True, "horizontal flip in half the images", CODE)
     cutout: int = setting(0, "side of the square cut out; 0: none", CODE, ge=0)
+    limit_train: int = setting(
+        0, "weights see n images of their half only, for trials; 0: all", OURS, ge=0
+    )
     supernet: SupernetSettings = factory(SupernetSettings, "shape of the supernet", CODE)
 
 

@@ -56,6 +56,8 @@ def run(
             open_images(manifest, data_root, part, split, device=str(where))
             for part in ("weights", "value")
         )
+        if job.search.limit_train:
+            train = train.take(job.search.limit_train)
         path = s.state / "search.pt"
         saved = checkpoint.load(path, identity)
         history, records = (saved["history"], saved["records"]) if saved else ([], [])

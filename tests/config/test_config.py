@@ -34,7 +34,9 @@ def test_config_yaml_sets_the_preset_only():
 
 def test_uncommenting_every_key_gives_the_defaults():
     lines = (FOLDER / "config.yaml").read_text().split("preset: demo", 1)[1].splitlines()[1:]
-    body = "\n".join(line.removeprefix("# ") for line in lines if ": " in line or line.endswith(":"))
+    body = "\n".join(
+        line.removeprefix("# ") for line in lines if ": " in line or line.endswith(":")
+    )
     values = yaml.safe_load(body.split("Every algorithm is a strategy label")[0])
     assert Config.model_validate(values) == Config()
 
@@ -50,7 +52,9 @@ def models(model=Config, seen=None):
 
 
 def test_every_default_says_where_it_comes_from():
-    strategies = [registry.get("strategies", n).metadata.settings for n in registry.names("strategies")]
+    strategies = [
+        registry.get("strategies", n).metadata.settings for n in registry.names("strategies")
+    ]
     for model in [*models(), *strategies]:
         for name, field in model.model_fields.items():
             assert field.description, f"{model.__name__}.{name}"
