@@ -46,12 +46,12 @@ INK, MUTED, GRID = "#1f2430", "#5b6473", "#d9dde4"
 THEME = {INK: "ink", MUTED: "muted", GRID: "grid"} | {
     colour: f"series-{index}" for index, colour in enumerate(SERIES)
 }
-SIZE = (4.4, 2.75)  # inches; a phone shows it at about its own size
-STYLE: dict[str, Any] = {
+SIZE = (4.1, 2.4)  # inches; a phone shows it at about its own size
+STYLE: Any = {
     "svg.hashsalt": "shapley-nas",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
-    "font.size": 9.5,
+    "font.size": 10,
     "text.color": INK,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": MUTED,
@@ -98,12 +98,17 @@ class Dots:
     values: Mapping[int, float]
 
 
-def curves(series: Sequence[Series], y_label: str) -> str:
-    """Curves over epochs in one axes."""
+def curves(series: Sequence[Series], band: bool = True) -> str:
+    """Curves over epochs in one axes; what stands on the vertical axis says the caption.
+
+    Args:
+        series: one curve each.
+        band: draw the interval of the mean; too much where many curves cross.
+    """
     with _style():
         figure, axes = _axes()
-        _draw_curves(axes, series)
-        axes.set(xlabel="epoch", ylabel=y_label)
+        _draw_curves(axes, series, band)
+        axes.set_xlabel("epoch")
         return _svg(figure)
 
 
@@ -116,17 +121,17 @@ def grid(panels: Mapping[str, Sequence[Series]], columns: int) -> str:
         figure = Figure(figsize=(2.15 * columns, 1.45 * n_rows), layout="constrained")
         all_axes = figure.subplots(n_rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, (title, series) in zip(all_axes.flat, panels.items(), strict=False):
-            _draw_curves(axes, series)
+            _draw_curves(axes, series, band=False)
             axes.set_title(title)
         for axes in all_axes.flat[len(panels) :]:
             axes.set_axis_off()
         return _svg(figure)
 
 
-def dots(rows: Sequence[Dots], x_label: str) -> str:
+def dots(rows: Sequence[Dots]) -> str:
     """One row a strategy: hollow dots are seeds, the bar is mean and interval."""
     with _style():
-        figure, axes = _axes(height=0.75 + 0.42 * len(rows))
+        figure, axes = _axes(height=0.45 + 0.4 * len(rows))
         axes.grid(False, axis="y")
         for y, row in enumerate(rows):
             colour = SERIES[row.index % len(SERIES)]
@@ -152,21 +157,21 @@ def dots(rows: Sequence[Dots], x_label: str) -> str:
             )
         axes.set_yticks(range(len(rows)), [row.name for row in rows])
         axes.tick_params(axis="y", labelcolor=INK)
-        axes.set(xlabel=x_label, ylim=(len(rows) - 0.5, -0.5))
+        axes.set(ylim=(len(rows) - 0.5, -0.5))
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.08)
         return _svg(figure)
 
 
-def _draw_curves(axes: Axes, series: Sequence[Series]) -> None:
+def _draw_curves(axes: Axes, series: Sequence[Series], band: bool) -> None:
     for one in series:
         colour = SERIES[one.index % len(SERIES)]
-        line = {"color": colour, "dashes": DASHES[one.index % len(DASHES)]}
+        line: Any = {"color": colour, "dashes": DASHES[one.index % len(DASHES)]}
         epochs, mean, half_width = one.mean()
+        if band:
+            low, high = mean - half_width, mean + half_width
+            axes.fill_between(epochs, low, high, color=colour, alpha=0.13, lw=0)
         if len(one.seeds) > 1:
-            axes.fill_between(
-                epochs, mean - half_width, mean + half_width, color=colour, alpha=0.13, lw=0
-            )
             for values in one.seeds.values():
                 axes.plot([*values], [*values.values()], color=colour, lw=0.7, alpha=0.45)
         axes.plot(epochs, mean, lw=1.9, marker="o" if len(epochs) == 1 else None, ms=4, **line)

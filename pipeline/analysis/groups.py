@@ -100,12 +100,12 @@ def _group(
     named = {titles[label]: own for label, own in of.items()}
     searches = {name: [r for r in own if r.stage == "search"] for name, own in named.items()}
     group.searches.extend(_curves(searches, SEARCH_CURVES))
-    group.searches.extend(_dots(named, [measures.seconds("search", runs)], "Search"))
+    group.searches.extend(_dots(named, [measures.seconds("search", runs)]))
     for target in dict.fromkeys(run.target for run in runs if run.target is not None):
         trained = {name: [r for r in own if r.target == target] for name, own in named.items()}
         costs = [measures.test_error(target), measures.seconds("retrain", runs, target)]
         group.trainings[target] = [
-            *_dots(named, costs, "Trained network"),
+            *_dots(named, costs),
             *_curves(trained, TRAIN_CURVES),
         ]
     for name, own in searches.items():
@@ -132,8 +132,8 @@ def _curves(
         if series:
             ends = [f"{one.name} {_last(one)}" for one in series]
             yield Figure(
-                figures.curves(series, label),
-                f"{label[0].upper()}{label[1:]} over epochs",
+                figures.curves(series),
+                f"{label[0].upper()}{label[1:]}",
                 f"{label} over epochs; after the last epoch: {'; '.join(ends)}",
             )
 
@@ -152,9 +152,7 @@ def _histories(runs: Sequence[Run], metric: str, scale: float) -> dict[int, dict
     return found
 
 
-def _dots(
-    runs: Mapping[str, Sequence[Run]], wanted: Sequence[Measure], what: str
-) -> Iterable[Figure]:
+def _dots(runs: Mapping[str, Sequence[Run]], wanted: Sequence[Measure]) -> Iterable[Figure]:
     """A dot plot for each measure that some strategy has."""
     for measure in wanted:
         rows = [
@@ -163,62 +161,74 @@ def _dots(
             if (values := by_seed(measure, own))
         ]
         if rows:
-            label = f"{measure.title[0].lower()}{measure.title[1:]} ({measure.unit})"
+            label = f"{measure.title} ({measure.unit})"
             ends = [f"{r.name} {words(summarise(r.values.values()))}" for r in rows]
             yield Figure(
-                figures.dots(rows, label),
-                f"{what}: {label} by seed",
+                figures.dots(rows),
+                label,
                 f"{label} by seed; mean: {'; '.join(ends)}",
             )
 
 
 def _alpha(results: Path, name: str, runs: Sequence[Run]) -> AlphaFigures | None:
     """Figures of alpha over epochs; None where the strategy has none or the space has changed."""
-    histories = {
-        run.seed: history for run in runs if (history := _alpha_of(results, run)) is not None
-    }
-    if not histories:
+    found = {run.seed: _alpha_of(results, run) for run in runs}
+    flat = {seed: history for seed, history in found.items() if history is not None}
+    if not flat:
         return None
     space = registry.get("spaces", runs[0].space)(_supernet_of(runs[0]))
-    shape = (len(space.cell_types), len(space.edges), space.n_operations)
-    if any(history.shape[1] != space.n_players for history in histories.values()):
+    if any(history.shape[1] != space.n_players for history in flat.values()):
         return None
-    operations = {o: i for i, o in enumerate(dict.fromkeys(p.operation for p in space.players))}
-    alphas = AlphaFigures(name, operations, [], [])
+    shape = (-1, len(space.cell_types), len(space.edges), space.n_operations)
+    histories = {seed: history.reshape(shape) for seed, history in flat.items()}
+    names = dict.fromkeys(player.operation for player in space.players)
+    alphas = AlphaFigures(name, {operation: i for i, operation in enumerate(names)}, [], [])
     for t, cell_type in enumerate(space.cell_types):
-        panels = {}
-        for e, (node, source) in enumerate(space.edges):
-            panels[f"{source} → {node}"] = [
-                Series(
-                    operation,
-                    operations[operation],
-                    {
-                        seed: dict(
-                            enumerate(history.reshape(-1, *shape)[:, t, e, o].tolist(), start=1)
-                        )
-                        for seed, history in histories.items()
-                    },
-                )
-                for o, operation in enumerate(space.operations[t][e])
-            ]
-        first, series = next(iter(panels.items()))
-        ends = "; ".join(f"{one.name} {_last(one)}" for one in series)
-        where = f"{name}, {cell_type if cell_type != 'cell' else ''} cell".replace(",  ", ", ")
-        alphas.first_edges.append(
-            Figure(
-                figures.curves(series, "alpha"),
-                f"{where}: alpha on the first edge ({first})",
-                f"alpha on edge {first} of the {cell_type} cell, {name}; at the end: {ends}",
-            )
-        )
+        edges = {
+            f"{source} → {node}": _edge(space.operations[t][e], alphas.operations, t, e, histories)
+            for e, (node, source) in enumerate(space.edges)
+        }
+        where = f"{name}, cell" if cell_type == "cell" else f"{name}, {cell_type} cell"
+        alphas.first_edges.append(_first_edge(where, *next(iter(edges.items()))))
         alphas.all_edges.append(
             Figure(
-                figures.grid(panels, GRID_COLUMNS),
+                figures.grid(edges, GRID_COLUMNS),
                 f"{where}: alpha on all edges (source → node) over epochs",
-                f"alpha on all {len(panels)} edges of the {cell_type} cell, {name}",
+                f"{where}: alpha on all {len(edges)} edges over epochs",
             )
         )
     return alphas
+
+
+def _edge(
+    operations: Sequence[str],
+    indices: Mapping[str, int],
+    cell_type: int,
+    edge: int,
+    histories: Mapping[int, np.ndarray],
+) -> list[Series]:
+    """Alpha of each operation on an edge; histories: [epochs, cell types, edges, operations]."""
+    return [
+        Series(
+            operation,
+            indices[operation],
+            {
+                seed: dict(enumerate(history[:, cell_type, edge, o].tolist(), start=1))
+                for seed, history in histories.items()
+            },
+        )
+        for o, operation in enumerate(operations)
+    ]
+
+
+def _first_edge(where: str, edge: str, series: Sequence[Series]) -> Figure:
+    """The edge that the paper's Figure 4 shows."""
+    ends = "; ".join(f"{one.name} {_last(one)}" for one in series)
+    return Figure(
+        figures.curves(series, band=False),
+        f"{where}: alpha on the first edge ({edge})",
+        f"{where}: alpha on edge {edge} over epochs; at the end: {ends}",
+    )
 
 
 def _alpha_of(results: Path, run: Run) -> np.ndarray | None:
@@ -227,7 +237,7 @@ def _alpha_of(results: Path, run: Run) -> np.ndarray | None:
     if not path.exists():
         return None
     with np.load(path) as saved:
-        history = saved["alpha_history"] if "alpha_history" in saved else None
+        history = saved.get("alpha_history")
     return history if history is not None and len(history) else None
 
 

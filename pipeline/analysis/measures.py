@@ -25,6 +25,8 @@ class Measure:
         stage: the stage whose `metrics.json` holds `key`.
         target: data set of a retraining, else None.
         scale: what a stored value is multiplied by to be in `unit`.
+        lower_is_better: None where neither is (sizes, times).
+        printed_as: name among the paper's numbers, if it is not `key`.
     """
 
     stage: str
@@ -33,8 +35,14 @@ class Measure:
     unit: str = ""
     scale: float = 1.0
     decimals: int = 2
-    lower_is_better: bool = True
+    lower_is_better: bool | None = True
     target: str | None = None
+    printed_as: str | None = None
+
+    @property
+    def printed_key(self) -> str:
+        """Its name among the paper's numbers (`Row.paper`)."""
+        return self.printed_as or self.key
 
     def of(self, run: Run) -> float | None:
         """The run's value in `unit`, None if it has none."""
@@ -44,8 +52,21 @@ class Measure:
         return float(value) * self.scale if fits and is_number else None  # type: ignore[arg-type]
 
 
-PARAMS = Measure("genotype", "params", "Parameters", "M", MILLIONS, 3)
-MACS = Measure("genotype", "macs", "Multiply-adds", "M", MILLIONS, 2)
+def params(target: str | None = None) -> Measure:
+    """Parameters of the network trained on `target`; None: of the exported network."""
+    return _count("params", "Parameters", 3, target)
+
+
+def macs(target: str | None = None) -> Measure:
+    """Multiply-adds of the network trained on `target`; None: of the exported network."""
+    return _count("macs", "Multiply-adds", 2, target)
+
+
+def _count(key: str, title: str, decimals: int, target: str | None) -> Measure:
+    """Counts have no better side; the paper prints them in millions."""
+    stage, where = ("retrain", f", {target}") if target else ("genotype", "")
+    unit = ("M", MILLIONS, decimals, None)
+    return Measure(stage, key, f"{title}{where}", *unit, target=target, printed_as=f"{key}_m")
 
 
 def test_error(target: str) -> Measure:
@@ -66,7 +87,7 @@ def seconds(stage: str, runs: Sequence[Run], target: str | None = None) -> Measu
     if longest >= 5 * 3600:
         unit, scale = "h", 1 / 3600
     title = "Search time" if stage == "search" else f"Training time, {target}"
-    return Measure(stage, "seconds", title, unit, scale, 1, target=target)
+    return Measure(stage, "seconds", title, unit, scale, 1, None, target)
 
 
 def table_column(column: str) -> Measure:
@@ -108,6 +129,6 @@ def by_seed(measure: Measure, runs: Iterable[Run]) -> dict[int, float]:
     for run in runs:
         value = measure.of(run)
         if value is not None:
-            foreign = run.strategy.startswith(("published_", "file_")) and run.rseed is not None
-            values[run.rseed if foreign else run.seed].append(value)  # type: ignore[index]
+            by_training = run.rseed is not None and not run.searched
+            values[run.rseed if by_training else run.seed].append(value)  # type: ignore[index]
     return {seed: fmean(several) for seed, several in sorted(values.items())}

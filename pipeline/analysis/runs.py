@@ -52,6 +52,16 @@ class Run:
     history: list[dict[str, float]] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def searched(self) -> bool:
+        """Whether a search found the genotype, or it came from elsewhere."""
+        return not self.strategy.startswith(("published_", "file_"))
+
+    @property
+    def base(self) -> str:
+        """The folder that all seeds of a search lie in."""
+        return f"{self.space}/{self.dataset}/{self.strategy}"
+
 
 @dataclass(frozen=True)
 class Unfinished:

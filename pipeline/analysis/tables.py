@@ -19,11 +19,12 @@ from pipeline.config.experiments import Experiment, Printed, Row
 TABLE_COLUMNS = tuple(
     f"{name}_{part}" for name in ("cifar10", "cifar100", "imagenet16") for part in ("valid", "test")
 )
+TEST_COLUMNS = TABLE_COLUMNS[1::2]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of ours beside the paper's.
+    """One number of ours beside the paper's, over seeds.
 
     Attributes:
         ours: None if no run has it.
@@ -37,7 +38,6 @@ class Cell:
     expected: int
     applies: bool
     made_by_other_code: bool
-    values: dict[int, float]
 
     @property
     def difference(self) -> float | None:
@@ -55,6 +55,8 @@ class Cell:
             return "within our interval"
         if round(self.difference, self.measure.decimals) == 0:
             return "equal"
+        if self.measure.lower_is_better is None:
+            return ""
         return "better" if (self.difference < 0) == self.measure.lower_is_better else "worse"
 
 
@@ -68,59 +70,72 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """An experiment on one data set; `places` are ranks and regrets in NAS-Bench-201."""
+    """Some columns of an experiment."""
 
-    dataset: str
+    caption: str
     columns: tuple[Measure, ...]
     lines: tuple[Line, ...]
-    place_columns: tuple[Measure, ...]
-    places: tuple[Line, ...]
-    lacks_table: bool
 
 
-def tables(
-    experiment: Experiment,
-    runs: Sequence[Run],
-    n_seeds: int,
-    n_retrain_seeds: int,
-    source_digest: str,
-) -> list[Table]:
-    """The tables of an experiment.
+@dataclass(frozen=True)
+class Part:
+    """An experiment on one data set; `lacks_benchmark`: cells that no table was there to rate."""
 
-    Args:
-        experiment: rows and printed numbers.
-        runs: of the whole study; each row takes its own.
+    dataset: str
+    tables: tuple[Table, ...]
+    lacks_benchmark: bool
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all experiments draw on.
+
+    Attributes:
+        runs: each row takes its own.
         n_seeds: seeds of a search.
         n_retrain_seeds: seeds of the training of a found network.
         source_digest: of the present code; what other code made is marked.
     """
+
+    runs: Sequence[Run]
+    n_seeds: int
+    n_retrain_seeds: int
+    source_digest: str
+
+
+def parts(experiment: Experiment, study: Study) -> list[Part]:
+    """The tables of an experiment, by data set searched on."""
     datasets = dict.fromkeys(name for row in experiment.rows for name in row.datasets)
+    return [_part(experiment, dataset, study) for dataset in datasets]
 
-    def line(row: Row, dataset: str, columns: Sequence[Measure]) -> Line:
-        own = runs_of(row, dataset, runs)
-        expected = n_seeds if row.searched else n_retrain_seeds
-        cells = (_cell(row, dataset, column, own, expected, source_digest) for column in columns)
-        return Line(row, tuple(cells))
 
-    result = []
-    for dataset in datasets:
-        rows = [row for row in experiment.rows if dataset in row.datasets]
-        own = [run for row in rows for run in runs_of(row, dataset, runs)]
-        columns = _columns(rows, dataset, own)
-        ranked = [c for c in measures.ranked_columns(own) if c in TABLE_COLUMNS]
-        place_columns = [kind(c) for c in ranked for kind in (measures.rank, measures.regret)]
-        queried = [run for run in own if run.stage == "query"]
-        result.append(
-            Table(
-                dataset,
-                tuple(columns),
-                tuple(line(row, dataset, columns) for row in rows),
-                tuple(place_columns),
-                tuple(line(row, dataset, place_columns) for row in rows if row.query),
-                bool(queried) and not ranked,
-            )
+def _part(experiment: Experiment, dataset: str, study: Study) -> Part:
+    rows = [row for row in experiment.rows if dataset in row.datasets]
+    queried = [row for row in rows if row.query]
+    found = [run for row in rows for run in runs_of(row, dataset, study.runs)]
+    looked_up, places = _benchmark_columns(rows, dataset, found)
+    candidates = [
+        ("Looked up in NAS-Bench-201", looked_up, queried),
+        ("Place among all architectures of NAS-Bench-201", places, queried),
+        ("Trained here", _own_columns(rows, dataset, found), rows),
+    ]
+    tables = tuple(
+        Table(
+            f"{caption}, searched on {dataset}",
+            tuple(columns),
+            tuple(_line(row, dataset, columns, study) for row in wanted),
         )
-    return result
+        for caption, columns, wanted in candidates
+        if columns
+    )
+    return Part(
+        dataset, tables, lacks_benchmark=any(r.stage == "query" for r in found) and not places
+    )
+
+
+def _line(row: Row, dataset: str, columns: Sequence[Measure], study: Study) -> Line:
+    own = runs_of(row, dataset, study.runs)
+    return Line(row, tuple(_cell(row, dataset, column, own, study) for column in columns))
 
 
 def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
@@ -129,25 +144,36 @@ def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if (run.space, run.dataset, run.strategy) == key]
 
 
-def _columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list[Measure]:
-    """Columns of one table: looked up, trained, counted, timed."""
+def _benchmark_columns(
+    rows: Sequence[Row], dataset: str, runs: Sequence[Run]
+) -> tuple[list[Measure], list[Measure]]:
+    """Accuracies in the benchmark's table, printed or found; ranks and regrets on its test sets."""
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
     known = {key for run in runs if run.stage == "query" for key in run.metrics}
-    looked_up = [column for column in TABLE_COLUMNS if column in printed or column in known]
-    columns = [measures.table_column(column) for column in looked_up]
-    for target in dict.fromkeys(name for row in rows for name in row.targets(dataset)):
+    looked_up = [column for column in TABLE_COLUMNS if column in printed | known]
+    ranked = [column for column in measures.ranked_columns(runs) if column in TEST_COLUMNS]
+    places = [kind(column) for column in ranked for kind in (measures.rank, measures.regret)]
+    return [measures.table_column(column) for column in looked_up], places
+
+
+def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list[Measure]:
+    """What this study measured itself: trained, counted, timed."""
+    printed = {key for row in rows for key in row.paper.get(dataset, {})}
+    targets = dict.fromkeys(name for row in rows for name in row.targets(dataset))
+    columns = []
+    for target in targets:
         columns.append(measures.test_error(target))
         if "top5_error" in printed:
             columns.append(measures.top5_error(target))
-    columns += [measures.PARAMS, measures.MACS]
+    sized: list[str | None] = [*targets] or [None]
+    for size_of in sized:
+        columns += [measures.params(size_of), measures.macs(size_of)]
     if any(row.searched for row in rows):
         columns.append(measures.seconds("search", runs))
     return columns
 
 
-def _cell(
-    row: Row, dataset: str, column: Measure, own: Sequence[Run], expected: int, source_digest: str
-) -> Cell:
+def _cell(row: Row, dataset: str, column: Measure, own: Sequence[Run], study: Study) -> Cell:
     values = by_seed(column, own)
     targets = row.targets(dataset)
     applies = {
@@ -157,13 +183,13 @@ def _cell(
         "search": row.searched,
     }[column.stage]
     is_printed = column.target is None or column.target in targets[:1]
+    foreign = study.n_retrain_seeds if column.stage == "retrain" else 1
     makers = {run.provenance.get("source_digest") for run in own if column.of(run) is not None}
     return Cell(
         measure=column,
         ours=summarise(values.values()) if values else None,
-        paper=row.paper.get(dataset, {}).get(column.key) if is_printed else None,
-        expected=expected if row.searched or column.stage == "retrain" else 1,
+        paper=row.paper.get(dataset, {}).get(column.printed_key) if is_printed else None,
+        expected=study.n_seeds if row.searched else foreign,
         applies=applies,
-        made_by_other_code=bool(makers - {source_digest}),
-        values=values,
+        made_by_other_code=bool(makers - {study.source_digest}),
     )

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from pipeline.config.base import OURS, Settings, factory, setting
+from pipeline.data.folder import FolderSettings
 
 LABEL = r"^[A-Za-z0-9_]+$"
 
@@ -65,4 +66,5 @@ class Experiment(Settings):
     title: str
     note: str = setting("", "what a reader must know beside the numbers", OURS)
     strategies: dict[str, StrategyLabel] = factory(dict, "labels of this experiment's own", OURS)
+    datasets: dict[str, FolderSettings] = factory(dict, "image folders of its own", OURS)
     rows: tuple[Row, ...] = Field(min_length=1)

@@ -94,20 +94,22 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
 
 
 def with_labels(config: Config, found: Mapping[str, Experiment]) -> Config:
-    """The configuration with the strategy labels that experiments bring.
+    """The configuration with the strategy labels and image folders that experiments bring.
 
     Raises:
-        InputError: two experiments mean different things by one label.
+        InputError: two experiments mean different things by one name.
     """
-    labels = dict(config.strategies)
-    for experiment in found.values():
-        for name, label in experiment.strategies.items():
-            if labels.setdefault(name, label) != label:
-                raise InputError(
-                    f"experiment {experiment.name}: strategy label {name!r} means something else "
-                    "elsewhere; rename it"
-                )
-    return config.model_copy(update={"strategies": labels})
+    merged: dict[str, dict[str, Any]] = {}
+    for kind in ("strategies", "datasets"):
+        merged[kind] = dict(getattr(config, kind))
+        for experiment in found.values():
+            for name, entry in getattr(experiment, kind).items():
+                if merged[kind].setdefault(name, entry) != entry:
+                    raise InputError(
+                        f"experiment {experiment.name}: {kind}: {name!r} means something else "
+                        "elsewhere; rename it"
+                    )
+    return config.model_copy(update=merged)
 
 
 def validate(
@@ -170,7 +172,7 @@ def _check_label(name: str, algorithm: str, settings: Mapping[str, Any], where: 
 
 def _check_experiment(config: Config, experiment: Experiment, source: str) -> None:
     labels = {**config.strategies, **experiment.strategies}
-    known_data = [*registry.names("datasets"), *config.datasets]
+    known_data = [*registry.names("datasets"), *config.datasets, *experiment.datasets]
     for name, label in experiment.strategies.items():
         _check_label(name, label.algorithm, label.settings, f"{source}: strategies")
     for row in experiment.rows:

@@ -42,10 +42,10 @@ class Nodes(nn.Module):
             drop_path: probability of dropping a path, applied in training only.
         """
         states = list(inputs)
-        for sources, operations in zip(self.sources, self.operations, strict=True):
+        for node, sources in enumerate(self.sources):
             paths = (
-                self.path(operation, states[source], drop_path)
-                for source, operation in zip(sources, operations, strict=True)
+                self.path(self.operations[node][i], states[source], drop_path)
+                for i, source in enumerate(sources)
             )
             states.append(reduce(add, paths))
         return states

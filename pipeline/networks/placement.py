@@ -167,26 +167,23 @@ def straighten(graph: Graph) -> None:
     places = [place for column in graph.columns for place in column]
     index = {id(place): i for i, place in enumerate(places)}
     n = len(places)
-    matrix, constant = np.zeros((n, n)), np.zeros(n)  # heights = constant + matrix @ unknowns
-    lower = np.zeros(n)
+    slope, constant, lower = np.zeros((n, n)), np.zeros(n), np.zeros(n)  # y = constant + slope @ x
     for column in graph.columns:
         first = index[id(column[0])]
-        lower[first] = -np.inf
-        for above, place in itertools.pairwise([None, *column]):
-            row = index[id(place)]
-            if above is not None:
-                before = index[id(above)]
-                matrix[row] = matrix[before]
-                constant[row] = constant[before] - MARGIN - (above.height + place.height) / 2
-            matrix[row, row] = 1.0 if above is None else -1.0
+        slope[first, first], lower[first] = 1.0, -np.inf
+        for i, (above, place) in enumerate(itertools.pairwise(column), first):
+            slope[i + 1] = slope[i]
+            slope[i + 1, i + 1] = -1.0
+            constant[i + 1] = constant[i] - MARGIN - (above.height + place.height) / 2
     rows, targets = [], []
     for edge in graph.edges():
         i, j = index[id(edge.start)], index[id(edge.end)]
+        # Wires into the output may bend more than those that carry a state to an operation.
         weight = 1.0 if edge.operation or edge.end.passing else 0.5
-        rows.append(weight * (matrix[i] - matrix[j]))
+        rows.append(weight * (slope[i] - slope[j]))
         targets.append(weight * (constant[j] + edge.offset - constant[i]))
-    rows += list(0.02 * matrix)  # keeps what is left free near the middle
+    rows += list(0.02 * slope)  # keeps what is left free near the middle
     targets += list(-0.02 * constant)
     solution = lsq_linear(np.array(rows), np.array(targets), bounds=(lower, np.inf)).x
-    for place, y in zip(places, constant + matrix @ solution, strict=True):
+    for place, y in zip(places, constant + slope @ solution, strict=True):
         place.y = float(y)

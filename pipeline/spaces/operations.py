@@ -3,9 +3,11 @@
 DARTS (Liu et al., ICLR 2019, section 3.1): every convolution is ReLU-Conv-BN, a separable one is
 applied twice, the depthwise part of a dilated one has dilation 2. NAS-Bench-201 (Dong & Yang,
 ICLR 2020, section 2.1): `nor_conv_*` is ReLU-Conv-BN too, and its pooling and skip connection are
-those of DARTS, so that one definition of each name serves both families. Pooling has no batch
-norm. Deviation: what halves the image rounds odd sizes up throughout, where the original code
-fails on them; at even sizes the numbers are the same.
+those of DARTS, so that one definition of each name serves both families. As in the benchmark's
+own search networks `nor_conv_*` has a bias where its batch norm is not affine; the batch norm
+takes it out again, but it counts as a parameter. Pooling has no batch norm. Deviation: what
+halves the image rounds odd sizes up throughout, where the original code fails on them; at even
+sizes the numbers are the same.
 
 A registered operation is a function (channels, stride, affine) -> module that maps images
 [b, channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. `affine` says whether
@@ -33,14 +35,20 @@ def make(name: str, channels: int, stride: int, affine: bool = True) -> nn.Modul
 
 
 class ReLUConvBN(nn.Sequential):
-    """ReLU, convolution (k x k, no bias), batch norm."""
+    """ReLU, convolution (k x k), batch norm."""
 
     def __init__(
-        self, n_in: int, n_out: int, kernel: int = 1, stride: int = 1, affine: bool = True
+        self,
+        n_in: int,
+        n_out: int,
+        kernel: int = 1,
+        stride: int = 1,
+        affine: bool = True,
+        bias: bool = False,
     ) -> None:
         super().__init__(
             nn.ReLU(),
-            nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False),
+            nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=bias),
             nn.BatchNorm2d(n_out, affine=affine),
         )
 
@@ -182,10 +190,10 @@ def dil_conv_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
 @register("operations", "nor_conv_1x1")
 def nor_conv_1x1(channels: int, stride: int, affine: bool) -> nn.Module:
     """Convolution, 1 x 1."""
-    return ReLUConvBN(channels, channels, 1, stride, affine)
+    return ReLUConvBN(channels, channels, 1, stride, affine, bias=not affine)
 
 
 @register("operations", "nor_conv_3x3")
 def nor_conv_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
     """Convolution, 3 x 3."""
-    return ReLUConvBN(channels, channels, 3, stride, affine)
+    return ReLUConvBN(channels, channels, 3, stride, affine, bias=not affine)

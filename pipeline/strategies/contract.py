@@ -100,3 +100,5 @@ class Strategy(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of `state_dict`."""
+        if state:
+            raise ValueError(f"{self.metadata.name} has no state, but is given {[*state]}")

@@ -16,11 +16,14 @@ is played among the others and a permutation is shorter by as many evaluations.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import field_validator
 
-from pipeline import seeds
+from pipeline import registry, seeds
+from pipeline.config.base import CODE, OURS, PAPER, Settings, setting
+from pipeline.shapley import Estimate, estimate, option_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,21 +32,42 @@ if TYPE_CHECKING:
     from pipeline.supernet import Supernet
 
 
+class ValueSettings(Settings):
+    """How the Shapley values of operations are estimated (section 3.3)."""
+
+    estimator: str = setting("truncated", "a registered estimator", PAPER)
+    permutations: int = setting(10, "M, permutations an estimate", PAPER, ge=1)
+    eta: float = setting(0.5, "η, drop of the accuracy, relative, that truncates", PAPER, ge=0)
+    value_images: int = setting(1024, "images that V is measured on, a permutation", CODE, ge=1)
+    batch_norm: Literal["batch", "running"] = setting(
+        "batch", "statistics that normalise while V is measured", OURS
+    )
+    renormalise: bool = setting(False, "remaining weights of an edge scaled to sum to one", CODE)
+
+    @field_validator("estimator")
+    @classmethod
+    def _registered(cls, name: str) -> str:
+        """A misspelt name is found before the search, not after its warm-up."""
+        registry.get("estimators", name)
+        return name
+
+
 class ValueFunction:
     """Accuracy of coalitions, bool[b, n] -> float64[b]; a game for `pipeline.shapley`.
+
+    `redraw` comes before the first call, as estimators do it.
 
     Args:
         supernet: w; left as it was.
         alpha: α, float[n_players] on the supernet's device.
         images: what accuracy is measured on.
-        n_images: images of a draw.
         batch_size: the most images of a forward pass.
+        settings: images of a draw, batch norms, mixing weights.
         seed: of the draws.
-        batch_norm: policy of the batch norms, "batch" or "running".
-        renormalise: whether the remaining weights of an edge are scaled to sum to one.
 
     Attributes:
-        players: int64[n], those of the space's players that play; the others are null.
+        n_players: players of the space.
+        players: int64[n], those of them that play; the others are null.
         images_forward: images that the supernet has classified so far.
     """
 
@@ -52,25 +76,20 @@ class ValueFunction:
         supernet: Supernet,
         alpha: Tensor,
         images: Images,
-        n_images: int,
         batch_size: int,
+        settings: ValueSettings,
         seed: int,
-        batch_norm: str = "batch",
-        renormalise: bool = False,
     ):
-        space = supernet.space
-        plays = space.selectable().ravel() | renormalise
-        self.players = np.flatnonzero(plays)
+        self.players = np.flatnonzero(supernet.space.selectable().ravel() | settings.renormalise)
+        self.n_players = supernet.space.n_players
         self.images_forward = 0
         self._supernet, self._alpha, self._images = supernet, alpha.detach().float(), images
-        self._n_images, self._batch_size, self._seed = n_images, batch_size, seed
-        self._batch_norm, self._renormalise = batch_norm, renormalise
-        self.redraw(0)
+        self._batch_size, self._settings, self._seed = batch_size, settings, seed
 
     def redraw(self, permutation: int) -> None:
         """Draw the images of a permutation."""
         generator = seeds.torch_generator(self._seed, "images", permutation)
-        images, labels = self._images.sample(self._n_images, generator)
+        images, labels = self._images.sample(self._settings.value_images, generator)
         n_batches = -(-len(labels) // self._batch_size)
         self._batches = list(
             zip(images.tensor_split(n_batches), labels.tensor_split(n_batches), strict=True)
@@ -86,7 +105,7 @@ class ValueFunction:
         supernet = self._supernet
         with (
             torch.no_grad(),
-            evaluation_mode(supernet, self._batch_norm),
+            evaluation_mode(supernet, self._settings.batch_norm),
             autocast(self._alpha.device, supernet.settings.precision),
         ):
             return np.array([self._accuracy(S) for S in coalitions])
@@ -96,14 +115,13 @@ class ValueFunction:
 
         from pipeline.supernet import mixture
 
-        space = self._supernet.space
-        coalition = np.ones(space.n_players, dtype=bool)
+        coalition = np.ones(self.n_players, dtype=bool)
         coalition[self.players] = S
         weights = mixture(
-            space,
+            self._supernet.space,
             self._alpha,
             torch.from_numpy(coalition).to(self._alpha.device),
-            self._renormalise,
+            self._settings.renormalise,
         )
         n_correct = sum(
             (self._supernet(images, weights).argmax(1) == labels).sum()
@@ -112,3 +130,23 @@ class ValueFunction:
         n = sum(len(labels) for _, labels in self._batches)
         self.images_forward += n
         return int(n_correct) / n
+
+    def full(self) -> float:
+        """V(N) on the first draw."""
+        self.redraw(0)
+        return float(self(np.ones((1, len(self.players)), dtype=bool))[0])
+
+
+def shapley_values(V: ValueFunction, settings: ValueSettings, seed: int) -> Estimate:
+    """φ of all players of the space.
+
+    Args:
+        V: the accuracy of the supernet.
+        settings: the estimator and its options.
+        seed: of the permutations.
+    """
+    options: dict[str, Any] = {"permutations": settings.permutations, "eta": settings.eta}
+    known = option_names(settings.estimator)
+    options = {name: value for name, value in options.items() if name in known}
+    found = estimate(V, len(V.players), settings.estimator, seed=seed, **options)
+    return found.among(V.players, V.n_players)

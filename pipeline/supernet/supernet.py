@@ -2,8 +2,9 @@
 
 Shapley-NAS (Xiao et al., CVPR 2022, section 3.1): all operations of an edge are computed and
 summed with the mixing weights of `mixture`. The supernet knows no alpha and no coalition: both
-reach it as weights. Batch norms of the operations are not affine and none follows a pooling; with
-that the parameters of the published search networks come out exactly (tests/published).
+reach it as weights. Batch norms inside cells are not affine and none follows a pooling; those of
+the stem, the residual blocks and the head are. With that the parameters of the published search
+networks come out exactly (tests/published).
 """
 
 from __future__ import annotations

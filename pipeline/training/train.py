@@ -25,19 +25,21 @@ from torch.nn import functional as F
 from pipeline import seeds
 from pipeline.config.recipes import TrainSettings
 from pipeline.errors import InputError
+from pipeline.progress import progress
 from pipeline.training import checkpoint, schedules
 from pipeline.training.device import autocast, compiled
 
 if TYPE_CHECKING:
-    from pipeline.data import Images
+    from pipeline.data import Augment, FolderAugment, Images
+    from pipeline.networks.network import Network
 
 Row = dict[str, float]
 
 
 def train(
-    network: nn.Module,
+    network: Network,
     images: Images,
-    augment: Any,
+    augment: Augment | FolderAugment | None,
     recipe: TrainSettings,
     seed: int,
     device: torch.device,
@@ -66,7 +68,7 @@ def train(
     Raises:
         InputError: the loss is no longer finite, or the checkpoint was made with other settings.
     """
-    network.to(device=device, memory_format=_memory_format(recipe))
+    network.to(device).to(memory_format=_memory_format(recipe))
     optimiser = torch.optim.SGD(
         network.parameters(),
         lr=recipe.learning_rate,
@@ -82,7 +84,7 @@ def train(
     forward = network.forward_with_auxiliary
     if recipe.compile:
         forward = compiled(forward)
-    for epoch in range(len(history), recipe.epochs):
+    for epoch in progress(range(len(history), recipe.epochs), "training"):
         started = time.perf_counter()
         rate = optimiser.param_groups[0]["lr"] = schedules.learning_rate(recipe, epoch)
         network.drop_path = schedules.drop_path(recipe, epoch)
@@ -108,12 +110,16 @@ def train(
         }
         history.append(row)
         on_epoch(row)
+        log(
+            f"epoch {epoch + 1}/{recipe.epochs}: train_loss {row['train_loss']:.4g}, "
+            f"train_accuracy {row['train_accuracy']:.4g}, seconds {row['seconds']:.4g}"
+        )
         _save(network, optimiser, history, state, settings)
     return history
 
 
 def _train_epoch(
-    network: nn.Module,
+    network: Network,
     forward: Callable[[Tensor], tuple[Tensor, Tensor | None]],
     batches: Iterable[tuple[Tensor, Tensor]],
     optimiser: torch.optim.Optimizer,
@@ -160,7 +166,7 @@ def loss_of(
 
 @torch.inference_mode()
 def evaluate(
-    network: nn.Module, images: Images, recipe: TrainSettings, device: torch.device
+    network: Network, images: Images, recipe: TrainSettings, device: torch.device
 ) -> dict[str, float]:
     """Errors and cross entropy on un-augmented images, by running statistics.
 
@@ -196,7 +202,7 @@ def _random_paths(device: torch.device, seed: int) -> Iterator[None]:
 
 
 def _save(
-    network: nn.Module,
+    network: Network,
     optimiser: torch.optim.Optimizer,
     history: list[Row],
     path: Path,
@@ -211,7 +217,7 @@ def _save(
 
 
 def _resume(
-    network: nn.Module,
+    network: Network,
     optimiser: torch.optim.Optimizer,
     path: Path,
     settings: Mapping[str, Any],

@@ -1,10 +1,4 @@
-"""The training loop on toys, against torch's own pieces and against a run that is killed."""
-
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
+"""The training loop on toys, against torch's own pieces; `test_retrain` kills a real one."""
 
 import pytest
 import torch
@@ -166,7 +160,8 @@ def test_resumed_is_the_same_bits_as_undisturbed(tmp_path, done):
         run(tmp_path / "b", recipe(), on_epoch=stop_after(done))
     lines, rows = [], []
     resumed, again = run(tmp_path / "b", recipe(), on_epoch=rows.append, lines=lines)
-    assert lines == ([f"resumed from epoch {done} of 3"] if done else [])
+    assert lines[: -(3 - done)] == ([f"resumed from epoch {done} of 3"] if done else [])
+    assert lines[-1].startswith("epoch 3/3: train_loss ")
     assert_same_bits(undisturbed, resumed)
     assert measured(history) == measured(again) == measured(rows)
 
@@ -188,7 +183,7 @@ def test_a_cut_checkpoint_costs_one_epoch(tmp_path, caplog):
     path.write_bytes(path.read_bytes()[:1000])
     lines = []
     resumed, _ = run(tmp_path / "b", recipe(), lines=lines)
-    assert lines == ["resumed from epoch 1 of 3"]
+    assert lines[0] == "resumed from epoch 1 of 3"
     assert "damaged" in caplog.text
     assert_same_bits(undisturbed, resumed)
 
@@ -254,55 +249,3 @@ def test_evaluate_against_scikit_learn(classes):
         share = 1.0 if k >= classes else top_k_accuracy_score(labels, scores, k=k, labels=names)
         assert test[error] == pytest.approx(1 - share)
     assert test["loss"] == pytest.approx(log_loss(labels, scores, labels=names), rel=1e-5)
-
-
-PROGRAM = """
-import itertools, sys, time
-from pathlib import Path
-import torch
-from tests.training.test_train import recipe, run
-from tests.training.toys import ToyImages
-
-count = itertools.count(1)
-
-class Hanging(ToyImages):
-    def batches(self, *arguments, **options):
-        for batch in super().batches(*arguments, **options):
-            if next(count) == int(sys.argv[2]):
-                print("hanging", flush=True)
-                time.sleep(600)
-            yield batch
-
-torch.set_num_threads(1)
-lines = []
-network, _ = run(Path(sys.argv[1]), recipe(epochs=4), images=Hanging.make(70), lines=lines)
-print(lines, flush=True)
-torch.save(network.state_dict(), Path(sys.argv[1]) / "weights")
-"""
-
-
-def start(folder: Path, hang_at: int) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(folder), str(hang_at)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-def test_kill_9_in_the_middle_of_an_epoch_and_run_again(tmp_path):
-    folder = tmp_path / "killed"
-    victim = start(folder, hang_at=13)  # five batches an epoch: in the midst of the third
-    assert victim.stdout.readline() == "hanging\n"
-    victim.send_signal(signal.SIGKILL)
-    assert victim.wait() == -signal.SIGKILL
-    assert not (folder / "weights").exists()
-    printed, _ = start(folder, hang_at=0).communicate(timeout=120)
-    assert "['resumed from epoch 2 of 4']" in printed
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    undisturbed, _ = run(tmp_path / "undisturbed", recipe(epochs=4))
-    torch.set_num_threads(threads)
-    resumed = toy_network(seed=1)
-    resumed.load_state_dict(torch.load(folder / "weights", weights_only=True))
-    assert_same_bits(undisturbed, resumed)

@@ -1,0 +1,111 @@
+"""`docs/results.md` from `docs/measurements/*.json`: rendered, never typed.
+
+A measurement is
+
+    {"title", "question", "command", "commit", "machine", "date", "seeds",
+     "columns": {key: label}, "rows": [{key: value}], "notes": [...], "does_not_show": [...]}
+
+and becomes a section with its question, a table, how it was made, and what it does not show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.files import read_json
+
+KEYS = (
+    "title",
+    "question",
+    "command",
+    "commit",
+    "machine",
+    "date",
+    "seeds",
+    "rows",
+    "columns",
+    "notes",
+    "does_not_show",
+)
+HEAD = """\
+# Results
+
+<!-- Rendered from docs/measurements/*.json; change those and run
+`snakemake --cores 1 docs/results.md`. -->
+
+Each section is one measurement of this project, with the command that made it, the machine, and
+what it does not show. The files behind them are in [measurements](measurements/).
+"""
+
+
+def render(folder: Path) -> str:
+    """The page, sections by file name.
+
+    Raises:
+        InputError: a measurement is broken or lacks a key, or there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of measurements")
+    sections = [_section(path) for path in sorted(folder.glob("*.json"))]
+    return "\n".join([HEAD, *(sections or ["Nothing has been measured yet.\n"])])
+
+
+def _section(path: Path) -> str:
+    measurement = read_json(path)
+    missing = [key for key in KEYS if key not in measurement]
+    if missing:
+        raise InputError(f"{path}: lacks {', '.join(missing)}; see pipeline/analysis/results_page")
+    seeds = measurement["seeds"]
+    seeds = ", ".join(map(str, seeds)) if isinstance(seeds, list) else seeds
+    made = {
+        "Command": f"`{measurement['command']}`",
+        "Commit": f"`{measurement['commit']}`",
+        "Machine": measurement["machine"],
+        "Date": measurement["date"],
+        "Seeds": seeds,
+        "File": f"[{path.name}](measurements/{path.name})",
+    }
+    parts = [
+        f"## {measurement['title']}",
+        measurement["question"],
+        _table(measurement["columns"], measurement["rows"]),
+        *([_list(measurement["notes"])] if measurement["notes"] else []),
+        *(
+            [f"What this does not show:\n\n{_list(measurement['does_not_show'])}"]
+            if measurement["does_not_show"]
+            else []
+        ),
+        _list([f"{name}: {value}" for name, value in made.items()]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table; columns that hold numbers are set to the right."""
+    rule = ["---:" if any(_is_number(row.get(key)) for row in rows) else "---" for key in columns]
+    lines = [list(columns.values()), rule, *([_text(row.get(k)) for k in columns] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _list(items: Sequence[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _text(value: Any) -> str:
+    """Five significant digits at most; no exponent for large numbers."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.5g}"
+    return str(value).replace("|", "\\|").replace("\n", " ")

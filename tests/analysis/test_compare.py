@@ -1,0 +1,57 @@
+import csv
+import io
+import json
+
+import pytest
+
+from pipeline.analysis import compare
+from tests.analysis.study import write_run
+
+ERRORS = {"darts": {0: 0.030, 1: 0.040}, "shapley": {0: 0.025, 1: 0.033, 2: 0.020}}
+
+
+@pytest.fixture
+def results(tmp_path):
+    for strategy, errors in ERRORS.items():
+        for seed, error in errors.items():
+            folder = tmp_path / f"darts/digits/{strategy}/seed{seed}/retrain/digits/rseed0"
+            write_run(folder, {"test_error": error})
+    return tmp_path
+
+
+def test_rows_and_paired_differences(results):
+    rows = json.loads(compare.render(results, "json"))
+    by = {(row["strategy"], row["versus"]): row for row in rows}
+    assert by["shapley", ""]["n"] == 3
+    assert by["shapley", ""]["mean"] == pytest.approx(2.6)
+    difference = by["darts", "shapley"]
+    # Seeds 0 and 1 are shared: 0.5 and 0.7 points.
+    assert difference["n"] == 2
+    assert difference["mean"] == pytest.approx(0.6)
+    assert difference["deviation"] == pytest.approx(0.1414, abs=1e-4)
+    assert difference["low"] == pytest.approx(0.6 - 12.7062 * 0.1, abs=1e-3)
+
+
+def test_forms_hold_the_same_rows(results):
+    rows = json.loads(compare.render(results, "json"))
+    table = list(csv.DictReader(io.StringIO(compare.render(results, "csv"))))
+    assert [row["strategy"] for row in table] == [row["strategy"] for row in rows]
+    lines = compare.render(results).splitlines()
+    assert len(lines) == 1 + len(rows)
+    assert lines[0].split() == list(compare.COLUMNS)
+
+
+def test_search_and_benchmark_are_compared_too(study):
+    metrics = {row["metric"] for row in json.loads(compare.render(study, "json"))}
+    assert {"search_seconds", "query_cifar10_test", "query_rank_cifar10_test"} <= metrics
+
+
+def test_a_foreign_genotype_is_paired_with_nothing(study):
+    rows = json.loads(compare.render(study, "json"))
+    foreign = [row for row in rows if "published_shapley_nas_cifar10" in row.values()]
+    assert foreign
+    assert not any(row["versus"] for row in foreign)
+
+
+def test_empty_folder(tmp_path):
+    assert compare.render(tmp_path) == "no runs"

@@ -1,0 +1,145 @@
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from pipeline.analysis import report
+from pipeline.analysis.runs import Run
+from pipeline.stages import report as stage
+from tests.analysis.study import report_job, write_seed
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Page(HTMLParser):
+    """Elements of a page with their attributes, and whether tags nest."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements = []
+        self.open = []
+        self.text = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, *tags):
+        return [attrs for tag, attrs in self.elements if tag in tags]
+
+
+@pytest.fixture(scope="module")
+def written(study, tmp_path_factory):
+    results = tmp_path_factory.mktemp("report") / "demo"
+    shutil.copytree(study, results)
+    write_seed(results, "darts", "shapley", 2, targets=("digits", "digits64"), source_digest="old")
+    stage.run(report_job(), results, results / "report" / "index.html")
+    return results / "report" / "index.html"
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return Page(written.read_text())
+
+
+def test_tags_nest_and_ids_are_unique(page):
+    assert page.open == []
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    anchors = [a["href"][1:] for a in page.all("a") if a["href"].startswith("#")]
+    assert set(anchors) <= set(ids)
+
+
+def test_nothing_is_fetched(page, written):
+    assert not page.all("script", "img", "iframe", "object")
+    assert all(attrs["href"] == "data:," for attrs in page.all("link"))
+    text = written.read_text()
+    assert not re.search(r"url\((?!#)|@import", text)
+    assert not [a for a in page.all("a") if a["href"].startswith("http")]
+
+
+def test_links_lead_to_the_runs(page, written):
+    links = [a["href"] for a in page.all("a") if a["href"].startswith("..")]
+    folders = [link for link in links if link.endswith("/")]
+    assert len(folders) == len(set(folders)) > 40
+    assert all((written.parent / link).is_dir() for link in folders)
+
+
+def test_readable_without_eyes(page):
+    tags = {tag for tag, _ in page.elements}
+    assert {"header", "nav", "main", "footer", "caption", "figcaption"} <= tags
+    assert all("scope" in attrs for attrs in page.all("th"))
+    assert all(
+        attrs.get("aria-label") or attrs.get("aria-hidden") == "true" for attrs in page.all("svg")
+    )
+    labels = [attrs["aria-label"] for attrs in page.all("svg") if "aria-label" in attrs]
+    # Figures say their last numbers.
+    assert any("after the last epoch: DARTS" in label for label in labels)
+    assert len(page.all("h1")) == 1
+
+
+def test_page_says_what_is_missing_and_what_is_old(page):
+    text = " ".join(" ".join(page.text).split())
+    assert "1 run of this study has no result" in text
+    assert "nasbench201/digits/darts/seed2/retrain/digits/rseed0 retrain failed" in text
+    assert "4 results were made by other code" in text
+    assert "of 3" in text
+    assert "No NAS-Bench-201 table was at hand" not in text
+
+
+def test_printed_numbers_stand_beside_ours(page):
+    text = " ".join(" ".join(page.text).split())
+    assert "paper 93.70 ± 0.36" in text
+    assert "paper 2.43 ± 0.04" in text
+
+
+def test_same_files_same_page(written):
+    assert report.render(report_job(), written.parents[1], written.parent) == written.read_text()
+
+
+def test_without_a_benchmark_table_and_with_one_seed(single):
+    page = Page(report.render(report_job(seeds=(0,)), single, single / "report"))
+    text = " ".join(" ".join(page.text).split())
+    assert "No NAS-Bench-201 table was at hand" in text
+    assert "no table" in text
+    assert "no result" not in text
+
+
+def test_empty_results(tmp_path):
+    job = report_job(seeds=(0,))
+    page = Page(report.render(job, tmp_path, tmp_path / "report"))
+    expected = report.expected_folders(job)
+    # 3 benchmark strategies x (search, genotype, query, retrain); DARTS cells: search, genotype,
+    # two trainings; a published cell: genotype, training.
+    assert len(expected) == 12 + 4 + 2
+    assert f"{len(expected)} runs of this study have no result" in " ".join(
+        " ".join(page.text).split()
+    )
+
+
+def test_mlflow_link_where_the_store_is_a_server(monkeypatch):
+    record = {"mlflow_experiment_id": "3", "mlflow_run_id": "abc"}
+    run = Run("a/b/c/seed0/search", "search", "a", "b", "c", 0, provenance=record)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000/")
+    assert report.mlflow_url(run) == "http://127.0.0.1:5000/#/experiments/3/runs/abc"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////tmp/mlflow.db")
+    assert report.mlflow_url(run) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(42.4, "42 s"), (600, "10.0 min"), (7200, "2.0 h"), (864000, "10.0 days")]
+)
+def test_durations(seconds, text):
+    assert report.duration(seconds) == text

@@ -1,0 +1,110 @@
+import pytest
+
+from pipeline.analysis import measures, runs, tables
+from pipeline.analysis.intervals import summarise
+from pipeline.analysis.tables import Cell, Study
+from pipeline.config.experiments import Printed
+from tests.analysis.study import BENCHMARK, TRANSFER, write_run, write_seed
+
+
+def cells_of(experiment, results, caption, n_seeds=3, source_digest=""):
+    study = Study(runs.collect(results), n_seeds, 1, source_digest)
+    (part,) = tables.parts(experiment, study)
+    (table,) = [t for t in part.tables if t.caption.startswith(caption)]
+    return {
+        (line.row.label, cell.measure.key, cell.measure.target): cell
+        for line in table.lines
+        for cell in line.cells
+    }
+
+
+def test_ours_stands_beside_the_paper_in_percent(tmp_path):
+    for seed, error in enumerate((0.025, 0.026, 0.027)):
+        base = tmp_path / f"darts/digits/shapley/seed{seed}"
+        write_run(base / "retrain/digits/rseed0", {"test_error": error})
+        write_run(base / "retrain/digits64/rseed0", {"test_error": 0.5})
+    cells = cells_of(TRANSFER, tmp_path, "Trained here")
+    cell = cells["Shapley-NAS", "test_error", "digits"]
+    assert cell.ours.mean == pytest.approx(2.6)
+    assert cell.ours.deviation == pytest.approx(0.1)
+    assert cell.paper.mean == 2.43
+    assert cell.difference == pytest.approx(0.17)
+    # 0.1 · 4.303 / sqrt(3) = 0.248 covers the difference.
+    assert cell.verdict == "within our interval"
+    # The printed number belongs to the first target.
+    assert cells["Shapley-NAS", "test_error", "digits64"].paper is None
+    assert not cells["Published cell", "test_error", "digits64"].applies
+
+
+@pytest.mark.parametrize(
+    ("ours", "paper", "measure", "verdict"),
+    [
+        (2.0, 2.43, measures.test_error("x"), "better"),
+        (3.0, 2.43, measures.test_error("x"), "worse"),
+        (94.0, 93.0, measures.table_column("cifar10_test"), "better"),
+        (2.431, 2.43, measures.test_error("x"), "equal"),
+        (3.0, 3.6, measures.params(), ""),
+    ],
+)
+def test_verdict_knows_which_way_is_better(ours, paper, measure, verdict):
+    cell = Cell(measure, summarise([ours]), Printed(mean=paper), 1, True, False)
+    assert cell.verdict == verdict
+
+
+def test_size_is_that_of_the_trained_network(tmp_path):
+    # The exported network is sized for the data set searched on, the paper's for the target.
+    base = tmp_path / "darts/digits/shapley/seed0"
+    write_run(base / "genotype", {"params": 1_000_000})
+    write_run(base / "retrain/digits/rseed0", {"test_error": 0.1, "params": 3_700_000})
+    cell = cells_of(TRANSFER, tmp_path, "Trained here")["Shapley-NAS", "params", "digits"]
+    assert cell.ours.mean == pytest.approx(3.7)
+    assert cell.difference == pytest.approx(0.1)
+
+
+def test_failed_seed_is_missing_from_n(study):
+    cells = cells_of(BENCHMARK, study, "Trained here")
+    cell = cells["DARTS (first order)", "test_error", "digits"]
+    assert (cell.ours.n, cell.expected) == (2, 3)
+
+
+def test_benchmark_columns_and_places(study):
+    looked_up = cells_of(BENCHMARK, study, "Looked up")
+    assert {key for _, key, _ in looked_up} == set(tables.TABLE_COLUMNS)
+    places = cells_of(BENCHMARK, study, "Place")
+    ranks = [
+        run.metrics["rank_cifar10_test"]
+        for run in runs.collect(study)
+        if run.stage == "query" and run.strategy == "shapley"
+    ]
+    cell = places["Shapley-NAS", "rank_cifar10_test", None]
+    assert cell.ours.mean == pytest.approx(sum(ranks) / 3)
+
+
+def test_no_benchmark_table_is_said(single):
+    (part,) = tables.parts(BENCHMARK, Study(runs.collect(single), 1, 1, ""))
+    assert part.lacks_benchmark
+    assert not any(table.caption.startswith("Place") for table in part.tables)
+
+
+def test_several_trainings_of_a_search_count_once(tmp_path):
+    base = tmp_path / "darts/digits/shapley"
+    for rseed, error in enumerate((0.02, 0.04)):
+        write_run(base / f"seed0/retrain/digits/rseed{rseed}", {"test_error": error})
+    found = measures.by_seed(measures.test_error("digits"), runs.collect(tmp_path))
+    assert found == {0: pytest.approx(3.0)}
+
+
+def test_trainings_of_a_foreign_genotype_are_its_seeds(tmp_path):
+    base = tmp_path / "darts/digits/published_x"
+    for rseed, error in enumerate((0.02, 0.04)):
+        write_run(base / f"seed0/retrain/digits/rseed{rseed}", {"test_error": error})
+    found = measures.by_seed(measures.test_error("digits"), runs.collect(tmp_path))
+    assert found == {0: pytest.approx(2.0), 1: pytest.approx(4.0)}
+
+
+def test_results_of_other_code_are_marked(tmp_path):
+    write_seed(tmp_path, "darts", "shapley", 0, source_digest="then")
+    cells = cells_of(TRANSFER, tmp_path, "Trained here", source_digest="now")
+    assert cells["Shapley-NAS", "test_error", "digits"].made_by_other_code
+    cells = cells_of(TRANSFER, tmp_path, "Trained here", source_digest="then")
+    assert not cells["Shapley-NAS", "test_error", "digits"].made_by_other_code

@@ -1,0 +1,179 @@
+"""Every registered strategy on every registered space, through its whole life."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import registry
+from pipeline.config.base import Settings
+from pipeline.shapley import Estimate, Game
+from pipeline.shapley.truncated import truncated
+from pipeline.spaces import Genotype
+from pipeline.strategies import Metadata, Strategy
+from tests.strategies.toys import ToyImages, make_strategy, noisy_images
+
+# Where a strategy has these settings they are made small.
+SMALL = {"estimator": "brief", "value_images": 8}
+EPOCHS = 3  # the first is warm-up, where a strategy warms up
+STOPPED = 2
+
+
+def make(name: str, space: str, seed: int = 0) -> Strategy:
+    fields = registry.get("strategies", name).metadata.settings.model_fields
+    return make_strategy(
+        name, space, {key: value for key, value in SMALL.items() if key in fields}, seed
+    )
+
+
+def halves(space: str) -> tuple[ToyImages, ToyImages]:
+    size = 64 if space == "darts_imagenet" else 8  # the stem divides by 8
+    return noisy_images(12, size, seed=1), noisy_images(12, size, seed=2)
+
+
+def without_times(metrics: dict[str, float]) -> dict[str, float]:
+    return {key: value for key, value in metrics.items() if not key.endswith("_seconds")}
+
+
+def same(first: Any, second: Any) -> bool:
+    """Bit for bit, through nested dicts and lists; NaN equals NaN."""
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(same, first, second))
+    if isinstance(first, torch.Tensor):
+        return same(first.detach().numpy(), second.detach().numpy())
+    if isinstance(first, np.ndarray):
+        return first.dtype == second.dtype and np.array_equal(
+            first, second, equal_nan=first.dtype.kind == "f"
+        )
+    return first == second
+
+
+def run(strategy: Strategy, space: str, epochs: range) -> list[tuple[dict, dict]]:
+    train, valid = halves(space)
+    return [
+        (without_times(strategy.epoch(epoch, train, valid)), strategy.record()) for epoch in epochs
+    ]
+
+
+def check(name: str, space: str) -> None:
+    """All that the contract demands; `docs/add-a-strategy.md` is held to it as well."""
+    strategy = make(name, space)
+    check_seeds(name, space, strategy)
+    cost = Cost(strategy)
+    random_state = torch.get_rng_state()
+    history = run(strategy, space, range(STOPPED))
+    file = saved(strategy)
+    history += run(strategy, space, range(STOPPED, EPOCHS))
+    assert torch.equal(torch.get_rng_state(), random_state), "draws from the global generator"
+    for metrics, _ in history:
+        check_metrics(metrics)
+    assert sum(metrics["images_forward"] for metrics, _ in history) == cost.images_forward
+    assert sum(metrics["images_backward"] for metrics, _ in history) == cost.images_backward
+    check_strength(strategy)
+    check_record(strategy, [record for _, record in history])
+    check_resumes(make(name, space), file, space, strategy, history)
+
+
+class Cost:
+    """Images that a supernet has classified, and those of them under a gradient."""
+
+    def __init__(self, strategy: Strategy):
+        self.images_forward = self.images_backward = 0
+        if strategy.metadata.trains_supernet:
+            strategy.supernet.register_forward_hook(self._count)
+
+    def _count(self, supernet: Any, inputs: Any, logits: torch.Tensor) -> None:
+        self.images_forward += len(logits)
+        self.images_backward += len(logits) * logits.requires_grad
+
+
+def check_metrics(metrics: dict[str, float]) -> None:
+    assert all(type(value) in (int, float) for value in metrics.values())
+    assert np.isfinite([*metrics.values()]).all()
+    for key, value in metrics.items():
+        assert 0 <= value <= 1 or not key.endswith(("_accuracy", "_error", "_share")), key
+
+
+def check_strength(strategy: Strategy) -> None:
+    strength = strategy.strength()
+    assert strength.dtype == np.float64
+    genotype = strategy.space.genotype_from(strength)
+    assert genotype.space == strategy.space.family
+    assert Genotype.from_json(json.loads(json.dumps(genotype.to_json()))) == genotype
+
+
+def check_record(strategy: Strategy, records: list[dict]) -> None:
+    alpha = strategy.alpha()
+    assert alpha is None or np.array_equal(alpha, records[-1]["alpha"])
+    for key in records[-1]:
+        stacked = np.stack([record[key] for record in records])
+        assert stacked.shape == (EPOCHS, strategy.space.n_players)
+        assert stacked.dtype == records[0][key].dtype
+
+
+def check_seeds(name: str, space: str, strategy: Strategy) -> None:
+    again, other = make(name, space), make(name, space, seed=1)
+    assert same(again.state_dict(), strategy.state_dict())
+    assert same(again.strength(), strategy.strength())
+    assert not same(other.strength(), strategy.strength()), "the seed changes nothing"
+
+
+def saved(strategy: Strategy) -> io.BytesIO:
+    file = io.BytesIO()
+    torch.save(strategy.state_dict(), file)
+    file.seek(0)
+    return file
+
+
+def check_resumes(
+    resumed: Strategy, file: io.BytesIO, space: str, strategy: Strategy, history: list
+) -> None:
+    """The file holds tensors and plain numbers only; all else comes from seeds and settings."""
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    assert same(run(resumed, space, range(STOPPED, EPOCHS)), history[STOPPED:])
+    assert same(resumed.state_dict(), strategy.state_dict())
+    assert same(resumed.strength(), strategy.strength())
+
+
+def brief(game: Game, rng: np.random.Generator, budget: int | None = None) -> Estimate:
+    """Twelve evaluations: a walk over all 196 players would take seconds."""
+    return truncated(game, rng, budget=12)
+
+
+@pytest.fixture(autouse=True)
+def small_and_repeatable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Bits repeat for a fixed number of threads."""
+    monkeypatch.setitem(registry._entries["estimators"], "brief", brief)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("space", registry.names("spaces"))
+@pytest.mark.parametrize("name", registry.names("strategies"))
+def test_contract(name: str, space: str) -> None:
+    check(name, space)
+
+
+@pytest.mark.parametrize("name", registry.names("strategies"))
+def test_metadata(name: str) -> None:
+    metadata = registry.get("strategies", name).metadata
+    assert isinstance(metadata, Metadata)
+    assert metadata.name == name
+    assert metadata.title
+    assert metadata.paper
+    assert issubclass(metadata.settings, Settings)
+    metadata.settings()  # all have defaults
+    for field in metadata.settings.model_fields.values():
+        assert field.description
+        assert field.json_schema_extra["source"]
+    assert set(metadata.recipes) <= set(registry.names("spaces"))

@@ -1,0 +1,254 @@
+"""Retraining and transfer on digits, tiny, through the real data, networks and stage."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.config.jobs import PrepareJob, RetrainJob, TransferJob
+from pipeline.config.recipes import ImageNetTrain, NasBench201Train, TrainSettings
+from pipeline.data import open_images
+from pipeline.errors import InputError
+from pipeline.networks import build, load_model, profile
+from pipeline.stages import prepare, retrain
+
+ARCH = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|none~0|avg_pool_3x3~1|nor_conv_3x3~2|"
+SMALL = {"channels": 4, "cells": 3, "limit_train": 160, "crop_padding": 1, "flip": False}
+
+
+@pytest.fixture(autouse=True)
+def without_tracking(monkeypatch):
+    monkeypatch.setenv("SHAPLEY_NAS_TRACKING", "false")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Prepared digits; `data.manifest(name)` prepares another set."""
+    return Prepared(tmp_path_factory.mktemp("prepared"))
+
+
+class Prepared:
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.root = folder / "data"
+
+    def manifest(self, name: str) -> dict:
+        out = self.folder / "results" / name
+        if not out.exists():
+            job = PrepareJob(
+                dataset=name, split_seed=0, weights_fraction=None, value_fraction=None, folders={}
+            )
+            prepare.run(job, self.root, out)
+        return json.loads((out / "manifest.json").read_text())
+
+
+def darts_job(**values) -> RetrainJob:
+    train = {**SMALL, "epochs": 2, "batch_size": 32, "cutout": 2, **values}
+    return RetrainJob(layout="cifar10", train=TrainSettings(**train))
+
+
+def retrain_digits(data, out, job, seed=0, genotype="darts_v2"):
+    retrain.run("retrain", job, seed, genotype, data.manifest("digits"), data.root, out, "cpu")
+    return json.loads((out / "metrics.json").read_text())
+
+
+def rows_of(out):
+    with (out / "history.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def weights_of(out):
+    return torch.load(out / "model.pt", weights_only=True)["state_dict"]
+
+
+def assert_same_bits(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+def test_the_saved_model_is_the_network_that_was_tested(data, tmp_path):
+    job = darts_job(epochs=6, limit_train=0, learning_rate=0.1, auxiliary_weight=0.4)
+    metrics = retrain_digits(data, tmp_path / "run", job)
+    network, meta = load_model(tmp_path / "run" / "model.pt")
+    images = open_images(data.manifest("digits"), data.root, "test")
+    with torch.no_grad():
+        correct = sum(int((network(x).argmax(1) == y).sum()) for x, y in images.batches(50))
+    assert metrics["test_accuracy"] == correct / 360
+    assert metrics["test_error"] == pytest.approx(1 - metrics["test_accuracy"])
+    assert metrics["test_accuracy"] > 0.8 > 0.1  # ten classes
+    assert 0 <= metrics["top5_error"] <= metrics["test_error"]
+    assert meta["auxiliary"] and meta["layout"] == "cifar10" and meta["image_size"] == 8
+    counts = profile(build("darts_v2", "cifar10", 10, 4, 3), 8)
+    assert {key: metrics[key] for key in ("params", "macs")} == {
+        key: counts[key] for key in ("params", "macs")
+    }
+    rows = rows_of(tmp_path / "run")
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(6)]
+    assert metrics["epochs"] == 6 and metrics["train_loss"] == float(rows[-1]["train_loss"])
+    assert metrics["seconds"] == pytest.approx(sum(float(row["seconds"]) for row in rows))
+    assert (tmp_path / "run" / "provenance.json").exists()
+    assert not list((tmp_path / "state").rglob("*.pt*"))
+
+
+def test_cells_of_nasbench201(data, tmp_path):
+    recipe = NasBench201Train(**{**SMALL, "cells": 1, "epochs": 1, "batch_size": 32})
+    job = RetrainJob(layout="nasbench201", train=recipe)
+    metrics = retrain_digits(data, tmp_path / "run", job, genotype=ARCH)
+    assert metrics["params"] == profile(build(ARCH, "nasbench201", 10, 4, 1), 8)["params"]
+    _, meta = load_model(tmp_path / "run" / "model.pt")
+    assert not meta["auxiliary"]
+
+
+def test_transfer_to_a_folder_of_images(data, tmp_path):
+    recipe = ImageNetTrain(
+        **{**SMALL, "limit_train": 96, "epochs": 2, "batch_size": 32},
+        learning_rate=0.1,
+        warmup_epochs=1,
+        workers=0,
+    )
+    job = TransferJob(layout="imagenet", train=recipe)
+    manifest = data.manifest("digits64")
+    out = tmp_path / "run"
+    retrain.run("transfer", job, 0, "shapley_nas_cifar10", manifest, data.root, out, "cpu")
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["epochs"] == 2 and 0 <= metrics["test_error"] <= 1
+    network, meta = load_model(out / "model.pt")
+    assert meta["layout"] == "imagenet" and meta["image_size"] == 64 and meta["auxiliary"]
+    assert meta["class_names"] == manifest["class_names"]
+    assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 10)
+    provenance = json.loads((out / "provenance.json").read_text())
+    assert provenance["stage"] == "transfer" and provenance["settings"]["layout"] == "imagenet"
+
+
+def test_augmentation_follows_recipe_and_kind_of_data():
+    small = retrain.augmentation("small", TrainSettings())
+    assert (small.crop_padding, small.flip, small.cutout) == (4, True, 16)
+    folder = retrain.augmentation("folder", ImageNetTrain())
+    assert (folder.flip, folder.colour_jitter) == (True, 0.4)
+    assert retrain.augmentation("folder", TrainSettings()).colour_jitter == 0
+
+
+def test_the_test_set_is_opened_once_after_the_last_epoch(data, tmp_path, monkeypatch):
+    events = []
+
+    def opening(manifest, root, part, *rest):
+        events.append(part)
+        return open_images(manifest, root, part, *rest)
+
+    def training(*arguments, **options):
+        history = train(*arguments, **options)
+        events.append(f"{len(history)} epochs")
+        return history
+
+    train = retrain.train
+    monkeypatch.setattr(retrain, "open_images", opening)
+    monkeypatch.setattr(retrain, "train", training)
+    retrain_digits(data, tmp_path / "run", darts_job())
+    assert events == ["train", "2 epochs", "test"]
+
+
+def test_seeds_draw_other_weights_and_leave_the_global_generator(data, tmp_path):
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    one = retrain.build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=0)
+    assert torch.equal(torch.rand(2), expected)
+    same = retrain.build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=0)
+    other = retrain.build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=1)
+    assert_same_bits(one.state_dict(), same.state_dict())
+    assert not torch.equal(one.classifier.weight, other.classifier.weight)
+
+
+PROGRAM = """
+import itertools, json, sys, time
+from pathlib import Path
+from pipeline.data.small import SmallImages
+from pipeline.stages import retrain
+from pipeline.training import device
+from tests.stages.test_retrain import darts_job
+
+whole, count = SmallImages.batches, itertools.count(1)
+
+def batches(self, *arguments, **options):
+    for batch in whole(self, *arguments, **options):
+        if next(count) == int(sys.argv[4]):
+            print("hanging", flush=True)
+            time.sleep(600)
+        yield batch
+
+SmallImages.batches = batches
+device.configure(1)
+manifest = json.loads(Path(sys.argv[1]).read_text())
+retrain.run(
+    "retrain", darts_job(epochs=4), 0, "darts_v2", manifest,
+    Path(sys.argv[2]), Path(sys.argv[3]), "cpu",
+)
+"""
+
+
+def start(data, out: Path, hang_at: int) -> subprocess.Popen:
+    """Run the stage; it hangs before the given batch, counted from 1 over all epochs."""
+    data.manifest("digits")
+    manifest = data.folder / "results" / "digits" / "manifest.json"
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(manifest), str(data.root), str(out), str(hang_at)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_kill_9_and_the_same_command_again_ends_with_the_same_bits(data, tmp_path):
+    undisturbed = start(data, tmp_path / "a" / "run", hang_at=0)
+    victim = start(data, tmp_path / "b" / "run", hang_at=13)  # five batches an epoch: in the third
+    assert victim.stdout.readline() == "hanging\n"
+    victim.send_signal(signal.SIGKILL)
+    victim.communicate()
+    assert victim.returncode == -signal.SIGKILL
+    assert not list((tmp_path / "b").rglob("metrics.json"))
+    again = start(data, tmp_path / "b" / "run", hang_at=0)
+    _, log = again.communicate(timeout=120)
+    assert again.returncode == 0 and "resumed from epoch 2 of 4" in log, log
+    _, log = undisturbed.communicate(timeout=120)
+    assert undisturbed.returncode == 0 and "resumed" not in log, log
+    assert_same_bits(weights_of(tmp_path / "a" / "run"), weights_of(tmp_path / "b" / "run"))
+    one, other = rows_of(tmp_path / "a" / "run"), rows_of(tmp_path / "b" / "run")
+    assert [row["train_loss"] for row in one] == [row["train_loss"] for row in other]
+
+
+def test_a_changed_setting_is_refused_until_the_state_is_deleted(data, tmp_path, monkeypatch):
+    def dies(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retrain, "evaluate", dies)
+        with pytest.raises(KeyboardInterrupt):
+            retrain_digits(data, tmp_path / "run", darts_job())
+    state = tmp_path / "state" / "run"
+    assert (state / "train.pt").exists()
+    with pytest.raises(InputError, match=r"learning_rate: 0\.025 -> 0\.05") as caught:
+        retrain_digits(data, tmp_path / "run", darts_job(learning_rate=0.05))
+    assert str(state) in str(caught.value)
+    with pytest.raises(InputError, match="genotype"):
+        retrain_digits(data, tmp_path / "run", darts_job(), genotype="darts_v1")
+    with pytest.raises(InputError, match="seed"):
+        retrain_digits(data, tmp_path / "run", darts_job(), seed=1)
+    for path in state.iterdir():
+        path.unlink()
+    retrain_digits(data, tmp_path / "run", darts_job(learning_rate=0.05, epochs=1))
+
+
+def test_an_unknown_genotype_leaves_nothing(data, tmp_path):
+    with pytest.raises(InputError):
+        retrain_digits(data, tmp_path / "run", darts_job(), genotype="darts_v3")
+    assert not (tmp_path / "run").exists() and not (tmp_path / "state").exists()

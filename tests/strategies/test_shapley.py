@@ -1,0 +1,100 @@
+"""Shapley-NAS on a supernet whose Shapley values are known: Eq. 7 and 6 by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from tests.strategies.toys import images_of, make_strategy, noisy_images, playing_strategy
+
+TRAIN = images_of({0: 8})
+WHOLE: dict[str, Any] = {"warmup_epochs": 0, "permutations": 2, "eta": 1.0}
+
+
+def test_one_update_by_hand() -> None:
+    """20 images, 12 of player 1 and 16 of player 7: φ = (12, 16) / 28, so φ / ‖φ‖ = (0.6, 0.8).
+
+    s_1 = 0.8 s_0 + 0.2 φ / ‖φ‖ and α_1 = α_0 + 0.1 s_1 / ‖s_1‖; all others have φ = 0.
+    """
+    strategy = playing_strategy("nasbench201", WHOLE)
+    alpha, s = strategy.alpha(), strategy.record()["s"]
+    metrics = strategy.epoch(0, TRAIN, images_of({1: 12, 7: 16}))
+    direction = np.zeros(30)
+    direction[[1, 7]] = 0.6, 0.8
+    s = 0.8 * s + 0.2 * direction
+    alpha = alpha + 0.1 * s / np.sqrt(np.sum(s**2))
+    record = strategy.record()
+    assert_allclose(record["phi"][[1, 7]], [12 / 28, 16 / 28])
+    assert_allclose(record["s"], s, atol=1e-12)
+    assert_allclose(record["alpha"], alpha, atol=1e-12)
+    assert_allclose(strategy.strength(), alpha, atol=1e-12)
+    assert metrics["value_full"] == metrics["valid_accuracy"] == 1
+    assert metrics["evaluations"] == 2 * 25
+    assert metrics["images_forward"] == 8 + 2 * 25 * 28
+    assert metrics["images_backward"] == 8
+    assert metrics["reached_share"] == 1
+
+
+@pytest.mark.parametrize(("norm", "length"), [("cell_type", [0.1, 0.1]), ("all", None)])
+def test_norms(norm: str, length: list[float] | None) -> None:
+    """Both cell types play one game; player 98 + 10 is of the reduction cell."""
+    strategy = playing_strategy("darts", {**WHOLE, "norm": norm, "momentum": 0.0})
+    before = strategy.alpha()
+    strategy.epoch(0, TRAIN, images_of({3: 24, 108: 10}))
+    moved = strategy.alpha() - before
+    assert_allclose(strategy.record()["phi"][[3, 108]], [24 / 34, 10 / 34])
+    lengths = [np.linalg.norm(cell) for cell in moved.reshape(2, 98)]
+    assert_allclose(lengths, length or [0.1 * 24 / 26, 0.1 * 10 / 26])
+
+
+def test_truncation_leaves_players_unknown() -> None:
+    """Player 1 has all images: nobody who would leave after it is reached, V being 0."""
+    strategy = playing_strategy("nasbench201", {**WHOLE, "permutations": 1, "eta": 0.5}, seed=1)
+    s = strategy.record()["s"]
+    metrics = strategy.epoch(0, TRAIN, images_of({1: 8}))
+    record = strategy.record()
+    unknown = np.isnan(record["phi"])
+    none = np.arange(0, 30, 5)
+    assert 0 < unknown.sum() < 24
+    assert record["phi"][1] == 1
+    assert metrics["reached_share"] == pytest.approx(1 - unknown.sum() / 24)
+    assert_array_equal(record["reached"] > 0, ~unknown & ~np.isin(np.arange(30), none))
+    assert_array_equal(record["s"][unknown], s[unknown])
+    assert_allclose(record["s"][~unknown], 0.8 * s[~unknown] + 0.2 * (np.arange(30) == 1)[~unknown])
+
+
+def test_warm_up_holds_alpha_and_measures_the_whole_supernet() -> None:
+    strategy = playing_strategy("nasbench201", {**WHOLE, "warmup_epochs": 1})
+    before = strategy.record()
+    metrics = strategy.epoch(0, TRAIN, images_of({1: 8}))
+    after = strategy.record()
+    assert all(np.array_equal(after[key], before[key], equal_nan=True) for key in before)
+    assert np.isnan(after["phi"]).all()
+    assert metrics["evaluations"] == 1
+    assert metrics["value_full"] == 1
+    assert metrics["images_forward"] == 8 + 8
+
+
+def test_momentum_over_epochs() -> None:
+    """With a constant φ, s is the geometric mean of its direction: 1 - 0.8^t after t epochs."""
+    strategy = playing_strategy("nasbench201", WHOLE)
+    s = strategy.record()["s"][7]
+    for t in range(1, 4):
+        strategy.epoch(t - 1, TRAIN, images_of({7: 8}))
+        assert strategy.record()["s"][7] == pytest.approx(0.8**t * s + 1 - 0.8**t)
+
+
+def test_each_epoch_draws_anew() -> None:
+    """Permutations and images of epoch 1 are not those of epoch 0, weights held."""
+    strategy = make_strategy(
+        "shapley", "nasbench201", {**WHOLE, "value_images": 16}, learning_rate=1e-12
+    )
+    phi = []
+    for epoch in range(2):
+        strategy._alpha.zero_()
+        strategy.epoch(epoch, noisy_images(8), noisy_images(64))
+        phi.append(strategy.record()["phi"])
+    assert (phi[0] != phi[1]).any()

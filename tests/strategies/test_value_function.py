@@ -1,0 +1,146 @@
+"""V(S): on a supernet whose answers are known, and against accuracy computed plainly."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from pipeline import registry
+from pipeline.errors import InputError
+from pipeline.strategies.value_function import ValueFunction, ValueSettings, shapley_values
+from tests.strategies.toys import (
+    CLASSES,
+    Playing,
+    ToyImages,
+    images_of,
+    make_strategy,
+    noisy_images,
+    small_search,
+)
+
+SPACE = registry.get("spaces", "nasbench201")(small_search("nasbench201").supernet)
+ALPHA = torch.linspace(-1, 1, SPACE.n_players)
+SHARES = {1: 5, 2: 3, 17: 8, 29: 4}  # player -> images, of 20
+
+
+def playing(**settings: object) -> ValueFunction:
+    return ValueFunction(Playing(SPACE), ALPHA, images_of(SHARES), 8, ValueSettings(**settings), 0)
+
+
+def test_value_of_coalitions() -> None:
+    V = playing()
+    V.redraw(0)
+    S = np.isin(V.players, [2, 17])
+    assert_allclose(V(np.array([S, ~S, S | True, S & False])), [11 / 20, 9 / 20, 1, 0])
+    assert V.images_forward == 4 * 20
+    assert V.full() == 1
+
+
+def test_shapley_values_are_the_shares_of_the_images() -> None:
+    """An additive game: exact after one permutation, if nobody is truncated."""
+    found = shapley_values(playing(), ValueSettings(permutations=1, eta=1.0), seed=0)
+    expected = np.zeros(SPACE.n_players)
+    expected[[*SHARES]] = np.array([*SHARES.values()]) / 20
+    assert_allclose(found.phi, expected, atol=1e-12)
+    assert found.evaluations == 1 + 24
+
+
+def test_every_estimator_takes_its_options_and_no_other() -> None:
+    settings = ValueSettings(estimator="permutation", permutations=3, eta=0.1)
+    found = shapley_values(playing(), settings, seed=0)
+    assert set(found.reached) == {0, 3}
+    assert found.evaluations == 3 * 25
+
+
+def test_misspelt_estimator_is_found_at_once() -> None:
+    with pytest.raises(InputError, match="did you mean 'truncated'"):
+        ValueSettings(estimator="truncatd")
+
+
+def real(
+    images: ToyImages, n: int, batch_size: int = 8, **settings: object
+) -> tuple[ValueFunction, torch.nn.Module]:
+    supernet = make_strategy("shapley", "nasbench201", {}).supernet
+    own = ValueSettings(value_images=n, **settings)
+    return ValueFunction(supernet, ALPHA, images, batch_size, own, seed=5), supernet
+
+
+def weights_without(removed: list[int]) -> torch.Tensor:
+    weights = torch.softmax(ALPHA.view(6, 5), 1).flatten()
+    weights[removed] = 0
+    return weights
+
+
+@pytest.mark.parametrize("batch_norm", ["batch", "running"])
+def test_accuracy_computed_plainly(batch_norm: str) -> None:
+    """All images in one batch, so that their order does not matter."""
+    images = noisy_images(40)
+    V, supernet = real(images, 40, batch_size=40, batch_norm=batch_norm)
+    plain = copy.deepcopy(supernet).train(batch_norm == "batch")
+    V.redraw(0)
+    for removed in ([], [4], [1, 2, 13, 22], [*range(0, 30, 2)]):
+        with torch.no_grad():
+            answers = plain(images.pixels, weights_without(removed)).argmax(1)
+        S = ~np.isin(V.players, removed)
+        assert V(S[None])[0] == (answers == images.labels).double().mean().item()
+
+
+def test_none_is_a_null_player_and_does_not_play() -> None:
+    none = [p for p, player in enumerate(SPACE.players) if player.operation == "none"]
+    V, supernet = real(noisy_images(8), 8)
+    assert len(none) == 6
+    assert_array_equal(V.players, np.setdiff1d(np.arange(30), none))
+    with torch.no_grad():
+        images = noisy_images(8).pixels
+        assert_array_equal(
+            supernet.eval()(images, weights_without([])),
+            supernet.eval()(images, weights_without(none)),
+        )
+
+
+def test_under_renormalisation_none_plays() -> None:
+    V, _ = real(noisy_images(8), 8, renormalise=True)
+    assert_array_equal(V.players, np.arange(30))
+
+
+def test_draws() -> None:
+    """A permutation's images are its own, the same each time it is drawn."""
+
+    class Noted(ToyImages):
+        drawn: list[tuple] = []  # noqa: RUF012
+
+        def sample(self, n: int, generator: torch.Generator) -> tuple:
+            self.drawn.append(super().sample(n, generator))
+            return self.drawn[-1]
+
+    images = noisy_images(40)
+    V, _ = real(Noted(images.pixels, images.labels, CLASSES), 20)
+    for permutation in (0, 1, 0):
+        V.redraw(permutation)
+    first, second, again = (pixels for pixels, _ in Noted.drawn)
+    assert len(first) == 20
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+
+
+def test_batches_are_of_nearly_equal_size() -> None:
+    """17 images in batches of at most 8: 6, 6, 5 and not 8, 8, 1."""
+    V, supernet = real(noisy_images(17), 1024)
+    sizes: list[int] = []
+    supernet.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
+    V.full()
+    assert sizes == [6, 6, 5]
+
+
+def test_supernet_is_left_as_it_was() -> None:
+    V, supernet = real(noisy_images(16), 16)
+    supernet.train()
+    before = copy.deepcopy(supernet.state_dict())
+    V.full()
+    assert all(torch.equal(value, before[key]) for key, value in supernet.state_dict().items())
+    assert all(module.training for module in supernet.modules())
+    assert all(p.grad is None for p in supernet.parameters())
