@@ -10,13 +10,18 @@ from pathlib import Path
 from pipeline import registry
 from pipeline.data import digits
 from pipeline.data.spec import Part
+from pipeline.errors import InputError
 
 FOLDER = "digits64"
 SIZE = 64
 
 
 def make(data_root: Path) -> None:
-    """Write `digits64/{train,val}/<class>/<index>.png` whole or not at all."""
+    """Write `digits64/{train,val}/<class>/<index>.png` whole or not at all.
+
+    Raises:
+        InputError: the data root cannot be written to.
+    """
     folder = data_root / FOLDER
     if folder.exists():
         return
@@ -25,10 +30,10 @@ def make(data_root: Path) -> None:
         _write(temporary / "train", "train")
         _write(temporary / "val", "test")
         temporary.rename(folder)
-    except OSError:
+    except OSError as error:
         # Another process may have been faster; its folder is the same.
         if not folder.exists():
-            raise
+            raise InputError(f"digits64: cannot write {folder} ({error}); see data_root") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

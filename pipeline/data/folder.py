@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import model_validator
+
 from pipeline.config.base import OURS, Settings, setting
 from pipeline.data.spec import DataSet
 
@@ -13,9 +15,21 @@ class FolderSettings(Settings):
         ..., "folder with train/<class>/ and val/<class>/, below data_root or absolute", OURS
     )
     image_size: int = setting(224, "side of the images that a network sees, in pixels", OURS, ge=8)
-    resize_size: int = setting(
-        256, "shorter side before the central crop of an evaluation, in pixels", OURS, ge=8
+    resize_size: int | None = setting(
+        None,
+        "shorter side before the central crop of an evaluation, in pixels; none: 8/7 of "
+        "image_size, as 256 is of 224",
+        OURS,
+        ge=8,
     )
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> FolderSettings:
+        if self.resize_size is not None and self.resize_size < self.image_size:
+            raise ValueError(
+                f"resize_size {self.resize_size} is smaller than image_size {self.image_size}"
+            )
+        return self
 
     def as_data_set(self, name: str) -> DataSet:
         """The data set that these settings describe."""
@@ -31,5 +45,5 @@ class FolderSettings(Settings):
             citation="",
             kind="folder",
             path=self.path,
-            resize_size=self.resize_size,
+            resize_size=self.resize_size or round(self.image_size * 8 / 7),
         )

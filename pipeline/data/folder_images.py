@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
@@ -133,15 +134,20 @@ class FolderImages:
             batch_sampler=batches,
             num_workers=self.workers,
             pin_memory=on_gpu,
+            collate_fn=_collate,
             generator=torch.Generator(),  # otherwise it would draw from the global one
         )
-        try:
-            for pixels, labels in loader:
-                pixels, labels = (x.to(self.device, non_blocking=on_gpu) for x in (pixels, labels))
-                yield normalise(pixels, self.mean, self.std), labels
-        except InputError as error:
-            # A worker's exception arrives with its traceback as text; its last line is ours.
-            raise InputError(str(error).splitlines()[-1].split("InputError: ")[-1]) from None
+        broken = ""
+        for batch in loader:
+            if isinstance(batch, InputError):
+                broken = str(batch)
+                break
+            pixels, labels = (part.to(self.device, non_blocking=on_gpu) for part in batch)
+            yield normalise(pixels, self.mean, self.std), labels
+        # Raised here, where the loop has let go of the workers: an exception that holds them
+        # keeps them until the garbage collector finds it, and then waits for each.
+        if broken:
+            raise InputError(broken)
 
     def _transform(self, augment: FolderAugment | None) -> Transform:
         """From an RGB image to uint8 [3, image_size, image_size]."""
@@ -156,7 +162,11 @@ class FolderImages:
 
 
 class _Decoding(Dataset):
-    """Decodes and transforms one image at a time, in whichever process."""
+    """Decodes and transforms one image at a time, in whichever process.
+
+    What is wrong with an image is returned, not raised: the exception of a worker process would
+    arrive as many lines of text.
+    """
 
     def __init__(self, paths: np.ndarray, labels: np.ndarray, transform: Transform, seed: int):
         self.paths, self.labels, self.transform, self.seed = paths, labels, transform, seed
@@ -164,13 +174,19 @@ class _Decoding(Dataset):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, int] | InputError:
         path = str(self.paths[index])
         try:
             with Image.open(path) as file:
                 image = file.convert("RGB")
         except (OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"{path}: not a whole image ({error}); replace or delete it") from None
+            return InputError(f"{path}: not a whole image ({error}); replace or delete it")
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive(self.seed, index))
             return self.transform(image), int(self.labels[index])
+
+
+def _collate(items: list[tuple[Tensor, int] | InputError]) -> Any:
+    """Images and labels of a batch, or the first error among them."""
+    errors = [item for item in items if isinstance(item, InputError)]
+    return errors[0] if errors else default_collate(items)

@@ -41,36 +41,36 @@ def draw(genotype: Genotype, svg_path: Path | str, png_path: Path | str) -> None
     Both files are a function of the genotype and matplotlib's version: no date, fixed ids.
     """
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     graphs = {cell_type: arrange(genotype, cell_type) for cell_type in genotype.cells}
     boxes = {cell_type: bounds(graph) for cell_type, graph in graphs.items()}
     width = max(right - left for left, right, _, _ in boxes.values())
-    heights = [top - bottom for _, _, bottom, top in boxes.values()]
-    scale = 0.72  # inches a unit
-    style = {"svg.hashsalt": "shapley-nas", "font.family": FONT}
-    with matplotlib.rc_context(style):
-        figure = Figure(figsize=(scale * width, scale * sum(heights)), facecolor="white")
-        FigureCanvasAgg(figure)
-        top = 1.0
-        for (cell_type, graph), height in zip(graphs.items(), heights, strict=True):
-            share = height / sum(heights)
-            axes = figure.add_axes((0.0, top - share, 1.0, share))
-            left, _, bottom, upper = boxes[cell_type]
-            axes.set(xlim=(left, left + width), ylim=(bottom, upper), aspect="equal")
+    height = sum(top - bottom for _, _, bottom, top in boxes.values())
+    with matplotlib.rc_context():
+        matplotlib.rcParams.update({"svg.hashsalt": "shapley-nas", "font.family": FONT})
+        figure = Figure(figsize=(SCALE * width, SCALE * height), facecolor="white")
+        y = 1.0
+        for cell_type, graph in graphs.items():
+            left, _, bottom, top = boxes[cell_type]
+            share = (top - bottom) / height
+            y -= share
+            axes = figure.add_axes((0.0, y, 1.0, share))
+            axes.set(xlim=(left, left + width), ylim=(bottom, top), aspect="equal")
             axes.axis("off")
-            draw_cell(axes, genotype, cell_type, graph)
-            axes.text(
-                left + 0.3, upper - 0.42, TITLES[cell_type], size=12, weight="bold", color=INK
-            )
-            if cell_type in NOTES:
-                axes.text(left + 2.5, upper - 0.42, NOTES[cell_type], size=9.5, color="#52606d")
-            top -= share
+            draw_title(axes, cell_type)
+            draw_cell(axes, genotype, graph)
         with replacing(svg_path) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
         with replacing(png_path) as temporary:
             figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
+
+
+def draw_title(axes: Axes, cell_type: str) -> None:
+    """The cell's name in the upper left corner, and what the picture does not show."""
+    x, y = axes.get_xlim()[0] + 0.3, axes.get_ylim()[1] - 0.42
+    axes.text(x, y, TITLES[cell_type], size=12, weight="bold", color=INK)
+    axes.text(x + 2.2, y, NOTES.get(cell_type, ""), size=9.5, color=MUTED)
 
 
 def bounds(graph: Graph) -> tuple[float, float, float, float]:
@@ -86,53 +86,55 @@ def column_x(graph: Graph, column: int) -> float:
     return column * (BLOCK + GAP) - (BLOCK - 2 * RADIUS - 0.35 if is_output else 0)
 
 
-def draw_cell(axes: Axes, genotype: Genotype, cell_type: str, graph: Graph) -> None:
+def draw_cell(axes: Axes, genotype: Genotype, graph: Graph) -> None:
     """Draw the wires of one state after the other, then boxes and circles upon them."""
-    last = len(graph.columns) - 1
-    edges = sorted(graph.edges(), key=lambda edge: (edge.start.state, edge.start.column))
+    edges = sorted(graph.edges(), key=lambda edge: edge.start.state)
     for _, group in itertools.groupby(edges, key=lambda edge: edge.start.state):
         draw_wires(axes, graph, list(group))
     for edge in edges:
         if edge.operation:
-            left, y = column_x(graph, edge.end.column) + RADIUS - BLOCK, edge.y
-            end = (column_x(graph, edge.end.column), edge.end.y)
-            faint = edge.operation == "none"
-            draw_curve(axes, (left + BOX, y), end, WIRE if not faint else FAINT)
-            draw_box(axes, left, y, edge.operation)
-    for place in (p for column in graph.columns for p in column if not p.passing):
-        draw_circle(axes, graph, place, state_label(genotype, place), place.column == last)
-    if len(genotype.concat) > 1:
-        output = graph.columns[last][0]
-        axes.text(
-            column_x(graph, last),
-            output.y - 2.2 * RADIUS,
-            "concat",
-            size=8,
-            color=MUTED,
-            ha="center",
-            va="center",
-        )
+            x = column_x(graph, edge.end.column)
+            left = x + RADIUS - BLOCK
+            colour = FAINT if edge.operation == "none" else WIRE
+            draw_curve(axes, (left + BOX, edge.y), (x, edge.end.y), colour)
+            draw_box(axes, left, edge.y, edge.operation)
+    for place in (place for column in graph.columns for place in column if not place.passing):
+        draw_circle(axes, graph, place, state_label(genotype, place))
+    output = graph.columns[-1][0]
+    if len(output.inputs) > 1:
+        x, y = column_x(graph, output.column), output.y - 2.2 * RADIUS
+        axes.text(x, y, "concat", size=8, color=MUTED, ha="center", va="center")
 
 
 def draw_wires(axes: Axes, graph: Graph, edges: list[Edge]) -> None:
     """Wires that carry one state: a white halo under all of them parts them from others."""
-    last = len(graph.columns) - 1
-    curves = []
+    strong = [carries_data(graph, edge) for edge in edges]
     for edge in edges:
-        start, end = edge.start, edge.end
-        x = column_x(graph, start.column) + (0 if start.passing else RADIUS)
-        left = column_x(graph, end.column) + RADIUS - BLOCK
-        left = column_x(graph, last) - RADIUS if end.column == last else left
-        is_data = edge.operation not in (None, "none") or graph.feeds_operation(end)
-        points = [(x, start.y), (left, edge.y)]
-        curves.append((points, edge, WIRE if is_data else FAINT))
-    for (start_point, end_point), edge, _ in curves:
-        if edge.end.column != last:
-            draw_curve(axes, start_point, end_point, "white", width=4.5)
-    for (start_point, end_point), edge, colour in sorted(curves, key=lambda c: c[2] == WIRE):
-        draw_curve(axes, start_point, end_point, colour)
-        if edge.end.passing:
-            draw_curve(axes, end_point, (column_x(graph, edge.end.column), edge.y), colour)
+        if edge.end is not graph.columns[-1][0]:  # wires into the output do not cross
+            draw_curve(axes, *ends(graph, edge), "white", width=4.5)
+    for colour, drawn in ((FAINT, False), (WIRE, True)):
+        for edge in itertools.compress(edges, (is_strong == drawn for is_strong in strong)):
+            start, end = ends(graph, edge)
+            draw_curve(axes, start, end, colour)
+            if edge.end.passing:
+                draw_curve(axes, end, (column_x(graph, edge.end.column), edge.y), colour)
+
+
+def carries_data(graph: Graph, edge: Edge) -> bool:
+    """Whether a wire leads to an operation; to `none` or a concatenation it is drawn faint."""
+    if edge.operation:
+        return edge.operation != "none"
+    output = graph.columns[-1][0]
+    return graph.feeds_operation(edge.end) or (edge.end is output and len(output.inputs) == 1)
+
+
+def ends(graph: Graph, edge: Edge) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where a wire leaves its circle or lane, and where it enters a box, lane or the output."""
+    start = column_x(graph, edge.start.column) + (0 if edge.start.passing else RADIUS)
+    end = column_x(graph, edge.end.column) + RADIUS - BLOCK
+    if edge.end is graph.columns[-1][0]:
+        end = column_x(graph, edge.end.column) - RADIUS
+    return (start, edge.start.y), (end, edge.y)
 
 
 def state_label(genotype: Genotype, place: Place) -> str:
@@ -201,23 +203,13 @@ def operation_label(operation: str) -> str:
     return " ".join(word.replace("x", "×") if word[0].isdigit() else word for word in words)
 
 
-def draw_circle(axes: Axes, graph: Graph, place: Place, label: str, is_output: bool) -> None:
+def draw_circle(axes: Axes, graph: Graph, place: Place, label: str) -> None:
     """A state: inputs and output dark, nodes white."""
     from matplotlib.patches import Circle
 
-    dark = not place.inputs or is_output
+    dark = not place.inputs or place is graph.columns[-1][0]
+    x, y = column_x(graph, place.column), place.y
     radius = RADIUS * (1.35 if dark else 1.0)
-    x = column_x(graph, place.column)
-    axes.add_patch(
-        Circle((x, place.y), radius, fc=INK if dark else "white", ec=INK, lw=1.3, zorder=3)
-    )
-    axes.text(
-        x,
-        place.y,
-        label,
-        size=9.5,
-        color="white" if dark else INK,
-        ha="center",
-        va="center_baseline",
-        zorder=4,
-    )
+    axes.add_patch(Circle((x, y), radius, fc=INK if dark else "white", ec=INK, lw=1.3, zorder=3))
+    colour = "white" if dark else INK
+    axes.text(x, y, label, size=9.5, color=colour, ha="center", va="center_baseline", zorder=4)

@@ -30,8 +30,7 @@ class Nodes(nn.Module):
         super().__init__()
         self.sources = [[state for _, state in node] for node in cell]
         self.operations = nn.ModuleList(
-            nn.ModuleList(make_operation(operation, state) for operation, state in node)
-            for node in cell
+            make_operation(operation, state) for node in cell for operation, state in node
         )
 
     def forward(self, inputs: Sequence[Tensor], drop_path: float) -> list[Tensor]:
@@ -41,12 +40,9 @@ class Nodes(nn.Module):
             inputs: [b, c, h, w] each.
             drop_path: probability of dropping a path, applied in training only.
         """
-        states = list(inputs)
-        for node, sources in enumerate(self.sources):
-            paths = (
-                self.path(self.operations[node][i], states[source], drop_path)
-                for i, source in enumerate(sources)
-            )
+        states, operations = list(inputs), iter(self.operations)
+        for sources in self.sources:
+            paths = [self.path(next(operations), states[source], drop_path) for source in sources]
             states.append(reduce(add, paths))
         return states
 

@@ -102,7 +102,8 @@ def arrange(genotype: Genotype, cell_type: str) -> Graph:
     output = n_inputs + len(nodes)
     depth.append(max(depth) + 1)
     inputs: list[list[tuple[str | None, int]]] = [[] for _ in range(n_inputs)]
-    inputs += [list(node) for node in nodes] + [[(None, state) for state in genotype.concat]]
+    inputs += [list(node) for node in nodes]
+    inputs.append([(None, state) for state in genotype.concat])
 
     columns: list[list[Place]] = [[] for _ in range(depth[output] + 1)]
     for state in range(output + 1):

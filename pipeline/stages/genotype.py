@@ -1,7 +1,7 @@
-"""Genotype: the strongest operations of a search, or a genotype from elsewhere, made usable.
+"""Genotype: the cell that a search found, or one from elsewhere, written down, drawn and counted.
 
-Writes the genotype, its drawing, its counts, and a ready model: the discrete network with fresh
-weights, to be trained here or anywhere.
+It writes `genotype.json`, `cell.svg`, `cell.png` and `model.pt`, a ready model whose weights are
+still those that retraining under the same seed starts from.
 """
 
 from __future__ import annotations
@@ -11,63 +11,78 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from pipeline import networks, registry, seeds
 from pipeline.config.jobs import GenotypeJob
 from pipeline.errors import InputError
 from pipeline.networks.drawing import draw
-from pipeline.spaces import Genotype
+from pipeline.networks.network import Network
+from pipeline.spaces.genotype import Genotype
 from pipeline.stages.stage import stage
 
 
 def run(
-    job: GenotypeJob, seed: int, manifest: Mapping[str, Any], strength: Path | None, out: Path
+    job: GenotypeJob,
+    seed: int,
+    manifest: Mapping[str, Any],
+    strength: Path | None,
+    out: Path,
 ) -> None:
-    """Write `genotype.json`, `cell.svg`, `cell.png`, `model.pt` and the counts.
+    """Write a genotype in all its forms; counts are for one image of the data set.
 
     Args:
-        job: where the genotype comes from, and the network that it is counted as.
-        seed: of the ready model's weights.
-        manifest: of the data set: classes and image size.
-        strength: `strength.npz` of the search; None for a genotype from elsewhere.
+        job: space, origin of the genotype, layout and size of its network.
+        seed: of the weights of the ready model.
+        manifest: of the prepared data set: classes and image size.
+        strength: `strength.npz` of a search; unused if the job names a genotype.
         out: folder of the results.
 
     Raises:
-        InputError: no search and no genotype, or a file that cannot be read.
+        InputError: no origin, a strength that does not fit the space, an unknown genotype.
     """
-    import torch
-
     with stage("genotype", out, job, seed, data=manifest) as s:
-        genotype = find(job, strength)
-        genotype.save(out / "genotype.json")
-        draw(genotype, out / "cell.svg", out / "cell.png")
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seeds.derive(seed, "network"))
-            network = networks.build(
-                genotype, job.layout, manifest["classes"], job.channels, job.cells, job.auxiliary
-            )
-        networks.save_model(out / "model.pt", network, genotype, job.layout, manifest)
+        found = find(job, strength)
+        network = build(found, job, manifest["classes"], seed)
         counts = networks.profile(network, manifest["image_size"])
-        s.finish(
-            {**counts, "layout": job.layout, "arch": text(genotype)},
-            artifacts=[out / name for name in ("genotype.json", "cell.svg", "cell.png")],
+        arch = arch_of(found)
+        s.log(
+            f"{arch}: {counts['params'] / 1e6:.3f} M parameters, {counts['macs'] / 1e6:.1f} M MACs"
         )
+        found.save(out / "genotype.json")
+        draw(found, out / "cell.svg", out / "cell.png")
+        networks.save_model(out / "model.pt", network, found, job.layout, manifest)
+        products = ("genotype.json", "cell.svg", "cell.png", "model.pt")
+        metrics = {**counts, "layout": job.layout, "arch": arch}
+        s.finish(metrics, artifacts=[out / name for name in products])
 
 
 def find(job: GenotypeJob, strength: Path | None) -> Genotype:
-    """The genotype that the job speaks of."""
+    """The genotype that the job names, or the one that a search's strength chooses."""
     if job.genotype is not None:
         return networks.resolve(job.genotype)
-    if strength is None or not strength.exists():
-        raise InputError(f"{strength}: no such file; run the search first")
+    if strength is None:
+        raise InputError("genotype: neither a strength.npz of a search nor a genotype is given")
     space = registry.get("spaces", job.space)(job.supernet)
-    with np.load(strength, allow_pickle=False) as arrays:
-        genotype: Genotype = space.genotype_from(arrays["strength"], job.supernet.none_may_win)
-    return genotype
+    try:
+        with np.load(strength, allow_pickle=False) as content:
+            found: Genotype = space.genotype_from(content["strength"], job.supernet.none_may_win)
+    except FileNotFoundError:
+        raise InputError(f"{strength}: no such file; run the search first") from None
+    except (KeyError, ValueError, OSError, EOFError) as error:
+        raise InputError(f"{strength}: no strength of space {job.space} ({error})") from None
+    return found
 
 
-def text(genotype: Genotype) -> str:
-    """One line: the architecture string of NAS-Bench-201, else the text form of DARTS."""
-    if genotype.space == "nasbench201":
-        return genotype.to_arch_string()
-    return genotype.to_darts_text()
+def build(found: Genotype, job: GenotypeJob, classes: int, seed: int) -> Network:
+    """The network of the job, its weights drawn from the run's seed."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seeds.derive(seed, "weights"))
+        return networks.build(
+            found, job.layout, classes, job.channels, job.cells, auxiliary=job.auxiliary
+        )
+
+
+def arch_of(found: Genotype) -> str:
+    """The text by which the family's papers name a cell."""
+    return found.to_arch_string() if found.space == "nasbench201" else found.to_darts_text()

@@ -61,7 +61,7 @@ def imagenet16(root: Path) -> DataSet:
 
 
 def imagenet(root: Path) -> DataSet:
-    image_folder(root / "imagenet", classes=("n01440764", "n01443537"), size=(90, 80))
+    image_folder(root / "imagenet", classes=("n01440764", "n01443537"), size=(90, 80), n=8)
     return replace(IMAGENET, classes=2, image_size=32, resize_size=40, search_fractions=(0.5, 0.25))
 
 

@@ -66,7 +66,8 @@ def test_box_filter_averages_areas(imagenet, tmp_path):
     Image.fromarray(noise).save(target)
     make_imagenet16(imagenet, tmp_path)
     areas = noise.reshape(16, 3, 16, 4, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
-    assert np.abs(read(tmp_path, "train")[0][0] - areas).max() <= 0.51
+    # Pillow rounds after the columns and again after the rows.
+    assert np.abs(read(tmp_path, "train")[0][0] - areas).max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import functools
 import json
 import tarfile
+import threading
 from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from pipeline.data import open_images, prepare
 from pipeline.data.manifest import halves
 from pipeline.errors import InputError
+from pipeline.files import digest
 
 
 @given(
@@ -103,10 +107,10 @@ def test_digits64_is_made_once_and_whole(stand_in, tmp_path):
 def test_digits64_half_written_leaves_nothing(stand_in, tmp_path, monkeypatch):
     dataset = stand_in("digits64")
     (tmp_path / "full").write_text("")
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(InputError, match="digits64: cannot write .*full/digits64"):
         dataset.make(tmp_path / "full")
     monkeypatch.setattr("PIL.Image.Image.save", _fail_at_the_tenth())
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         dataset.make(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
 
@@ -123,7 +127,7 @@ def _fail_at_the_tenth():
 
 @pytest.fixture
 def archive(stand_in, tmp_path, monkeypatch):
-    """CIFAR-10's stand-in as the archive that torchvision would fetch, at a file:// address."""
+    """CIFAR-10's stand-in as the archive that torchvision fetches, served on this machine."""
     dataset = stand_in("cifar10")
     base = torchvision.datasets.CIFAR10
     source = tmp_path / "cifar-10-python.tar.gz"
@@ -133,9 +137,14 @@ def archive(stand_in, tmp_path, monkeypatch):
     for table in ("train_list", "test_list"):
         monkeypatch.setattr(base, table, [[n, md5[n]] for n, _ in getattr(base, table)])
     monkeypatch.setattr(base, "meta", {**base.meta, "md5": md5[base.meta["filename"]]})
-    monkeypatch.setattr(base, "url", source.as_uri())
-    monkeypatch.setattr(base, "tgz_md5", None)
-    return dataset
+    monkeypatch.setattr(base, "tgz_md5", digest(source, "md5"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(base, "url", f"http://127.0.0.1:{server.server_port}/{source.name}")
+        yield dataset
+        server.shutdown()
 
 
 def test_download_is_opt_in(archive, tmp_path):
@@ -147,7 +156,8 @@ def test_download_is_opt_in(archive, tmp_path):
 
 
 def test_a_download_that_fails_is_one_line(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", (tmp_path / "absent").as_uri())
+    base = torchvision.datasets.CIFAR10
+    monkeypatch.setattr(base, "url", base.url.replace("cifar-10", "absent"))
     with pytest.raises(InputError, match=r"CIFAR10: download to .* failed \(") as error:
         prepare(archive, tmp_path / "new", tmp_path / "out", 0, download=True)
     assert "\n" not in str(error.value)

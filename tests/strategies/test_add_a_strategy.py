@@ -12,7 +12,8 @@ import yaml
 
 from pipeline import registry
 from pipeline.config.experiments import StrategyLabel
-from tests.contract.test_strategies import check, test_metadata as check_metadata
+from tests.contract.test_strategies import check
+from tests.contract.test_strategies import test_metadata as check_metadata
 from tests.strategies.toys import CPU, Playing, images_of, small_search
 
 PAGE = Path(__file__).parents[2] / "docs" / "add-a-strategy.md"
@@ -60,4 +61,4 @@ def test_the_label_is_valid(page: dict[str, Any]) -> None:
 
 def test_it_is_short() -> None:
     code = [line for line in block("python").splitlines() if line.strip()]
-    assert sum(not line.startswith(("import", "from", '"""')) for line in code) <= 30
+    assert sum(not line.startswith(("import", "from")) for line in code) <= 32

@@ -1,0 +1,33 @@
+"""Small supernets of every family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from pipeline import registry
+from pipeline.config.recipes import SupernetSettings
+from pipeline.supernet import Supernet
+
+TOYS: dict[str, dict[str, Any]] = {
+    "darts": {"cells": 3, "partial_channels": 2},
+    "darts_imagenet": {"cells": 3, "partial_channels": 4},
+    "nasbench201": {"cells": 1, "partial_channels": 1, "include_none": True},
+}
+IMAGE_SIZES = {"darts": 8, "darts_imagenet": 64, "nasbench201": 8}
+
+
+def toy(name: str, seed: int = 0, **changes: Any) -> Supernet:
+    settings = SupernetSettings(channels=8, **TOYS[name] | changes)
+    supernet: Supernet = registry.get("spaces", name)(settings).supernet(settings, 4, seed)
+    return supernet
+
+
+def images(name: str, n: int = 3) -> torch.Tensor:
+    size = IMAGE_SIZES[name]
+    return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def alpha(supernet: Supernet) -> torch.Tensor:
+    return torch.randn(supernet.space.n_players, generator=torch.Generator().manual_seed(2))
