@@ -8,9 +8,6 @@
 # results/{preset}/report/index.html                                 all of it beside the paper
 # results/{preset}/state/                                            checkpoints, journals (never outputs)
 # results/{preset}/logs/, benchmarks/                                by rule
-from shlex import quote
-
-
 configfile: "config/config.yaml"
 
 
@@ -35,7 +32,7 @@ rule all:
 
 
 onstart:
-    shell(f"python -m pipeline track start --job {quote(workflow_job())}")
+    shell("python -m pipeline track start --job {WORKFLOW:q}")
 
 
 onsuccess:

@@ -19,6 +19,9 @@ except InputError as error:
     sys.exit(2)
 
 RESULTS = f"results/{CONFIG.preset}"
+CONFIGURED = {name: EXPERIMENTS[name] for name in CONFIG.experiments}
+# What is checked and recorded once, before the first job.
+WORKFLOW = jobs.workflow_job(CONFIG, jobs.datasets_of(CONFIGURED)).model_dump_json()
 DATA_ROOT = os.environ.setdefault("SHAPLEY_NAS_DATA", CONFIG.data_root)
 FOLDERS = [
     name
@@ -79,12 +82,6 @@ def table_if_there(wildcards):
     """The NAS-Bench-201 table as an input, so that a query reruns when it arrives."""
     path = os.path.join(DATA_ROOT, CONFIG.nasbench_table)
     return [path] if os.path.exists(path) else []
-
-
-def workflow_job():
-    """What is checked and recorded once, before the first job."""
-    configured = {name: EXPERIMENTS[name] for name in CONFIG.experiments}
-    return jobs.workflow_job(CONFIG, jobs.datasets_of(configured)).model_dump_json()
 
 
 def strength_if_searched(wildcards):

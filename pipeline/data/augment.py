@@ -62,7 +62,7 @@ class Draws:
 
 def draw(augment: Augment, n_images: int, size: int, generator: torch.Generator) -> Draws:
     """Draw for `n_images` images of `size` x `size` pixels, on the CPU whatever the device."""
-    corner = torch.randint(2 * augment.crop_padding, (n_images, 2), generator=generator)
+    corner = torch.randint(2 * augment.crop_padding + 1, (n_images, 2), generator=generator)
     flipped = torch.rand(n_images, generator=generator) < (0.5 if augment.flip else 0.0)
     centre = torch.randint(size, (n_images, 2), generator=generator)
     return Draws(corner, flipped, centre)

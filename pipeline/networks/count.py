@@ -30,17 +30,7 @@ def profile(network: nn.Module, image_size: int) -> dict[str, int]:
     Returns:
         `params`, `macs`, `auxiliary_params`, `flops`.
     """
-    ghost = copy.deepcopy(network).to("meta").eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        ghost(torch.empty(1, 3, image_size, image_size, device="meta"))
-    flops = counter.get_total_flops()
-    auxiliary = _n_parameters(getattr(network, "auxiliary", None))
-    return {
-        "params": _n_parameters(network) - auxiliary,
-        "macs": flops // 2,
-        "auxiliary_params": auxiliary,
-        "flops": flops,
-    }
+    return _count(copy.deepcopy(network).to("meta"), image_size)
 
 
 def profile_genotype(
@@ -65,7 +55,22 @@ def profile_genotype(
             cells,
             frame.auxiliary,
         )
-    return profile(network, frame.image_size if image_size is None else image_size)
+    return _count(network, frame.image_size if image_size is None else image_size)
+
+
+def _count(ghost: nn.Module, image_size: int) -> dict[str, int]:
+    """Count a network whose tensors are on the meta device."""
+    ghost.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        ghost(torch.empty(1, 3, image_size, image_size, device="meta"))
+    flops = counter.get_total_flops()
+    auxiliary = _n_parameters(getattr(ghost, "auxiliary", None))
+    return {
+        "params": _n_parameters(ghost) - auxiliary,
+        "macs": flops // 2,
+        "auxiliary_params": auxiliary,
+        "flops": flops,
+    }
 
 
 def _n_parameters(module: nn.Module | None) -> int:

@@ -7,6 +7,7 @@ read with `weights_only=True`, so that opening a stranger's model runs none of t
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,7 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
     Raises:
         InputError: the file is missing, broken, or no model of this program.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a readable model file ({reason})") from None
+    content = _read(Path(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f'{path}: not of format {FORMAT!r} (key "format")')
     if content.get("version") != VERSION:
@@ -85,6 +80,19 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
         network = build(genotype, **size)
     network.load_state_dict(weights)
     return network.eval(), content
+
+
+def _read(path: Path) -> Any:
+    """What `torch.save` wrote; it writes zip archives, whose end tells whether they are whole."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: not a readable model file (cut short, or of another kind)")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path}: not a readable model file ({reason})") from None
 
 
 def _plain(value: Any) -> Any:

@@ -56,9 +56,8 @@ class Nodes(nn.Module):
 
 def keep_mask(x: Tensor, keep: float) -> Tensor:
     """[b, 1, 1, 1]: 1 / keep with probability `keep`, else 0, from torch's global generator."""
-    return (
-        torch.empty((x.shape[0], 1, 1, 1), dtype=x.dtype, device=x.device).bernoulli_(keep) / keep
-    )
+    kept = torch.empty((x.shape[0], 1, 1, 1), dtype=x.dtype, device=x.device).bernoulli_(keep)
+    return kept / keep
 
 
 class Network(nn.Module):

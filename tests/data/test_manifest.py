@@ -107,7 +107,7 @@ def test_digits64_is_made_once_and_whole(stand_in, tmp_path):
 def test_digits64_half_written_leaves_nothing(stand_in, tmp_path, monkeypatch):
     dataset = stand_in("digits64")
     (tmp_path / "full").write_text("")
-    with pytest.raises(InputError, match="digits64: cannot write .*full/digits64"):
+    with pytest.raises(InputError, match=r"digits64: cannot write .*full/digits64"):
         dataset.make(tmp_path / "full")
     monkeypatch.setattr("PIL.Image.Image.save", _fail_at_the_tenth())
     with pytest.raises(InputError, match="disk full"):

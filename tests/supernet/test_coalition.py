@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.supernet import Supernet, evaluation_mode, mixture
 from pipeline.supernet.cell import MixedCell, MixedOperation
-from tests.supernet.toys import TOYS, alpha, images, toy
+from tests.supernet.toys import alpha, images, toy
 
 
 class Deleted(nn.Module):
@@ -18,13 +18,13 @@ class Deleted(nn.Module):
 
     def __init__(self, mixed: MixedOperation, kept: list[int]) -> None:
         super().__init__()
-        self.kept = {o: mixed.operations[o] for o in kept}
+        self.kept = nn.ModuleDict({str(o): mixed.operations[o] for o in kept})
         self.stride = mixed.zero.stride
 
     def forward(self, x: Tensor, weights: Tensor, present: object) -> Tensor:
         y = torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
         for o, operation in self.kept.items():
-            y = y + weights[o] * operation(x)
+            y = y + weights[int(o)] * operation(x)
         return y
 
 
@@ -44,13 +44,14 @@ def with_deleted(supernet: Supernet, coalition: Tensor) -> Supernet:
 
 def coalitions(n_players: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(3)
-    shares = (0.0, 0.2, 0.5, 0.9, 1.0)
+    shares = (0.0, 0.2, 0.9)
     return [torch.rand(n_players, generator=generator) < share for share in shares]
 
 
-@pytest.mark.parametrize("name", TOYS)
-@pytest.mark.parametrize("policy", ["batch", "running"])
-@pytest.mark.parametrize("gradients", [False, True])
+@pytest.mark.parametrize("name", ["darts", "nasbench201"])
+@pytest.mark.parametrize(
+    ("policy", "gradients"), [("batch", False), ("batch", True), ("running", False)]
+)
 def test_as_if_deleted(name: str, policy: str, gradients: bool) -> None:
     supernet = toy(name)
     for coalition in coalitions(supernet.space.n_players):
@@ -65,10 +66,10 @@ def test_as_if_deleted(name: str, policy: str, gradients: bool) -> None:
             assert torch.equal(logits, smaller(images(name), weights))
 
 
-@pytest.mark.parametrize("name", TOYS)
+@pytest.mark.parametrize("name", ["darts", "nasbench201"])
 def test_a_removed_operation_may_hold_anything(name: str) -> None:
     supernet = toy(name)
-    coalition = coalitions(supernet.space.n_players)[2]
+    coalition = coalitions(supernet.space.n_players)[1]
     weights = mixture(supernet.space, alpha(supernet), coalition)
     with torch.no_grad(), evaluation_mode(supernet):
         before = supernet(images(name), weights)
