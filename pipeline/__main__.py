@@ -262,19 +262,6 @@ def profile(source: str, layout: str, **sizes: int | None) -> None:
 
 
 @cli.command()
-@click.argument("what", type=click.Choice(["supernet", "shapley", "table", "train"]))
-@click.option("--repeats", type=int, default=5, show_default=True)
-@click.option("--table", type=Path, help="NAS-Bench-201 table, for `table`")
-@where_options
-def bench(what: str, repeats: int, table: Path | None, **options: Any) -> None:
-    """Time our paths against the readable form, interleaved; medians as JSON."""
-    device = _configure(options)
-    from pipeline import bench as benches
-
-    print(json.dumps(benches.run(what, repeats, device, table), indent=2))
-
-
-@cli.command()
 @click.option("--results", type=Path, default=Path("results"), show_default=True)
 def sync(results: Path) -> None:
     """Complete the MLflow record from the journals on disk, without duplicates."""

@@ -126,6 +126,6 @@ class Config(Settings):
     strategies: dict[str, StrategyLabel] = factory(
         dict, "further strategy labels; every algorithm is one already", OURS
     )
-    search: SpaceSearches = factory(SpaceSearches, "searches, by space", PAPER)  # type: ignore[valid-type]
+    search: SpaceSearches = factory(SpaceSearches, "searches, by space", PAPER)
     retrain: RetrainSettings = factory(RetrainSettings, "training of found networks", PAPER)
     resources: Resources = factory(Resources, "threads, memory, time by stage", OURS)

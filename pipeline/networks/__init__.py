@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.networks.build import build
+    from pipeline.networks.assembly import build
     from pipeline.networks.count import profile, profile_genotype
     from pipeline.networks.model_file import load_model, save_model
     from pipeline.networks.published import resolve
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["build", "load_model", "profile", "profile_genotype", "resolve", "save_model"]
 
 _MODULES = {
-    "build": "build",
+    "build": "assembly",
     "load_model": "model_file",
     "profile": "count",
     "profile_genotype": "count",
@@ -31,7 +31,4 @@ def __getattr__(name: str) -> Any:
     """Import a public function from its module on first use (PEP 562)."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    # Importing the submodule `build` has bound its own name here; the function takes its place.
-    globals()[name] = value
-    return value
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

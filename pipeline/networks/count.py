@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.networks.build import build
+from pipeline.networks.assembly import build
 from pipeline.networks.layouts import find_layout
 from pipeline.spaces.genotype import Genotype
 

@@ -66,9 +66,9 @@ class DartsNetwork(Network):
         """The outputs of the last cell and of the second reduction cell."""
         before = self.stem[0](images)
         last = self.stem[1](before)
-        middle = None
+        keep, middle = self.keep_paths(), None
         for i, cell in enumerate(self.stack):
-            before, last = last, cell(before, last, self.drop_path)
+            before, last = last, cell(before, last, keep)
             if i + 1 == self.n_until_auxiliary:
                 middle = last
         return last, middle
@@ -101,9 +101,9 @@ class DartsCell(nn.Module):
 
         self.nodes = Nodes(genotype.cells["reduce" if reduction else "normal"], make_operation)
 
-    def forward(self, before: Tensor, last: Tensor, drop_path: float) -> Tensor:
+    def forward(self, before: Tensor, last: Tensor, keep: Tensor | None) -> Tensor:
         """Map the outputs of the two cells before to that of this one."""
-        states = self.nodes([self.first(before), self.second(last)], drop_path)
+        states = self.nodes([self.first(before), self.second(last)], keep)
         return torch.cat([states[state] for state in self.concat], dim=1)
 
 

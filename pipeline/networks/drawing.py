@@ -29,8 +29,8 @@ COLOURS = {
     "avg": ("#fce7f3", "#ec4899"),
     "skip": ("#f1f5f9", "#64748b"),
     "none": ("#ffffff", "#c3ccd5"),
-    "noise": ("#ede9fe", "#8b5cf6"),
 }
+OTHER_COLOURS = ("#ede9fe", "#8b5cf6")
 TITLES = {"normal": "Normal cell", "reduce": "Reduction cell", "cell": "Cell"}
 NOTES = {"reduce": "operations on the inputs have stride 2"}
 
@@ -172,7 +172,7 @@ def draw_box(axes: Axes, left: float, y: float, operation: str) -> None:
     """An operation's labelled box, coloured by its kind."""
     from matplotlib.patches import FancyBboxPatch
 
-    fill, outline = COLOURS[operation.split("_")[0]]
+    fill, outline = COLOURS.get(operation.split("_")[0], OTHER_COLOURS)
     shape = FancyBboxPatch(
         (left, y - BOX_HEIGHT / 2),
         BOX,

@@ -16,7 +16,7 @@ import torch
 
 from pipeline.errors import InputError
 from pipeline.files import replacing
-from pipeline.networks.build import build
+from pipeline.networks.assembly import build
 from pipeline.networks.network import Network
 from pipeline.spaces.genotype import Genotype
 

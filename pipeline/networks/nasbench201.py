@@ -39,9 +39,9 @@ class NasBench201Network(Network):
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """The output of the last cell, normalised and rectified."""
-        x = self.stem(images)
+        x, keep = self.stem(images), self.keep_paths()
         for part in self.stack:
-            x = part(x, self.drop_path) if isinstance(part, NasBench201Cell) else part(x)
+            x = part(x, keep) if isinstance(part, NasBench201Cell) else part(x)
         return self.head(x), None
 
     def classify(self, features: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class NasBench201Cell(nn.Module):
         super().__init__()
         self.nodes = Nodes(genotype.cells["cell"], lambda name, _: make(name, channels, stride=1))
 
-    def forward(self, x: Tensor, drop_path: float) -> Tensor:
+    def forward(self, x: Tensor, keep: Tensor | None) -> Tensor:
         """Map [b, channels, h, w] to the same shape."""
-        output: Tensor = self.nodes([x], drop_path)[-1]
+        output: Tensor = self.nodes([x], keep)[-1]
         return output

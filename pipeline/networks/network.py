@@ -33,31 +33,31 @@ class Nodes(nn.Module):
             make_operation(operation, state) for node in cell for operation, state in node
         )
 
-    def forward(self, inputs: Sequence[Tensor], drop_path: float) -> list[Tensor]:
+    def forward(self, inputs: Sequence[Tensor], keep: Tensor | None = None) -> list[Tensor]:
         """The cell's states, inputs first.
 
         Args:
             inputs: [b, c, h, w] each.
-            drop_path: probability of dropping a path, applied in training only.
+            keep: scalar 1 - p, applied in training only; None: no path is dropped.
         """
         states, operations = list(inputs), iter(self.operations)
         for sources in self.sources:
-            paths = [self.path(next(operations), states[source], drop_path) for source in sources]
+            paths = [self.path(next(operations), states[source], keep) for source in sources]
             states.append(reduce(add, paths))
         return states
 
-    def path(self, operation: nn.Module, state: Tensor, drop_path: float) -> Tensor:
+    def path(self, operation: nn.Module, state: Tensor, keep: Tensor | None) -> Tensor:
         """An operation's output, dropped for some images."""
         output: Tensor = operation(state)
-        if not self.training or drop_path == 0 or isinstance(operation, nn.Identity):
+        if not self.training or keep is None or isinstance(operation, nn.Identity):
             return output
-        return output * keep_mask(output, 1 - drop_path)
+        return output * keep_mask(output, keep)
 
 
-def keep_mask(x: Tensor, keep: float) -> Tensor:
+def keep_mask(x: Tensor, keep: Tensor) -> Tensor:
     """[b, 1, 1, 1]: 1 / keep with probability `keep`, else 0, from torch's global generator."""
-    kept = torch.empty((x.shape[0], 1, 1, 1), dtype=x.dtype, device=x.device).bernoulli_(keep)
-    return kept / keep
+    kept = torch.rand((x.shape[0], 1, 1, 1), device=x.device) < keep
+    return (kept / keep).to(x.dtype)
 
 
 class Network(nn.Module):
@@ -66,16 +66,33 @@ class Network(nn.Module):
     Attributes:
         classes, channels, cells: its size, as given to `build`.
         auxiliary: the auxiliary head, or None.
-        drop_path: probability of dropping a path; the training loop sets it each epoch.
+        drop_path: p, the probability of dropping a path; the training loop sets it each epoch.
     """
 
     auxiliary: nn.Module | None
-    drop_path: float = 0.0
+    keep: Tensor
 
     def __init__(self, classes: int, channels: int, cells: int) -> None:
         super().__init__()
         self.classes, self.channels, self.cells = classes, channels, cells
         self.auxiliary = None
+        # A compiled network is compiled anew when a number changes, but not when a tensor does.
+        self.register_buffer("keep", torch.ones(()), persistent=False)
+        self._drop_path, self._drops_paths = 0.0, False
+
+    @property
+    def drop_path(self) -> float:
+        """Probability of dropping a path in training."""
+        return self._drop_path
+
+    @drop_path.setter
+    def drop_path(self, p: float) -> None:
+        self._drop_path, self._drops_paths = p, p > 0
+        self.keep.fill_(1 - p)
+
+    def keep_paths(self) -> Tensor | None:
+        """What cells take as `keep`."""
+        return self.keep if self._drops_paths else None
 
     @abstractmethod
     def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -107,7 +107,7 @@ def save_strength(path: Path, strategy: Strategy, records: list[dict[str, Any]])
     names = records[-1] if records else {}
     stacked = {f"{name}_history": np.stack([r[name].numpy() for r in records]) for name in names}
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, strength=strategy.strength(), **stacked)
+        np.savez_compressed(temporary, strength=strategy.strength(), **stacked)  # type: ignore[arg-type]
 
 
 def summary(history: list[dict[str, Any]], job: SearchJob) -> dict[str, Any]:

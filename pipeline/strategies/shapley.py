@@ -75,8 +75,8 @@ class Shapley(WeightSharing):
         started = time.perf_counter()
         metrics = self.train_weights(epoch, train)
         trained = time.perf_counter()
-        batch_size, seed = self.search.batch_size, seeds.derive(self.seed, "shapley", epoch)
-        V = ValueFunction(self.supernet, self._alpha, valid, batch_size, self.settings, seed)
+        seed = seeds.derive(self.seed, "shapley", epoch)
+        V = ValueFunction(self.supernet, self._alpha, valid, self.settings, seed)
         if epoch < self.warmup_epochs:
             value_full, evaluations = V.full(), 1
         else:

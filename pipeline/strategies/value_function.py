@@ -39,6 +39,7 @@ class ValueSettings(Settings):
     permutations: int = setting(10, "M, permutations an estimate", PAPER, ge=1)
     eta: float = setting(0.5, "η, drop of the accuracy, relative, that truncates", PAPER, ge=0)
     value_images: int = setting(1024, "images that V is measured on, a permutation", CODE, ge=1)
+    value_batch_size: int = setting(256, "the most images of a forward pass of V", OURS, ge=1)
     batch_norm: Literal["batch", "running"] = setting(
         "batch", "statistics that normalise while V is measured", OURS
     )
@@ -61,8 +62,7 @@ class ValueFunction:
         supernet: w; left as it was.
         alpha: α, float[n_players] on the supernet's device.
         images: what accuracy is measured on.
-        batch_size: the most images of a forward pass.
-        settings: images of a draw, batch norms, mixing weights.
+        settings: images of a draw and of a pass, batch norms, mixing weights.
         seed: of the draws.
 
     Attributes:
@@ -76,7 +76,6 @@ class ValueFunction:
         supernet: Supernet,
         alpha: Tensor,
         images: Images,
-        batch_size: int,
         settings: ValueSettings,
         seed: int,
     ):
@@ -84,13 +83,13 @@ class ValueFunction:
         self.n_players = supernet.space.n_players
         self.images_forward = 0
         self._supernet, self._alpha, self._images = supernet, alpha.detach().float(), images
-        self._batch_size, self._settings, self._seed = batch_size, settings, seed
+        self._settings, self._seed = settings, seed
 
     def redraw(self, permutation: int) -> None:
         """Draw the images of a permutation."""
         generator = seeds.torch_generator(self._seed, "images", permutation)
         images, labels = self._images.sample(self._settings.value_images, generator)
-        n_batches = -(-len(labels) // self._batch_size)
+        n_batches = -(-len(labels) // self._settings.value_batch_size)
         self._batches = list(
             zip(images.tensor_split(n_batches), labels.tensor_split(n_batches), strict=True)
         )

@@ -63,7 +63,7 @@ class Times(nn.Module):
 def test_nodes_add_up_the_states_that_the_genotype_names():
     cell = ((("2", 0), ("3", 1)), (("5", 2), ("7", 0)), (("11", 3), ("13", 1)))
     nodes = Nodes(cell, lambda operation, _: Times(int(operation)))
-    states = nodes([torch.tensor(1.0), torch.tensor(10.0)], drop_path=0.0)
+    states = nodes([torch.tensor(1.0), torch.tensor(10.0)])
     two = 2 * 1 + 3 * 10
     three = 5 * two + 7 * 1
     four = 11 * three + 13 * 10
@@ -74,13 +74,13 @@ def test_a_nas_bench_201_cell_of_skips_multiplies_by_the_number_of_paths():
     # Paths from state 0 to 3: 0-3 and 0-1-3, since 2-3 is `none`.
     network = small(SKIPS, "nasbench201", cells=1)
     x = torch.randn(2, 4, 5, 5)
-    assert torch.equal(network.stack[0](x, 0.0), 2 * x)
+    assert torch.equal(network.stack[0](x, None), 2 * x)
 
 
 def test_path_is_dropped_for_each_image_by_itself_and_kept_in_expectation():
     nodes = Nodes(((("1", 0),),), lambda *_: Times(1.0))
     torch.manual_seed(0)
-    out = nodes([torch.ones(4000, 2, 3, 3)], drop_path=0.2)[1]
+    out = nodes([torch.ones(4000, 2, 3, 3)], torch.tensor(0.8))[1]
     values = out.flatten(1)
     assert torch.equal(values.amin(1), values.amax(1))  # whole images
     # Bernoulli(0.8) / 0.8: mean 1, standard error 0.5 / sqrt(4000) = 0.008.
@@ -91,9 +91,9 @@ def test_path_is_dropped_for_each_image_by_itself_and_kept_in_expectation():
 def test_identities_and_evaluation_drop_nothing():
     skip = Nodes(((("skip", 0),),), lambda *_: nn.Identity())
     images = torch.ones(100, 1, 1, 1)
-    assert torch.equal(skip([images], 0.9)[1], images)
+    assert torch.equal(skip([images], torch.tensor(0.1))[1], images)
     scale = Nodes(((("1", 0),),), lambda *_: Times(1.0)).eval()
-    assert torch.equal(scale([images], 0.9)[1], images)
+    assert torch.equal(scale([images], torch.tensor(0.1))[1], images)
 
 
 @pytest.mark.parametrize(("genotype", "layout"), [("darts_v1", "cifar10"), (ARCH, "nasbench201")])
@@ -107,6 +107,23 @@ def test_drop_path_attribute_reaches_the_cells(genotype, layout):
         outputs.append(network(images))
     assert torch.equal(outputs[0], outputs[1])
     assert not torch.equal(outputs[0], outputs[2])
+    assert network.drop_path == 0.5
+    assert not any("keep" in name for name in network.state_dict())
+
+
+def test_a_new_drop_path_compiles_nothing_anew():
+    network = small(SKIPS, "nasbench201", cells=1)
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(network.forward_with_auxiliary, backend=backend)
+    for drop_path in (0.1, 0.2, 0.3):
+        network.drop_path = drop_path
+        compiled(torch.randn(2, 3, 8, 8))
+    assert len(graphs) == 1
 
 
 @pytest.mark.parametrize(("side", "stride"), [(8, 3), (7, 2)])

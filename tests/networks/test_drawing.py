@@ -28,7 +28,7 @@ def test_files_are_whole_and_repeat(tmp_path, genotype):
         assert image.width > image.height > 200
 
 
-@pytest.mark.parametrize("operation", registry.names("operations"))
+@pytest.mark.parametrize("operation", [*registry.names("operations"), "of_ones_own"])
 def test_label_fits_its_box(operation):
     figure = Figure(figsize=(4 * SCALE, 2 * SCALE))
     renderer = FigureCanvasAgg(figure).get_renderer()

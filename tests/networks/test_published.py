@@ -53,3 +53,12 @@ def test_published_genotypes_import_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_build_is_a_function_whatever_was_imported_before():
+    code = (
+        "import pipeline.networks.count, pipeline.networks.assembly, pipeline.networks as n;"
+        "from pipeline.networks import build;"
+        "assert build.__name__ == n.build.__name__ == 'build' and callable(build)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import registry
-from pipeline.config.recipes import SupernetSettings
+from pipeline.config.recipes import NasBench201Train, SupernetSettings
 from pipeline.spaces import Genotype, Space
 
 
@@ -215,3 +215,10 @@ def test_spaces_need_no_torch() -> None:
 def test_genotype_of_a_space_is_read_back() -> None:
     genotype = NB201.genotype_from(NB201.random_strength(np.random.default_rng(1)))
     assert Genotype.from_arch_string(genotype.to_arch_string()) == genotype
+
+
+def test_network_of_a_strength_has_the_published_size() -> None:
+    alpha = [float(player.operation == "nor_conv_3x3") for player in NB201.players]
+    genotype = NB201.genotype_from(np.array(alpha))
+    network = NB201.network(genotype, 10, NasBench201Train())
+    assert sum(p.numel() for p in network.parameters()) == 1_531_546  # index 1462

@@ -28,7 +28,7 @@ SHARES = {1: 5, 2: 3, 17: 8, 29: 4}  # player -> images, of 20
 
 
 def playing(**settings: object) -> ValueFunction:
-    return ValueFunction(Playing(SPACE), ALPHA, images_of(SHARES), 8, ValueSettings(**settings), 0)
+    return ValueFunction(Playing(SPACE), ALPHA, images_of(SHARES), ValueSettings(**settings), 0)
 
 
 def test_value_of_coalitions() -> None:
@@ -65,8 +65,8 @@ def real(
     images: ToyImages, n: int, batch_size: int = 8, **settings: object
 ) -> tuple[ValueFunction, torch.nn.Module]:
     supernet = make_strategy("shapley", "nasbench201", {}).supernet
-    own = ValueSettings(value_images=n, **settings)
-    return ValueFunction(supernet, ALPHA, images, batch_size, own, seed=5), supernet
+    own = ValueSettings(value_images=n, value_batch_size=batch_size, **settings)
+    return ValueFunction(supernet, ALPHA, images, own, seed=5), supernet
 
 
 def weights_without(removed: list[int]) -> torch.Tensor:

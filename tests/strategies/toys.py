@@ -80,17 +80,12 @@ def make_strategy(
 ) -> Strategy:
     """A registered strategy with its supernet, as the search stage makes it."""
     recipe = small_search(space, **search)
-    algorithm, space_ = registry.get("strategies", name), registry.get("spaces", space)
-    made = space_(recipe.supernet)
-    supernet = made.supernet(recipe.supernet, CLASSES, seed)
-    return algorithm(
-        made,
-        supernet if algorithm.metadata.trains_supernet else None,
-        algorithm.metadata.settings(**settings),
-        recipe,
-        seed,
-        CPU,
-    )
+    made = registry.get("spaces", space)(recipe.supernet)
+    algorithm = registry.get("strategies", name)
+    supernet = None
+    if algorithm.metadata.trains_supernet:
+        supernet = made.supernet(recipe.supernet, CLASSES, seed)
+    return algorithm(made, supernet, algorithm.metadata.settings(**settings), recipe, seed, CPU)
 
 
 class Playing(nn.Module):
