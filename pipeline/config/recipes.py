@@ -80,7 +80,7 @@ class ImageNetSearch(SearchSettings):
     learning_rate: float = setting(
         0.5, "SGD, first value of the cosine", "PC-DARTS on ImageNet", gt=0
     )
-    supernet: SupernetSettings = factory(ImageNetSupernet, "shape of the supernet", CODE)
+    supernet: ImageNetSupernet = factory(ImageNetSupernet, "shape of the supernet", CODE)
 
 
 class NasBench201Supernet(SupernetSettings):
@@ -99,7 +99,7 @@ class NasBench201Search(SearchSettings):
     learning_rate_min: float = setting(0.001, "last value of the cosine", NB201, ge=0)
     nesterov: bool = setting(True, "SGD", NB201)
     weight_decay: float = setting(5e-4, "SGD", NB201, ge=0)
-    supernet: SupernetSettings = factory(NasBench201Supernet, "shape of the supernet", NB201)
+    supernet: NasBench201Supernet = factory(NasBench201Supernet, "shape of the supernet", NB201)
 
 
 class TrainSettings(Settings):

@@ -1,7 +1,10 @@
 """The training loop on toys, against torch's own pieces; `test_retrain` kills a real one."""
 
+import functools
+
 import pytest
 import torch
+from torch._dynamo.utils import counters
 from torch.nn import functional as F
 
 from pipeline.config.recipes import TrainSettings
@@ -43,6 +46,11 @@ def assert_same_bits(one, other):
         assert torch.equal(a, b), name
 
 
+def assert_close(one, other):
+    for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6, msg=name)
+
+
 def test_it_learns_and_reports_fractions(tmp_path):
     network, history = run(tmp_path, recipe(epochs=20))
     assert [row["epoch"] for row in history] == list(range(20))
@@ -75,10 +83,7 @@ def test_one_epoch_is_that_of_a_loop_written_with_torchs_own_parts(tmp_path):
             optimiser.step()
         scheduler.step()
     assert clipped > 0
-    for (name, a), b in zip(
-        network.state_dict().items(), expected.state_dict().values(), strict=True
-    ):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6, msg=name)
+    assert_close(network, expected)
 
 
 class Recorded:
@@ -132,6 +137,22 @@ def test_bfloat16_and_channels_last_train_as_well(tmp_path):
     for network in (exact, mixed):
         assert evaluate(network, test, recipe(), CPU)["accuracy"] > 0.9
     assert not torch.equal(exact.branch.weight, mixed.branch.weight)
+
+
+def test_compiled_it_computes_the_same_and_traces_not_every_epoch_anew(tmp_path, monkeypatch):
+    # Traced as for the default compiler, but run by torch itself: that one takes a minute.
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    torch._dynamo.reset()
+    counts = []
+    eager, _ = run(tmp_path / "a", recipe(epochs=4))
+    compiled, _ = run(
+        tmp_path / "b",
+        recipe(epochs=4, compile=True),
+        on_epoch=lambda row: counts.append(counters["stats"]["unique_graphs"]),
+    )
+    assert_close(compiled, eager)
+    # With and without drop path, for whole batches and for a smaller last one.
+    assert counts[0] > 0 and counts[1] == counts[2] == counts[3]
 
 
 def test_drop_path_rises_epoch_by_epoch(tmp_path):
