@@ -12,7 +12,6 @@ rule search_architecture:
     output:
         strength="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/strength.npz",
         metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/metrics.json",
-        history="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/history.csv",
         provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/provenance.json",
     log:
         "results/{preset}/logs/search/{space}/{dataset}/{strategy}/seed{seed}.log",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.networks.network import Network
 
 Row = dict[str, float]
+Forward = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 
 def train(
@@ -81,9 +82,7 @@ def train(
         log(f"resumed from epoch {len(history)} of {recipe.epochs}")
     for row in history:
         on_epoch(row)
-    forward = network.forward_with_auxiliary
-    if recipe.compile:
-        forward = compiled(forward)
+    forward = _forward(network, recipe)
     for epoch in progress(range(len(history), recipe.epochs), "training"):
         started = time.perf_counter()
         rate = optimiser.param_groups[0]["lr"] = schedules.learning_rate(recipe, epoch)
@@ -120,7 +119,7 @@ def train(
 
 def _train_epoch(
     network: Network,
-    forward: Callable[[Tensor], tuple[Tensor, Tensor | None]],
+    forward: Forward,
     batches: Iterable[tuple[Tensor, Tensor]],
     optimiser: torch.optim.Optimizer,
     recipe: TrainSettings,
@@ -191,6 +190,16 @@ def evaluate(
         "top5_error": 1 - n_top5.item() / images.n,
         "loss": loss_sum.item() / images.n,
     }
+
+
+def _forward(network: Network, recipe: TrainSettings) -> Forward:
+    """The forward pass of training, compiled if the recipe wants it."""
+    plain = network.forward_with_auxiliary
+    if not recipe.compile:
+        return plain
+    fast = compiled(plain)
+    # A smaller last batch would be compiled for itself.
+    return lambda images: (fast if len(images) == recipe.batch_size else plain)(images)
 
 
 @contextmanager
