@@ -54,7 +54,7 @@ def run(
     recipe = job.train
     found = networks.resolve(genotype)
     with stage(name, out, job, seed, where.type, data=manifest) as s:
-        network = build(found, job, manifest["classes"], seed)
+        network = _build(found, job, manifest["classes"], seed)
         counts = networks.profile(network, manifest["image_size"])
         identity = {
             "seed": seed,
@@ -66,7 +66,7 @@ def run(
         }
         history = train(
             network,
-            training_images(manifest, data_root, recipe, where),
+            _open("train", manifest, data_root, recipe, where),
             augmentation(manifest["kind"], recipe),
             recipe,
             seed,
@@ -77,8 +77,7 @@ def run(
             log=s.log,
         )
         # Opened here and not before: nothing above has seen the test set.
-        images = open_images(manifest, data_root, "test", None, str(where), workers(recipe))
-        test = evaluate(network, images, recipe, where)
+        test = evaluate(network, _open("test", manifest, data_root, recipe, where), recipe, where)
         s.log(f"test error {test['top1_error']:.4f}")
         networks.save_model(out / "model.pt", network, found, job.layout, manifest)
         s.finish(metrics_of(history, test, counts), history, artifacts=[out / "model.pt"])
@@ -110,34 +109,6 @@ def _open(
     workers = getattr(recipe, "workers", 0)
     images = open_images(manifest, data_root, part, device=str(where), workers=workers)
     return images.take(recipe.limit_train) if part == "train" and recipe.limit_train else images
-
-
-def build(genotype: Genotype, job: RetrainJob, classes: int, seed: int) -> Network:
-    """The network of the job, its weights drawn from the run's seed."""
-    recipe = job.train
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seeds.derive(seed, "weights"))
-        return networks.build(
-            genotype,
-            job.layout,
-            classes,
-            recipe.channels,
-            recipe.cells,
-            auxiliary=recipe.auxiliary_weight > 0,
-        )
-
-
-def training_images(
-    manifest: Mapping[str, Any], data_root: Path, recipe: TrainSettings, where: torch.device
-) -> Images:
-    """The whole training set, or as much of it as the recipe wants."""
-    images = open_images(manifest, data_root, "train", None, str(where), workers(recipe))
-    return images.take(recipe.limit_train) if recipe.limit_train else images
-
-
-def workers(recipe: TrainSettings) -> int:
-    """Processes that decode images; only the recipe of image folders speaks of them."""
-    return getattr(recipe, "workers", 0)
 
 
 def augmentation(kind: str, recipe: TrainSettings) -> Augment | FolderAugment:

@@ -140,9 +140,9 @@ def test_augmentation_follows_recipe_and_kind_of_data():
 def test_the_test_set_is_opened_once_after_the_last_epoch(data, tmp_path, monkeypatch):
     events = []
 
-    def opening(manifest, root, part, *rest):
+    def opening(manifest, root, part, **options):
         events.append(part)
-        return open_images(manifest, root, part, *rest)
+        return open_images(manifest, root, part, **options)
 
     def training(*arguments, **options):
         history = train(*arguments, **options)
@@ -160,10 +160,10 @@ def test_seeds_draw_other_weights_and_leave_the_global_generator(data, tmp_path)
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    one = retrain.build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=0)
+    one = retrain._build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=0)
     assert torch.equal(torch.rand(2), expected)
-    same = retrain.build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=0)
-    other = retrain.build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=1)
+    same = retrain._build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=0)
+    other = retrain._build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=1)
     assert_same_bits(one.state_dict(), same.state_dict())
     assert not torch.equal(one.classifier.weight, other.classifier.weight)
 
