@@ -17,7 +17,7 @@ demo: $(READY)   ## run the workflow end to end on the embedded digits data
 	@echo "report:       file://$(CURDIR)/results/demo/report/index.html"
 	@echo "MLflow store: $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}   (make ui opens it)"
 
-test: $(READY) lint   ## check style, types, then all tests, the workflow on toy data included
+test: $(READY) lint   ## check style, types, then all tests, dry runs of the workflow included
 	python -m pytest
 
 fast: $(READY)   ## the tests without the workflow
