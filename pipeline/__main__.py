@@ -25,6 +25,7 @@ for verb in (
     stages.query,
     stages.imagenet16,
     study.report,
+    study.measurements,
     study.compare,
     study.sync,
     study.track,

@@ -66,7 +66,6 @@ rule render_results_page:
         runtime=ask("report").runtime,
         gpu=0,
     shell:
-        "python -m pipeline report"
-        " --measurements docs/measurements"
+        "python -m pipeline measurements"
         " --out {output:q}"
         " 2> {log:q}"

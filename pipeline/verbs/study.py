@@ -26,21 +26,30 @@ from pipeline.verbs.options import (
 @click.command()
 @click.option("--results", type=Path, default=Path("results/demo"), show_default=True)
 @click.option("--page", default="index", show_default=True, help="index or an experiment's name")
-@click.option("--measurements", type=Path, help="render this folder as docs/results.md instead")
 @job_option
 @click.option("--out", type=Path, required=True, help="the page to write")
 @config_options
-def report(
-    results: Path, page: str, measurements: Path | None, job: str | None, out: Path, **options: Any
-) -> None:
-    """Write the self-contained HTML report, or the page of committed measurements."""
+def report(results: Path, page: str, job: str | None, out: Path, **options: Any) -> None:
+    """Write the self-contained HTML report."""
     from pipeline.stages import report as stage
 
-    if measurements:
-        stage.write_results_page(measurements, out)
-        return
     slice_ = job_from(job, jobs.ReportJob, lambda: _report_job(configuration_of(options), page))
     stage.run(slice_, results, out)
+
+
+@click.command()
+@click.option("--keep", metavar="EXPERIMENT", help="first write this experiment's tables there")
+@click.option("--results", type=Path, default=Path("results/demo"), show_default=True)
+@click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
+@click.option("--out", type=Path, default=Path("docs/results.md"), show_default=True)
+@config_options
+def measurements(keep: str | None, results: Path, folder: Path, out: Path, **options: Any) -> None:
+    """Render the committed measurements as docs/results.md; --keep adds an experiment's first."""
+    from pipeline.stages import report as stage
+
+    if keep:
+        stage.write_measurements(_report_job(configuration_of(options), keep), results, folder)
+    stage.write_results_page(folder, out)
 
 
 @click.command()
