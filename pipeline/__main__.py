@@ -23,6 +23,7 @@ for verb in (
     stages.retrain,
     stages.transfer,
     stages.query,
+    stages.convert,
     stages.imagenet16,
     study.report,
     study.measurements,

@@ -1,10 +1,35 @@
 """NAS-Bench-201: a found cell looked up in the table, all values in percent as published."""
 
 
+rule convert_table:
+    """Convert what others publish of NAS-Bench-201, once, to the compact table.
+
+    Input: a CSV file, the official archive or NATS-Bench's, below `data_root`; output: one file.
+    """
+    input:
+        os.path.join(DATA_ROOT, CONFIG.nasbench_table),
+    output:
+        "results/{preset}/data/nas_bench_201/table.npy",
+    log:
+        "results/{preset}/logs/convert/table.log",
+    benchmark:
+        "results/{preset}/benchmarks/convert/table.tsv"
+    threads: ask("query").threads
+    resources:
+        mem_mb=ask("query").mem_mb,
+        runtime=ask("query").runtime,
+        gpu=0,
+    shell:
+        "python -m pipeline convert"
+        " --source {input:q}"
+        " --out {output:q}"
+        " 2> {log:q}"
+
+
 rule query_table:
     """Look a NAS-Bench-201 genotype up; without a table the result says so.
 
-    Input: genotype, and the compact table if it lies below `data_root`; output: its row, rank, regret.
+    Input: genotype, and the compact table if there is one; output: its row, rank, regret.
     """
     input:
         genotype="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/genotype/genotype.json",

@@ -66,6 +66,4 @@ rule render_results_page:
         runtime=ask("report").runtime,
         gpu=0,
     shell:
-        "python -m pipeline measurements"
-        " --out {output:q}"
-        " 2> {log:q}"
+        "python -m pipeline measurements" " --out {output:q}" " 2> {log:q}"

@@ -176,7 +176,7 @@ transfer = _train_verb(
 
 
 @click.command()
-@click.option("--table", type=Path, help="compact NAS-Bench-201 table (.csv or .csv.gz)")
+@click.option("--table", type=Path, help="NAS-Bench-201 table: .npy of `convert`, or .csv(.gz)")
 @click.option("--index", type=int, help="official index of the architecture")
 @click.option("--arch", help="architecture string |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
 @click.option("--genotype", "source", type=Path, help="genotype.json")
@@ -193,6 +193,16 @@ def query(
         print(json.dumps(stage.look_up(need(table=table), index, arch, source), indent=2))
     else:
         stage.run(need(genotype=source), table, out)
+
+
+@click.command()
+@click.option("--source", type=Path, required=True, help="CSV, official .pth, or NATS-Bench's")
+@click.option("--out", type=Path, required=True, help="compact table to write (.npy)")
+def convert(source: Path, out: Path) -> None:
+    """Convert what others publish of NAS-Bench-201 to the compact table, one mapped file."""
+    from pipeline.nasbench import Table
+
+    Table.load(source).save(out)
 
 
 @click.command()

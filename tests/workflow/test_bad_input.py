@@ -63,7 +63,7 @@ def test_a_table_with_a_wrong_column(copy_checkout, tmp_path):
     target = "results/demo/nasbench201/digits/random/seed0/query/metrics.json"
     code, _ = checkout.snakemake(target, SHAPLEY_NAS_DATA=str(tmp_path))
     assert code != 0
-    log = checkout.path("logs/query/digits/random/seed0.log").read_text()
+    log = checkout.path("logs/convert/table.log").read_text()
     (line,) = [line for line in log.splitlines() if line.startswith("error:")]
     assert "'cifar100_test'" in line
     assert str(table) in line
