@@ -84,8 +84,7 @@ def test_convert_makes_the_compact_table(call, tmp_path):
 
 def test_imagenet16_is_made_from_a_folder(call, tmp_path):
     classes = tuple(f"n{i:08d}" for i in range(120))
-    for part in ("train", "val"):
-        stand_ins.image_folder(tmp_path / "imagenet" / part, classes, (20, 24), n=120)
+    stand_ins.image_folder(tmp_path / "imagenet", classes, (20, 24), n=2)
     lines = [f"{name} {i + 1} thing" for i, name in enumerate(classes)]
     (tmp_path / "imagenet" / "map_clsloc.txt").write_text("\n".join(lines))
     arguments = ["--imagenet", tmp_path / "imagenet", "--data-root", tmp_path, "--workers", 1]
