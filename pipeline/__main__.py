@@ -25,6 +25,7 @@ for verb in (
     stages.query,
     stages.convert,
     stages.imagenet16,
+    stages.digits_table,
     study.report,
     study.measurements,
     study.compare,

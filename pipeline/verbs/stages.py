@@ -206,6 +206,24 @@ def convert(source: Path, out: Path) -> None:
 
 
 @click.command()
+@click.option("--manifest", type=Path, required=True, help="manifest.json of digits")
+@click.option("--state", type=Path, required=True, help="folder of what is done so far")
+@click.option("--out", type=Path, required=True, help="table to write (.csv.gz)")
+@data_root_option
+@where_options
+@config_options
+def digits_table(manifest: Path, state: Path, out: Path, **options: Any) -> None:
+    """Train every distinct cell of NAS-Bench-201 on digits, as a small table; resumes."""
+    config = configuration_of(options)
+    configure(options)
+    from pipeline.nasbench import digits
+
+    root = data_root_of(options["data_root"], config)
+    content = files.read_json(manifest)
+    digits.make(content, manifest.with_name("split.npz"), root, state, out, log=click.echo)
+
+
+@click.command()
 @click.option(
     "--imagenet", type=Path, required=True, help="folder with train/, val/ and map_clsloc.txt"
 )
