@@ -113,6 +113,10 @@ class Table:
             raise InputError(f"{self.path}: no column {name!r}; {nearest(name, [*self.columns])}")
         return np.asarray(self.rows[name])
 
+    def value(self, column: str, arch: str) -> float:
+        """One number of a column, by the text of an architecture."""
+        return float(self.column(column)[self.index_of(arch)])
+
     def row(self, index: int) -> dict[str, Any]:
         """All columns of one architecture; a blank is None.
 
