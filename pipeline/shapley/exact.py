@@ -50,4 +50,5 @@ def exact(game: Game, rng: np.random.Generator, budget: int | None = None) -> Es
         reached=np.full(n, 2 ** (n - 1)),
         evaluations=game.evaluations,
         value_full=float(V.flat[-1]),
+        efficient=True,
     )

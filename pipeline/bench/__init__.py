@@ -1,0 +1,1 @@
+"""Comparisons that the verb `bench` prints: each module has `rows() -> list[dict]`."""
