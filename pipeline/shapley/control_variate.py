@@ -85,14 +85,13 @@ def control(order: NDArray[np.int64], a: NDArray[np.float64]) -> NDArray[np.floa
 
 def slopes(marginals: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
     """The slope b for each permutation from the others, float64[m]; zero where they say nothing."""
-    # The mean of the others is taken out, or a player's own φ would count as slope.
     m = len(marginals)
     if m < 3:
         return np.zeros(m)
     b = np.empty(m)
     for k in range(m):
         rest, z = np.delete(marginals, k, axis=0), np.delete(x, k, axis=0)
-        z = z - z.mean(axis=0)
+        z = z - z.mean(axis=0)  # or a player's own φ would count as slope
         norm = float(np.sum(z**2))
-        b[k] = np.sum((rest - rest.mean(axis=0)) * z) / norm if norm > 0 else 0.0
+        b[k] = np.sum(rest * z) / norm if norm > 0 else 0.0
     return b

@@ -94,7 +94,7 @@ def affordable(
         least = block * (n + 1) if game.redraws else 2 + block * (n - 1)
         if budget < max(least, n + 1):
             raise InputError(
-                f"estimator {estimator}: budget {budget}, one permutation of {n} players takes "
+                f"estimator {estimator}: budget is {budget}, one permutation of {n} players takes "
                 f"{n + 1}, and they come {block} at a time"
             )
         # V(N) and V(∅) are evaluated once a draw, which is once in all if V stays the same.

@@ -43,7 +43,7 @@ class Sampled:
         y: float64[2m], V(S) - V(∅) - Δ s/n.
         size: int64[2m], s.
         gain: Δ = V(N) - V(∅), the mean over draws.
-        gain_error: its standard error; zero where there is one draw only.
+        gain_error: its standard error; zero where V does not change.
         value_full: V(N), the mean over draws.
     """
 
@@ -114,7 +114,7 @@ def sample(
     if budget is not None:
         count = min(samples or budget, _pairs(budget, a_draw, game.redraws))
     coalitions = _draw(rng, n, count if n > 1 else 0, size_weights)
-    n_draws = -(-count // a_draw) if game.redraws else 1
+    n_draws = -(-count // a_draw)
     parts = np.array_split(coalitions, np.arange(1, n_draws) * PAIR * a_draw)
     ends = np.array([[False] * n, [True] * n])
 

@@ -27,7 +27,7 @@ from pipeline.shapley.game import Game
 from pipeline.shapley.regression import PAIR, Sampled, sample
 
 FOLDS = 5
-PENALTIES = 10.0 ** np.arange(-13, 2)  # as shares of the largest squared singular value
+PENALTIES = 10.0 ** np.arange(-12, 2)  # as shares of the largest squared singular value
 
 
 @register("estimators", "regression_adjusted")
@@ -73,8 +73,11 @@ def per_pair(found: Sampled, n: int) -> NDArray[np.float64]:
 def ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Coefficients [k] of y [m] on x [m, k], penalised as leave-one-out errors say."""
     U, d, Vt = np.linalg.svd(x, full_matrices=False)
-    if not len(d) or d[0] == 0:
+    # The direction 1 of the indicators, and others unseen, are zero up to rounding.
+    seen = d > 1e-9 * d.max(initial=0.0)
+    if not seen.any():
         return np.zeros(x.shape[1])
+    U, d, Vt = U[:, seen], d[seen], Vt[seen]
     z = U.T @ y
     best, chosen = np.inf, np.zeros_like(z)
     for penalty in PENALTIES * d[0] ** 2:
@@ -83,6 +86,6 @@ def ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]
         left_out = (y - U @ (shrink * z)) / np.maximum(1 - hat, 1e-9)
         error = float(np.sum(left_out**2))
         if error < best:
-            best, chosen = error, shrink * z / np.where(d > 0, d, 1)
+            best, chosen = error, shrink * z / d
     coefficients: NDArray[np.float64] = Vt.T @ chosen
     return coefficients

@@ -109,20 +109,23 @@ class ValueFunction:
             return np.array([self._value(S) for S in coalitions])
 
     def _value(self, S: np.ndarray) -> float:
+        weights = self._weights(S)
+        with self._normalised(weights):
+            return float(self._mean(weights))
+
+    def _weights(self, S: np.ndarray) -> Tensor:
         import torch
 
         from pipeline.supernet import mixture
 
         coalition = np.ones(self.n_players, dtype=bool)
         coalition[self.players] = S
-        weights = mixture(
+        return mixture(
             self._supernet.space,
             self._alpha,
             torch.from_numpy(coalition).to(self._alpha.device),
             self._settings.renormalise,
         )
-        with self._normalised(weights):
-            return float(self._mean(weights))
 
     def _gradient(self, coalitions: np.ndarray) -> np.ndarray:
         """∂V/∂z of each coalition of `players`, bool[b, n] -> float64[b, n]."""
