@@ -1,19 +1,40 @@
 """Shapley values of a cooperative game; knows nothing of networks and is free of torch.
 
 `estimate` plays a game, `update` turns the values into architecture parameters. An estimator is
-one file that registers a function of kind "estimators" and one import line here.
+one file that registers a function of kind "estimators" and one import line here; `docs/shapley.md`
+says which is for what.
 """
 
-from pipeline.shapley import exact, permutation, truncated
+from pipeline.shapley import (
+    adaptive,
+    control_variate,
+    correlated,
+    exact,
+    gradient,
+    multilinear,
+    permutation,
+    regression,
+    regression_adjusted,
+    released_code,
+    truncated,
+)
 from pipeline.shapley.estimation import Estimate, estimate, option_names
 from pipeline.shapley.game import Game
 
 __all__ = [
     "Estimate",
     "Game",
+    "adaptive",
+    "control_variate",
+    "correlated",
     "estimate",
     "exact",
+    "gradient",
+    "multilinear",
     "option_names",
     "permutation",
+    "regression",
+    "regression_adjusted",
+    "released_code",
     "truncated",
 ]

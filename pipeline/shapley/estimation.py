@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline import registry, seeds
 from pipeline.errors import InputError
-from pipeline.shapley.game import Game, ValueFunction
+from pipeline.shapley.game import Game, Processes, ValueFunction
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,12 @@ class Estimate:
     Attributes:
         phi: float64[n], Shapley values in units of V; NaN where unknown.
         standard_error: float64[n], of `phi`; NaN where fewer than two samples are behind it.
-        reached: int64[n], marginal contributions behind each value; 0 where it is unknown, and
-            where it is known without any.
-        evaluations: coalitions evaluated.
+        reached: int64[n], samples behind each value: marginal contributions, or for regressions
+            coalitions; 0 where it is unknown, and where it is known without any.
+        evaluations: coalitions evaluated; a gradient counts as three.
         value_full: V(N), the mean over draws.
+        efficient: whether Σ_o φ_o = V(N) - V(∅) holds for these values (means over draws), not
+            only in expectation.
     """
 
     phi: NDArray[np.float64]
@@ -39,6 +41,7 @@ class Estimate:
     reached: NDArray[np.int64]
     evaluations: int
     value_full: float
+    efficient: bool = False
 
     @classmethod
     def unknown(cls, n_players: int) -> Estimate:
@@ -73,6 +76,7 @@ def estimate(
     estimator: str = "permutation",
     budget: int | None = None,
     seed: int = 0,
+    processes: Processes | None = None,
     **options: Any,
 ) -> Estimate:
     """Estimate the Shapley value of every player.
@@ -82,8 +86,10 @@ def estimate(
             `redraw(m: int)`, that is called before permutation m = 0, 1, ... and V may change.
         n_players: n.
         estimator: a registered name: exact, permutation, truncated, ...
-        budget: the most coalitions to evaluate; None: as the estimator's options say.
-        seed: of the permutations.
+        budget: the most coalitions to evaluate; None: as the estimator's options say. One that
+            comes up again is not evaluated again, so that fewer may be.
+        seed: of all that is drawn.
+        processes: that run this same call and share the evaluations; None: this one alone.
         options: the estimator's own, see its function.
 
     Raises:
@@ -98,7 +104,9 @@ def estimate(
             )
     # One stream for all estimators: they see the same permutations and are compared in pairs.
     rng = seeds.numpy_generator(seed, "permutations")
-    return registry.get("estimators", estimator)(Game(game, n_players), rng, budget, **options)
+    return registry.get("estimators", estimator)(
+        Game(game, n_players, processes), rng, budget, **options
+    )
 
 
 def option_names(estimator: str) -> list[str]:
@@ -111,20 +119,49 @@ def option_names(estimator: str) -> list[str]:
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
 
 
+def at_least(least: float, estimator: str, **options: float | None) -> None:
+    """Check options of an estimator that have a lower bound; None is not checked.
+
+    Raises:
+        InputError: one is below.
+    """
+    for name, value in options.items():
+        if value is not None and value < least:
+            raise InputError(f"estimator {estimator}: {name} is {value}, at least {least}")
+
+
 def average(
-    marginals: Sequence[NDArray[np.float64]], full_values: Sequence[float], evaluations: int
+    samples: Sequence[NDArray[np.float64]] | NDArray[np.float64],
+    full_values: Sequence[float],
+    evaluations: int,
+    block: int = 1,
+    efficient: bool = False,
 ) -> Estimate:
-    """Mean and standard error over permutations of the marginal contributions (Eq. 4).
+    """Mean over samples and its standard error (Eq. 4, where they are marginal contributions).
 
     Args:
-        marginals: float64[n] a permutation, NaN where the permutation did not reach a player.
+        samples: float64[n] a permutation, NaN where the permutation did not reach a player.
         full_values: V(N) of each draw.
-        evaluations: coalitions evaluated.
+        evaluations: as in `Estimate`.
+        block: so many consecutive samples were drawn together; blocks are independent.
+        efficient: as in `Estimate`.
     """
-    samples = np.stack(marginals)
-    reached = np.sum(~np.isnan(samples), axis=0)
+    stacked = np.stack([*samples])
+    reached = np.sum(~np.isnan(stacked), axis=0)
+    if block > 1:
+        stacked = stacked.reshape(-1, block, stacked.shape[1]).mean(axis=1)
+    phi, standard_error = mean_and_error(stacked)
+    return Estimate(
+        phi, standard_error, reached, evaluations, float(np.mean(full_values)), efficient
+    )
+
+
+def mean_and_error(
+    samples: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean [n] of samples [m, n] over those that are not NaN, and its standard error [n]."""
+    n = np.sum(~np.isnan(samples), axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 = NaN: unknown
-        phi = np.nansum(samples, axis=0) / reached
-        variance = np.nansum((samples - phi) ** 2, axis=0) / (reached - 1)
-        standard_error = np.where(reached > 1, np.sqrt(variance / reached), np.nan)
-    return Estimate(phi, standard_error, reached, evaluations, float(np.mean(full_values)))
+        mean = np.nansum(samples, axis=0) / n
+        variance = np.nansum((samples - mean) ** 2, axis=0) / (n - 1)
+        return mean, np.where(n > 1, np.sqrt(variance / n), np.nan)

@@ -34,7 +34,9 @@ def exact(game: Game, rng: np.random.Generator, budget: int | None = None) -> Es
     if n > LARGEST:
         raise InputError(f"estimator exact: {n} players, at most {LARGEST}; choose permutation")
     if budget is not None and budget < 2**n:
-        raise InputError(f"estimator exact: budget {budget}, {n} players need {2**n} evaluations")
+        raise InputError(
+            f"estimator exact: budget is {budget}, {n} players need {2**n} evaluations"
+        )
     game.redraw(0)
     coalitions = np.indices((2,) * n, np.uint8).reshape(n, -1).T.astype(np.bool_)  # [2^n, n]
     V = game.value(coalitions).reshape((2,) * n)  # V[0, 1, 1] is the value of {2, 3}
@@ -50,4 +52,5 @@ def exact(game: Game, rng: np.random.Generator, budget: int | None = None) -> Es
         reached=np.full(n, 2 ** (n - 1)),
         evaluations=game.evaluations,
         value_full=float(V.flat[-1]),
+        efficient=True,
     )

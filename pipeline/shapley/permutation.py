@@ -10,11 +10,14 @@ V(N) - V(∅) exactly, whatever M.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate, average
+from pipeline.shapley.estimation import Estimate, at_least, average
 from pipeline.shapley.game import Game
 
 M = 10  # paper, section 4.1
@@ -39,30 +42,62 @@ def permutation(
     Raises:
         InputError: the budget does not reach for one permutation.
     """
-    marginals, full_values = [], []
-    for m in range(_count(game, budget, permutations)):
-        game.redraw(m)
-        order = rng.permutation(game.n_players)  # who leaves first, second, ...
-        leaves = np.argsort(order)
-        # Row k - 1: those who are left after k departures, k = 1 .. n - 1.
-        coalitions = leaves >= np.arange(1, game.n_players)[:, None]
-        V = np.array([game.full(), *game.value(coalitions), game.empty()])
-        marginals.append((V[:-1] - V[1:])[leaves])
-        full_values.append(V[0])
-    return average(marginals, full_values, game.evaluations)
+    count = affordable("permutation", game, budget, permutations)
+    orders = [rng.permutation(game.n_players) for _ in range(count)]
+    marginals, full_values = walk_all(game, orders)
+    return average(marginals, full_values, game.evaluations, efficient=True)
 
 
-def _count(game: Game, budget: int | None, permutations: int | None) -> int:
-    """Number of permutations to walk."""
-    if permutations is not None and permutations < 1:
-        raise InputError(f"estimator permutation: permutations is {permutations}, at least 1")
-    if budget is None:
-        return permutations or M
+def walk_all(
+    game: Game, orders: Sequence[NDArray[np.int64]]
+) -> tuple[list[NDArray[np.float64]], list[float]]:
+    """Marginal contributions float64[n] and V(N) of each permutation, under a draw of its own.
+
+    Args:
+        game: the game.
+        orders: who leaves first, second, ..., int64[n] each.
+    """
+    walks = game.each(lambda m: walk(game, m, orders[m]), range(len(orders)))
+    return [marginal for marginal, _ in walks], [full for _, full in walks]
+
+
+def walk(game: Game, m: int, order: NDArray[np.int64]) -> tuple[NDArray[np.float64], float]:
+    """Marginal contributions float64[n] along permutation number m, and V(N)."""
+    game.redraw(m)
     n = game.n_players
-    if budget < n + 1:
-        raise InputError(
-            f"estimator permutation: budget {budget}, one permutation of {n} players takes {n + 1}"
-        )
-    # V(N) and V(∅) are evaluated once a draw, which is once in all if V stays the same.
-    affordable = budget // (n + 1) if game.redraws else (budget - 2) // max(n - 1, 1)
-    return min(permutations or affordable, max(affordable, 1))
+    leaves = np.argsort(order)
+    # Row k: those who are left after k departures, k = 0 .. n.
+    coalitions = leaves >= np.arange(n + 1)[:, None]
+    V = game.value(coalitions)
+    return (V[:-1] - V[1:])[leaves], float(V[0])
+
+
+def affordable(
+    estimator: str, game: Game, budget: int | None, permutations: int | None, block: int = 1
+) -> int:
+    """Number of whole permutations to walk.
+
+    Args:
+        estimator: for the error message.
+        game: the game.
+        budget: the most coalitions to evaluate.
+        permutations: the most permutations; None: as many as the budget allows, else the paper's M.
+        block: permutations that belong together; the number is a multiple.
+
+    Raises:
+        InputError: the options or the budget do not reach for one block.
+    """
+    at_least(block, estimator, permutations=permutations)
+    count = permutations or M
+    if budget is not None:
+        n = game.n_players
+        least = block * (n + 1) if game.redraws else 2 + block * (n - 1)
+        if budget < max(least, n + 1):
+            raise InputError(
+                f"estimator {estimator}: budget is {budget}, one permutation of {n} players takes "
+                f"{n + 1}, and they come {block} at a time"
+            )
+        # V(N) and V(∅) are evaluated once a draw, which is once in all if V stays the same.
+        most = budget // (n + 1) if game.redraws else (budget - 2) // max(n - 1, 1)
+        count = min(permutations or most, max(most, 1))
+    return max(count // block, 1) * block

@@ -14,16 +14,45 @@ What the paper leaves open, and what is chosen here:
   type, so that both types move equally far although one contributes more than the other.
 - A player whose φ is unknown keeps its s, and has no part in ‖φ‖₂.
 - A group whose norm is zero has no direction: its term is zero.
+
+In place of x / ‖x‖₂ the released code takes the z-score, `z_score`: √n times as long, about ten
+times for a cell of DARTS.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+# (x, float64[n], NaN where unknown; groups, int[n]) -> float64[n], zero where unknown.
+Normalise = Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
+
+
+def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Divide x by ‖x‖₂, float64[n], the norm taken in each group; zero where the norm is zero."""
+    x = np.where(np.isnan(x), 0.0, x)
+    norm = np.sqrt(np.bincount(groups, weights=x**2))[groups]
+    return np.divide(x, norm, out=np.zeros_like(x), where=norm > 0)
+
+
+def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(x - mean) / deviation over the known players of each group; zero where there is none."""
+    known = ~np.isnan(x)
+    n = np.maximum(np.bincount(groups, weights=known), 1)
+    mean = np.bincount(groups, weights=np.where(known, x, 0.0)) / n
+    centred = np.where(known, x - mean[groups], 0.0)
+    deviation = np.sqrt(np.bincount(groups, weights=centred**2) / n)[groups]
+    return np.divide(centred, deviation, out=np.zeros_like(x), where=deviation > 0)
+
 
 def momentum_update(
-    s: NDArray[np.float64], phi: NDArray[np.float64], mu: float, groups: NDArray[np.int64]
+    s: NDArray[np.float64],
+    phi: NDArray[np.float64],
+    mu: float,
+    groups: NDArray[np.int64],
+    scaled: Normalise = normalise,
 ) -> NDArray[np.float64]:
     """Eq. 7: the accumulated Shapley values s_t.
 
@@ -32,14 +61,17 @@ def momentum_update(
         phi: φ, float64[n], NaN where unknown.
         mu: μ in [0, 1].
         groups: int[n], the group of each player.
+        scaled: what stands for φ / ‖φ‖₂.
     """
-    known = ~np.isnan(phi)
-    direction = normalise(np.where(known, phi, 0.0), groups)
-    return np.where(known, mu * s + (1 - mu) * direction, s)
+    return np.where(np.isnan(phi), s, mu * s + (1 - mu) * scaled(phi, groups))
 
 
 def alpha_update(
-    alpha: NDArray[np.float64], s: NDArray[np.float64], step: float, groups: NDArray[np.int64]
+    alpha: NDArray[np.float64],
+    s: NDArray[np.float64],
+    step: float,
+    groups: NDArray[np.int64],
+    scaled: Normalise = normalise,
 ) -> NDArray[np.float64]:
     """Eq. 6: the architecture parameters α_t.
 
@@ -48,11 +80,6 @@ def alpha_update(
         s: s_t, float64[n].
         step: ε.
         groups: int[n], the group of each player.
+        scaled: what stands for s / ‖s‖₂.
     """
-    return alpha + step * normalise(s, groups)
-
-
-def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Divide x by ‖x‖₂, float64[n], the norm taken in each group; zero where the norm is zero."""
-    norm = np.sqrt(np.bincount(groups, weights=x**2))[groups]
-    return np.divide(x, norm, out=np.zeros_like(x), where=norm > 0)
+    return alpha + step * scaled(s, groups)

@@ -13,41 +13,30 @@ After the warm-up, in each epoch:
 
 The operations of both cell types play one game. Chosen where the paper leaves it open: one update
 of α an epoch and s from 1e-3 N(0, 1), as in the released code; the norms per cell type. More in
-`shapley/update.py`, `shapley/truncated.py`, `value_function.py`.
+`shapley/update.py`, `shapley/truncated.py`, `value_function.py`; `shapley_settings.py` has what
+departs from the paper, the released code's ways among them.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline import seeds
-from pipeline.config.base import OURS, PAPER, setting
 from pipeline.registry import register
 from pipeline.shapley import Estimate
-from pipeline.shapley.update import alpha_update, momentum_update
+from pipeline.shapley.update import alpha_update, momentum_update, normalise, z_score
 from pipeline.strategies.contract import Metadata
-from pipeline.strategies.value_function import ValueFunction, ValueSettings, shapley_values
+from pipeline.strategies.shapley_settings import ShapleySettings
+from pipeline.strategies.value_function import ValueFunction, shapley_values
 from pipeline.strategies.weights import WeightSharing, initial_noise
 
 if TYPE_CHECKING:
     from pipeline.data import Images
-
-
-class ShapleySettings(ValueSettings):
-    """How Shapley values are estimated and what they do to alpha."""
-
-    warmup_epochs: int | None = setting(
-        None, "first epochs in which alpha is frozen; none: the search recipe's", PAPER, ge=0
-    )
-    momentum: float = setting(0.8, "μ of Eq. 7", PAPER, ge=0, le=1)
-    step: float = setting(0.1, "ε of Eq. 6", PAPER, gt=0)
-    norm: Literal["cell_type", "all"] = setting(
-        "cell_type", "what the norms of Eq. 6 and 7 are taken over", OURS
-    )
 
 
 @register("strategies", "shapley")
@@ -65,31 +54,38 @@ class Shapley(WeightSharing):
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
         n = self.space.n_players
-        n_groups = len(self.space.cell_types) if self.settings.norm == "cell_type" else 1
+        n_groups = 1 if self.settings.norm == "all" else len(self.space.cell_types)
         self._groups = np.arange(n) // (n // n_groups)
+        self._scaled = z_score if self.settings.norm == "z_score" else normalise
         self._s = initial_noise(n, self.seed, "s")
         self._estimate = Estimate.unknown(n)
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Section 3.4: weights, then, after the warm-up, one update of alpha."""
+        from pipeline.training.processes import processes
+
         started = time.perf_counter()
         metrics = self.train_weights(epoch, train)
         trained = time.perf_counter()
         seed = seeds.derive(self.seed, "shapley", epoch)
-        V = ValueFunction(self.supernet, self._alpha, valid, self.settings, seed)
+        V = ValueFunction(
+            self.supernet, self._alpha, valid, self.settings, seed, self.augmentation()
+        )
         if epoch < self.warmup_epochs:
             value_full, evaluations = V.full(), 1
         else:
-            found = self._estimate = shapley_values(V, self.settings, seed)
+            previous = self._estimate.phi
+            found = self._estimate = shapley_values(V, self.settings, seed, previous, processes())
             self._update_alpha(found.phi)
             value_full, evaluations = found.value_full, found.evaluations
             metrics["reached_share"] = float(np.mean(found.reached[V.players] > 0))
         return {
             **metrics,
             "images_forward": metrics["images_forward"] + V.images_forward,
+            "images_backward": metrics["images_backward"] + V.images_backward,
             "evaluations": evaluations,
             "value_full": value_full,
-            "valid_accuracy": value_full,
+            **({"valid_accuracy": value_full} if self.settings.value == "accuracy" else {}),
             "weight_seconds": trained - started,
             "value_seconds": time.perf_counter() - trained,
         }
@@ -98,8 +94,9 @@ class Shapley(WeightSharing):
         """Eq. 7, then Eq. 6."""
         import torch
 
-        self._s = momentum_update(self._s, phi, self.settings.momentum, self._groups)
-        alpha = alpha_update(self.alpha(), self._s, self.settings.step, self._groups)
+        settings, groups, scaled = self.settings, self._groups, self._scaled
+        self._s = momentum_update(self._s, phi, settings.momentum, groups, scaled)
+        alpha = alpha_update(self.alpha(), self._s, settings.step, groups, scaled)
         self._alpha.copy_(torch.from_numpy(alpha))
 
     def record(self) -> dict[str, np.ndarray]:
@@ -109,12 +106,14 @@ class Shapley(WeightSharing):
         return {**super().record(), "s": self._s.copy(), **values, "reached": found.reached}
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, alpha and s."""
+        """Weights, alpha, s, and the last Shapley values, which the next estimate may use."""
         import torch
 
-        return {**super().state_dict(), "s": torch.from_numpy(self._s)}
+        last = {"s": torch.from_numpy(self._s), "phi": torch.from_numpy(self._estimate.phi)}
+        return {**super().state_dict(), **last}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of `state_dict`."""
         super().load_state_dict(state)
         self._s = state["s"].numpy().copy()
+        self._estimate = replace(self._estimate, phi=state["phi"].numpy().copy())

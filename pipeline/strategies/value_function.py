@@ -12,49 +12,35 @@ What the paper leaves open, and what is chosen here:
 
 `none` adds nothing to an edge, so that without `renormalise` it is a null player: φ = 0. The game
 is played among the others and a permutation is shorter by as many evaluations.
+
+The softer values are means over images too: of the probability of the true class, and of its
+logarithm (-loss). They are differentiable in how present an operation is, z_o w_o(α) at z = 1_S.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import field_validator
 
-from pipeline import registry, seeds
-from pipeline.config.base import CODE, OURS, PAPER, Settings, setting
-from pipeline.shapley import Estimate, estimate, option_names
+from pipeline import seeds
+from pipeline.shapley import Estimate, estimate
+from pipeline.strategies.shapley_settings import ValueSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pipeline.data import Images
+    from pipeline.data import Augment, Images
+    from pipeline.shapley.game import Processes
     from pipeline.supernet import Supernet
 
-
-class ValueSettings(Settings):
-    """How the Shapley values of operations are estimated (section 3.3)."""
-
-    estimator: str = setting("truncated", "a registered estimator", PAPER)
-    permutations: int = setting(10, "M, permutations an estimate", PAPER, ge=1)
-    eta: float = setting(0.5, "η, drop of the accuracy, relative, that truncates", PAPER, ge=0)
-    value_images: int = setting(1024, "images that V is measured on, a permutation", CODE, ge=1)
-    value_batch_size: int = setting(256, "the most images of a forward pass of V", OURS, ge=1)
-    batch_norm: Literal["batch", "running"] = setting(
-        "batch", "statistics that normalise while V is measured", OURS
-    )
-    renormalise: bool = setting(False, "remaining weights of an edge scaled to sum to one", CODE)
-
-    @field_validator("estimator")
-    @classmethod
-    def _registered(cls, name: str) -> str:
-        """A misspelt name is found before the search, not after its warm-up."""
-        registry.get("estimators", name)
-        return name
+__all__ = ["ValueFunction", "ValueSettings", "shapley_values"]
 
 
 class ValueFunction:
-    """Accuracy of coalitions, bool[b, n] -> float64[b]; a game for `pipeline.shapley`.
+    """Value of coalitions, bool[b, n] -> float64[b]; a game for `pipeline.shapley`.
 
     `redraw` comes before the first call, as estimators do it.
 
@@ -64,11 +50,15 @@ class ValueFunction:
         images: what accuracy is measured on.
         settings: images of a draw and of a pass, batch norms, mixing weights.
         seed: of the draws.
+        augment: how `settings.augment` changes images.
 
     Attributes:
         n_players: players of the space.
         players: int64[n], those of them that play; the others are null.
-        images_forward: images that the supernet has classified so far.
+        edges: int64[n], the edge of each of those, over all cell types.
+        redraws: whether each permutation has images of its own.
+        images_forward: images that the supernet has classified so far, in this process.
+        images_backward: those of them under a gradient.
     """
 
     def __init__(
@@ -78,19 +68,36 @@ class ValueFunction:
         images: Images,
         settings: ValueSettings,
         seed: int,
+        augment: Augment | None = None,
     ):
         self.players = np.flatnonzero(supernet.space.selectable().ravel() | settings.renormalise)
         self.n_players = supernet.space.n_players
-        self.images_forward = 0
+        self.edges = self.players // supernet.space.n_operations
+        self.redraws = settings.redraw == "permutation"
+        self.images_forward = self.images_backward = 0
         self._supernet, self._alpha, self._images = supernet, alpha.detach().float(), images
         self._settings, self._seed = settings, seed
+        self._augment = augment if settings.augment else None
+        if settings.value != "accuracy":
+            self.gradient = self._gradient
+        if not self.redraws:
+            self.redraw(0)
 
     def redraw(self, permutation: int) -> None:
         """Draw the images of a permutation."""
-        generator = seeds.torch_generator(self._seed, "images", permutation)
-        images, labels = self._images.sample(self._settings.value_images, generator)
+        self._batches = self._draw(self._settings.value_images, "images", permutation)
+        if self._settings.batch_norm == "recalibrated":
+            n = self._settings.recalibration_images
+            self._others = self._draw(n, "recalibration", permutation)
+
+    def _draw(self, n: int, purpose: str, permutation: int) -> list[tuple[Tensor, Tensor]]:
+        generator = seeds.torch_generator(self._seed, purpose, permutation)
+        if self._augment is None:
+            images, labels = self._images.sample(n, generator)
+        else:
+            images, labels = next(iter(self._images.batches(n, generator, self._augment)))
         n_batches = -(-len(labels) // self._settings.value_batch_size)
-        self._batches = list(
+        return list(
             zip(images.tensor_split(n_batches), labels.tensor_split(n_batches), strict=True)
         )
 
@@ -98,37 +105,83 @@ class ValueFunction:
         """V of each coalition of `players`."""
         import torch
 
-        from pipeline.supernet import evaluation_mode
-        from pipeline.training.device import autocast
+        with torch.no_grad():
+            return np.array([self._value(S) for S in coalitions])
 
-        supernet = self._supernet
-        with (
-            torch.no_grad(),
-            evaluation_mode(supernet, self._settings.batch_norm),
-            autocast(self._alpha.device, supernet.settings.precision),
-        ):
-            return np.array([self._accuracy(S) for S in coalitions])
+    def _value(self, S: np.ndarray) -> float:
+        weights = self._weights(S)
+        with self._normalised(weights):
+            return float(self._mean(weights))
 
-    def _accuracy(self, S: np.ndarray) -> float:
+    def _weights(self, S: np.ndarray) -> Tensor:
         import torch
 
         from pipeline.supernet import mixture
 
         coalition = np.ones(self.n_players, dtype=bool)
         coalition[self.players] = S
-        weights = mixture(
+        return mixture(
             self._supernet.space,
             self._alpha,
             torch.from_numpy(coalition).to(self._alpha.device),
             self._settings.renormalise,
         )
-        n_correct = sum(
-            (self._supernet(images, weights).argmax(1) == labels).sum()
-            for images, labels in self._batches
-        )
-        n = sum(len(labels) for _, labels in self._batches)
-        self.images_forward += n
-        return int(n_correct) / n
+
+    def _gradient(self, coalitions: np.ndarray) -> np.ndarray:
+        """∂V/∂z of each coalition of `players`, bool[b, n] -> float64[b, n]."""
+        return np.stack([self._gradient_at(S) for S in coalitions])
+
+    def _gradient_at(self, S: np.ndarray) -> np.ndarray:
+        import torch
+
+        from pipeline.supernet import mixture
+
+        present = torch.ones_like(self._alpha)
+        present[self.players] = present.new_tensor(S)
+        present.requires_grad_()
+        weights = present * mixture(self._supernet.space, self._alpha)
+        if self._settings.renormalise:
+            of_edges = weights.view(-1, self._supernet.space.n_operations)
+            least = torch.finfo(weights.dtype).tiny
+            weights = (of_edges / of_edges.sum(dim=1, keepdim=True).clamp_min(least)).flatten()
+        with self._normalised(weights.detach()):
+            (gradient,) = torch.autograd.grad(self._mean(weights), present)
+        self.images_backward += self._n
+        return gradient.double().cpu().numpy()[self.players]
+
+    @contextlib.contextmanager
+    def _normalised(self, weights: Tensor) -> Iterator[None]:
+        """Evaluation mode, batch norms as the settings say."""
+        from pipeline.strategies.recalibration import recalibrated
+        from pipeline.supernet import evaluation_mode
+
+        policy = self._settings.batch_norm
+        if policy != "recalibrated":
+            with evaluation_mode(self._supernet, policy):
+                yield
+            return
+        with recalibrated(self._supernet, lambda images: self._logits(images, weights)) as adapt:
+            adapt(images for images, _ in self._others)
+            self.images_forward += sum(len(labels) for _, labels in self._others)
+            yield
+
+    @property
+    def _n(self) -> int:
+        return sum(len(labels) for _, labels in self._batches)
+
+    def _mean(self, weights: Tensor) -> Any:
+        """Mean value of the images of the draw."""
+        value = VALUES[self._settings.value]
+        total = sum(value(self._logits(x, weights), labels) for x, labels in self._batches)
+        self.images_forward += self._n
+        return total / self._n
+
+    def _logits(self, images: Tensor, weights: Tensor) -> Tensor:
+        from pipeline.training.device import autocast
+
+        with autocast(self._alpha.device, self._supernet.settings.precision):
+            logits: Tensor = self._supernet(images, weights)
+        return logits
 
     def full(self) -> float:
         """V(N) on the first draw."""
@@ -136,16 +189,50 @@ class ValueFunction:
         return float(self(np.ones((1, len(self.players)), dtype=bool))[0])
 
 
-def shapley_values(V: ValueFunction, settings: ValueSettings, seed: int) -> Estimate:
+def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    # In double, so that a share of images is the nearest number to it.
+    return (logits.argmax(1) == labels).double().sum()
+
+
+def _soft_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.float().softmax(1).gather(1, labels[:, None]).double().sum()
+
+
+def _negative_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.float().log_softmax(1).gather(1, labels[:, None]).double().sum()
+
+
+# Logits [b, classes] and labels [b] to the sum of the value over the images.
+VALUES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "accuracy": _accuracy,
+    "soft_accuracy": _soft_accuracy,
+    "negative_loss": _negative_loss,
+}
+
+
+def shapley_values(
+    V: ValueFunction,
+    settings: ValueSettings,
+    seed: int,
+    previous: np.ndarray | None = None,
+    processes: Processes | None = None,
+) -> Estimate:
     """φ of all players of the space.
 
     Args:
-        V: the accuracy of the supernet.
+        V: the value of coalitions.
         settings: the estimator and its options.
         seed: of the permutations.
+        previous: φ of the epoch before, float64[n_players], for estimators that use it.
+        processes: that share the evaluations; None: this one alone.
     """
-    options: dict[str, Any] = {"permutations": settings.permutations, "eta": settings.eta}
-    known = option_names(settings.estimator)
-    options = {name: value for name, value in options.items() if name in known}
-    found = estimate(V, len(V.players), settings.estimator, seed=seed, **options)
+    n = len(V.players)
+    known: dict[str, Any] = {"edges": V.edges}
+    if settings.control and previous is not None and not np.isnan(previous).all():
+        known["previous"] = previous[V.players]
+    options = settings.options(**known)
+    budget = settings.budget
+    if budget is None and "permutations" not in options:
+        budget = None if settings.estimator == "exact" else settings.permutations * (n + 1)
+    found = estimate(V, n, settings.estimator, budget, seed, processes, **options)
     return found.among(V.players, V.n_players)

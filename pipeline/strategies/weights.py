@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pipeline.config.recipes import SearchSettings
-    from pipeline.data import Images
+    from pipeline.data import Augment, Images
     from pipeline.spaces import Space
     from pipeline.supernet import Supernet
 
@@ -110,12 +110,14 @@ class WeightSharing(Strategy):
 
     def batches(self, images: Images, *stream: str | int) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass of augmented batches, shuffled by the stream of random numbers of this name."""
+        generator = seeds.torch_generator(self.seed, *stream)
+        return images.batches(self.search.batch_size, generator, self.augmentation())
+
+    def augmentation(self) -> Augment:
+        """Crop, flip and cutout of the recipe."""
         from pipeline.data import Augment
 
-        search = self.search
-        augment = Augment(search.crop_padding, search.flip, search.cutout)
-        generator = seeds.torch_generator(self.seed, *stream)
-        return images.batches(search.batch_size, generator, augment)
+        return Augment(self.search.crop_padding, self.search.flip, self.search.cutout)
 
     def mixing(self) -> Tensor:
         """Mixing weights float32[n_players] under alpha as it is, without a gradient."""

@@ -72,15 +72,50 @@ def dividends(n: int, seed: int) -> KnownGame:
     return KnownGame(f"dividends{n}", value, phi)
 
 
-GAMES = [
-    unanimity(1, (0,)),
-    unanimity(5, (0, 2, 3)),
-    glove(),
-    airport(),
-    voting(),
-    dividends(4, seed=1),
-    dividends(7, seed=2),
-]
+def random_table(n: int, seed: int) -> KnownGame:
+    """A table of 2^n random values, in which nothing is symmetric or zero; values by all orders."""
+    table = np.random.default_rng(seed).normal(size=2**n)
+
+    def value(S: np.ndarray) -> np.ndarray:
+        return table[S @ (1 << np.arange(n))]
+
+    return KnownGame(f"table{n}", value, by_all_orders(value, n))
+
+
+def by_sizes(
+    value: Callable[[np.ndarray], np.ndarray], n: int, weight: Callable[[int], float]
+) -> np.ndarray:
+    """A semi-value as it stands: Σ_S weight(|S|) [V(S ∪ {o}) - V(S)] over all S without o."""
+    phi = np.zeros(n)
+    for o in range(n):
+        others = [p for p in range(n) if p != o]
+        for s in range(n):
+            for members in combinations(others, s):
+                S = np.zeros((1, n), dtype=bool)
+                S[0, list(members)] = True
+                with_o = S.copy()
+                with_o[0, o] = True
+                phi[o] += weight(s) * (value(with_o)[0] - value(S)[0])
+    return phi
+
+
+class Differentiable:
+    """A game with the gradient of its multilinear extension at 0/1: what each player adds there."""
+
+    def __init__(self, value: Callable[[np.ndarray], np.ndarray]):
+        self.value = value
+
+    def __call__(self, coalitions: np.ndarray) -> np.ndarray:
+        return self.value(coalitions)
+
+    def gradient(self, coalitions: np.ndarray) -> np.ndarray:
+        n = coalitions.shape[1]
+        columns = []
+        for o in range(n):
+            with_o, without = coalitions.copy(), coalitions.copy()
+            with_o[:, o], without[:, o] = True, False
+            columns.append(self.value(with_o) - self.value(without))
+        return np.stack(columns, axis=1)
 
 
 def by_all_orders(value: Callable[[np.ndarray], np.ndarray], n: int) -> np.ndarray:
@@ -96,16 +131,34 @@ def by_all_orders(value: Callable[[np.ndarray], np.ndarray], n: int) -> np.ndarr
     return phi / len(orders)
 
 
-class Recorder:
+GAMES = [
+    unanimity(1, (0,)),
+    unanimity(5, (0, 2, 3)),
+    glove(),
+    airport(),
+    voting(),
+    dividends(4, seed=1),
+    dividends(7, seed=2),
+    random_table(5, seed=0),
+]
+
+
+class Recorder(Differentiable):
     """A game that keeps the coalitions it was asked for."""
 
     def __init__(self, value: Callable[[np.ndarray], np.ndarray]):
-        self.value = value
+        super().__init__(value)
         self.asked: list[np.ndarray] = []
+        self.cost = 0
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
         self.asked.extend(coalitions.copy())
+        self.cost += len(coalitions)
         return self.value(coalitions)
+
+    def gradient(self, coalitions: np.ndarray) -> np.ndarray:
+        self.cost += 3 * len(coalitions)
+        return super().gradient(coalitions)
 
 
 class Orders:

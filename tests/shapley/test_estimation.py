@@ -9,9 +9,22 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pipeline import registry
 from pipeline.errors import InputError
 from pipeline.shapley import Estimate, estimate, option_names
-from tests.shapley.games import Recorder, airport, dividends, voting
+from tests.shapley import checks
+from tests.shapley.games import Differentiable, Recorder, airport, dividends, voting
 
 ESTIMATORS = registry.names("estimators")
+# Their values are no Shapley values, by definition or by truncation.
+OTHER_VALUES = {"banzhaf", "beta", "gradient", "truncated", "released_code"}
+SHAPLEY = [name for name in ESTIMATORS if name not in OTHER_VALUES]
+# Σ φ = V(N) - V(∅) in each run; of the others it must not be claimed.
+EFFICIENT = [name for name in SHAPLEY if name != "owen"]
+SAMPLED = [name for name in SHAPLEY if name != "exact"]
+# Values that are means of what a player adds: zero for one that never adds anything.
+MARGINAL = [
+    name
+    for name in ESTIMATORS
+    if name not in {"kernel", "leverage", "regression_adjusted", "control_variate"}
+]
 
 
 def additive(S: np.ndarray) -> np.ndarray:
@@ -19,56 +32,120 @@ def additive(S: np.ndarray) -> np.ndarray:
     return S @ np.array([0.1, 0.2, 0.3, 0.4])
 
 
+def play(game, n, estimator, *arguments, **options):
+    return estimate(Differentiable(game), n, estimator, *arguments, **options)
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 class TestEveryEstimator:
     def test_dummy_players_are_worth_what_they_add(self, estimator: str) -> None:
         """Each marginal contribution is the same, so a sample is enough, wherever it is taken."""
-        found = estimate(additive, 4, estimator, budget=200)
-        assert_allclose(found.phi, [0.1, 0.2, 0.3, 0.4], atol=1e-12)
-        assert_allclose(found.standard_error, 0, atol=1e-12)
+        if estimator == "released_code":
+            pytest.skip("its zeros for the unreached break even this, see test_released_code")
+        found = play(additive, 4, estimator, budget=200)
+        assert_allclose(found.phi, [0.1, 0.2, 0.3, 0.4], atol=1e-9)
+        assert_allclose(found.standard_error, 0, atol=1e-9)
 
     def test_null_player(self, estimator: str) -> None:
-        found = estimate(voting().value, 6, estimator, budget=500)
-        assert found.phi[5] == 0
-        assert (found.phi[:5] > 0.05).all()
+        found = play(voting().value, 6, estimator, budget=500)
+        error = 0 if estimator in MARGINAL else 4 * found.standard_error[5]
+        assert abs(found.phi[5]) <= error <= 0.08
+        if estimator not in {"beta", "released_code"}:  # few small coalitions win; mean - deviation
+            assert (found.phi[:5] > 0.05).all()
 
     def test_symmetric_players(self, estimator: str) -> None:
         """Germany, France and Italy are interchangeable, and so are Belgium and the Netherlands."""
-        found = estimate(voting().value, 6, estimator, budget=10_000)
+        found = play(voting().value, 6, estimator, budget=4_000)
         phi, error = found.phi, 4 * found.standard_error.max() + 1e-12
-        assert_allclose(phi[1:3], phi[0], atol=error)
-        assert abs(phi[3] - phi[4]) < error < phi[0] - phi[3]
+        assert_allclose(phi[1:3], phi[0], atol=2 * error)
+        assert abs(phi[3] - phi[4]) <= 2 * error
+        if estimator not in {"beta", "released_code"}:
+            assert error / 2 < phi[0] - phi[3]
 
     def test_scale(self, estimator: str) -> None:
         """φ(3 V) = 3 φ(V): a scale moves no threshold that is relative."""
         value = airport().value
-        once = estimate(value, 5, estimator, budget=100).phi
-        assert_allclose(estimate(lambda S: 3 * value(S), 5, estimator, budget=100).phi, 3 * once)
+        once = play(value, 5, estimator, budget=100).phi
+        assert_allclose(play(lambda S: 3 * value(S), 5, estimator, budget=100).phi, 3 * once)
 
     def test_evaluations_are_counted_and_kept(self, estimator: str) -> None:
         game = Recorder(airport().value)
         found = estimate(game, 5, estimator, budget=100)
-        assert found.evaluations == len(game.asked) <= 100
+        assert found.evaluations == game.cost <= 100
 
     def test_repeats(self, estimator: str) -> None:
-        first, second = (estimate(airport().value, 5, estimator, 60, seed=3) for _ in range(2))
+        first, second = (play(airport().value, 5, estimator, 60, seed=3) for _ in range(2))
         assert_array_equal(first.phi, second.phi)
         assert_array_equal(first.reached, second.reached)
 
     def test_one_player(self, estimator: str) -> None:
-        found = estimate(lambda S: 0.25 + 0.5 * S[:, 0], 1, estimator, budget=5)
+        found = play(lambda S: 0.25 + 0.5 * S[:, 0], 1, estimator, budget=6)
         assert_allclose(found.phi, [0.5])
         assert found.value_full == 0.75
 
     def test_shapes(self, estimator: str) -> None:
-        found = estimate(airport().value, 5, estimator, budget=60)
+        found = play(airport().value, 5, estimator, budget=60)
         assert isinstance(found, Estimate)
         assert found.phi.dtype == found.standard_error.dtype == np.float64
         assert found.phi.shape == found.standard_error.shape == found.reached.shape == (5,)
+        assert (found.reached > 0).all()
 
     def test_unknown_option(self, estimator: str) -> None:
         with pytest.raises(InputError, match=f"{estimator}: unknown option 'permutation'"):
-            estimate(airport().value, 5, estimator, permutation=3)
+            play(airport().value, 5, estimator, permutation=3)
+
+    def test_budget_too_small(self, estimator: str) -> None:
+        with pytest.raises(InputError, match=f"{estimator}: budget"):
+            play(airport().value, 5, estimator, budget=1)
+
+    def test_redraws(self, estimator: str) -> None:
+        """Each draw adds 10 to V, as easier images would; what a player adds stays the same.
+
+        The value of a coalition under one draw less that under another would show.
+        """
+        game = OtherImages()
+        found = estimate(game, 4, estimator, budget=160)
+        assert np.abs(found.phi).max() < 6
+        assert found.evaluations == game.cost <= 160
+        assert game.draws == list(range(len(game.draws)))
+        assert (len(game.draws) == 1) == (estimator == "exact")
+
+
+class OtherImages(Recorder):
+    """Each draw shifts V by a constant; marginals cancel it."""
+
+    def __init__(self) -> None:
+        known = dividends(4, seed=5)
+        super().__init__(lambda S: known.value(S) + 10 * self.draws[-1])
+        self.draws: list[int] = []
+        self.known = known
+
+    def redraw(self, permutation: int) -> None:
+        self.draws.append(permutation)
+
+
+@pytest.mark.parametrize("estimator", SAMPLED)
+def test_shapley_values(estimator: str) -> None:
+    checks.shapley_value(registry.get("estimators", estimator))
+
+
+@pytest.mark.parametrize("estimator", EFFICIENT)
+def test_efficiency(estimator: str) -> None:
+    checks.efficiency(registry.get("estimators", estimator))
+
+
+@pytest.mark.parametrize("estimator", [name for name in ESTIMATORS if name not in EFFICIENT])
+def test_efficiency_is_not_claimed_where_it_fails(estimator: str) -> None:
+    game = dividends(4, seed=1)
+    found = play(game.value, 4, estimator, budget=60)
+    ends = game.value(np.array([[False] * 4, [True] * 4]))
+    assert not found.efficient
+    assert abs(np.nansum(found.phi) - (ends[1] - ends[0])) > 1e-6
+
+
+@pytest.mark.parametrize("estimator", [n for n in SAMPLED if n not in {"orthogonal", "adaptive"}])
+def test_the_standard_error_is_the_spread_over_seeds(estimator: str) -> None:
+    checks.honest_error(registry.get("estimators", estimator))
 
 
 def test_other_seed_other_sample() -> None:
@@ -83,11 +160,11 @@ def test_unknown_estimator() -> None:
 
 def test_option_names() -> None:
     assert option_names("exact") == []
-    assert option_names("truncated") == ["permutations", "eta"]
+    assert option_names("truncated") == ["permutations", "eta", "unreached"]
 
 
 def test_value_function_that_misbehaves() -> None:
-    with pytest.raises(ValueError, match=r"shape \(1, 1\)"):
+    with pytest.raises(ValueError, match=r"shape \(4, 1\)"):
         estimate(lambda S: S.sum(axis=1, keepdims=True), 3)
     with pytest.raises(ValueError, match="not a finite number"):
         estimate(lambda S: np.full(len(S), np.nan), 3)
@@ -95,23 +172,8 @@ def test_value_function_that_misbehaves() -> None:
         estimate(lambda S: np.zeros(len(S)), 0)
 
 
-class OtherImages:
-    """Each draw shifts V by a constant, as easier images would; marginals cancel it."""
-
-    def __init__(self) -> None:
-        self.draws: list[int] = []
-        self.known = dividends(4, seed=5)
-
-    def redraw(self, permutation: int) -> None:
-        self.draws.append(permutation)
-
-    def __call__(self, coalitions: np.ndarray) -> np.ndarray:
-        return self.known.value(coalitions) + 10 * self.draws[-1]
-
-
 @pytest.mark.parametrize("estimator", ["permutation", "truncated"])
-def test_redraws_for_each_permutation(estimator: str) -> None:
-    """V(N) of an older draw would put the shift of 10 into the first player's contribution."""
+def test_a_draw_of_its_own_for_each_permutation(estimator: str) -> None:
     game = OtherImages()
     options = {"eta": 1e9} if estimator == "truncated" else {}
     found = estimate(game, 4, estimator, permutations=8, **options)
@@ -122,7 +184,6 @@ def test_redraws_for_each_permutation(estimator: str) -> None:
     assert_allclose(found.value_full, same.value_full + 35)
 
 
-def test_redraws_once_for_enumeration() -> None:
-    game = OtherImages()
-    assert_allclose(estimate(game, 4, "exact").phi, game.known.phi)
-    assert game.draws == [0]
+def test_gradients_need_a_differentiable_game() -> None:
+    with pytest.raises(InputError, match="has no gradient"):
+        estimate(additive, 4, "gradient")

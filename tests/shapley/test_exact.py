@@ -38,7 +38,7 @@ def test_every_coalition_is_evaluated_once() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(InputError, match="budget 63, 6 players need 64"):
+    with pytest.raises(InputError, match="budget is 63, 6 players need 64"):
         estimate(lambda S: S.sum(axis=1), 6, "exact", budget=63)
     with pytest.raises(InputError, match="21 players, at most 20"):
         estimate(lambda S: S.sum(axis=1), 21, "exact")

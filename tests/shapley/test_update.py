@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.shapley.update import alpha_update, momentum_update
+from pipeline.shapley.update import alpha_update, momentum_update, z_score
 
 ONE = np.array([0, 0])
 TWO = np.array([0, 0, 1, 1])
@@ -50,3 +50,27 @@ def test_arguments_stay_as_they_are() -> None:
     alpha_update(alpha, s, 0.5, ONE)
     assert_array_equal(s, [1, 1])
     assert_array_equal(alpha, [1, 1])
+
+
+def test_z_score_by_hand() -> None:
+    """(1, 3) and (2, 2, 8) by group: mean 2 deviation 1; mean 4 deviation √8."""
+    groups = np.array([0, 0, 1, 1, 1])
+    found = z_score(np.array([1.0, 3.0, 2.0, 2.0, 8.0]), groups)
+    assert_allclose(found, [-1, 1, -2 / 8**0.5, -2 / 8**0.5, 4 / 8**0.5])
+
+
+def test_z_score_is_over_known_players_and_flat_without_deviation() -> None:
+    assert_allclose(z_score(np.array([1.0, np.nan, 3.0]), np.zeros(3, int)), [-1, 0, 1])
+    assert_allclose(z_score(np.array([2.0, 2.0]), ONE), [0, 0])
+
+
+def test_z_score_is_about_ten_times_as_long_on_a_cell_of_darts() -> None:
+    x, groups = np.random.default_rng(0).normal(size=98), np.zeros(98, dtype=int)
+    assert_allclose(np.linalg.norm(z_score(x, groups)), 98**0.5)
+    alpha = alpha_update(np.zeros(98), x, 0.1, groups, z_score)
+    assert_allclose(np.linalg.norm(alpha), 0.1 * 98**0.5)
+
+
+def test_eq_7_with_the_z_score() -> None:
+    s = momentum_update(np.array([0.5, -0.5]), np.array([1.0, 3.0]), 0.8, ONE, z_score)
+    assert_allclose(s, [0.4 - 0.2, -0.4 + 0.2])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from pipeline.strategies.shapley_settings import ShapleySettings
 from tests.strategies.toys import images_of, make_strategy, noisy_images, playing_strategy
 
 TRAIN = images_of({0: 8})
@@ -76,6 +78,62 @@ def test_warm_up_holds_alpha_and_measures_the_whole_supernet() -> None:
     assert metrics["evaluations"] == 1
     assert metrics["value_full"] == 1
     assert metrics["images_forward"] == 8 + 8
+
+
+def test_released_code_is_one_key_away() -> None:
+    settings = ShapleySettings(fidelity="released_code")
+    assert (settings.estimator, settings.norm) == ("released_code", "z_score")
+    assert (settings.augment, settings.warmup_epochs) == (True, 25)
+    assert ShapleySettings(fidelity="released_code", warmup_epochs=3).warmup_epochs == 3
+    assert ShapleySettings().estimator == "truncated"
+    # As the workflow passes it on: whole, and what was implied is given.
+    assert ShapleySettings(**settings.model_dump(mode="json")) == settings
+
+
+@pytest.mark.parametrize("space", ["nasbench201", "darts"])
+def test_released_code_runs(space: str) -> None:
+    settings = {"fidelity": "released_code", "warmup_epochs": 0, "budget": 9, "eta": 0.05}
+    strategy = make_strategy("shapley", space, {**settings, "value_images": 8})
+    before, s = strategy.alpha(), strategy.record()["s"]
+    metrics = strategy.epoch(0, noisy_images(8), noisy_images(16))
+    record = strategy.record()
+    assert metrics["evaluations"] > 1
+    n = 1 if space == "nasbench201" else 2
+    s = s.reshape(n, -1)
+    assert not np.allclose(s, record["s"].reshape(n, -1))
+    moved = (record["alpha"] - before).reshape(n, -1)
+    assert_allclose(moved.mean(axis=1), 0, atol=1e-12)
+    assert_allclose(moved.std(axis=1), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "value"), [("control_variate", "accuracy"), ("gradient", "negative_loss")]
+)
+def test_other_estimators_resume_bit_for_bit(estimator: str, value: str) -> None:
+    """The control variate needs the values of the epoch before, which are in the state."""
+    settings = {
+        "warmup_epochs": 0,
+        "permutations": 4,
+        "estimator": estimator,
+        "value": value,
+        "value_images": 8,
+    }
+    train, valid = noisy_images(8), noisy_images(32, seed=1)
+    whole = make_strategy("shapley", "nasbench201", settings)
+    metrics = whole.epoch(0, train, valid)
+    assert ("valid_accuracy" in metrics) == (value == "accuracy")
+    assert (metrics["images_backward"] > 8) == (estimator == "gradient")
+    resumed = make_strategy("shapley", "nasbench201", settings)
+    resumed.load_state_dict(copy.deepcopy(whole.state_dict()))
+    for strategy in (whole, resumed):
+        strategy.epoch(1, train, valid)
+    assert_array_equal(whole.record()["phi"], resumed.record()["phi"])
+    other = make_strategy("shapley", "nasbench201", {**settings, "control": False})
+    other.load_state_dict(copy.deepcopy(resumed.state_dict()))
+    for strategy in (resumed, other):
+        strategy.epoch(2, train, valid)
+    differs = (resumed.record()["phi"] != other.record()["phi"]).any()
+    assert differs == (estimator == "control_variate")
 
 
 def test_momentum_over_epochs() -> None:

@@ -89,6 +89,134 @@ def test_accuracy_computed_plainly(batch_norm: str) -> None:
         assert V(S[None])[0] == (answers == images.labels).double().mean().item()
 
 
+@pytest.mark.parametrize("value", ["accuracy", "soft_accuracy", "negative_loss"])
+def test_values_computed_plainly(value: str) -> None:
+    images = noisy_images(40)
+    V, supernet = real(images, 40, batch_size=40, value=value)
+    plain = copy.deepcopy(supernet).train()
+    V.redraw(0)
+    with torch.no_grad():
+        logits = plain(images.pixels, weights_without([2, 13]))
+    log_p = logits.log_softmax(1)[torch.arange(40), images.labels].double()
+    expected = {
+        "accuracy": (logits.argmax(1) == images.labels).double().mean(),
+        "soft_accuracy": log_p.exp().mean(),
+        "negative_loss": log_p.mean(),
+    }[value]
+    S = ~np.isin(V.players, [2, 13])
+    assert_allclose(V(S[None]), [expected.item()], rtol=1e-5)
+
+
+@pytest.mark.parametrize("renormalise", [False, True])
+@pytest.mark.parametrize("value", ["soft_accuracy", "negative_loss"])
+def test_gradient_by_differences(value: str, renormalise: bool) -> None:
+    """∂V/∂z by autograd against moving the mixing weight of one player, central differences."""
+    V, supernet = real(noisy_images(16), 16, 16, value=value, renormalise=renormalise)
+    supernet.double()
+    V._images.pixels.data = V._images.pixels.double()
+    V._alpha = V._alpha.double()
+    V.redraw(0)
+    S = np.arange(len(V.players)) % 3 > 0
+    (gradient,) = V.gradient(S[None])
+    assert V.images_backward == V.images_forward == 16
+
+    def at(z: torch.Tensor) -> float:
+        weights = z * torch.softmax(ALPHA.double().view(6, 5), 1).flatten()
+        if renormalise:
+            table = weights.view(6, 5)
+            weights = (table / table.sum(1, keepdim=True)).flatten()
+        with torch.no_grad(), V._normalised(weights):
+            return float(V._mean(weights))
+
+    z = torch.ones(30, dtype=torch.double)
+    z[V.players] = torch.from_numpy(S).double()
+    for place in (0, 1, 7, 20):
+        step = torch.zeros(30, dtype=torch.double)
+        step[V.players[place]] = 1e-2  # V is summed from float32
+        expected = (at(z + step) - at(z - step)) / 2e-2
+        assert gradient[place] == pytest.approx(expected, rel=0.02, abs=1e-4)
+
+
+def test_accuracy_has_no_gradient() -> None:
+    V, _ = real(noisy_images(8), 8)
+    assert not hasattr(V, "gradient")
+    with pytest.raises(InputError, match="soft_accuracy"):
+        shapley_values(V, ValueSettings(estimator="gradient"), 0)
+
+
+def test_recalibrated_statistics() -> None:
+    """Running statistics that are the means over other images' batches, under the coalition."""
+    images = noisy_images(48)
+    settings = {"batch_norm": "recalibrated", "recalibration_images": 16}
+    V, supernet = real(images, 16, batch_size=8, **settings)
+    before = copy.deepcopy(supernet.state_dict())
+    V.redraw(0)
+    removed = [1, 2, 13]
+    S = ~np.isin(V.players, removed)
+    found = V(S[None])[0]
+    assert V.images_forward == 32
+    plain = copy.deepcopy(supernet).train()
+    for module in plain.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.reset_running_stats()
+            module.momentum = None
+    weights = weights_without(removed)
+    with torch.no_grad():
+        for x, _ in V._others:
+            plain(x, weights)
+        plain.eval()
+        right = [(plain(x, weights).argmax(1) == y).double().sum() for x, y in V._batches]
+    assert found == sum(right).item() / 16
+    assert all(torch.equal(value, before[key]) for key, value in supernet.state_dict().items())
+    assert {module.momentum for module in supernet.modules() if hasattr(module, "momentum")} == {
+        0.1
+    }
+
+
+def test_images_of_an_epoch() -> None:
+    """Drawn once, so that V(N) is measured once an estimate."""
+    V, _ = real(noisy_images(40), 8, redraw="epoch")
+    settings = ValueSettings(estimator="permutation", permutations=3, redraw="epoch")
+    found = shapley_values(V, settings, seed=0)
+    assert found.evaluations <= 2 + 3 * 23
+    assert V.images_forward == 8 * found.evaluations
+
+
+def test_augmented_images() -> None:
+    from pipeline.data import Augment
+
+    images = noisy_images(16)
+    seen: list[object] = []
+
+    class Noted(ToyImages):
+        def batches(self, n: int, generator: object, augment: object, **rest: object):
+            seen.append((n, augment))
+            return super().batches(n, generator)
+
+    supernet = make_strategy("shapley", "nasbench201", {}).supernet
+    augment = Augment(1, False, 0)
+    noted = Noted(images.pixels, images.labels)
+    for on in (True, False):
+        own = ValueSettings(value_images=8, augment=on)
+        ValueFunction(supernet, ALPHA, noted, own, 5, augment).redraw(0)
+    assert seen == [(8, augment)]
+
+
+@pytest.mark.parametrize("estimator", sorted({*registry.names("estimators")} - {"exact"}))
+def test_every_estimator_plays_the_supernets_game(estimator: str) -> None:
+    """At the cost of two permutations or less."""
+    V, _ = real(noisy_images(8), 8, value="soft_accuracy")
+    settings = ValueSettings(
+        estimator=estimator, permutations=2, value="soft_accuracy", value_images=8
+    )
+    previous = np.linspace(0, 1, 30)
+    found = shapley_values(V, settings, 0, previous)
+    assert found.evaluations <= 2 * 25
+    assert found.phi.shape == (30,)
+    assert np.isfinite(found.phi[V.players]).sum() > 0
+    assert V.images_forward + 2 * V.images_backward == 8 * found.evaluations
+
+
 def test_none_is_a_null_player_and_does_not_play() -> None:
     none = [p for p, player in enumerate(SPACE.players) if player.operation == "none"]
     V, supernet = real(noisy_images(8), 8)

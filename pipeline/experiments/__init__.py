@@ -1,0 +1,1 @@
+"""Studies that take longer than a bench: resumable, summarised as measurements."""

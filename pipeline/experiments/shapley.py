@@ -1,0 +1,288 @@
+"""Estimators of Shapley values on real supernets: how well they agree with long runs, at what cost.
+
+    python -m pipeline.experiments.shapley --out FOLDER --form reduced
+
+trains NAS-Bench-201 supernets on CIFAR-10 in two ways to several ages, walks long references on
+images that no estimate sees, runs every estimator several times, and writes two measurements. All
+that has been done is kept in FOLDER; the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from pipeline import seeds
+from pipeline.bench.supernets import WAYS, Trained, thirds, train
+from pipeline.config.recipes import NasBench201Search
+from pipeline.experiments.variants import VARIANTS, Variant
+from pipeline.experiments.walks import Walks, load, path_of, walk
+from pipeline.files import read_json, write_json
+from pipeline.strategies.shapley_settings import ValueSettings
+from pipeline.strategies.value_function import ValueFunction, shapley_values
+
+if TYPE_CHECKING:
+    from pipeline.data import Images
+
+SEED = 0
+REFERENCES = ("first", "second")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How large the study is.
+
+    Attributes:
+        epochs: passes of the training, over `train_images` images.
+        train_images: of the half for the weights.
+        ages: passes after which a supernet is looked at.
+        main: (way, age) of the supernets on which all estimators run.
+        images: of a draw of the estimates and the references, one batch.
+        permutations: of each reference of a main supernet.
+        other_permutations: of each reference of the other supernets.
+        policy_permutations: under each other batch-norm policy, last age only.
+        repeats: of each estimator.
+        compile: torch.compile the training.
+        channels: of the supernet's first stage.
+    """
+
+    epochs: int
+    train_images: int
+    ages: tuple[int, ...]
+    main: tuple[tuple[str, int], ...]
+    images: int
+    permutations: int
+    other_permutations: int
+    policy_permutations: int
+    repeats: int
+    compile: bool = True
+    channels: int = 16
+
+    @property
+    def search(self) -> NasBench201Search:
+        """The recipe of the weights; one cell a stage."""
+        return NasBench201Search(
+            epochs=self.epochs,
+            warmup_epochs=self.epochs,
+            batch_size=128,
+            supernet={"cells": 1, "channels": self.channels, "compile": self.compile},
+        )
+
+    def value(self, **changes: Any) -> ValueSettings:
+        """The value function of references and estimates."""
+        sizes = {"value_images": self.images, "value_batch_size": self.images}
+        return ValueSettings(**{**sizes, **changes})
+
+
+FORMS = {
+    "full": Form(
+        epochs=30,
+        train_images=25_000,
+        ages=(5, 10, 30),
+        main=tuple((way, age) for way in WAYS for age in (5, 10, 30)),
+        images=512,
+        permutations=200,
+        other_permutations=200,
+        policy_permutations=100,
+        repeats=5,
+    ),
+    # About an hour of one core.
+    "reduced": Form(
+        epochs=12,
+        train_images=12_500,
+        ages=(2, 6, 12),
+        main=(("coalitions", 12),),
+        images=32,
+        permutations=50,
+        other_permutations=40,
+        policy_permutations=30,
+        repeats=5,
+    ),
+    "tiny": Form(
+        epochs=1,
+        train_images=64,
+        ages=(1,),
+        main=(("uniform", 1),),
+        images=8,
+        permutations=2,
+        other_permutations=2,
+        policy_permutations=1,
+        repeats=1,
+        compile=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """The study of one form in one folder."""
+
+    form: Form
+    out: Path
+    weights_images: Images
+    parts: tuple[Images, Images, Images]
+
+    def supernets(self, way: str) -> Iterator[Trained]:
+        """Supernets of one way by age."""
+        images = self.weights_images.take(self.form.train_images)
+        folder = self.out / "checkpoints"
+        return train(self.form.search, way, self.form.ages, images, folder, SEED)
+
+    def reference(self, trained: Trained, which: str, policy: str = "batch") -> Walks:
+        """Long walks on images of their own."""
+        form, key = self.form, (trained.way, trained.age)
+        count = form.permutations if key in form.main else form.other_permutations
+        if policy != "batch":
+            count = form.policy_permutations
+        return walk(
+            trained.supernet,
+            self.parts[REFERENCES.index(which)],
+            form.value(batch_norm=policy, recalibration_images=form.images),
+            count,
+            seeds.derive(SEED, "reference", which),
+            path_of(self.out, trained.way, trained.age, which, policy),
+        )
+
+    def run(self, trained: Trained, variant: Variant, repeat: int) -> None:
+        """One estimate, kept as JSON."""
+        import torch
+
+        name = f"{trained.way}_{trained.age}_{variant.name}_{repeat}.json"
+        path = self.out / "runs" / name
+        if path.exists():
+            return
+        settings = self.form.value(**variant.settings(self.form.images))
+        seed = seeds.derive(SEED, "repeat", repeat)
+        alpha = torch.zeros(trained.supernet.space.n_players)
+        V = ValueFunction(trained.supernet, alpha, self.parts[2], settings, seed)
+        started = time.perf_counter()
+        found = shapley_values(V, settings, seed, self.previous(trained, variant))
+        write_json(
+            path,
+            {
+                "way": trained.way,
+                "age": trained.age,
+                "variant": variant.name,
+                "repeat": repeat,
+                "phi": [None if np.isnan(x) else x for x in found.phi[V.players]],
+                "evaluations": found.evaluations,
+                "image_forwards": V.images_forward + 2 * V.images_backward,
+                "seconds": time.perf_counter() - started,
+            },
+        )
+
+    def previous(self, trained: Trained, variant: Variant) -> np.ndarray | None:
+        """Values at the age before, where the variant uses them; none before the first age."""
+        place = self.form.ages.index(trained.age)
+        if not variant.previous or not place:
+            return None
+        before = self.form.ages[place - 1]
+        phi = np.zeros(trained.supernet.space.n_players)
+        selectable = trained.supernet.space.selectable().ravel()
+        phi[selectable] = load(self.out, trained.way, before, "first").phi()
+        return phi
+
+
+def open_study(form: Form, data_root: Path, out: Path, dataset: str = "cifar10") -> Study:
+    """Prepare the data and cut the value half into two references and the estimates."""
+    from pipeline.data import find, open_images, prepare
+
+    manifest = prepare(find(dataset, {}), data_root, out / "data", split_seed=0)
+    weights, value = (
+        open_images(manifest, data_root, part, out / "data" / "split.npz")
+        for part in ("weights", "value")
+    )
+    return Study(form, out, weights, thirds(value))
+
+
+def measure(
+    study: Study,
+    steps: tuple[str, ...],
+    ways: tuple[str, ...] = WAYS,
+    variants: tuple[str, ...] = (),
+) -> None:
+    """Do what is still to be done of some steps: references, estimators, policies.
+
+    Args:
+        study: the study.
+        steps: of `STEPS`.
+        ways: of training.
+        variants: names of estimators; empty: all.
+    """
+    form = study.form
+    for way in ways:
+        for trained in study.supernets(way):
+            is_main = (way, trained.age) in form.main
+            runs = "estimators" in steps and is_main
+            # A first reference is also what the next age has as its previous values.
+            place = form.ages.index(trained.age)
+            before_main = "estimators" in steps and any(
+                (way, age) in form.main for age in form.ages[place + 1 : place + 2]
+            )
+            if "references" in steps or runs or before_main:
+                study.reference(trained, "first")
+            if "references" in steps or runs:
+                study.reference(trained, "second")
+            if runs:
+                for repeat in range(form.repeats):
+                    for variant in VARIANTS:
+                        if not variants or variant.name in variants:
+                            study.run(trained, variant, repeat)
+            if "policies" in steps and trained.age == form.ages[-1]:
+                for policy in ("running", "recalibrated"):
+                    study.reference(trained, "first", policy)
+            write_json(
+                study.out / "trained" / f"{way}_{trained.age}.json",
+                {"way": way, "age": trained.age, "train_accuracy": trained.train_accuracy},
+            )
+
+
+STEPS = ("references", "estimators", "policies", "summary")
+
+
+@click.command()
+@click.option("--out", type=Path, required=True, help="folder that keeps what has been done")
+@click.option("--form", type=click.Choice([*FORMS]), default="reduced", show_default=True)
+@click.option("--data-root", envvar="SHAPLEY_NAS_DATA", type=Path, required=True)
+@click.option("--step", "steps", type=click.Choice(STEPS), multiple=True, help="[all]")
+@click.option("--way", "ways", type=click.Choice(WAYS), multiple=True, help="[both]")
+@click.option(
+    "--variant",
+    "variants",
+    type=click.Choice([variant.name for variant in VARIANTS]),
+    multiple=True,
+    help="[all]",
+)
+@click.option("--threads", type=int, default=1, show_default=True)
+@click.option("--measurements", type=Path, help="folder for the JSON; else FOLDER")
+def main(
+    out: Path,
+    form: str,
+    data_root: Path,
+    steps: tuple[str, ...],
+    ways: tuple[str, ...],
+    variants: tuple[str, ...],
+    threads: int,
+    measurements: Path | None,
+) -> None:
+    """Measure estimators and supernets; goes on from what FOLDER holds."""
+    from pipeline.experiments.summary import write
+    from pipeline.training.device import configure
+
+    configure(threads)
+    study = open_study(FORMS[form], data_root, out)
+    measure(study, steps or STEPS, ways or WAYS, variants)
+    if not steps or "summary" in steps:
+        for path in write(study, form, data_root, measurements or out):
+            print(json.dumps({"measurement": str(path), "rows": len(read_json(path)["rows"])}))
+
+
+if __name__ == "__main__":
+    main()

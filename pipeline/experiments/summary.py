@@ -1,0 +1,241 @@
+"""The study of `shapley.py` as measurements, the JSON files that the docs quote.
+
+A number over repeats is {"mean", "std", "half_width", "n"}: half the width of the 95 % t interval.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import provenance, registry
+from pipeline.analysis.intervals import summarise
+from pipeline.experiments.agreement import Ranking, with_reference
+from pipeline.experiments.walks import VALUE_NAMES, Walks, load, path_of
+from pipeline.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from pipeline.experiments.shapley import Form, Study
+
+MEASURES = ("tau", "r", "winners")
+ETA = 0.5
+
+
+def write(study: Study, form: str, data_root: Path, folder: Path) -> list[Path]:
+    """Write the measurements that there are results for.
+
+    Args:
+        study: the study, with the folder of its results.
+        form: its name, for the command.
+        data_root: where the NAS-Bench-201 table lies; without it the second one is left out.
+        folder: where the files go.
+    """
+    from pipeline.nasbench.table import Table, find_table
+
+    written = []
+    common = _common(study.form, form)
+    rows = estimator_rows(study.out)
+    if rows:
+        written.append(folder / "shapley_estimators.json")
+        write_json(written[-1], {**common, **ESTIMATORS, "rows": rows})
+    table = find_table(data_root)
+    rows = supernet_rows(study.out, Ranking.of(Table.load(table))) if table else []
+    if rows:
+        written.append(folder / "shapley_supernets.json")
+        write_json(written[-1], {**common, **SUPERNETS, "rows": rows})
+    return written
+
+
+def estimator_rows(out: Path) -> list[dict[str, Any]]:
+    """A row a supernet and estimator, and one for the ceiling."""
+    groups: dict[tuple[str, int, str], list[dict[str, Any]]] = defaultdict(list)
+    for path in sorted((out / "runs").glob("*.json")):
+        run = read_json(path)
+        groups[run["way"], run["age"], run["variant"]].append(run)
+    rows = []
+    supernets = dict.fromkeys((way, age) for way, age, _ in groups)
+    for way, age in supernets:
+        reference = load(out, way, age, "first").phi()
+        edges = edges_of(reference)
+        ceiling = with_reference(load(out, way, age, "second").phi(), reference, edges)
+        of_supernet = {key: runs for key, runs in groups.items() if key[:2] == (way, age)}
+        plain = float(np.mean([run["image_forwards"] for run in of_supernet[way, age, "plain"]]))
+        rows += [
+            {
+                "supernet": f"{way}, {age} passes",
+                "estimator": variant,
+                **_over(runs, reference, edges),
+                "evaluations": round(np.mean([run["evaluations"] for run in runs])),
+                "share": round(np.mean([run["image_forwards"] for run in runs]) / plain, 3),
+                "seconds": round(float(np.median([run["seconds"] for run in runs])), 2),
+            }
+            for (_, _, variant), runs in of_supernet.items()
+        ]
+        rows.sort(key=lambda row: -row["tau"]["mean"])
+        second = {measure: {"mean": round(ceiling[measure], 3), "n": 1} for measure in MEASURES}
+        rows.append({"supernet": f"{way}, {age} passes", "estimator": "ceiling", **second})
+    return rows
+
+
+def _over(
+    runs: Iterable[dict[str, Any]], reference: NDArray[np.float64], edges: NDArray[np.int64]
+) -> dict[str, Any]:
+    agreements = [
+        with_reference(np.array(run["phi"], dtype=float), reference, edges) for run in runs
+    ]
+    found = {}
+    for measure in MEASURES:
+        over = summarise(agreement[measure] for agreement in agreements)
+        numbers = {"mean": over.mean, "std": over.deviation, "half_width": over.half_width}
+        found[measure] = {
+            **{key: None if x is None else round(x, 3) for key, x in numbers.items()},
+            "n": over.n,
+        }
+    return found
+
+
+def supernet_rows(out: Path, ranking: Ranking) -> list[dict[str, Any]]:
+    """What Shapley values of supernets say of the table, by way, age, value, policy and sizes."""
+    from pipeline.config.recipes import NasBench201Search
+
+    space = registry.get("spaces", "nasbench201")(NasBench201Search().supernet)
+    players = np.flatnonzero(space.selectable().ravel())
+    n = len(players)
+    readings: list[tuple[str, dict[str, Any]]] = [
+        *((value, {"value": value}) for value in VALUE_NAMES),
+        (f"accuracy, truncated at {ETA}", {"eta": ETA}),
+        ("accuracy, largest third of coalitions", {"sizes": (n - n // 3, n)}),
+        ("accuracy, middle third", {"sizes": (n // 3, n - n // 3)}),
+        ("accuracy, smallest third", {"sizes": (0, n // 3)}),
+    ]
+    rows = []
+    for path in sorted((out / "trained").glob("*.json"), key=lambda p: (p.stem[0], _age(p))):
+        trained = read_json(path)
+        way, age = trained["way"], trained["age"]
+        for policy in ("batch", "running", "recalibrated"):
+            halves = [
+                load(out, way, age, which, policy)
+                for which in ("first", "second")
+                if path_of(out, way, age, which, policy).exists()
+            ]
+            if not halves:
+                continue
+            for reading, how in readings if policy == "batch" else readings[:1]:
+                rows.append(
+                    {
+                        "way": way,
+                        "age": age,
+                        "train_accuracy": round(trained["train_accuracy"], 3),
+                        "value_full": round(value_full(halves), 3),
+                        "batch_norm": policy,
+                        "reading": reading,
+                        **_against(ranking, halves, how, players),
+                        "permutations": sum(len(walks.orders) for walks in halves),
+                    }
+                )
+    return rows
+
+
+def value_full(halves: Sequence[Walks]) -> float:
+    """V(N) by accuracy, the mean over draws."""
+    return float(np.mean([walks.V[0, :, 0].mean() for walks in halves]))
+
+
+def _against(
+    ranking: Ranking, halves: Sequence[Walks], how: dict[str, Any], players: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Both references together, and each by itself to see how far chance goes."""
+    whole = Walks(
+        np.concatenate([walks.orders for walks in halves]),
+        np.concatenate([walks.V for walks in halves], axis=1),
+    )
+    found = ranking.against(whole.phi(**how), players)
+    single = [ranking.against(walks.phi(**how), players)["table_tau"] for walks in halves]
+    return {
+        "table_tau": round(found["table_tau"], 3),
+        "table_tau_halves": " / ".join(f"{tau:.2f}" for tau in single),
+        "found_accuracy": round(found["found_accuracy"], 2),
+    }
+
+
+def edges_of(phi: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Edge of each player of NAS-Bench-201 that plays: four operations an edge."""
+    return np.arange(len(phi)) // (len(phi) // 6)
+
+
+def _age(path: Path) -> int:
+    return int(path.stem.rsplit("_", 1)[1])
+
+
+def _common(form: Form, name: str) -> dict[str, Any]:
+    record = provenance.collect({}, 0, "cpu", 0.0)
+    sizes = (
+        f"NAS-Bench-201 supernet, C = {form.channels}, N = 1, {form.train_images:,} images a "
+        f"pass, batch 128, cosine over {form.epochs} passes; α = 0; V on {form.images} images a "
+        f"draw, drawn anew for each permutation; references of {form.permutations} permutations "
+        f"each where all estimators run, else {form.other_permutations}, on parts of the value "
+        "half that share no image with each other or with the estimates."
+    )
+    return {
+        "command": f"python -m pipeline.experiments.shapley --out FOLDER --form {name}",
+        "commit": record["git_commit"],
+        "machine": record["cpu"],
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "seeds": [0],
+        "notes": [sizes],
+    }
+
+
+ESTIMATORS: dict[str, Any] = {
+    "title": "Estimators of Shapley values on a supernet",
+    "question": "How well does each estimator agree with a long run, and at what cost?",
+    "columns": {
+        "supernet": "Supernet",
+        "estimator": "Estimator",
+        "tau": "Kendall's tau",
+        "r": "Pearson's r",
+        "winners": "Edges with the right winner",
+        "evaluations": "Evaluations",
+        "share": "Image-forwards, plain = 1",
+        "seconds": "Seconds (median)",
+    },
+    "does_not_show": [
+        "One supernet of each kind, one training seed: intervals are over repeats of the estimate.",
+        "`plain` is 10 whole permutations on four times as many images a draw as the others; "
+        "`_fifth` and `_half` may spend that share of its image-forwards, a backward pass "
+        "counting two.",
+        "`truncated`, `released_code` and `gradient` do not estimate Shapley values; their "
+        "distance from the reference does not vanish with more samples.",
+        "Seconds on a machine that others used too.",
+    ],
+}
+SUPERNETS: dict[str, Any] = {
+    "title": "What Shapley values of a supernet say of the table",
+    "question": (
+        "How do tau with the accuracies of all 15,625 architectures, and the accuracy of the cell "
+        "that the values choose, depend on training, age, value, batch norm and coalitions?"
+    ),
+    "columns": {
+        "way": "Training",
+        "age": "Passes",
+        "train_accuracy": "Training accuracy",
+        "value_full": "V(N)",
+        "batch_norm": "Batch norm",
+        "reading": "Value and coalitions",
+        "table_tau": "Tau with the table",
+        "table_tau_halves": "by reference",
+        "found_accuracy": "Found cell, CIFAR-10 test (%)",
+        "permutations": "Permutations",
+    },
+    "does_not_show": [
+        "One training seed; α is frozen at zero, so that this is not what a search with α in the "
+        "loop finds.",
+        "An additive strength cannot exceed tau .514 on this table (its main effects).",
+    ],
+}

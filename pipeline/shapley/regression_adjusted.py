@@ -1,0 +1,91 @@
+"""Regression-adjusted Monte Carlo (Witter, Liu & Musco, NeurIPS 2025), with an additive regression.
+
+Every value of a coalition says something about every player:
+
+    φ_o = Δ/n + E_S (n-1) [1(o ∈ S) / s - 1(o ∉ S) / (n - s)] V(S)
+
+for coalitions S whose size s is uniform over 1 .. n-1. On V itself this varies widely; on the
+residual V - f of a regression f whose Shapley values are known it does not, and φ(V) = φ(f) +
+φ(V - f). Here f is additive plus a polynomial of the size,
+
+    f(S) = V(∅) + Δ u + Σ_o β_o (1(o ∈ S) - u) + γ_1 u(1-u) + γ_2 u(1-u)(1-2u),   u = s/n,
+
+whose polynomial vanishes at both ends and adds the same to all players, so that φ_o(f) = Δ/n + β_o.
+f is fitted by ridge regression on the other folds only, so that the estimate is unbiased, and
+penalised as leave-one-out says. The bracket sums to zero over the players, and so does β:
+Σ_o φ_o = V(N) - V(∅) exactly. Standard errors are over pairs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.registry import register
+from pipeline.shapley.estimation import Estimate, mean_and_error
+from pipeline.shapley.game import Game
+from pipeline.shapley.regression import PAIR, Sampled, sample
+
+FOLDS = 5
+PENALTIES = 10.0 ** np.arange(-12, 2)  # as shares of the largest squared singular value
+
+
+@register("estimators", "regression_adjusted")
+def regression_adjusted(
+    game: Game, rng: np.random.Generator, budget: int | None = None, *, samples: int | None = None
+) -> Estimate:
+    """Least squares, and Monte Carlo on what it leaves; arguments as `kernel`."""
+    n = game.n_players
+    found = sample("regression_adjusted", game, rng, budget, samples, np.ones(n - 1))
+    phi = per_pair(found, n)
+    mean, error = mean_and_error(phi)
+    return Estimate(
+        phi=found.gain / n + mean,
+        standard_error=np.sqrt(error**2 + (found.gain_error / n) ** 2),
+        reached=np.full(n, len(found.y) or 1),
+        evaluations=game.evaluations,
+        value_full=found.value_full,
+        efficient=True,
+    )
+
+
+def per_pair(found: Sampled, n: int) -> NDArray[np.float64]:
+    """φ_o - Δ/n by each pair of coalitions, float64[pairs, n]; their mean is the estimate."""
+    if n == 1:
+        return np.zeros((2, 1))
+    n_pairs = len(found.y) // PAIR
+    u = (found.size / n)[:, None]
+    features = np.hstack([found.x, u * (1 - u), u * (1 - u) * (1 - 2 * u)])
+    s = found.size[:, None]
+    bracket = (n - 1) * np.where(found.coalitions, 1 / s, -1 / (n - s))
+    fold = np.arange(n_pairs) % min(FOLDS, n_pairs)
+    phi = np.empty((n_pairs, n))
+    for k in np.unique(fold):
+        inside = np.repeat(fold == k, PAIR)
+        outside = ~inside if not inside.all() else inside[:0]
+        w = ridge(features[outside], found.y[outside]) if outside.any() else np.zeros(n + 2)
+        residual = found.y[inside] - features[inside] @ w
+        adjusted = w[:n] + bracket[inside] * residual[:, None]
+        phi[fold == k] = adjusted.reshape(-1, PAIR, n).mean(axis=1)
+    return phi
+
+
+def ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients [k] of y [m] on x [m, k], penalised as leave-one-out errors say."""
+    U, d, Vt = np.linalg.svd(x, full_matrices=False)
+    # The direction 1 of the indicators, and others unseen, are zero up to rounding.
+    seen = d > 1e-9 * d.max(initial=0.0)
+    if not seen.any():
+        return np.zeros(x.shape[1])
+    U, d, Vt = U[:, seen], d[seen], Vt[seen]
+    z = U.T @ y
+    best, chosen = np.inf, np.zeros_like(z)
+    for penalty in PENALTIES * d[0] ** 2:
+        shrink = d**2 / (d**2 + penalty)
+        hat = np.sum(U**2 * shrink, axis=1)
+        left_out = (y - U @ (shrink * z)) / np.maximum(1 - hat, 1e-9)
+        error = float(np.sum(left_out**2))
+        if error < best:
+            best, chosen = error, shrink * z / d
+    coefficients: NDArray[np.float64] = Vt.T @ chosen
+    return coefficients

@@ -1,0 +1,56 @@
+"""Batch-norm statistics re-estimated for a network from which operations are removed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@contextlib.contextmanager
+def recalibrated(
+    network: nn.Module, forward: Callable[[Tensor], Any]
+) -> Iterator[Callable[[Iterable[Tensor]], None]]:
+    """Evaluation mode by running statistics that are this block's own; afterwards all is as before.
+
+    Args:
+        network: any module.
+        forward: a forward pass of it.
+
+    Yields:
+        A function that takes batches of images and makes the running statistics the means over
+        their statistics.
+    """
+    import torch
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    modes = {module: module.training for module in network.modules()}
+    norms = [module for module in modes if isinstance(module, _BatchNorm)]
+    kept = [(norm, norm.momentum, _clone(norm.state_dict())) for norm in norms]
+
+    def adapt(batches: Iterable[Tensor]) -> None:
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean over all batches
+            norm.train()
+        with torch.no_grad():
+            for images in batches:
+                forward(images)
+        network.eval()
+
+    try:
+        network.eval()
+        yield adapt
+    finally:
+        for norm, momentum, state in kept:
+            norm.momentum = momentum
+            norm.load_state_dict(state)
+        for module, training in modes.items():
+            module.training = training
+
+
+def _clone(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.clone() for name, value in state.items()}

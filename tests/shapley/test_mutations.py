@@ -1,0 +1,214 @@
+"""The tests bite: small faults put into the source of the estimators are caught, each by a check.
+
+A mutant is the source text with one change, executed in memory under another name; the check is the
+one that the unchanged source passes (the first test).
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import pipeline.shapley
+from pipeline import registry
+from tests.shapley import checks
+
+FOLDER = Path(pipeline.shapley.__file__).parent
+SPREAD, SHAPLEY = checks.spread_by_hand, checks.shapley_value
+EFFICIENT, STEADY = checks.efficiency, checks.steadier_than_permutations
+PREVIOUS = partial(STEADY, previous=[1, 2, 3, 4, 5, 6])
+
+# file, estimator, check, and the changes that it catches
+MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
+    (
+        "exact",
+        "exact",
+        checks.exact_values,
+        [
+            ("V.take(1, axis=o) - V.take(0, axis=o)", "V.take(0, axis=o) - V.take(1, axis=o)"),
+            ("comb(n - 1, s) for s", "comb(n - 1, max(s - 1, 0)) for s"),
+            ("weight[size.take(0, axis=o)]", "weight[size.take(1, axis=o) % n]"),
+        ],
+    ),
+    (
+        "permutation",
+        "permutation",
+        SHAPLEY,
+        [
+            ("V[:-1] - V[1:]", "V[1:] - V[:-1]"),
+            ("leaves >= np.arange", "leaves > np.arange"),
+            ("(V[:-1] - V[1:])[leaves]", "(V[:-1] - V[1:])[order]"),
+        ],
+    ),
+    (
+        "permutation",
+        "permutation",
+        EFFICIENT,
+        [("leaves >= np.arange(n + 1)", "leaves >= np.arange(1, n + 2)")],
+    ),
+    (
+        "correlated",
+        "antithetic",
+        STEADY,
+        [("order[::-1]", "order")],
+    ),
+    (
+        "correlated",
+        "antithetic",
+        partial(checks.honest_error, game=checks.CONCAVE),
+        [("PAIR = 2", "PAIR = 4")],
+    ),
+    ("correlated", "orthogonal", SHAPLEY, [("x), np.argsort(-x)", "x), np.arange(len(x))")]),
+    ("correlated", "stratified", SHAPLEY, [("order = rng.permutation(n)", "order = np.arange(n)")]),
+    (
+        "truncated",
+        "truncated",
+        checks.truncated_by_hand,
+        [
+            ("np.full(game.n_players, np.nan)", "np.zeros(game.n_players)"),
+            ("drop > eta", "drop >= eta"),
+            ("V_S - V_without", "V_without - V_S"),
+            ("V_S = V_without\n", "V_S = V_N\n"),
+        ],
+    ),
+    (
+        "truncated",
+        "truncated",
+        SPREAD,
+        [
+            ("(V_S - game.empty()) / S.sum()", "V_S / S.sum()"),
+            ("(V_S - game.empty()) / S.sum()", "(V_S - game.empty()) / game.n_players"),
+        ],
+    ),
+    (
+        "released_code",
+        "released_code",
+        checks.released_by_hand,
+        [
+            ("samples.mean(axis=0) - samples.std", "samples.mean(axis=0) + samples.std"),
+            ("samples = np.nan_to_num(marginals)", "samples = marginals"),
+            ("samples.std(axis=0)", "samples.std(axis=0, ddof=1)"),
+        ],
+    ),
+    (
+        "multilinear",
+        "owen",
+        SHAPLEY,
+        [
+            ("V[0] - V[1:], V[1:] - V[0]", "V[1:] - V[0], V[0] - V[1:]"),
+            ("S ^ np.eye", "S | np.eye"),
+            ("< q[:, None]", "< q[:, None] / 2"),
+        ],
+    ),
+    ("multilinear", "banzhaf", checks.banzhaf_value, [("np.full_like(u, 0.5)", "u")]),
+    (
+        "multilinear",
+        "beta",
+        checks.beta_value,
+        [("betaincinv(beta, alpha, u)", "betaincinv(alpha, beta, u)")],
+    ),
+    ("gradient", "gradient", checks.gradient_window, [("q_min + (1 - q_min) *", "q_min *")]),
+    (
+        "regression",
+        "kernel",
+        SHAPLEY,
+        [
+            ("np.ones(len(found.y))", "found.size**3.0"),
+            ("found.gain / n + beta", "found.gain / n - beta"),
+        ],
+    ),
+    (
+        "regression",
+        "leverage",
+        SHAPLEY,
+        [("1 / (found.size * (n - found.size))", "1.0 * found.size**3")],
+    ),
+    (
+        "regression",
+        "leverage",
+        EFFICIENT,
+        [("phi=found.gain / n + beta", "phi=found.value_full / n + beta")],
+    ),
+    (
+        "regression_adjusted",
+        "regression_adjusted",
+        SHAPLEY,
+        [
+            ("1 / s, -1 / (n - s)", "-1 / (n - s), 1 / s"),
+            ("bracket = (n - 1) *", "bracket = (1 - n) *"),
+            ("w[:n] + bracket", "bracket"),
+        ],
+    ),
+    (
+        "regression_adjusted",
+        "regression_adjusted",
+        EFFICIENT,
+        [("1 / s, -1 / (n - s)", "1 / (n - s), -1 / (n - s)")],
+    ),
+    (
+        "control_variate",
+        "control_variate",
+        PREVIOUS,
+        [
+            ("marginals - b[:, None] * x", "marginals + b[:, None] * x"),
+        ],
+    ),
+    (
+        "control_variate",
+        "control_variate",
+        partial(SHAPLEY, previous=[1, 2, 3, 4, 5]),
+        [("(a.sum() - left) / 2", "a.sum() / 2")],
+    ),
+    (
+        "control_variate",
+        "control_variate",
+        partial(EFFICIENT, previous=[1, -2, 3, 5]),
+        [(".cumsum()[::-1] - left", ".cumsum()[::-1]")],
+    ),
+    (
+        "adaptive",
+        "adaptive",
+        checks.open_players_only,
+        [
+            ("np.r_[leaving, False] | np.r_[False, leaving]", "np.r_[leaving, False]"),
+            ("np.where(is_open, marginal, np.nan)", "marginal"),
+            ("~(difference > quantile * spread)", "~(difference < quantile * spread)"),
+        ],
+    ),
+]
+CASES = [(*case[:3], *change) for case in MUTATIONS for change in case[3]]
+
+
+def mutant(file: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """The module with one change, which registers nothing."""
+    monkeypatch.setitem(registry._entries, "estimators", {})
+    source = (FOLDER / f"{file}.py").read_text()
+    assert source.count(old) == 1, f"{file}: {old!r} stands there {source.count(old)} times"
+    module = types.ModuleType(f"mutant_of_{file}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look there
+    exec(compile(source.replace(old, new), f"mutant of {file}", "exec"), module.__dict__)
+    return module
+
+
+@pytest.mark.parametrize(("file", "estimator", "check", "changes"), MUTATIONS)
+def test_the_source_passes(file: str, estimator: str, check: Callable, changes: list) -> None:
+    check(registry.get("estimators", estimator))
+
+
+@pytest.mark.parametrize(("file", "estimator", "check", "old", "new"), CASES)
+def test_a_mutant_is_caught(
+    file: str,
+    estimator: str,
+    check: Callable,
+    old: str,
+    new: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changed = getattr(mutant(file, old, new, monkeypatch), estimator)
+    with pytest.raises((AssertionError, ValueError, IndexError)):
+        check(changed)
