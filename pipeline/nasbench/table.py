@@ -92,6 +92,10 @@ class Table:
         values = self.frame.iloc[index].to_dict()
         return {key: None if value != value else value for key, value in values.items()}
 
+    def value(self, column: str, arch: str) -> float:
+        """One accuracy, in percent, of an architecture string."""
+        return float(self._column(column)[self.index_of(arch)])
+
     def optimal(self, column: str) -> dict[str, Any]:
         """The row of the architecture that is best in a column, the first of equals."""
         return self.row(int(self._column(column).argmax()))

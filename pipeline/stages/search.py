@@ -63,10 +63,10 @@ def run(
         history, records = (saved["history"], saved["records"]) if saved else ([], [])
         if saved:
             strategy.load_state_dict(saved["strategy"])
-            s.log(f"resumed from epoch {len(history)} of {job.search.epochs}")
+            s.log(f"resumed from epoch {len(history)} of {strategy.n_epochs}")
         for step, row in enumerate(history):
             s.epoch(row, step)
-        for epoch in progress(range(len(history), n_epochs(strategy, job)), s.run):
+        for epoch in progress(range(len(history), strategy.n_epochs), s.run):
             started = time.perf_counter()
             metrics = strategy.epoch(epoch, train, valid)
             history.append({"epoch": epoch, **metrics, "seconds": time.perf_counter() - started})
@@ -74,7 +74,7 @@ def run(
             state = {"strategy": strategy.state_dict(), "history": history, "records": records}
             checkpoint.save(path, state, identity)
             s.epoch(history[-1], epoch)
-            s.log(f"epoch {epoch + 1}/{job.search.epochs}: {brief(history[-1])}")
+            s.log(f"epoch {epoch + 1}/{strategy.n_epochs}: {brief(history[-1])}")
         save_strength(out / "strength.npz", strategy, records)
         s.finish(summary(history, job), history, artifacts=[out / "strength.npz"])
 
@@ -88,11 +88,6 @@ def make_strategy(job: SearchJob, classes: int, seed: int, where: Any) -> Strate
     if algorithm.metadata.trains_supernet:
         supernet = space.supernet(job.search.supernet, classes, seed).to(where)
     return algorithm(space, supernet, settings, job.search, seed, where)
-
-
-def n_epochs(strategy: Strategy, job: SearchJob) -> int:
-    """A strategy that trains nothing has no epochs."""
-    return job.search.epochs if strategy.metadata.trains_supernet else 0
 
 
 def as_tensors(record: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -86,6 +86,8 @@ class MixedCell(nn.Module):
         self.incoming = [space.incoming(node) for node in space.nodes]
         self.concat = space.concat
         self.partial, self.n_mixed, self.run = partial, channels // partial, run
+        # PC-DARTS' edge normalisation weighs what goes by as what is mixed: by the edge's sum.
+        self.weigh_bypass = False
         self.mixed = nn.ModuleList(
             MixedOperation(names, self.n_mixed, 2 if reduction and source < space.n_inputs else 1)
             for (_, source), names in zip(space.edges, space.operations[cell_type], strict=True)
@@ -114,7 +116,10 @@ class MixedCell(nn.Module):
             )
             if self.partial > 1:
                 # The shuffle is the same on every edge, so it is done once, on their sum.
-                bypass = total(passed[source] for _, source in edges)
+                bypass = total(
+                    passed[source] * weights[e].sum() if self.weigh_bypass else passed[source]
+                    for e, source in edges
+                )
                 state = F.channel_shuffle(torch.cat([state, bypass], dim=1), self.partial)
                 passed.append(state[:, m:])
             states.append(state)
