@@ -137,7 +137,7 @@ def check_metrics(metrics: dict[str, float]) -> None:
 
 
 def check_simplex(strategy: Strategy) -> None:
-    """Mixing weights of an edge sum to one, but where an edge or its sum has a weight of its own."""
+    """Mixing weights of an edge sum to one, or to zero where it is left out."""
     if not strategy.metadata.trains_supernet or strategy.metadata.name in NO_SIMPLEX:
         return
     weights = strategy.mixing().detach().view(-1, strategy.space.n_operations)
