@@ -39,6 +39,7 @@ class SearchJob(Settings):
     algorithm: str
     settings: dict[str, Any]
     search: SearchSettings
+    table: str | None = Field(None, description="below data_root, for strategies that search it")
 
 
 class GenotypeJob(Settings):
@@ -147,6 +148,7 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
         algorithm=label.algorithm,
         settings=settings.model_dump(mode="json"),
         search=validate(recipe, values, where, label.search),
+        table=config.nasbench_table if metadata.needs_table else None,
     )
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline import registry
 from pipeline.config.experiments import Experiment
 from pipeline.config.model import Config
+from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
 
 FOLDER = Path("config")
@@ -179,6 +180,7 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
         _known(row.space, registry.names("spaces"), f"{source}: row {row.label!r}: space")
         if row.searched:
             _known(row.strategy, [*labels], f"{source}: row {row.label!r}: strategy")
+            _check_support(labels[row.strategy].algorithm, row.space, f"{source}: {row.label!r}")
         elif row.strategy.startswith("published_"):
             name = row.strategy.removeprefix("published_")
             _known(name, registry.names("genotypes"), f"{source}: row {row.label!r}: genotype")
@@ -187,6 +189,13 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
             _known(name, [*config.genotypes], f"{source}: row {row.label!r}: config genotypes")
         for dataset in {*row.datasets, *row.retrain} - {"same"}:
             _known(dataset, known_data, f"{source}: row {row.label!r}: data set")
+
+
+def _check_support(algorithm: str, space: str, where: str) -> None:
+    metadata = registry.get("strategies", algorithm).metadata
+    if not metadata.supports(registry.get("spaces", space)(SupernetSettings())):
+        families = ", ".join(metadata.families)
+        raise InputError(f"{where}: {algorithm} searches spaces of {families} only, not {space!r}")
 
 
 def _known(name: str, known: list[str], where: str) -> None:

@@ -16,10 +16,13 @@ import numpy as np
 from pipeline import registry
 from pipeline.config.jobs import SearchJob
 from pipeline.data import open_images
+from pipeline.errors import InputError
 from pipeline.files import replacing
+from pipeline.nasbench import Table
 from pipeline.progress import progress
 from pipeline.stages.stage import stage
 from pipeline.strategies.contract import Strategy
+from pipeline.strategies.table_search import TableSearch
 from pipeline.training import checkpoint, device
 
 COUNTED = ("seconds", "images_forward", "images_backward", "evaluations")
@@ -52,6 +55,8 @@ def run(
     identity = {"seed": seed, "data": manifest["fingerprint"], **job.model_dump(mode="json")}
     with stage("search", out, job, seed, where.type, data=manifest) as s:
         strategy = make_strategy(job, manifest["classes"], seed, where)
+        if isinstance(strategy, TableSearch):
+            strategy.open_table(load_table(job, data_root), manifest["name"])
         train, valid = (
             open_images(manifest, data_root, part, split, device=str(where))
             for part in ("weights", "value")
@@ -63,10 +68,10 @@ def run(
         history, records = (saved["history"], saved["records"]) if saved else ([], [])
         if saved:
             strategy.load_state_dict(saved["strategy"])
-            s.log(f"resumed from epoch {len(history)} of {job.search.epochs}")
+            s.log(f"resumed from epoch {len(history)} of {strategy.n_epochs}")
         for step, row in enumerate(history):
             s.epoch(row, step)
-        for epoch in progress(range(len(history), n_epochs(strategy, job)), s.run):
+        for epoch in progress(range(len(history), strategy.n_epochs), s.run):
             started = time.perf_counter()
             metrics = strategy.epoch(epoch, train, valid)
             history.append({"epoch": epoch, **metrics, "seconds": time.perf_counter() - started})
@@ -74,7 +79,7 @@ def run(
             state = {"strategy": strategy.state_dict(), "history": history, "records": records}
             checkpoint.save(path, state, identity)
             s.epoch(history[-1], epoch)
-            s.log(f"epoch {epoch + 1}/{job.search.epochs}: {brief(history[-1])}")
+            s.log(f"epoch {epoch + 1}/{strategy.n_epochs}: {brief(history[-1])}")
         save_strength(out / "strength.npz", strategy, records)
         s.finish(summary(history, job), history, artifacts=[out / "strength.npz"])
 
@@ -83,6 +88,11 @@ def make_strategy(job: SearchJob, classes: int, seed: int, where: Any) -> Strate
     """The strategy with its supernet, if it trains one, on the device."""
     space = registry.get("spaces", job.space)(job.search.supernet)
     algorithm = registry.get("strategies", job.algorithm)
+    if not algorithm.metadata.supports(space):
+        families = ", ".join(algorithm.metadata.families)
+        raise InputError(
+            f"search: {job.algorithm} searches spaces of {families} only, not {job.space!r}"
+        )
     settings = algorithm.metadata.settings(**job.settings)
     supernet = None
     if algorithm.metadata.trains_supernet:
@@ -90,9 +100,10 @@ def make_strategy(job: SearchJob, classes: int, seed: int, where: Any) -> Strate
     return algorithm(space, supernet, settings, job.search, seed, where)
 
 
-def n_epochs(strategy: Strategy, job: SearchJob) -> int:
-    """A strategy that trains nothing has no epochs."""
-    return job.search.epochs if strategy.metadata.trains_supernet else 0
+def load_table(job: SearchJob, data_root: Path) -> Table | None:
+    """The compact NAS-Bench-201 table below the data root, None if it is not there."""
+    path = data_root / (job.table or "")
+    return Table.load(path) if job.table and path.is_file() else None
 
 
 def as_tensors(record: Mapping[str, np.ndarray]) -> dict[str, Any]:

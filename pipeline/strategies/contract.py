@@ -36,6 +36,8 @@ class Metadata:
         trains_supernet: whether it needs a supernet and epochs.
         settings: model of its own settings.
         recipes: space -> where its own paper departs from the space's search recipe.
+        families: families of spaces that it searches; none: all.
+        needs_table: whether it looks accuracies up instead of training, see `table_search`.
     """
 
     name: str
@@ -44,6 +46,12 @@ class Metadata:
     trains_supernet: bool
     settings: type[Settings]
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    families: tuple[str, ...] | None = None
+    needs_table: bool = False
+
+    def supports(self, space: Space) -> bool:
+        """Whether it searches this space."""
+        return self.families is None or space.family in self.families
 
 
 class Strategy(ABC):
@@ -71,6 +79,11 @@ class Strategy(ABC):
     ):
         self.space, self.search, self.settings = space, search, settings
         self.seed, self.device = seed, device
+
+    @property
+    def n_epochs(self) -> int:
+        """How often the stage calls `epoch`; a strategy that trains nothing has no epochs."""
+        return self.search.epochs if self.metadata.trains_supernet else 0
 
     @abstractmethod
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:

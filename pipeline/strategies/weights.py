@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.supernet import Supernet
 
 NOISE = 1e-3
+BeforeStep = Callable[["Tensor", "Tensor"], None]
 
 
 class WeightSharing(Strategy):
@@ -53,12 +54,18 @@ class WeightSharing(Strategy):
             raise ValueError(f"{self.metadata.name} trains a supernet, but there is none")
         self.supernet = supernet
         self._alpha = torch.from_numpy(initial_noise(space.n_players, seed, "alpha")).to(device)
-        self.weight_optimiser = torch.optim.SGD(
-            supernet.parameters(),
-            lr=search.learning_rate,
-            momentum=search.momentum,
-            nesterov=search.nesterov,
-            weight_decay=search.weight_decay,
+        self.weight_optimiser = self.new_weight_optimiser()
+
+    def new_weight_optimiser(self) -> torch.optim.SGD:
+        """SGD as the recipe says, without momentum so far."""
+        import torch
+
+        return torch.optim.SGD(
+            self.supernet.parameters(),
+            lr=self.search.learning_rate,
+            momentum=self.search.momentum,
+            nesterov=self.search.nesterov,
+            weight_decay=self.search.weight_decay,
         )
 
     @property
@@ -68,14 +75,14 @@ class WeightSharing(Strategy):
         return self.search.warmup_epochs if own is None else own
 
     def train_weights(
-        self, epoch: int, train: Images, before_step: Callable[[], None] = lambda: None
+        self, epoch: int, train: Images, before_step: BeforeStep = lambda images, labels: None
     ) -> dict[str, float]:
         """One pass of SGD over the images for the weights.
 
         Args:
             epoch: counted from 0.
             train: the images.
-            before_step: called before each step on the weights.
+            before_step: called before each step on the weights, with the batch of that step.
 
         Returns:
             mean loss and accuracy over the images as they were trained on; cost.
@@ -83,19 +90,12 @@ class WeightSharing(Strategy):
         Raises:
             InputError: the loss is no longer finite.
         """
-        from torch.nn.utils import clip_grad_norm_
-
-        self.weight_optimiser.param_groups[0]["lr"] = learning_rate(self.search, epoch)
+        self.weight_optimiser.param_groups[0]["lr"] = self.learning_rate(epoch)
         self.supernet.train()
         tally = Tally()
         for images, labels in self.batches(train, "weights", epoch):
-            before_step()
-            loss = self.loss(images, labels, self.mixing(), tally)
-            self.weight_optimiser.zero_grad()
-            loss.backward()
-            if self.search.gradient_clip:
-                clip_grad_norm_(self.supernet.parameters(), self.search.gradient_clip)
-            self.weight_optimiser.step()
+            before_step(images, labels)
+            self.step_weights(images, labels, tally)
         if not math.isfinite(tally.loss):
             raise InputError(
                 f"the search diverged in epoch {epoch + 1}: lower search.learning_rate "
@@ -107,6 +107,20 @@ class WeightSharing(Strategy):
             "images_forward": tally.n,
             "images_backward": tally.n,
         }
+
+    def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
+        """One step of SGD on the weights under the mixing weights as they are."""
+        from torch.nn.utils import clip_grad_norm_
+
+        self.weight_optimiser.zero_grad()
+        self.loss(images, labels, self.mixing(), tally).backward()
+        if self.search.gradient_clip:
+            clip_grad_norm_(self.supernet.parameters(), self.search.gradient_clip)
+        self.weight_optimiser.step()
+
+    def learning_rate(self, epoch: int) -> float:
+        """Of the weights in this epoch."""
+        return learning_rate(self.search, epoch)
 
     def batches(self, images: Images, *stream: str | int) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass of augmented batches, shuffled by the stream of random numbers of this name."""
@@ -188,7 +202,7 @@ class Tally:
         return int(self._n_correct) / self.n
 
 
-def learning_rate(search: SearchSettings, epoch: int) -> float:
+def learning_rate(search: SearchSettings, epoch: float) -> float:
     """The cosine from the first to the last learning rate, which holds for a whole epoch."""
     decay = 0.5 * (1 + math.cos(math.pi * epoch / search.epochs))
     return search.learning_rate_min + (search.learning_rate - search.learning_rate_min) * decay

@@ -82,6 +82,8 @@ class MixedCell(nn.Module):
         self.incoming = {node: space.incoming(node) for node in space.nodes}
         self.concat = space.concat
         self.partial, self.n_mixed = partial, channels // partial
+        # PC-DARTS' edge normalisation weighs what goes by as what is mixed: by the edge's sum.
+        self.weigh_bypass = False
         self.mixed = nn.ModuleList(
             MixedOperation(names, self.n_mixed, 2 if reduction and source < space.n_inputs else 1)
             for (_, source), names in zip(space.edges, space.operations[cell_type], strict=True)
@@ -117,8 +119,12 @@ class MixedCell(nn.Module):
                 self.mixed[e](states[source][:, : self.n_mixed], weights[e], present and present[e])
                 for e, source in edges
             )
-            states.append(self.shuffle_in(mixed, edges, passed, edge_weights))
+            states.append(self.shuffle_in(mixed, edges, passed, self.bypass(weights, edge_weights)))
         return torch.cat([states[state] for state in self.concat], dim=1)
+
+    def bypass(self, weights: Tensor, edge_weights: Tensor | None) -> Tensor | None:
+        """[edges] weights of the channels that go by; None: all one."""
+        return weights.sum(dim=1) if self.weigh_bypass else edge_weights
 
     def pass_by(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """The channels of the inputs that no operation sees."""

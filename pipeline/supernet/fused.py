@@ -82,7 +82,7 @@ class FusedCell(MixedCell):
         for node, edges in self.incoming.items():
             zero = self.mixed[edges[0][0]].zero
             mixed = total(terms[node] or [zero(inputs[0][:, : self.n_mixed])])
-            states.append(self.shuffle_in(mixed, edges, passed, edge_weights))
+            states.append(self.shuffle_in(mixed, edges, passed, self.bypass(weights, edge_weights)))
             self.leave(node, states[node], weights, present, terms)
         return torch.cat([states[state] for state in self.concat], dim=1)
 

@@ -123,3 +123,39 @@ def playing_strategy(
     algorithm = registry.get("strategies", "shapley")
     own = algorithm.metadata.settings(**settings)
     return algorithm(made, Playing(made), own, recipe, seed, CPU)
+
+
+class Tiny(nn.Module):
+    """A smooth supernet of 12 weights: a linear classifier of the mean colour, scaled by α.
+
+    Small enough for derivatives of every order to be formed densely.
+    """
+
+    def __init__(self, space: Space):
+        super().__init__()
+        self.space, self.settings, self.classes = (
+            space,
+            small_search(space.family).supernet,
+            CLASSES,
+        )
+        generator = torch.Generator().manual_seed(5)
+        self.W = nn.Parameter(torch.randn(3, CLASSES, generator=generator))
+        self.slopes = torch.randn(space.n_players, 3, generator=generator)
+
+    def forward(self, images: Tensor, weights: Tensor) -> Tensor:
+        return logits_of(self.W, images, weights, self.slopes)
+
+
+def logits_of(W: Tensor, images: Tensor, weights: Tensor, slopes: Tensor) -> Tensor:
+    """What `Tiny` computes, as a function of its weights."""
+    return (images.mean(dim=(2, 3)) * (weights @ slopes.to(weights)).tanh()) @ W
+
+
+def on_supernet(
+    name: str, kind: Any, settings: dict[str, Any], space: str = "nasbench201", **search: Any
+) -> Strategy:
+    """A registered strategy on a `Tiny` or `Playing` supernet."""
+    recipe = small_search(space, **search)
+    made = registry.get("spaces", space)(recipe.supernet)
+    algorithm = registry.get("strategies", name)
+    return algorithm(made, kind(made), algorithm.metadata.settings(**settings), recipe, 0, CPU)

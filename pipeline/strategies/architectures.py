@@ -1,0 +1,121 @@
+"""Architectures one choice after the other, and what the shared weights make of one.
+
+A choice is a player (an operation on an edge). NAS-Bench-201 has one choice for each edge; in
+DARTS' spaces a node chooses twice among all its incoming edges, the second time another edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.strategies.edges import KEPT_EDGES
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.data import Images
+    from pipeline.spaces import Space
+    from pipeline.supernet import Supernet
+
+Choose = Callable[[int, np.ndarray], int]
+
+
+def n_choices(space: Space) -> int:
+    """Choices that make an architecture."""
+    return sum(1 for _ in _slots(space))
+
+
+def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list[int]:
+    """Make all choices.
+
+    Args:
+        space: which choices there are.
+        choose: (number of the choice, bool [n_players] of those allowed) -> a player.
+        none_may_win: whether `none` may be chosen, where the family has such a choice.
+
+    Returns:
+        the players chosen, in order.
+    """
+    shape = (space.n_edges, space.n_operations)
+    may_win = none_may_win and space.family not in KEPT_EDGES
+    allowed = np.ones(shape, bool) if may_win else space.selectable().reshape(shape)
+    chosen: list[int] = []
+    taken: set[int] = set()
+    for number, edges in enumerate(_slots(space)):
+        mask = np.zeros(shape, dtype=bool)
+        free = [e for e in edges if e not in taken]
+        mask[free] = allowed[free]
+        chosen.append(choose(number, mask.ravel()))
+        taken.add(chosen[-1] // space.n_operations)
+    return chosen
+
+
+def one_hot(space: Space, players: Sequence[int]) -> np.ndarray:
+    """Ones at the players, float64[n_players]: strength and mixing weights of an architecture."""
+    strength = np.zeros(space.n_players)
+    strength[list(players)] = 1.0
+    return strength
+
+
+def shared_accuracy(
+    supernet: Supernet, batches: Sequence[tuple[Tensor, Tensor]], strength: np.ndarray
+) -> tuple[float, int]:
+    """Accuracy of an architecture with the weights it shares, under batch statistics.
+
+    Args:
+        supernet: left as it was.
+        batches: images and labels.
+        strength: as `one_hot` gives it.
+
+    Returns:
+        a fraction; images classified.
+    """
+    import torch
+
+    from pipeline.supernet import evaluation_mode
+    from pipeline.training.device import autocast
+
+    device = batches[0][0].device
+    weights = torch.from_numpy(strength).float().to(device)
+    with (
+        torch.no_grad(),
+        evaluation_mode(supernet, "batch"),
+        autocast(device, supernet.settings.precision),
+    ):
+        right = sum((supernet(x, weights).argmax(1) == labels).sum() for x, labels in batches)
+    n = sum(len(labels) for _, labels in batches)
+    return int(right) / n, n
+
+
+def best_of(
+    supernet: Supernet,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    strengths: Sequence[np.ndarray],
+) -> tuple[np.ndarray, float, int]:
+    """The architecture of the best accuracy, the first of equals; that accuracy; images."""
+    found = [shared_accuracy(supernet, batches, strength) for strength in strengths]
+    best = int(np.argmax([accuracy for accuracy, _ in found]))
+    return strengths[best], found[best][0], sum(n for _, n in found)
+
+
+def value_batches(
+    valid: Images, n_images: int | None, batch_size: int, generator: object
+) -> list[tuple[Tensor, Tensor]]:
+    """Images drawn once, not augmented, in batches of nearly equal size; None: all of them."""
+    images, labels = valid.sample(n_images or valid.n, generator)  # type: ignore[arg-type]
+    n_batches = -(-len(labels) // batch_size)
+    return list(zip(images.tensor_split(n_batches), labels.tensor_split(n_batches), strict=True))
+
+
+def _slots(space: Space) -> Iterator[list[int]]:
+    """Edges that each choice is made among, counted over all cell types."""
+    for t in range(len(space.cell_types)):
+        for node in space.nodes:
+            edges = [t * len(space.edges) + e for e, _ in space.incoming(node)]
+            if space.family in KEPT_EDGES:
+                yield from [edges] * KEPT_EDGES[space.family]
+            else:
+                yield from ([edge] for edge in edges)

@@ -1,0 +1,120 @@
+"""BayesNAS: switches with a sparsity prior, the redundant driven to zero.
+
+Zhou, Yang, Wang, Pan, "BayesNAS: a Bayesian approach for neural architecture search" (ICML 2019).
+
+Every operation has a switch w with a Gaussian prior N(0, γ); automatic relevance determination
+drives the γ of the redundant to zero. Switches and weights descend one loss, the switches with a
+reweighted L1 norm; after each epoch (section 4.2, algorithm 1; o an operation):
+
+    min over w   L(w) + λ Σ_o ω_o |w_o|
+    γ_o = |w_o| / ω_o,   C_o = 1 / (1/γ_o + H_o),   ω_o = sqrt(1/γ_o - C_o / γ_o²)
+
+    w    switches           -> `_alpha` -> float64[n_players], from 1; mixing weights as they are
+    H    diagonal of the Hessian of L by w, at least 0    λ    `sparsity`
+
+Deviations: H by Hutchinson's estimate where the paper propagates layer by layer; one switch for all
+cells of a type, none for whole edges; the largest γ decides, without a threshold on entropy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import seeds
+from pipeline.config.base import OURS, Settings, setting
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.edges import ranked_strength
+from pipeline.strategies.relevance import hessian_diagonal, relevance
+from pipeline.strategies.weights import Tally, WeightSharing, initial_noise
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.data import Images
+
+BAYESNAS = "BayesNAS (Zhou et al., ICML 2019), section 5.1"
+
+
+class BayesNasSettings(Settings):
+    """How switches are trained and their relevance measured."""
+
+    sparsity: float = setting(0.01, "λ; the paper's are 0.005, 0.007 and 0.01", BAYESNAS, ge=0)
+    switch_learning_rate: float = setting(0.01, "SGD on the switches", OURS, gt=0)
+    probes: int = setting(8, "vectors of Hutchinson's estimate", OURS, ge=1)
+
+
+@register("strategies", "bayesnas")
+class BayesNas(WeightSharing):
+    """Automatic relevance determination."""
+
+    metadata = Metadata(
+        name="bayesnas",
+        title="BayesNAS",
+        paper="Zhou et al., ICML 2019",
+        trains_supernet=True,
+        settings=BayesNasSettings,
+        recipes={"darts": RECIPE},
+    )
+
+    def __init__(self, *arguments: Any):
+        import torch
+
+        super().__init__(*arguments)
+        noise = initial_noise(self.space.n_players, self.seed, "switches")
+        self._alpha = torch.from_numpy(1 + noise).to(self.device).requires_grad_()
+        self._gamma, self._omega = np.abs(self.alpha()), np.ones(self.space.n_players)
+
+    def mixing(self) -> Tensor:
+        """The switches themselves, under their gradient."""
+        return self._alpha.float()
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """One pass for weights and switches, then the relevance of each operation."""
+        import torch
+
+        metrics = self.train_weights(epoch, train)
+        generator = seeds.torch_generator(self.seed, "probes", epoch)
+        images, labels = next(self.batches(train, "hessian", epoch))
+        loss = self.loss(images, labels, self.mixing(), Tally())
+        (gradient,) = torch.autograd.grad(loss, self._alpha, create_graph=True)
+        H = hessian_diagonal(gradient, self._alpha, self.settings.probes, generator)
+        self._gamma, self._omega = relevance(self.alpha(), self._omega, H.cpu().numpy())
+        metrics["images_forward"] += len(labels)
+        metrics["images_backward"] += len(labels) * (1 + self.settings.probes)
+        return metrics
+
+    def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
+        """One step on the weights, and a proximal one on the switches."""
+        import torch
+
+        self._alpha.grad = None
+        super().step_weights(images, labels, tally)
+        assert self._alpha.grad is not None
+        rate = self.settings.switch_learning_rate
+        w = self._alpha.detach() - rate * self._alpha.grad
+        shrink = rate * self.settings.sparsity * torch.from_numpy(self._omega).to(w)
+        self._alpha.data.copy_(w.sign() * (w.abs() - shrink).clamp_min(0))
+
+    def strength(self) -> np.ndarray:
+        """Operations by γ, edges by the largest γ on them."""
+        gamma = self._gamma.reshape(self.space.n_edges, -1)
+        selectable = self.space.selectable().reshape(gamma.shape)
+        best = np.where(selectable, gamma, 0).max(axis=1)
+        return ranked_strength(gamma, best / max(best.max(), 1e-12), selectable)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, switches and their relevance."""
+        import torch
+
+        relevances = torch.from_numpy(np.stack([self._gamma, self._omega]))
+        return {**super().state_dict(), "relevances": relevances}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `state_dict`."""
+        super().load_state_dict(state)
+        self._gamma, self._omega = state["relevances"].numpy().copy()

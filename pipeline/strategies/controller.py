@@ -1,0 +1,112 @@
+"""ENAS' controller (Pham et al., ICML 2018, section 2.4 and 3.2): an LSTM that chooses players.
+
+    logits = c tanh(W h / T),   c = 2.5, T = 5, 100 hidden units, all weights uniform in [-0.1, 0.1]
+
+Each choice is fed back as an embedding. It lives on the CPU: it is small, and draws are the same
+on every device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.strategies.architectures import choose_all
+
+if TYPE_CHECKING:
+    from pipeline.spaces import Space
+    from pipeline.strategies.enas import EnasSettings
+
+HIDDEN, TANH, TEMPERATURE, SPREAD = 100, 2.5, 5.0, 0.1
+
+
+class Reinforce:
+    """REINFORCE on the controller, with an entropy bonus and a moving baseline.
+
+    Args:
+        controller: the policy π.
+        settings: learning rate of Adam, λ, d.
+    """
+
+    def __init__(self, controller: Controller, settings: EnasSettings) -> None:
+        self.controller, self._settings, self.baseline = controller, settings, 0.0
+        self._optimiser = torch.optim.Adam(
+            controller.parameters(), lr=settings.controller_learning_rate
+        )
+
+    def step(self, reward: Callable[[list[int]], float], generator: torch.Generator) -> float:
+        """Ascend E (R - b) log π + λ H(π) over some draws; their mean reward."""
+        settings, rewards = self._settings, []
+        loss = torch.zeros(())
+        for _ in range(settings.samples):
+            players, log_probability, entropy = self.controller.draw(generator)
+            R = reward(players)
+            self.baseline += (1 - settings.baseline_decay) * (R - self.baseline)
+            loss = loss - (R - self.baseline) * log_probability - settings.entropy_weight * entropy
+            rewards.append(R)
+        self._optimiser.zero_grad()
+        (loss / settings.samples).backward()
+        self._optimiser.step()
+        return float(np.mean(rewards))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Controller, moments of Adam, baseline."""
+        parts = {"controller": self.controller, "optimiser": self._optimiser}
+        states = {name: part.state_dict() for name, part in parts.items()}
+        return {**states, "baseline": self.baseline}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `state_dict`."""
+        self.controller.load_state_dict(state["controller"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self.baseline = state["baseline"]
+
+
+class Controller(nn.Module):
+    """A policy over architectures.
+
+    Args:
+        space: which choices there are.
+        none_may_win: whether `none` may be chosen.
+        seed: of the initial weights.
+    """
+
+    def __init__(self, space: Space, none_may_win: bool, seed: int) -> None:
+        super().__init__()
+        self.space, self.none_may_win = space, none_may_win
+        with torch.random.fork_rng(devices=[]):
+            self.embedding = nn.Embedding(space.n_players + 1, HIDDEN)  # the last: start
+            self.cell = nn.LSTMCell(HIDDEN, HIDDEN)
+            self.logits = nn.Linear(HIDDEN, space.n_players, bias=False)
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -SPREAD, SPREAD, generator=generator)
+
+    def draw(self, generator: torch.Generator) -> tuple[list[int], Tensor, Tensor]:
+        """An architecture.
+
+        Returns:
+            the players chosen; log π of it; the sum of the choices' entropies.
+        """
+        state: tuple[Tensor, Tensor] | None = None
+        last = self.space.n_players
+        log_probability = entropy = torch.zeros(())
+
+        def choose(number: int, allowed: np.ndarray) -> int:
+            nonlocal state, last, log_probability, entropy
+            state = self.cell(self.embedding(torch.tensor([last])), state)
+            logits = TANH * torch.tanh(self.logits(state[0])[0] / TEMPERATURE)
+            logits = logits[torch.from_numpy(allowed)]
+            log_p = logits.log_softmax(0)
+            pick = int(torch.multinomial(log_p.detach().exp(), 1, generator=generator))
+            last = int(np.flatnonzero(allowed)[pick])
+            log_probability = log_probability + log_p[pick]
+            entropy = entropy - (log_p.exp() * log_p).sum()
+            return last
+
+        players = choose_all(self.space, choose, self.none_may_win)
+        return players, log_probability, entropy

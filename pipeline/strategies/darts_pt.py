@@ -1,0 +1,128 @@
+"""DARTS-PT: operations selected by what their removal costs.
+
+Wang, Cheng, Chen, Tang, Hsieh, "Rethinking architecture selection in differentiable NAS"
+(ICLR 2021), algorithm 1.
+
+After DARTS' training, edge after edge in random order keeps the operation whose removal costs the
+supernet most validation accuracy; in between the supernet is trained on. When all are decided, each
+node of DARTS' cells keeps the two edges whose removal costs most.
+The epochs beyond the recipe's have a tenth of its learning rate, on a cosine of their own.
+Deviation: the edges of all nodes are chosen at once, without training in between.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import seeds
+from pipeline.config.base import setting
+from pipeline.registry import register
+from pipeline.strategies.architectures import value_batches
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.edges import KEPT_EDGES, ranked_strength, softmax_rows
+from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.strategies.perturbation import Perturbation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.data import Images
+
+DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021), section 4"
+
+
+class DartsPtSettings(GradientSettings):
+    """How alpha descends and how operations are selected."""
+
+    tune_epochs: int = setting(5, "epochs between two decisions; 0: all at once", DARTS_PT, ge=0)
+    value_images: int | None = setting(None, "images for accuracy; none: all", DARTS_PT, ge=1)
+
+
+@register("strategies", "darts_pt")
+class DartsPt(GradientSearch):
+    """Perturbation-based selection."""
+
+    metadata = Metadata(
+        name="darts_pt",
+        title="DARTS-PT",
+        paper="Wang et al., ICLR 2021",
+        trains_supernet=True,
+        settings=DartsPtSettings,
+        recipes={"darts": RECIPE, "nasbench201": {"epochs": 100, "weight_decay": 3e-4}},
+    )
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._kept = np.ones((self.space.n_edges, self.space.n_operations), dtype=bool)
+        self._importance = np.zeros(self.space.n_edges)
+
+    @property
+    def n_epochs(self) -> int:
+        """The recipe's, those between decisions, and one for the last decision."""
+        return self.search.epochs + self.settings.tune_epochs * (len(self.space.edges) - 1) + 1
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """Train as DARTS; when that is over, decide what is due and train on."""
+        due = self._due(epoch - self.search.epochs)
+        decided = self._decide(due, valid) if due else 0
+        if epoch == self.n_epochs - 1:
+            return {"images_forward": decided, "images_backward": 0}
+        metrics = super().epoch(epoch, train, valid)
+        return metrics | {"images_forward": metrics["images_forward"] + decided}
+
+    def _due(self, after: int) -> list[int]:
+        """Numbers of the decisions that come so many epochs after the training."""
+        tune = self.settings.tune_epochs
+        if after < 0 or (tune and after % tune):
+            return []
+        return [after // tune] if tune else [*range(len(self.space.edges))]
+
+    def learning_rate(self, epoch: int) -> float:
+        """The recipe's; afterwards a cosine from a tenth of its first value."""
+        after, length = epoch - self.search.epochs, self.n_epochs - self.search.epochs
+        if after < 0:
+            return super().learning_rate(epoch)
+        return self.search.learning_rate / 10 * 0.5 * (1 + math.cos(math.pi * after / length))
+
+    def _decide(self, due: list[int], valid: Images) -> int:
+        """Decide the edges that are due; after the last of them rank all. Images classified."""
+        n, draws = len(self.space.edges), seeds.torch_generator(self.seed, "value")
+        batches = value_batches(valid, self.settings.value_images, self.search.batch_size, draws)
+        probe = Perturbation(self.supernet, batches, self.relaxed)
+        order = seeds.numpy_generator(self.seed, "edges").permutation(n)
+        for edge in (edge for i in due for edge in range(order[i], self.space.n_edges, n)):
+            self._kept[edge] = probe.costliest_operation(edge)
+        if due[-1] == n - 1 and self.space.family in KEPT_EDGES:
+            self._importance = (1 + probe.cost_of_edges()) / 2
+        return probe.n_images
+
+    def relaxed(self) -> Tensor:
+        """Softmax; an edge that is decided has its operation alone, with weight one."""
+        import torch
+
+        soft = super().relaxed().view(self._kept.shape)
+        kept = torch.from_numpy(self._kept).to(self.device)
+        return torch.where(kept.sum(1, keepdim=True) == 1, kept.to(soft), soft).flatten()
+
+    def strength(self) -> np.ndarray:
+        """The operations decided on, edges by what their removal costs."""
+        weights = softmax_rows(self.alpha(), self.space.n_operations) * self._kept
+        selectable = self.space.selectable().reshape(weights.shape)
+        return ranked_strength(weights, self._importance, selectable)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, alpha, optimisers, decisions."""
+        import torch
+
+        kept, importance = map(torch.from_numpy, (self._kept, self._importance))
+        return {**super().state_dict(), "kept": kept, "importance": importance}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `state_dict`."""
+        super().load_state_dict(state)
+        self._kept, self._importance = (state[k].numpy().copy() for k in ("kept", "importance"))

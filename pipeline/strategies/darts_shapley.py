@@ -1,0 +1,84 @@
+"""DARTS+Shapley of Table 1 (Xiao et al., CVPR 2022, section 4.3): Shapley values at the end only.
+
+The supernet and alpha are trained as by DARTS. After the last epoch the Shapley values of all
+operations are estimated once (section 3.3), and they, not alpha, choose the cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import seeds
+from pipeline.registry import register
+from pipeline.shapley import Estimate
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.strategies.value_function import ValueFunction, ValueSettings, shapley_values
+
+if TYPE_CHECKING:
+    from pipeline.data import Images
+
+
+class DartsShapleySettings(GradientSettings, ValueSettings):
+    """How alpha descends, and how Shapley values are estimated."""
+
+
+@register("strategies", "darts_shapley")
+class DartsShapley(GradientSearch):
+    """DARTS, discretised by Shapley values."""
+
+    metadata = Metadata(
+        name="darts_shapley",
+        title="DARTS+Shapley",
+        paper="Xiao et al., CVPR 2022",
+        trains_supernet=True,
+        settings=DartsShapleySettings,
+        recipes={"darts": RECIPE},
+    )
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._estimate = Estimate.unknown(self.space.n_players)
+        self._phi: np.ndarray | None = None
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """Train as DARTS; after the last epoch estimate."""
+        metrics = super().epoch(epoch, train, valid)
+        if epoch < self.search.epochs - 1:
+            return metrics
+        seed = seeds.derive(self.seed, "shapley", epoch)
+        V = ValueFunction(self.supernet, self._alpha, valid, self.settings, seed)
+        self._estimate = found = shapley_values(V, self.settings, seed)
+        # A player that no permutation reached is neither better nor worse than the others.
+        self._phi = np.where(np.isnan(found.phi), np.nanmean(found.phi), found.phi)
+        return {
+            **metrics,
+            "images_forward": metrics["images_forward"] + V.images_forward,
+            "evaluations": found.evaluations,
+            "value_full": found.value_full,
+        }
+
+    def strength(self) -> np.ndarray:
+        """Shapley values once they are known, alpha before."""
+        return self.alpha() if self._phi is None else self._phi.copy()
+
+    def record(self) -> dict[str, np.ndarray]:
+        """Alpha after the epoch, and Shapley values: unknown before the last."""
+        found = self._estimate
+        return {**super().record(), "phi": found.phi, "standard_error": found.standard_error}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, alpha, optimisers, Shapley values once known."""
+        import torch
+
+        phi = None if self._phi is None else torch.from_numpy(self._phi)
+        return {**super().state_dict(), "phi": phi}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `state_dict`."""
+        super().load_state_dict(state)
+        self._phi = None if state["phi"] is None else state["phi"].numpy().copy()

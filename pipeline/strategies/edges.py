@@ -1,0 +1,85 @@
+"""Strength for strategies that rank edges by something else than alpha.
+
+DARTS keeps of each node the two edges with the largest softmax weight of their strongest
+operation. A strategy with an importance of its own for edges says so by a strength whose softmax
+puts the importance there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pipeline.spaces import Space
+
+
+# Incoming edges of a node that a genotype keeps, by family of spaces; else all.
+KEPT_EDGES = {"darts": 2}
+
+
+def ranked_strength(
+    weights: np.ndarray, importance: np.ndarray, selectable: np.ndarray
+) -> np.ndarray:
+    """A strength under which operations rank by their weights and edges by their importance.
+
+    The strongest selectable operation of an edge gets (1 + importance) / 2, at least one half,
+    and the others share the rest in proportion to their weights.
+
+    Args:
+        weights: [edges, operations], at least 0.
+        importance: [edges], in [0, 1].
+        selectable: bool [edges, operations], all but `none`.
+
+    Returns:
+        float64 [edges * operations], logarithms.
+    """
+    edges = np.arange(len(weights))
+    best = np.where(selectable, weights, -1.0).argmax(axis=1)
+    share = (1 + np.clip(importance, 1e-6, 1 - 1e-6)) / 2
+    others = weights + 1e-9
+    others[edges, best] = 0.0
+    others *= ((1 - share) / others.sum(axis=1))[:, None]
+    others[edges, best] = share
+    return np.log(others).ravel()
+
+
+def softmax_rows(space_alpha: np.ndarray, n_operations: int) -> np.ndarray:
+    """Softmax of alpha [n_players] over each edge, [edges, operations]."""
+    table = space_alpha.reshape(-1, n_operations)
+    weights = np.exp(table - table.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:
+    """Weaken skip connections until the genotype has few enough in its normal cell.
+
+    P-DARTS, section 3.4: the weakest of those chosen gives way first.
+
+    Args:
+        space: of the DARTS family.
+        strength: float64 [n_players], logarithms of weights.
+        most: skip connections allowed.
+
+    Returns:
+        a changed copy.
+    """
+    strength = strength.copy()
+    skips = [
+        p
+        for p, player in enumerate(space.players)
+        if player.cell_type == "normal" and player.operation == "skip_connect"
+    ]
+    while True:
+        cell = space.genotype_from(strength).cells["normal"]
+        chosen = {
+            (node, source)
+            for node, inputs in zip(space.nodes, cell, strict=True)
+            for name, source in inputs
+            if name == "skip_connect"
+        }
+        if len(chosen) <= most:
+            return strength
+        kept = [p for p in skips if space.edges[space.players[p].edge] in chosen]
+        strength[min(kept, key=lambda p: strength[p])] = strength.min() - 1.0

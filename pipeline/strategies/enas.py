@@ -1,0 +1,120 @@
+"""ENAS: a controller over shared weights.
+
+Pham, Guan, Zoph, Le, Dean, "Efficient neural architecture search via parameter sharing"
+(ICML 2018).
+
+Section 2.2: each epoch first trains the shared weights, in each step those of an architecture that
+the controller draws; then the controller, by REINFORCE on the validation accuracy R of its draws:
+
+    ascend  E (R - b) log π(a) + λ H(π),   b ← d b + (1 - d) R        averaged over `samples` draws
+
+    π    controller, an LSTM that makes one choice after the other -> `_controller`
+    λ    `entropy_weight`    d    `baseline_decay`
+    After the last epoch the best of some draws is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline import seeds
+from pipeline.config.base import NB201, OURS, Settings, setting
+from pipeline.registry import register
+from pipeline.strategies import architectures
+from pipeline.strategies.architectures import one_hot
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.weights import WeightSharing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from pipeline.data import Images
+
+ENAS = "ENAS (Pham et al., ICML 2018), section 3.2"
+
+
+class EnasSettings(Settings):
+    """How the controller is trained and the final choice made."""
+
+    controller_learning_rate: float = setting(3.5e-4, "Adam", ENAS, gt=0)
+    entropy_weight: float = setting(1e-4, "λ", ENAS, ge=0)
+    baseline_decay: float = setting(0.99, "d", NB201, ge=0, lt=1)
+    steps: int = setting(50, "controller steps an epoch", NB201, ge=1)
+    samples: int = setting(20, "draws a controller step", NB201, ge=1)
+    candidates: int = setting(100, "draws compared at the end", NB201, ge=1)
+    value_images: int = setting(1024, "images that they are compared on", OURS, ge=1)
+
+
+@register("strategies", "enas")
+class Enas(WeightSharing):
+    """A controller over shared weights."""
+
+    metadata = Metadata(
+        name="enas",
+        title="ENAS",
+        paper="Pham et al., ICML 2018",
+        trains_supernet=True,
+        settings=EnasSettings,
+        recipes={"darts": RECIPE},
+    )
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        from pipeline.strategies.controller import Controller, Reinforce
+
+        seed = seeds.derive(self.seed, "controller")
+        self._controller = Controller(self.space, self.search.supernet.none_may_win, seed)
+        self._training = Reinforce(self._controller, self.settings)
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """Weights, then controller; at the very end the choice."""
+        self._draws = seeds.torch_generator(self.seed, "draws", epoch)
+        self._n_images = 0
+        metrics = self.train_weights(epoch, train)
+        steps = range(self.settings.steps)
+        R = [self._training.step(lambda p: self._reward(p, valid), self._draws) for _ in steps]
+        if epoch == self.search.epochs - 1:
+            self._choose(valid)
+        metrics["images_forward"] += self._n_images
+        return {**metrics, "valid_accuracy": sum(R) / len(R), "baseline": self._training.baseline}
+
+    def mixing(self) -> Tensor:
+        """The weights of an architecture that the controller draws, 0 or 1."""
+        import torch
+
+        return torch.from_numpy(self._draw()).float().to(self.device)
+
+    def _draw(self) -> np.ndarray:
+        return one_hot(self.space, self._controller.draw(self._draws)[0])
+
+    def _reward(self, players: list[int], valid: Images) -> float:
+        """Accuracy of an architecture on one batch."""
+        batches = [valid.sample(self.search.batch_size, self._draws)]
+        accuracy, n = architectures.shared_accuracy(
+            self.supernet, batches, one_hot(self.space, players)
+        )
+        self._n_images += n
+        return accuracy
+
+    def _choose(self, valid: Images) -> None:
+        """Keep the best of some draws."""
+        import torch
+
+        n, size = self.settings.value_images, self.search.batch_size
+        batches = architectures.value_batches(valid, n, size, self._draws)
+        drawn = [self._draw() for _ in range(self.settings.candidates)]
+        best, _, n = architectures.best_of(self.supernet, batches, drawn)
+        self._alpha.copy_(torch.from_numpy(best))
+        self._n_images += n
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, controller, its training."""
+        return {**super().state_dict(), "controller": self._training.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `state_dict`."""
+        super().load_state_dict(state)
+        self._training.load_state_dict(state["controller"])

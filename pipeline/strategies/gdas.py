@@ -1,0 +1,64 @@
+"""GDAS: Dong & Yang, "Searching for a robust neural architecture in four GPU hours" (CVPR 2019).
+
+Forward, each edge has one operation, the largest of α + G (G Gumbel); backward, the gradient of
+the soft weights takes its place (Eq. 7 to 9):
+
+    h = one-hot(argmax(h~)) + h~ - stop(h~),   h~ = softmax((α + G) / τ),   τ falling
+
+Deviations: all operations of an edge are computed under a gradient, so that a step costs what one
+of DARTS does and not the fraction that the paper reports, and the gradient of h~ is the exact one,
+where the authors' code has it for the drawn operation only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.config.base import setting
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.strategies.sampling import concrete, straight_through
+from pipeline.strategies.snas import falling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GDAS = "GDAS (Dong & Yang, CVPR 2019), section 4.1"
+BENCHMARK = "GDAS in the code of NAS-Bench-201"
+
+
+class GdasSettings(GradientSettings):
+    """How alpha descends and the temperature falls."""
+
+    temperature: float = setting(10.0, "τ of the first epoch", GDAS, gt=0)
+    temperature_min: float = setting(0.1, "τ of the last epoch", BENCHMARK, gt=0)
+
+
+@register("strategies", "gdas")
+class Gdas(GradientSearch):
+    """One operation an edge, drawn anew each step."""
+
+    metadata = Metadata(
+        name="gdas",
+        title="GDAS",
+        paper="Dong & Yang, CVPR 2019",
+        trains_supernet=True,
+        settings=GdasSettings,
+        # 250 epochs in both the paper and the benchmark.
+        recipes={"darts": {**RECIPE, "epochs": 250}, "nasbench201": {"epochs": 250}},
+    )
+
+    def begin(self, epoch: int) -> None:
+        """Lower the temperature."""
+        super().begin(epoch)
+        self.temperature = falling(
+            self.settings.temperature, self.settings.temperature_min, epoch, self.search.epochs
+        )
+
+    def relaxed(self) -> Tensor:
+        """One-hot weights h, with the gradient of h~."""
+        logits = self._alpha.view(-1, self.space.n_operations)
+        soft = concrete(logits, self.temperature, self.draws)
+        return straight_through(soft).flatten().float()

@@ -1,0 +1,145 @@
+"""Alternating descent of architecture and weights, which DARTS and what came after it share.
+
+DARTS (Liu, Simonyan, Yang, ICLR 2019), algorithm 1: while not converged,
+  1. update α by descending ∇_α L_val(w, α)
+  2. update w by descending ∇_w L_train(w, α)
+
+    α        architecture parameters    -> `_alpha` -> float64[n_players], by Adam
+    L_val    cross entropy on a batch of the second half, augmented as in the authors' code
+
+A strategy changes how α becomes mixing weights (`relaxed`), what line 1 descends
+(`alpha_gradient`), or what weights line 2 sees (`mixing`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline import seeds
+from pipeline.config.base import DARTS, Settings, setting
+from pipeline.strategies.weights import Tally, WeightSharing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.data import Images
+
+Batch = tuple["Tensor", "Tensor"]
+
+
+class AdamSettings(Settings):
+    """How alpha descends."""
+
+    alpha_learning_rate: float = setting(3e-4, "Adam on alpha", DARTS, gt=0)
+    alpha_weight_decay: float = setting(1e-3, "Adam on alpha", DARTS, ge=0)
+    alpha_betas: tuple[float, float] = setting((0.5, 0.999), "Adam on alpha", DARTS)
+
+
+class GradientSettings(AdamSettings):
+    """How alpha descends, and from when on."""
+
+    warmup_epochs: int | None = setting(
+        0, "first epochs in which alpha is frozen; none: the search recipe's", DARTS, ge=0
+    )
+
+
+class GradientSearch(WeightSharing):
+    """Algorithm 1.
+
+    Attributes:
+        draws: generator of what an epoch draws, made anew for each.
+        extra: images that passed forward and back beside the two lines of the algorithm.
+        extra_backward: images that passed back once more through a graph already made.
+    """
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._alpha.requires_grad_()
+        self.alpha_optimiser = self.new_alpha_optimiser()
+        self.begin(0)
+
+    def new_alpha_optimiser(self) -> Any:
+        """Adam on the architecture parameters, its moments empty."""
+        import torch
+
+        return torch.optim.Adam(
+            self.architecture(),
+            lr=self.settings.alpha_learning_rate,
+            betas=self.settings.alpha_betas,
+            weight_decay=self.settings.alpha_weight_decay,
+        )
+
+    def architecture(self) -> list[Tensor]:
+        """All that line 1 updates."""
+        return [self._alpha]
+
+    def begin(self, epoch: int) -> None:
+        """Prepare an epoch."""
+        self.draws = seeds.torch_generator(self.seed, "draws", epoch)
+        self.extra, self.extra_backward = Tally(), 0
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """Algorithm 1 over one pass of the images for the weights."""
+        self.begin(epoch)
+        batches, tally = self._endless(valid, epoch), Tally()
+        if self.frozen(epoch):
+            metrics = self.train_weights(epoch, train)
+        else:
+            metrics = self.train_weights(
+                epoch, train, lambda *batch: self.step_alpha(batch, next(batches), tally)
+            )
+        metrics["images_forward"] += tally.n + self.extra.n
+        metrics["images_backward"] += tally.n + self.extra.n + self.extra_backward
+        if tally.n:
+            metrics |= {"valid_loss": tally.loss, "valid_accuracy": tally.accuracy}
+        return metrics
+
+    def frozen(self, epoch: int) -> bool:
+        """Whether alpha is held in this epoch."""
+        return epoch < self.warmup_epochs
+
+    def step_alpha(self, train: Batch, valid: Batch, tally: Tally) -> None:
+        """Line 1."""
+        gradients = self.alpha_gradient(train, valid, tally)
+        for parameter, gradient in zip(self.architecture(), gradients, strict=True):
+            parameter.grad = gradient
+        self.alpha_optimiser.step()
+
+    def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
+        """∇_α L_val(w, α), w held, by each of `architecture`.
+
+        Args:
+            train: the batch that line 2 is about to descend on.
+            valid: the batch of L_val.
+            tally: takes note of L_val.
+        """
+        import torch
+
+        loss = self.loss(*valid, self.relaxed(), tally)
+        return torch.autograd.grad(loss, self.architecture())
+
+    def relaxed(self) -> Tensor:
+        """Mixing weights float32[n_players], differentiable by alpha (Eq. 2)."""
+        from pipeline.supernet import mixture
+
+        return mixture(self.space, self._alpha.float())
+
+    def mixing(self) -> Tensor:
+        """The weights that line 2 sees."""
+        return self.relaxed().detach()
+
+    def _endless(self, valid: Images, epoch: int) -> Iterator[Batch]:
+        """Batches of as many passes as are needed: the halves may differ in size."""
+        for lap in itertools.count():
+            yield from self.batches(valid, "alpha", epoch, lap)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, alpha, and the moments of both optimisers."""
+        return {**super().state_dict(), "alpha_optimiser": self.alpha_optimiser.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `state_dict`."""
+        super().load_state_dict(state)
+        self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])

@@ -1,0 +1,92 @@
+"""Scores by which SGAS (Li et al., CVPR 2020, section 3.3) decides edges.
+
+With p the softmax of α over an edge:
+
+    S_EI = 1 - p(none)                                         importance    (Eq. 3)
+    S_SC = 1 - entropy of p over the others / its maximum      certainty     (Eq. 4 and 5)
+    S_SS = mean histogram intersection with earlier epochs     stability     (Eq. 6)
+
+each scaled to [0, 1] over the edges of a cell type; a criterion is their product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.strategies.edges import KEPT_EDGES
+
+if TYPE_CHECKING:
+    from pipeline.spaces import Space
+
+OPEN, PRUNED = -1, -2
+
+
+class Decisions:
+    """Which edges are decided.
+
+    Attributes:
+        operation: int64 [edges], the operation chosen, `OPEN`, or `PRUNED` where the edge's node
+            has all it may keep.
+        order: int64 [edges], in which round it was decided, -1 where it was not.
+    """
+
+    def __init__(self, space: Space):
+        self._space = space
+        self.operation = np.full(space.n_edges, OPEN)
+        self.order = np.full(space.n_edges, -1)
+
+    def decide(self, score: np.ndarray, p: np.ndarray, round_: int) -> None:
+        """Give the best open edge of each cell type its strongest operation."""
+        for edges in np.split(np.arange(self._space.n_edges), len(self._space.cell_types)):
+            candidates = edges[self.operation[edges] == OPEN]
+            if len(candidates):
+                edge = candidates[score[candidates].argmax()]
+                self.operation[edge], self.order[edge] = p[edge].argmax(), round_
+                self._prune(edge)
+
+    def _prune(self, edge: int) -> None:
+        """Drop the open edges of a node that has enough."""
+        n = len(self._space.edges)
+        target, _ = self._space.edges[edge % n]
+        beside = edge - edge % n + np.array([e for e, _ in self._space.incoming(target)])
+        enough = KEPT_EDGES.get(self._space.family, len(beside))
+        if (self.operation[beside] >= 0).sum() == enough:
+            self.operation[beside[self.operation[beside] == OPEN]] = PRUNED
+
+
+def edge_scores(
+    weights: np.ndarray,
+    selectable: np.ndarray,
+    n_cell_types: int,
+    past: Sequence[np.ndarray] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Score of each edge: criterion 1, or with `past` criterion 2.
+
+    Args:
+        weights: softmax of alpha [edges, operations].
+        selectable: bool [edges, operations], all but `none`.
+        n_cell_types: the edges are theirs, in equal parts.
+        past: the second result of earlier epochs, as many as stability looks back.
+
+    Returns:
+        scores [edges] in [0, 1]; softmax over the operations but `none` [edges, operations].
+    """
+    p = weights * selectable
+    importance = p.sum(axis=1)
+    p = p / importance[:, None]
+    entropy = -(p * np.log(np.where(p > 0, p, 1))).sum(axis=1)
+    most = np.log(np.maximum(selectable.sum(axis=1), 2))
+    terms = [importance, 1 - entropy / most]
+    if past:
+        terms.append(np.mean([np.minimum(p, q).sum(axis=1) for q in past], axis=0))
+    tables = [scaled(term.reshape(n_cell_types, -1)) for term in terms]
+    return np.prod(tables, axis=0).ravel(), p
+
+
+def scaled(table: np.ndarray) -> np.ndarray:
+    """To [0, 1] over the last axis; all ones where all are equal."""
+    low, high = table.min(axis=-1, keepdims=True), table.max(axis=-1, keepdims=True)
+    return np.where(high - low > 1e-12, (table - low) / np.maximum(high - low, 1e-12), 1.0)

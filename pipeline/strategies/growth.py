@@ -1,0 +1,66 @@
+"""A supernet that changes its shape during a search, the object staying the same.
+
+Net2Wider (Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016, section 2.2): a layer with more channels
+starts from copies of the old ones; where a layer reads copied channels its weights are divided by
+the number of copies, so that on copied inputs it gives copied outputs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.supernet import Supernet
+
+
+def adopt(supernet: Supernet, fresh: Supernet) -> None:
+    """Give a supernet the layers and settings of another; hooks and references to it hold."""
+    for name, child in fresh.named_children():
+        setattr(supernet, name, child)
+    supernet.settings = fresh.settings
+
+
+def reshaped(supernet: Supernet, seed: int, **settings: int) -> Supernet:
+    """A fresh supernet on the same device with some settings changed."""
+    made = supernet.settings.model_copy(update=settings)
+    fresh = supernet.space.supernet(made, supernet.classes, seed)
+    return fresh.to(next(supernet.parameters()).device)
+
+
+def grow(supernet: Supernet, seed: int, k: int) -> bool:
+    """Let 1/k of the channels pass through the operations, by Net2Wider; whether that is new."""
+    if k == supernet.settings.partial_channels:
+        return False
+    fresh = reshaped(supernet, seed, partial_channels=k)
+    inherit(fresh, supernet)
+    adopt(supernet, fresh)
+    return True
+
+
+def inherit(fresh: Supernet, supernet: Supernet) -> None:
+    """Start the layers of a wider supernet from those of a narrower one."""
+    old = supernet.state_dict()
+    fresh.load_state_dict({name: widened(old[name], x) for name, x in fresh.state_dict().items()})
+
+
+def widened(old: Tensor, like: Tensor) -> Tensor:
+    """A weight [out, in, ...], or a statistic [out], in the shape of another, by copying.
+
+    Args:
+        old: the smaller tensor.
+        like: of as many dimensions, none smaller.
+    """
+    import torch
+
+    new = old
+    for dim, (n_old, n_new) in enumerate(zip(old.shape, like.shape, strict=True)):
+        if n_new == n_old:
+            continue
+        origin = torch.arange(n_new, device=old.device) % n_old
+        new = new.index_select(dim, origin)
+        if dim == 1:  # channels that are read
+            copies = torch.bincount(origin, minlength=n_old)[origin]
+            new = new / copies.view(-1, *[1] * (old.ndim - 2)).to(new)
+    return new.clone(memory_format=torch.preserve_format)

@@ -1,0 +1,67 @@
+"""iDARTS: the gradient through the weights by the implicit function theorem.
+
+Zhang, Su, Pan, Chang, Abbasnejad, Haffari, "iDARTS: differentiable architecture search with
+stochastic implicit gradients" (ICML 2021).
+
+∇_α L_val by the implicit function theorem, the inverse Hessian by the first K + 1 terms of its
+Neumann series, each on one batch (Eq. 10 to 12):
+
+    ∂_α L_val - γ Σ_{k=0..K} (∂²L_train / ∂α ∂w) (I - γ H)^k ∂_w L_val,   H = ∂²L_train / ∂w ∂w
+
+    γ    `gamma`, the step of the series    K    `terms`
+
+K = 0 is DARTS' second order with γ for ξ, taken at w instead of w'.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.config.base import OURS, setting
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.gradient import Batch, GradientSearch, GradientSettings
+from pipeline.strategies.weights import Tally
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class IDartsSettings(GradientSettings):
+    """How far the Neumann series goes."""
+
+    terms: int = setting(2, "K; the paper compares several and shows small ones to do", OURS, ge=0)
+    gamma: float = setting(0.01, "γ; the series converges if γ H < 2", OURS, gt=0)
+
+
+@register("strategies", "idarts")
+class IDarts(GradientSearch):
+    """Implicit gradients."""
+
+    metadata = Metadata(
+        name="idarts",
+        title="iDARTS",
+        paper="Zhang et al., ICML 2021",
+        trains_supernet=True,
+        settings=IDartsSettings,
+        recipes={"darts": RECIPE},
+    )
+
+    def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
+        """Eq. 12."""
+        import torch
+
+        w, γ = list(self.supernet.parameters()), self.settings.gamma
+        loss = self.loss(*valid, self.relaxed(), tally)
+        gradient, *term = torch.autograd.grad(loss, [self._alpha, *w])
+        loss = self.loss(*train, self.relaxed(), self.extra)
+        descent = torch.autograd.grad(loss, w, create_graph=True)
+        series = list(term)
+        for _ in range(self.settings.terms):
+            product = torch.autograd.grad(descent, w, term, retain_graph=True)
+            term = [t - γ * Ht for t, Ht in zip(term, product, strict=True)]
+            series = [s + t for s, t in zip(series, term, strict=True)]
+        (implicit,) = torch.autograd.grad(descent, self._alpha, series)
+        self.extra_backward += len(train[1]) * (self.settings.terms + 1)
+        return (gradient - γ * implicit,)

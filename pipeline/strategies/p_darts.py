@@ -1,0 +1,116 @@
+"""P-DARTS: deeper and with fewer operations, stage by stage.
+
+Chen, Xie, Wu, Tian, "Progressive differentiable architecture search: bridging the depth gap
+between search and evaluation" (ICCV 2019).
+
+In three stages of equally many epochs the supernet gets deeper (5, 11, 17 cells) and on each edge
+fewer operations stay (8, 5, 3), by α; each stage starts with fresh weights and a fresh α
+(section 3.3). Two things hold skip connections back (section 3.4): dropout after them, its rate
+falling within a stage, and at the end no more than `max_skips` in the normal cell.
+
+α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` is the first depth.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.config.base import setting
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.edges import softmax_rows, without_skips
+from pipeline.strategies.gradient import AdamSettings
+from pipeline.strategies.growth import adopt, reshaped
+from pipeline.strategies.progressive import ProgressiveSearch, strongest
+from pipeline.strategies.weights import initial_noise, learning_rate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+P_DARTS = "P-DARTS (Chen et al., ICCV 2019), section 4.1"
+
+
+class PDartsSettings(AdamSettings):
+    """How the search progresses."""
+
+    alpha_learning_rate: float = setting(6e-4, "Adam on alpha", P_DARTS, gt=0)
+    stage_warmup: float = setting(0.4, "share of a stage with α frozen: 10 of 25", P_DARTS)
+    added_cells: tuple[int, ...] = setting((0, 6, 12), "cells beyond the recipe's", P_DARTS)
+    operations: tuple[int, ...] = setting((8, 5, 3), "the most operations an edge", P_DARTS)
+    skip_dropout: tuple[float, ...] = setting((0.0, 0.4, 0.7), "first rate of a stage", P_DARTS)
+    max_skips: int = setting(2, "skip connections in the normal cell", P_DARTS, ge=0)
+
+
+@register("strategies", "p_darts")
+class PDarts(ProgressiveSearch):
+    """Progressively deeper."""
+
+    metadata = Metadata(
+        name="p_darts",
+        title="P-DARTS",
+        paper="Chen et al., ICCV 2019",
+        trains_supernet=True,
+        settings=PDartsSettings,
+        recipes={
+            "darts": {
+                "epochs": 75,
+                "batch_size": 96,
+                "learning_rate": 0.025,
+                "supernet": {"cells": 5, "partial_channels": 1, "include_none": True},
+            }
+        },
+        families=("darts",),
+    )
+
+    @property
+    def n_stages(self) -> int:
+        """As many as there are depths."""
+        return len(self.settings.added_cells)
+
+    def begin(self, epoch: int) -> None:
+        """Lower the dropout."""
+        super().begin(epoch)
+        first, warm = self.settings.skip_dropout[self.stage], self.settings.stage_warmup
+        for dropout in getattr(self, "_dropouts", []):
+            dropout.rate, dropout.generator = falling_rate(first, self.share, warm), self.draws
+
+    def prune(self, stage: int) -> None:
+        """Keep the operations of the largest α; then α starts anew."""
+        self.kept = strongest(self.alpha(), self.kept, self.settings.operations[stage])
+        alpha = initial_noise(self.space.n_players, self.seed, f"alpha {stage}")
+        self._alpha.data.copy_(self._alpha.new_tensor(alpha))
+        self.alpha_optimiser = self.new_alpha_optimiser()
+
+    def shape(self, stage: int) -> None:
+        """Make a deeper supernet, its weights fresh."""
+        from pipeline.strategies.skip_dropout import add_skip_dropout
+
+        cells = self.search.supernet.cells + self.settings.added_cells[stage]
+        adopt(self.supernet, reshaped(self.supernet, self.seed, cells=cells))
+        self.weight_optimiser = self.new_weight_optimiser()
+        self._dropouts = add_skip_dropout(self.supernet)
+
+    def learning_rate(self, epoch: int) -> float:
+        """A cosine of its own in each stage."""
+        return learning_rate(self.search, self.share * self.search.epochs)
+
+    def relaxed(self) -> Tensor:
+        """Softmax over the operations that stay."""
+        from pipeline.supernet import mixture
+
+        kept = self.kept_mask().flatten()
+        return mixture(self.space, self._alpha.float(), kept, renormalise=True)
+
+    def strength(self) -> np.ndarray:
+        """Log weights of what stays, skip connections of the normal cell within their bound."""
+        weights = softmax_rows(self.alpha(), self.space.n_operations) * self.kept
+        weights /= weights.sum(axis=1, keepdims=True)
+        return without_skips(self.space, np.log(weights + 1e-9).ravel(), self.settings.max_skips)
+
+
+def falling_rate(first: float, share: float, warm: float) -> float:
+    """Dropout of a stage: linear in its warm-up, then exp(-0.2 a) after a epochs, of 25."""
+    return first * (1 - share if share < warm else math.exp(-0.2 * 25 * (share - warm)))

@@ -1,0 +1,58 @@
+"""What the supernet loses when something is removed (DARTS-PT, Wang et al., ICLR 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.strategies.architectures import shared_accuracy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.supernet import Supernet
+
+
+class Perturbation:
+    """Accuracies of the supernet with parts of its mixing weights set to zero.
+
+    Args:
+        supernet: left as it was.
+        batches: what accuracy is measured on.
+        mixing: gives the mixing weights [n_players] as they are now.
+
+    Attributes:
+        n_images: images classified so far.
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        batches: Sequence[tuple[Tensor, Tensor]],
+        mixing: Callable[[], Tensor],
+    ):
+        self._supernet, self._batches, self._mixing = supernet, batches, mixing
+        self._shape = (supernet.space.n_edges, supernet.space.n_operations)
+        self._selectable = supernet.space.selectable().reshape(self._shape)
+        self.n_images = 0
+
+    def costliest_operation(self, edge: int) -> np.ndarray:
+        """Which operation of an edge, not `none`, costs most to remove; bool [operations]."""
+        operations = np.flatnonzero(self._selectable[edge])
+        left = [self._accuracy(edge, o) for o in operations]
+        return np.arange(self._shape[1]) == operations[np.argmin(left)]  # the first of equals
+
+    def cost_of_edges(self) -> np.ndarray:
+        """Accuracy that the removal of each edge costs, [edges]."""
+        full = self._accuracy()
+        return np.array([full - self._accuracy(edge, ...) for edge in range(self._shape[0])])
+
+    def _accuracy(self, *removed: Any) -> float:
+        weights = self._mixing().detach().cpu().double().numpy().reshape(self._shape).copy()
+        if removed:
+            weights[removed] = 0
+        accuracy, n = shared_accuracy(self._supernet, self._batches, weights.ravel())
+        self.n_images += n
+        return accuracy

@@ -1,0 +1,25 @@
+"""Strategies of other packages, found by their entry points."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from pipeline.errors import InputError
+
+GROUP = "shapley_nas.strategies"
+
+
+def load() -> None:
+    """Import the modules that installed packages name; each registers its strategy.
+
+    Raises:
+        InputError: one cannot be imported, or takes a name that is taken.
+    """
+    for entry in entry_points(group=GROUP):
+        try:
+            entry.load()
+        except Exception as error:
+            raise InputError(
+                f"entry point {entry.name!r} ({entry.value}) of group {GROUP} does not load: "
+                f"{type(error).__name__}: {error}; mend or uninstall its package"
+            ) from error

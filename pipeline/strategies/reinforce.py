@@ -1,0 +1,70 @@
+"""REINFORCE, on the table of NAS-Bench-201.
+
+Williams (Machine Learning 8, 1992), as Dong & Yang ("NAS-Bench-201", ICLR 2020, section 4) run it.
+
+A policy with independent logits for each edge; after each draw a
+
+    θ ascends (R - b) ∇ log π(a),   b ← d b + (1 - d) R
+
+    θ    logits           -> `_theta` -> float64[edges, operations], by Adam
+    R    validation accuracy, a fraction    d    `baseline_decay`; b starts at the first R
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.config.base import NB201, setting
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.table_search import Architecture, TableSearch, TableSettings
+
+
+class ReinforceSettings(TableSettings):
+    """How the policy learns."""
+
+    learning_rate: float = setting(1e-3, "Adam", NB201, gt=0)
+    baseline_decay: float = setting(0.9, "d", NB201, ge=0, lt=1)
+
+
+@register("strategies", "reinforce")
+class Reinforce(TableSearch):
+    """Policy gradient."""
+
+    metadata = Metadata(
+        name="reinforce",
+        title="REINFORCE",
+        paper="Williams, 1992; Dong & Yang, ICLR 2020",
+        trains_supernet=False,
+        settings=ReinforceSettings,
+        families=("nasbench201",),
+        needs_table=True,
+    )
+
+    def __init__(self, *arguments: Any):
+        import torch
+
+        super().__init__(*arguments)
+        shape = (self.space.n_edges, len(self.allowed()))
+        self._theta = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+        self._optimiser = torch.optim.Adam([self._theta], lr=self.settings.learning_rate)
+        self._baseline: float | None = None
+
+    def ask(self, rng: np.random.Generator) -> Architecture:
+        """A draw from the policy."""
+        policy = self._theta.detach().softmax(1).numpy()
+        allowed = self.allowed()
+        return tuple(int(allowed[rng.choice(len(p), p=p / p.sum())]) for p in policy)
+
+    def tell(self, architecture: Architecture, value: float) -> None:
+        """One step of the policy, then of the baseline."""
+        R, d = value / 100, self.settings.baseline_decay
+        b = R if self._baseline is None else self._baseline
+        picks = np.searchsorted(self.allowed(), architecture)
+        log_pi = self._theta.log_softmax(1)[range(len(picks)), picks].sum()
+        self._optimiser.zero_grad()
+        (-(R - b) * log_pi).backward()
+        self._optimiser.step()
+        self._baseline = d * b + (1 - d) * R

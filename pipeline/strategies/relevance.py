@@ -1,0 +1,52 @@
+"""Automatic relevance determination as BayesNAS uses it (Zhou et al., ICML 2019, section 4.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+def relevance(
+    w: np.ndarray, omega: np.ndarray, hessian: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """γ = |w| / ω, and from it the next ω = sqrt(1/γ - C/γ²), C = 1 / (1/γ + H).
+
+    1/γ - C/γ² = H / (1 + γ H), which has no division by a vanishing γ.
+
+    Args:
+        w: switches [n].
+        omega: ω so far [n].
+        hessian: diagonal of the loss' Hessian by w [n]; negative values count as 0.
+
+    Returns:
+        γ and ω [n], ω at least 1e-3.
+    """
+    gamma = np.abs(w) / omega
+    H = np.maximum(hessian, 0)
+    return gamma, np.maximum(np.sqrt(H / (1 + gamma * H)), 1e-3)
+
+
+def hessian_diagonal(
+    gradient: Tensor, at: Tensor, probes: int, generator: torch.Generator
+) -> Tensor:
+    """Hutchinson's estimate of a Hessian's diagonal: mean of v ⊙ Hv over vectors v of ±1.
+
+    Args:
+        gradient: of a loss by `at`, with a graph of its own.
+        at: [n].
+        probes: number of vectors.
+        generator: of the CPU.
+    """
+    import torch
+
+    total = torch.zeros_like(at)
+    for _ in range(probes):
+        v = 2.0 * torch.randint(2, at.shape, generator=generator).to(at) - 1
+        (Hv,) = torch.autograd.grad(gradient, at, v, retain_graph=True)
+        total += v * Hv
+    return total / probes

@@ -1,0 +1,82 @@
+"""RSPS: random search with parameter sharing.
+
+Li & Talwalkar, "Random search and reproducibility for neural architecture search" (UAI 2019),
+section 3.2.
+
+Each step trains the weights of an architecture drawn uniformly. After the last epoch some more
+are drawn and the one with the best validation accuracy under the shared weights is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline import seeds
+from pipeline.config.base import NB201, OURS, Settings, setting
+from pipeline.registry import register
+from pipeline.strategies.architectures import best_of, value_batches
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.weights import WeightSharing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.data import Images
+
+
+class RspsSettings(Settings):
+    """How the final choice is made."""
+
+    candidates: int = setting(100, "architectures compared at the end", NB201, ge=1)
+    value_images: int = setting(1024, "images that they are compared on", OURS, ge=1)
+
+
+@register("strategies", "rsps")
+class Rsps(WeightSharing):
+    """Random search with shared weights."""
+
+    metadata = Metadata(
+        name="rsps",
+        title="RSPS",
+        paper="Li & Talwalkar, UAI 2019",
+        trains_supernet=True,
+        settings=RspsSettings,
+        recipes={"darts": RECIPE, "nasbench201": {"epochs": 100}},
+    )
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """Train; after the last epoch choose."""
+        self._draws = seeds.numpy_generator(self.seed, "architectures", epoch)
+        metrics = self.train_weights(epoch, train)
+        if epoch == self.search.epochs - 1:
+            metrics |= self._choose(valid, metrics["images_forward"])
+        return metrics
+
+    def mixing(self) -> Tensor:
+        """The weights of one random architecture, 0 or 1."""
+        import torch
+
+        return torch.from_numpy(self._draw()).float().to(self.device)
+
+    def _draw(self) -> np.ndarray:
+        return self.space.random_strength(self._draws, self.search.supernet.none_may_win)
+
+    def _choose(self, valid: Images, images_forward: float) -> dict[str, float]:
+        """Keep the best of some random architectures."""
+        import torch
+
+        generator = seeds.torch_generator(self.seed, "value")
+        batches = value_batches(
+            valid, self.settings.value_images, self.search.batch_size, generator
+        )
+        drawn = [self._draw() for _ in range(self.settings.candidates)]
+        best, accuracy, n_images = best_of(self.supernet, batches, drawn)
+        self._alpha.copy_(torch.from_numpy(best))
+        return {
+            "valid_accuracy": accuracy,
+            "evaluations": len(drawn),
+            "images_forward": images_forward + n_images,
+        }

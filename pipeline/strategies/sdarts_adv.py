@@ -1,0 +1,74 @@
+"""SDARTS-ADV: weights trained under adversarial mixing weights.
+
+Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
+regularization" (ICML 2020).
+
+Line 2 of algorithm 1 trains the weights under the worst mixing weights nearby (Eq. 7):
+
+    w descends max_{‖δ‖∞ ≤ ε} L_train(w, softmax(α) + δ)
+
+The maximum is sought by projected gradient ascent from a random start: seven steps of 2ε/7 along
+the sign of the gradient, each put back into the box and onto the simplex. Deviation: the authors'
+code drops a δ that has not raised the loss, at two forward passes more a step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.config.base import setting
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.sdarts_rs import SDARTS, SDartsRs, SmoothSettings
+from pipeline.strategies.weights import Tally
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class AdversarialSettings(SmoothSettings):
+    """How the worst mixing weights are sought."""
+
+    attack_steps: int = setting(7, "steps of the ascent", SDARTS, ge=1)
+
+
+@register("strategies", "sdarts_adv")
+class SDartsAdv(SDartsRs):
+    """Adversarial perturbation."""
+
+    metadata = Metadata(
+        name="sdarts_adv",
+        title="SDARTS-ADV",
+        paper="Chen & Hsieh, ICML 2020",
+        trains_supernet=True,
+        settings=AdversarialSettings,
+        recipes={"darts": RECIPE},
+    )
+
+    def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
+        """One step on w under the worst mixing weights for this batch."""
+        self._worst = self.attack(images, labels)
+        super().step_weights(images, labels, tally)
+
+    def mixing(self) -> Tensor:
+        """softmax(α) + δ for the batch at hand."""
+        return self._worst
+
+    def attack(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Mixing weights [n_players] near softmax(α) under which the loss is large."""
+        import torch
+
+        from pipeline.supernet import evaluation_mode
+
+        centre, steps = self.relaxed().detach(), self.settings.attack_steps
+        weights = self.perturbed(centre)
+        with evaluation_mode(self.supernet, "batch"):  # running statistics stay as they are
+            for _ in range(steps):
+                weights.requires_grad_()
+                loss = self.loss(images, labels, weights, self.extra)
+                (gradient,) = torch.autograd.grad(loss, weights)
+                weights = weights.detach() + 2 * self.epsilon / steps * gradient.sign()
+                delta = (weights - centre).clamp(-self.epsilon, self.epsilon)
+                weights = self.projected(centre + delta)
+        return weights

@@ -1,0 +1,69 @@
+"""SDARTS-RS: weights trained under randomly perturbed mixing weights.
+
+Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
+regularization" (ICML 2020).
+
+Line 2 of algorithm 1 trains the weights under perturbed mixing weights (Eq. 6):
+
+    w descends E L_train(w, softmax(α) + δ),   δ uniform in [-ε, ε] an operation
+
+The sum is clipped and scaled back to the simplex, as in the authors' code. ε rises over the epochs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.config.base import setting
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.strategies.sampling import on_simplex
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SDARTS = "SDARTS (Chen & Hsieh, ICML 2020), section 5.1"
+
+
+class SmoothSettings(GradientSettings):
+    """How alpha descends and how far the mixing weights are moved."""
+
+    epsilon_min: float = setting(0.03, "ε of the first epoch", SDARTS, ge=0)
+    epsilon: float = setting(0.3, "ε that the last epoch comes near", SDARTS, ge=0)
+
+
+@register("strategies", "sdarts_rs")
+class SDartsRs(GradientSearch):
+    """Random smoothing."""
+
+    metadata = Metadata(
+        name="sdarts_rs",
+        title="SDARTS-RS",
+        paper="Chen & Hsieh, ICML 2020",
+        trains_supernet=True,
+        settings=SmoothSettings,
+        recipes={"darts": RECIPE},
+    )
+
+    def begin(self, epoch: int) -> None:
+        """Widen the perturbation."""
+        super().begin(epoch)
+        low, high = self.settings.epsilon_min, self.settings.epsilon
+        self.epsilon = low + (high - low) * epoch / max(1, self.search.epochs)
+
+    def mixing(self) -> Tensor:
+        """softmax(α) + δ on the simplex."""
+        return self.perturbed(self.relaxed().detach())
+
+    def perturbed(self, weights: Tensor) -> Tensor:
+        """Mixing weights [n_players] moved by uniform noise, back on the simplex of each edge."""
+        import torch
+
+        noise = 2 * torch.rand(len(weights), generator=self.draws) - 1
+        return self.projected(weights + self.epsilon * noise.to(weights))
+
+    def projected(self, weights: Tensor) -> Tensor:
+        """The simplex of each edge."""
+        return on_simplex(weights.view(-1, self.space.n_operations)).flatten()

@@ -1,0 +1,113 @@
+"""SGAS: edges decided one after the other while the supernet is trained.
+
+Li, Qian, Delgadillo, Müller, Thabet, Ghanem, "SGAS: sequential greedy architecture search"
+(CVPR 2020).
+
+DARTS, but while it runs one edge of each cell type after the other is decided: the edge with the
+highest score (`greedy.py`) gets its strongest operation, for good, and takes no part in line 1 any
+more. A node with two decided edges loses the others. Left out: the batch that grows with each
+decision. Where a space has no `none`, all edges are equally important.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pipeline.config.base import setting
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.edges import ranked_strength, softmax_rows
+from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.strategies.greedy import OPEN, PRUNED, Decisions, edge_scores
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.data import Images
+
+SGAS = "SGAS (Li et al., CVPR 2020), section 4.1"
+
+
+class SgasSettings(GradientSettings):
+    """How edges are decided."""
+
+    criterion: Literal[1, 2] = setting(1, "with (2) or without stability", SGAS)
+    start: float = setting(0.2, "share of the epochs before the first: 10 of 50", SGAS, ge=0)
+    every: float = setting(0.1, "share of the epochs between two: 5 of 50", SGAS, gt=0)
+    history: int = setting(4, "epochs that stability looks back", SGAS, ge=1)
+
+
+@register("strategies", "sgas")
+class Sgas(GradientSearch):
+    """Edges decided one by one."""
+
+    metadata = Metadata(
+        name="sgas",
+        title="SGAS",
+        paper="Li et al., CVPR 2020",
+        trains_supernet=True,
+        settings=SgasSettings,
+        recipes={"darts": {**RECIPE, "supernet": {"partial_channels": 1, "include_none": True}}},
+    )
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._decisions = Decisions(self.space)
+        self._past: list[np.ndarray] = []
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """Algorithm 1, then the decisions that are due."""
+        metrics = super().epoch(epoch, train, valid)
+        score, p = self._scores()
+        self._past = [*self._past, p][-self.settings.history :]
+        share = (epoch + 1) / self.search.epochs - self.settings.start
+        due = math.floor(share / self.settings.every + 1e-9) + 1
+        for round_ in range(self._decisions.order.max() + 1, due):
+            self._decisions.decide(score, p, round_)
+        return {**metrics, "edges_open": int((self._decisions.operation == OPEN).sum())}
+
+    def _scores(self) -> tuple[np.ndarray, np.ndarray]:
+        weights = softmax_rows(self.alpha(), self.space.n_operations)
+        selectable = self.space.selectable().reshape(weights.shape)
+        past = self._past if self.settings.criterion == 2 else None
+        return edge_scores(weights, selectable, len(self.space.cell_types), past)
+
+    def relaxed(self) -> Tensor:
+        """Softmax where an edge is open, one-hot where it is decided, 0 where it is pruned."""
+        import torch
+
+        operation = torch.from_numpy(self._decisions.operation).to(self.device)
+        soft = super().relaxed().view(len(operation), -1)
+        fixed = torch.nn.functional.one_hot(operation.clamp_min(0), soft.shape[1]).to(soft)
+        fixed = fixed * (operation >= 0)[:, None]
+        return torch.where((operation == OPEN)[:, None], soft, fixed).flatten()
+
+    def strength(self) -> np.ndarray:
+        """Decided edges first, then open ones by score, pruned ones last."""
+        score, weights = self._scores()
+        operation, order = self._decisions.operation, self._decisions.order
+        first = operation >= 0
+        weights[first] = np.eye(self.space.n_operations)[operation[first]]
+        importance = np.where(first, 1 - 1e-3 * (order + 1), 0.4 * score + 0.1)
+        importance[operation == PRUNED] = 0
+        selectable = self.space.selectable().reshape(weights.shape)
+        return ranked_strength(weights, importance, selectable)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, alpha, optimisers, decisions, what stability looks back on."""
+        import torch
+
+        decisions = np.stack([self._decisions.operation, self._decisions.order])
+        past = [torch.from_numpy(p) for p in self._past]
+        return {**super().state_dict(), "decisions": torch.from_numpy(decisions), "past": past}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `state_dict`."""
+        super().load_state_dict(state)
+        self._decisions.operation, self._decisions.order = state["decisions"].numpy().copy()
+        self._past = [p.numpy().copy() for p in state["past"]]

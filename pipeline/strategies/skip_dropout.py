@@ -1,0 +1,42 @@
+"""Dropout after the skip connections of a supernet (P-DARTS, ICCV 2019, section 3.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.supernet import Supernet
+
+
+class SkipDropout(nn.Module):
+    """Dropout of single values that draws from a generator of the CPU.
+
+    Attributes:
+        rate: probability that a value is dropped while training.
+        generator: where it draws from.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rate = 0.0
+        self.generator: Any = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop values and scale the others up, so that the mean stays."""
+        if not self.training or not self.rate:
+            return x
+        kept = torch.rand(x.shape, generator=self.generator).to(x.device) >= self.rate
+        return x * kept / (1 - self.rate)
+
+
+def add_skip_dropout(supernet: Supernet) -> list[SkipDropout]:
+    """Put a dropout after every identity among the operations; returns all there are."""
+    for module in supernet.modules():
+        operations = getattr(module, "operations", None)
+        if isinstance(operations, nn.ModuleList):
+            for o, operation in enumerate(operations):
+                if isinstance(operation, nn.Identity):
+                    operations[o] = nn.Sequential(operation, SkipDropout())
+    return [module for module in supernet.modules() if isinstance(module, SkipDropout)]

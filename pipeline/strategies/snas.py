@@ -1,0 +1,86 @@
+"""SNAS: Xie, Zheng, Liu, Lin, "SNAS: stochastic neural architecture search" (ICLR 2019).
+
+Each step draws the mixing weights of each edge from a concrete distribution, and α and w descend
+the same loss on the same batch (Eq. 6 and 7): there is no second level, and the images for the
+value stay unused.
+
+    Z = softmax((α + G) / λ),   G Gumbel,   λ falling
+
+    λ    `temperature`, linear over the epochs
+
+Left out: the resource penalty of section 2.3, off in the comparisons of the paper at hand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.config.base import setting
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.strategies.sampling import concrete
+from pipeline.strategies.weights import Tally
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.data import Images
+
+DRNAS = "code of DrNAS (Chen et al., ICLR 2021); SNAS prints none"
+
+
+class SnasSettings(GradientSettings):
+    """How alpha descends and the temperature falls."""
+
+    temperature: float = setting(10.0, "λ of the first epoch", DRNAS, gt=0)
+    temperature_min: float = setting(1.0, "λ that the last epoch comes to", DRNAS, gt=0)
+
+
+@register("strategies", "snas")
+class Snas(GradientSearch):
+    """One level, concrete draws."""
+
+    metadata = Metadata(
+        name="snas",
+        title="SNAS",
+        paper="Xie et al., ICLR 2019",
+        trains_supernet=True,
+        settings=SnasSettings,
+        recipes={"darts": RECIPE},
+    )
+
+    def begin(self, epoch: int) -> None:
+        """Lower the temperature."""
+        super().begin(epoch)
+        self.temperature = falling(
+            self.settings.temperature, self.settings.temperature_min, epoch, self.search.epochs
+        )
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """One pass for both α and w."""
+        self.begin(epoch)
+        self._frozen = epoch < self.warmup_epochs
+        return self.train_weights(epoch, train)
+
+    def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
+        """One step on w, and one on α by the gradient of the same loss."""
+        self._alpha.grad = None
+        super().step_weights(images, labels, tally)
+        if not self._frozen:
+            self.alpha_optimiser.step()
+
+    def relaxed(self) -> Tensor:
+        """Mixing weights Z, drawn anew."""
+        logits = self._alpha.view(-1, self.space.n_operations)
+        return concrete(logits, self.temperature, self.draws).flatten().float()
+
+    def mixing(self) -> Tensor:
+        """The same, under its gradient."""
+        return self.relaxed()
+
+
+def falling(first: float, last: float, epoch: int, epochs: int) -> float:
+    """The line from `first` in epoch 0 to `last` in the last epoch."""
+    return first + (last - first) * epoch / max(1, epochs - 1)

@@ -1,0 +1,148 @@
+"""Searching a table of trained architectures: ask for one, tell its accuracy, and so on.
+
+What Dong & Yang call non-weight-sharing baselines ("NAS-Bench-201", ICLR 2020, section 4): an
+evaluation is a look-up of the validation accuracy of a network that the benchmark has trained on
+its own. Test accuracies are never asked for. The best architecture found is the result.
+
+The benchmark stops them by simulated time (12,000 s); the compact table has no times, so they stop
+after a number of evaluations. All that a strategy knows follows from the accuracies told so far,
+so the state of a search is their list.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pipeline import seeds
+from pipeline.config.base import NB201, OURS, Settings, setting
+from pipeline.errors import InputError
+from pipeline.spaces.genotype import Genotype
+from pipeline.strategies.architectures import one_hot
+from pipeline.strategies.contract import Strategy
+
+if TYPE_CHECKING:
+    from pipeline.data import Images
+    from pipeline.nasbench import Table
+
+EVALUATIONS_AN_EPOCH = 10
+DATASETS = ("cifar10", "cifar100", "imagenet16")
+Architecture = tuple[int, ...]
+
+
+class TableSettings(Settings):
+    """How much is looked up, and where."""
+
+    evaluations: int = setting(
+        100, "architectures looked up; the benchmark's 12,000 s pay about as many", OURS, ge=1
+    )
+    schedule: Literal["12", "200"] = setting(
+        "12", "validation accuracy after so many epochs of training", NB201
+    )
+
+
+class TableSearch(Strategy):
+    """A strategy that looks accuracies up; a subclass asks and learns.
+
+    Attributes:
+        values: accuracies told so far, in percent.
+        asked: the operation on each edge of each of them.
+    """
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._table: Table | None = None
+        self.values: list[float] = []
+        self.asked: list[Architecture] = []
+
+    def open_table(self, table: Table | None, dataset: str) -> None:
+        """Say where to look up.
+
+        Raises:
+            InputError: there is no table, or the data set is not in it.
+        """
+        if table is None:
+            raise InputError(
+                f"{self.metadata.name} searches the NAS-Bench-201 table, and none is at hand: put "
+                "nas_bench_201/nas_bench_201.csv.gz into data_root or set nasbench_table"
+            )
+        if dataset not in DATASETS:
+            raise InputError(
+                f"{self.metadata.name}: the NAS-Bench-201 table knows no data set {dataset!r}; "
+                f"choose one of {', '.join(DATASETS)}"
+            )
+        twelve = "_12ep" if self.settings.schedule == "12" else ""
+        self._table, self._column = table, f"{dataset}_valid{twelve}"
+
+    @abstractmethod
+    def ask(self, rng: np.random.Generator) -> Architecture:
+        """The next architecture: the operation on each edge."""
+
+    def tell(self, architecture: Architecture, value: float) -> None:
+        """Learn the accuracy, in percent, of what was asked for last."""
+
+    @property
+    def n_epochs(self) -> int:
+        """Blocks of look-ups."""
+        return -(-self.settings.evaluations // EVALUATIONS_AN_EPOCH)
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """Some look-ups; no image is touched."""
+        last = min(len(self.values) + EVALUATIONS_AN_EPOCH, self.settings.evaluations)
+        n = last - len(self.values)
+        while len(self.values) < last:
+            self._next(None)
+        return {
+            "images_forward": 0,
+            "images_backward": 0,
+            "evaluations": n,
+            "best_valid_percent": max(self.values),
+        }
+
+    def _next(self, value: float | None) -> None:
+        """One evaluation; its value is looked up unless it is known already."""
+        rng = seeds.numpy_generator(self.seed, "ask", len(self.values))
+        architecture = self.ask(rng)
+        value = self.look_up(architecture) if value is None else value
+        self.asked.append(architecture)
+        self.values.append(value)
+        self.tell(architecture, value)
+
+    def look_up(self, architecture: Architecture) -> float:
+        """Validation accuracy in percent."""
+        if self._table is None:
+            raise ValueError("no table has been opened")
+        genotype: Genotype = self.space.genotype_from(self._one_hot(architecture), True)
+        return float(self._table.value(self._column, genotype.to_arch_string()))
+
+    def strength(self) -> np.ndarray:
+        """Ones at the best architecture so far, the first of equals; a random one before any."""
+        if self.values:
+            return self._one_hot(self.asked[int(np.argmax(self.values))])
+        return self._one_hot(self.random(seeds.numpy_generator(self.seed, "ask", 0)))
+
+    def random(self, rng: np.random.Generator) -> Architecture:
+        """Uniform over the space, `none` only where it may win."""
+        allowed = self.allowed()
+        return tuple(int(rng.choice(allowed)) for _ in range(self.space.n_edges))
+
+    def allowed(self) -> np.ndarray:
+        """Operations that an edge may have."""
+        may = self.space.selectable()[0, 0] | self.search.supernet.none_may_win
+        return np.flatnonzero(may)
+
+    def _one_hot(self, architecture: Architecture) -> np.ndarray:
+        n = self.space.n_operations
+        return one_hot(self.space, [edge * n + o for edge, o in enumerate(architecture)])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The accuracies told."""
+        return {"values": list(self.values)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Ask and tell again what was told."""
+        for value in state["values"][len(self.values) :]:
+            self._next(value)

@@ -1,0 +1,99 @@
+"""Strategies that search a table, on one whose optimum is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from pipeline.errors import InputError
+from pipeline.nasbench import Table
+from tests.nasbench.toys import toy_frame
+from tests.strategies.toys import make_strategy
+
+NAMES = ("evolution", "local_search", "reinforce")
+WORTH = {"none": 0, "skip_connect": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 3, "avg_pool_3x3": 1.5}
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    """Accuracy = 50 + the worth of the six operations, so that all nor_conv_3x3 is best: 68."""
+    frame = toy_frame()
+    operations = frame["arch"].str.extractall(r"\|([a-z0-9_]+)~")[0]
+    frame["cifar10_valid_12ep"] = 50 + operations.map(WORTH).groupby(level=0).sum()
+    frame["cifar10_valid"] = 100 - frame["cifar10_valid_12ep"]
+    return Table(Path("toy.csv"), frame)
+
+
+def searched(name: str, table: Table, **settings: Any) -> Any:
+    strategy: Any = make_strategy(name, "nasbench201", settings)
+    strategy.open_table(table, "cifar10")
+    for epoch in range(strategy.n_epochs):
+        strategy.epoch(epoch, None, None)
+    return strategy
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_budget_is_kept(name: str, table: Table) -> None:
+    strategy = searched(name, table, evaluations=25)
+    assert strategy.n_epochs == 3
+    assert len(strategy.values) == 25
+    best = int(np.argmax(strategy.values))
+    chosen = strategy.strength().reshape(6, 5).argmax(axis=1)
+    assert tuple(chosen) == strategy.asked[best]
+    assert (chosen > 0).all()  # `none` may not win
+
+
+@pytest.mark.parametrize("name", ["evolution", "local_search"])
+def test_it_climbs(name: str, table: Table) -> None:
+    """On an additive table: the optimum by local search, near it by evolution."""
+    strategy = searched(name, table, evaluations=150)
+    assert max(strategy.values) == 68 if name == "local_search" else max(strategy.values) >= 66
+
+
+def test_it_looks_at_the_schedule_that_is_set(table: Table) -> None:
+    strategy = searched("local_search", table, evaluations=10, schedule="200")
+    assert max(strategy.values) < 50
+
+
+def test_local_search_moves_to_the_best_neighbour(table: Table) -> None:
+    strategy = searched("local_search", table, evaluations=20)
+    start, near = strategy.asked[0], strategy.asked[1:19]
+    assert len(set(near)) == 18
+    assert all(sum(a != b for a, b in zip(start, x, strict=True)) == 1 for x in near)
+    best = strategy.asked[1 + int(np.argmax(strategy.values[1:19]))]
+    assert sum(a != b for a, b in zip(best, strategy.asked[19], strict=True)) == 1
+
+
+def test_evolution_mutates_the_best_of_the_living(table: Table) -> None:
+    """A tournament of the whole population: the parent is the best of the last four."""
+    strategy = searched("evolution", table, evaluations=30, population=4, tournament=4)
+    for n in range(4, 30):
+        parent = strategy.asked[n - 4 + int(np.argmax(strategy.values[n - 4 : n]))]
+        assert sum(a != b for a, b in zip(parent, strategy.asked[n], strict=True)) == 1
+
+
+def test_reinforce_by_hand() -> None:
+    """The first reward is the baseline; the second, above it, moves each logit by Adam's rate."""
+    strategy: Any = make_strategy("reinforce", "nasbench201", {"learning_rate": 0.5})
+    picks = (1, 2, 3, 4, 1, 2)
+    strategy.tell(picks, 60.0)
+    assert_allclose(strategy._theta.detach(), 0)
+    strategy.tell(picks, 80.0)
+    assert strategy._baseline == pytest.approx(0.9 * 0.6 + 0.1 * 0.8)
+    # The rate, corrected for the zero gradient before: m = 0.1 g / 0.19, v = 0.001 g² / 0.001999.
+    moved = 0.5 * (0.1 / (1 - 0.9**2)) / np.sqrt(0.001 / (1 - 0.999**2))
+    expected = np.full((6, 4), -moved)
+    expected[range(6), np.array(picks) - 1] = moved
+    assert_allclose(strategy._theta.detach(), expected, rtol=1e-5)
+
+
+def test_errors_are_one_line(table: Table) -> None:
+    strategy: Any = make_strategy("evolution", "nasbench201", {})
+    with pytest.raises(InputError, match=r"none is at hand: put nas_bench_201/nas_bench"):
+        strategy.open_table(None, "cifar10")
+    with pytest.raises(InputError, match="knows no data set 'digits'; choose one of cifar10"):
+        strategy.open_table(table, "digits")
