@@ -20,12 +20,15 @@ from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
 
 
-def measurements(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
+def measurements(
+    job: ReportJob, results: Path, notes: Sequence[str] = ()
+) -> dict[str, dict[str, Any]]:
     """File name -> measurement, for each table of each experiment of the job.
 
     Args:
         job: experiments and seeds.
         results: `results/{preset}`.
+        notes: what only the one who measured knows.
 
     Raises:
         InputError: an experiment has no finished run.
@@ -46,7 +49,7 @@ def measurements(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
         every = [table for part in tables.parts(experiment, study) for table in part.tables]
         for number, table in enumerate(every, start=1):
             name = f"{experiment.name}_{job.preset}_{number}.json"
-            found[name] = _measurement(job, experiment, table, own)
+            found[name] = {**_measurement(job, experiment, table, own), "notes": [*notes]}
     return found
 
 
@@ -67,12 +70,11 @@ def _measurement(
         "question": experiment.note,
         "command": f"snakemake --cores all {experiment.name} --config preset={job.preset}",
         "commit": ", ".join(_distinct(records, "git_commit")),
-        "machine": "; ".join(_distinct(records, "gpu") + _distinct(records, "cpu")),
+        "machine": "; ".join(dict.fromkeys(sorted(map(_machine, records)))),
         "date": max((record.get("finished") or "" for record in records), default="")[:10],
         "seeds": list(job.seeds),
         "columns": {"row": "Row", **{key: labels[key] for key in both if key in labels}},
         "rows": [{"row": line.row.label, **_values(line.cells, printed)} for line in table.lines],
-        "notes": [],
         "does_not_show": list(experiment.does_not_show),
     }
 
@@ -96,6 +98,14 @@ def _values(cells: Sequence[Cell], printed: dict[str, str]) -> dict[str, Any]:
         if f"c{i}_paper" in printed and cell.paper:
             values[f"c{i}_paper"] = {"mean": cell.paper.mean, "std": cell.paper.std}
     return values
+
+
+def _machine(record: dict[str, Any]) -> str:
+    """Device, threads and versions that a run's numbers and times depend on."""
+    versions = record.get("versions") or {}
+    device = record.get("gpu") or record.get("cpu") or "unknown"
+    threads = f", {record['threads']} threads a job" if record.get("threads") else ""
+    return f"{device}{threads}, torch {versions.get('torch', 'unknown')}"
 
 
 def _distinct(records: Sequence[dict[str, Any]], key: str) -> list[str]:

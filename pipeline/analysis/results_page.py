@@ -63,7 +63,7 @@ def _section(path: Path) -> str:
     seeds = ", ".join(map(str, seeds)) if isinstance(seeds, list) else seeds
     made = {
         "Command": f"`{measurement['command']}`",
-        "Commit": f"`{measurement['commit']}`",
+        "Commit": ", ".join(f"`{one[:12]}`" for one in measurement["commit"].split(", ")),
         "Machine": measurement["machine"],
         "Date": measurement["date"],
         "Seeds": seeds,
@@ -95,7 +95,7 @@ def _spread(value: Mapping[str, Any]) -> str:
     """`93.21 ± 0.40 (n = 4)`: half the 95 % interval where there is one, else the deviation."""
     spread = value.get("half_width", value.get("std"))
     text = _text(value["mean"]) + ("" if spread is None else f" ± {_text(spread)}")
-    return f"{text} (n = {value['n']})" if "n" in value else text
+    return f"{text} (n = {value['n']})" if value.get("n", 1) > 1 else text
 
 
 def _list(items: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import files
@@ -23,13 +24,15 @@ def run(job: ReportJob, results: Path, out: Path) -> None:
     files.write_text(out, report.render(job, results, out.parent))
 
 
-def write_measurements(job: ReportJob, results: Path, folder: Path) -> None:
+def write_measurements(
+    job: ReportJob, results: Path, folder: Path, notes: Sequence[str] = ()
+) -> None:
     """Write each table of the job's experiments as a measurement, `folder/*.json`.
 
     Raises:
         InputError: an experiment has no finished run.
     """
-    for name, content in measurement.measurements(job, results).items():
+    for name, content in measurement.measurements(job, results, notes).items():
         files.write_json(folder / name, content)
 
 

@@ -39,16 +39,21 @@ def report(results: Path, page: str, job: str | None, out: Path, **options: Any)
 
 @click.command()
 @click.option("--keep", metavar="EXPERIMENT", help="first write this experiment's tables there")
+@click.option("--note", "notes", multiple=True, help="with --keep: what a reader must know")
 @click.option("--results", type=Path, default=Path("results/demo"), show_default=True)
 @click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
 @click.option("--out", type=Path, default=Path("docs/results.md"), show_default=True)
 @config_options
-def measurements(keep: str | None, results: Path, folder: Path, out: Path, **options: Any) -> None:
+def measurements(
+    keep: str | None, notes: tuple[str, ...], results: Path, folder: Path, out: Path, **options: Any
+) -> None:
     """Render the committed measurements as docs/results.md; --keep adds an experiment's first."""
     from pipeline.stages import report as stage
 
     if keep:
-        stage.write_measurements(_report_job(configuration_of(options), keep), results, folder)
+        stage.write_measurements(
+            _report_job(configuration_of(options), keep), results, folder, notes
+        )
     stage.write_results_page(folder, out)
 
 
