@@ -54,15 +54,10 @@ class Ranking:
 
     @classmethod
     def of(cls, table: Table, column: str = "cifar10_test") -> Ranking:
-        """Read the architecture strings."""
-        from pipeline.nasbench.table import OPERATIONS
+        """The operations of all architectures, in the order of the table."""
+        from pipeline.nasbench.table import CODE
 
-        place = {name: i for i, name in enumerate(OPERATIONS)}
-        choices = [
-            [place[part.split("~")[0]] for part in arch.replace("+", "").split("|") if part]
-            for arch in table.frame["arch"]
-        ]
-        return cls(table.frame[column].to_numpy(dtype=float), np.array(choices))
+        return cls(table.column(column), table.rows[CODE].astype(np.int64))
 
     def against(self, phi: NDArray[np.float64], players: NDArray[np.int64]) -> Mapping[str, float]:
         """Tau with the accuracy of the sum over edges, and the accuracy of the winners' cell.

@@ -107,3 +107,20 @@ def test_stems() -> None:
     quarter, eighth = imagenet_stem(6)
     assert quarter(images).shape == (2, 6, 16, 16)
     assert eighth(quarter(images)).shape == (2, 6, 8, 8)
+
+
+def test_factorized_reduce_is_two_strided_convolutions_side_by_side():
+    """As DARTS writes it; in channels_last at this size torch 2.14 crashed on the strided form."""
+    for size in (7, 8, 56):
+        torch.manual_seed(0)
+        reduce = FactorizedReduce(8, 6).eval()
+        x = torch.randn(32, 8, size, size).contiguous(memory_format=torch.channels_last)
+        x.requires_grad_()
+        rectified = F.pad(x.relu(), (0, 1, 0, 1))[:, :, : size + 1, : size + 1]
+        even = F.conv2d(x.relu(), reduce.even.weight, stride=2)
+        odd = F.conv2d(rectified[:, :, 1:, 1:], reduce.odd.weight, stride=2)
+        expected = reduce.bn(torch.cat([even, odd], dim=1))
+        ours = reduce.to(memory_format=torch.channels_last)(x)
+        torch.testing.assert_close(ours, expected)
+        ours.sum().backward()
+        assert torch.isfinite(x.grad).all()
