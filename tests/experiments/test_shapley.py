@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.analysis import results_page
 from pipeline.bench import shapley as bench
-from pipeline.experiments import agreement, shapley, summary, variants
+from pipeline.experiments import agreement, shapley, summary, variants, walks
 from pipeline.experiments.walks import Walks
 from pipeline.files import read_json
 
@@ -71,6 +71,27 @@ def test_shares_are_of_the_plain_forms_cost() -> None:
         assert settings.get("value_images", 32) == (128 if variant.name == "plain" else 32)
         if variant.name != "plain":
             assert settings["budget"] * 32 == pytest.approx(variant.share * 10 * 25 * 128)
+
+
+def test_blocks_of_a_run_against_another(tmp_path: Path) -> None:
+    """Additive worths, soft values without noise: a block of four agrees wholly, accuracy does not."""
+    rng = np.random.default_rng(0)
+    worth = rng.normal(size=24)
+    (tmp_path / "walks").mkdir()
+    for which in summary.REFERENCES:
+        orders = np.stack([rng.permutation(24) for _ in range(9)])
+        left = worth[orders][:, ::-1].cumsum(axis=1)[:, ::-1]
+        V = np.concatenate([left, np.zeros((9, 1))], axis=1)
+        noisy = V + rng.normal(size=V.shape)
+        path = walks.path_of(tmp_path, "uniform", 1, which)
+        np.savez(path, orders=orders, V=np.stack([noisy, V, V]))
+    rows = summary.block_rows(tmp_path, [("uniform", 1), ("coalitions", 1)])
+    assert {row["permutations"] for row in rows} == {4, 8}
+    four = {row["reading"]: row["tau"] for row in rows if row["permutations"] == 4}
+    assert four["accuracy"]["n"] == 2
+    assert four["soft_accuracy"]["mean"] > four["accuracy"]["mean"] > 0.2
+    exact = walks.load(tmp_path, "uniform", 1, "first").phi("soft_accuracy")
+    assert_allclose(exact, worth)
 
 
 def test_the_study_and_its_page(tmp_path: Path) -> None:
