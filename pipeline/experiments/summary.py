@@ -92,7 +92,8 @@ def estimator_rows(out: Path) -> list[dict[str, Any]]:
 def block_rows(out: Path, supernets: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
     """Few permutations against many: blocks of the second reference against the first."""
     rows = []
-    readings = {**{value: {"value": value} for value in VALUE_NAMES}, "truncated": {"eta": ETA}}
+    readings: dict[str, dict[str, Any]] = {value: {"value": value} for value in VALUE_NAMES}
+    readings["truncated"] = {"eta": ETA}
     for way, age in supernets:
         if not path_of(out, way, age, "second").exists():
             continue

@@ -74,7 +74,7 @@ def test_shares_are_of_the_plain_forms_cost() -> None:
 
 
 def test_blocks_of_a_run_against_another(tmp_path: Path) -> None:
-    """Additive worths, soft values without noise: a block of four agrees wholly, accuracy does not."""
+    """Additive worths: by the value without noise a block of four agrees, by the noisy one less."""
     rng = np.random.default_rng(0)
     worth = rng.normal(size=24)
     (tmp_path / "walks").mkdir()

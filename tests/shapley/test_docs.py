@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from pipeline import registry
+from pipeline.analysis import results_page
 from pipeline.config import jobs, load
+from pipeline.files import read_json
 
 PAGE = (Path(__file__).parents[2] / "docs" / "shapley.md").read_text()
 CONFIG = Path(__file__).parents[2] / "config"
@@ -43,3 +45,10 @@ def test_the_settings() -> None:
     assert found["shapley_released"]["norm"] == "z_score"
     assert found["shapley_adjusted"]["estimator"] == "regression_adjusted"
     assert found["shapley_soft"]["value"] == "soft_accuracy"
+
+
+@pytest.mark.parametrize("name", ["shapley_permutations", "shapley_estimators"])
+def test_the_tables_are_the_measurements(name: str) -> None:
+    measurement = read_json(CONFIG.parent / "docs" / "measurements" / f"{name}.json")
+    table = results_page._table(measurement["columns"], measurement["rows"])
+    assert f"<!-- {name} -->\n{table}\n<!-- end -->" in PAGE
