@@ -40,13 +40,21 @@ FORM = Form(
 )
 
 
-def rows(repeats: int = 5, form: Form = FORM) -> list[dict[str, Any]]:
-    """Train, walk the references, run every estimator `repeats` times in turns; a row each."""
+def rows(
+    repeats: int = 5, form: Form = FORM, variants: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
+    """Train, walk the references, run every estimator in turns, `repeats` times; a row each.
+
+    Args:
+        repeats: estimates a row.
+        form: how large everything is.
+        variants: names of estimators; empty: all.
+    """
     root = Path(os.environ.get("SHAPLEY_NAS_DATA", "data"))
     dataset = "cifar10" if (root / "cifar-10-batches-py").is_dir() else "digits"
     with tempfile.TemporaryDirectory() as folder:
         study = open_study(replace(form, repeats=repeats), root, Path(folder), dataset)
-        measure(study, ("estimators",), (form.main[0][0],))
+        measure(study, ("estimators",), (form.main[0][0],), variants)
         return _rows(study, dataset)
 
 

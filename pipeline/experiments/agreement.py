@@ -54,8 +54,10 @@ class Ranking:
 
     @classmethod
     def of(cls, table: Table, column: str = "cifar10_test") -> Ranking:
-        """Accuracies and operations of all architectures, by official index."""
-        return cls(np.array(table.column(column)), table.rows["code"].astype(np.int64))
+        """The operations of all architectures, in the order of the table."""
+        from pipeline.nasbench.table import CODE
+
+        return cls(table.column(column), table.rows[CODE].astype(np.int64))
 
     def against(self, phi: NDArray[np.float64], players: NDArray[np.int64]) -> Mapping[str, float]:
         """Tau with the accuracy of the sum over edges, and the accuracy of the winners' cell.

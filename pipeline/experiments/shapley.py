@@ -100,7 +100,7 @@ FORMS = {
         ages=(2, 6, 12),
         main=(("coalitions", 12),),
         images=32,
-        permutations=50,
+        permutations=100,
         other_permutations=40,
         policy_permutations=30,
         repeats=5,
@@ -262,6 +262,7 @@ STEPS = ("references", "estimators", "policies", "summary")
 )
 @click.option("--threads", type=int, default=1, show_default=True)
 @click.option("--measurements", type=Path, help="folder for the JSON; else FOLDER")
+@click.option("--picture", type=Path, help="draw the permutations' agreement to this SVG")
 def main(
     out: Path,
     form: str,
@@ -271,8 +272,10 @@ def main(
     variants: tuple[str, ...],
     threads: int,
     measurements: Path | None,
+    picture: Path | None,
 ) -> None:
     """Measure estimators and supernets; goes on from what FOLDER holds."""
+    from pipeline.experiments.picture import draw
     from pipeline.experiments.summary import write
     from pipeline.training.device import configure
 
@@ -282,6 +285,8 @@ def main(
     if not steps or "summary" in steps:
         for path in write(study, form, data_root, measurements or out):
             print(json.dumps({"measurement": str(path), "rows": len(read_json(path)["rows"])}))
+            if picture and path.stem == "shapley_permutations":
+                draw(path, picture)
 
 
 if __name__ == "__main__":

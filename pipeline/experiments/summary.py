@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MEASURES = ("tau", "r", "winners")
 ETA = 0.5
+REFERENCES = ("first", "second")
+BLOCK_SIZES = (4, 8, 16, 25, 50)
 
 
 def write(study: Study, form: str, data_root: Path, folder: Path) -> list[Path]:
@@ -44,6 +46,10 @@ def write(study: Study, form: str, data_root: Path, folder: Path) -> list[Path]:
     if rows:
         written.append(folder / "shapley_estimators.json")
         write_json(written[-1], {**common, **ESTIMATORS, "rows": rows})
+    rows = block_rows(study.out, study.form.main)
+    if rows:
+        written.append(folder / "shapley_permutations.json")
+        write_json(written[-1], {**common, **BLOCKS, "rows": rows})
     table = find_table(data_root)
     rows = supernet_rows(study.out, Ranking.of(Table.load(table))) if table else []
     if rows:
@@ -83,12 +89,42 @@ def estimator_rows(out: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def block_rows(out: Path, supernets: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
+    """Few permutations against many: blocks of the second reference against the first."""
+    rows = []
+    readings: dict[str, dict[str, Any]] = {value: {"value": value} for value in VALUE_NAMES}
+    readings["truncated"] = {"eta": ETA}
+    for way, age in supernets:
+        if not path_of(out, way, age, "second").exists():
+            continue
+        first, second = (load(out, way, age, which) for which in REFERENCES)
+        reference = first.phi()
+        edges = edges_of(reference)
+        for m in (size for size in BLOCK_SIZES if size <= len(second.orders)):
+            starts = range(0, len(second.orders) - m + 1, m)
+            blocks = [Walks(second.orders[a : a + m], second.V[:, a : a + m]) for a in starts]
+            rows += [
+                {
+                    "supernet": f"{way}, {age} passes",
+                    "reading": reading,
+                    "permutations": m,
+                    **_agreement([block.phi(**how) for block in blocks], reference, edges),
+                }
+                for reading, how in readings.items()
+            ]
+    return rows
+
+
 def _over(
     runs: Iterable[dict[str, Any]], reference: NDArray[np.float64], edges: NDArray[np.int64]
 ) -> dict[str, Any]:
-    agreements = [
-        with_reference(np.array(run["phi"], dtype=float), reference, edges) for run in runs
-    ]
+    return _agreement([np.array(run["phi"], dtype=float) for run in runs], reference, edges)
+
+
+def _agreement(
+    phis: Sequence[NDArray[np.float64]], reference: NDArray[np.float64], edges: NDArray[np.int64]
+) -> dict[str, Any]:
+    agreements = [with_reference(phi, reference, edges) for phi in phis]
     found = {}
     for measure in MEASURES:
         over = summarise(agreement[measure] for agreement in agreements)
@@ -121,7 +157,7 @@ def supernet_rows(out: Path, ranking: Ranking) -> list[dict[str, Any]]:
         for policy in ("batch", "running", "recalibrated"):
             halves = [
                 load(out, way, age, which, policy)
-                for which in ("first", "second")
+                for which in REFERENCES
                 if path_of(out, way, age, which, policy).exists()
             ]
             if not halves:
@@ -213,6 +249,25 @@ ESTIMATORS: dict[str, Any] = {
         "`truncated`, `released_code` and `gradient` do not estimate Shapley values; their "
         "distance from the reference does not vanish with more samples.",
         "Seconds on a machine that others used too.",
+    ],
+}
+BLOCKS: dict[str, Any] = {
+    "title": "How many permutations, by which value",
+    "question": (
+        "How well do few permutations by each value function agree with many by the accuracy?"
+    ),
+    "columns": {
+        "supernet": "Supernet",
+        "reading": "Value",
+        "permutations": "Permutations",
+        "tau": "Kendall's tau",
+        "r": "Pearson's r",
+        "winners": "Edges with the right winner",
+    },
+    "does_not_show": [
+        "One supernet, one training seed. The intervals are over disjoint blocks of one long run; "
+        "the reference is as long as that run, so that even all of it agrees with the reference "
+        "only as far as the ceiling.",
     ],
 }
 SUPERNETS: dict[str, Any] = {

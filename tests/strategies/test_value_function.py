@@ -132,9 +132,11 @@ def test_gradient_by_differences(value: str, renormalise: bool) -> None:
     z[V.players] = torch.from_numpy(S).double()
     for place in (0, 1, 7, 20):
         step = torch.zeros(30, dtype=torch.double)
-        step[V.players[place]] = 1e-2  # V is summed from float32
-        expected = (at(z + step) - at(z - step)) / 2e-2
-        assert gradient[place] == pytest.approx(expected, rel=0.02, abs=1e-4)
+        step[V.players[place]] = (
+            1e-4  # softmax is float32 and ReLU has kinks: neither less nor more
+        )
+        expected = (at(z + step) - at(z - step)) / 2e-4
+        assert gradient[place] == pytest.approx(expected, rel=0.03, abs=1e-4)
 
 
 def test_accuracy_has_no_gradient() -> None:
