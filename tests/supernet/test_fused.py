@@ -45,14 +45,16 @@ def results(
     return {**values, **gradients, **state}
 
 
-@pytest.mark.parametrize("partial", [1, 2, 4])
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    ("name", "partial"),
+    [(name, k) for name in SPACES for k in (1, 2, 4) if name != "darts_imagenet" or k == 2],
+)
 def test_fast_is_readable(name: str, partial: int) -> None:
     readable, fast = both(name, partial)
     generator = torch.Generator().manual_seed(partial)
     some = torch.rand(readable.space.n_players, generator=generator) < 0.6
     x = images(name).double()
-    for coalition, training in ((None, True), (some, True), (some, False)):
+    for coalition, training in ((None, True), (some, False)):
         expected = results(readable, x, coalition, training)
         found = results(fast, x, coalition, training)
         assert expected.keys() == found.keys()
