@@ -82,6 +82,8 @@ class MixedCell(nn.Module):
         self.incoming = {node: space.incoming(node) for node in space.nodes}
         self.concat = space.concat
         self.partial, self.n_mixed = partial, channels // partial
+        # PC-DARTS' edge normalisation weighs what goes by as what is mixed: by the edge's sum.
+        self.weigh_bypass = False
         self.mixed = nn.ModuleList(
             MixedOperation(names, self.n_mixed, 2 if reduction and source < space.n_inputs else 1)
             for (_, source), names in zip(space.edges, space.operations[cell_type], strict=True)
@@ -89,27 +91,17 @@ class MixedCell(nn.Module):
         # Channels that go by are pooled where the operations halve the image.
         self.halve = nn.MaxPool2d(2, ceil_mode=True) if reduction else nn.Identity()
 
-    def forward(
-        self,
-        inputs: Sequence[Tensor],
-        weights: Tensor,
-        present: Present = None,
-        edge_weights: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor], weights: Tensor, present: Present = None) -> Tensor:
         """Compute all nodes in order.
 
         Args:
             inputs: states [b, channels, h, w].
             weights: [edges, operations].
             present: [edges][operations] as in `MixedOperation`.
-            edge_weights: [edges], of the edges into a node (PC-DARTS' edge normalisation);
-                None: all one.
 
         Returns:
             [b, nodes in `concat` * channels, h, w], halved by a reduction.
         """
-        if edge_weights is not None:
-            weights = weights * edge_weights[:, None]
         states = list(inputs)
         passed = self.pass_by(inputs)
         for edges in self.incoming.values():
@@ -117,7 +109,7 @@ class MixedCell(nn.Module):
                 self.mixed[e](states[source][:, : self.n_mixed], weights[e], present and present[e])
                 for e, source in edges
             )
-            states.append(self.shuffle_in(mixed, edges, passed, edge_weights))
+            states.append(self.shuffle_in(mixed, edges, passed, weights))
         return torch.cat([states[state] for state in self.concat], dim=1)
 
     def pass_by(self, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -125,7 +117,7 @@ class MixedCell(nn.Module):
         return [self.halve(x[:, self.n_mixed :]) for x in inputs] if self.partial > 1 else []
 
     def shuffle_in(
-        self, mixed: Tensor, edges: Edges, passed: list[Tensor], edge_weights: Tensor | None
+        self, mixed: Tensor, edges: Edges, passed: list[Tensor], weights: Tensor
     ) -> Tensor:
         """The state whose mixed channels are given; its own channels that go by join `passed`.
 
@@ -134,7 +126,7 @@ class MixedCell(nn.Module):
         if self.partial == 1:
             return mixed
         bypass = total(
-            passed[source] if edge_weights is None else edge_weights[e] * passed[source]
+            passed[source] * weights[e].sum() if self.weigh_bypass else passed[source]
             for e, source in edges
         )
         state = F.channel_shuffle(torch.cat([mixed, bypass], dim=1), self.partial)
