@@ -104,8 +104,7 @@ class FusedCell(MixedCell):
                 sums[stack.targets].append(y)
             elif not isinstance(first, Zero):
                 call_each(stack, x, terms)
-        if linear:
-            targets, y = run_linear(linear, rectified)
+        for targets, y in run_linear(linear, rectified):
             sums[targets].append(y)
         for targets, stacked in sums.items():
             for target, y in zip(targets, total(stacked).chunk(len(targets), dim=1), strict=True):
@@ -147,22 +146,25 @@ def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
         terms[target].append((weight, operation(x) if shared is None else shared))
 
 
-def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> tuple[tuple[int, ...], Tensor]:
+def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:
     """All that is linear between a state and each later node, added up to one kernel.
 
     Returns:
-        the nodes [g] and [b, g * m, h, w], m channels for each.
+        for each size of kernel: the nodes [g] and [b, g * m, h, w], m channels for each.
     """
-    side = max(chain[1].kernel_size[0] for stack in stacks for chain in stack.operations[:1])
-    kernels: dict[int, list[Tensor]] = defaultdict(list)
-    biases: dict[int, list[Tensor]] = defaultdict(list)
+    chains: dict[int, list[tuple[Any, Tensor]]] = defaultdict(list)
     for stack in stacks:
-        for target, weight, chain in zip(
-            stack.targets, stack.weights, stack.operations, strict=True
+        for target, chain, weight in zip(
+            stack.targets, stack.operations, stack.weights, strict=True
         ):
-            kernel, bias = as_kernel(chain, weight, side)
-            kernels[target].append(kernel)
-            biases[target].append(bias)
-    kernel = torch.cat([total(ks) for ks in kernels.values()])
-    bias = torch.cat([total(bs) for bs in biases.values()])
-    return tuple(kernels), F.conv2d(rectified, kernel, bias, padding=side // 2)
+            chains[target].append((chain, weight))
+    nodes: dict[int, list[int]] = defaultdict(list)  # by the largest kernel of what reaches them
+    for target, members in chains.items():
+        nodes[max(chain[1].kernel_size[0] for chain, _ in members)].append(target)
+    found = []
+    for side, targets in nodes.items():
+        kernels = [[as_kernel(c, w, side) for c, w in chains[target]] for target in targets]
+        kernel = torch.cat([total(k for k, _ in members) for members in kernels])
+        bias = torch.cat([total(b for _, b in members) for members in kernels])
+        found.append((tuple(targets), F.conv2d(rectified, kernel, bias, padding=side // 2)))
+    return found

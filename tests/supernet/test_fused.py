@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -75,6 +77,21 @@ def test_in_float32(name: str, channels_last: bool) -> None:
         assert torch.allclose(p.grad, q.grad, rtol=1e-3, atol=1e-5), key
 
 
+@pytest.mark.parametrize("name", ["darts", "nasbench201", "s4"])
+def test_under_autocast(name: str) -> None:
+    supernet = toy(name)
+    weights = mixture(supernet.space, alpha(supernet))
+    exact = supernet(images(name), weights)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = supernet(images(name), weights)
+        with torch.no_grad(), evaluation_mode(supernet, "running"):
+            assert torch.isfinite(supernet(images(name), weights)).all()
+    F.cross_entropy(logits.float(), LABELS).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in supernet.parameters())
+    if name != "s4":  # noise is another at each step
+        assert torch.allclose(logits.float(), exact, atol=0.3)
+
+
 def test_an_empty_coalition() -> None:
     readable, fast = both("darts", 2)
     none = torch.zeros(readable.space.n_players, dtype=torch.bool)
@@ -121,6 +138,26 @@ def test_removed_operations_are_not_called(monkeypatch: pytest.MonkeyPatch) -> N
         counts.append(len(launched))
     # Of each of the 3 cells, 3 states have edges that leave: one convolution an operation a state.
     assert [counts[0] - counts[2], counts[1] - counts[2]] == [18, 9]
+
+
+def test_a_removed_large_kernel_leaves_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In evaluation 1 x 1 is added to 3 x 3 where both are there, and cheap where it is alone."""
+    supernet = toy("nasbench201")
+    sizes = []
+    convolution = F.conv2d
+    monkeypatch.setattr(
+        F, "conv2d", lambda x, w, *a, **o: sizes.append(w.shape[-1]) or convolution(x, w, *a, **o)
+    )
+    names = [player.operation for player in supernet.space.players]
+    alone = torch.tensor([name == "nor_conv_1x1" for name in names])
+    found = []
+    for coalition in (torch.ones_like(alone), alone, torch.zeros_like(alone)):
+        sizes.clear()
+        with torch.no_grad(), evaluation_mode(supernet, "running"):
+            supernet(images("nasbench201"), mixture(supernet.space, alpha(supernet), coalition))
+        found.append(Counter(sizes))
+    assert found[0] - found[2] == {3: 9}
+    assert found[1] - found[2] == {1: 9}
 
 
 def test_what_is_fused() -> None:
