@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -36,6 +36,7 @@ from pipeline.supernet.depthwise import memory_format
 if TYPE_CHECKING:
     from pipeline.spaces import Space
 
+Term = tuple[Tensor | None, Tensor]  # mixing weight, unless it is in already, and [b, m, h, w]
 SHARED = (nn.MaxPool2d, nn.AvgPool2d)  # without parameters: the same on every edge
 
 
@@ -64,25 +65,17 @@ class FusedCell(MixedCell):
         for e, (target, source) in enumerate(space.edges):
             self.outgoing[source].append((e, target))
 
-    def forward(
-        self,
-        inputs: Sequence[Tensor],
-        weights: Tensor,
-        present: Present = None,
-        edge_weights: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor], weights: Tensor, present: Present = None) -> Tensor:
         """As `MixedCell.forward`; what leaves a state is computed as soon as the state is there."""
-        if edge_weights is not None:
-            weights = weights * edge_weights[:, None]
         states = list(inputs)
         passed = self.pass_by(inputs)
-        terms: dict[int, list[Tensor]] = defaultdict(list)
+        terms: dict[int, list[Term]] = defaultdict(list)
         for source in range(self.n_inputs):
             self.leave(source, states[source], weights, present, terms)
         for node, edges in self.incoming.items():
             zero = self.mixed[edges[0][0]].zero
-            mixed = total(terms[node] or [zero(inputs[0][:, : self.n_mixed])])
-            states.append(self.shuffle_in(mixed, edges, passed, self.bypass(weights, edge_weights)))
+            mixed = weighted_total(terms[node] or [(None, zero(inputs[0][:, : self.n_mixed]))])
+            states.append(self.shuffle_in(mixed, edges, passed, weights))
             self.leave(node, states[node], weights, present, terms)
         return torch.cat([states[state] for state in self.concat], dim=1)
 
@@ -92,7 +85,7 @@ class FusedCell(MixedCell):
         state: Tensor,
         weights: Tensor,
         present: Present,
-        terms: dict[int, list[Tensor]],
+        terms: dict[int, list[Term]],
     ) -> None:
         """Add to `terms` of each later node what reaches it from a state."""
         x = state
@@ -111,12 +104,11 @@ class FusedCell(MixedCell):
                 sums[stack.targets].append(y)
             elif not isinstance(first, Zero):
                 call_each(stack, x, terms)
-        if linear:
-            targets, y = run_linear(linear, rectified)
+        for targets, y in run_linear(linear, rectified):
             sums[targets].append(y)
         for targets, stacked in sums.items():
             for target, y in zip(targets, total(stacked).chunk(len(targets), dim=1), strict=True):
-                terms[target].append(y)
+                terms[target].append((None, y))
 
     def stacks(self, source: int, weights: Tensor, present: Present) -> list[Stack]:
         """What is to be computed from a state, by the operation's name."""
@@ -135,31 +127,44 @@ class FusedCell(MixedCell):
         ]
 
 
-def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Tensor]]) -> None:
+def weighted_total(terms: Sequence[Term]) -> Tensor:
+    """The sum of terms, each in one pass over memory."""
+    plain = [y for weight, y in terms if weight is None]
+    weighted = [(weight, y) for weight, y in terms if weight is not None]
+    if not plain:
+        (weight, y), *weighted = weighted
+        plain = [weight * y]
+    return reduce(lambda x, term: torch.addcmul(x, *term), weighted, total(plain))
+
+
+def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
     """Operations as they are; those that are the same on every edge once."""
     shared = stack.operations[0](x) if isinstance(stack.operations[0], SHARED) else None
     for target, weight, operation in zip(
         stack.targets, stack.weights, stack.operations, strict=True
     ):
-        terms[target].append(weight * (operation(x) if shared is None else shared))
+        terms[target].append((weight, operation(x) if shared is None else shared))
 
 
-def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> tuple[tuple[int, ...], Tensor]:
+def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:
     """All that is linear between a state and each later node, added up to one kernel.
 
     Returns:
-        the nodes [g] and [b, g * m, h, w], m channels for each.
+        for each size of kernel: the nodes [g] and [b, g * m, h, w], m channels for each.
     """
-    side = max(chain[1].kernel_size[0] for stack in stacks for chain in stack.operations[:1])
-    kernels: dict[int, list[Tensor]] = defaultdict(list)
-    biases: dict[int, list[Tensor]] = defaultdict(list)
+    chains: dict[int, list[tuple[Any, Tensor]]] = defaultdict(list)
     for stack in stacks:
-        for target, weight, chain in zip(
-            stack.targets, stack.weights, stack.operations, strict=True
+        for target, chain, weight in zip(
+            stack.targets, stack.operations, stack.weights, strict=True
         ):
-            kernel, bias = as_kernel(chain, weight, side)
-            kernels[target].append(kernel)
-            biases[target].append(bias)
-    kernel = torch.cat([total(ks) for ks in kernels.values()])
-    bias = torch.cat([total(bs) for bs in biases.values()])
-    return tuple(kernels), F.conv2d(rectified, kernel, bias, padding=side // 2)
+            chains[target].append((chain, weight))
+    nodes: dict[int, list[int]] = defaultdict(list)  # by the largest kernel of what reaches them
+    for target, members in chains.items():
+        nodes[max(chain[1].kernel_size[0] for chain, _ in members)].append(target)
+    found = []
+    for side, targets in nodes.items():
+        kernels = [[as_kernel(c, w, side) for c, w in chains[target]] for target in targets]
+        kernel = torch.cat([total(k for k, _ in members) for members in kernels])
+        bias = torch.cat([total(b for _, b in members) for members in kernels])
+        found.append((tuple(targets), F.conv2d(rectified, kernel, bias, padding=side // 2)))
+    return found
