@@ -85,10 +85,10 @@ def test_controller_without_weights_is_uniform(name: str, log_n: float) -> None:
 
 def test_controller_learns() -> None:
     """The reward is 1 with player 7 and else 0."""
-    settings = EnasSettings(controller_learning_rate=0.01, samples=5)
+    settings = EnasSettings(controller_learning_rate=0.02, samples=4)
     training = Reinforce(Controller(space_of("nasbench201"), False, seed=0), settings)
     generator = torch.Generator().manual_seed(0)
-    rewards = [training.step(lambda players: float(7 in players), generator) for _ in range(40)]
+    rewards = [training.step(lambda players: float(7 in players), generator) for _ in range(30)]
     assert np.mean(rewards[-10:]) > np.mean(rewards[:10]) + 0.3
 
 
@@ -141,7 +141,7 @@ def test_perturbation_takes_its_time() -> None:
 @pytest.mark.parametrize("name", ["darts_shapley", "darts_shapley_frozen"])
 def test_shapley_values_choose(name: str) -> None:
     """20 images, 12 of player 1 and 8 of player 7: φ = .6 and .4, after the last epoch only."""
-    settings = {"permutations": 2, "eta": 1.0}
+    settings = {"permutations": 2, "eta": 1.0, "warmup_epochs": 2}  # `Playing` has no gradient
     strategy: Any = on_supernet(name, Playing, settings, epochs=2)
     valid = images_of({1: 12, 7: 8})
     first = strategy.epoch(0, TRAIN, valid)
