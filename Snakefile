@@ -24,7 +24,6 @@ include: "rules/imagenet.smk"
 include: "rules/report.smk"
 
 
-# Every experiment is a target by its name: `snakemake --cores all table5 --config preset=paper`.
 rule all:
     default_target: True
     input:

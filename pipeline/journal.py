@@ -15,6 +15,7 @@ A process that is killed while it writes leaves a torn last line, which the read
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -77,6 +78,13 @@ class Journal:
     def status(self) -> str:
         """FINISHED or FAILED if the last event says so, else RUNNING (or killed)."""
         return self.events[-1].get("status", "RUNNING")
+
+    @property
+    def seconds_before(self) -> float:
+        """Time at work of earlier processes, each from its start or resume to its last event."""
+        starts = [i for i, e in enumerate(self.events) if e["event"] in ("start", "resume")]
+        spans = itertools.pairwise(starts)
+        return sum(self.events[b - 1]["time"] - self.events[a]["time"] for a, b in spans) / 1000
 
     @property
     def points(self) -> dict[tuple[str, int], tuple[float, int]]:
@@ -180,6 +188,11 @@ class Run:
     def identity(self) -> dict[str, str]:
         """Ids of this run in MLflow, for the record beside the results; empty without a mirror."""
         return self._mirror.identity() if self._mirror else {}
+
+    @property
+    def seconds_before(self) -> float:
+        """Time that this run was at work in processes before this one."""
+        return self._journal.seconds_before
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Report one step: one line in the journal, one request to the mirror.

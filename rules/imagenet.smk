@@ -1,6 +1,36 @@
 """ImageNet and other folders of images: a found network trained by the ImageNet recipe."""
 
 
+rule make_imagenet16:
+    """Make ImageNet-16-120 out of a local ImageNet, for those who do not have its batch files.
+
+    Input: imagenet/{train,val}/ and imagenet/map_clsloc.txt below `data_root`; output: two files there.
+    """
+    input:
+        os.path.join(DATA_ROOT, "imagenet", "map_clsloc.txt"),
+    output:
+        train=os.path.join(DATA_ROOT, "ImageNet16", "train.npz"),
+        val=os.path.join(DATA_ROOT, "ImageNet16", "val.npz"),
+    log:
+        f"{RESULTS}/logs/imagenet16.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/imagenet16.tsv"
+    threads: ask("transfer").threads
+    resources:
+        mem_mb=ask("transfer").mem_mb,
+        runtime=ask("transfer").runtime,
+        gpu=0,
+    params:
+        imagenet=lambda wildcards, input: os.path.dirname(input[0]),
+        data_root=lambda wildcards, input: os.path.dirname(os.path.dirname(input[0])),
+    shell:
+        "python -m pipeline imagenet16"
+        " --imagenet {params.imagenet:q}"
+        " --data-root {params.data_root:q}"
+        " --workers {threads}"
+        " 2> {log:q}"
+
+
 rule transfer_network:
     """Train a genotype on a folder of images; the validation folder is looked at once, at the end.
 

@@ -86,7 +86,7 @@ def expected_folders(job: jobs.ReportJob) -> list[str]:
     found: dict[str, None] = {}
     for experiment in job.experiments:
         searched = {row.strategy for row in experiment.rows if row.searched}
-        for folder, stage in jobs.runs(job, experiment):  # type: ignore[arg-type]
+        for folder, stage in jobs.runs(job, experiment):
             if stage == "genotype" and runs.parse(folder)["strategy"] in searched:
                 found[f"{folder.removesuffix('genotype')}search"] = None
             found[folder] = None

@@ -5,7 +5,8 @@ A measurement is
     {"title", "question", "command", "commit", "machine", "date", "seeds",
      "columns": {key: label}, "rows": [{key: value}], "notes": [...], "does_not_show": [...]}
 
-and becomes a section with its question, a table, how it was made, and what it does not show.
+where a value may be {"mean", "half_width" or "std", "n"}. It becomes a section with its question, a
+table, how it was made, and what it does not show.
 """
 
 from __future__ import annotations
@@ -90,18 +91,27 @@ def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def _spread(value: Mapping[str, Any]) -> str:
+    """`93.21 ± 0.40 (n = 4)`: half the 95 % interval where there is one, else the deviation."""
+    spread = value.get("half_width", value.get("std"))
+    text = _text(value["mean"]) + ("" if spread is None else f" ± {_text(spread)}")
+    return f"{text} (n = {value['n']})" if "n" in value else text
+
+
 def _list(items: Sequence[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float | Mapping) and not isinstance(value, bool)
 
 
 def _text(value: Any) -> str:
     """Five significant digits at most; no exponent for large numbers."""
     if value is None:
         return "–"
+    if isinstance(value, Mapping):
+        return _spread(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -8,7 +8,7 @@ the first, the one that the row names first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import Summary, summarise
@@ -30,6 +30,7 @@ class Cell:
         ours: None if no run has it.
         expected: number of seeds that should be there.
         applies: whether this row measures this column at all.
+        paper_dataset: the data set that the paper's number is of, if ours only stands for it.
     """
 
     measure: Measure
@@ -38,11 +39,12 @@ class Cell:
     expected: int
     applies: bool
     made_by_other_code: bool
+    paper_dataset: str = ""
 
     @property
     def difference(self) -> float | None:
-        """Ours minus the paper's, in the column's unit."""
-        if self.ours is None or self.paper is None:
+        """Ours minus the paper's, in the column's unit; none between different data sets."""
+        if self.ours is None or self.paper is None or self.paper_dataset:
             return None
         return self.ours.mean - self.paper.mean
 
@@ -111,6 +113,7 @@ def parts(experiment: Experiment, study: Study) -> list[Part]:
 
 def _part(experiment: Experiment, dataset: str, study: Study) -> Part:
     rows = [row for row in experiment.rows if dataset in row.datasets]
+    stands_for = experiment.stands_for.get(dataset, "")
     queried = [row for row in rows if row.query]
     found = [run for row in rows for run in runs_of(row, dataset, study.runs)]
     looked_up, places = _benchmark_columns(rows, dataset, found)
@@ -123,7 +126,7 @@ def _part(experiment: Experiment, dataset: str, study: Study) -> Part:
         Table(
             f"{caption}, searched on {dataset}",
             tuple(columns),
-            tuple(_line(row, dataset, columns, study) for row in wanted),
+            tuple(_line(row, dataset, columns, study, stands_for) for row in wanted),
         )
         for caption, columns, wanted in candidates
         if columns
@@ -133,9 +136,12 @@ def _part(experiment: Experiment, dataset: str, study: Study) -> Part:
     )
 
 
-def _line(row: Row, dataset: str, columns: Sequence[Measure], study: Study) -> Line:
+def _line(
+    row: Row, dataset: str, columns: Sequence[Measure], study: Study, stands_for: str
+) -> Line:
     own = runs_of(row, dataset, study.runs)
-    return Line(row, tuple(_cell(row, dataset, column, own, study) for column in columns))
+    cells = (_cell(row, dataset, column, own, study) for column in columns)
+    return Line(row, tuple(replace(cell, paper_dataset=stands_for) for cell in cells))
 
 
 def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
@@ -165,7 +171,9 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list
         columns.append(measures.test_error(target))
         if "top5_error" in printed:
             columns.append(measures.top5_error(target))
-    sized: list[str | None] = [*targets] or [None]
+    # Sizes on the first data set only: on another one just the classifier differs, and the stem.
+    firsts = dict.fromkeys(name for row in rows for name in row.targets(dataset)[:1])
+    sized: list[str | None] = [*firsts] or [None]
     for size_of in sized:
         columns += [measures.params(size_of), measures.macs(size_of)]
     if any(row.searched for row in rows):

@@ -65,6 +65,12 @@ class Experiment(Settings):
     name: str = Field(pattern=LABEL, description="set from the file's name")
     title: str
     note: str = setting("", "what a reader must know beside the numbers", OURS)
+    does_not_show: tuple[str, ...] = setting(
+        (), "what a reader must not conclude, quoted with the results", OURS
+    )
     strategies: dict[str, StrategyLabel] = factory(dict, "labels of this experiment's own", OURS)
     datasets: dict[str, FolderSettings] = factory(dict, "image folders of its own", OURS)
+    stands_for: dict[str, str] = factory(
+        dict, "data set that only stands for another -> whose printed numbers are shown", OURS
+    )
     rows: tuple[Row, ...] = Field(min_length=1)

@@ -111,9 +111,10 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
 
 
 def title_of(config: Config, strategy: str) -> str:
-    """Display name of a strategy label; a foreign genotype is named after itself."""
+    """Display name of a strategy label; a genotype from elsewhere says where it is from."""
     if strategy not in config.strategies:
-        return strategy
+        origin, _, name = strategy.partition("_")
+        return f"{name} ({origin})"
     label = config.strategies[strategy]
     return label.title or registry.get("strategies", label.algorithm).metadata.title
 
@@ -187,7 +188,7 @@ def layout_of(config: Config, space: str, dataset: str) -> str:
     return "imagenet" if find(dataset, config.datasets).kind == "folder" else "cifar10"
 
 
-def runs(config: Config, experiment: Experiment) -> Iterator[tuple[str, str]]:
+def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[tuple[str, str]]:
     """(folder of a stage below `results/{preset}`, stage) for all that an experiment needs."""
     for row in experiment.rows:
         # A genotype from elsewhere is one genotype: only its training has seeds.

@@ -6,7 +6,7 @@ no torch: what opens images is loaded when it is first asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.data import (  # noqa: F401  (each registers its data set)
     cifar10,
@@ -19,6 +19,7 @@ from pipeline.data import (  # noqa: F401  (each registers its data set)
 )
 from pipeline.data.checksums import check
 from pipeline.data.spec import DataFile, DataSet, find
+from pipeline.lazy import lazy
 
 if TYPE_CHECKING:
     from pipeline.data.augment import Augment, FolderAugment
@@ -37,19 +38,13 @@ __all__ = [
     "prepare",
 ]
 
-_WITH_TORCH = {
-    "Augment": "augment",
-    "FolderAugment": "augment",
-    "Images": "images",
-    "open_images": "images",
-    "prepare": "manifest",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load what needs torch on first use."""
-    if name not in _WITH_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "Augment": "augment",
+        "FolderAugment": "augment",
+        "Images": "images",
+        "open_images": "images",
+        "prepare": "manifest",
+    },
+)

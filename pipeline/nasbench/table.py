@@ -1,96 +1,134 @@
 """The compact table of NAS-Bench-201: one row an architecture, by official index.
 
-Dong & Yang, "NAS-Bench-201", ICLR 2020. A CSV file (plain or gzip) with `index`, `arch` and the
-accuracies after the 200-epoch schedule; further columns are passed on as they are. It must list
-the whole space, 5 operations on 6 edges: in a part of it, ranks and the optimum would be others.
+Dong & Yang, "NAS-Bench-201", ICLR 2020. The compact form is one NumPy file, a structured array of
+15,625 rows that is mapped into memory, so that opening it reads next to nothing; `sources` makes it
+of what others publish. It must list the whole space, 5 operations on 6 edges: in a part of it,
+ranks and the optimum would be others.
 
-Units: as in the benchmark, accuracies in percent, regrets in percent points.
+Units: as in the benchmark, accuracies in percent, regrets in percent points. `protocols` says what
+each column measures.
 """
 
 from __future__ import annotations
 
-import itertools
-import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import InputError
+from pipeline.files import replacing
+from pipeline.nasbench import cells
+from pipeline.nasbench.protocols import ACCURACIES, protocol
 from pipeline.registry import nearest
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-N_ARCHITECTURES = len(OPERATIONS) ** 6  # 15,625
-ACCURACIES = (
-    "cifar10_valid",
-    "cifar10_test",
-    "cifar100_valid",
-    "cifar100_test",
-    "imagenet16_valid",
-    "imagenet16_test",
-)
 FILE = Path("nas_bench_201", "nas_bench_201.csv.gz")
+CODE, ROW_OF = "code", "row_of_number"  # columns that are ours: operations, and where a cell stands
+DECIMALS = 4  # as published
 
 
 @dataclass(frozen=True)
 class Table:
-    """The table in memory.
+    """The table, opened.
 
     Attributes:
-        path: The file that it was read from.
-        frame: Its columns; row i is the architecture with the official index i.
+        path: the file that it was read from.
+        rows: structured array; row i is the architecture with the official index i.
     """
 
     path: Path
-    frame: pd.DataFrame
+    rows: NDArray[Any]
 
     @classmethod
     def load(cls, path: Path | str) -> Table:
-        """Read and check a table.
+        """Open a compact table (`.npy`), or read and check any source that `sources` knows.
 
         Raises:
-            InputError: The file is missing or damaged, lacks a column or a value, or does not
+            InputError: the file is missing or damaged, lacks a column or a value, or does not
                 list each of the 15,625 architectures once.
         """
         path = Path(path)
-        frame = _read(path)
-        for column in ("index", "arch", *ACCURACIES):
-            if column not in frame:
-                raise InputError(
-                    f"{path}: no column {column!r}; {nearest(column, [*map(str, frame)])}"
-                )
-        for column in ("index", *ACCURACIES):
-            _check_numbers(path, frame[column])
-        _check_architectures(path, frame)
-        return cls(path, frame.sort_values("index", ignore_index=True))
+        if not path.exists():
+            raise InputError(f"{path}: no such file; the NAS-Bench-201 table is expected there")
+        if path.suffix == ".npy":
+            return cls(path, _mapped(path))
+        from pipeline.nasbench import sources
+
+        return cls(path, sources.read(path))
+
+    def save(self, path: Path) -> None:
+        """Write the compact form."""
+        if path.suffix != ".npy":
+            raise InputError(f"{path}: the compact table is written as .npy; name it so")
+        with replacing(path) as temporary:
+            np.save(temporary, self.rows, allow_pickle=False)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns with numbers, as the source names them."""
+        return tuple(name for name in self.rows.dtype.names or () if name not in (CODE, ROW_OF))
+
+    def indices(self, which: Sequence[str] | NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Official indices int64[n] of texts, or of codes uint8[n, 6] (see `cells`).
+
+        Raises:
+            InputError: one of the texts is no cell of the space.
+        """
+        if isinstance(which, np.ndarray):
+            numbers = cells.numbers_of(which)
+        else:
+            known = self._number_of
+            try:
+                numbers = np.fromiter(map(known.__getitem__, which), np.int64, len(which))
+            except KeyError as error:
+                cells.parse(error.args[0])  # says what is wrong with it
+                raise
+        return self.rows[ROW_OF][numbers].astype(np.int64)
 
     def index_of(self, arch: str) -> int:
         """The official index of an architecture string.
 
         Raises:
-            InputError: It is no architecture of the space.
+            InputError: it is no architecture of the space.
         """
-        found = self.frame.index[self.frame["arch"] == arch.strip()]
-        if found.empty:
-            raise InputError(
-                f"arch: {arch!r} is not in {self.path}; expected "
-                f"|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op in {', '.join(OPERATIONS)}"
-            )
-        return int(found[0])
+        number = cells.numbers_of(np.array(cells.parse(arch), dtype=np.uint8))
+        return int(self.rows[ROW_OF][number])
+
+    def arch(self, index: int) -> str:
+        """The text of an official index."""
+        a, b, c, d, e, f = (cells.OPERATIONS[o] for o in self.rows[CODE][index])
+        return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """A column float64[15625], by official index.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        if name not in self.columns:
+            raise InputError(f"{self.path}: no column {name!r}; {nearest(name, [*self.columns])}")
+        return np.asarray(self.rows[name])
+
+    def value(self, column: str, arch: str) -> float:
+        """One number of a column, by the text of an architecture."""
+        return float(self.column(column)[self.index_of(arch)])
 
     def row(self, index: int) -> dict[str, Any]:
         """All columns of one architecture; a blank is None.
 
         Raises:
-            InputError: No architecture has this index.
+            InputError: no architecture has this index.
         """
-        if not 0 <= index < len(self.frame):
-            raise InputError(f"index: {index} is not in 0..{len(self.frame) - 1}")
-        values = self.frame.iloc[index].to_dict()
-        return {key: None if value != value else value for key, value in values.items()}
+        if not 0 <= index < len(self.rows):
+            raise InputError(f"index: {index} is not in 0..{len(self.rows) - 1}")
+        row = self.rows[index]
+        values = {name: row[name].item() for name in self.columns}
+        blanks = {name: None if value != value else value for name, value in values.items()}
+        return {"index": index, "arch": self.arch(index), **blanks}
 
     def value(self, column: str, arch: str) -> float:
         """One accuracy, in percent, of an architecture string."""
@@ -98,36 +136,34 @@ class Table:
 
     def optimal(self, column: str) -> dict[str, Any]:
         """The row of the architecture that is best in a column, the first of equals."""
-        return self.row(int(self._column(column).argmax()))
+        return self.row(int(np.nanargmax(self.column(column))))
 
     def rank(self, column: str, index: int) -> int:
         """1 + the number of architectures that are better in a column."""
-        values = self._column(column)
-        return 1 + int((values > self.row(index)[column]).sum())
+        values = self.column(column)
+        return 1 + int((values > values[index]).sum())
 
     def regret(self, column: str, index: int) -> float:
         """Optimum minus value in a column, in percent points; 0 for the best."""
         # The table has 4 decimals; the difference of two floats would show more.
-        return round(float(self._column(column).max()) - self.row(index)[column], 4)
+        values = self.column(column)
+        return round(float(np.nanmax(values)) - float(values[index]), DECIMALS)
 
     def query(self, index: int) -> dict[str, Any]:
         """One architecture's row with `rank_<column>` and `regret_<column>` per accuracy."""
+        row = self.row(index)
         ranks = {f"rank_{column}": self.rank(column, index) for column in ACCURACIES}
         regrets = {f"regret_{column}": self.regret(column, index) for column in ACCURACIES}
-        return {**self.row(index), **ranks, **regrets}
+        return {**row, **ranks, **regrets}
 
-    def _column(self, column: str) -> pd.Series:
-        if column not in self.frame:
-            raise InputError(
-                f"{self.path}: no column {column!r}; {nearest(column, list(self.frame))}"
-            )
-        return self.frame[column]
+    def protocols(self) -> dict[str, str]:
+        """What each accuracy column measures, in words."""
+        found = {name: protocol(name) for name in self.columns}
+        return {name: str(value) for name, value in found.items() if value}
 
-
-def architectures() -> Iterator[str]:
-    """All architecture strings: node 1 from 0; node 2 from 0, 1; node 3 from 0, 1, 2."""
-    for a, b, c, d, e, f in itertools.product(OPERATIONS, repeat=6):
-        yield f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+    @cached_property
+    def _number_of(self) -> dict[str, int]:
+        return {arch: number for number, arch in enumerate(cells.architectures())}
 
 
 def find_table(data_root: Path | str) -> Path | None:
@@ -136,33 +172,29 @@ def find_table(data_root: Path | str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
+def assemble(codes: NDArray[np.uint8], columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """The structured array of a table.
 
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; the NAS-Bench-201 table is expected there")
+    Args:
+        codes: uint8[15625, 6], row i the architecture with the official index i.
+        columns: name -> float64[15625].
+    """
+    fields: list[Any] = [(CODE, np.uint8, (len(cells.EDGES),)), (ROW_OF, np.uint16)]
+    rows = np.empty(len(codes), dtype=[*fields, *((name, np.float64) for name in columns)])
+    rows[CODE] = codes
+    rows[ROW_OF][cells.numbers_of(codes)] = np.arange(len(codes))
+    for name, values in columns.items():
+        rows[name] = values
+    return rows
+
+
+def _mapped(path: Path) -> NDArray[Any]:
     try:
-        # round_trip: 94.37 in the file is 94.37 in the answer.
-        return pd.read_csv(path, float_precision="round_trip")
-    except (ValueError, EOFError, OSError, zlib.error) as error:
-        raise InputError(f"{path}: truncated or not a CSV table ({error})") from None
-
-
-def _check_numbers(path: Path, column: pd.Series) -> None:
-    import pandas as pd
-
-    bad = column.index[pd.to_numeric(column, errors="coerce").isna()]
-    if not bad.empty:
-        raise InputError(
-            f"{path}: column {column.name!r}, line {bad[0] + 2}: {column[bad[0]]!r} is no number"
-        )
-
-
-def _check_architectures(path: Path, frame: pd.DataFrame) -> None:
-    if len(frame) != N_ARCHITECTURES:
-        raise InputError(f"{path}: {len(frame)} rows; the space has {N_ARCHITECTURES}, one a row")
-    if set(frame["index"]) != set(range(N_ARCHITECTURES)):
-        raise InputError(f"{path}: column 'index' is not 0..{N_ARCHITECTURES - 1}, each once")
-    missing = set(architectures()).difference(frame["arch"])
-    if missing:
-        raise InputError(f"{path}: column 'arch' lacks {len(missing)}, first {min(missing)}")
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path}: damaged ({error}); delete it and convert again") from None
+    names = rows.dtype.names or ()
+    lacking = [name for name in (CODE, ROW_OF, *ACCURACIES) if name not in names]
+    if rows.shape != (cells.N_ARCHITECTURES,) or lacking:
+        raise InputError(f"{path}: no compact table; make it by `python -m pipeline convert`")
+    return rows

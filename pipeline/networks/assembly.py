@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
+from pipeline import seeds
 from pipeline.errors import InputError
 from pipeline.networks.darts import DartsNetwork
 from pipeline.networks.layouts import find_layout
@@ -51,3 +54,18 @@ def build(
     if frame.family == "nasbench201":
         return NasBench201Network(genotype, classes, channels, cells)
     return DartsNetwork(genotype, classes, channels, cells, auxiliary, layout == "imagenet")
+
+
+def build_seeded(
+    seed: int,
+    genotype: Genotype,
+    layout: str,
+    classes: int,
+    channels: int,
+    cells: int,
+    auxiliary: bool,
+) -> Network:
+    """`build` with weights that follow from a run's seed; torch's global state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seeds.derive(seed, "network"))
+        return build(genotype, layout, classes, channels, cells, auxiliary)

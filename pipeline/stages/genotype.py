@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from pipeline import networks, registry, seeds
+from pipeline import networks, registry
 from pipeline.config.jobs import GenotypeJob
 from pipeline.errors import InputError
 from pipeline.networks.drawing import draw
-from pipeline.networks.network import Network
 from pipeline.spaces.genotype import Genotype
 from pipeline.stages.stage import stage
 
@@ -43,7 +41,15 @@ def run(
     """
     with stage("genotype", out, job, seed, data=manifest) as s:
         found = find(job, strength)
-        network = build(found, job, manifest["classes"], seed)
+        network = networks.build_seeded(
+            seed,
+            found,
+            job.layout,
+            manifest["classes"],
+            job.channels,
+            job.cells,
+            job.auxiliary,
+        )
         counts = networks.profile(network, manifest["image_size"])
         arch = arch_of(found)
         s.log(
@@ -72,15 +78,6 @@ def find(job: GenotypeJob, strength: Path | None) -> Genotype:
     except (KeyError, ValueError, OSError, EOFError) as error:
         raise InputError(f"{strength}: no strength of space {job.space} ({error})") from None
     return found
-
-
-def build(found: Genotype, job: GenotypeJob, classes: int, seed: int) -> Network:
-    """The network of the job, its weights drawn from the run's seed."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seeds.derive(seed, "weights"))
-        return networks.build(
-            found, job.layout, classes, job.channels, job.cells, auxiliary=job.auxiliary
-        )
 
 
 def arch_of(found: Genotype) -> str:

@@ -25,7 +25,7 @@ def look_up(
     arch: str | None = None,
     genotype: Path | None = None,
 ) -> dict[str, Any]:
-    """The row of an architecture named by exactly one of the three, with ranks and regrets.
+    """The row of an architecture named by exactly one of the three: values, ranks, protocols.
 
     Raises:
         InputError: The table is not whole, or the architecture not in it.
@@ -36,7 +36,7 @@ def look_up(
     if arch is not None:
         index = rows.index_of(arch)
     assert index is not None
-    return rows.query(index)
+    return {**rows.query(index), "protocols": rows.protocols()}
 
 
 def run(genotype: Path, table: Path | None, out: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import files
-from pipeline.analysis import report, results_page
+from pipeline.analysis import measurement, report, results_page
 from pipeline.config.jobs import ReportJob
 
 
@@ -21,6 +21,16 @@ def run(job: ReportJob, results: Path, out: Path) -> None:
         InputError: `results` is no folder, or a file of a run is broken.
     """
     files.write_text(out, report.render(job, results, out.parent))
+
+
+def write_measurements(job: ReportJob, results: Path, folder: Path) -> None:
+    """Write each table of the job's experiments as a measurement, `folder/*.json`.
+
+    Raises:
+        InputError: an experiment has no finished run.
+    """
+    for name, content in measurement.measurements(job, results).items():
+        files.write_json(folder / name, content)
 
 
 def write_results_page(measurements: Path, out: Path) -> None:

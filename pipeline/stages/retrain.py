@@ -12,13 +12,11 @@ from typing import Any, Literal
 
 import torch
 
-from pipeline import networks, seeds
+from pipeline import networks
 from pipeline.config.jobs import RetrainJob
 from pipeline.config.recipes import TrainSettings
 from pipeline.data import Images, open_images
 from pipeline.data.augment import Augment, FolderAugment
-from pipeline.networks.network import Network
-from pipeline.spaces import Genotype
 from pipeline.stages.stage import stage
 from pipeline.training import device
 from pipeline.training.train import evaluate, train
@@ -54,7 +52,15 @@ def run(
     recipe = job.train
     found = networks.resolve(genotype)
     with stage(name, out, job, seed, where.type, data=manifest) as s:
-        network = _build(found, job, manifest["classes"], seed)
+        network = networks.build_seeded(
+            seed,
+            found,
+            job.layout,
+            manifest["classes"],
+            recipe.channels,
+            recipe.cells,
+            recipe.auxiliary_weight > 0,
+        )
         counts = networks.profile(network, manifest["image_size"])
         identity = {
             "seed": seed,
@@ -81,21 +87,6 @@ def run(
         s.log(f"test error {test['top1_error']:.4f}")
         networks.save_model(out / "model.pt", network, found, job.layout, manifest)
         s.finish(metrics_of(history, test, counts), history, artifacts=[out / "model.pt"])
-
-
-def _build(found: Genotype, job: RetrainJob, classes: int, seed: int) -> Network:
-    """The network with weights drawn from the seed; the global random state stays as it was."""
-    recipe = job.train
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seeds.derive(seed, "network"))
-        return networks.build(
-            found,
-            job.layout,
-            classes,
-            recipe.channels,
-            recipe.cells,
-            auxiliary=recipe.auxiliary_weight > 0,
-        )
 
 
 def _open(

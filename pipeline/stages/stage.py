@@ -63,7 +63,7 @@ class Stage:
             settings=self.settings.model_dump(mode="json"),
             seed=self.seed,
             device=self.device,
-            seconds=time.time() - self.started,
+            seconds=self.record.seconds_before + time.time() - self.started,
             data=self.data,
         )
         files.write_json(

@@ -70,13 +70,7 @@ def train(
         InputError: the loss is no longer finite, or the checkpoint was made with other settings.
     """
     network.to(device).to(memory_format=_memory_format(recipe))
-    optimiser = torch.optim.SGD(
-        network.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
+    optimiser = _optimiser(network, recipe)
     history = _resume(network, optimiser, state, settings)
     if history:
         log(f"resumed from epoch {len(history)} of {recipe.epochs}")
@@ -100,21 +94,26 @@ def train(
                 f"training diverged in epoch {epoch + 1}: lower train.learning_rate "
                 f"({recipe.learning_rate}) or set train.gradient_clip"
             )
-        row = {
-            "epoch": epoch,
-            **measured,
-            "learning_rate": rate,
-            "drop_path": network.drop_path,
-            "seconds": time.perf_counter() - started,
-        }
-        history.append(row)
-        on_epoch(row)
-        log(
-            f"epoch {epoch + 1}/{recipe.epochs}: train_loss {row['train_loss']:.4g}, "
-            f"train_accuracy {row['train_accuracy']:.4g}, seconds {row['seconds']:.4g}"
-        )
+        took = {"drop_path": network.drop_path, "seconds": time.perf_counter() - started}
+        history.append({"epoch": epoch, **measured, "learning_rate": rate, **took})
+        on_epoch(history[-1])
+        log(f"epoch {epoch + 1}/{recipe.epochs}: {_brief(history[-1])}")
         _save(network, optimiser, history, state, settings)
     return history
+
+
+def _optimiser(network: Network, recipe: TrainSettings) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        network.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )
+
+
+def _brief(row: Row) -> str:
+    return ", ".join(f"{key} {row[key]:.4g}" for key in ("train_loss", "train_accuracy", "seconds"))
 
 
 def _train_epoch(

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,11 @@ MEASUREMENT = {
     "notes": ["Shortened."],
     "does_not_show": ["What more seeds would give."],
 }
+
+
+def test_the_committed_page_is_that_of_the_committed_measurements():
+    docs = Path(__file__).parents[2] / "docs"
+    assert (docs / "results.md").read_text() == results_page.render(docs / "measurements")
 
 
 def test_sections_in_order_of_file_names(tmp_path):

@@ -4,11 +4,13 @@ import math
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.errors import InputError
 from pipeline.nasbench import ACCURACIES, Table, find_table
-from pipeline.nasbench.table import architectures
+from pipeline.nasbench.cells import architectures, parse
+from pipeline.nasbench.protocols import protocol
 from tests.nasbench.toys import toy_frame, write_toy_table
 
 N = 15_625
@@ -210,3 +212,42 @@ def test_real_rows(real):
     # All conv_3x3: 166 architectures are better on CIFAR-10's test set.
     assert real.rank("cifar10_test", 1462) == 167
     assert real.row(1462)["cifar10_test"] == pytest.approx(93.76, abs=0.005)
+
+
+def test_the_compact_form_answers_as_its_source(tmp_path, toy):
+    toy.save(tmp_path / "table.npy")
+    compact = Table.load(tmp_path / "table.npy")
+    assert compact.columns == toy.columns
+    for index in (0, 4711, N - 1):
+        assert compact.query(index) == toy.query(index)
+
+
+def test_a_damaged_compact_table_is_refused(tmp_path, toy):
+    toy.save(tmp_path / "table.npy")
+    whole = (tmp_path / "table.npy").read_bytes()
+    (tmp_path / "table.npy").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="convert again"):
+        Table.load(tmp_path / "table.npy")
+    np.save(tmp_path / "other.npy", np.zeros(3))
+    with pytest.raises(InputError, match="no compact table"):
+        Table.load(tmp_path / "other.npy")
+
+
+def test_many_look_ups_at_once(toy):
+    texts = list(architectures())[::-7]
+    indices = toy.indices(texts)
+    assert indices.tolist() == [toy.index_of(text) for text in texts]
+    codes = np.array([parse(text) for text in texts], dtype=np.uint8)
+    assert toy.indices(codes).tolist() == indices.tolist()
+    with pytest.raises(InputError, match="no cell"):
+        toy.indices([texts[0], "nonsense"])
+
+
+def test_every_accuracy_says_its_protocol(toy):
+    said = toy.protocols()
+    assert set(ACCURACIES) <= set(said)
+    assert "200 epochs" in said["cifar10_test"]
+    assert "half of the training set" in said["cifar10_valid"]
+    assert "12 epochs" in str(protocol("cifar10_test_12ep"))
+    assert "seed 777" in str(protocol("cifar100_test_seed777"))
+    assert protocol("latency_ms_fpga") is None

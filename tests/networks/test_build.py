@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pipeline import registry
+from pipeline import networks, registry
 from pipeline.errors import InputError
-from pipeline.networks import build
+from pipeline.networks import build, build_seeded
 from pipeline.networks.darts import pool_to_quarters
 from pipeline.networks.network import Nodes
 
@@ -151,3 +151,17 @@ def test_auxiliary_pooling_gives_two_by_two_and_keeps_constants(height):
 def test_what_cannot_be_built_is_one_line(arguments, message):
     with pytest.raises(InputError, match=message):
         build(**arguments)
+
+
+def test_seeds_draw_other_weights_and_leave_the_global_generator():
+    sizes = {"layout": "cifar10", "classes": 10, "channels": 4, "cells": 3, "auxiliary": False}
+    genotype = networks.resolve("darts_v1")
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    one = build_seeded(0, genotype, **sizes)
+    assert torch.equal(torch.rand(2), expected)
+    same, other = (build_seeded(seed, genotype, **sizes) for seed in (0, 1))
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(tensor, same.state_dict()[name])
+    assert not torch.equal(one.classifier.weight, other.classifier.weight)

@@ -156,18 +156,6 @@ def test_the_test_set_is_opened_once_after_the_last_epoch(data, tmp_path, monkey
     assert events == ["train", "2 epochs", "test"]
 
 
-def test_seeds_draw_other_weights_and_leave_the_global_generator(data, tmp_path):
-    torch.manual_seed(3)
-    expected = torch.rand(2)
-    torch.manual_seed(3)
-    one = retrain._build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=0)
-    assert torch.equal(torch.rand(2), expected)
-    same = retrain._build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=0)
-    other = retrain._build(retrain.networks.resolve("darts_v1"), darts_job(), 10, seed=1)
-    assert_same_bits(one.state_dict(), same.state_dict())
-    assert not torch.equal(one.classifier.weight, other.classifier.weight)
-
-
 PROGRAM = """
 import itertools, json, sys, time
 from pathlib import Path

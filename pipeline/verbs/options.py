@@ -105,3 +105,31 @@ def manifest_of(path: Path | None, config: Config, dataset: str | None) -> Path:
 def data_root_of(path: Path | None, config: Config) -> Path:
     """The data root of the command line or environment, else the configured one."""
     return path or Path(config.data_root)
+
+
+def configuration_of(options: dict[str, Any]) -> Config:
+    """The configuration that the options of `config_options` describe."""
+    config = configuration(options["preset"], options["configfile"], options["assignments"])
+    # By hand as in the workflow: checkpoints and journals lie in the preset's `state` folder.
+    os.environ.setdefault("SHAPLEY_NAS_RESULTS", f"results/{config.preset}")
+    return config
+
+
+def configure(options: dict[str, Any]) -> str:
+    """Set torch up once, before anything else uses it; the device's name."""
+    from pipeline.training import device
+
+    device.configure(options["threads"], options["deterministic"])
+    return options["device"]
+
+
+def need(**option: Any) -> Any:
+    """The value of one option that is needed here: `need(seed=seed)`."""
+    required(**option)
+    return next(iter(option.values()))
+
+
+def base_of(config: Config, space: str, dataset: Any, strategy: Any, seed: int) -> Path:
+    """Where the workflow puts a search and what follows from it."""
+    required(dataset=dataset, strategy=strategy)
+    return Path("results", config.preset, space, dataset, strategy, f"seed{seed}")

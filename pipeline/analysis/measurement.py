@@ -1,0 +1,102 @@
+"""An experiment's tables as measurements, the small JSON files that the docs quote.
+
+One file a table, in the form that `results_page` renders. A number is {"mean", "std",
+"half_width", "n"}, in the unit of its column: half the width of the 95 % t interval, none for one
+seed. What stands there is read from runs that happened, with their commits and machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import provenance
+from pipeline.analysis import runs, tables
+from pipeline.analysis.runs import Run
+from pipeline.analysis.tables import Cell, Table
+from pipeline.config.experiments import Experiment
+from pipeline.config.jobs import ReportJob
+from pipeline.errors import InputError
+
+
+def measurements(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
+    """File name -> measurement, for each table of each experiment of the job.
+
+    Args:
+        job: experiments and seeds.
+        results: `results/{preset}`.
+
+    Raises:
+        InputError: an experiment has no finished run.
+    """
+    everything = runs.collect(results)
+    digest = provenance.source_digest()
+    study = tables.Study(everything, len(job.seeds), len(job.retrain_seeds), digest)
+    found = {}
+    for experiment in job.experiments:
+        own = [
+            run
+            for row in experiment.rows
+            for dataset in row.datasets
+            for run in tables.runs_of(row, dataset, everything)
+        ]
+        if not own:
+            raise InputError(f"{results}: no run of experiment {experiment.name}; run it first")
+        every = [table for part in tables.parts(experiment, study) for table in part.tables]
+        for number, table in enumerate(every, start=1):
+            name = f"{experiment.name}_{job.preset}_{number}.json"
+            found[name] = _measurement(job, experiment, table, own)
+    return found
+
+
+def _measurement(
+    job: ReportJob, experiment: Experiment, table: Table, own: Sequence[Run]
+) -> dict[str, Any]:
+    records = [run.provenance for run in own]
+    titles = {f"c{i}": _title(column) for i, column in enumerate(table.columns)}
+    printed = {
+        f"c{i}_paper": f"{_title(column)}, paper"
+        for i, column in enumerate(table.columns)
+        if any(line.cells[i].paper for line in table.lines)
+    }
+    both = [key for title in titles for key in (title, f"{title}_paper")]
+    labels = {**titles, **printed}
+    return {
+        "title": f"{experiment.title}. {table.caption}",
+        "question": experiment.note,
+        "command": f"snakemake --cores all {experiment.name} --config preset={job.preset}",
+        "commit": ", ".join(_distinct(records, "git_commit")),
+        "machine": "; ".join(_distinct(records, "gpu") + _distinct(records, "cpu")),
+        "date": max((record.get("finished") or "" for record in records), default="")[:10],
+        "seeds": list(job.seeds),
+        "columns": {"row": "Row", **{key: labels[key] for key in both if key in labels}},
+        "rows": [{"row": line.row.label, **_values(line.cells, printed)} for line in table.lines],
+        "notes": [],
+        "does_not_show": list(experiment.does_not_show),
+    }
+
+
+def _title(column: Any) -> str:
+    return f"{column.title} ({column.unit})" if column.unit else column.title
+
+
+def _values(cells: Sequence[Cell], printed: dict[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for i, cell in enumerate(cells):
+        decimals = cell.measure.decimals + 2
+        if cell.ours:
+            numbers = {
+                "mean": cell.ours.mean,
+                "std": cell.ours.deviation,
+                "half_width": cell.ours.half_width,
+            }
+            rounded = {k: None if v is None else round(v, decimals) for k, v in numbers.items()}
+            values[f"c{i}"] = {**rounded, "n": cell.ours.n}
+        if f"c{i}_paper" in printed and cell.paper:
+            values[f"c{i}_paper"] = {"mean": cell.paper.mean, "std": cell.paper.std}
+    return values
+
+
+def _distinct(records: Sequence[dict[str, Any]], key: str) -> list[str]:
+    return sorted({str(record[key]) for record in records if record.get(key)})

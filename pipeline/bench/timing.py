@@ -1,0 +1,50 @@
+"""Two ways of doing one thing, timed in turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+
+def compare(
+    name: str, baseline: Callable[[], object], ours: Callable[[], object], repeats: int
+) -> dict[str, Any]:
+    """One row: medians in seconds over `repeats` turns, after one turn that is not counted.
+
+    The first call of each side (caches, compilation) is reported apart, as `*_first_s`.
+    """
+    first = [seconds(baseline), seconds(ours)]
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(repeats):
+        # Who comes first changes, so that neither side always finds the other's caches.
+        for side in (0, 1) if turn % 2 == 0 else (1, 0):
+            times[side].append(seconds((baseline, ours)[side]))
+    before, after = median(times[0]), median(times[1])
+    return {
+        "name": name,
+        "baseline_s": before,
+        "ours_s": after,
+        "ratio": before / after,
+        "repeats": repeats,
+        "baseline_first_s": first[0],
+        "ours_first_s": first[1],
+    }
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call, the device's queue included."""
+    _finish()
+    started = time.perf_counter()
+    work()
+    _finish()
+    return time.perf_counter() - started
+
+
+def _finish() -> None:
+    """Wait for a GPU: its kernels run after the call returns."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

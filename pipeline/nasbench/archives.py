@@ -1,0 +1,220 @@
+"""The benchmark's own archives: `NAS-Bench-201-v1_*.pth` and NATS-Bench's topology space.
+
+Both hold, for each architecture and schedule ("less" and "full", or "12" and "200"), the trials by
+(data set, seed), each with its accuracies by epoch, parameters, multiply-adds and latency. They
+are pickles: the checksum that their names carry is compared first, and then they are read by
+allow-lists that build numbers, text and containers and run nothing else.
+"""
+
+from __future__ import annotations
+
+import bz2
+import collections
+import hashlib
+import os
+import pickle
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.progress import progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SETS = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16": "ImageNet16-120"}
+EPOCHS = {"less": 12, "full": 200, "12": 12, "200": 200}
+# Column -> (data set of the archive, its name of the images measured on).
+MEASURED = {
+    "cifar10_valid": ("cifar10-valid", "x-valid"),
+    "cifar10_test": ("cifar10", "ori-test"),
+    "cifar10_test_trainonly": ("cifar10-valid", "ori-test"),
+    "cifar100_valid": ("cifar100", "x-valid"),
+    "cifar100_test": ("cifar100", "x-test"),
+    "imagenet16_valid": ("ImageNet16-120", "x-valid"),
+    "imagenet16_test": ("ImageNet16-120", "x-test"),
+}
+# The file of 2020 is said to need 28 GB, six times its size on disk.
+MEMORY_FACTOR = 6
+# What a pickle of these archives may name.
+ALLOWED = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("collections", "defaultdict"): collections.defaultdict,
+    ("builtins", "dict"): dict,
+    ("builtins", "list"): list,
+    ("builtins", "set"): set,
+}
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Texts by index, the indices there are, and what gives the results of one."""
+
+    texts: Sequence[str]
+    indices: Sequence[int]
+    results: Callable[[int], Mapping[str, Any]]
+
+
+def read(path: Path) -> pd.DataFrame:
+    """All architectures with means over trials and, as `<column>_seed<n>`, each trial.
+
+    Raises:
+        InputError: a checksum that differs, too little memory, a damaged or foreign file.
+    """
+    import pandas as pd
+
+    if path.is_dir():
+        archive = _folder(path)
+    else:
+        check_name(path)
+        check_memory(path)
+        whole = _torch(path) if path.suffix == ".pth" else _pickle(path)
+        archive = _parts(path, whole)
+    try:
+        records = [
+            {"index": index, "arch": archive.texts[index], **_record(archive.results(index))}
+            for index in progress(archive.indices, "architectures")
+        ]
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise InputError(f"{path}: not the structure of the benchmark ({error!r})") from None
+    return pd.DataFrame(records)
+
+
+def check_name(path: Path) -> None:
+    """Compare the digits of the MD5 that the archives carry in their names.
+
+    Raises:
+        InputError: the file is another one than its name says, or carries no digits.
+    """
+    found = re.search(r"-([0-9a-f]{5,6})\.", path.name)
+    if not found:
+        raise InputError(
+            f"{path}: the name carries no part of its MD5, as NAS-Bench-201-v1_1-096897.pth does; "
+            "give the file its published name"
+        )
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "md5").hexdigest()
+    if not (digest.endswith(found[1]) or digest.startswith(found[1])):
+        raise InputError(f"{path}: its MD5 is {digest}, not one with {found[1]}; fetch it again")
+
+
+def check_memory(path: Path) -> None:
+    """Say what reading takes, and refuse what cannot fit.
+
+    Raises:
+        InputError: the machine has less memory.
+    """
+    needed = MEMORY_FACTOR * path.stat().st_size
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    print(f"{path}: reading it takes about {needed / 1e9:.0f} GB of memory", file=sys.stderr)
+    if needed > there:
+        raise InputError(
+            f"{path}: reading it takes about {needed / 1e9:.0f} GB of memory, there are "
+            f"{there / 1e9:.0f}; the folder NATS-tss-v1_0-3ffb9-simple is read file by file"
+        )
+
+
+def _record(info: Mapping[str, Any]) -> dict[str, float]:
+    """Numbers of one architecture."""
+    record: dict[str, float] = {}
+    for schedule, results in info.items():
+        suffix = "" if EPOCHS[str(schedule)] == 200 else "_12ep"
+        trials, seeds = results["all_results"], results["dataset_seed"]
+        for column, (data, images) in MEASURED.items():
+            values = {
+                seed: float(
+                    trials[data, seed]["eval_acc1es"][f"{images}@{_last(trials[data, seed])}"]
+                )
+                for seed in seeds.get(data, ())
+            }
+            if values:
+                record[f"{column}{suffix}"] = float(np.mean([*values.values()]))
+            record |= {f"{column}{suffix}_seed{seed}": value for seed, value in values.items()}
+        if not suffix:
+            record |= _sizes(trials, seeds)
+    return record
+
+
+def _sizes(trials: Mapping[Any, Any], seeds: Mapping[str, Any]) -> dict[str, float]:
+    """Parameters and multiply-adds in millions, mean latency in ms where it was measured."""
+    record = {}
+    for name, data in SETS.items():
+        own = [trials[data, seed] for seed in seeds.get(data, ())]
+        if own:
+            record[f"{name}_params_m"] = float(own[0]["params"])
+            record[f"{name}_flops_m"] = float(own[0]["flop"])
+        measured = [float(np.mean(trial["latency"])) for trial in own if trial.get("latency")]
+        measured = [seconds for seconds in measured if seconds > 0]
+        if measured:
+            record[f"{name}_latency_ms"] = 1000 * float(np.mean(measured))
+    return record
+
+
+def _last(trial: Mapping[str, Any]) -> int:
+    return int(trial["epochs"]) - 1
+
+
+def _parts(path: Path, whole: Any) -> Archive:
+    """An archive in one file."""
+    try:
+        found = whole["arch2infos"]
+        return Archive(list(whole["meta_archs"]), sorted(found), found.__getitem__)
+    except (KeyError, TypeError, AttributeError):
+        raise InputError(f"{path}: no NAS-Bench-201 archive (meta_archs, arch2infos)") from None
+
+
+def _folder(path: Path) -> Archive:
+    """NATS-Bench's folder: one file an architecture, opened one by one."""
+    try:
+        metas = list(_pickle(path / "meta.pickle.pbz2")["meta_archs"])
+    except FileNotFoundError:
+        raise InputError(f"{path}: no meta.pickle.pbz2; a folder NATS-tss-*-simple?") from None
+    files = [path / f"{i:06d}.pickle.pbz2" for i in range(len(metas))]
+    missing = [file.name for file in files if not file.exists()]
+    if missing:
+        raise InputError(f"{path}: lacks {len(missing)} files, first {missing[0]}")
+    return Archive(metas, range(len(metas)), lambda index: _pickle(files[index]))
+
+
+def _torch(path: Path) -> Any:
+    """Read by the allow-list of torch itself."""
+    import torch
+
+    scalars: list[Any] = [np.dtype, np._core.multiarray.scalar, type(np.dtype(np.float64))]
+    try:
+        with torch.serialization.safe_globals(scalars):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: not an archive of plain numbers ({_first(error)})") from None
+
+
+def _pickle(path: Path) -> Any:
+    try:
+        with bz2.open(path, "rb") as stream:
+            return _PlainUnpickler(stream).load()
+    except FileNotFoundError:
+        raise
+    except (pickle.UnpicklingError, EOFError, OSError, ValueError, IndexError, KeyError) as error:
+        raise InputError(f"{path}: not an archive of plain numbers ({_first(error)})") from None
+
+
+def _first(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        from numpy._core import multiarray
+
+        arrays = {("multiarray", "scalar"): multiarray.scalar, ("numpy", "dtype"): np.dtype}
+        known = {**ALLOWED, **arrays}
+        key = (module.rpartition(".")[2] if name == "scalar" else module, name)
+        if key not in known:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return known[key]

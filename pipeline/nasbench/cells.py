@@ -1,0 +1,95 @@
+"""The 15,625 cells of NAS-Bench-201 (Dong & Yang, ICLR 2020), as codes and as text.
+
+A code is one digit an edge, the operation's place in `OPERATIONS`; edges in the order of the text:
+node 1 from 0; node 2 from 0, 1; node 3 from 0, 1, 2. A cell's number is its code read in base 5.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # (node, from)
+N_ARCHITECTURES = len(OPERATIONS) ** len(EDGES)  # 15,625
+PLACES = len(OPERATIONS) ** np.arange(len(EDGES) - 1, -1, -1)
+ARCH = re.compile(r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|")
+
+Code = tuple[int, ...]
+
+
+def codes() -> NDArray[np.uint8]:
+    """All cells, uint8[15625, 6], by number."""
+    numbers = np.arange(N_ARCHITECTURES)[:, None]
+    return (numbers // PLACES % len(OPERATIONS)).astype(np.uint8)
+
+
+def architectures() -> Iterator[str]:
+    """The text of all cells, by number."""
+    for a, b, c, d, e, f in itertools.product(OPERATIONS, repeat=len(EDGES)):
+        yield f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+
+
+def numbers_of(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Numbers int64[...] of codes uint8[..., 6]."""
+    return codes.astype(np.int64) @ PLACES
+
+
+def parse(arch: str) -> Code:
+    """The code of a text.
+
+    Raises:
+        InputError: it is no cell of the space.
+    """
+    found = ARCH.fullmatch(arch.strip())
+    if not found or not set(found.groups()) <= set(OPERATIONS):
+        raise InputError(
+            f"arch: {arch!r} is no cell of NAS-Bench-201; expected "
+            f"|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op in {', '.join(OPERATIONS)}"
+        )
+    return tuple(OPERATIONS.index(name) for name in found.groups())
+
+
+def unique_text(code: Code) -> str:
+    """What a cell computes, written from the output backwards: equal for isomorphic cells.
+
+    The benchmark's own definition, with 6,466 different texts: `skip_connect` is the text of what
+    it copies, `none` and whatever is made of nothing is `#`, a node the sorted sum of its edges.
+    """
+    nodes = {0: "0"}
+    for node in (1, 2, 3):
+        terms = [_term(code[e], nodes[source]) for e, (n, source) in enumerate(EDGES) if n == node]
+        nodes[node] = "+".join(sorted(terms))
+    return nodes[3]
+
+
+def function_text(code: Code) -> str:
+    """As `unique_text`, but zeros leave their sums and sums of sums are one: 4,930 texts.
+
+    Cells with one text compute the same function of their weights, so the benchmark's definition
+    still counts some functions more than once (`0+#` and `0`).
+    """
+    nodes: dict[int, tuple[str, ...]] = {0: ("0",)}
+    for node in (1, 2, 3):
+        terms: list[str] = []
+        for edge, (n, source) in enumerate(EDGES):
+            operation = OPERATIONS[code[edge]]
+            if n != node or operation == "none" or not nodes[source]:
+                continue
+            copied = operation == "skip_connect"
+            terms += nodes[source] if copied else [f"({'+'.join(nodes[source])})@{operation}"]
+        nodes[node] = tuple(sorted(terms))
+    return "+".join(nodes[3])
+
+
+def _term(operation: int, source: str) -> str:
+    name = OPERATIONS[operation]
+    if name == "none" or source == "#":
+        return "#"
+    return source if name == "skip_connect" else f"({source})@{name}"

@@ -1,0 +1,69 @@
+"""What each column of the table measures: data, epochs, split, and the mean of how many trials.
+
+The benchmark trains every cell by two schedules, of 12 and of 200 epochs, whose results are easily
+confused; here the name of a column says which. All accuracies are top-1 in percent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet-16-120"}
+ACCURACIES = tuple(f"{name}_{part}" for name in SETS for part in ("valid", "test"))
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a column came about.
+
+    Attributes:
+        data: the data set.
+        epochs: of the training schedule, 200 or 12.
+        trained_on: the images that the weights saw.
+        measured_on: the images of the accuracy.
+        trials: whose mean it is; per-trial columns `<column>_seed<n>` are single ones.
+    """
+
+    data: str
+    epochs: int
+    trained_on: str
+    measured_on: str
+    trials: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.data}, {self.epochs} epochs on {self.trained_on}, accuracy (%) on "
+            f"{self.measured_on}, {self.trials}"
+        )
+
+
+def protocol(column: str) -> Protocol | None:
+    """The protocol of an accuracy column, None for sizes, times and what is unknown here."""
+    head, _, seed = column.partition("_seed")
+    name, _, part = head.partition("_")
+    if name not in SETS:
+        return None
+    short = part.endswith("_12ep")
+    part = part.removesuffix("_12ep").removesuffix("_nats")
+    if (name, part) in SPLITS:
+        trained_on, measured_on = SPLITS[name, part]
+    elif ("", part) in SPLITS and name != "cifar10":
+        trained_on, measured_on = SPLITS["", part]
+    else:
+        return None
+    several = "the mean of 1 or 2 trials" if short else "the mean of 1 to 3 trials"
+    trials = f"the trial with seed {seed}" if seed else several
+    return Protocol(SETS[name], 12 if short else 200, trained_on, measured_on, trials)
+
+
+HALF = "half of the training set"
+SPLITS = {
+    # (data set or "" for the other two, part) -> (trained on, measured on)
+    ("cifar10", "valid"): (HALF, "its other half"),
+    ("cifar10", "test"): ("the training set", "the test set"),
+    ("cifar10", "test_trainonly"): (HALF, "the test set"),
+    ("cifar10", "train"): (HALF, "the images it trained on"),
+    ("", "valid"): ("the training set", "half of the test set"),
+    ("", "test"): ("the training set", "the other half of the test set"),
+    ("", "train"): ("the training set", "the images it trained on"),
+}

@@ -1,0 +1,133 @@
+"""Many NAS-Bench-201 networks as one: their channels side by side, every convolution in groups.
+
+The networks share nothing but the images, so that the sum of their losses trains each as if it
+were alone; what is saved is the cost of starting thousands of small kernels. On each edge the
+networks are sorted by their operation, and each operation is computed for those that have it.
+
+    K networks, C channels of the first stage, N cells a stage    features [b, K·C, h, w]
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.nasbench.cells import EDGES, OPERATIONS
+
+STAGES = 3
+
+
+class StackedNetworks(nn.Module):
+    """K networks of the layout `networks.nasbench201`.
+
+    Args:
+        codes: uint8[K, 6], the cell of each.
+        classes: outputs of each.
+        channels: C.
+        cells: N.
+    """
+
+    def __init__(self, codes: NDArray[np.uint8], classes: int, channels: int, cells: int) -> None:
+        super().__init__()
+        self.k = k = len(codes)
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, k * channels, 3, padding=1, bias=False), nn.BatchNorm2d(k * channels)
+        )
+        self.stack = nn.ModuleList()
+        for stage in range(STAGES):
+            if stage:
+                self.stack.append(StackedBlock(k, channels, 2 * channels))
+                channels *= 2
+            self.stack.extend(StackedCell(codes, channels) for _ in range(cells))
+        self.head = nn.Sequential(nn.BatchNorm2d(k * channels), nn.ReLU())
+        bound = 1 / math.sqrt(channels)  # as nn.Linear draws both
+        self.weight = nn.Parameter(torch.empty(k, classes, channels).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(k, classes).uniform_(-bound, bound))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images [b, 3, h, w] -> logits [b, K, classes]."""
+        x = self.stem(images)
+        for part in self.stack:
+            x = part(x)
+        features = self.head(x).mean(dim=(2, 3)).view(len(images), self.k, -1)
+        return torch.einsum("bkc,knc->bkn", features, self.weight) + self.bias
+
+
+class StackedCell(nn.Module):
+    """One cell of each network; nodes are sums over earlier ones, the last is the output."""
+
+    def __init__(self, codes: NDArray[np.uint8], channels: int) -> None:
+        super().__init__()
+        self.edges = nn.ModuleList(StackedEdge(codes[:, e], channels) for e in range(len(EDGES)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[b, K·C, h, w] -> the same shape."""
+        states = [x]
+        for node in (1, 2, 3):
+            incoming = [(e, source) for e, (n, source) in enumerate(EDGES) if n == node]
+            states.append(sum(self.edges[e](states[source]) for e, source in incoming))
+        return states[-1]
+
+
+class StackedEdge(nn.Module):
+    """One edge of all networks: sorted by operation, computed, and put back in order."""
+
+    order: Tensor
+    back: Tensor
+
+    def __init__(self, operations: NDArray[np.uint8], channels: int) -> None:
+        super().__init__()
+        order = np.argsort(operations, kind="stable")
+        self.register_buffer("order", torch.from_numpy(order), persistent=False)
+        self.register_buffer("back", torch.from_numpy(np.argsort(order)), persistent=False)
+        self.counts = [int((operations == o).sum()) for o in range(len(OPERATIONS))]
+        self.channels = channels
+        _, _, n_1x1, n_3x3, _ = self.counts
+        self.conv_1x1 = _relu_conv_bn(n_1x1, channels, channels, 1) if n_1x1 else None
+        self.conv_3x3 = _relu_conv_bn(n_3x3, channels, channels, 3) if n_3x3 else None
+        self.pool = nn.AvgPool2d(3, 1, padding=1, count_include_pad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[b, K·C, h, w] -> the same shape."""
+        b, _, h, w = x.shape
+        by_network = x.view(b, -1, self.channels, h, w)[:, self.order]
+        outputs = [
+            operation(part.reshape(b, -1, h, w)).view(part.shape)
+            for operation, part in zip(
+                (torch.zeros_like, nn.Identity(), self.conv_1x1, self.conv_3x3, self.pool),
+                by_network.split(self.counts, dim=1),
+                strict=True,
+            )
+            if operation is not None and part.shape[1]
+        ]
+        return torch.cat(outputs, dim=1)[:, self.back].view(x.shape)
+
+
+class StackedBlock(nn.Module):
+    """The residual block of stride 2 between two stages."""
+
+    def __init__(self, k: int, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            _relu_conv_bn(k, n_in, n_out, 3, stride=2), _relu_conv_bn(k, n_out, n_out, 3)
+        )
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, ceil_mode=True),
+            nn.Conv2d(k * n_in, k * n_out, 1, groups=k, bias=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[b, K·n_in, h, w] -> [b, K·n_out, h / 2, w / 2]."""
+        output: Tensor = self.shortcut(x) + self.residual(x)
+        return output
+
+
+def _relu_conv_bn(k: int, n_in: int, n_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(
+        k * n_in, k * n_out, kernel, stride, padding=kernel // 2, groups=k, bias=False
+    )
+    return nn.Sequential(nn.ReLU(), convolution, nn.BatchNorm2d(k * n_out))

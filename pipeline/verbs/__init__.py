@@ -1,0 +1,1 @@
+"""The verbs of `python -m pipeline`; `pipeline.__main__` collects them."""

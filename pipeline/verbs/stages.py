@@ -1,0 +1,238 @@
+"""The verbs that a rule calls: each a thin layer over a stage, usable by hand too."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline import files
+from pipeline.config import jobs
+from pipeline.errors import InputError
+from pipeline.verbs.options import (
+    base_of,
+    config_options,
+    configuration_of,
+    configure,
+    data_root_of,
+    data_root_option,
+    job_from,
+    job_option,
+    manifest_of,
+    need,
+    out_option,
+    required,
+    where_options,
+)
+
+
+@click.command()
+@click.option("--dataset", help="name of the data set (`list datasets`)")
+@click.option("--download", is_flag=True, help="fetch missing files where torchvision can")
+@job_option
+@data_root_option
+@out_option
+@config_options
+def prepare(dataset: str | None, download: bool, job: str | None, **options: Any) -> None:
+    """Check a data set's files, and write its manifest and its split."""
+    from pipeline.stages import prepare as stage
+
+    config = configuration_of(options)
+    slice_ = job_from(job, jobs.PrepareJob, lambda: jobs.prepare_job(config, need(dataset=dataset)))
+    out = options["out"] or Path("results", config.preset, "data", slice_.dataset)
+    stage.run(slice_, data_root_of(options["data_root"], config), out, download or config.download)
+
+
+@click.command()
+@click.option("--space", help="name of the space (`list spaces`)")
+@click.option("--dataset", help="name of the data set")
+@click.option("--strategy", help="strategy label")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--manifest", type=Path, help="manifest.json of the data set")
+@job_option
+@data_root_option
+@out_option
+@where_options
+@config_options
+def search(
+    space: str | None,
+    dataset: str | None,
+    strategy: str | None,
+    seed: int,
+    manifest: Path | None,
+    job: str | None,
+    **options: Any,
+) -> None:
+    """Train a supernet with a strategy; resumes after the last whole epoch."""
+    config = configuration_of(options)
+    slice_ = job_from(
+        job,
+        jobs.SearchJob,
+        lambda: jobs.search_job(config, need(space=space), need(strategy=strategy)),
+    )
+    manifest = manifest_of(manifest, config, dataset)
+    out = options["out"] or base_of(config, slice_.space, dataset, strategy, seed) / "search"
+    device = configure(options)
+    from pipeline.stages import search as stage
+
+    root = data_root_of(options["data_root"], config)
+    stage.run(
+        slice_, seed, files.read_json(manifest), manifest.with_name("split.npz"), root, out, device
+    )
+
+
+@click.command()
+@click.option("--space", help="name of the space")
+@click.option("--dataset", help="name of the data set searched on")
+@click.option("--strategy", help="strategy label, published_NAME or file_NAME")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--manifest", type=Path, help="manifest.json of the data set")
+@click.option("--strength", type=Path, help="strength.npz of a search")
+@job_option
+@out_option
+@config_options
+def genotype(
+    space: str | None,
+    dataset: str | None,
+    strategy: str | None,
+    seed: int,
+    manifest: Path | None,
+    strength: Path | None,
+    job: str | None,
+    **options: Any,
+) -> None:
+    """Discretise a search or take a genotype from elsewhere; draw, count and build it."""
+    from pipeline.stages import genotype as stage
+
+    config = configuration_of(options)
+    slice_ = job_from(
+        job,
+        jobs.GenotypeJob,
+        lambda: jobs.genotype_job(
+            config, need(space=space), need(dataset=dataset), need(strategy=strategy)
+        ),
+    )
+    manifest = manifest_of(manifest, config, dataset)
+    base = options["out"] or base_of(config, slice_.space, dataset, strategy, seed) / "genotype"
+    if slice_.genotype is None and strength is None:
+        strength = base.parent / "search" / "strength.npz"
+    stage.run(slice_, seed, files.read_json(manifest), strength, base)
+
+
+def _train_verb(name: str, model: Any, build: Any, text: str) -> click.Command:
+    """Define `retrain` and `transfer`: one stage, two recipes."""
+
+    @click.command(name, help=text)
+    @click.option(
+        "--genotype", "source", help="genotype.json, published name or NAS-Bench-201 string"
+    )
+    @click.option("--space", default="darts", show_default=True, help="space of the genotype")
+    @click.option("--target", help="data set to train on")
+    @click.option("--seed", type=int, default=0, show_default=True)
+    @click.option("--manifest", type=Path, help="manifest.json of the target")
+    @job_option
+    @data_root_option
+    @out_option
+    @where_options
+    @config_options
+    def command(
+        source: str | None,
+        space: str,
+        target: str | None,
+        seed: int,
+        manifest: Path | None,
+        job: str | None,
+        **options: Any,
+    ) -> None:
+        config = configuration_of(options)
+        slice_ = job_from(job, model, lambda: build(config, space, need(target=target)))
+        manifest = manifest_of(manifest, config, target)
+        required(genotype=source, out=options["out"])
+        device = configure(options)
+        from pipeline.stages import retrain as stage
+
+        root = data_root_of(options["data_root"], config)
+        content = files.read_json(manifest)
+        stage.run(name, slice_, seed, need(genotype=source), content, root, options["out"], device)
+
+    return command
+
+
+retrain = _train_verb(
+    "retrain",
+    jobs.RetrainJob,
+    jobs.retrain_job,
+    "Train a genotype from scratch on small images; the test set is looked at once, at the end.",
+)
+transfer = _train_verb(
+    "transfer",
+    jobs.TransferJob,
+    jobs.transfer_job,
+    "Train a genotype on a folder of images by the ImageNet recipe.",
+)
+
+
+@click.command()
+@click.option("--table", type=Path, help="NAS-Bench-201 table: .npy of `convert`, or .csv(.gz)")
+@click.option("--index", type=int, help="official index of the architecture")
+@click.option("--arch", help="architecture string |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
+@click.option("--genotype", "source", type=Path, help="genotype.json")
+@click.option("--out", type=Path, help="folder of the results; else JSON on stdout")
+def query(
+    table: Path | None, index: int | None, arch: str | None, source: Path | None, out: Path | None
+) -> None:
+    """Look an architecture up in the NAS-Bench-201 table; values in percent as published."""
+    from pipeline.stages import query as stage
+
+    if sum(value is not None for value in (index, arch, source)) != 1:
+        raise InputError("query: give exactly one of --index, --arch, --genotype")
+    if out is None:
+        print(json.dumps(stage.look_up(need(table=table), index, arch, source), indent=2))
+    else:
+        stage.run(need(genotype=source), table, out)
+
+
+@click.command()
+@click.option("--source", type=Path, required=True, help="CSV, official .pth, or NATS-Bench's")
+@click.option("--out", type=Path, required=True, help="compact table to write (.npy)")
+def convert(source: Path, out: Path) -> None:
+    """Convert what others publish of NAS-Bench-201 to the compact table, one mapped file."""
+    from pipeline.nasbench import Table
+
+    Table.load(source).save(out)
+
+
+@click.command()
+@click.option("--manifest", type=Path, required=True, help="manifest.json of digits")
+@click.option("--state", type=Path, required=True, help="folder of what is done so far")
+@click.option("--out", type=Path, required=True, help="table to write (.csv.gz)")
+@data_root_option
+@where_options
+@config_options
+def digits_table(manifest: Path, state: Path, out: Path, **options: Any) -> None:
+    """Train every distinct cell of NAS-Bench-201 on digits, as a small table; resumes."""
+    config = configuration_of(options)
+    configure(options)
+    from pipeline.nasbench import digits
+
+    root = data_root_of(options["data_root"], config)
+    content = files.read_json(manifest)
+    digits.make(content, manifest.with_name("split.npz"), root, state, out, log=click.echo)
+
+
+@click.command()
+@click.option(
+    "--imagenet", type=Path, required=True, help="folder with train/, val/ and map_clsloc.txt"
+)
+@click.option("--workers", type=int, default=os.cpu_count(), help="processes that decode [all]")
+@data_root_option
+@config_options
+def imagenet16(imagenet: Path, workers: int, **options: Any) -> None:
+    """Make ImageNet-16-120 out of a local ImageNet, where its batch files cannot be had."""
+    from pipeline.data.imagenet16 import make_imagenet16
+
+    root = data_root_of(options["data_root"], configuration_of(options))
+    make_imagenet16(imagenet, root, workers)

@@ -1,0 +1,107 @@
+"""Verbs about a whole study: its report, its record, its configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline import registry
+from pipeline.config import jobs, load
+from pipeline.config.model import Config
+from pipeline.errors import InputError
+from pipeline.verbs.options import (
+    config_options,
+    configuration_of,
+    data_root_of,
+    data_root_option,
+    job_from,
+    job_option,
+)
+
+
+@click.command()
+@click.option("--results", type=Path, default=Path("results/demo"), show_default=True)
+@click.option("--page", default="index", show_default=True, help="index or an experiment's name")
+@job_option
+@click.option("--out", type=Path, required=True, help="the page to write")
+@config_options
+def report(results: Path, page: str, job: str | None, out: Path, **options: Any) -> None:
+    """Write the self-contained HTML report."""
+    from pipeline.stages import report as stage
+
+    slice_ = job_from(job, jobs.ReportJob, lambda: _report_job(configuration_of(options), page))
+    stage.run(slice_, results, out)
+
+
+@click.command()
+@click.option("--keep", metavar="EXPERIMENT", help="first write this experiment's tables there")
+@click.option("--results", type=Path, default=Path("results/demo"), show_default=True)
+@click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
+@click.option("--out", type=Path, default=Path("docs/results.md"), show_default=True)
+@config_options
+def measurements(keep: str | None, results: Path, folder: Path, out: Path, **options: Any) -> None:
+    """Render the committed measurements as docs/results.md; --keep adds an experiment's first."""
+    from pipeline.stages import report as stage
+
+    if keep:
+        stage.write_measurements(_report_job(configuration_of(options), keep), results, folder)
+    stage.write_results_page(folder, out)
+
+
+@click.command()
+@click.argument("results", type=Path)
+@click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text")
+def compare(results: Path, form: str) -> None:
+    """Compare strategies over seeds: mean, deviation, interval, paired differences."""
+    from pipeline.analysis import compare as analysis
+
+    print(analysis.render(results, form))
+
+
+@click.command()
+@click.option("--results", type=Path, default=Path("results"), show_default=True)
+def sync(results: Path) -> None:
+    """Complete the MLflow record from the journals on disk, without duplicates."""
+    from pipeline import tracking
+
+    print(json.dumps(tracking.sync(results)))
+
+
+@click.command()
+@click.argument("when", type=click.Choice(["start", "finish"]))
+@click.option("--status", type=click.Choice(["FINISHED", "FAILED"]), default="FINISHED")
+@job_option
+@data_root_option
+@config_options
+def track(when: str, status: str, job: str | None, **options: Any) -> None:
+    """Open or close a workflow run: data checked, MLflow store and parent run made once."""
+    from pipeline.stages import workflow
+
+    settings = configuration_of(options)
+    results = Path(os.environ["SHAPLEY_NAS_RESULTS"])
+    if when == "start":
+        slice_ = job_from(job, jobs.WorkflowJob, lambda: jobs.workflow_job(settings, ()))
+        workflow.start(slice_, data_root_of(options["data_root"], settings), results)
+    else:
+        workflow.finish(results, status)
+
+
+@click.command()
+@click.option("--folder", type=Path, default=Path("config"), show_default=True)
+def config(folder: Path) -> None:
+    """Write config.yaml and schema.json from the models."""
+    from pipeline.config import generate
+
+    generate.write(folder)
+
+
+def _report_job(config: Config, page: str) -> jobs.ReportJob:
+    found = load.experiments(config)
+    chosen = config.experiments if page == "index" else (page,)
+    if page != "index" and page not in found:
+        raise InputError(f"report: no experiment {page!r}; {registry.nearest(page, [*found])}")
+    return jobs.report_job(config, [found[name] for name in chosen])

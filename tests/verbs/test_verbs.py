@@ -1,0 +1,118 @@
+"""The verbs by hand: what they answer, and how they complain."""
+
+import json
+import sys
+
+import pytest
+
+from pipeline import __main__ as program
+from pipeline import registry
+from tests.data import stand_ins
+from tests.nasbench.toys import write_toy_table
+
+SKIPS = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|none~2|"
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run a verb in this process: exit code, stdout, stderr."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["pipeline", *map(str, arguments)])
+        # `main` takes SIGTERM over for its process; here that is pytest's.
+        monkeypatch.setattr(program.signal, "signal", lambda *_: None)
+        monkeypatch.setenv("SHAPLEY_NAS_RESULTS", "results/demo")
+        try:
+            program.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.mark.parametrize("verb", sorted(program.cli.commands))
+def test_every_verb_explains_itself(call, verb):
+    code, out, _ = call(verb, "--help")
+    assert code == 0
+    assert "Usage" in out
+    assert len(out.splitlines()) > 5
+
+
+@pytest.mark.parametrize(
+    "kind", ["datasets", "spaces", "strategies", "estimators", "genotypes", "experiments"]
+)
+def test_lists_have_one_name_a_line(call, kind):
+    code, out, _ = call("list", kind)
+    names = out.splitlines()
+    assert code == 0
+    assert names == sorted(set(names)) and names
+    if kind != "experiments":
+        assert names == sorted(registry.names(kind))
+
+
+def test_profile_counts_as_published(call):
+    code, out, _ = call("profile", "--genotype", "shapley_nas_cifar10", "--layout", "cifar10")
+    counts = json.loads(out)
+    assert code == 0
+    assert counts["params"] == 3_603_358
+    assert counts["macs"] == 558_218_880
+    assert counts["auxiliary_params"] == 476_426
+    _, out, _ = call("profile", "--genotype", SKIPS, "--layout", "nasbench201")
+    assert json.loads(out)["params"] == 73_306
+
+
+def test_query_by_index_and_by_text(call, tmp_path):
+    table = write_toy_table(tmp_path / "table.csv")
+    _, by_text, _ = call("query", "--table", table, "--arch", SKIPS)
+    index = json.loads(by_text)["index"]
+    _, by_index, _ = call("query", "--table", table, "--index", index)
+    assert by_index == by_text
+    assert "200 epochs" in json.loads(by_text)["protocols"]["cifar10_test"]
+
+
+def test_convert_makes_the_compact_table(call, tmp_path):
+    table = write_toy_table(tmp_path / "table.csv.gz")
+    code, _, _ = call("convert", "--source", table, "--out", tmp_path / "table.npy")
+    assert code == 0
+    _, ours, _ = call("query", "--table", tmp_path / "table.npy", "--index", 7)
+    _, theirs, _ = call("query", "--table", table, "--index", 7)
+    assert ours == theirs
+
+
+def test_imagenet16_is_made_from_a_folder(call, tmp_path):
+    classes = tuple(f"n{i:08d}" for i in range(120))
+    stand_ins.image_folder(tmp_path / "imagenet", classes, (20, 24), n=2)
+    lines = [f"{name} {i + 1} thing" for i, name in enumerate(classes)]
+    (tmp_path / "imagenet" / "map_clsloc.txt").write_text("\n".join(lines))
+    arguments = ["--imagenet", tmp_path / "imagenet", "--data-root", tmp_path, "--workers", 1]
+    code, _, err = call("imagenet16", *arguments)
+    assert code == 0, err
+    assert (tmp_path / "ImageNet16" / "val.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["profile", "--genotype", "shapley_nas_cifar"], ["did you mean", "shapley_nas_cifar10"]),
+        (["query", "--index", "1", "--arch", SKIPS], ["exactly one"]),
+        (["query", "--table", "nowhere.csv", "--index", "1"], ["nowhere.csv", "no such file"]),
+        (["convert", "--source", "nowhere.csv", "--out", "t.npy"], ["nowhere.csv"]),
+        (["search", "--space", "darts"], ["--strategy", "missing"]),
+        (["prepare", "--dataset", "cifar"], ["cifar", "did you mean"]),
+        (["report", "--page", "table9", "--out", "page.html"], ["table9", "table"]),
+        (["search", "--set", "seeds"], ["KEY=VALUE"]),
+        (["search", "--set", "sede=1", "--space", "darts"], ["sede", "seed"]),
+        (["list", "dataset"], ["dataset"]),
+        (["bench", "everything"], ["everything"]),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(call, arguments, words):
+    code, out, err = call(*arguments)
+    assert code == 2
+    assert out == ""
+    assert all(word in err for word in words), err
+    if not err.startswith("Usage"):
+        assert len(err.splitlines()) == 1, err

@@ -1,0 +1,135 @@
+"""The workflow in a copy of the checkout, on a study that is the demo's chain in small."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "rules", "config", "profiles", "pipeline", "docs/captions")
+
+EXPERIMENT = {
+    "title": "Toy",
+    "rows": [
+        {
+            "label": "Shapley-NAS",
+            "strategy": "shapley",
+            "space": "nasbench201",
+            "datasets": ["digits"],
+            "query": True,
+            "retrain": ["same"],
+        },
+        {
+            "label": "Random",
+            "strategy": "random",
+            "space": "darts",
+            "datasets": ["digits"],
+            "retrain": ["digits64"],
+        },
+    ],
+}
+SETTINGS = {
+    "experiments": ["toy"],
+    "search": {
+        "nasbench201": {
+            "epochs": 3,
+            "warmup_epochs": 1,
+            "limit_train": 256,
+            "supernet": {"channels": 4},
+        }
+    },
+    "strategies": {"shapley": {"settings": {"permutations": 1, "value_images": 64}}},
+    "retrain": {
+        "nasbench201": {"epochs": 1, "channels": 4, "limit_train": 256},
+        "folder": {"epochs": 1, "channels": 4, "limit_train": 128},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of what a checkout holds, in which Snakemake runs."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """No data root, no store of the developer's: as in a fresh clone."""
+        own = {key: value for key, value in os.environ.items() if not key.startswith("SHAPLEY_NAS")}
+        own.pop("MLFLOW_TRACKING_URI", None)
+        # `python` in a rule is the one that runs the tests; `pipeline` is the copy's.
+        path = os.pathsep.join([str(Path(sys.executable).parent), own["PATH"]])
+        return {**own, "PATH": path, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
+        """Snakemake, not waited for."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        return subprocess.Popen(
+            [*command, "--configfile", "toy.yaml"],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def snakemake(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        """Exit code and output."""
+        process = self.start(*arguments, **environment)
+        output, _ = process.communicate(timeout=600)
+        return process.returncode, output
+
+    def path(self, name: str) -> Path:
+        """A file of the results."""
+        return self.folder / "results" / "demo" / name
+
+    def set(self, settings: dict) -> None:
+        """Write the user's configuration."""
+        (self.folder / "toy.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    def store(self) -> list[dict[str, str]]:
+        """Runs of the MLflow store: name, parent, stage, status."""
+        import mlflow
+
+        client = mlflow.MlflowClient(f"sqlite:///{self.folder / 'mlflow.db'}")
+        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        return [
+            {
+                "id": run.info.run_id,
+                "status": run.info.status,
+                "parent": run.data.tags.get("mlflow.parentRunId", ""),
+                "stage": run.data.tags.get("stage", ""),
+                "run": run.data.tags.get("run", ""),
+            }
+            for run in client.search_runs(ids)
+        ]
+
+
+@pytest.fixture(scope="session")
+def copy_checkout(tmp_path_factory):
+    """A function that makes a copy of the checkout, with the toy study in it."""
+
+    def copy() -> Checkout:
+        folder = tmp_path_factory.mktemp("checkout")
+        for part in PARTS:
+            source, target = ROOT / part, folder / part
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, target, ignore=ignored)
+            else:
+                shutil.copy(source, target)
+        text = yaml.safe_dump(EXPERIMENT)
+        (folder / "config" / "experiments" / "toy.yaml").write_text(text, encoding="utf-8")
+        checkout = Checkout(folder)
+        checkout.set(SETTINGS)
+        return checkout
+
+    return copy

@@ -1,0 +1,71 @@
+"""What is wrong with the input is one line, before any job, and leaves nothing half-written."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+
+from tests.data import stand_ins
+from tests.nasbench.toys import toy_frame, write_toy_table
+from tests.workflow.conftest import SETTINGS
+
+pytestmark = pytest.mark.workflow
+
+CIFAR = {
+    "title": "CIFAR-10",
+    "rows": [
+        {"label": "R", "strategy": "random", "space": "nasbench201", "datasets": ["cifar10"]},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def checkout(copy_checkout):
+    made = copy_checkout()
+    text = yaml.safe_dump(CIFAR)
+    (made.folder / "config" / "experiments" / "cifar.yaml").write_text(text, encoding="utf-8")
+    made.set({**SETTINGS, "experiments": ["cifar"]})
+    return made
+
+
+def complaint(output: str) -> str:
+    """The one line that says what is wrong."""
+    lines = [line for line in output.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1, output
+    assert "Traceback" not in output
+    return lines[0]
+
+
+def test_a_missing_data_root(checkout):
+    code, output = checkout.snakemake(SHAPLEY_NAS_DATA="nowhere")
+    assert code != 0
+    assert "nowhere" in complaint(output)
+    assert "cifar-10-batches-py" in complaint(output)
+    assert not checkout.path("data").exists()
+
+
+def test_a_truncated_file(checkout, tmp_path):
+    stand_ins.cifar10(tmp_path)
+    broken = tmp_path / "cifar-10-batches-py" / "data_batch_3"
+    broken.write_bytes(broken.read_bytes()[:1000])
+    code, output = checkout.snakemake(SHAPLEY_NAS_DATA=str(tmp_path))
+    assert code != 0
+    assert "data_batch" in complaint(output)
+    assert not checkout.path("data").exists()
+
+
+def test_a_table_with_a_wrong_column(copy_checkout, tmp_path):
+    checkout = copy_checkout()
+    table = tmp_path / "nas_bench_201" / "nas_bench_201.csv.gz"
+    write_toy_table(table, toy_frame().rename(columns={"cifar100_test": "cifar100_tset"}))
+    target = "results/demo/nasbench201/digits/random/seed0/query/metrics.json"
+    code, _ = checkout.snakemake(target, SHAPLEY_NAS_DATA=str(tmp_path))
+    assert code != 0
+    log = checkout.path("logs/convert/table.log").read_text()
+    (line,) = [line for line in log.splitlines() if line.startswith("error:")]
+    assert "'cifar100_test'" in line
+    assert str(table) in line
+    assert not (checkout.folder / target).exists()
+    shutil.rmtree(table.parent)

@@ -1,0 +1,110 @@
+"""The whole chain on toy data: what it leaves behind, and what a second run does."""
+
+from __future__ import annotations
+
+import copy
+import re
+
+import pytest
+
+from tests.workflow.conftest import SETTINGS
+
+pytestmark = pytest.mark.workflow
+
+SHAPLEY = "nasbench201/digits/shapley/seed0"
+RANDOM = "darts/digits/random/seed0"
+FILES = [
+    "data/digits/manifest.json",
+    "data/digits64/split.npz",
+    f"{SHAPLEY}/search/strength.npz",
+    f"{SHAPLEY}/search/history.csv",
+    f"{SHAPLEY}/genotype/genotype.json",
+    f"{SHAPLEY}/genotype/cell.svg",
+    f"{SHAPLEY}/genotype/cell.png",
+    f"{SHAPLEY}/genotype/model.pt",
+    f"{SHAPLEY}/query/metrics.json",
+    f"{SHAPLEY}/retrain/digits/rseed0/model.pt",
+    f"{RANDOM}/genotype/genotype.json",
+    f"{RANDOM}/retrain/digits64/rseed0/metrics.json",
+    "report/index.html",
+]
+STAGES = {
+    "prepare": 2,
+    "search": 2,
+    "genotype": 2,
+    "query": 1,
+    "retrain": 1,
+    "transfer": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def done(copy_checkout):
+    """A checkout in which the chain ran once."""
+    checkout = copy_checkout()
+    code, output = checkout.snakemake()
+    assert code == 0, output
+    return checkout
+
+
+def jobs_of(output: str) -> dict[str, int]:
+    """Rule -> number of jobs, as Snakemake's summary lists them."""
+    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
+
+
+def test_every_stage_leaves_its_files(done):
+    assert [name for name in FILES if not done.path(name).exists()] == []
+
+
+def test_one_parent_and_one_child_a_stage_all_ended(done):
+    runs = done.store()
+    (parent,) = [run for run in runs if not run["parent"]]
+    children = [run for run in runs if run["parent"]]
+    assert {run["status"] for run in runs} == {"FINISHED"}
+    assert {run["parent"] for run in children} == {parent["id"]}
+    names = [run["stage"] for run in children]
+    assert {name: names.count(name) for name in names} == STAGES
+    assert len({run["run"] for run in children}) == len(children)
+
+
+def test_a_second_run_has_no_job_and_makes_no_run(done):
+    before = done.store()
+    code, output = done.snakemake()
+    assert code == 0, output
+    assert "Nothing to be done" in output
+    assert done.store() == before
+
+
+def test_a_changed_setting_reruns_only_the_rules_that_read_it(done):
+    changed = copy.deepcopy(SETTINGS)
+    changed["retrain"]["nasbench201"]["epochs"] = 2
+    done.set(changed)
+    try:
+        _, output = done.snakemake("-n")
+    finally:
+        done.set(SETTINGS)
+    ran = jobs_of(output)
+    assert {name for name in ran if name not in ("all", "total")} == {
+        "retrain_network",
+        "write_report",
+    }
+    assert ran["retrain_network"] == 1
+
+
+def test_where_jobs_run_makes_nothing_stale(done):
+    _, output = done.snakemake("-n", SHAPLEY_NAS_DATA="elsewhere")
+    assert "Nothing to be done" in output
+
+
+def test_results_of_other_code_are_marked_in_the_report(done):
+    assert "were made by other code" not in done.path("report/index.html").read_text()
+    source = done.folder / "pipeline" / "errors.py"
+    original = source.read_text()
+    source.write_text(original + "# changed\n")
+    try:
+        code, output = done.snakemake("--forcerun", "write_report")
+        page = done.path("report/index.html").read_text()
+    finally:
+        source.write_text(original)
+    assert code == 0, output
+    assert "were made by other code" in page
