@@ -130,10 +130,6 @@ class Table:
         blanks = {name: None if value != value else value for name, value in values.items()}
         return {"index": index, "arch": self.arch(index), **blanks}
 
-    def value(self, column: str, arch: str) -> float:
-        """One accuracy, in percent, of an architecture string."""
-        return float(self._column(column)[self.index_of(arch)])
-
     def optimal(self, column: str) -> dict[str, Any]:
         """The row of the architecture that is best in a column, the first of equals."""
         return self.row(int(np.nanargmax(self.column(column))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from pipeline.errors import InputError
 from pipeline.nasbench import Table
-from tests.nasbench.toys import toy_frame
+from tests.nasbench.toys import toy_frame, write_toy_table
 from tests.strategies.toys import make_strategy
 
 NAMES = ("evolution", "local_search", "reinforce")
@@ -19,13 +18,13 @@ WORTH = {"none": 0, "skip_connect": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 3, "av
 
 
 @pytest.fixture(scope="module")
-def table() -> Table:
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     """Accuracy = 50 + the worth of the six operations, so that all nor_conv_3x3 is best: 68."""
     frame = toy_frame()
     operations = frame["arch"].str.extractall(r"\|([a-z0-9_]+)~")[0]
     frame["cifar10_valid_12ep"] = 50 + operations.map(WORTH).groupby(level=0).sum()
     frame["cifar10_valid"] = 100 - frame["cifar10_valid_12ep"]
-    return Table(Path("toy.csv"), frame)
+    return Table.load(write_toy_table(tmp_path_factory.mktemp("table") / "toy.csv", frame))
 
 
 def searched(name: str, table: Table, **settings: Any) -> Any:
