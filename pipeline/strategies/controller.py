@@ -55,9 +55,11 @@ class Reinforce:
 
     def state_dict(self) -> dict[str, Any]:
         """Controller, moments of Adam, baseline."""
-        parts = {"controller": self.controller, "optimiser": self._optimiser}
-        states = {name: part.state_dict() for name, part in parts.items()}
-        return {**states, "baseline": self.baseline}
+        return {
+            "controller": self.controller.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "baseline": self.baseline,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of `state_dict`."""

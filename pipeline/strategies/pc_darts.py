@@ -61,8 +61,10 @@ class PcDarts(GradientSearch):
         self._beta = torch.from_numpy(initial_noise(space.n_edges, seed, "beta")).to(device)
         self._beta.requires_grad_()
         super().__init__(*arguments)
+        from pipeline.supernet.cell import MixedCell
+
         for cell in self.supernet.modules():
-            if hasattr(cell, "weigh_bypass"):
+            if isinstance(cell, MixedCell):
                 cell.weigh_bypass = True  # β weighs the channels that go by as well
 
     def architecture(self) -> list[Tensor]:
