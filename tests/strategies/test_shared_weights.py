@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose
 from pipeline.strategies.architectures import choose_all, one_hot, shared_accuracy
 from pipeline.strategies.controller import Controller, Reinforce
 from pipeline.strategies.enas import EnasSettings
+from pipeline.strategies.perturbation import due_decisions
 from tests.strategies.toys import Playing, images_of, make_strategy, on_supernet
 
 TRAIN = images_of({0: 8})
@@ -132,7 +133,7 @@ def test_perturbation_takes_its_time() -> None:
     """Decisions on NAS-Bench-201 at epochs 3, 5, 7, ... with two epochs in between."""
     strategy: Any = on_supernet("darts_pt", Playing, {"tune_epochs": 2})
     assert strategy.n_epochs == 3 + 2 * 5 + 1
-    due = [strategy._due(epoch - 3) for epoch in range(strategy.n_epochs)]
+    due = [due_decisions(epoch - 3, 2, 6) for epoch in range(strategy.n_epochs)]
     assert [e for e, d in enumerate(due) if d] == [3, 5, 7, 9, 11, 13]
     assert [number for d in due for number in d] == [0, 1, 2, 3, 4, 5]
     assert strategy.learning_rate(3) == pytest.approx(strategy.search.learning_rate / 10)
