@@ -1,4 +1,4 @@
-"""ENAS' controller (Pham et al., ICML 2018, section 2.4 and 3.2): an LSTM that chooses players.
+"""ENAS' controller (Pham et al., ICML 2018): an LSTM that chooses players.
 
     logits = c tanh(W h / T),   c = 2.5, T = 5, 100 hidden units, all weights uniform in [-0.1, 0.1]
 
@@ -55,9 +55,11 @@ class Reinforce:
 
     def state_dict(self) -> dict[str, Any]:
         """Controller, moments of Adam, baseline."""
-        parts = {"controller": self.controller, "optimiser": self._optimiser}
-        states = {name: part.state_dict() for name, part in parts.items()}
-        return {**states, "baseline": self.baseline}
+        return {
+            "controller": self.controller.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "baseline": self.baseline,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of `state_dict`."""

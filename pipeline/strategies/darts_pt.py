@@ -1,18 +1,14 @@
 """DARTS-PT: operations selected by what their removal costs.
 
-Wang, Cheng, Chen, Tang, Hsieh, "Rethinking architecture selection in differentiable NAS"
-(ICLR 2021), algorithm 1.
+Wang et al., "Rethinking architecture selection in differentiable NAS" (ICLR 2021), algorithm 1.
 
 After DARTS' training, edge after edge in random order keeps the operation whose removal costs the
-supernet most validation accuracy; in between the supernet is trained on. When all are decided, each
-node of DARTS' cells keeps the two edges whose removal costs most.
-The epochs beyond the recipe's have a tenth of its learning rate, on a cosine of their own.
-Deviation: the edges of all nodes are chosen at once, without training in between.
+supernet most accuracy; in between the supernet is trained on. Then each node of DARTS' cells keeps
+the two edges whose removal costs most; deviation: of all nodes at once, without training between.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +22,15 @@ from pipeline.strategies.contract import Metadata
 from pipeline.strategies.darts import RECIPE
 from pipeline.strategies.edges import KEPT_EDGES, ranked_strength, softmax_rows
 from pipeline.strategies.gradient import GradientSearch, GradientSettings
-from pipeline.strategies.perturbation import Perturbation
+from pipeline.strategies.perturbation import Perturbation, due_decisions
+from pipeline.strategies.weights import cosine
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from pipeline.data import Images
 
-DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021), section 4"
+DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021)"
 
 
 class DartsPtSettings(GradientSettings):
@@ -68,29 +65,24 @@ class DartsPt(GradientSearch):
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Train as DARTS; when that is over, decide what is due and train on."""
-        due = self._due(epoch - self.search.epochs)
-        decided = self._decide(due, valid) if due else 0
+        after, tune = epoch - self.search.epochs, self.settings.tune_epochs
+        decided = self._decide(due_decisions(after, tune, len(self.space.edges)), valid)
         if epoch == self.n_epochs - 1:
             return {"images_forward": decided, "images_backward": 0}
         metrics = super().epoch(epoch, train, valid)
         return metrics | {"images_forward": metrics["images_forward"] + decided}
-
-    def _due(self, after: int) -> list[int]:
-        """Numbers of the decisions that come so many epochs after the training."""
-        tune = self.settings.tune_epochs
-        if after < 0 or (tune and after % tune):
-            return []
-        return [after // tune] if tune else [*range(len(self.space.edges))]
 
     def learning_rate(self, epoch: int) -> float:
         """The recipe's; afterwards a cosine from a tenth of its first value."""
         after, length = epoch - self.search.epochs, self.n_epochs - self.search.epochs
         if after < 0:
             return super().learning_rate(epoch)
-        return self.search.learning_rate / 10 * 0.5 * (1 + math.cos(math.pi * after / length))
+        return cosine(self.search.learning_rate / 10, 0, after / length)
 
     def _decide(self, due: list[int], valid: Images) -> int:
         """Decide the edges that are due; after the last of them rank all. Images classified."""
+        if not due:
+            return 0
         n, draws = len(self.space.edges), seeds.torch_generator(self.seed, "value")
         batches = value_batches(valid, self.settings.value_images, self.search.batch_size, draws)
         probe = Perturbation(self.supernet, batches, self.relaxed)

@@ -56,3 +56,10 @@ class Perturbation:
         accuracy, n = shared_accuracy(self._supernet, self._batches, weights.ravel())
         self.n_images += n
         return accuracy
+
+
+def due_decisions(after: int, tune_epochs: int, n: int) -> list[int]:
+    """Numbers, of n decisions, of those that come so many epochs after the training."""
+    if after < 0 or (tune_epochs and after % tune_epochs):
+        return []
+    return [after // tune_epochs] if tune_epochs else [*range(n)]

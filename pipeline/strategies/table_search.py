@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pipeline.nasbench import Table
 
 EVALUATIONS_AN_EPOCH = 10
-DATASETS = ("cifar10", "cifar100", "imagenet16")
 Architecture = tuple[int, ...]
 
 
@@ -40,7 +39,7 @@ class TableSettings(Settings):
         100, "architectures looked up; the benchmark's 12,000 s pay about as many", OURS, ge=1
     )
     schedule: Literal["12", "200"] = setting(
-        "12", "validation accuracy after so many epochs of training", NB201
+        "12", "epochs of training behind an accuracy; 200 where the table has no other", NB201
     )
 
 
@@ -69,13 +68,15 @@ class TableSearch(Strategy):
                 f"{self.metadata.name} searches the NAS-Bench-201 table, and none is at hand: put "
                 "nas_bench_201/nas_bench_201.csv.gz into data_root or set nasbench_table"
             )
-        if dataset not in DATASETS:
+        whole = f"{dataset}_valid"
+        known = [c.removesuffix("_valid") for c in table.columns if c.endswith("_valid")]
+        if dataset not in known:
             raise InputError(
-                f"{self.metadata.name}: the NAS-Bench-201 table knows no data set {dataset!r}; "
-                f"choose one of {', '.join(DATASETS)}"
+                f"{self.metadata.name}: {table.path} knows no data set {dataset!r}; choose one of "
+                f"{', '.join(known)}"
             )
-        twelve = "_12ep" if self.settings.schedule == "12" else ""
-        self._table, self._column = table, f"{dataset}_valid{twelve}"
+        short = f"{whole}_12ep" if self.settings.schedule == "12" else whole
+        self._table, self._column = table, short if short in table.columns else whole
 
     @abstractmethod
     def ask(self, rng: np.random.Generator) -> Architecture:

@@ -204,8 +204,12 @@ class Tally:
 
 def learning_rate(search: SearchSettings, epoch: float) -> float:
     """The cosine from the first to the last learning rate, which holds for a whole epoch."""
-    decay = 0.5 * (1 + math.cos(math.pi * epoch / search.epochs))
-    return search.learning_rate_min + (search.learning_rate - search.learning_rate_min) * decay
+    return cosine(search.learning_rate, search.learning_rate_min, epoch / search.epochs)
+
+
+def cosine(first: float, last: float, share: float) -> float:
+    """From the first value (share 0) to the last (share 1) along half a cosine."""
+    return last + (first - last) * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def initial_noise(n_players: int, seed: int, name: str) -> np.ndarray:

@@ -31,7 +31,7 @@ def test_hutchinson() -> None:
     """Exact for a diagonal Hessian; in the mean for any."""
     generator = torch.Generator().manual_seed(0)
     A = torch.tensor([[2.0, 0.3], [0.3, -1.0]])
-    for matrix, probes, atol in ((A.diag().diag(), 1, 1e-6), (A, 4000, 0.02)):
+    for matrix, probes, atol in ((A.diag().diag(), 1, 1e-6), (A, 500, 0.06)):
         x = torch.ones(2, requires_grad=True)
         (gradient,) = torch.autograd.grad(0.5 * x @ matrix @ x, x, create_graph=True)
         assert_allclose(hessian_diagonal(gradient, x, probes, generator), [2, -1], atol=atol)

@@ -9,23 +9,26 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from pipeline.config.jobs import SearchJob
 from pipeline.errors import InputError
 from pipeline.nasbench import Table
-from tests.nasbench.toys import toy_frame
-from tests.strategies.toys import make_strategy
+from pipeline.stages.search import load_table
+from pipeline.stages.search import make_strategy as make_strategy_of_job
+from tests.nasbench.toys import toy_frame, write_toy_table
+from tests.strategies.toys import CPU, make_strategy, small_search
 
 NAMES = ("evolution", "local_search", "reinforce")
 WORTH = {"none": 0, "skip_connect": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 3, "avg_pool_3x3": 1.5}
 
 
 @pytest.fixture(scope="module")
-def table() -> Table:
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     """Accuracy = 50 + the worth of the six operations, so that all nor_conv_3x3 is best: 68."""
     frame = toy_frame()
     operations = frame["arch"].str.extractall(r"\|([a-z0-9_]+)~")[0]
     frame["cifar10_valid_12ep"] = 50 + operations.map(WORTH).groupby(level=0).sum()
     frame["cifar10_valid"] = 100 - frame["cifar10_valid_12ep"]
-    return Table(Path("toy.csv"), frame)
+    return Table.load(write_toy_table(tmp_path_factory.mktemp("table") / "toy.csv", frame))
 
 
 def searched(name: str, table: Table, **settings: Any) -> Any:
@@ -34,6 +37,11 @@ def searched(name: str, table: Table, **settings: Any) -> Any:
     for epoch in range(strategy.n_epochs):
         strategy.epoch(epoch, None, None)
     return strategy
+
+
+def distance(first: tuple[int, ...], second: tuple[int, ...]) -> int:
+    """Edges on which two architectures differ."""
+    return sum(a != b for a, b in zip(first, second, strict=True))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,17 +71,18 @@ def test_local_search_moves_to_the_best_neighbour(table: Table) -> None:
     strategy = searched("local_search", table, evaluations=20)
     start, near = strategy.asked[0], strategy.asked[1:19]
     assert len(set(near)) == 18
-    assert all(sum(a != b for a, b in zip(start, x, strict=True)) == 1 for x in near)
+    assert all(distance(start, x) == 1 for x in near)
     best = strategy.asked[1 + int(np.argmax(strategy.values[1:19]))]
-    assert sum(a != b for a, b in zip(best, strategy.asked[19], strict=True)) == 1
+    assert distance(best, strategy.asked[19]) == 1
 
 
 def test_evolution_mutates_the_best_of_the_living(table: Table) -> None:
     """A tournament of the whole population: the parent is the best of the last four."""
     strategy = searched("evolution", table, evaluations=30, population=4, tournament=4)
     for n in range(4, 30):
-        parent = strategy.asked[n - 4 + int(np.argmax(strategy.values[n - 4 : n]))]
-        assert sum(a != b for a, b in zip(parent, strategy.asked[n], strict=True)) == 1
+        living, values = strategy.asked[n - 4 : n], strategy.values[n - 4 : n]
+        best = [x for x, value in zip(living, values, strict=True) if value == max(values)]
+        assert any(distance(parent, strategy.asked[n]) == 1 for parent in best)
 
 
 def test_reinforce_by_hand() -> None:
@@ -97,3 +106,21 @@ def test_errors_are_one_line(table: Table) -> None:
         strategy.open_table(None, "cifar10")
     with pytest.raises(InputError, match="knows no data set 'digits'; choose one of cifar10"):
         strategy.open_table(table, "digits")
+
+
+def job(algorithm: str, space: str) -> SearchJob:
+    table = "table.csv"
+    recipe = small_search(space)
+    return SearchJob(space=space, algorithm=algorithm, settings={}, search=recipe, table=table)
+
+
+def test_the_stage_opens_the_table_if_it_is_there(tmp_path: Path) -> None:
+    assert load_table(job("evolution", "nasbench201"), tmp_path) is None
+    write_toy_table(tmp_path / "table.csv")
+    assert "cifar10_valid" in load_table(job("evolution", "nasbench201"), tmp_path).columns
+
+
+@pytest.mark.parametrize(("name", "space"), [("evolution", "darts"), ("p_darts", "nasbench201")])
+def test_the_stage_names_the_spaces_that_are_searched(name: str, space: str) -> None:
+    with pytest.raises(InputError, match=f"{name} searches spaces of .* only, not '{space}'"):
+        make_strategy_of_job(job(name, space), 4, 0, CPU)

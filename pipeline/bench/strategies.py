@@ -1,0 +1,94 @@
+"""What an epoch of each strategy costs beside one of first-order DARTS.
+
+NAS-Bench-201, one cell a stage, noise for images; all strategies in turns. An epoch in which alpha
+moves, without what a strategy does once an epoch or once a search (Shapley values, controller,
+final choices): that does not grow with the number of steps and is counted in images instead, see
+`docs/strategies.md`. Processor time where there is no GPU, since machines are shared.
+"""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import Any
+
+import torch
+
+from pipeline import registry
+from pipeline.bench.timing import seconds
+from pipeline.config.recipes import NasBench201Search
+from pipeline.data.small import SmallImages
+from pipeline.strategies import Strategy
+
+N_IMAGES, BATCH, SIZE = 64, 32, 16
+BASELINE = "darts"
+EPOCH, EPOCHS = 1, 9
+# What comes once an epoch is made as small as it gets.
+ONCE: dict[str, Any] = {
+    "permutations": 1,
+    "value_images": 1,
+    "steps": 1,
+    "samples": 1,
+    "probes": 1,
+    "stages": 1,
+    "stage_warmup": 0.0,
+    "start": 0.9,
+}
+RECIPE = NasBench201Search(
+    epochs=EPOCHS, warmup_epochs=1, batch_size=BATCH, supernet={"cells": 1}, crop_padding=0
+)
+
+
+def rows(repeats: int = 5) -> list[dict[str, Any]]:
+    """One row a strategy that trains a supernet on NAS-Bench-201; `cost` is relative to DARTS."""
+    made = {name: strategy for name in registry.names("strategies") if (strategy := _make(name))}
+    images = _images(0), _images(1)
+    counts = {name: strategy.epoch(EPOCH, *images) for name, strategy in made.items()}
+    times: dict[str, list[float]] = {name: [] for name in made}
+    for _ in range(repeats):
+        for name, strategy in made.items():
+            times[name].append(_seconds(strategy, images))
+    before = median(times[BASELINE])
+    return [
+        {
+            "name": name,
+            "baseline_s": before,
+            "ours_s": median(times[name]),
+            "ratio": before / median(times[name]),
+            "cost": median(times[name]) / before,
+            "repeats": repeats,
+            "forward": counts[name]["images_forward"] / N_IMAGES,
+            "backward": counts[name]["images_backward"] / N_IMAGES,
+        }
+        for name in made
+    ]
+
+
+def _make(name: str) -> Strategy | None:
+    """The strategy, if it trains a supernet of this space."""
+    algorithm = registry.get("strategies", name)
+    space = registry.get("spaces", "nasbench201")(RECIPE.supernet)
+    if not algorithm.metadata.trains_supernet or not algorithm.metadata.supports(space):
+        return None
+    fields = algorithm.metadata.settings.model_fields
+    settings = algorithm.metadata.settings(**{k: v for k, v in ONCE.items() if k in fields})
+    supernet = space.supernet(RECIPE.supernet, 10, 0)
+    made: Strategy = algorithm(space, supernet, settings, RECIPE, 0, torch.device("cpu"))
+    return made
+
+
+def _images(seed: int) -> SmallImages:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (N_IMAGES, 3, SIZE, SIZE)
+    pixels = torch.randint(256, shape, generator=generator, dtype=torch.uint8)
+    labels = torch.randint(10, (N_IMAGES,), generator=generator)
+    return SmallImages(pixels, labels, 10, (0.5,) * 3, (0.25,) * 3)
+
+
+def _seconds(strategy: Strategy, images: tuple[SmallImages, SmallImages]) -> float:
+    """One epoch."""
+    if torch.cuda.is_available():
+        return seconds(lambda: strategy.epoch(EPOCH, *images))
+    started = time.process_time()
+    strategy.epoch(EPOCH, *images)
+    return time.process_time() - started
