@@ -1,7 +1,7 @@
 """A stage that only waits: `toy_stage.py OUT STEPS MEGABYTES`, a second a step.
 
-It goes through the real `stages.stage` (journal, lock, provenance, outputs last), so that what SLURM
-does to a job is done to a stage, at no cost in CPU.
+It goes through the real `stages.stage` (journal, lock, provenance, outputs last), so that what
+SLURM does to a job is done to a stage, at no cost in CPU.
 """
 
 import os
