@@ -6,10 +6,10 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test lint fast ui config docs clean help
+.PHONY: demo test test-cluster soak lint fast ui config docs clean help
 
 help:            ## say what there is
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
 demo: $(READY)   ## run the workflow end to end on the embedded digits data
 	snakemake --cores all
@@ -18,10 +18,17 @@ demo: $(READY)   ## run the workflow end to end on the embedded digits data
 	@echo "MLflow store: $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}   (make ui opens it)"
 
 test: $(READY) lint   ## check style, types, then all tests, dry runs of the workflow included
-	python -m pytest
+	python -m pytest -m "not cluster"
+
+test-cluster: $(READY) ## tests with a real SLURM, PostgreSQL and MLflow server (installed if root)
+	scripts/install-services
+	python -m pytest -m cluster
+
+soak: $(READY)   ## some hundred tiny jobs under random kills, ten minutes at most
+	python tests/soak.py --jobs 200 --minutes 10
 
 fast: $(READY)   ## the tests without the workflow
-	python -m pytest -m "not workflow"
+	python -m pytest -m "not workflow and not cluster"
 
 lint: $(READY)   ## format, lint and types
 	ruff format --check pipeline tests

@@ -9,6 +9,7 @@
 # results/{preset}/state/                                            checkpoints, journals (never outputs)
 # results/{preset}/logs/, benchmarks/                                by rule
 configfile: "config/config.yaml"
+configfile: "config/cluster.yaml"
 
 
 container: "docker://python:3.11-slim"

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, explain
 from pipeline.verbs import looks, stages, study
 
 
@@ -52,6 +52,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except (OSError, MemoryError, RuntimeError) as error:
+        line = explain(error)
+        if line is None:
+            raise
+        sys.exit(_complain(f"error: {line}"))
 
 
 def _complain(line: str) -> int:

@@ -1,10 +1,37 @@
-"""The one exception for everything that the user can mend."""
+"""Errors that a user can mend."""
 
 from __future__ import annotations
 
+import errno
+
+AGAIN = "then run the same command again: it goes on where it stopped"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+# What torch says where Python would raise MemoryError or an OSError of its own.
+TORCH_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+TORCH_WRITE = ("PytorchStreamWriter", "inline_container", "unexpected pos")
+
 
 class InputError(Exception):
-    """Bad input: one line that names the file or key at fault and the remedy.
+    """Bad input or missing data: the message is one line naming the file or key and the remedy.
 
-    `python -m pipeline` prints it without a traceback and exits with code 2.
+    The command line turns it into that line on stderr and exit code 2.
     """
+
+
+def explain(error: BaseException) -> str | None:
+    """One line on what the machine lacked (disk, rights, memory); None for any other error."""
+    text = str(error)
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"{error.filename or 'results'}: no space left on the disk; free some, {AGAIN}"
+    if isinstance(error, OSError) and error.errno in FORBIDDEN:
+        what = error.filename or "results"
+        return f"{what}: {error.strerror}; make it readable and its folder writable, {AGAIN}"
+    if isinstance(error, MemoryError) or any(words in text for words in TORCH_MEMORY):
+        return (
+            f"out of memory ({text.splitlines()[0][:120] if text else 'MemoryError'}); raise "
+            f"resources.<stage>.mem_mb, or lower the batch size, {AGAIN}"
+        )
+    if isinstance(error, RuntimeError) and any(words in text for words in TORCH_WRITE):
+        return f"a checkpoint or model could not be written; free some disk, {AGAIN}"
+    return None

@@ -19,6 +19,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -28,6 +29,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from pipeline.deadline import Deadline
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +47,14 @@ class Journal:
 
     def append(self, event: str, **fields: Any) -> None:
         """Add one event; it is on disk when this returns."""
-        record = {"event": event, "time": time.time_ns() // 1_000_000, **fields}
+        # A clock that was set back must not let a run end before it began.
+        before = self.events[-1]["time"] if self.events else 0
+        record = {"event": event, "time": max(time.time_ns() // 1_000_000, before), **fields}
         with self.path.open("a", encoding="utf-8") as stream:
             # The line break comes first: a torn line before it cannot swallow this one.
             stream.write("\n" + json.dumps(record))
+            stream.flush()
+            os.fsync(stream.fileno())
         self.events.append(record)
 
     def append_artifact(self, path: Path | str) -> None:
@@ -182,6 +189,7 @@ class Run:
         self._journal = journal
         self._make_mirror = make_mirror
         self._mirror: Mirror | None = None
+        self._deadline = Deadline(patience())
         self._lost = False
         self._update()
 
@@ -219,14 +227,23 @@ class Run:
         if self._make_mirror is None or (self._lost and not last):
             return
         try:
-            if self._mirror is None:
-                self._mirror = self._make_mirror()
-            self._mirror.update()
+            self._deadline.call(self._send)
         except Exception as error:  # whatever a store may raise: it must not end a training
             if not self._lost:
                 warn(error)
             # Sent or not is unknown now, so the next mirror is a new one, which asks the store.
             self._lost, self._mirror = True, None
+
+    def _send(self) -> None:
+        assert self._make_mirror is not None
+        mirror = self._mirror or self._make_mirror()
+        self._mirror = mirror
+        mirror.update()
+
+
+def patience() -> float:
+    """Seconds that a stage waits for the mirror to take one report."""
+    return float(os.environ.get("SHAPLEY_NAS_TRACKING_SECONDS", "60"))
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -256,8 +273,13 @@ def sigterm_raises() -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """An error in one line of a message."""
-    return f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else ''}"
+    """An error in one line of a message, without the secrets that an address may hold."""
+    line = str(error).splitlines()[0] if str(error) else ""
+    line = re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
+    for name in ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD"):
+        if secret := os.environ.get(name):
+            line = line.replace(secret, "***")
+    return f"{type(error).__name__}: {line[:160]}"
 
 
 def warn(error: Exception) -> None:

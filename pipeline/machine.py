@@ -1,8 +1,15 @@
-"""What this machine has, asked without importing torch."""
+"""What this machine has, asked without importing torch, and which of it a process takes."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import tempfile
 from pathlib import Path
+from typing import IO
+
+DRIVER = Path("/proc/driver/nvidia/gpus")
+_held: list[IO[str]] = []  # open for as long as the process lives: so long are the devices taken
 
 
 def has_gpu(device: str) -> bool:
@@ -10,6 +17,44 @@ def has_gpu(device: str) -> bool:
 
     CUDA_VISIBLE_DEVICES is no answer: a cluster sets it with no device behind it.
     """
-    return device == "cuda" or (
-        device == "auto" and any(Path("/proc/driver/nvidia/gpus").glob("*"))
-    )
+    return device == "cuda" or (device == "auto" and any(DRIVER.glob("*")))
+
+
+def visible_gpus() -> list[str]:
+    """Names by which CUDA_VISIBLE_DEVICES chooses the devices that this process may use."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip()]
+    return [str(index) for index in range(len(list(DRIVER.glob("*"))))]
+
+
+def take_gpus(n: int = 1) -> list[str]:
+    """Take devices that no other job of this user holds; they are free again when we end.
+
+    Snakemake counts devices but does not say which one a job gets. Inside a SLURM job the devices
+    were chosen already, and where fewer than `n` are free the first ones are shared.
+
+    Returns:
+        The devices; CUDA_VISIBLE_DEVICES names them, for this process and its children.
+    """
+    names = visible_gpus()
+    if "SLURM_JOB_ID" in os.environ or "LOCAL_RANK" in os.environ or len(names) <= n:
+        return names[:n]
+    folder = Path(tempfile.gettempdir(), f"shapley-nas-gpus-{os.getuid()}")
+    folder.mkdir(exist_ok=True)
+    taken: dict[str, IO[str]] = {}
+    for name in names:
+        stream = (folder / f"{name.replace('/', '_')}.lock").open("w")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            stream.close()
+            continue
+        os.set_inheritable(stream.fileno(), True)  # torchrun takes this process's place
+        taken[name] = stream
+        if len(taken) == n:
+            break
+    _held.extend(taken.values())
+    chosen = [*taken] if len(taken) == n else names[:n]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(chosen)
+    return chosen

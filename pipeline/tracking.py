@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import journal as journals
 from pipeline import provenance
+from pipeline.deadline import Deadline
 from pipeline.errors import InputError
 from pipeline.files import read_json, write_json
 from pipeline.journal import Journal, Run
@@ -38,6 +39,7 @@ PARENT_FILE = (
 EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
 KEY = "shapley_nas.run"  # the tag by which a journal finds its run in any store
 WORKFLOW = "workflow"  # the stage name of a parent
+CATCH_UP_SECONDS = 600.0  # for all that a workflow's stages could not send
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a request
 
 
@@ -78,7 +80,10 @@ def start_workflow(
     run_id = None
     if enabled():
         with journals.store_errors_warn():
-            run_id = Mirror(_prepared_store(), journal, None).update()
+            made: list[str] = []
+            start = Deadline(2 * journals.patience())  # a new database takes longer than a report
+            start.call(lambda: made.append(Mirror(_prepared_store(), journal, None).update()))
+            run_id = made[0]
     write_json(file, {"key": journal.key, "experiment": experiment, "run_id": run_id})
     return run_id
 
@@ -101,9 +106,7 @@ def finish_workflow(state_dir: Path, status: str) -> None:
             journal.append("end", status="FAILED")
     if enabled():
         with journals.store_errors_warn():
-            client = connect()
-            _send(client, mine)
-            _close_strays(client, parent)
+            Deadline(CATCH_UP_SECONDS).call(lambda: _complete(mine, parent))
     file.unlink()
 
 
@@ -277,6 +280,16 @@ def _prepared_store() -> MlflowClient:
         return connect()
 
 
+def _complete(mine: Sequence[Journal], parent: Journal) -> None:
+    """Send what a workflow's journals hold, and end as FAILED children whose journals are gone."""
+    client = connect()
+    _send(client, mine)
+    ids = Mirror(client, parent, None).identity()
+    query = f"tags.`mlflow.parentRunId` = '{ids['mlflow_run_id']}' and status = 'RUNNING'"
+    for child in client.search_runs([ids["mlflow_experiment_id"]], query):
+        client.set_terminated(child.info.run_id, "FAILED")
+
+
 def _send(client: MlflowClient, found: Sequence[Journal]) -> int:
     """Mirror the journals that have ended, and all parents; return how many lacked something."""
     run_ids: dict[str | None, str] = {}
@@ -290,11 +303,3 @@ def _send(client: MlflowClient, found: Sequence[Journal]) -> int:
             n_sent += 1
         run_ids[journal.key] = mirror.identity()["mlflow_run_id"]
     return n_sent
-
-
-def _close_strays(client: MlflowClient, parent: Journal) -> None:
-    """End as FAILED the children whose journals are gone."""
-    ids = Mirror(client, parent, None).identity()
-    query = f"tags.`mlflow.parentRunId` = '{ids['mlflow_run_id']}' and status = 'RUNNING'"
-    for child in client.search_runs([ids["mlflow_experiment_id"]], query):
-        client.set_terminated(child.info.run_id, "FAILED")

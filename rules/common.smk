@@ -3,10 +3,11 @@
 import json
 import os
 import sys
+from shlex import quote
 
 sys.path.insert(0, workflow.basedir)
 from pipeline.config import jobs, load
-from pipeline.machine import has_gpu
+from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
 
 try:
@@ -41,7 +42,16 @@ os.environ.update(
     DO_NOT_TRACK="true",
     PYTHONUNBUFFERED="1",
 )
-GPU = int(has_gpu(CONFIG.device))
+if CONFIG.cluster.local_disk:
+    # Its variables ($TMPDIR) mean something on the node only: expanded there.
+    os.environ.update(SHAPLEY_NAS_LOCAL_DISK=CONFIG.cluster.local_disk)
+ON_GPU = has_gpu(CONFIG.device)
+if workflow.is_main_process:
+    # By which `track start` and a stage tell a workflow that lives from one that was killed.
+    os.environ.update(SHAPLEY_NAS_CONTROLLER=str(os.getpid()))
+    if ON_GPU and "gpu" not in workflow.global_resources:
+        # One job a device; profiles/slurm leaves the counting to SLURM.
+        workflow.register_resource("gpu", max(1, len(visible_gpus())))
 
 
 wildcard_constraints:
@@ -66,6 +76,42 @@ def slice_of(job, *names):
 def ask(stage):
     """The resources that the configuration gives a stage."""
     return getattr(CONFIG.resources, stage)
+
+
+def grown(amount, limit=0):
+    """What a retry asks for: once more with each attempt, up to a limit (0: none)."""
+
+    def of(wildcards, attempt):
+        return min(amount * attempt, limit) if limit else amount * attempt
+
+    return of
+
+
+def resources_of(stage, on_gpu=False):
+    """What a rule of a stage asks for, locally and of a cluster; `processes` are ranks a node."""
+    asked, cluster = ask(stage), CONFIG.cluster
+    on_gpu = on_gpu and ON_GPU
+    gpus, nodes = getattr(asked, "gpus", 1), getattr(asked, "nodes", 1)
+    partition = on_gpu and cluster.gpu_partition or cluster.partition
+    extra = ["--mail-type=FAIL", f"--mail-user={cluster.mail}"] if cluster.mail else []
+    if on_gpu and nodes > 1:
+        gpu = f"{cluster.gpu_type}:{gpus}" if cluster.gpu_type else gpus
+        extra += [f"--gpus-per-node={gpu}", "--ntasks-per-node=1"]
+    named = {
+        "slurm_partition": partition,
+        "slurm_account": cluster.account,
+        "qos": cluster.qos,
+        "gpu_model": on_gpu and cluster.gpu_type,
+        "slurm_extra": " ".join(extra),
+    }
+    return {
+        "mem_mb": grown(asked.mem_mb),
+        "runtime": grown(asked.runtime, cluster.max_runtime),
+        "gpu": gpus * nodes if on_gpu else 0,
+        "nodes": nodes if on_gpu else 1,
+        "processes": gpus if on_gpu else 1,
+        **{name: value for name, value in named.items() if value},
+    }
 
 
 def metrics_of(*experiments):

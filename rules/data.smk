@@ -15,9 +15,7 @@ rule prepare_data:
         "results/{preset}/benchmarks/prepare/{dataset}.tsv"
     threads: ask("prepare").threads
     resources:
-        mem_mb=ask("prepare").mem_mb,
-        runtime=ask("prepare").runtime,
-        gpu=0,
+        **resources_of("prepare"),
     params:
         job=slice_of(jobs.prepare_job, "dataset"),
         out="results/{preset}/data/{dataset}",

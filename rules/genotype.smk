@@ -32,9 +32,7 @@ rule export_genotype:
         "results/{preset}/benchmarks/genotype/{space}/{dataset}/{strategy}/seed{seed}.tsv"
     threads: ask("genotype").threads
     resources:
-        mem_mb=ask("genotype").mem_mb,
-        runtime=ask("genotype").runtime,
-        gpu=0,
+        **resources_of("genotype"),
     params:
         job=slice_of(jobs.genotype_job, "space", "dataset", "strategy"),
         out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype",

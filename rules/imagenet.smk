@@ -17,9 +17,7 @@ rule make_imagenet16:
         f"{RESULTS}/benchmarks/imagenet16.tsv"
     threads: ask("transfer").threads
     resources:
-        mem_mb=ask("transfer").mem_mb,
-        runtime=ask("transfer").runtime,
-        gpu=0,
+        **resources_of("transfer"),
     params:
         imagenet=lambda wildcards, input: os.path.dirname(input[0]),
         data_root=lambda wildcards, input: os.path.dirname(os.path.dirname(input[0])),
@@ -52,9 +50,7 @@ rule transfer_network:
         target="|".join(FOLDERS),
     threads: ask("transfer").threads
     resources:
-        mem_mb=ask("transfer").mem_mb,
-        runtime=ask("transfer").runtime,
-        gpu=GPU,
+        **resources_of("transfer", on_gpu=True),
     params:
         job=slice_of(jobs.transfer_job, "space", "target"),
         out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}",
@@ -66,4 +62,6 @@ rule transfer_network:
         " --manifest {input.manifest:q}"
         " --out {params.out:q}"
         " --threads {threads}"
+        " --processes {resources.processes}"
+        " --nodes {resources.nodes}"
         " 2> {log:q}"

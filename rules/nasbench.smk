@@ -72,12 +72,12 @@ rule query_table:
         "results/{preset}/benchmarks/query/{dataset}/{strategy}/seed{seed}.tsv"
     threads: ask("query").threads
     resources:
-        mem_mb=ask("query").mem_mb,
-        runtime=ask("query").runtime,
-        gpu=0,
+        **resources_of("query"),
     params:
         out="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/query",
-        table=lambda wildcards, input: f"--table {input.table}" if input.table else "",
+        table=lambda wildcards, input: (
+            f"--table {quote(str(input.table))}" if input.table else ""
+        ),
     shell:
         "python -m pipeline query"
         " --genotype {input.genotype:q}"

@@ -21,9 +21,7 @@ rule write_report:
         page="|".join(["index", *EXPERIMENTS]),
     threads: ask("report").threads
     resources:
-        mem_mb=ask("report").mem_mb,
-        runtime=ask("report").runtime,
-        gpu=0,
+        **resources_of("report"),
     params:
         job=lambda wildcards: jobs.report_job(
             CONFIG, [EXPERIMENTS[name] for name in experiments_on(wildcards.page)]
@@ -62,8 +60,6 @@ rule render_results_page:
         f"{RESULTS}/benchmarks/report/results_page.tsv"
     threads: ask("report").threads
     resources:
-        mem_mb=ask("report").mem_mb,
-        runtime=ask("report").runtime,
-        gpu=0,
+        **resources_of("report"),
     shell:
         "python -m pipeline measurements" " --out {output:q}" " 2> {log:q}"

@@ -22,9 +22,7 @@ rule retrain_network:
         target="|".join(set(jobs.datasets_of(EXPERIMENTS)) - set(FOLDERS)),
     threads: ask("retrain").threads
     resources:
-        mem_mb=ask("retrain").mem_mb,
-        runtime=ask("retrain").runtime,
-        gpu=GPU,
+        **resources_of("retrain", on_gpu=True),
     params:
         job=slice_of(jobs.retrain_job, "space", "target"),
         out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}",
@@ -36,4 +34,6 @@ rule retrain_network:
         " --manifest {input.manifest:q}"
         " --out {params.out:q}"
         " --threads {threads}"
+        " --processes {resources.processes}"
+        " --nodes {resources.nodes}"
         " 2> {log:q}"

@@ -19,9 +19,7 @@ rule search_architecture:
         "results/{preset}/benchmarks/search/{space}/{dataset}/{strategy}/seed{seed}.tsv"
     threads: ask("search").threads
     resources:
-        mem_mb=ask("search").mem_mb,
-        runtime=ask("search").runtime,
-        gpu=GPU,
+        **resources_of("search", on_gpu=True),
     params:
         job=slice_of(jobs.search_job, "space", "strategy"),
         out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search",

@@ -8,6 +8,7 @@ from pydantic import create_model
 
 from pipeline import registry
 from pipeline.config.base import OURS, PAPER, Settings, factory, setting
+from pipeline.config.cluster import ClusterSettings
 from pipeline.config.experiments import StrategyLabel
 from pipeline.config.recipes import (
     ImageNetSearch,
@@ -71,8 +72,15 @@ class StageResources(Settings):
     runtime: int = setting(60, "minutes", OURS, ge=1)
 
 
-def _resources(**values: int) -> Any:
-    return factory(lambda: StageResources(**values), "resources of the stage's rules", OURS)
+class TrainingResources(StageResources):
+    """As others, for stages that train on several GPUs at once (torchrun)."""
+
+    gpus: int = setting(1, "GPUs a node, where the device is one", OURS, ge=1)
+    nodes: int = setting(1, "machines a job; more than one needs SLURM", OURS, ge=1)
+
+
+def _resources(model: type[StageResources] = StageResources, **values: int) -> Any:
+    return factory(lambda: model(**values), "resources of the stage's rules", OURS)
 
 
 class Resources(Settings):
@@ -82,8 +90,12 @@ class Resources(Settings):
     search: StageResources = _resources(threads=4, mem_mb=16000, runtime=24 * 60)
     genotype: StageResources = _resources(mem_mb=2000, runtime=10)
     query: StageResources = _resources(mem_mb=2000, runtime=10)
-    retrain: StageResources = _resources(threads=4, mem_mb=16000, runtime=3 * 24 * 60)
-    transfer: StageResources = _resources(threads=8, mem_mb=64000, runtime=7 * 24 * 60)
+    retrain: TrainingResources = _resources(
+        TrainingResources, threads=4, mem_mb=16000, runtime=3 * 24 * 60
+    )
+    transfer: TrainingResources = _resources(
+        TrainingResources, threads=8, mem_mb=64000, runtime=7 * 24 * 60
+    )
     report: StageResources = _resources(mem_mb=2000, runtime=20)
 
 
@@ -134,3 +146,4 @@ class Config(Settings):
     search: SpaceSearches = factory(SpaceSearches, "searches, by space", PAPER)
     retrain: RetrainSettings = factory(RetrainSettings, "training of found networks", PAPER)
     resources: Resources = factory(Resources, "threads, memory, time by stage", OURS)
+    cluster: ClusterSettings = factory(ClusterSettings, "names on a cluster", OURS)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, provenance, tracking
+from pipeline import files, locks, provenance, tracking
 from pipeline.config.base import Settings
 
 
@@ -34,7 +34,7 @@ class Stage:
     device: str
     data: Mapping[str, Any] | None
     record: Any = None
-    started: float = field(default_factory=time.time)
+    started: float = field(default_factory=time.monotonic)  # a clock may jump
 
     def log(self, text: str) -> None:
         """One line on stderr, which is the rule's log."""
@@ -63,7 +63,7 @@ class Stage:
             settings=self.settings.model_dump(mode="json"),
             seed=self.seed,
             device=self.device,
-            seconds=self.record.seconds_before + time.time() - self.started,
+            seconds=self.record.seconds_before + time.monotonic() - self.started,
             data=self.data,
         )
         files.write_json(
@@ -100,14 +100,15 @@ def stage(
     at_work = Stage(name, run, out, results / "state" / run, settings, seed, device, data)
     at_work.state.mkdir(parents=True, exist_ok=True)
     fingerprint = {"data_fingerprint": str(data["fingerprint"])} if data else {}
-    with tracking.run(
+    record = tracking.run(
         stage=name,
         name=run,
         state=at_work.state,
         parent_file=results / "state" / tracking.PARENT_FILE,
         params={"seed": seed, **settings.model_dump(mode="json")},
         tags={"stage": name, "run": run, "device": device, **fingerprint},
-    ) as at_work.record:
+    )
+    with locks.stage(at_work.state), record as at_work.record:
         yield at_work
     remove_checkpoints(at_work.state)
 

@@ -8,16 +8,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipeline import data, provenance, tracking
+from pipeline import data, locks, provenance, slurm, tracking
 from pipeline.config.jobs import WorkflowJob
 
 
 def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
     """Check that every data set is there and whole, then open the parent run.
 
+    What a killed workflow left at work is ended first.
+
     Raises:
-        InputError: a data set's files are missing or damaged.
+        InputError: a data set's files are missing or damaged, or another workflow is at work in
+            these results.
     """
+    state = results / "state"
+    if controller := _controller():
+        locks.take_workflow(state, controller)
+    if not locks.lives_elsewhere(results.parent, state):
+        slurm.cancel_orphans(Path.cwd())
     for name in job.datasets:
         dataset = data.find(name, job.folders)
         if not (job.download and dataset.download):
@@ -28,9 +36,20 @@ def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
 
 
 def finish(results: Path, status: str) -> None:
-    """End the parent run and whatever hangs open below it."""
+    """End the parent run and whatever hangs open below it, unless these are another workflow's."""
+    state = results / "state"
+    controller = _controller()
+    if controller and not locks.owns_workflow(state, controller):
+        return
     if tracked():
-        tracking.finish_workflow(results / "state", status)
+        tracking.finish_workflow(state, status)
+    locks.release_workflow(state)
+
+
+def _controller() -> int | None:
+    """The process of snakemake, where it started us."""
+    pid = os.environ.get("SHAPLEY_NAS_CONTROLLER")
+    return int(pid) if pid else None
 
 
 def tracked() -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +46,10 @@ where_options = _stack(
     click.option("--device", envvar="SHAPLEY_NAS_DEVICE", default="auto", show_default=True),
     click.option("--threads", type=int, default=os.cpu_count(), help="CPU threads [all]"),
     click.option("--deterministic", envvar="SHAPLEY_NAS_DETERMINISTIC", type=bool, default=True),
+)
+spread_options = _stack(
+    click.option("--processes", type=int, default=1, show_default=True, help="ranks a machine"),
+    click.option("--nodes", type=int, default=1, show_default=True, help="machines (SLURM)"),
 )
 data_root_option = click.option(
     "--data-root", envvar="SHAPLEY_NAS_DATA", type=Path, help="folder of the data sets"
@@ -107,6 +111,18 @@ def data_root_of(path: Path | None, config: Config) -> Path:
     return path or Path(config.data_root)
 
 
+def near(manifest: Mapping[str, Any], data_root: Path) -> tuple[Mapping[str, Any], Path]:
+    """Manifest and data root, on the node's own disk if `cluster.local_disk` says so."""
+    from pipeline import staging
+
+    disk = os.environ.get("SHAPLEY_NAS_LOCAL_DISK")
+    return (
+        staging.stage_in(manifest, data_root, staging.folder(disk))
+        if disk
+        else (manifest, data_root)
+    )
+
+
 def configuration_of(options: dict[str, Any]) -> Config:
     """The configuration that the options of `config_options` describe."""
     config = configuration(options["preset"], options["configfile"], options["assignments"])
@@ -117,8 +133,11 @@ def configuration_of(options: dict[str, Any]) -> Config:
 
 def configure(options: dict[str, Any]) -> str:
     """Set torch up once, before anything else uses it; the device's name."""
+    from pipeline import machine
     from pipeline.training import device
 
+    if machine.has_gpu(options["device"]):
+        machine.take_gpus()
     device.configure(options["threads"], options["deterministic"])
     return options["device"]
 

@@ -12,6 +12,7 @@ import click
 from pipeline import files
 from pipeline.config import jobs
 from pipeline.errors import InputError
+from pipeline.launch import spread
 from pipeline.verbs.options import (
     base_of,
     config_options,
@@ -22,9 +23,11 @@ from pipeline.verbs.options import (
     job_from,
     job_option,
     manifest_of,
+    near,
     need,
     out_option,
     required,
+    spread_options,
     where_options,
 )
 
@@ -78,10 +81,9 @@ def search(
     device = configure(options)
     from pipeline.stages import search as stage
 
-    root = data_root_of(options["data_root"], config)
-    stage.run(
-        slice_, seed, files.read_json(manifest), manifest.with_name("split.npz"), root, out, device
-    )
+    content = files.read_json(manifest)
+    content, root = near(content, data_root_of(options["data_root"], config))
+    stage.run(slice_, seed, content, manifest.with_name("split.npz"), root, out, device)
 
 
 @click.command()
@@ -137,6 +139,7 @@ def _train_verb(name: str, model: Any, build: Any, text: str) -> click.Command:
     @data_root_option
     @out_option
     @where_options
+    @spread_options
     @config_options
     def command(
         source: str | None,
@@ -151,11 +154,12 @@ def _train_verb(name: str, model: Any, build: Any, text: str) -> click.Command:
         slice_ = job_from(job, model, lambda: build(config, space, need(target=target)))
         manifest = manifest_of(manifest, config, target)
         required(genotype=source, out=options["out"])
+        spread(options["device"], options["processes"], options["nodes"])
         device = configure(options)
         from pipeline.stages import retrain as stage
 
-        root = data_root_of(options["data_root"], config)
         content = files.read_json(manifest)
+        content, root = near(content, data_root_of(options["data_root"], config))
         stage.run(name, slice_, seed, need(genotype=source), content, root, options["out"], device)
 
     return command

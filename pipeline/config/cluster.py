@@ -1,0 +1,26 @@
+"""What a cluster wants to be told: read from `config/cluster.yaml`, the one file edited for it."""
+
+from __future__ import annotations
+
+from pipeline.config.base import OURS, Settings, setting
+
+# These words reach the command line of `sbatch`, so nothing that a shell reads may stand in them.
+WORD = r"^[A-Za-z0-9_.,-]*$"
+ADDRESS = r"^([A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+)?$"
+
+
+class ClusterSettings(Settings):
+    """Names that a cluster gives to things; empty: the cluster's own default."""
+
+    partition: str = setting("", "partition of CPU jobs", OURS, pattern=WORD)
+    gpu_partition: str = setting("", "partition of GPU jobs; empty: that above", OURS, pattern=WORD)
+    account: str = setting("", "account that is charged", OURS, pattern=WORD)
+    qos: str = setting("", "quality of service", OURS, pattern=WORD)
+    gpu_type: str = setting("", "type of the GPUs, e.g. a100", OURS, pattern=WORD)
+    mail: str = setting("", "address told of jobs that fail", OURS, pattern=ADDRESS)
+    max_runtime: int = setting(
+        0, "longest job in minutes, for what a retry asks; 0: no limit", OURS, ge=0
+    )
+    local_disk: str = setting(
+        "", "folder on the node's own disk that data are copied to once; variables allowed", OURS
+    )

@@ -1,0 +1,78 @@
+"""One training over several processes: the same command again, under torchrun.
+
+A rule says how many processes a machine and how many machines; torchrun starts them and lets them
+find each other. Where they meet (the rendezvous) comes from the job's environment: on one machine
+a free port, on several the first host of the SLURM job and a port made of the job's number.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from pipeline import machine
+from pipeline.errors import InputError
+
+FIRST_PORT, N_PORTS = 20_000, 20_000
+
+
+def command(
+    verb: Sequence[str], processes: int, nodes: int, environment: Mapping[str, str]
+) -> list[str]:
+    """The command line that runs `python -m pipeline VERB` in `nodes * processes` ranks.
+
+    Args:
+        verb: the verb with its options.
+        processes: ranks a machine, one a GPU.
+        nodes: machines; more than one only inside a SLURM job, which holds them.
+        environment: of the job.
+
+    Raises:
+        InputError: several machines outside a SLURM job.
+    """
+    ranks = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+    if nodes == 1:
+        return [*ranks, "--standalone", "-m", "pipeline", *verb]
+    if "SLURM_JOB_ID" not in environment:
+        raise InputError(
+            f"resources: nodes: {nodes} machines need a SLURM job; run with "
+            "`--profile profiles/slurm`, or set nodes: 1"
+        )
+    job = environment["SLURM_JOB_ID"]
+    meet = f"{first_host(environment['SLURM_JOB_NODELIST'])}:{port_of(int(job))}"
+    # --overlap: Snakemake itself sits in a step that holds the job's first cores.
+    step = ["srun", "--overlap", f"--jobid={job}", f"--nodes={nodes}", f"--ntasks={nodes}"]
+    rendezvous = ["--rdzv-backend=c10d", f"--rdzv-endpoint={meet}", f"--rdzv-id={job}"]
+    each = ["--ntasks-per-node=1", "--cpu-bind=none", "--kill-on-bad-exit=1"]
+    return [*step, *each, *ranks, f"--nnodes={nodes}", *rendezvous, "-m", "pipeline", *verb]
+
+
+def port_of(job: int) -> int:
+    """A port that two jobs on one host do not share, unless their numbers lie 20,000 apart."""
+    return FIRST_PORT + job % N_PORTS
+
+
+def first_host(nodelist: str) -> str:
+    """The first host of a SLURM list such as `gpu[03-05,9],cpu1`."""
+    try:
+        listed = subprocess.run(
+            ["scontrol", "show", "hostnames", nodelist], capture_output=True, text=True, check=True
+        )
+        return listed.stdout.split()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        found = re.match(r"([^\[,]+)(?:\[([^\],-]+))?", nodelist)
+        if found is None:
+            raise InputError(f"SLURM_JOB_NODELIST: cannot be read ({nodelist!r})") from None
+        return found[1] + (found[2] or "")
+
+
+def spread(device: str, processes: int, nodes: int) -> None:
+    """Replace this process by torchrun where there are several ranks and it is none of them."""
+    if processes * nodes > 1 and "LOCAL_RANK" not in os.environ:
+        if machine.has_gpu(device):
+            machine.take_gpus(processes)
+        line = command(sys.argv[1:], processes, nodes, os.environ)
+        os.execvp(line[0], line)

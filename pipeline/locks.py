@@ -1,0 +1,148 @@
+"""One process at a time: a workflow in its results folder, a stage in its state folder.
+
+A lock is a file that its owner holds locked (`flock`) while it lives, or, for a workflow, that
+names the process: a kill -9 leaves no lock behind that somebody would have to remove.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.files import write_json
+
+WORKFLOW = "workflow.lock"
+STAGE = "stage.lock"
+GRACE = 30  # seconds that a stage left over has to save and end
+
+
+def identity_of(pid: int) -> dict[str, Any]:
+    """A process beyond its number, which is given again: host and start time as well."""
+    return {"host": socket.gethostname(), "pid": pid, "started": _started(pid)}
+
+
+def alive(owner: dict[str, Any]) -> bool:
+    """Whether the process of an `identity_of` still lives; on another host we must assume so."""
+    if owner.get("host") != socket.gethostname():
+        return True
+    return owner.get("started") is not None and _started(owner["pid"]) == owner["started"]
+
+
+def take_workflow(state: Path, controller: int) -> None:
+    """Make `controller` (the pid of snakemake) the one workflow of a results folder.
+
+    Raises:
+        InputError: another one lives.
+    """
+    path = state / WORKFLOW
+    owner, me = _read(path), identity_of(controller)
+    if owner and owner != me and alive(owner):
+        raise InputError(
+            f"{path}: another workflow (process {owner['pid']} on {owner['host']}) is at work in "
+            "these results; wait for it, or if it is dead delete this file"
+        )
+    write_json(path, me)
+
+
+def owns_workflow(state: Path, controller: int) -> bool:
+    """Whether the workflow of a results folder is this one."""
+    return _read(state / WORKFLOW) == identity_of(controller)
+
+
+def release_workflow(state: Path) -> None:
+    """Leave the results folder to the next workflow."""
+    (state / WORKFLOW).unlink(missing_ok=True)
+
+
+def lives_elsewhere(results: Path, state: Path) -> bool:
+    """Whether a workflow of another preset lives beside this one."""
+    others = (_read(path) for path in results.glob(f"*/state/{WORKFLOW}") if path.parent != state)
+    return any(owner and alive(owner) for owner in others)
+
+
+@contextlib.contextmanager
+def stage(state: Path) -> Iterator[None]:
+    """Hold a stage's state folder; a process left over by a killed workflow is ended first.
+
+    Raises:
+        InputError: a stage whose workflow (or shell) lives is at work here.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        yield  # the other ranks of one training
+        return
+    # Opened without truncation: the owner's name stands in it.
+    with (state / STAGE).open("a+", encoding="utf-8") as stream:
+        _take(stream)
+        stream.seek(0)
+        stream.truncate()
+        json.dump({"stage": identity_of(os.getpid()), "controller": _controller()}, stream)
+        stream.flush()
+        yield
+    (state / STAGE).unlink(missing_ok=True)
+
+
+def _take(stream: Any) -> None:
+    """Lock an open file, or end the stage left over that has it locked."""
+    deadline = time.monotonic() + GRACE
+    told = False
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            pass
+        except OSError:
+            return  # a file system without locks
+        owner = _parse(Path(stream.name).read_text(encoding="utf-8"))
+        holder, controller = owner.get("stage"), owner.get("controller")
+        late = time.monotonic() > deadline
+        if holder and controller and not alive(controller):
+            if not told or late:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(holder["pid"], signal.SIGKILL if late else signal.SIGTERM)
+                told = True
+        elif late or holder:
+            who = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
+            raise InputError(f"{stream.name}: {who} is at work on this run; wait for it or end it")
+        time.sleep(0.1)
+
+
+def _controller() -> dict[str, Any] | None:
+    """The workflow that this stage belongs to; none for a stage run by hand or on a node."""
+    pid = os.environ.get("SHAPLEY_NAS_CONTROLLER")
+    return identity_of(int(pid)) if pid and "SLURM_JOB_ID" not in os.environ else None
+
+
+def _started(pid: int) -> int | None:
+    """Clock ticks from boot to the start of a process; none if it is gone or a zombie."""
+    try:
+        # The second field is the command in parentheses, which may hold anything.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return _parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """A lock's content; nothing where it was half written."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,67 @@
+"""Jobs that a killed workflow left in SLURM: found and cancelled before their work starts again.
+
+Snakemake's executor names its jobs by a UUID of the run and starts them in the workflow's folder.
+A controller that was killed cannot cancel them, and the next one would submit the same work while
+the old jobs still write to the same files.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from pipeline.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+PATIENCE = 120  # seconds that cancelled jobs may take to end
+TIMEOUT = 30  # seconds for an answer of SLURM
+
+
+def orphans(folder: Path) -> list[str]:
+    """Numbers of this user's jobs that a Snakemake in `folder` has submitted."""
+    line = ["squeue", "--noheader", "--user", getpass.getuser(), "--format", "%i|%j|%Z"]
+    listed = subprocess.run(line, capture_output=True, text=True, check=True, timeout=TIMEOUT)
+    rows = [row.split("|", 2) for row in listed.stdout.splitlines()]
+    here = folder.resolve()
+    return [
+        number
+        for number, name, where in rows
+        if UUID.fullmatch(name) and Path(where).resolve() == here
+    ]
+
+
+def cancel_orphans(folder: Path) -> list[str]:
+    """Cancel the jobs of a dead workflow and wait until they are gone; nothing without SLURM.
+
+    Call it only when no other workflow lives in this folder.
+
+    Raises:
+        InputError: they do not end.
+    """
+    if shutil.which("squeue") is None:
+        return []
+    try:
+        found = orphans(folder)
+    except (subprocess.SubprocessError, OSError) as error:
+        logger.warning("SLURM does not answer (%s): jobs left over were not looked for", error)
+        return []
+    if not found:
+        return []
+    logger.warning("cancelling SLURM jobs that a killed workflow left: %s", " ".join(found))
+    subprocess.run(["scancel", *found], check=False, timeout=TIMEOUT)
+    deadline = time.monotonic() + PATIENCE
+    while left := set(orphans(folder)) & set(found):
+        if time.monotonic() > deadline:
+            raise InputError(
+                f"SLURM jobs of an earlier run do not end ({' '.join(sorted(left))}): see "
+                "`squeue`, `scancel` them, then run again"
+            )
+        time.sleep(0.5)
+    return found

@@ -1,0 +1,68 @@
+"""A folder of images copied once to the node's own disk, where a shared file system is slow.
+
+The copy is named by the data set's fingerprint, made under another name and renamed, so that a
+killed job leaves nothing that looks whole; jobs of one node wait for the one that copies. Small
+sets are read into memory once and are left where they are.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def folder(name: str) -> Path:
+    """The folder on the local disk, its variables expanded here, on the node.
+
+    Raises:
+        InputError: a variable that the node does not have, or a path that is not absolute.
+    """
+    path = Path(os.path.expandvars(name))
+    if "$" in str(path) or not path.is_absolute():
+        raise InputError(f"cluster.local_disk: {name!r} is {str(path)!r} here: no absolute path")
+    return path / f"shapley-nas-{os.getuid()}"
+
+
+def stage_in(
+    manifest: Mapping[str, Any], data_root: Path, local: Path
+) -> tuple[Mapping[str, Any], Path]:
+    """Copy an image folder to `local` unless it is there already.
+
+    Returns:
+        Manifest and data root to read from: the copy's, or those given where there is nothing
+        to copy or no room (said in a warning).
+    """
+    if manifest["kind"] != "folder":
+        return manifest, data_root
+    name = f"{manifest['name']}-{manifest['fingerprint'][:16]}"
+    try:
+        local.mkdir(parents=True, exist_ok=True)
+        with (local / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (local / name).exists():
+                _copy(data_root / manifest["path"], local, name)
+    except OSError as error:  # shutil.Error is one
+        logger.warning("%s: data not copied, read where they lie (%s)", local, str(error)[:200])
+        return manifest, data_root
+    return {**manifest, "path": name}, local
+
+
+def _copy(source: Path, local: Path, name: str) -> None:
+    for left in local.glob(f".{name}.*"):  # by a job that was killed: we hold the lock
+        shutil.rmtree(left, ignore_errors=True)
+    partial = local / f".{name}.{uuid.uuid4().hex}"
+    try:
+        shutil.copytree(source, partial)
+        partial.rename(local / name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

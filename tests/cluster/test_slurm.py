@@ -1,0 +1,157 @@
+"""Jobs through a real SLURM: retried with more, resumed, grouped; orphans cancelled first."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import journal
+from tests.workflow.conftest import SETTINGS, copy_checkout
+
+__all__ = ["copy_checkout"]  # a fixture
+pytest.importorskip("snakemake_executor_plugin_slurm", reason="pip install '.[cluster]'")
+pytestmark = pytest.mark.cluster
+
+# Three jobs that meet a fault, one that an orphan will be made of, and six look-ups of seconds.
+RULES = """
+rule toys:
+    input:
+        expand(RESULTS + "/toy/{name}/metrics.json", name=["cancelled", "slow", "greedy"]),
+        expand(RESULTS + "/lookup/{n}.txt", n=range(6)),
+
+
+def asked(name):
+    wanted = resources_of("genotype")
+    return {**wanted, **{"cancelled": {"gpu": 1}, "greedy": {"runtime": 5}}.get(name, {})}
+
+
+for name, steps, megabytes in [
+    ("cancelled", 25, 0), ("slow", 125, 0), ("greedy", 12, 300), ("orphan", 30, 0)
+]:
+
+    rule:
+        name: name
+        output: RESULTS + "/toy/" + name + "/metrics.json"
+        params: out=RESULTS + "/toy/" + name, steps=steps, megabytes=megabytes
+        resources: **asked(name)
+        shell: "python toy_stage.py {params.out} {params.steps} {params.megabytes}"
+
+
+rule lookup:
+    output: RESULTS + "/lookup/{n}.txt"
+    group: "lookup"
+    resources: **resources_of("query")
+    shell: "echo $SLURM_JOB_ID > {output}"
+"""
+RESOURCES = {
+    "genotype": {"mem_mb": 450, "runtime": 1},
+    "query": {"mem_mb": 300, "runtime": 2},
+}
+
+
+class Cluster:
+    def __init__(self, checkout):
+        self.checkout = checkout
+        checkout.set({**SETTINGS, "tracking": False, "resources": RESOURCES})
+        with (checkout.folder / "Snakefile").open("a") as stream:
+            stream.write('\n\ninclude: "rules/toy.smk"\n')
+        (checkout.folder / "rules" / "toy.smk").write_text(RULES)
+        shutil.copy(Path(__file__).with_name("toy_stage.py"), checkout.folder)
+
+    def start(self, *targets):
+        quick = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"]
+        command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", *quick]
+        own = self.checkout.environment
+        own["PYTHONPATH"] = os.pathsep.join([own["PYTHONPATH"], os.environ.get("PYTHONPATH", "")])
+        return subprocess.Popen(
+            [*command, "--configfile", "toy.yaml", "--", *targets],
+            cwd=self.checkout.folder,
+            env=own,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def metrics(self, name):
+        return json.loads(self.checkout.path(f"toy/{name}/metrics.json").read_text())
+
+    def steps(self, name):
+        told = journal.read(self.checkout.path(f"state/toy/{name}/journal.jsonl"))
+        return {
+            step: value for (metric, step), (value, _) in told.points.items() if metric == "loss"
+        }
+
+    def wait_for_step(self, name, n):
+        checkpoint = self.checkout.path(f"state/toy/{name}/toy.pt.json")
+        deadline = time.monotonic() + 240
+        while not checkpoint.exists() or json.loads(checkpoint.read_text())["step"] < n:
+            assert time.monotonic() < deadline, f"{name} does not start"
+            time.sleep(0.2)
+
+
+def jobs():
+    """Number -> comment of the jobs that SLURM holds."""
+    listed = subprocess.run(["squeue", "-h", "-o", "%i|%k"], capture_output=True, text=True)
+    return dict(line.split("|", 1) for line in listed.stdout.splitlines())
+
+
+def facts_of(number):
+    """What SLURM knows of a job, ended or not."""
+    shown = subprocess.run(["scontrol", "show", "job", number], capture_output=True, text=True)
+    return dict(re.findall(r"(\w+)=(\S*)", shown.stdout))
+
+
+@pytest.fixture
+def cluster(slurm, copy_checkout):
+    return Cluster(copy_checkout())
+
+
+def test_jobs_that_are_cancelled_too_slow_or_too_greedy_are_retried_and_go_on(cluster):
+    run = cluster.start("toys")
+    cluster.wait_for_step("cancelled", 3)
+    (number,) = [number for number, comment in jobs().items() if comment == "rule_cancelled"]
+    subprocess.run(["scancel", number], check=True)
+    output, _ = run.communicate(timeout=600)
+    assert run.returncode == 0, output
+    submitted = {}
+    for rule, job in re.findall(r"^rule (\w+):(?:.*\n)*?.*SLURM jobid (\d+)", output, re.MULTILINE):
+        submitted.setdefault(rule, []).append(job)
+    for name, n_steps in (("cancelled", 25), ("slow", 125), ("greedy", 12)):
+        first, *retries = [facts_of(job) for job in submitted[name]]
+        assert retries, f"{name} was not retried"
+        assert first["JobState"] in ("CANCELLED", "TIMEOUT", "FAILED", "OUT_OF_MEMORY")
+        assert cluster.metrics(name)["first_step"] > 0, f"{name} began anew"
+        # As undisturbed: every step once, with its value.
+        assert cluster.steps(name) == {step: 1 / (step + 1) for step in range(n_steps)}
+    slow, greedy = ([facts_of(job) for job in submitted[name]] for name in ("slow", "greedy"))
+    assert slow[0]["JobState"] == "TIMEOUT"
+    assert [job["TimeLimit"] for job in slow[:2]] == ["00:01:00", "00:02:00"]
+    assert [job["MinMemoryNode"] for job in greedy[:2]] == ["450M", "900M"]
+    assert cluster.metrics("cancelled")["gpus"] in ("0", "1")
+    lookups = {cluster.checkout.path(f"lookup/{n}.txt").read_text() for n in range(6)}
+    assert len(lookups) == 1, "look-ups of seconds share one job"
+
+
+def test_a_job_left_by_a_killed_controller_is_cancelled_before_the_work_starts_again(cluster):
+    target = "results/demo/toy/orphan/metrics.json"
+    run = cluster.start(target)
+    cluster.wait_for_step("orphan", 3)
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    (orphan,) = [number for number, comment in jobs().items() if comment == "rule_orphan"]
+    assert facts_of(orphan)["JobState"] == "RUNNING", "outlives its controller"
+    again = cluster.start(target)
+    output, _ = again.communicate(timeout=600)
+    assert again.returncode == 0, output
+    assert f"left: {orphan}" in output
+    assert facts_of(orphan)["JobState"] == "CANCELLED"
+    assert cluster.metrics("orphan")["first_step"] >= 3
+    assert cluster.metrics("orphan")["job"] > int(orphan)
+    assert cluster.steps("orphan") == {step: 1 / (step + 1) for step in range(30)}

@@ -1,0 +1,223 @@
+"""Faults of the machine, injected for real: each a clear line, and the same command finishes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import errors, locks
+from pipeline.config import jobs, load
+from pipeline.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+SETTINGS = {
+    "search": {
+        "nasbench201": {
+            "epochs": 2,
+            "warmup_epochs": 1,
+            "limit_train": 128,
+            "crop_padding": 1,
+            "supernet": {"channels": 4, "cells": 1},
+        }
+    },
+    "strategies": {"shapley": {"settings": {"permutations": 1, "value_images": 32}}},
+}
+
+
+def may_mount():
+    if os.geteuid() != 0:
+        return False
+    probe = subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
+    return probe.returncode == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 3 MB."""
+    if not may_mount():
+        pytest.skip("no right to mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    out = tmp_path_factory.mktemp("digits")
+    done = verb("prepare", "--dataset", "digits", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    return out / "manifest.json"
+
+
+def verb(*arguments, **options):
+    own = {key: value for key, value in os.environ.items() if not key.startswith("SHAPLEY_NAS")}
+    environment = {**own, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **options}
+    command = [sys.executable, "-m", "pipeline", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def search(manifest, results):
+    """The search as a rule calls it, its state beside it below `results`."""
+    job = jobs.search_job(load.load(overrides=SETTINGS), "nasbench201", "shapley")
+    return verb(
+        *("search", "--job", job.model_dump_json(), "--manifest", str(manifest)),
+        *("--out", str(results / "search"), "--threads", "1"),
+        SHAPLEY_NAS_RESULTS=str(results),
+    )
+
+
+def complaint(done):
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    return line
+
+
+def whole_outputs(results):
+    found = (path for path in (results / "search").glob("*") if path.is_file())
+    return sorted(path.name for path in found)
+
+
+def strength(results):
+    with np.load(results / "search" / "strength.npz") as content:
+        return {name: content[name].tobytes() for name in content.files}
+
+
+def test_a_full_disk_and_a_read_only_one(prepared, small_disk, tmp_path):
+    results = small_disk / "results"
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(3_000_000))
+    full = complaint(search(prepared, results))
+    assert "no space left" in full or "could not be written" in full
+    assert whole_outputs(results) == []
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert "Read-only" in complaint(search(prepared, results))
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    filler.unlink()
+    again = search(prepared, results)
+    assert again.returncode == 0, again.stderr
+    undisturbed = search(prepared, tmp_path / "undisturbed")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    assert strength(results) == strength(tmp_path / "undisturbed")
+
+
+def test_a_disk_that_fills_while_a_checkpoint_is_written_keeps_the_one_before(small_disk):
+    import torch
+
+    from pipeline.training import checkpoint
+
+    path = small_disk / "search.pt"
+    checkpoint.save(path, {"epoch": 1, "weights": torch.zeros(100_000)}, {})
+    with pytest.raises((OSError, RuntimeError)) as caught:
+        checkpoint.save(path, {"epoch": 2, "weights": torch.zeros(1_000_000)}, {})
+    assert errors.explain(caught.value)
+    assert checkpoint.load(path, {})["epoch"] == 1
+    assert [file.name for file in small_disk.iterdir()] == ["search.pt"]
+
+
+def test_memory_that_torch_or_python_lack_is_one_line():
+    import torch
+
+    with pytest.raises((RuntimeError, MemoryError)) as caught:
+        torch.empty(2**62, dtype=torch.uint8)
+    line = errors.explain(caught.value)
+    assert line is not None and "mem_mb" in line and "\n" not in line
+    assert errors.explain(RuntimeError("shapes do not match")) is None
+    assert errors.explain(FileNotFoundError(2, "No such file", "x")) is None
+
+
+SLEEPER = "import time; time.sleep(60)"
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pipeline import locks
+with locks.stage(Path(sys.argv[1])):
+    print("holds", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def sleeper():
+    with subprocess.Popen([sys.executable, "-c", SLEEPER]) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def holder(tmp_path, sleeper):
+    """A stage at work for the workflow `sleeper`."""
+    own = {"SHAPLEY_NAS_CONTROLLER": str(sleeper.pid), "PYTHONPATH": str(ROOT)}
+    environment = {key: value for key, value in os.environ.items() if key != "SLURM_JOB_ID"}
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(
+        command, env={**environment, **own}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "holds\n"
+        yield process
+        process.kill()
+
+
+def test_two_workflows_in_one_results_folder(tmp_path, sleeper):
+    locks.take_workflow(tmp_path, sleeper.pid)
+    locks.take_workflow(tmp_path, sleeper.pid)
+    with pytest.raises(InputError, match=f"process {sleeper.pid}"):
+        locks.take_workflow(tmp_path, os.getpid())
+    assert not locks.owns_workflow(tmp_path, os.getpid())
+    sleeper.kill()
+    sleeper.wait()
+    locks.take_workflow(tmp_path, os.getpid())  # nothing has to be removed by hand
+    assert locks.owns_workflow(tmp_path, os.getpid())
+
+
+def test_a_process_number_that_was_given_again_is_another_process(tmp_path, sleeper):
+    locks.take_workflow(tmp_path, sleeper.pid)
+    lock = tmp_path / locks.WORKFLOW
+    lock.write_text(json.dumps({**json.loads(lock.read_text()), "started": 1}))
+    locks.take_workflow(tmp_path, os.getpid())
+
+
+def test_a_workflow_on_another_host_is_taken_for_alive(tmp_path):
+    lock = tmp_path / locks.WORKFLOW
+    lock.write_text(json.dumps({"host": "elsewhere", "pid": 1, "started": 1}))
+    with pytest.raises(InputError, match="elsewhere"):
+        locks.take_workflow(tmp_path, os.getpid())
+
+
+def test_a_stage_whose_workflow_lives_is_left_at_work(tmp_path, holder):
+    with pytest.raises(InputError, match=f"process {holder.pid}"), locks.stage(tmp_path):
+        pass
+    assert holder.poll() is None
+
+
+def test_a_stage_left_over_by_a_killed_workflow_is_ended_first(tmp_path, holder, sleeper):
+    sleeper.kill()
+    sleeper.wait()
+    began = time.monotonic()
+    with locks.stage(tmp_path):
+        assert holder.wait(10) != 0
+    assert time.monotonic() - began < locks.GRACE
+    assert not (tmp_path / locks.STAGE).exists()
+
+
+def test_a_killed_stage_leaves_no_lock(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    with locks.stage(tmp_path):
+        pass
+
+
+def test_the_disks_folder_is_as_it_was(tmp_path):
+    """A stage that has succeeded leaves only its journal in its state folder."""
+    with locks.stage(tmp_path):
+        assert (tmp_path / locks.STAGE).exists()
+    assert list(tmp_path.iterdir()) == []
+    shutil.rmtree(tmp_path)
