@@ -12,6 +12,7 @@ from pipeline.lazy import lazy
 
 if TYPE_CHECKING:
     from pipeline.networks.assembly import build, build_seeded
+    from pipeline.networks.budget import fit
     from pipeline.networks.count import profile, profile_genotype
     from pipeline.networks.model_file import load_model, save_model
     from pipeline.networks.published import resolve
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "build",
     "build_seeded",
+    "fit",
     "load_model",
     "profile",
     "profile_genotype",
@@ -31,6 +33,7 @@ __getattr__ = lazy(
     {
         "build": "assembly",
         "build_seeded": "assembly",
+        "fit": "budget",
         "load_model": "model_file",
         "profile": "count",
         "profile_genotype": "count",
