@@ -27,5 +27,5 @@ def test_it_fits_and_the_next_width_would_not(limit, key):
 
 
 def test_what_cannot_be_met_is_said():
-    with pytest.raises(InputError, match="max_macs 1000.*raise them"):
+    with pytest.raises(InputError, match=r"max_macs 1000.*raise them"):
         fit(CELL, **GIVEN, max_macs=1000)

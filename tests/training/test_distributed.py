@@ -144,7 +144,7 @@ def test_ranks_share_each_step_without_gap_or_overlap(n_ranks, n_images):
         assert all(number == batch for part in taken for number, batch in part)
         assert next(batches, None) is None
         everyone.append([number for part in taken for number, _ in part])
-    assert sorted(sum(everyone, [])) == list(range(steps.n_micro))
+    assert sorted(n for own in everyone for n in own) == list(range(steps.n_micro))
     images = [steps.n_images_of(step) for step in range(steps.n_steps)]
     used = n_images - (n_images % 8 == 1 and n_images > 1)
     assert sum(images) == used and all(n == 32 for n in images[:-1])
@@ -153,5 +153,5 @@ def test_ranks_share_each_step_without_gap_or_overlap(n_ranks, n_images):
 def test_a_batch_that_does_not_divide_names_the_setting():
     with pytest.raises(InputError, match="does not divide batch_size 32"):
         plan(64, recipe(batch_size=32, micro_batch_size=12), Ranks())
-    with pytest.raises(InputError, match="1 micro-batches a step .* 2 ranks; set it to 16"):
+    with pytest.raises(InputError, match=r"1 micro-batches a step .* 2 ranks; set it to 16"):
         plan(64, recipe(batch_size=32), Ranks(0, 2))
