@@ -8,7 +8,7 @@ import sys
 import click
 
 from pipeline.errors import InputError, explain
-from pipeline.verbs import looks, stages, study
+from pipeline.verbs import looks, models, stages, study
 
 
 @click.group(context_settings={"max_content_width": 100})
@@ -35,6 +35,7 @@ for verb in (
     looks.list_,
     looks.profile,
     looks.bench,
+    models.export,
 ):
     cli.add_command(verb)
 

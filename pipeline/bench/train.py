@@ -11,7 +11,7 @@ from pipeline import networks
 from pipeline.bench.timing import compare
 from pipeline.config.recipes import TrainSettings
 from pipeline.training import device
-from pipeline.training.train import loss_of
+from pipeline.training.optimisation import loss_of
 
 CHANNELS, CELLS, BATCH, SIZE = 16, 5, 32, 32
 

@@ -29,6 +29,7 @@ class PrepareJob(Settings):
     split_seed: int
     weights_fraction: float | None
     value_fraction: float | None
+    balanced: bool = False
     folders: dict[str, FolderSettings]
 
 
@@ -126,6 +127,7 @@ def prepare_job(config: Config, dataset: str) -> PrepareJob:
         split_seed=config.split.seed,
         weights_fraction=config.split.weights_fraction,
         value_fraction=config.split.value_fraction,
+        balanced=config.split.balanced,
         folders={name: entry for name, entry in config.datasets.items() if name == dataset},
     )
 

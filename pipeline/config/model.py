@@ -50,6 +50,9 @@ class SplitSettings(Settings):
         gt=0,
         lt=1,
     )
+    balanced: bool = setting(
+        False, "each class has its share in each part, up to one image", "none: drawn from all"
+    )
 
 
 class RetrainSettings(Settings):

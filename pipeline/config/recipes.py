@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from pipeline.config.base import (
     CODE,
     DARTS,
@@ -67,6 +69,7 @@ class SearchSettings(Settings):
     limit_train: int = setting(
         0, "weights see n images of their half only, for trials; 0: all", OURS, ge=0
     )
+    workers: int = setting(0, "processes that decode folders of images; 0: none", OURS, ge=0)
     supernet: SupernetSettings = factory(SupernetSettings, "shape of the supernet", CODE)
 
 
@@ -85,6 +88,7 @@ class ImageNetSearch(SearchSettings):
     learning_rate: float = setting(
         0.5, "SGD, first value of the cosine", "PC-DARTS on ImageNet", gt=0
     )
+    workers: int = setting(8, "processes that decode folders of images", OURS, ge=0)
     supernet: ImageNetSupernet = factory(ImageNetSupernet, "shape of the supernet", CODE)
 
 
@@ -150,12 +154,44 @@ class TrainSettings(Settings):
     crop_padding: int = setting(4, "pixels padded before the random crop; 0: no crop", DARTS, ge=0)
     flip: bool = setting(True, "horizontal flip in half the images", DARTS)
     cutout: int = setting(16, "side of the square cut out; 0: none", DARTS, ge=0)
+    micro_batch_size: int = setting(
+        0,
+        "images a forward pass, whose gradients are summed to a step; batch norm's statistics are "
+        "over these; 0: batch_size. With several ranks batch_size / ranks or a divisor of it",
+        OURS,
+        ge=0,
+    )
     channels_last: bool = setting(True, "memory format of images and weights", OURS)
-    compile: bool = setting(False, "torch.compile the network", OURS)
-    precision: Literal["float32", "bfloat16"] = setting("float32", "autocast type", OURS)
+    compile: bool = setting(False, "torch.compile the network; not for short runs", OURS)
+    precision: Literal["float32", "bfloat16", "float16"] = setting("float32", "autocast type", OURS)
+    checkpoint_steps: int = setting(
+        500, "steps between checkpoints within an epoch; 0: at its end only", OURS, ge=0
+    )
+    held_out: float = setting(
+        0.0,
+        "share of the training images that is not trained on but evaluated after each epoch",
+        "none: DARTS trains on all",
+        ge=0,
+        lt=1,
+    )
+    keep: Literal["last", "best"] = setting(
+        "last", "epoch whose network is tested; best: by the held-out images", OURS
+    )
+    max_macs: int | None = setting(
+        None, "most multiply-adds; channels and cells shrink to fit", OURS, gt=0
+    )
+    max_params: int | None = setting(
+        None, "most parameters, without the auxiliary tower; channels and cells shrink", OURS, gt=0
+    )
     limit_train: int = setting(
         0, "train on the first n images only, for trials; 0: all", OURS, ge=0
     )
+
+    @model_validator(mode="after")
+    def _best_needs_held_out(self) -> TrainSettings:
+        if self.keep == "best" and not self.held_out:
+            raise ValueError("keep: best needs held_out above 0")
+        return self
 
 
 class NasBench201Train(TrainSettings):
@@ -181,6 +217,12 @@ class ImageNetTrain(TrainSettings):
     cells: int = setting(14, "cells in all", DARTS, ge=1)
     epochs: int = setting(250, "epochs", PAPER, ge=1)
     batch_size: int = setting(1024, "images a step", DARTS_FAMILY, ge=1)
+    micro_batch_size: int = setting(
+        128,
+        "as TrainSettings; a batch of 1024 on eight GPUs, whoever computes it",
+        DARTS_FAMILY,
+        ge=0,
+    )
     learning_rate: float = setting(0.5, "SGD, first value", PAPER, gt=0)
     schedule: Literal["cosine", "linear"] = setting("linear", "decay of the learning rate", PAPER)
     warmup_epochs: int = setting(
@@ -194,5 +236,7 @@ class ImageNetTrain(TrainSettings):
     colour_jitter: float = setting(
         0.4, "brightness, contrast and saturation (hue: half)", DARTS_FAMILY, ge=0
     )
-    precision: Literal["float32", "bfloat16"] = setting("bfloat16", "autocast type", OURS)
-    workers: int = setting(4, "processes that decode images", OURS, ge=0)
+    precision: Literal["float32", "bfloat16", "float16"] = setting(
+        "bfloat16", "autocast type", OURS
+    )
+    workers: int = setting(8, "processes a rank that decode images", OURS, ge=0)

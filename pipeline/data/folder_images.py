@@ -7,6 +7,7 @@ the worker that decodes it: the bits are the same for any number of workers.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +22,13 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from pipeline.data.augment import Augment, FolderAugment, normalise
-from pipeline.data.spec import Channels
+from pipeline.data.spec import EVERY, Channels
 from pipeline.errors import InputError
 from pipeline.seeds import derive
 
 Transform = Callable[[Image.Image], Tensor]
+
+PREFETCHED = 4  # batches a worker is ahead, so that a slow image does not stop the device
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,9 @@ class FolderImages:
         generator: torch.Generator | None = None,
         augment: Augment | FolderAugment | None = None,
         drop_last: bool = False,
+        chosen: slice = EVERY,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass; shuffled and augmented by `generator`, in order without one.
+        """One pass, or the chosen of its batches; see `images.Images`.
 
         An `Augment` for small images counts here as a random resized crop with its flip.
         """
@@ -112,7 +116,7 @@ class FolderImages:
         if generator is not None:
             order = torch.randperm(self.n, generator=generator)
             seed = int(torch.randint(2**62, (), generator=generator))
-        parts = order.split(batch_size)[: self.n_batches(batch_size, drop_last)]
+        parts = order.split(batch_size)[: self.n_batches(batch_size, drop_last)][chosen]
         yield from self._load([part.tolist() for part in parts], augment, seed)
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -125,6 +129,10 @@ class FolderImages:
         kept = np.arange(min(n, self.n)) * self.n // min(n, self.n)
         return replace(self, paths=self.paths[kept], labels=self.labels[kept])
 
+    def only(self, indices: np.ndarray) -> FolderImages:
+        """The images with these indices."""
+        return replace(self, paths=self.paths[indices], labels=self.labels[indices])
+
     def _load(
         self, batches: list[list[int]], augment: FolderAugment | None, seed: int
     ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -133,7 +141,9 @@ class FolderImages:
             _Decoding(self.paths, self.labels, self._transform(augment), seed),
             batch_sampler=batches,
             num_workers=self.workers,
+            prefetch_factor=PREFETCHED if self.workers else None,
             pin_memory=on_gpu,
+            worker_init_fn=_outlive_sigterm,
             collate_fn=_collate,
             generator=torch.Generator(),  # otherwise it would draw from the global one
         )
@@ -184,6 +194,14 @@ class _Decoding(Dataset):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive(self.seed, index))
             return self.transform(image), int(self.labels[index])
+
+
+def _outlive_sigterm(worker: int) -> None:
+    """A cluster signals all processes of a job: the training ends its step first, workers wait.
+
+    They end when the training asks them to or is gone.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _collate(items: list[tuple[Tensor, int] | InputError]) -> Any:

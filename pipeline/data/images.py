@@ -14,7 +14,7 @@ from pipeline.data.augment import Augment, FolderAugment
 from pipeline.data.checksums import check
 from pipeline.data.folder_images import FolderImages, list_images
 from pipeline.data.small import SmallImages, read_small
-from pipeline.data.spec import Part, find
+from pipeline.data.spec import EVERY, Part, find
 from pipeline.errors import InputError
 
 Opened = Literal["weights", "value", "train", "test"]
@@ -49,14 +49,22 @@ class Images(Protocol):
         generator: torch.Generator | None = None,
         augment: Augment | FolderAugment | None = None,
         drop_last: bool = False,
+        chosen: slice = EVERY,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass; shuffled and augmented by `generator`, in order without one."""
+        """One pass; shuffled and augmented by `generator`, in order without one.
+
+        `chosen` says which of its batches are handed out: the same as without it, for a run that
+        goes on within an epoch and for ranks that share one.
+        """
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """`n` different images, or all if there are fewer, not augmented."""
 
     def take(self, n: int) -> Images:
         """A fixed choice of `n` images (all if there are fewer), for trials."""
+
+    def only(self, indices: np.ndarray) -> Images:
+        """The images with these indices, int64."""
 
 
 def open_images(

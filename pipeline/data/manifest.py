@@ -19,8 +19,8 @@ from pipeline.data.folder_images import FolderImages, Listing, list_images
 from pipeline.data.small import read_small
 from pipeline.data.spec import Channels, DataSet
 from pipeline.errors import InputError
-from pipeline.files import replacing, write_json
-from pipeline.seeds import numpy_generator
+from pipeline.files import replacing, write_csv, write_json
+from pipeline.seeds import derive, numpy_generator
 
 # Mean and deviation of a large folder are taken from this many of its images, evenly spaced.
 N_MEASURED = 10_000
@@ -36,6 +36,8 @@ class _Facts:
     n_train: int
     n_test: int
     fingerprint: str
+    labels: np.ndarray  # int64 [n_train]
+    paths: tuple[str, ...] = ()  # of a folder's training images, relative to it
 
 
 def prepare(
@@ -45,8 +47,12 @@ def prepare(
     split_seed: int,
     fractions: tuple[float, float] | None = None,
     download: bool = False,
+    balanced: bool = False,
 ) -> dict[str, Any]:
     """Check a data set and write `split.npz` and `manifest.json`.
+
+    For a folder of images `search_images.csv` too: the images of the search's parts by path, so
+    that others can search on the same ones.
 
     Args:
         dataset: what to prepare.
@@ -55,6 +61,7 @@ def prepare(
         split_seed: seed of the cut.
         fractions: parts of the training set for (weights, value function); None: the data set's.
         download: fetch missing files where torchvision can.
+        balanced: give each class its share in each part.
 
     Returns:
         The manifest.
@@ -70,7 +77,10 @@ def prepare(
         dataset.make(root)
     check(dataset, root)
     facts = _small_facts(dataset, root) if dataset.kind == "small" else _folder_facts(dataset, root)
-    weights, value = halves(facts.n_train, fractions, split_seed)
+    if balanced:
+        weights, value = balanced_halves(facts.labels, fractions, split_seed)
+    else:
+        weights, value = halves(facts.n_train, fractions, split_seed)
     manifest = {
         "name": dataset.name,
         "title": dataset.title,
@@ -90,9 +100,16 @@ def prepare(
         "fingerprint": facts.fingerprint,
         "split_seed": split_seed,
         "fractions": list(fractions),
+        "balanced": balanced,
     }
     with replacing(out / "split.npz") as temporary:
         np.savez(temporary, weights=weights, value=value)
+    if facts.paths:
+        parts = {"weights": weights, "value": value}
+        rows = [
+            {"part": p, "image": facts.paths[i]} for p, indices in parts.items() for i in indices
+        ]
+        write_csv(out / "search_images.csv", rows)
     write_json(out / "manifest.json", manifest)
     return manifest
 
@@ -122,6 +139,24 @@ def halves(
     return np.sort(order[:n_weights]), np.sort(order[n_weights : n_weights + n_value])
 
 
+def balanced_halves(
+    labels: np.ndarray, fractions: tuple[float, float], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `halves`, but of the images of each class by themselves.
+
+    Raises:
+        InputError: as `halves`; a class is too small to have an image in each part.
+    """
+    weights, value = [], []
+    for label in np.unique(labels):
+        of_class = np.flatnonzero(labels == label)
+        # A seed of its own: otherwise classes of one size would all be cut alike.
+        one, other = halves(len(of_class), fractions, derive(seed, "class", int(label)))
+        weights.append(of_class[one])
+        value.append(of_class[other])
+    return np.sort(np.concatenate(weights)), np.sort(np.concatenate(value))
+
+
 def _all_there(dataset: DataSet, root: Path) -> bool:
     return all((root / file.path).is_file() for file in dataset.files_at(root))
 
@@ -138,6 +173,7 @@ def _small_facts(dataset: DataSet, root: Path) -> _Facts:
         n_train=dataset.n_train,
         n_test=dataset.n_test,
         fingerprint=content.hexdigest(),
+        labels=labels,
     )
 
 
@@ -159,6 +195,8 @@ def _folder_facts(dataset: DataSet, root: Path) -> _Facts:
         n_train=len(train.labels),
         n_test=len(test.labels),
         fingerprint=_fingerprint(root / dataset.path, train),
+        labels=train.labels,
+        paths=tuple(Path(p).relative_to(root / dataset.path).as_posix() for p in train.paths),
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.data import augment as augmentation
 from pipeline.data.augment import Augment, FolderAugment
-from pipeline.data.spec import Channels, DataSet, Part
+from pipeline.data.spec import EVERY, Channels, DataSet, Part
 from pipeline.errors import InputError
 
 
@@ -54,8 +54,9 @@ class SmallImages:
         generator: torch.Generator | None = None,
         augment: Augment | FolderAugment | None = None,
         drop_last: bool = False,
+        chosen: slice = EVERY,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass; shuffled and augmented by `generator`, in order without one."""
+        """One pass, or the chosen of its batches; see `images.Images`."""
         if augment is not None and (generator is None or not isinstance(augment, Augment)):
             raise TypeError("small images are augmented by an `Augment` and a generator")
         order = (
@@ -63,13 +64,20 @@ class SmallImages:
             if generator is None
             else torch.randperm(self.n, generator=generator)
         )
-        for indices in order.split(batch_size)[: self.n_batches(batch_size, drop_last)]:
-            indices = indices.to(self.pixels.device)
+        n_batches = self.n_batches(batch_size, drop_last)
+        asked = range(n_batches)[chosen]
+        for number, part in enumerate(order.split(batch_size)[:n_batches]):
+            # Drawn for batches that are passed over too: all draw from one stream.
+            draws = None
+            if augment is not None and generator is not None:
+                draws = augmentation.draw(augment, len(part), self.image_size, generator)
+            if number not in asked:
+                continue
+            indices = part.to(self.pixels.device)
             pixels, labels = self.pixels[indices], self.labels[indices]
-            if augment is None or generator is None:
+            if augment is None or draws is None:
                 images = augmentation.normalise(pixels, self.mean, self.std)
             else:
-                draws = augmentation.draw(augment, len(pixels), self.image_size, generator)
                 images = augmentation.apply(pixels, augment, draws, self.mean, self.std)
             yield images, labels
 
@@ -82,6 +90,11 @@ class SmallImages:
     def take(self, n: int) -> SmallImages:
         """The first `n` images."""
         return replace(self, pixels=self.pixels[:n], labels=self.labels[:n])
+
+    def only(self, indices: np.ndarray) -> SmallImages:
+        """The images with these indices."""
+        kept = torch.from_numpy(indices).to(self.pixels.device)
+        return replace(self, pixels=self.pixels[kept], labels=self.labels[kept])
 
 
 def read_small(dataset: DataSet, data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Part = Literal["train", "test"]
 Channels = tuple[float, float, float]
+EVERY = slice(None)  # of the batches of a pass
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,17 @@ from pipeline.lazy import lazy
 
 if TYPE_CHECKING:
     from pipeline.networks.assembly import build, build_seeded
+    from pipeline.networks.budget import fit
     from pipeline.networks.count import profile, profile_genotype
+    from pipeline.networks.exported import export
     from pipeline.networks.model_file import load_model, save_model
     from pipeline.networks.published import resolve
 
 __all__ = [
     "build",
     "build_seeded",
+    "export",
+    "fit",
     "load_model",
     "profile",
     "profile_genotype",
@@ -31,6 +35,8 @@ __getattr__ = lazy(
     {
         "build": "assembly",
         "build_seeded": "assembly",
+        "export": "exported",
+        "fit": "budget",
         "load_model": "model_file",
         "profile": "count",
         "profile_genotype": "count",

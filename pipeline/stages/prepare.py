@@ -28,8 +28,9 @@ def run(job: PrepareJob, data_root: Path, out: Path, download: bool = False) -> 
         for fraction, default in zip(given, dataset.search_fractions, strict=True)
     )
     with stage("prepare", out, job, seed=job.split_seed) as s:
+        both = (fractions[0], fractions[1])
         s.data = manifest = prepare(
-            dataset, data_root, out, job.split_seed, (fractions[0], fractions[1]), download
+            dataset, data_root, out, job.split_seed, both, download, job.balanced
         )
         counts = {key: value for key, value in manifest.items() if key.startswith("n_")}
         s.log(f"{manifest['n_train']} training and {manifest['n_test']} test images")

@@ -2,24 +2,35 @@
 
 One stage serves both verbs: the recipe and the layout come with the job, how images are augmented
 with the kind of data. It writes `model.pt` (a ready model), `metrics.json` and `history.csv`.
+Under torchrun every rank runs it, and rank 0 writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from statistics import median
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 
-from pipeline import networks
+from pipeline import networks, seeds
 from pipeline.config.jobs import RetrainJob
 from pipeline.config.recipes import TrainSettings
 from pipeline.data import Images, open_images
 from pipeline.data.augment import Augment, FolderAugment
 from pipeline.stages.stage import stage
-from pipeline.training import device
-from pipeline.training.train import evaluate, train
+from pipeline.training import device, distributed
+from pipeline.training.distributed import Ranks
+from pipeline.training.evaluation import evaluate
+from pipeline.training.train import best_epoch, train
+
+if TYPE_CHECKING:
+    from pipeline.networks.network import Network
+    from pipeline.spaces.genotype import Genotype
+
+CHANGES_NO_BIT = {"workers", "checkpoint_steps"}
 
 
 def run(
@@ -49,44 +60,96 @@ def run(
             the way; the training diverged.
     """
     where = device.resolve(on)
-    recipe = job.train
     found = networks.resolve(genotype)
-    with stage(name, out, job, seed, where.type, data=manifest) as s:
-        network = networks.build_seeded(
-            seed,
-            found,
-            job.layout,
-            manifest["classes"],
-            recipe.channels,
-            recipe.cells,
-            recipe.auxiliary_weight > 0,
-        )
-        counts = networks.profile(network, manifest["image_size"])
-        identity = {
-            "seed": seed,
-            "data": manifest["fingerprint"],
-            "genotype": found.to_json(),
-            "layout": job.layout,
-            # `workers` changes no bit.
-            **recipe.model_dump(mode="json", exclude={"workers"}),
-        }
-        history = train(
-            network,
-            _open("train", manifest, data_root, recipe, where),
-            augmentation(manifest["kind"], recipe),
-            recipe,
-            seed,
-            where,
-            state=s.state / "train.pt",
-            settings=identity,
-            on_epoch=lambda row: s.epoch(row, int(row["epoch"])),
-            log=s.log,
-        )
-        # Opened here and not before: nothing above has seen the test set.
-        test = evaluate(network, _open("test", manifest, data_root, recipe, where), recipe, where)
-        s.log(f"test error {test['top1_error']:.4f}")
-        networks.save_model(out / "model.pt", network, found, job.layout, manifest)
-        s.finish(metrics_of(history, test, counts), history, artifacts=[out / "model.pt"])
+    recipe = _within_budget(found, job, manifest)
+    arguments = (job.layout, recipe, seed, found, manifest, data_root, where)
+    with distributed.joined(where) as ranks:
+        if not ranks.first:
+            _train_and_test(*arguments, ranks, None, lambda row: None, lambda line: None)
+            return
+        with stage(name, out, job, seed, where.type, data=manifest) as s:
+            network, history, test = _train_and_test(
+                *arguments,
+                ranks,
+                s.state / "train.pt",
+                lambda row: s.epoch(row, int(row["epoch"])),
+                s.log,
+            )
+            s.log(f"test error {test['top1_error']:.4f}")
+            counts = networks.profile(network, manifest["image_size"])
+            networks.save_model(out / "model.pt", network, found, job.layout, manifest)
+            metrics = metrics_of(history, test, counts, recipe)
+            s.finish(metrics, history, artifacts=[out / "model.pt"])
+
+
+def _train_and_test(
+    layout: str,
+    recipe: TrainSettings,
+    seed: int,
+    genotype: Genotype,
+    manifest: Mapping[str, Any],
+    data_root: Path,
+    where: torch.device,
+    ranks: Ranks,
+    state: Path | None,
+    on_epoch: Callable[[dict[str, float]], None],
+    log: Callable[[str], None],
+) -> tuple[Network, list[dict[str, float]], dict[str, float]]:
+    """What every rank does: the trained network, its epochs, its errors on the test set."""
+    tower = recipe.auxiliary_weight > 0
+    network = networks.build_seeded(
+        seed, genotype, layout, manifest["classes"], recipe.channels, recipe.cells, tower
+    )
+    images, held_out = _training_images(manifest, data_root, recipe, where)
+    identity = {
+        "seed": seed,
+        "data": manifest["fingerprint"],
+        "genotype": genotype.to_json(),
+        "layout": layout,
+        **recipe.model_dump(mode="json", exclude=CHANGES_NO_BIT),
+    }
+    augment = augmentation(manifest["kind"], recipe)
+    history = train(
+        network, images, augment, recipe, seed, where, state, identity, on_epoch, log,
+        held_out=held_out, ranks=ranks,
+    )  # fmt: skip
+    # Opened here and not before: nothing above has seen the test set.
+    test = _open("test", manifest, data_root, recipe, where)
+    return network, history, evaluate(network, test, recipe, where, ranks)
+
+
+def _within_budget(
+    genotype: Genotype, job: RetrainJob, manifest: Mapping[str, Any]
+) -> TrainSettings:
+    """The recipe, its channels and cells shrunk to `max_macs` and `max_params` if it has them."""
+    recipe = job.train
+    if recipe.max_macs is None and recipe.max_params is None:
+        return recipe
+    channels, cells = networks.fit(
+        genotype,
+        job.layout,
+        manifest["classes"],
+        recipe.channels,
+        recipe.cells,
+        manifest["image_size"],
+        recipe.max_macs,
+        recipe.max_params,
+    )
+    return recipe.model_copy(update={"channels": channels, "cells": cells})
+
+
+def _training_images(
+    manifest: Mapping[str, Any], data_root: Path, recipe: TrainSettings, where: torch.device
+) -> tuple[Images, Images | None]:
+    """What is trained on, all but the held-out share, and that share if there is one."""
+    images = _open("train", manifest, data_root, recipe, where)
+    if not recipe.held_out:
+        return images, None
+    # The same for all runs on a data set, so that runs can be compared by it.
+    order = seeds.numpy_generator(0, "held_out").permutation(images.n)
+    n_held_out = max(1, round(recipe.held_out * images.n))
+    kept, held_out = np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+    return images.only(kept), images.only(held_out)
 
 
 def _open(
@@ -110,9 +173,21 @@ def augmentation(kind: str, recipe: TrainSettings) -> Augment | FolderAugment:
 
 
 def metrics_of(
-    history: list[dict[str, float]], test: Mapping[str, float], counts: Mapping[str, int]
+    history: list[dict[str, float]],
+    test: Mapping[str, float],
+    counts: Mapping[str, int],
+    recipe: TrainSettings,
 ) -> dict[str, float]:
     """What the report reads; accuracies and errors are fractions."""
+    held_out = {}
+    if recipe.held_out:
+        best = best_epoch(history)
+        kept = best if recipe.keep == "best" else len(history) - 1
+        held_out = {
+            "best_epoch": best,
+            "kept_epoch": kept,
+            "held_out_accuracy": history[kept]["held_out_accuracy"],
+        }
     return {
         "test_accuracy": test["accuracy"],
         "test_error": test["top1_error"],
@@ -123,4 +198,8 @@ def metrics_of(
         "macs": counts["macs"],
         "seconds": sum(row["seconds"] for row in history),
         "epochs": len(history),
+        "channels": recipe.channels,
+        "cells": recipe.cells,
+        "images_per_second": median(row["images_per_second"] for row in history),
+        **held_out,
     }

@@ -52,13 +52,14 @@ def run(
         InputError: data or settings do not fit; a checkpoint of other settings lies in the way.
     """
     where = device.resolve(on)
-    identity = {"seed": seed, "data": manifest["fingerprint"], **job.model_dump(mode="json")}
+    described = job.model_dump(mode="json", exclude={"search": {"workers"}})  # they change no bit
+    identity = {"seed": seed, "data": manifest["fingerprint"], **described}
     with stage("search", out, job, seed, where.type, data=manifest) as s:
         strategy = make_strategy(job, manifest["classes"], seed, where)
         if isinstance(strategy, TableSearch):
             strategy.open_table(load_table(job, data_root), manifest["name"])
         train, valid = (
-            open_images(manifest, data_root, part, split, device=str(where))
+            open_images(manifest, data_root, part, split, str(where), job.search.workers)
             for part in ("weights", "value")
         )
         if job.search.limit_train:

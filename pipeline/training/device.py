@@ -42,11 +42,11 @@ def configure(threads: int, deterministic: bool = False) -> None:
     """Set torch's threads and determinism, once a process, before any other use of torch.
 
     Args:
-        threads: threads of torch's CPU kernels, those of the rule.
+        threads: threads of torch's CPU kernels, those of the rule; ranks of torchrun share them.
         deterministic: only algorithms that repeat bit for bit on a GPU. Without it cuDNN times
             its algorithms and takes the fastest.
     """
-    torch.set_num_threads(threads)
+    torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     if deterministic:
         # cuBLAS repeats only with a fixed workspace, which it reads when its first handle is made.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -56,11 +56,17 @@ def configure(threads: int, deterministic: bool = False) -> None:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Context of the forward pass: `float32` as it is, `bfloat16` mixed precision.
+    """Context of the forward pass: `float32` as it is, `bfloat16` and `float16` mixed precision.
 
-    bfloat16 has float32's range, so that gradients need no scaling.
+    bfloat16 has float32's range, so that gradients need no scaling; those of float16 do.
     """
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    dtype = torch.float16 if precision == "float16" else torch.bfloat16
+    return torch.autocast(device.type, dtype, enabled=precision != "float32")
+
+
+def memory_format(channels_last: bool) -> torch.memory_format:
+    """How the axes of images and weights lie in memory."""
+    return torch.channels_last if channels_last else torch.contiguous_format
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,40 +1,64 @@
-"""Training a discrete network from scratch, and its one look at the test set.
+"""Training a discrete network from scratch.
 
 The recipe is DARTS' (Liu et al., ICLR 2019, section 3.1 and appendix A.2) on small images and that
 of the DARTS family on ImageNet: SGD with momentum, a schedule an epoch, gradient clipping, drop
-path, an auxiliary tower, cutout or label smoothing. Deviations, both ours: a last batch of a
-single image is left out, since the auxiliary tower has no batch statistics for it; the network is
-evaluated once, after the last epoch, where the family reports the test error of every epoch.
+path, an auxiliary tower, cutout or label smoothing. Deviations, both ours: a last micro-batch of a
+single image is left out, since the auxiliary tower has no batch statistics for it; nothing here
+sees the test set, where the family reports the test error of every epoch.
+
+All that is random follows from (seed, epoch, micro-batch), so a checkpoint holds a position
+(epoch, step) and no random state, and any number of ranks goes on from it.
 
 Accuracies and errors are fractions, times seconds.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from pipeline import seeds
 from pipeline.config.recipes import TrainSettings
 from pipeline.errors import InputError
 from pipeline.progress import progress
-from pipeline.training import checkpoint, schedules
-from pipeline.training.device import autocast, compiled
+from pipeline.training import checkpoint, schedules, termination
+from pipeline.training.device import memory_format
+from pipeline.training.distributed import Ranks, digest_of, digest_of_settings
+from pipeline.training.evaluation import ALONE, evaluate
+from pipeline.training.optimisation import Optimisation, Sums
+from pipeline.training.steps import Plan, plan
 
 if TYPE_CHECKING:
     from pipeline.data import Augment, FolderAugment, Images
     from pipeline.networks.network import Network
 
 Row = dict[str, float]
-Forward = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+
+
+@dataclass
+class Position:
+    """How far a run is: what a checkpoint holds beside weights and optimiser.
+
+    Attributes:
+        history: a row for each whole epoch.
+        step: steps done of the epoch after those.
+        sums: what these steps measured, over all ranks.
+        seconds: what they took.
+        best: weights of the epoch that was best on held-out images, if there are some.
+    """
+
+    history: list[Row] = field(default_factory=list)
+    step: int = 0
+    sums: dict[str, Any] = field(default_factory=lambda: {"loss": 0.0, "n_correct": 0})
+    seconds: float = 0.0
+    best: dict[str, torch.Tensor] | None = None
 
 
 def train(
@@ -44,200 +68,191 @@ def train(
     recipe: TrainSettings,
     seed: int,
     device: torch.device,
-    state: Path,
+    state: Path | None,
     settings: Mapping[str, Any],
     on_epoch: Callable[[Row], None],
     log: Callable[[str], None],
+    held_out: Images | None = None,
+    ranks: Ranks = ALONE,
 ) -> list[Row]:
     """Train to the recipe's last epoch, going on from the checkpoint where there is one.
 
     Args:
         network: a discrete network of `pipeline.networks`; moved to `device` and trained in place.
+            It ends with the weights of the last epoch, or of the best one if the recipe says so.
         images: the training images, on `device`.
         augment: how each batch is augmented, as `images.batches` takes it.
         recipe: the training recipe.
         seed: of the order of images, augmentation and dropped paths.
         device: where to train.
-        state: file of the checkpoint, written at the end of each epoch.
+        state: file of the checkpoint, written at the end of each epoch and now and then within.
+            Only rank 0 needs it.
         settings: what the bits of the run depend on; a checkpoint of others is refused.
         on_epoch: takes the row of each epoch, those before the checkpoint first.
         log: takes a line for the reader.
+        held_out: images to evaluate after each epoch, by which the best epoch is known.
+        ranks: who takes part; each has the same arguments but for `state`.
 
     Returns:
-        A row an epoch: number from 0, minimised loss, accuracy, learning rate, drop path, seconds.
+        A row an epoch: number from 0, minimised loss, accuracy, learning rate, drop path, seconds,
+        images a second.
 
     Raises:
-        InputError: the loss is no longer finite, or the checkpoint was made with other settings.
+        InputError: the loss is no longer finite, the checkpoint was made with other settings, the
+            ranks do not agree, or the batch does not divide among them.
+        SystemExit: SIGTERM came; the checkpoint is at the step that was at work.
     """
-    network.to(device).to(memory_format=_memory_format(recipe))
-    optimiser = _optimiser(network, recipe)
-    history = _resume(network, optimiser, state, settings)
-    if history:
-        log(f"resumed from epoch {len(history)} of {recipe.epochs}")
+    ranks.check_agreement("settings", digest_of_settings(settings))
+    network.to(device).to(memory_format=memory_format(recipe.channels_last))
+    run = _Run(network, recipe, device, ranks, state, settings, log)
+    history = run.position.history
+    if history or run.position.step:
+        within = f", step {run.position.step}" if run.position.step else ""
+        log(f"resumed from epoch {len(history)} of {recipe.epochs}{within}")
+    ranks.check_agreement("weights", digest_of(network))
     for row in history:
         on_epoch(row)
-    forward = _forward(network, recipe)
-    for epoch in progress(range(len(history), recipe.epochs), "training"):
-        started = time.perf_counter()
-        rate = optimiser.param_groups[0]["lr"] = schedules.learning_rate(recipe, epoch)
-        network.drop_path = schedules.drop_path(recipe, epoch)
-        batches = images.batches(
-            recipe.batch_size,
-            generator=seeds.torch_generator(seed, "images", epoch),
-            augment=augment,
-            drop_last=images.n > 1 and images.n % recipe.batch_size == 1,
-        )
-        with _random_paths(device, seeds.derive(seed, "drop_path", epoch)):
-            measured = _train_epoch(network, forward, batches, optimiser, recipe, device)
-        if not math.isfinite(measured["train_loss"]):
-            raise InputError(
-                f"training diverged in epoch {epoch + 1}: lower train.learning_rate "
-                f"({recipe.learning_rate}) or set train.gradient_clip"
-            )
-        took = {"drop_path": network.drop_path, "seconds": time.perf_counter() - started}
-        history.append({"epoch": epoch, **measured, "learning_rate": rate, **took})
-        on_epoch(history[-1])
-        log(f"epoch {epoch + 1}/{recipe.epochs}: {_brief(history[-1])}")
-        _save(network, optimiser, history, state, settings)
+    with _global_generators_kept(device), termination.noted() as terminated:
+        for epoch in progress(range(len(history), recipe.epochs), "training"):
+            row = run.epoch(epoch, images, augment, seed, terminated)
+            if held_out is not None:
+                run.compare(row, evaluate(network, held_out, recipe, device, ranks))
+            history.append(row)
+            ranks.check_agreement(f"weights after epoch {epoch + 1}", digest_of(network))
+            run.position = Position(history, best=run.position.best)
+            on_epoch(row)
+            log(f"epoch {epoch + 1}/{recipe.epochs}: {_brief(row)}")
+            run.save()
+            if terminated() and epoch + 1 < recipe.epochs:
+                raise SystemExit(termination.EXIT_CODE)
+    if recipe.keep == "best" and run.position.best is not None:
+        network.load_state_dict(run.position.best)
     return history
 
 
-def _optimiser(network: Network, recipe: TrainSettings) -> torch.optim.Optimizer:
-    return torch.optim.SGD(
-        network.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
+class _Run:
+    """One training run at work: network, optimisation and position, which a checkpoint joins."""
+
+    def __init__(
+        self,
+        network: Network,
+        recipe: TrainSettings,
+        device: torch.device,
+        ranks: Ranks,
+        state: Path | None,
+        settings: Mapping[str, Any],
+        log: Callable[[str], None],
+    ) -> None:
+        self.network, self.recipe, self.device, self.ranks = network, recipe, device, ranks
+        self.state, self.settings, self.log = state, settings, log
+        self.optimisation = Optimisation(network, recipe, device, ranks)
+        # Rank 0 reads for all: a file that it sets aside as damaged must not be another's start.
+        found = checkpoint.load(state, settings) if ranks.first and state else None
+        found = ranks.share(found)
+        self.position = Position(**found["position"]) if found else Position()
+        if found:
+            network.load_state_dict(found["network"])
+            self.optimisation.load_state_dict(found["optimisation"])
+
+    def save(self) -> None:
+        """Write the checkpoint; rank 0 does, all hold the same."""
+        if self.ranks.first and self.state:
+            content = {
+                "network": self.network.state_dict(),
+                "optimisation": self.optimisation.state_dict(),
+                "position": vars(self.position),
+            }
+            checkpoint.save(self.state, content, self.settings)
+
+    def epoch(
+        self,
+        epoch: int,
+        images: Images,
+        augment: Augment | FolderAugment | None,
+        seed: int,
+        terminated: Callable[[], bool],
+    ) -> Row:
+        """Train the rest of an epoch; its row.
+
+        Raises:
+            InputError: the loss is no longer finite.
+            SystemExit: SIGTERM came to any rank.
+        """
+        rate = schedules.learning_rate(self.recipe, epoch)
+        self.optimisation.set_rate(rate)
+        self.network.drop_path = schedules.drop_path(self.recipe, epoch)
+        self.network.train()
+        steps = plan(images.n, self.recipe, self.ranks)
+        batches = images.batches(
+            steps.micro_size,
+            generator=seeds.torch_generator(seed, "images", epoch),
+            augment=augment,
+            drop_last=steps.drop_last,
+            chosen=steps.chosen(self.position.step),
+        )
+        sums, seconds = self._steps(epoch, steps, batches, seed, terminated)
+        loss = sums["loss"] / steps.n_used
+        if not math.isfinite(loss):
+            raise InputError(
+                f"training diverged in epoch {epoch + 1}: lower train.learning_rate "
+                f"({self.recipe.learning_rate}) or set train.gradient_clip"
+            )
+        return {
+            "epoch": epoch,
+            "train_loss": loss,
+            "train_accuracy": sums["n_correct"] / steps.n_used,
+            "learning_rate": rate,
+            "drop_path": self.network.drop_path,
+            "seconds": seconds,
+            "images_per_second": steps.n_used / seconds,
+        }
+
+    def _steps(
+        self, epoch: int, steps: Plan, batches: Any, seed: int, terminated: Callable[[], bool]
+    ) -> tuple[dict[str, Any], float]:
+        """Take the steps from the position on; what the whole epoch measured, and its seconds."""
+        before, started = self.position.seconds, time.perf_counter()
+        sums = Sums.zero(self.device)
+        if self.ranks.first:
+            sums.restore(self.position.sums)
+        for step, micro_batches in steps.steps(self.position.step, batches):
+            stopping = self.optimisation.step(
+                micro_batches,
+                steps.n_images_of(step),
+                lambda number: seeds.derive(seed, "drop_path", epoch, number),
+                sums,
+                terminated,
+            )
+            every = self.recipe.checkpoint_steps
+            due = stopping or (every and (step + 1) % every == 0)
+            if due and step + 1 < steps.n_steps:
+                self.position.step, self.position.sums = step + 1, sums.state(self.ranks)
+                self.position.seconds = before + time.perf_counter() - started
+                self.save()
+                if stopping:
+                    self.log(f"terminated in epoch {epoch + 1} after step {step + 1}; saved")
+                    raise SystemExit(termination.EXIT_CODE)
+        total = sums.state(self.ranks)  # waits for the device
+        return total, before + time.perf_counter() - started
+
+    def compare(self, row: Row, measured: Mapping[str, float]) -> None:
+        """Add what the held-out images say to the row, and keep the weights if they are best."""
+        rows = self.position.history
+        if all(measured["accuracy"] > earlier["held_out_accuracy"] for earlier in rows):
+            self.position.best = copy.deepcopy(self.network.state_dict())
+        row |= {"held_out_accuracy": measured["accuracy"], "held_out_loss": measured["loss"]}
+
+
+def best_epoch(history: list[Row]) -> int:
+    """The first epoch of the highest held-out accuracy."""
+    return max(range(len(history)), key=lambda epoch: history[epoch]["held_out_accuracy"])
 
 
 def _brief(row: Row) -> str:
-    return ", ".join(f"{key} {row[key]:.4g}" for key in ("train_loss", "train_accuracy", "seconds"))
+    keys = ("train_loss", "train_accuracy", "held_out_accuracy", "seconds", "images_per_second")
+    return ", ".join(f"{key} {row[key]:.4g}" for key in keys if key in row)
 
 
-def _train_epoch(
-    network: Network,
-    forward: Forward,
-    batches: Iterable[tuple[Tensor, Tensor]],
-    optimiser: torch.optim.Optimizer,
-    recipe: TrainSettings,
-    device: torch.device,
-) -> Row:
-    """One pass over the batches; the mean over the images of the minimised loss and accuracy."""
-    network.train()
-    n = 0
-    loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-    n_correct = torch.zeros((), dtype=torch.int64, device=device)
-    for images, labels in batches:
-        with autocast(device, recipe.precision):
-            logits, auxiliary = forward(images.to(memory_format=_memory_format(recipe)))
-        loss = loss_of(logits, auxiliary, labels, recipe)
-        optimiser.zero_grad()
-        loss.backward()
-        if recipe.gradient_clip:
-            nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_clip)
-        optimiser.step()
-        n += len(labels)
-        loss_sum += loss.detach() * len(labels)
-        n_correct += (logits.argmax(1) == labels).sum()
-    return {"train_loss": loss_sum.item() / n, "train_accuracy": n_correct.item() / n}
-
-
-def loss_of(
-    logits: Tensor, auxiliary: Tensor | None, labels: Tensor, recipe: TrainSettings
-) -> Tensor:
-    """Cross entropy with label smoothing, plus that of the auxiliary tower times its weight.
-
-    Args:
-        logits: [b, classes].
-        auxiliary: [b, classes], None for a network without a tower.
-        labels: int64 [b].
-        recipe: gives the smoothing and the weight.
-    """
-    loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
-    if auxiliary is None:
-        return loss
-    tower = F.cross_entropy(auxiliary.float(), labels, label_smoothing=recipe.label_smoothing)
-    return loss + recipe.auxiliary_weight * tower
-
-
-@torch.inference_mode()
-def evaluate(
-    network: Network, images: Images, recipe: TrainSettings, device: torch.device
-) -> dict[str, float]:
-    """Errors and cross entropy on un-augmented images, by running statistics.
-
-    Returns:
-        `accuracy`, `top1_error`, `top5_error` (0 for up to five classes) and `loss` (without
-        smoothing), means over all images.
-    """
-    network.eval()
-    loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-    n_top1, n_top5 = torch.zeros(2, dtype=torch.int64, device=device)
-    for batch, labels in images.batches(recipe.batch_size):
-        with autocast(device, recipe.precision):
-            logits = network(batch.to(memory_format=_memory_format(recipe))).float()
-        loss_sum += F.cross_entropy(logits, labels, reduction="sum")
-        hits = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
-        n_top1 += hits[:, 0].sum()
-        n_top5 += hits.sum()
-    accuracy = n_top1.item() / images.n
-    return {
-        "accuracy": accuracy,
-        "top1_error": 1 - accuracy,
-        "top5_error": 1 - n_top5.item() / images.n,
-        "loss": loss_sum.item() / images.n,
-    }
-
-
-def _forward(network: Network, recipe: TrainSettings) -> Forward:
-    """The forward pass of training, compiled if the recipe wants it."""
-    plain = network.forward_with_auxiliary
-    if not recipe.compile:
-        return plain
-    fast = compiled(plain)
-    # A smaller last batch would be compiled for itself.
-    return lambda images: (fast if len(images) == recipe.batch_size else plain)(images)
-
-
-@contextmanager
-def _random_paths(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed torch's global generators, from which paths are dropped, and restore them after."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-def _save(
-    network: Network,
-    optimiser: torch.optim.Optimizer,
-    history: list[Row],
-    path: Path,
-    settings: Mapping[str, Any],
-) -> None:
-    content = {
-        "network": network.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "history": history,
-    }
-    checkpoint.save(path, content, settings)
-
-
-def _resume(
-    network: Network,
-    optimiser: torch.optim.Optimizer,
-    path: Path,
-    settings: Mapping[str, Any],
-) -> list[Row]:
-    """Put the checkpoint's state back, where there is one, and return the epochs behind it."""
-    content = checkpoint.load(path, settings)
-    if content is None:
-        return []
-    network.load_state_dict(content["network"])
-    optimiser.load_state_dict(content["optimiser"])
-    return content["history"]
-
-
-def _memory_format(recipe: TrainSettings) -> torch.memory_format:
-    return torch.channels_last if recipe.channels_last else torch.contiguous_format
+def _global_generators_kept(device: torch.device) -> Any:
+    """Restore torch's global generators, from which paths are dropped, after the block."""
+    return torch.random.fork_rng(["cuda"] if device.type == "cuda" else [])

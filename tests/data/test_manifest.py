@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import functools
 import json
 import tarfile
@@ -12,11 +13,14 @@ import pytest
 import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
+from torchvision.datasets import ImageFolder
 
-from pipeline.data import open_images, prepare
-from pipeline.data.manifest import halves
+from pipeline.data import find, open_images, prepare
+from pipeline.data.folder import FolderSettings
+from pipeline.data.manifest import balanced_halves, halves
 from pipeline.errors import InputError
 from pipeline.files import digest
+from tests.data.stand_ins import image_folder
 
 
 @given(
@@ -161,3 +165,35 @@ def test_a_download_that_fails_is_one_line(archive, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"CIFAR10: download to .* failed \(") as error:
         prepare(archive, tmp_path / "new", tmp_path / "out", 0, download=True)
     assert "\n" not in str(error.value)
+
+
+@given(
+    sizes=st.lists(st.integers(40, 90), min_size=1, max_size=6),
+    fractions=st.sampled_from([(0.5, 0.5), (0.1, 0.025), (0.8, 0.2)]),
+    seed=st.integers(0, 2**32),
+)
+def test_balanced_parts_are_disjoint_and_have_each_class_in_its_share(sizes, fractions, seed):
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    weights, value = balanced_halves(labels, fractions, seed)
+    assert len(np.intersect1d(weights, value)) == 0
+    for indices, fraction in ((weights, fractions[0]), (value, fractions[1])):
+        counts = np.bincount(labels[indices], minlength=len(sizes))
+        assert (np.abs(counts - fraction * np.array(sizes)) < 1).all()
+        assert (np.diff(indices) > 0).all()
+
+
+def test_the_images_of_a_search_on_a_folder_are_listed(tmp_path):
+    image_folder(tmp_path / "mine", ("cat", "dog", "eel"), (40, 34))
+    mine = find("mine", {"mine": FolderSettings(path="mine", image_size=24)})
+    for name in ("a", "b"):
+        prepare(mine, tmp_path, tmp_path / name, 3, (0.5, 0.25), balanced=True)
+    text = (tmp_path / "a" / "search_images.csv").read_text()
+    assert text == (tmp_path / "b" / "search_images.csv").read_text()
+    rows = list(csv.DictReader(text.splitlines()))
+    paths = [row["image"] for row in rows]
+    assert len(set(paths)) == len(paths)
+    # Counted by torchvision's own labels; nothing of the validation folder is among them.
+    labels = dict(ImageFolder(tmp_path / "mine" / "train").samples)
+    for part, n in (("weights", 3), ("value", 1)):
+        own = [labels[str(tmp_path / "mine" / r["image"])] for r in rows if r["part"] == part]
+        assert np.bincount(own).tolist() in ([n] * 3, [n + 1] * 3)

@@ -10,7 +10,9 @@ from torch.nn import functional as F
 from pipeline.config.recipes import TrainSettings
 from pipeline.errors import InputError
 from pipeline.networks import build
-from pipeline.training.train import evaluate, loss_of, train
+from pipeline.training.evaluation import evaluate
+from pipeline.training.optimisation import loss_of
+from pipeline.training.train import train
 from tests.training.toys import ToyImages, toy_network
 
 CPU = torch.device("cpu")
@@ -39,7 +41,10 @@ def run(path, given, network=None, images=None, seed=0, on_epoch=lambda row: Non
 
 
 def measured(history):
-    return [{key: row[key] for key in row if key != "seconds"} for row in history]
+    return [
+        {key: row[key] for key in row if key not in ("seconds", "images_per_second")}
+        for row in history
+    ]
 
 
 def assert_same_bits(one, other):

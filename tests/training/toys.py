@@ -31,18 +31,18 @@ class ToyImages:
         return len(self.labels)
 
     def batches(
-        self, batch_size, generator=None, augment=None, drop_last=False
+        self, batch_size, generator=None, augment=None, drop_last=False, chosen=slice(None)
     ) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.arange(self.n)
         if generator is not None:
             order = torch.randperm(self.n, generator=generator)
-        for index in order.split(batch_size):
-            if drop_last and len(index) < batch_size:
-                return
+        parts = [p for p in order.split(batch_size) if not drop_last or len(p) == batch_size]
+        for number, index in enumerate(parts):
             images = self.images[index]
             if augment:
                 images = images + augment * torch.randn(images.shape, generator=generator)
-            yield images, self.labels[index]
+            if number in range(len(parts))[chosen]:
+                yield images, self.labels[index]
 
 
 class ToyNetwork(nn.Module):

@@ -1,0 +1,160 @@
+"""One step of SGD: gradients of micro-batches summed, over ranks too, clipped, applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.config.recipes import TrainSettings
+from pipeline.training.device import autocast, compiled, memory_format
+from pipeline.training.distributed import Ranks
+
+if TYPE_CHECKING:
+    from pipeline.networks.network import Network
+
+Forward = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+
+
+@dataclass
+class Sums:
+    """What an epoch has measured so far, on this rank; kept on the device."""
+
+    loss: Tensor
+    n_correct: Tensor
+
+    @classmethod
+    def zero(cls, device: torch.device) -> Sums:
+        """Nothing yet."""
+        return cls(
+            torch.zeros((), dtype=torch.float64, device=device),
+            torch.zeros((), dtype=torch.int64, device=device),
+        )
+
+    def state(self, ranks: Ranks) -> dict[str, Any]:
+        """Totals over all ranks, as numbers."""
+        totals = ranks.sum(torch.stack([self.loss, self.n_correct.double()])).tolist()
+        return {"loss": totals[0], "n_correct": int(totals[1])}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from the totals of `state`; only one rank may."""
+        self.loss.fill_(state["loss"])
+        self.n_correct.fill_(state["n_correct"])
+
+
+class Optimisation:
+    """SGD on a network, in the recipe's number format.
+
+    Args:
+        network: on its device.
+        recipe: the training recipe.
+        device: where the network is.
+        ranks: who takes part.
+    """
+
+    def __init__(
+        self, network: Network, recipe: TrainSettings, device: torch.device, ranks: Ranks
+    ) -> None:
+        self.network, self.recipe, self.device, self.ranks = network, recipe, device, ranks
+        self.forward = _forward(network, recipe)
+        self.optimiser = torch.optim.SGD(
+            network.parameters(),
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay,
+            fused=True,  # one kernel for all parameters instead of one each
+        )
+        # float16 underflows below 6e-8: its loss is scaled up, and a step that overflows left out.
+        self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate."""
+        self.optimiser.param_groups[0]["lr"] = rate
+
+    def step(
+        self,
+        micro_batches: Iterator[tuple[int, tuple[Tensor, Tensor]]],
+        n_images: int,
+        seed_of: Callable[[int], int],
+        sums: Sums,
+        stop: Callable[[], bool],
+    ) -> bool:
+        """One step: the gradient of the mean loss over the step's images, on all ranks.
+
+        Args:
+            micro_batches: (number, (images, labels)) of this rank.
+            n_images: of the step, over all ranks.
+            seed_of: seed of what the forward pass of a micro-batch draws, by its number.
+            sums: added to.
+            stop: whether this rank was asked to stop.
+
+        Returns:
+            Whether any rank was.
+        """
+        self.optimiser.zero_grad()
+        for number, (images, labels) in micro_batches:
+            seed_globally(seed_of(number), self.device)
+            with autocast(self.device, self.recipe.precision):
+                images = images.to(memory_format=memory_format(self.recipe.channels_last))
+                logits, auxiliary = self.forward(images)
+            loss = loss_of(logits, auxiliary, labels, self.recipe) * (len(labels) / n_images)
+            self.scaler.scale(loss).backward()
+            sums.loss += loss.detach() * n_images
+            sums.n_correct += (logits.argmax(1) == labels).sum()
+        stopping = self.ranks.sum_gradients(self.network, stop())
+        self.scaler.unscale_(self.optimiser)
+        if self.recipe.gradient_clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.gradient_clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        return stopping
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of optimiser and scaler."""
+        return {"optimiser": self.optimiser.state_dict(), "scaler": self.scaler.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+
+
+def seed_globally(seed: int, device: torch.device) -> None:
+    """Seed torch's global generators, from which paths are dropped."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
+def loss_of(
+    logits: Tensor, auxiliary: Tensor | None, labels: Tensor, recipe: TrainSettings
+) -> Tensor:
+    """Cross entropy with label smoothing, plus that of the auxiliary tower times its weight.
+
+    Args:
+        logits: [b, classes].
+        auxiliary: [b, classes], None for a network without a tower.
+        labels: int64 [b].
+        recipe: gives the smoothing and the weight.
+    """
+    loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+    if auxiliary is None:
+        return loss
+    tower = F.cross_entropy(auxiliary.float(), labels, label_smoothing=recipe.label_smoothing)
+    return loss + recipe.auxiliary_weight * tower
+
+
+def _forward(network: Network, recipe: TrainSettings) -> Forward:
+    """The forward pass of training, compiled if the recipe wants it."""
+    plain = network.forward_with_auxiliary
+    if not recipe.compile:
+        return plain
+    fast = compiled(plain)
+    size = recipe.micro_batch_size or recipe.batch_size
+    # A smaller last batch would be compiled for itself.
+    return lambda images: (fast if len(images) == size else plain)(images)

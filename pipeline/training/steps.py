@@ -1,0 +1,96 @@
+"""How the images of an epoch fall into steps, micro-batches and ranks.
+
+A pass is a sequence of micro-batches; `per_step` of them, one after the other, make a step of the
+optimiser, and the ranks take them in turns. A micro-batch is what one forward pass sees, so batch
+norm's statistics and all that is random depend on the micro-batch and not on who computes it: a
+run gives the same losses, up to the order of float sums, on any number of ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pipeline.config.recipes import TrainSettings
+from pipeline.errors import InputError
+from pipeline.training.distributed import Ranks
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of one pass.
+
+    Attributes:
+        n_images: images of the pass.
+        micro_size: images of a micro-batch.
+        per_step: micro-batches of a step.
+        ranks: who takes part.
+    """
+
+    n_images: int
+    micro_size: int
+    per_step: int
+    ranks: Ranks
+
+    @property
+    def drop_last(self) -> bool:
+        """Whether the last micro-batch is left out: one image has no batch statistics."""
+        return self.n_images > 1 and self.n_images % self.micro_size == 1
+
+    @property
+    def n_micro(self) -> int:
+        """Micro-batches of the pass."""
+        whole, rest = divmod(self.n_images, self.micro_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the pass."""
+        return -(-self.n_micro // self.per_step)
+
+    @property
+    def n_used(self) -> int:
+        """Images of the pass that are used."""
+        return min(self.n_images, self.n_micro * self.micro_size)
+
+    def n_images_of(self, step: int) -> int:
+        """Images of a step, over all ranks."""
+        size = self.per_step * self.micro_size
+        return min(self.n_used, (step + 1) * size) - step * size
+
+    def chosen(self, start: int) -> slice:
+        """This rank's micro-batches from step `start` on."""
+        return slice(start * self.per_step + self.ranks.rank, None, self.ranks.n)
+
+    def steps(
+        self, start: int, batches: Iterator[tuple[Tensor, Tensor]]
+    ) -> Iterator[tuple[int, Iterator[tuple[int, tuple[Tensor, Tensor]]]]]:
+        """(step, its micro-batches of this rank by number), from `batches` chosen by `chosen`."""
+        for step in range(start, self.n_steps):
+            first = step * self.per_step + self.ranks.rank
+            last = min((step + 1) * self.per_step, self.n_micro)
+            # `zip` asks the numbers first: it takes no batch of the next step.
+            yield step, zip(range(first, last, self.ranks.n), batches, strict=False)
+
+
+def plan(n_images: int, recipe: TrainSettings, ranks: Ranks) -> Plan:
+    """The plan of a recipe.
+
+    Raises:
+        InputError: batch, micro-batch and number of ranks do not divide.
+    """
+    micro = recipe.micro_batch_size or recipe.batch_size
+    per_step, rest = divmod(recipe.batch_size, micro)
+    if rest:
+        raise InputError(
+            f"train.micro_batch_size: {micro} does not divide batch_size {recipe.batch_size}"
+        )
+    if per_step % ranks.n:
+        raise InputError(
+            f"train.micro_batch_size: {per_step} micro-batches a step do not divide among "
+            f"{ranks.n} ranks; set it to {recipe.batch_size // ranks.n or 1}, or change "
+            "--nproc-per-node"
+        )
+    return Plan(n_images, micro, per_step, ranks)

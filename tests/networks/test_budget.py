@@ -1,0 +1,31 @@
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.networks import fit, profile_genotype
+
+CELL = "shapley_nas_cifar10"
+GIVEN = {"layout": "cifar10", "classes": 10, "channels": 36, "cells": 8, "image_size": 32}
+
+
+def counts(channels, cells):
+    return profile_genotype(CELL, "cifar10", 10, channels, cells, 32)
+
+
+def test_what_fits_stays_as_it_is():
+    assert fit(CELL, **GIVEN) == (36, 8)
+    assert fit(CELL, **GIVEN, max_macs=counts(36, 8)["macs"]) == (36, 8)
+
+
+@pytest.mark.parametrize(
+    ("limit", "key"), [({"max_macs": 60_000_000}, "macs"), ({"max_params": 300_000}, "params")]
+)
+def test_it_fits_and_the_next_width_would_not(limit, key):
+    channels, cells = fit(CELL, **GIVEN, **limit)
+    (most,) = limit.values()
+    assert counts(channels, cells)[key] <= most < counts(channels + 4, cells)[key]
+    assert 3 <= cells < 8 and channels < 36
+
+
+def test_what_cannot_be_met_is_said():
+    with pytest.raises(InputError, match=r"max_macs 1000.*raise them"):
+        fit(CELL, **GIVEN, max_macs=1000)

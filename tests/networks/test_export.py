@@ -1,0 +1,101 @@
+"""What other programs make of an exported network: the same logits."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from pipeline.errors import InputError
+from pipeline.networks import build, export, save_model
+from pipeline.spaces.genotype import Genotype
+
+MANIFEST = {
+    "image_size": 16,
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.2, 0.2, 0.2],
+    "class_names": ["a", "b", "c", "d"],
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A network with running statistics of its own, its file and what lies beside that."""
+    folder = tmp_path_factory.mktemp("run")
+    torch.manual_seed(0)
+    network = build("darts_v2", "cifar10", classes=4, channels=4, cells=3, auxiliary=True)
+    network.train()
+    with torch.no_grad():
+        network.forward_with_auxiliary(torch.randn(8, 3, 16, 16))
+    from pipeline.networks.published import resolve
+
+    save_model(folder / "model.pt", network, resolve("darts_v2"), "cifar10", MANIFEST)
+    (folder / "metrics.json").write_text(json.dumps({"test_error": 0.125, "params": 4321}))
+    provenance = {"data": {"name": "mine", "fingerprint": "f00"}, "mlflow_run_id": "r1"}
+    (folder / "provenance.json").write_text(json.dumps(provenance))
+    return network.eval(), folder / "model.pt"
+
+
+@pytest.fixture(scope="module")
+def exported(trained, tmp_path_factory):
+    out = tmp_path_factory.mktemp("exported")
+    files = export(trained[1], out, ("program", "onnx", "safetensors"))
+    assert sorted(path.name for path in files) == sorted(path.name for path in out.iterdir())
+    return out
+
+
+def logits_of(network, n):
+    images = torch.randn(n, 3, 16, 16, generator=torch.Generator().manual_seed(n))
+    with torch.no_grad():
+        return images, network(images)
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_onnxruntime_computes_the_same(trained, exported, n):
+    import onnx
+    import onnxruntime
+
+    onnx.checker.check_model(onnx.load(exported / "network.onnx"), full_check=True)
+    images, expected = logits_of(trained[0], n)
+    session = onnxruntime.InferenceSession(exported / "network.onnx")
+    (found,) = session.run(["logits"], {"images": images.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_the_program_computes_the_same(trained, exported, n):
+    images, expected = logits_of(trained[0], n)
+    found = torch.export.load(exported / "network.pt2").module()(images)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_and_metadata_build_the_network(trained, exported):
+    from safetensors import safe_open
+
+    with safe_open(exported / "weights.safetensors", framework="pt") as file:
+        meta = {key: json.loads(value) for key, value in file.metadata().items()}
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    size = {key: meta[key] for key in ("layout", "classes", "channels", "cells")}
+    network = build(Genotype.from_json(meta["genotype"]), **size)
+    network.load_state_dict(weights)
+    images, expected = logits_of(trained[0], 3)
+    assert torch.equal(network.eval()(images), expected)
+    assert meta["class_names"] == MANIFEST["class_names"]
+
+
+def test_the_card_says_what_it_is_and_its_code_runs(exported, monkeypatch):
+    text = (exported / "README.md").read_text()
+    for part in ("0.125", "4321", "mine", "f00", "r1", "[0.2, 0.2, 0.2]", "a, b, c, d"):
+        assert part in text
+    monkeypatch.chdir(exported)
+    names: dict = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], names)
+    assert names["logits"].shape == (1, 4)
+
+
+def test_a_missing_package_is_one_line(trained, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(InputError, match=r"onnxruntime is not installed; pip install"):
+        export(trained[1], tmp_path, ("onnx",))
+    assert not list(tmp_path.iterdir())
