@@ -12,6 +12,7 @@ CODE = "the paper's released code"
 OURS = "ours"
 DARTS = "DARTS (Liu et al., ICLR 2019)"
 DARTS_FAMILY = "code of the DARTS family"
+ROBUST_DARTS = "RobustDARTS (Zela et al., ICLR 2020)"
 NB201 = "NAS-Bench-201 (Dong & Yang, ICLR 2020)"
 
 

@@ -14,6 +14,7 @@ from pipeline.config.recipes import (
     ImageNetTrain,
     NasBench201Search,
     NasBench201Train,
+    RobustDartsSearch,
     SearchSettings,
     TrainSettings,
 )
@@ -23,6 +24,10 @@ from pipeline.data.folder import FolderSettings
 SEARCH_RECIPES: dict[str, type[SearchSettings]] = {
     "darts_imagenet": ImageNetSearch,
     "nasbench201": NasBench201Search,
+    "s1": RobustDartsSearch,
+    "s2": RobustDartsSearch,
+    "s3": RobustDartsSearch,
+    "s4": RobustDartsSearch,
 }
 
 

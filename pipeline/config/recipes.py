@@ -15,6 +15,7 @@ from pipeline.config.base import (
     NB201,
     OURS,
     PAPER,
+    ROBUST_DARTS,
     Settings,
     factory,
     setting,
@@ -37,6 +38,7 @@ class SupernetSettings(Settings):
     none_may_win: bool = setting(
         False, "`none` may be chosen at discretisation (NAS-Bench-201)", OURS
     )
+    fused: bool = setting(True, "operations of one kind computed as one; the same numbers", OURS)
     channels_last: bool = setting(True, "memory format of images and weights", OURS)
     compile: bool = setting(False, "torch.compile the cells; wins from about ten epochs on", OURS)
     precision: Literal["float32", "bfloat16"] = setting("float32", "autocast type", OURS)
@@ -100,6 +102,24 @@ class NasBench201Search(SearchSettings):
     nesterov: bool = setting(True, "SGD", NB201)
     weight_decay: float = setting(5e-4, "SGD", NB201, ge=0)
     supernet: NasBench201Supernet = factory(NasBench201Supernet, "shape of the supernet", NB201)
+
+
+class RobustDartsSupernet(SupernetSettings):
+    """The supernet of S1 to S4."""
+
+    partial_channels: int = setting(1, "as SupernetSettings", ROBUST_DARTS, ge=1)
+
+
+class RobustDartsSearch(SearchSettings):
+    """The search in S1 to S4; Shapley-NAS states no recipe of its own there."""
+
+    warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", OURS, ge=0)
+    batch_size: int = setting(64, "images a weight step", ROBUST_DARTS, ge=1)
+    learning_rate: float = setting(0.025, "SGD, first value of the cosine", ROBUST_DARTS, gt=0)
+    learning_rate_min: float = setting(0.001, "last value of the cosine", ROBUST_DARTS, ge=0)
+    supernet: RobustDartsSupernet = factory(
+        RobustDartsSupernet, "shape of the supernet", ROBUST_DARTS
+    )
 
 
 class TrainSettings(Settings):

@@ -113,6 +113,39 @@ class Zero(nn.Module):
         return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
 
 
+class Noise(nn.Module):
+    """Standard normal samples in place of the input (RobustDARTS, Zela et al., ICLR 2020).
+
+    They are a function of a seed, drawn with the initial weights, and of the number of training
+    batches so far, both of which are saved with the weights: a search that was stopped goes on
+    with the same noise. In evaluation every batch gets the same, so that coalitions differ by
+    nothing but their operations.
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride, self.draws = stride, 0
+        self.seed = int(torch.randint(2**62, (1,), device="cpu"))
+
+    @torch.compiler.disable
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [b, c, h, w] to noise of [b, c, ceil(h / stride), ceil(w / stride)]."""
+        x = x[:, :, :: self.stride, :: self.stride]
+        if x.is_meta:  # where only shapes are asked for
+            return torch.empty_like(x)
+        self.draws += self.training
+        generator = torch.Generator(x.device).manual_seed(self.seed + self.draws)
+        return torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+
+    def get_extra_state(self) -> Tensor:
+        """What `state_dict` saves."""
+        return torch.tensor([self.seed, self.draws])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Go on from a saved state."""
+        self.seed, self.draws = (int(number) for number in state)
+
+
 class ResNetBlock(nn.Module):
     """The residual block of stride 2 between the stages of NAS-Bench-201."""
 
@@ -135,6 +168,12 @@ class ResNetBlock(nn.Module):
 def none(channels: int, stride: int, affine: bool) -> nn.Module:
     """No connection."""
     return Zero(stride)
+
+
+@register("operations", "noise")
+def noise(channels: int, stride: int, affine: bool) -> nn.Module:
+    """Noise instead of the input."""
+    return Noise(stride)
 
 
 @register("operations", "skip_connect")

@@ -2,12 +2,13 @@
 
 DARTS (Liu et al., ICLR 2019, equations 1 and 2): state j is the sum over its edges (i, j) of
 sum over o of w_o(i, j) * o(state i). PC-DARTS (Xu et al., ICLR 2020, section 3.2): only the first
-1/k of the channels pass through the operations, the others go by and are shuffled in.
+1/k of the channels pass through the operations, the others go by and are shuffled in; and
+(section 3.3) the edges into a node may have weights of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,8 @@ from pipeline.spaces.operations import Zero, make
 if TYPE_CHECKING:
     from pipeline.spaces import Space
 
-Run = Callable[..., Tensor]
 Present = list[Any] | None
-
-
-def call(module: nn.Module, *arguments: Any) -> Tensor:
-    """Call a part of a supernet; what a compiled supernet compiles."""
-    output: Tensor = module(*arguments)
-    return output
+Edges = tuple[tuple[int, int], ...]  # (edge, source state)
 
 
 class MixedOperation(nn.Module):
@@ -36,6 +31,7 @@ class MixedOperation(nn.Module):
 
     def __init__(self, names: Sequence[str], channels: int, stride: int) -> None:
         super().__init__()
+        self.names = tuple(names)
         self.operations = nn.ModuleList(
             make(name, channels, stride, affine=False) for name in names
         )
@@ -64,13 +60,14 @@ class MixedOperation(nn.Module):
 class MixedCell(nn.Module):
     """A cell of a supernet: from its input states to the concatenation of its nodes.
 
+    The readable form, against which the fast one (`fused.py`) is tested.
+
     Args:
         space: edges and operations.
         cell_type: index into the space's cell types.
         channels: of each state.
         partial: k, of which 1/k of the channels are mixed.
         reduction: whether edges from the inputs have stride 2.
-        run: calls a mixed operation, e.g. compiled.
     """
 
     def __init__(
@@ -80,12 +77,11 @@ class MixedCell(nn.Module):
         channels: int,
         partial: int,
         reduction: bool = False,
-        run: Run = call,
     ) -> None:
         super().__init__()
-        self.incoming = [space.incoming(node) for node in space.nodes]
+        self.incoming = {node: space.incoming(node) for node in space.nodes}
         self.concat = space.concat
-        self.partial, self.n_mixed, self.run = partial, channels // partial, run
+        self.partial, self.n_mixed = partial, channels // partial
         # PC-DARTS' edge normalisation weighs what goes by as what is mixed: by the edge's sum.
         self.weigh_bypass = False
         self.mixed = nn.ModuleList(
@@ -95,35 +91,63 @@ class MixedCell(nn.Module):
         # Channels that go by are pooled where the operations halve the image.
         self.halve = nn.MaxPool2d(2, ceil_mode=True) if reduction else nn.Identity()
 
-    def forward(self, inputs: Sequence[Tensor], weights: Tensor, present: Present = None) -> Tensor:
+    def forward(
+        self,
+        inputs: Sequence[Tensor],
+        weights: Tensor,
+        present: Present = None,
+        edge_weights: Tensor | None = None,
+    ) -> Tensor:
         """Compute all nodes in order.
 
         Args:
             inputs: states [b, channels, h, w].
             weights: [edges, operations].
             present: [edges][operations] as in `MixedOperation`.
+            edge_weights: [edges], of the edges into a node (PC-DARTS' edge normalisation);
+                None: all one.
 
         Returns:
             [b, nodes in `concat` * channels, h, w], halved by a reduction.
         """
-        m = self.n_mixed
+        if edge_weights is not None:
+            weights = weights * edge_weights[:, None]
         states = list(inputs)
-        passed = [self.halve(x[:, m:]) for x in inputs] if self.partial > 1 else []
-        for edges in self.incoming:
-            state = total(
-                self.run(self.mixed[e], states[source][:, :m], weights[e], present and present[e])
+        passed = self.pass_by(inputs)
+        for edges in self.incoming.values():
+            mixed = total(
+                self.mixed[e](states[source][:, : self.n_mixed], weights[e], present and present[e])
                 for e, source in edges
             )
-            if self.partial > 1:
-                # The shuffle is the same on every edge, so it is done once, on their sum.
-                bypass = total(
-                    passed[source] * weights[e].sum() if self.weigh_bypass else passed[source]
-                    for e, source in edges
-                )
-                state = F.channel_shuffle(torch.cat([state, bypass], dim=1), self.partial)
-                passed.append(state[:, m:])
-            states.append(state)
+            states.append(
+                self.shuffle_in(mixed, edges, passed, self.bypass_weights(weights, edge_weights))
+            )
         return torch.cat([states[state] for state in self.concat], dim=1)
+
+    def bypass_weights(self, weights: Tensor, edge_weights: Tensor | None) -> Tensor | None:
+        """What the channels that go by are weighed with, [edges]; None: all one."""
+        return weights.sum(dim=1) if self.weigh_bypass else edge_weights
+
+    def pass_by(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """The channels of the inputs that no operation sees."""
+        return [self.halve(x[:, self.n_mixed :]) for x in inputs] if self.partial > 1 else []
+
+    def shuffle_in(
+        self, mixed: Tensor, edges: Edges, passed: list[Tensor], edge_weights: Tensor | None
+    ) -> Tensor:
+        """The state whose mixed channels are given; its own channels that go by join `passed`.
+
+        The shuffle is the same on every edge, so it is done once, on their sum.
+        """
+        if self.partial == 1:
+            return mixed
+        bypass = total(
+            passed[source] if edge_weights is None else edge_weights[e] * passed[source]
+            for e, source in edges
+        )
+        state = F.channel_shuffle(torch.cat([mixed, bypass], dim=1), self.partial)
+        passed.append(state[:, self.n_mixed :])
+        return state
 
 
 def total(terms: Iterable[Tensor]) -> Tensor:

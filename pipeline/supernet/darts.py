@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN
 from pipeline.spaces.stems import conv_bn, imagenet_stem
-from pipeline.supernet.cell import MixedCell, Present, Run
-from pipeline.supernet.supernet import Supernet, runner
+from pipeline.supernet.cell import MixedCell, Present
+from pipeline.supernet.fused import FusedCell
+from pipeline.supernet.supernet import Supernet
 
 if TYPE_CHECKING:
     from pipeline.config.recipes import SupernetSettings
@@ -29,7 +30,7 @@ class DartsSupernet(Supernet):
 
     def __init__(self, space: Space, settings: SupernetSettings, classes: int) -> None:
         super().__init__(space, settings, classes)
-        channels, run = settings.channels, runner(settings)
+        channels = settings.channels
         before = last = STEM_MULTIPLIER * channels
         halved = space.stem == "imagenet"  # is the second input half as large as the first?
         self.stem = nn.ModuleList(
@@ -40,7 +41,7 @@ class DartsSupernet(Supernet):
             reduction = i in (settings.cells // 3, 2 * settings.cells // 3)
             channels *= 2 if reduction else 1
             self.cells.append(
-                DartsCell(space, settings, (before, last), channels, reduction, halved, run)
+                DartsCell(space, settings, (before, last), channels, reduction, halved)
             )
             before, last = last, len(space.concat) * channels
             halved = reduction
@@ -66,16 +67,14 @@ class DartsCell(nn.Module):
         channels: int,
         reduction: bool,
         halved: bool,
-        run: Run,
     ) -> None:
         super().__init__()
         self.cell_type = REDUCE if reduction else NORMAL
         shrink = FactorizedReduce if halved else ReLUConvBN
         self.first = shrink(n_in[0], channels, affine=False)
         self.second = ReLUConvBN(n_in[1], channels, affine=False)
-        self.cell = MixedCell(
-            space, self.cell_type, channels, settings.partial_channels, reduction, run
-        )
+        make_cell = FusedCell if settings.fused else MixedCell
+        self.cell = make_cell(space, self.cell_type, channels, settings.partial_channels, reduction)
 
     def forward(self, before: Tensor, last: Tensor, weights: Tensor, present: Present) -> Tensor:
         """Map the outputs of the two cells before to that of this one."""

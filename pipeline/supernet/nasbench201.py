@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pipeline.spaces.operations import ResNetBlock
 from pipeline.spaces.stems import conv_bn
 from pipeline.supernet.cell import MixedCell, Present
+from pipeline.supernet.fused import FusedCell
 from pipeline.supernet.supernet import Supernet, runner
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class NasBench201Supernet(Supernet):
                 self.stages.append(ResNetBlock(channels, 2 * channels))
                 channels *= 2
             for _ in range(settings.cells):
-                self.stages.append(MixedCell(space, 0, channels, settings.partial_channels))
+                make_cell = FusedCell if settings.fused else MixedCell
+                self.stages.append(make_cell(space, 0, channels, settings.partial_channels))
         self.head = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
         self.classifier = nn.Linear(channels, classes)
 

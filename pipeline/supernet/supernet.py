@@ -10,12 +10,13 @@ networks come out exactly (tests/published).
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.supernet.cell import Present, Run, call
+from pipeline.supernet.cell import Present
 
 if TYPE_CHECKING:
     from pipeline.config.recipes import SupernetSettings
@@ -81,7 +82,13 @@ class Supernet(nn.Module):
         return present
 
 
-def runner(settings: SupernetSettings) -> Run:
+def call(module: nn.Module, *arguments: Any) -> Tensor:
+    """Call a part of a supernet; what a compiled supernet compiles."""
+    output: Tensor = module(*arguments)
+    return output
+
+
+def runner(settings: SupernetSettings) -> Callable[..., Tensor]:
     """What calls the parts of a supernet: compiled if the settings say so."""
     if not settings.compile:
         return call

@@ -33,7 +33,7 @@ def test_gradient(name: str, stride: int, affine: bool) -> None:
     operation = make(name, CHANNELS, stride, affine)
     x = torch.randn(2, CHANNELS, 8, 8, requires_grad=True)
     y = operation(x)
-    if name != "none":
+    if name not in ("none", "noise"):
         (y * torch.randn_like(y)).sum().backward()
         assert x.grad is not None
         assert x.grad.abs().sum() > 0

@@ -14,8 +14,8 @@ TOYS: dict[str, dict[str, Any]] = {
     "darts": {"cells": 3, "partial_channels": 2},
     "darts_imagenet": {"cells": 3, "partial_channels": 4},
     "nasbench201": {"cells": 1, "partial_channels": 1, "include_none": True},
+    **{name: {"cells": 3, "partial_channels": 1} for name in ("s1", "s2", "s3", "s4")},
 }
-IMAGE_SIZES = {"darts": 8, "darts_imagenet": 64, "nasbench201": 8}
 
 
 def toy(name: str, seed: int = 0, **changes: Any) -> Supernet:
@@ -25,7 +25,7 @@ def toy(name: str, seed: int = 0, **changes: Any) -> Supernet:
 
 
 def images(name: str, n: int = 3) -> torch.Tensor:
-    size = IMAGE_SIZES[name]
+    size = 64 if name == "darts_imagenet" else 8
     return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 

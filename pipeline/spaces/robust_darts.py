@@ -1,0 +1,82 @@
+"""The spaces S1 to S4 of RobustDARTS (Zela et al., ICLR 2020, section 3): where DARTS fails.
+
+Cells and discretisation are DARTS', two or three operations an edge. S1: the two that DARTS found
+strongest on each edge of its own space. S2: a separable convolution or nothing done. S3: the same
+and `none`. S4: a separable convolution or noise, which no network should choose.
+
+What an edge offers is the space itself, so that `include_none` has no effect here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.registry import register
+from pipeline.spaces.darts import CELL_TYPES, EDGES, NODES, DartsSpace
+
+if TYPE_CHECKING:
+    from pipeline.config.recipes import SupernetSettings
+
+SHORT = {
+    "sk": "skip_connect",
+    "s3": "sep_conv_3x3",
+    "d3": "dil_conv_3x3",
+    "d5": "dil_conv_5x5",
+    "mx": "max_pool_3x3",
+    "av": "avg_pool_3x3",
+}
+# S1, edges in order: by node, then by source.
+NORMAL = "sk/d3 sk/d5  sk/d5 sk/s3 sk/d3  mx/sk sk/s3 sk/s3 sk/d3  sk/s3 mx/sk sk/d3 d3/d5 d3/d5"
+REDUCE = "mx/av mx/d3  mx/av mx/av sk/d5  mx/av mx/s3 sk/d3 sk/d5  mx/av mx/av sk/d5 sk/d5 sk/d5"
+
+Edges = tuple[tuple[str, ...], ...]  # operations of each edge of a cell
+
+
+def robust_darts_space(name: str, normal: Edges, reduce: Edges) -> DartsSpace:
+    """DARTS' cells with these operations."""
+    return DartsSpace(
+        name=name,
+        cell_types=CELL_TYPES,
+        edges=EDGES,
+        operations=(normal, reduce),
+        n_inputs=2,
+        concat=NODES,
+        family="darts",
+    )
+
+
+def read(row: str) -> Edges:
+    """The operations of each edge from the short form."""
+    return tuple(tuple(SHORT[short] for short in edge.split("/")) for edge in row.split())
+
+
+def everywhere(*operations: str) -> Edges:
+    """The same operations on every edge."""
+    return (operations,) * len(EDGES)
+
+
+@register("spaces", "s1")
+def s1(settings: SupernetSettings) -> DartsSpace:
+    """Two operations an edge, other ones on each."""
+    return robust_darts_space("s1", read(NORMAL), read(REDUCE))
+
+
+@register("spaces", "s2")
+def s2(settings: SupernetSettings) -> DartsSpace:
+    """Skip connection and separable convolution."""
+    both = everywhere("skip_connect", "sep_conv_3x3")
+    return robust_darts_space("s2", both, both)
+
+
+@register("spaces", "s3")
+def s3(settings: SupernetSettings) -> DartsSpace:
+    """S2 and `none`."""
+    three = everywhere("none", "skip_connect", "sep_conv_3x3")
+    return robust_darts_space("s3", three, three)
+
+
+@register("spaces", "s4")
+def s4(settings: SupernetSettings) -> DartsSpace:
+    """Noise and separable convolution."""
+    both = everywhere("noise", "sep_conv_3x3")
+    return robust_darts_space("s4", both, both)

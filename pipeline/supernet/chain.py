@@ -1,0 +1,125 @@
+"""Chains of ReLU, convolution and batch norm, g of them with the same layers computed as one.
+
+Their channels lie side by side: a depthwise convolution of m channels becomes one of g m channels,
+another a grouped one, and a batch norm sees every channel alone anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline.supernet.depthwise import depthwise
+
+LAYERS = (nn.ReLU, nn.Conv2d, nn.BatchNorm2d)
+
+
+def is_chain(module: nn.Module) -> bool:
+    """ReLU, convolution, ..., batch norm; no batch norm with affine parameters."""
+    return (
+        isinstance(module, nn.Sequential)
+        and all(type(layer) in LAYERS for layer in module)
+        and isinstance(module[0], nn.ReLU)
+        and isinstance(module[1], nn.Conv2d)
+        and isinstance(module[-1], nn.BatchNorm2d)
+        and not any(isinstance(layer, nn.BatchNorm2d) and layer.affine for layer in module)
+    )
+
+
+def run_chains(
+    chains: Sequence[Any], rectified: Tensor, copies: Callable[[int], Tensor], scales: Tensor
+) -> Tensor:
+    """The outputs of g chains on one input, each times a number, side by side.
+
+    Args:
+        chains: [g], with the same layers.
+        rectified: [b, m, h, w], their common input after the first ReLU.
+        copies: g -> that input g times side by side.
+        scales: [g].
+
+    Returns:
+        [b, g * m, h', w'], the first m channels from the first chain.
+    """
+    depths = list(zip(*chains, strict=True))[1:]  # [depth][g]
+    x = first_convolution(depths[0], rectified, copies)
+    for layers in depths[1:-1]:
+        if isinstance(layers[0], nn.ReLU):
+            x = F.relu(x)
+        elif isinstance(layers[0], nn.Conv2d):
+            x = convolve(layers, x, len(layers) * layers[0].groups)
+        else:
+            x = normalise(layers, x)
+    return normalise(depths[-1], x, scales.repeat_interleave(x.shape[1] // len(chains)))
+
+
+def first_convolution(
+    layers: Sequence[nn.Conv2d], rectified: Tensor, copies: Callable[[int], Tensor]
+) -> Tensor:
+    """A dense convolution of one input needs no copies of it."""
+    if layers[0].groups == 1:
+        return convolve(layers, rectified, 1)
+    return convolve(layers, copies(len(layers)), len(layers) * layers[0].groups)
+
+
+def convolve(layers: Sequence[nn.Conv2d], x: Tensor, groups: int) -> Tensor:
+    """Convolutions of one shape, stacked along their output channels."""
+    first = layers[0]
+    weight = torch.cat([layer.weight for layer in layers])
+    if groups == x.shape[1] == len(weight) and first.kernel_size[0] > 1:
+        return depthwise(x, weight, first.stride[0], first.dilation[0])
+    bias = None if first.bias is None else torch.cat([layer.bias for layer in layers])
+    return F.conv2d(x, weight, bias, first.stride, first.padding, first.dilation, groups)
+
+
+def normalise(layers: Sequence[nn.BatchNorm2d], x: Tensor, scale: Tensor | None = None) -> Tensor:
+    """Batch norms side by side, then a scale a channel; running statistics as torch keeps them."""
+    first = layers[0]
+    if first.training and not first.track_running_stats:
+        return F.batch_norm(x, None, None, scale, None, True, 0.0, first.eps)
+    mean = torch.cat([layer.running_mean for layer in layers])
+    variance = torch.cat([layer.running_var for layer in layers])
+    factor = first.momentum
+    if first.training:
+        torch._foreach_add_([layer.num_batches_tracked for layer in layers], 1)
+        if factor is None:  # a plain mean over all batches
+            factor = 1.0 / float(first.num_batches_tracked)
+    y = F.batch_norm(x, mean, variance, scale, None, first.training, factor or 0.0, first.eps)
+    if first.training:
+        n = first.num_features
+        with torch.no_grad():
+            torch._foreach_copy_([layer.running_mean for layer in layers], mean.split(n))
+            torch._foreach_copy_([layer.running_var for layer in layers], variance.split(n))
+    return y
+
+
+def is_linear(module: Any) -> bool:
+    """Whether, after its ReLU, a chain is one dense convolution with fixed statistics."""
+    return (
+        is_chain(module)
+        and len(module) == 3
+        and module[1].groups == 1
+        and module[1].stride == (1, 1)
+        and not (module[2].training or torch.is_grad_enabled())
+    )
+
+
+def as_kernel(chain: Any, scale: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """A linear chain as one convolution.
+
+    Args:
+        chain: for which `is_linear`.
+        scale: what its output is multiplied by.
+        side: of the kernel, at least the chain's.
+
+    Returns:
+        kernel [m, m, side, side] and bias [m].
+    """
+    _, convolution, norm = chain
+    gain = scale / (norm.running_var + norm.eps).sqrt()
+    bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean
+    margin = (side - convolution.kernel_size[0]) // 2
+    return F.pad(convolution.weight * gain.view(-1, 1, 1, 1), (margin,) * 4), gain * bias

@@ -1,0 +1,126 @@
+"""Depthwise convolution with a fast backward pass on CPUs.
+
+    y[c, u] = sum over taps i of w[c, i] x[c, s u + d i - p]        stride s, dilation d, padding p
+
+oneDNN has fast kernels for the forward pass at every kernel size and dilation, but for the
+gradient of the weights only up to 3 x 3, undilated, in multiples of 16 channels: elsewhere it
+falls back to code that takes ten to forty times as long as the forward pass. At stride 1 both
+gradients can be had from the fast kernels:
+
+- dx is the convolution of dy with the mirrored kernel: a forward pass.
+- dw of a dilated convolution is dw of the undilated one on the images' four phases (even and odd
+  rows and columns), stacked along the batch, since taps never leave a phase.
+- dw of a 5 x 5 kernel is that of four 3 x 3 kernels, which cover it with an overlap, on shifted
+  images.
+
+At stride 2 a convolution of dilation 2 sees only every other pixel: it is an undilated one of
+stride 1 on those. What is left, 5 x 5 at stride 2, is rare and goes to torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BLOCK = 3  # the largest kernel with a fast gradient,
+VECTOR = 16  # which needs a multiple of so many channels
+
+
+def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> Tensor:
+    """Depthwise convolution that keeps the image's size, up to the stride.
+
+    Args:
+        x: [b, c, h, w].
+        weight: [c, 1, k, k], k odd.
+        stride: of the output pixels.
+        dilation: of the taps.
+
+    Returns:
+        [b, c, ceil(h / stride), ceil(w / stride)].
+    """
+    if stride == dilation == 2:
+        x, stride, dilation = x[:, :, ::2, ::2].contiguous(memory_format=memory_format(x)), 1, 1
+    if stride == 1 and x.device.type == "cpu" and torch.is_grad_enabled():
+        output: Tensor = _Depthwise.apply(x, weight, dilation)
+        return output
+    padding = dilation * (weight.shape[2] // 2)
+    return F.conv2d(x, weight, None, stride, padding, dilation, groups=x.shape[1])
+
+
+class _Depthwise(torch.autograd.Function):
+    """Stride 1."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.dilation = dilation
+        return same_size(x, weight, dilation)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, weight = ctx.saved_tensors
+        dy = dy.to(x.dtype).contiguous(memory_format=memory_format(x))
+        dx = dw = None
+        if ctx.needs_input_grad[0]:
+            dx = same_size(dy, weight.flip(2, 3), ctx.dilation)
+        if ctx.needs_input_grad[1]:
+            dw = weight_gradient(x, dy, weight.shape[2], ctx.dilation).to(weight.dtype)
+        return dx, dw, None
+
+
+def same_size(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+    """Depthwise convolution of stride 1 with an output of the input's size."""
+    padding = dilation * (weight.shape[2] // 2)
+    return F.conv2d(x, weight.to(x.dtype), None, 1, padding, dilation, groups=x.shape[1])
+
+
+def weight_gradient(x: Tensor, dy: Tensor, kernel: int, dilation: int) -> Tensor:
+    """dw[c, 1, i] = sum over images and pixels u of dy[c, u] x[c, u + d i - p], i of k x k."""
+    if dilation == 2:
+        x, dy = phases(x), phases(dy)
+    elif dilation != 1:
+        raise ValueError(f"depthwise: no gradient for dilation {dilation}")
+    n_channels, (height, width), margin = x.shape[1], x.shape[2:], kernel // 2
+    filling = -n_channels % VECTOR
+    if filling:
+        dy = F.pad(dy, (0, 0, 0, 0, 0, filling))
+    if kernel <= BLOCK:
+        x = F.pad(x, (0, 0, 0, 0, 0, filling)) if filling else x
+        return block_gradient(x, dy, kernel, margin)[:n_channels]
+    x = F.pad(x, (margin, margin, margin, margin, 0, filling))
+    dw = x.new_empty(x.shape[1], 1, kernel, kernel)
+    # Blocks begin every two taps, the last of them where it ends with the kernel.
+    starts = sorted({*range(0, kernel - BLOCK, BLOCK - 1), kernel - BLOCK})
+    for i in starts:
+        for j in starts:
+            window = x[:, :, i : i + height + BLOCK - 1, j : j + width + BLOCK - 1]
+            window = window.contiguous(memory_format=memory_format(x))
+            dw[:, :, i : i + BLOCK, j : j + BLOCK] = block_gradient(window, dy, BLOCK, 0)
+    return dw[:n_channels]
+
+
+def block_gradient(x: Tensor, dy: Tensor, kernel: int, padding: int) -> Tensor:
+    """Gradient of the weights [c, 1, kernel, kernel] of an undilated convolution, by torch."""
+    weight = x.new_empty(x.shape[1], 1, kernel, kernel)  # its numbers are not needed
+    sizes = [1, 1], [padding, padding], [1, 1], False, [0, 0], x.shape[1]
+    gradients = torch.ops.aten.convolution_backward(
+        dy, x, weight, None, *sizes, [False, True, False]
+    )
+    dw: Tensor = gradients[1]
+    return dw
+
+
+def phases(x: Tensor) -> Tensor:
+    """[b, c, h, w] -> [4 b, c, ceil(h / 2), ceil(w / 2)]; odd sizes are filled up with zeros."""
+    if x.shape[2] % 2 or x.shape[3] % 2:
+        x = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))
+    return torch.cat([x[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)])
+
+
+def memory_format(x: Tensor) -> torch.memory_format:
+    """In which a tensor lies."""
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
