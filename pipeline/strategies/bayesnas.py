@@ -4,7 +4,7 @@ Zhou, Yang, Wang, Pan, "BayesNAS: a Bayesian approach for neural architecture se
 
 Every operation has a switch w with a Gaussian prior N(0, γ); automatic relevance determination
 drives the γ of the redundant to zero. Switches and weights descend one loss, the switches with a
-reweighted L1 norm; after each epoch (section 4.2, algorithm 1; o an operation):
+reweighted L1 norm; after each epoch (o an operation):
 
     min over w   L(w) + λ Σ_o ω_o |w_o|
     γ_o = |w_o| / ω_o,   C_o = 1 / (1/γ_o + H_o),   ω_o = sqrt(1/γ_o - C_o / γ_o²)
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from pipeline.data import Images
 
-BAYESNAS = "BayesNAS (Zhou et al., ICML 2019), section 5.1"
+BAYESNAS = "BayesNAS (Zhou et al., ICML 2019)"
 
 
 class BayesNasSettings(Settings):

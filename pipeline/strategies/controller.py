@@ -1,4 +1,4 @@
-"""ENAS' controller (Pham et al., ICML 2018, section 2.4 and 3.2): an LSTM that chooses players.
+"""ENAS' controller (Pham et al., ICML 2018): an LSTM that chooses players.
 
     logits = c tanh(W h / T),   c = 2.5, T = 5, 100 hidden units, all weights uniform in [-0.1, 0.1]
 

@@ -19,7 +19,7 @@ from pipeline.strategies.gradient import GradientSearch, GradientSettings
 if TYPE_CHECKING:
     from pipeline.data import Images
 
-ROBUST = "RobustDARTS (Zela et al., ICLR 2020), section 4.3"
+ROBUST = "RobustDARTS (Zela et al., ICLR 2020)"
 # Section 3.1 of DARTS: batch 64, learning rate 0.025; the last value is its code's.
 RECIPE = {
     "batch_size": 64,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pipeline.data import Images
 
-DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021), section 4"
+DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021)"
 
 
 class DartsPtSettings(GradientSettings):

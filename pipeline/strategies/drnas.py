@@ -2,11 +2,11 @@
 
 Line 1 of algorithm 1 descends the expected loss over mixing weights drawn for each step:
 
-    min_β E_{θ ~ Dir(β)} L_val(w, θ) + λ d(β, 1),   β = elu(α) + 1       (section 3.1 and 3.2)
+    min_β E_{θ ~ Dir(β)} L_val(w, θ) + λ d(β, 1),   β = elu(α) + 1
 
     θ    mixing weights, pathwise derivatives by β    d    L2 distance    λ    `penalty`
 
-Progressive search (section 3.3): in equal stages the share of channels that pass through the
+Progressive search: in equal stages the share of channels that pass through the
 operations grows by `growth` (the weights by Net2Wider), and on each edge only the operations of
 the largest β stay. α is frozen in the first epochs of each stage. The cell is that of the mean of
 Dir(β). The supernet's first `partial_channels` is the recipe's.
@@ -30,7 +30,7 @@ from pipeline.strategies.weights import Tally
 if TYPE_CHECKING:
     from torch import Tensor
 
-DRNAS = "DrNAS (Chen et al., ICLR 2021), section 4"
+DRNAS = "DrNAS (Chen et al., ICLR 2021)"
 CODE = "code of DrNAS"
 PRUNED = 1e-6
 

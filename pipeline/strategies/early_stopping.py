@@ -1,7 +1,7 @@
 """When to stop DARTS: by the largest eigenvalue of the Hessian.
 
 Zela et al., "Understanding and robustifying differentiable architecture search" (RobustDARTS,
-ICLR 2020), section 4.3.
+ICLR 2020).
 
 The largest eigenvalue λ of the Hessian ∇²_α L_val, measured each epoch on one random batch of the
 second half and averaged over a window of k epochs, rises before DARTS degenerates:

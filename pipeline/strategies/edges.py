@@ -55,7 +55,7 @@ def softmax_rows(space_alpha: np.ndarray, n_operations: int) -> np.ndarray:
 def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:
     """Weaken skip connections until the genotype has few enough in its normal cell.
 
-    P-DARTS, section 3.4: the weakest of those chosen gives way first.
+    As P-DARTS does: the weakest of those chosen gives way first.
 
     Args:
         space: of the DARTS family.

@@ -3,7 +3,7 @@
 Pham, Guan, Zoph, Le, Dean, "Efficient neural architecture search via parameter sharing"
 (ICML 2018).
 
-Section 2.2: each epoch first trains the shared weights, in each step those of an architecture that
+Each epoch first trains the shared weights, in each step those of an architecture that
 the controller draws; then the controller, by REINFORCE on the validation accuracy R of its draws:
 
     ascend  E (R - b) log π(a) + λ H(π),   b ← d b + (1 - d) R        averaged over `samples` draws
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pipeline.data import Images
 
-ENAS = "ENAS (Pham et al., ICML 2018), section 3.2"
+ENAS = "ENAS (Pham et al., ICML 2018)"
 
 
 class EnasSettings(Settings):

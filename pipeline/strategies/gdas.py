@@ -1,7 +1,7 @@
 """GDAS: Dong & Yang, "Searching for a robust neural architecture in four GPU hours" (CVPR 2019).
 
 Forward, each edge has one operation, the largest of α + G (G Gumbel); backward, the gradient of
-the soft weights takes its place (Eq. 7 to 9):
+the soft weights takes its place:
 
     h = one-hot(argmax(h~)) + h~ - stop(h~),   h~ = softmax((α + G) / τ),   τ falling
 
@@ -25,7 +25,7 @@ from pipeline.strategies.snas import falling
 if TYPE_CHECKING:
     from torch import Tensor
 
-GDAS = "GDAS (Dong & Yang, CVPR 2019), section 4.1"
+GDAS = "GDAS (Dong & Yang, CVPR 2019)"
 BENCHMARK = "GDAS in the code of NAS-Bench-201"
 
 

@@ -1,10 +1,10 @@
-"""Scores by which SGAS (Li et al., CVPR 2020, section 3.3) decides edges.
+"""Scores by which SGAS (Li et al., CVPR 2020) decides edges.
 
 With p the softmax of α over an edge:
 
-    S_EI = 1 - p(none)                                         importance    (Eq. 3)
-    S_SC = 1 - entropy of p over the others / its maximum      certainty     (Eq. 4 and 5)
-    S_SS = mean histogram intersection with earlier epochs     stability     (Eq. 6)
+    S_EI = 1 - p(none)                                         importance
+    S_SC = 1 - entropy of p over the others / its maximum      certainty
+    S_SS = mean histogram intersection with earlier epochs     stability
 
 each scaled to [0, 1] over the edges of a cell type; a criterion is their product.
 """

@@ -4,7 +4,7 @@ Zhang, Su, Pan, Chang, Abbasnejad, Haffari, "iDARTS: differentiable architecture
 stochastic implicit gradients" (ICML 2021).
 
 ∇_α L_val by the implicit function theorem, the inverse Hessian by the first K + 1 terms of its
-Neumann series, each on one batch (Eq. 10 to 12):
+Neumann series, each on one batch:
 
     ∂_α L_val - γ Σ_{k=0..K} (∂²L_train / ∂α ∂w) (I - γ H)^k ∂_w L_val,   H = ∂²L_train / ∂w ∂w
 
@@ -49,7 +49,7 @@ class IDarts(GradientSearch):
     )
 
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
-        """Eq. 12."""
+        """Direct term minus the series."""
         import torch
 
         w, γ = list(self.supernet.parameters()), self.settings.gamma

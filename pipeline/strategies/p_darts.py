@@ -4,9 +4,9 @@ Chen, Xie, Wu, Tian, "Progressive differentiable architecture search: bridging t
 between search and evaluation" (ICCV 2019).
 
 In three stages of equally many epochs the supernet gets deeper (5, 11, 17 cells) and on each edge
-fewer operations stay (8, 5, 3), by α; each stage starts with fresh weights and a fresh α
-(section 3.3). Two things hold skip connections back (section 3.4): dropout after them, its rate
-falling within a stage, and at the end no more than `max_skips` in the normal cell.
+fewer operations stay (8, 5, 3), by α; each stage starts with fresh weights and a fresh α. Two
+things hold skip connections back: dropout after them, its rate falling within a stage, and at the
+end no more than `max_skips` in the normal cell.
 
 α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` is the first depth.
 """
@@ -30,7 +30,7 @@ from pipeline.strategies.weights import initial_noise, learning_rate
 if TYPE_CHECKING:
     from torch import Tensor
 
-P_DARTS = "P-DARTS (Chen et al., ICCV 2019), section 4.1"
+P_DARTS = "P-DARTS (Chen et al., ICCV 2019)"
 
 
 class PDartsSettings(AdamSettings):

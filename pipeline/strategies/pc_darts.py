@@ -1,7 +1,7 @@
 """PC-DARTS: Xu, Xie, Zhang, Chen, Qi, Tian, Xiong (ICLR 2020).
 
-1/k of the channels pass through the operations (section 3.2, the supernet's `partial_channels`),
-and edges have weights of their own (section 3.3, Eq. 3 and 4): a node is
+1/k of the channels pass through the operations (the supernet's `partial_channels`),
+and edges have weights of their own ("edge normalisation"): a node is
 
     Σ_e softmax(β)_e f_e,   softmax over the node's incoming edges
 
@@ -28,7 +28,7 @@ from pipeline.strategies.weights import initial_noise
 if TYPE_CHECKING:
     from torch import Tensor
 
-PC_DARTS = "PC-DARTS (Xu et al., ICLR 2020), section 4.2"
+PC_DARTS = "PC-DARTS (Xu et al., ICLR 2020)"
 
 
 class PcDartsSettings(GradientSettings):

@@ -1,4 +1,4 @@
-"""Automatic relevance determination as BayesNAS uses it (Zhou et al., ICML 2019, section 4.2)."""
+"""Automatic relevance determination as BayesNAS uses it (Zhou et al., ICML 2019)."""
 
 from __future__ import annotations
 

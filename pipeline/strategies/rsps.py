@@ -1,7 +1,6 @@
 """RSPS: random search with parameter sharing.
 
-Li & Talwalkar, "Random search and reproducibility for neural architecture search" (UAI 2019),
-section 3.2.
+Li & Talwalkar, "Random search and reproducibility for neural architecture search" (UAI 2019).
 
 Each step trains the weights of an architecture drawn uniformly. After the last epoch some more
 are drawn and the one with the best validation accuracy under the shared weights is kept.

@@ -3,7 +3,7 @@
 Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
 regularization" (ICML 2020).
 
-Line 2 of algorithm 1 trains the weights under the worst mixing weights nearby (Eq. 7):
+Line 2 of algorithm 1 trains the weights under the worst mixing weights nearby:
 
     w descends max_{‖δ‖∞ ≤ ε} L_train(w, softmax(α) + δ)
 

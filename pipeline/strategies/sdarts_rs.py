@@ -3,7 +3,7 @@
 Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
 regularization" (ICML 2020).
 
-Line 2 of algorithm 1 trains the weights under perturbed mixing weights (Eq. 6):
+Line 2 of algorithm 1 trains the weights under perturbed mixing weights:
 
     w descends E L_train(w, softmax(α) + δ),   δ uniform in [-ε, ε] an operation
 
@@ -24,7 +24,7 @@ from pipeline.strategies.sampling import on_simplex
 if TYPE_CHECKING:
     from torch import Tensor
 
-SDARTS = "SDARTS (Chen & Hsieh, ICML 2020), section 5.1"
+SDARTS = "SDARTS (Chen & Hsieh, ICML 2020)"
 
 
 class SmoothSettings(GradientSettings):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pipeline.data import Images
 
-SGAS = "SGAS (Li et al., CVPR 2020), section 4.1"
+SGAS = "SGAS (Li et al., CVPR 2020)"
 
 
 class SgasSettings(GradientSettings):

@@ -1,4 +1,4 @@
-"""Dropout after the skip connections of a supernet (P-DARTS, ICCV 2019, section 3.4)."""
+"""Dropout after the skip connections of a supernet (P-DARTS, ICCV 2019)."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
 """SNAS: Xie, Zheng, Liu, Lin, "SNAS: stochastic neural architecture search" (ICLR 2019).
 
 Each step draws the mixing weights of each edge from a concrete distribution, and α and w descend
-the same loss on the same batch (Eq. 6 and 7): there is no second level, and the images for the
+the same loss on the same batch: there is no second level, and the images for the
 value stay unused.
 
     Z = softmax((α + G) / λ),   G Gumbel,   λ falling
 
     λ    `temperature`, linear over the epochs
 
-Left out: the resource penalty of section 2.3, off in the comparisons of the paper at hand.
+Left out: the resource penalty, off in the comparisons of the paper at hand.
 """
 
 from __future__ import annotations

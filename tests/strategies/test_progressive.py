@@ -139,3 +139,18 @@ def test_few_skip_connections() -> None:
     cells = space.genotype_from(without_skips(space, strength.ravel(), 2)).cells
     skips = [sum(name == "skip_connect" for node in c for name, _ in node) for c in cells.values()]
     assert skips == [2, 8]
+
+
+def test_dropout_acts_in_the_supernet() -> None:
+    """The output depends on the rate; at zero nothing changes."""
+    strategy: Any = make_strategy("p_darts", "darts", {"added_cells": (0, 1, 2)})
+    images = noisy_images(8).pixels
+    outputs = []
+    for rate in (0.0, 0.5, 0.0):
+        for dropout in strategy._dropouts:
+            dropout.rate, dropout.generator = rate, torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            outputs.append(strategy.supernet.train()(images, strategy.mixing()))
+    assert len(strategy._dropouts) > 14
+    assert torch.equal(outputs[0], outputs[2])
+    assert not torch.allclose(outputs[0], outputs[1])
