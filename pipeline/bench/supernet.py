@@ -1,4 +1,11 @@
-"""A supernet's training step and forward pass: contiguous and eager, against channels_last."""
+"""A supernet's fast form against the readable one: eager, float32, contiguous.
+
+DARTS with 16 channels, 8 cells, k = 4, batch 64; NAS-Bench-201 with one cell a stage, batch 128;
+images of 32 x 32, weights as at the start of a search. A training step is forward and backward
+pass of the weights; a forward pass is one without gradients, with the statistics of the batch (as
+V is measured by default) in DARTS and running ones in NAS-Bench-201. `saved_mb` is what a step
+keeps between its two passes: activations, which are its peak but for buffers of single layers.
+"""
 
 from __future__ import annotations
 
@@ -6,44 +13,84 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline import registry
 from pipeline.bench.timing import compare
 from pipeline.config.recipes import SupernetSettings
-from pipeline.supernet import Supernet, mixture
+from pipeline.supernet import Supernet, evaluation_mode, mixture
+from pipeline.training import device
 
-BATCH, SIZE = 64, 32
+SIZE = 32
+SIZES: dict[str, dict[str, Any]] = {
+    "darts": {"channels": 16, "cells": 8, "partial_channels": 4},
+    "nasbench201": {"channels": 16, "cells": 1, "partial_channels": 1, "include_none": True},
+}
+BATCHES = {"darts": 64, "nasbench201": 128}
+POLICIES = {"darts": "batch", "nasbench201": "running"}
+READABLE = {"fused": False, "channels_last": False}
 
 
-def rows(repeats: int = 7) -> list[dict[str, Any]]:
-    """NAS-Bench-201, one cell a stage: training step, evaluation, half of the players removed."""
-    settings = SupernetSettings(cells=1, partial_channels=1, include_none=True, channels_last=False)
-    space = registry.get("spaces", "nasbench201")(settings)
-    plain = space.supernet(settings, 10, 0)
-    last = settings.model_copy(update={"channels_last": True})
-    ours = space.supernet(last, 10, 0).to(memory_format=torch.channels_last)
-    images = torch.randn(BATCH, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
-    everyone = torch.ones(space.n_players, dtype=torch.bool)
-    half = torch.arange(space.n_players) % 2 == 0
-    return [
-        compare("training step", training(plain, images), training(ours, images), repeats),
+def rows(repeats: int = 7, compiled: bool = True) -> list[dict[str, Any]]:
+    """Training step, forward pass, half of the players removed, for both families.
+
+    Args:
+        repeats: turns of each side.
+        compiled: also the compiled training step of NAS-Bench-201, which takes a minute to compile
+            (`ours_first_s`).
+    """
+    return [row for name in SIZES for row in rows_of(name, repeats, compiled)]
+
+
+def rows_of(name: str, repeats: int, compiled: bool) -> list[dict[str, Any]]:
+    """The rows of one space."""
+    readable, fast = make(name, **READABLE), make(name)
+    generator = torch.Generator().manual_seed(0)
+    where = device.resolve("auto")
+    images = torch.randn(BATCHES[name], 3, SIZE, SIZE, generator=generator).to(where)
+    everyone = torch.ones(fast.space.n_players, dtype=torch.bool)
+    half = torch.rand(fast.space.n_players, generator=generator).argsort() % 2 == 0
+    baseline = training(readable, images)
+    forms = {"training step": fast, "training step, checkpointed": make(name, checkpoint=True)}
+    if compiled and name == "nasbench201":
+        forms["training step, compiled"] = make(name, compile=True)
+    found = [
+        {
+            **compare(f"{name}: {form}", baseline, training(net, images), repeats),
+            "baseline_saved_mb": saved_megabytes(baseline),
+            "ours_saved_mb": saved_megabytes(training(net, images)),
+        }
+        for form, net in forms.items()
+    ]
+    policy = POLICIES[name]
+    full = forward(fast, images, everyone, policy)
+    plain = forward(readable, images, everyone, policy)
+    found += [
+        compare(f"{name}: forward", plain, full, repeats),
         compare(
-            "forward", forward(plain, images, everyone), forward(ours, images, everyone), repeats
-        ),
-        compare(
-            "forward, half removed",
-            forward(ours, images, everyone),
-            forward(ours, images, half),
+            f"{name}: forward, half removed, against all",
+            full,
+            forward(fast, images, half, policy),
             repeats,
         ),
     ]
+    facts = {"batch_size": BATCHES[name], "threads": torch.get_num_threads(), "device": where.type}
+    return [{**row, **facts} for row in found]
 
 
-def training(supernet: Supernet, images: torch.Tensor) -> Callable[[], None]:
+def make(name: str, **changes: Any) -> Supernet:
+    """The supernet of a space with the same weights in every form."""
+    settings = SupernetSettings(**SIZES[name] | changes)
+    supernet: Supernet = registry.get("spaces", name)(settings).supernet(settings, 10, 0)
+    return supernet.to(device.resolve("auto"))
+
+
+def training(supernet: Supernet, images: Tensor) -> Callable[[], None]:
     """Forward and backward pass of the weights, as a call."""
-    weights = mixture(supernet.space, torch.zeros(supernet.space.n_players))
-    labels = torch.zeros(len(images), dtype=torch.int64)
+    space = supernet.space
+    weights = mixture(space, torch.zeros(space.n_players)).to(images.device)
+    labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
 
     def once() -> None:
         supernet.train().zero_grad()
@@ -53,13 +100,28 @@ def training(supernet: Supernet, images: torch.Tensor) -> Callable[[], None]:
 
 
 def forward(
-    supernet: Supernet, images: torch.Tensor, coalition: torch.Tensor
+    supernet: Supernet, images: Tensor, coalition: Tensor, policy: str
 ) -> Callable[[], None]:
-    """A forward pass without gradient of a coalition, as a call."""
-    weights = mixture(supernet.space, torch.zeros(supernet.space.n_players), coalition)
+    """A forward pass of a coalition without gradients, as a call."""
+    space = supernet.space
+    weights = mixture(space, torch.zeros(space.n_players), coalition).to(images.device)
 
     def once() -> None:
-        with torch.no_grad():
-            supernet.eval()(images, weights)
+        with torch.no_grad(), evaluation_mode(supernet, policy):
+            supernet(images, weights)
 
     return once
+
+
+def saved_megabytes(step: Callable[[], None]) -> float:
+    """Memory that a step saves for its backward pass, each storage once."""
+    sizes: dict[int, int] = {}
+
+    def save(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
+        step()
+    return sum(sizes.values()) / 1e6

@@ -40,7 +40,10 @@ class SupernetSettings(Settings):
     )
     fused: bool = setting(True, "operations of one kind computed as one; the same numbers", OURS)
     channels_last: bool = setting(True, "memory format of images and weights", OURS)
-    compile: bool = setting(False, "torch.compile the cells; wins from about ten epochs on", OURS)
+    compile: bool = setting(False, "torch.compile the training step of NAS-Bench-201 cells", OURS)
+    checkpoint: bool = setting(
+        False, "cells computed again in the backward pass: a third slower, less memory", OURS
+    )
     precision: Literal["float32", "bfloat16"] = setting("float32", "autocast type", OURS)
 
 

@@ -91,27 +91,17 @@ class MixedCell(nn.Module):
         # Channels that go by are pooled where the operations halve the image.
         self.halve = nn.MaxPool2d(2, ceil_mode=True) if reduction else nn.Identity()
 
-    def forward(
-        self,
-        inputs: Sequence[Tensor],
-        weights: Tensor,
-        present: Present = None,
-        edge_weights: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor], weights: Tensor, present: Present = None) -> Tensor:
         """Compute all nodes in order.
 
         Args:
             inputs: states [b, channels, h, w].
             weights: [edges, operations].
             present: [edges][operations] as in `MixedOperation`.
-            edge_weights: [edges], of the edges into a node (PC-DARTS' edge normalisation);
-                None: all one.
 
         Returns:
             [b, nodes in `concat` * channels, h, w], halved by a reduction.
         """
-        if edge_weights is not None:
-            weights = weights * edge_weights[:, None]
         states = list(inputs)
         passed = self.pass_by(inputs)
         for edges in self.incoming.values():
@@ -119,21 +109,15 @@ class MixedCell(nn.Module):
                 self.mixed[e](states[source][:, : self.n_mixed], weights[e], present and present[e])
                 for e, source in edges
             )
-            states.append(
-                self.shuffle_in(mixed, edges, passed, self.bypass_weights(weights, edge_weights))
-            )
+            states.append(self.shuffle_in(mixed, edges, passed, weights))
         return torch.cat([states[state] for state in self.concat], dim=1)
-
-    def bypass_weights(self, weights: Tensor, edge_weights: Tensor | None) -> Tensor | None:
-        """What the channels that go by are weighed with, [edges]; None: all one."""
-        return weights.sum(dim=1) if self.weigh_bypass else edge_weights
 
     def pass_by(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """The channels of the inputs that no operation sees."""
         return [self.halve(x[:, self.n_mixed :]) for x in inputs] if self.partial > 1 else []
 
     def shuffle_in(
-        self, mixed: Tensor, edges: Edges, passed: list[Tensor], edge_weights: Tensor | None
+        self, mixed: Tensor, edges: Edges, passed: list[Tensor], weights: Tensor
     ) -> Tensor:
         """The state whose mixed channels are given; its own channels that go by join `passed`.
 
@@ -142,7 +126,7 @@ class MixedCell(nn.Module):
         if self.partial == 1:
             return mixed
         bypass = total(
-            passed[source] if edge_weights is None else edge_weights[e] * passed[source]
+            passed[source] * weights[e].sum() if self.weigh_bypass else passed[source]
             for e, source in edges
         )
         state = F.channel_shuffle(torch.cat([mixed, bypass], dim=1), self.partial)

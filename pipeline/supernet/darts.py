@@ -51,8 +51,9 @@ class DartsSupernet(Supernet):
         """The output of the last cell."""
         before = self.stem[0](images)
         last = self.stem[1](before)
+        run = self.cell_runner()
         for cell in self.cells:
-            before, last = last, cell(before, last, weights, present)
+            before, last = last, run(cell, before, last, weights, present)
         return last
 
 

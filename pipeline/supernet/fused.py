@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -36,6 +36,7 @@ from pipeline.supernet.depthwise import memory_format
 if TYPE_CHECKING:
     from pipeline.spaces import Space
 
+Term = tuple[Tensor | None, Tensor]  # mixing weight, unless it is in already, and [b, m, h, w]
 SHARED = (nn.MaxPool2d, nn.AvgPool2d)  # without parameters: the same on every edge
 
 
@@ -64,27 +65,17 @@ class FusedCell(MixedCell):
         for e, (target, source) in enumerate(space.edges):
             self.outgoing[source].append((e, target))
 
-    def forward(
-        self,
-        inputs: Sequence[Tensor],
-        weights: Tensor,
-        present: Present = None,
-        edge_weights: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor], weights: Tensor, present: Present = None) -> Tensor:
         """As `MixedCell.forward`; what leaves a state is computed as soon as the state is there."""
-        if edge_weights is not None:
-            weights = weights * edge_weights[:, None]
         states = list(inputs)
         passed = self.pass_by(inputs)
-        terms: dict[int, list[Tensor]] = defaultdict(list)
+        terms: dict[int, list[Term]] = defaultdict(list)
         for source in range(self.n_inputs):
             self.leave(source, states[source], weights, present, terms)
         for node, edges in self.incoming.items():
             zero = self.mixed[edges[0][0]].zero
-            mixed = total(terms[node] or [zero(inputs[0][:, : self.n_mixed])])
-            states.append(
-                self.shuffle_in(mixed, edges, passed, self.bypass_weights(weights, edge_weights))
-            )
+            mixed = weighted_total(terms[node] or [(None, zero(inputs[0][:, : self.n_mixed]))])
+            states.append(self.shuffle_in(mixed, edges, passed, weights))
             self.leave(node, states[node], weights, present, terms)
         return torch.cat([states[state] for state in self.concat], dim=1)
 
@@ -94,7 +85,7 @@ class FusedCell(MixedCell):
         state: Tensor,
         weights: Tensor,
         present: Present,
-        terms: dict[int, list[Tensor]],
+        terms: dict[int, list[Term]],
     ) -> None:
         """Add to `terms` of each later node what reaches it from a state."""
         x = state
@@ -118,7 +109,7 @@ class FusedCell(MixedCell):
             sums[targets].append(y)
         for targets, stacked in sums.items():
             for target, y in zip(targets, total(stacked).chunk(len(targets), dim=1), strict=True):
-                terms[target].append(y)
+                terms[target].append((None, y))
 
     def stacks(self, source: int, weights: Tensor, present: Present) -> list[Stack]:
         """What is to be computed from a state, by the operation's name."""
@@ -137,13 +128,23 @@ class FusedCell(MixedCell):
         ]
 
 
-def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Tensor]]) -> None:
+def weighted_total(terms: Sequence[Term]) -> Tensor:
+    """The sum of terms, each in one pass over memory."""
+    plain = [y for weight, y in terms if weight is None]
+    weighted = [(weight, y) for weight, y in terms if weight is not None]
+    if not plain:
+        (weight, y), *weighted = weighted
+        plain = [weight * y]
+    return reduce(lambda x, term: torch.addcmul(x, *term), weighted, total(plain))
+
+
+def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
     """Operations as they are; those that are the same on every edge once."""
     shared = stack.operations[0](x) if isinstance(stack.operations[0], SHARED) else None
     for target, weight, operation in zip(
         stack.targets, stack.weights, stack.operations, strict=True
     ):
-        terms[target].append(weight * (operation(x) if shared is None else shared))
+        terms[target].append((weight, operation(x) if shared is None else shared))
 
 
 def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> tuple[tuple[int, ...], Tensor]:

@@ -13,7 +13,7 @@ from pipeline.spaces.operations import ResNetBlock
 from pipeline.spaces.stems import conv_bn
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fused import FusedCell
-from pipeline.supernet.supernet import Supernet, runner
+from pipeline.supernet.supernet import Supernet, compiled_cell
 
 if TYPE_CHECKING:
     from pipeline.config.recipes import SupernetSettings
@@ -27,7 +27,8 @@ class NasBench201Supernet(Supernet):
 
     def __init__(self, space: Space, settings: SupernetSettings, classes: int) -> None:
         super().__init__(space, settings, classes)
-        self.run = runner(settings)
+        if settings.compile:
+            self.train_cell = compiled_cell()
         channels = settings.channels
         self.stem = conv_bn(3, channels)
         self.stages = nn.ModuleList()
@@ -43,10 +44,10 @@ class NasBench201Supernet(Supernet):
 
     def features(self, images: Tensor, weights: Tensor, present: Present) -> Tensor:
         """The output of the last cell, normalised and rectified."""
-        x = self.stem(images)
+        x, run = self.stem(images), self.cell_runner()
         for part in self.stages:
             if isinstance(part, MixedCell):
-                x = self.run(part, [x], weights[0], present and present[0])
+                x = run(part, [x], weights[0], present and present[0])
             else:
                 x = part(x)
         output: Tensor = self.head(x)

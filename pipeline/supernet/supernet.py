@@ -11,20 +11,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.supernet.cell import Present
+from pipeline.supernet.cell import MixedCell, Present
+from pipeline.supernet.checkpointing import checkpointed
 
 if TYPE_CHECKING:
     from pipeline.config.recipes import SupernetSettings
     from pipeline.spaces import Space
 
-# Shapes of mixed operations, times training and evaluation, times batch sizes: torch's own limit
-# of graphs a function is too small.
-COMPILED_GRAPHS = 128
+# Shapes of cells times batch sizes: torch's own limit of graphs a function is too small.
+COMPILED_GRAPHS = 64
 
 
 class Supernet(nn.Module):
@@ -37,10 +38,12 @@ class Supernet(nn.Module):
     """
 
     classifier: nn.Linear
+    train_cell: Callable[..., Tensor]
 
     def __init__(self, space: Space, settings: SupernetSettings, classes: int) -> None:
         super().__init__()
         self.space, self.settings, self.classes = space, settings, classes
+        self.train_cell = call
 
     @abstractmethod
     def features(self, images: Tensor, weights: Tensor, present: Present) -> Tensor:
@@ -70,31 +73,40 @@ class Supernet(nn.Module):
         maps = self.features(images, table, self._present(table))
         return self.classifier(maps.mean(dim=(2, 3)))
 
+    def cell_runner(self) -> Callable[..., Tensor]:
+        """What calls a cell: (cell, *arguments) -> its output."""
+        if not torch.is_grad_enabled():
+            return call
+        return (
+            partial(checkpointed, self.train_cell) if self.settings.checkpoint else self.train_cell
+        )
+
     def _present(self, table: Tensor) -> Present:
         """Where no gradient is asked for, operations of weight zero are not computed.
 
         Under a gradient a weight of zero still has a derivative, and a compiled graph is made
         for all operations once rather than for each coalition.
         """
-        if torch.is_grad_enabled() or self.settings.compile:
+        if torch.is_grad_enabled():
             return None
         present: list[list[list[bool]]] = (table != 0).tolist()
         return present
 
 
-def call(module: nn.Module, *arguments: Any) -> Tensor:
-    """Call a part of a supernet; what a compiled supernet compiles."""
-    output: Tensor = module(*arguments)
+def call(cell: nn.Module, *arguments: Any) -> Tensor:
+    """Call a cell."""
+    output: Tensor = cell(*arguments)
     return output
 
 
-def runner(settings: SupernetSettings) -> Callable[..., Tensor]:
-    """What calls the parts of a supernet: compiled if the settings say so."""
-    if not settings.compile:
-        return call
+def compiled_cell() -> Callable[..., Tensor]:
+    """What calls a cell in a training step, compiled.
+
+    It is the readable form that is compiled: stacking by hand stands in the compiler's way.
+    """
     import torch._dynamo
 
     from pipeline.training.device import compiled
 
     torch._dynamo.config.recompile_limit = COMPILED_GRAPHS
-    return compiled(call)
+    return compiled(MixedCell.forward)

@@ -49,21 +49,24 @@ def coalitions(n_players: int) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("name", ["darts", "nasbench201"])
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize(
     ("policy", "gradients"), [("batch", False), ("batch", True), ("running", False)]
 )
-def test_as_if_deleted(name: str, policy: str, gradients: bool) -> None:
-    supernet = toy(name)
+def test_as_if_deleted(name: str, fused: bool, policy: str, gradients: bool) -> None:
+    supernet, readable = (toy(name, fused=form).double() for form in (fused, False))
+    x = images(name).double()
     for coalition in coalitions(supernet.space.n_players):
-        smaller = with_deleted(supernet, coalition)
-        weights = mixture(supernet.space, alpha(supernet), coalition)
+        smaller = with_deleted(readable, coalition)
+        weights = mixture(supernet.space, alpha(supernet).double(), coalition)
         with (
             torch.set_grad_enabled(gradients),
             evaluation_mode(supernet, policy),
             evaluation_mode(smaller, policy),
         ):
-            logits = supernet(images(name), weights)
-            assert torch.equal(logits, smaller(images(name), weights))
+            torch.testing.assert_close(
+                supernet(x, weights), smaller(x, weights), rtol=1e-9, atol=1e-9
+            )
 
 
 @pytest.mark.parametrize("name", ["darts", "nasbench201"])

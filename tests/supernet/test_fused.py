@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pipeline import registry
 from pipeline.supernet import Supernet, evaluation_mode, mixture
+from pipeline.supernet.cell import MixedCell
 from pipeline.supernet.chain import is_chain
 from pipeline.supernet.fused import FusedCell
 from tests.supernet.toys import alpha, images, toy
@@ -81,6 +82,19 @@ def test_an_empty_coalition() -> None:
     x = images("darts").double()
     with torch.no_grad(), evaluation_mode(readable), evaluation_mode(fast):
         assert torch.allclose(readable(x, weights), fast(x, weights))
+
+
+def test_weighted_edges() -> None:
+    """PC-DARTS' edge normalisation: the weights of an edge need not add up to one."""
+    readable, fast = both("darts", 2)
+    for module in (*readable.modules(), *fast.modules()):
+        if isinstance(module, MixedCell):
+            module.weigh_bypass = True
+    weights = torch.rand(readable.space.n_players, dtype=torch.float64)
+    x = images("darts").double()
+    expected, found = readable(x, weights), fast(x, weights)
+    assert torch.allclose(expected, found)
+    assert not torch.allclose(readable(x, weights / 2), expected)
 
 
 def test_odd_sizes() -> None:
