@@ -96,7 +96,10 @@ def make_strategy(job: SearchJob, classes: int, seed: int, where: Any) -> Strate
     settings = algorithm.metadata.settings(**job.settings)
     supernet = None
     if algorithm.metadata.trains_supernet:
-        supernet = space.supernet(job.search.supernet, classes, seed).to(where)
+        shape = job.search.supernet
+        if algorithm.differentiates_twice(settings):
+            shape = shape.model_copy(update={"compile": False})
+        supernet = space.supernet(shape, classes, seed).to(where)
     return algorithm(space, supernet, settings, job.search, seed, where)
 
 

@@ -8,12 +8,11 @@ reweighted L1 norm; after each epoch (o an operation):
 
     min over w   L(w) + λ Σ_o ω_o |w_o|
     γ_o = |w_o| / ω_o,   C_o = 1 / (1/γ_o + H_o),   ω_o = sqrt(1/γ_o - C_o / γ_o²)
-
     w    switches           -> `_alpha` -> float64[n_players], from 1; mixing weights as they are
     H    diagonal of the Hessian of L by w, at least 0    λ    `sparsity`
 
-Deviations: H by Hutchinson's estimate where the paper propagates layer by layer; one switch for all
-cells of a type, none for whole edges; the largest γ decides, without a threshold on entropy.
+Deviations: H by Hutchinson's estimate, not layer by layer; one switch for all cells of a type, none
+for whole edges; the largest γ decides, without a threshold on entropy.
 """
 
 from __future__ import annotations
@@ -59,6 +58,7 @@ class BayesNas(WeightSharing):
         trains_supernet=True,
         settings=BayesNasSettings,
         recipes={"darts": RECIPE},
+        second_derivatives=True,
     )
 
     def __init__(self, *arguments: Any):

@@ -38,6 +38,7 @@ class Metadata:
         recipes: space -> where its own paper departs from the space's search recipe.
         families: families of spaces that it searches; none: all.
         needs_table: whether it looks accuracies up instead of training, see `table_search`.
+        second_derivatives: whether it takes some, which a compiled supernet does not have.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Metadata:
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     families: tuple[str, ...] | None = None
     needs_table: bool = False
+    second_derivatives: bool = False
 
     def supports(self, space: Space) -> bool:
         """Whether it searches this space."""
@@ -79,6 +81,11 @@ class Strategy(ABC):
     ):
         self.space, self.search, self.settings = space, search, settings
         self.seed, self.device = seed, device
+
+    @classmethod
+    def differentiates_twice(cls, settings: Any) -> bool:
+        """Whether it takes second derivatives under these settings."""
+        return cls.metadata.second_derivatives
 
     @property
     def n_epochs(self) -> int:

@@ -52,6 +52,11 @@ class Darts(GradientSearch):
         recipes={"darts": RECIPE},
     )
 
+    @classmethod
+    def differentiates_twice(cls, settings: Any) -> bool:
+        """For the eigenvalue."""
+        return bool(settings.early_stopping)
+
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
         settings = self.settings

@@ -46,6 +46,7 @@ class IDarts(GradientSearch):
         trains_supernet=True,
         settings=IDartsSettings,
         recipes={"darts": RECIPE},
+        second_derivatives=True,
     )
 
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:

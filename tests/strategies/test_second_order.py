@@ -11,10 +11,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from pipeline.config.jobs import SearchJob
+from pipeline.stages.search import make_strategy
 from pipeline.strategies import darts as darts_module
 from pipeline.strategies.early_stopping import EigenvalueRule, largest_eigenvalue
 from pipeline.strategies.weights import Tally
-from tests.strategies.toys import Tiny, logits_of, noisy_images, on_supernet
+from tests.strategies.toys import Tiny, logits_of, noisy_images, on_supernet, small_search
 
 RATE, DECAY = 0.1, 3e-4
 
@@ -133,3 +135,23 @@ def test_darts_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_array_equal(strategy.alpha(), first)
     assert strategy.epoch(2, train, valid)["images_forward"] == 0
     assert_array_equal(strategy.alpha(), first)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "compiled"),
+    [
+        ("darts", {}, True),
+        ("darts", {"early_stopping": True}, False),
+        ("idarts", {}, False),
+        ("bayesnas", {}, False),
+    ],
+)
+def test_second_derivatives_are_not_compiled(
+    name: str, settings: dict[str, Any], compiled: bool
+) -> None:
+    recipe = small_search("nasbench201")
+    shape = recipe.supernet.model_copy(update={"compile": True})
+    recipe = recipe.model_copy(update={"supernet": shape})
+    job = SearchJob(space="nasbench201", algorithm=name, settings=settings, search=recipe)
+    made = make_strategy(job, 4, 0, torch.device("cpu"))
+    assert made.supernet.settings.compile is compiled
