@@ -57,7 +57,7 @@ def run_chains(
 
 
 def first_convolution(
-    layers: Sequence[nn.Conv2d], rectified: Tensor, copies: Callable[[int], Tensor]
+    layers: Sequence[Any], rectified: Tensor, copies: Callable[[int], Tensor]
 ) -> Tensor:
     """A dense convolution of one input needs no copies of it."""
     if layers[0].groups == 1:
@@ -65,7 +65,7 @@ def first_convolution(
     return convolve(layers, copies(len(layers)), len(layers) * layers[0].groups)
 
 
-def convolve(layers: Sequence[nn.Conv2d], x: Tensor, groups: int) -> Tensor:
+def convolve(layers: Sequence[Any], x: Tensor, groups: int) -> Tensor:
     """Convolutions of one shape, stacked along their output channels."""
     first = layers[0]
     weight = torch.cat([layer.weight for layer in layers])
@@ -75,7 +75,7 @@ def convolve(layers: Sequence[nn.Conv2d], x: Tensor, groups: int) -> Tensor:
     return F.conv2d(x, weight, bias, first.stride, first.padding, first.dilation, groups)
 
 
-def normalise(layers: Sequence[nn.BatchNorm2d], x: Tensor, scale: Tensor | None = None) -> Tensor:
+def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> Tensor:
     """Batch norms side by side, then a scale a channel; running statistics as torch keeps them."""
     first = layers[0]
     if first.training and not first.track_running_stats:

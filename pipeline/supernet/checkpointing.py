@@ -33,7 +33,7 @@ def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -
 @contextlib.contextmanager
 def recomputing(cell: nn.Module) -> Iterator[None]:
     """A second forward pass in the state of the first, which changes nothing."""
-    norms = [module for module in cell.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms: list[Any] = [module for module in cell.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     counts = [norm.num_batches_tracked.clone() for norm in norms]
     for module in cell.modules():

@@ -58,6 +58,8 @@ class Stack:
 class FusedCell(MixedCell):
     """`MixedCell`, faster."""
 
+    mixed: Any  # of `MixedOperation`
+
     def __init__(self, space: Space, *arguments: Any, **options: Any) -> None:
         super().__init__(space, *arguments, **options)
         self.n_inputs = space.n_inputs
