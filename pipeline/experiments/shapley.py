@@ -51,6 +51,7 @@ class Form:
         repeats: of each estimator.
         compile: torch.compile the training.
         channels: of the supernet's first stage.
+        reads: the value that estimates and references are of.
     """
 
     epochs: int
@@ -64,6 +65,7 @@ class Form:
     repeats: int
     compile: bool = True
     channels: int = 16
+    reads: str = "accuracy"
 
     @property
     def search(self) -> NasBench201Search:
@@ -78,7 +80,7 @@ class Form:
     def value(self, **changes: Any) -> ValueSettings:
         """The value function of references and estimates."""
         sizes = {"value_images": self.images, "value_batch_size": self.images}
-        return ValueSettings(**{**sizes, **changes})
+        return ValueSettings(**{"value": self.reads, **sizes, **changes})
 
 
 FORMS = {
