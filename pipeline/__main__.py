@@ -34,6 +34,7 @@ for verb in (
     looks.profile,
     looks.bench,
     models.export,
+    models.cost,
 ):
     cli.add_command(verb)
 
