@@ -36,6 +36,7 @@ for verb in (
     looks.profile,
     looks.bench,
     models.export,
+    models.cost,
 ):
     cli.add_command(verb)
 

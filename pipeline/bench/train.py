@@ -1,4 +1,9 @@
-"""A training step of a found network: contiguous float32, eager, against the recipe's choices."""
+"""A training step of a found network: plain eager float32 against the recipe's choices.
+
+Both sides are whole steps as `pipeline.training` takes them: forward, loss with the auxiliary
+tower, backward, clipping, SGD. Plain means contiguous images and weights and one SGD kernel a
+parameter.
+"""
 
 from __future__ import annotations
 
@@ -11,44 +16,58 @@ from pipeline import networks
 from pipeline.bench.timing import compare
 from pipeline.config.recipes import TrainSettings
 from pipeline.training import device
-from pipeline.training.optimisation import loss_of
+from pipeline.training.distributed import Ranks
+from pipeline.training.optimisation import Optimisation, Sums
 
-CHANNELS, CELLS, BATCH, SIZE = 16, 5, 32, 32
+# Layout -> its toy size: (published cell, channels, cells, batch, pixels).
+SIZES = {
+    "cifar10": ("shapley_nas_cifar10", 16, 5, 32, 32),
+    "imagenet": ("shapley_nas_imagenet", 16, 5, 8, 128),
+}
 
 
 def rows(repeats: int = 7) -> list[dict[str, Any]]:
-    """Memory format and number format, one at a time, for the paper's CIFAR-10 cell."""
+    """Memory format and number format, one after the other, for the paper's two cells."""
     where = device.resolve("auto")
-    plain = TrainSettings(channels_last=False, precision="float32", compile=False)
+    plain = TrainSettings(channels_last=False, precision="float32")
     forms = {
         "channels_last": plain.model_copy(update={"channels_last": True}),
         "channels_last, bfloat16": plain.model_copy(
             update={"channels_last": True, "precision": "bfloat16"}
         ),
     }
-    baseline = step(plain, where)
-    found = [compare(name, baseline, step(form, where), repeats) for name, form in forms.items()]
-    size = {"channels": CHANNELS, "cells": CELLS, "batch_size": BATCH, "device": where.type}
-    return [{**row, **size} for row in found]
+    found = []
+    for layout, (cell, channels, cells, batch, pixels) in SIZES.items():
+        size = {"channels": channels, "cells": cells, "batch_size": batch, "image_size": pixels}
+        baseline = step(layout, plain, where, fused=False)
+        for name, form in forms.items():
+            row = compare(f"{layout}, {name}", baseline, step(layout, form, where), repeats)
+            found.append({**row, "genotype": cell, **size, "device": where.type})
+    return found
 
 
-def step(recipe: TrainSettings, where: torch.device) -> Callable[[], None]:
+def step(
+    layout: str, recipe: TrainSettings, where: torch.device, fused: bool = True
+) -> Callable[[], None]:
     """One step of SGD on made-up images, as a call."""
+    cell, channels, cells, batch, pixels = SIZES[layout]
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        network = networks.build("shapley_nas_cifar10", "cifar10", 10, CHANNELS, CELLS, True)
-        images = torch.randn(BATCH, 3, SIZE, SIZE)
-        labels = torch.randint(10, (BATCH,))
-    memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    network.to(where).to(memory_format=memory_format).train()
-    images, labels = images.to(where).to(memory_format=memory_format), labels.to(where)
-    optimiser = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
+        network = networks.build(cell, layout, 10, channels, cells, True)
+        images = torch.randn(batch, 3, pixels, pixels).to(where)
+        labels = torch.randint(10, (batch,)).to(where)
+    network.to(where).to(memory_format=device.memory_format(recipe.channels_last)).train()
+    network.drop_path = recipe.drop_path
+    optimisation = Optimisation(network, recipe, where, Ranks())
+    if not fused:
+        optimisation.optimiser = torch.optim.SGD(
+            network.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, foreach=False
+        )
+    sums = Sums.zero(where)
 
     def once() -> None:
-        with device.autocast(where, recipe.precision):
-            logits, auxiliary = network.forward_with_auxiliary(images)
-        optimiser.zero_grad()
-        loss_of(logits, auxiliary, labels, recipe).backward()
-        optimiser.step()
+        with torch.random.fork_rng([where] if where.type == "cuda" else []):
+            batches = iter([(0, (images, labels))])
+            optimisation.step(batches, batch, lambda number: number, sums, lambda: False)
 
     return once

@@ -157,7 +157,7 @@ class TrainSettings(Settings):
     micro_batch_size: int = setting(
         0,
         "images a forward pass, whose gradients are summed to a step; batch norm's statistics are "
-        "over these; 0: batch_size. With several ranks batch_size / ranks or a divisor of it",
+        "over these; 0: batch_size. With several ranks at most batch_size / ranks",
         OURS,
         ge=0,
     )
@@ -192,6 +192,11 @@ class TrainSettings(Settings):
         if self.keep == "best" and not self.held_out:
             raise ValueError("keep: best needs held_out above 0")
         return self
+
+    @property
+    def micro_size(self) -> int:
+        """Images of a forward pass."""
+        return min(self.micro_batch_size or self.batch_size, self.batch_size)
 
 
 class NasBench201Train(TrainSettings):

@@ -38,7 +38,7 @@ def evaluate(
     network.eval()
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     hit_sum = torch.zeros(2, dtype=torch.int64, device=device)  # among the first one, first five
-    size = recipe.micro_batch_size or recipe.batch_size
+    size = recipe.micro_size
     for batch, labels in images.batches(size, chosen=slice(ranks.rank, None, ranks.n)):
         with autocast(device, recipe.precision):
             logits = network(batch.to(memory_format=memory_format(recipe.channels_last))).float()

@@ -155,6 +155,6 @@ def _forward(network: Network, recipe: TrainSettings) -> Forward:
     if not recipe.compile:
         return plain
     fast = compiled(plain)
-    size = recipe.micro_batch_size or recipe.batch_size
+    size = recipe.micro_size
     # A smaller last batch would be compiled for itself.
     return lambda images: (fast if len(images) == size else plain)(images)

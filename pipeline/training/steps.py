@@ -81,7 +81,7 @@ def plan(n_images: int, recipe: TrainSettings, ranks: Ranks) -> Plan:
     Raises:
         InputError: batch, micro-batch and number of ranks do not divide.
     """
-    micro = recipe.micro_batch_size or recipe.batch_size
+    micro = recipe.micro_size
     per_step, rest = divmod(recipe.batch_size, micro)
     if rest:
         raise InputError(

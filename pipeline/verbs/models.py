@@ -1,4 +1,4 @@
-"""The verb that hands a trained network to other programs."""
+"""Verbs about trained networks: hand one to other programs, and what training one costs."""
 
 from __future__ import annotations
 
@@ -18,3 +18,13 @@ def export(model: Path, out: Path, forms: tuple[str, ...]) -> None:
     from pipeline.networks.exported import export as write
 
     print("\n".join(map(str, write(model, out, forms or FORMS))))
+
+
+@click.command()
+@click.option("--out", type=Path, default=Path("docs/cost.md"), show_default=True)
+def cost(out: Path) -> None:
+    """Render what the paper's trainings cost on a GPU."""
+    from pipeline import files
+    from pipeline.analysis.cost import render
+
+    files.write_text(out, render())

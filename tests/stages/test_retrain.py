@@ -156,6 +156,39 @@ def test_the_test_set_is_opened_once_after_the_last_epoch(data, tmp_path, monkey
     assert events == ["train", "2 epochs", "test"]
 
 
+def test_the_best_epoch_by_held_out_images_is_kept_and_tested(data, tmp_path):
+    values = {"epochs": 4, "held_out": 0.25, "learning_rate": 0.1, "limit_train": 240}
+    last = retrain_digits(data, tmp_path / "last", darts_job(**values))
+    best = retrain_digits(data, tmp_path / "best", darts_job(**values, keep="best"))
+    rows = rows_of(tmp_path / "best")
+    assert [row["train_loss"] for row in rows] == [
+        row["train_loss"] for row in rows_of(tmp_path / "last")
+    ]
+    accuracies = [float(row["held_out_accuracy"]) for row in rows]
+    assert best["kept_epoch"] == best["best_epoch"] == accuracies.index(max(accuracies))
+    assert last["kept_epoch"] == 3 and best["held_out_accuracy"] == max(accuracies)
+    # The model in the file is the one whose held-out accuracy is reported.
+    network, _ = load_model(tmp_path / "best" / "model.pt")
+    job = darts_job(**values)
+    kept, held_out = retrain._training_images(
+        data.manifest("digits"), data.root, job.train, torch.device("cpu")
+    )
+    assert (kept.n, held_out.n) == (180, 60)
+    with torch.no_grad():
+        correct = sum(int((network(x).argmax(1) == y).sum()) for x, y in held_out.batches(60))
+    assert correct / 60 == pytest.approx(max(accuracies))
+
+
+def test_a_budget_shrinks_the_network(data, tmp_path):
+    job = darts_job(epochs=1, channels=8, cells=4, max_params=60_000)
+    metrics = retrain_digits(data, tmp_path / "run", job)
+    assert (
+        metrics["params"] <= 60_000 < profile(build("darts_v2", "cifar10", 10, 8, 4), 8)["params"]
+    )
+    _, meta = load_model(tmp_path / "run" / "model.pt")
+    assert (meta["channels"], meta["cells"]) == (metrics["channels"], metrics["cells"]) != (8, 4)
+
+
 PROGRAM = """
 import itertools, json, sys, time
 from pathlib import Path
@@ -170,7 +203,7 @@ def batches(self, *arguments, **options):
     for batch in whole(self, *arguments, **options):
         if next(count) == int(sys.argv[4]):
             print("hanging", flush=True)
-            time.sleep(600)
+            time.sleep(float(sys.argv[5]))
         yield batch
 
 SmallImages.batches = batches
@@ -183,12 +216,21 @@ retrain.run(
 """
 
 
-def start(data, out: Path, hang_at: int) -> subprocess.Popen:
+def start(data, out: Path, hang_at: int, hang_for: float = 600) -> subprocess.Popen:
     """Run the stage; it hangs before the given batch, counted from 1 over all epochs."""
     data.manifest("digits")
     manifest = data.folder / "results" / "digits" / "manifest.json"
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(manifest), str(data.root), str(out), str(hang_at)],
+        [
+            sys.executable,
+            "-c",
+            PROGRAM,
+            str(manifest),
+            str(data.root),
+            str(out),
+            str(hang_at),
+            str(hang_for),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -216,6 +258,26 @@ def test_kill_9_and_the_same_command_again_ends_with_the_same_bits(data, tmp_pat
     retrain_digits(data, undisturbed, darts_job(epochs=4))
     _, log = again.communicate(timeout=300)
     assert again.returncode == 0 and "resumed from epoch 2 of 4" in log, log
+    assert_same_bits(weights_of(out), weights_of(undisturbed))
+    losses = [[row["train_loss"] for row in rows_of(folder)] for folder in (out, undisturbed)]
+    assert losses[0] == losses[1]
+
+
+def test_sigterm_saves_within_the_epoch_and_the_next_run_goes_on_from_there(
+    data, tmp_path, one_thread
+):
+    out, undisturbed = tmp_path / "a" / "run", tmp_path / "b" / "run"
+    victim = start(data, out, hang_at=8, hang_for=1)  # the third of five steps, second epoch
+    assert victim.stdout.readline() == "hanging\n"
+    victim.send_signal(signal.SIGTERM)
+    _, log = victim.communicate(timeout=60)
+    assert victim.returncode == 128 + signal.SIGTERM, log
+    assert "terminated in epoch 2 after step 3; saved" in log
+    assert not (out / "metrics.json").exists()
+    again = start(data, out, hang_at=0)
+    retrain_digits(data, undisturbed, darts_job(epochs=4))
+    _, log = again.communicate(timeout=300)
+    assert again.returncode == 0 and "resumed from epoch 1 of 4, step 3" in log, log
     assert_same_bits(weights_of(out), weights_of(undisturbed))
     losses = [[row["train_loss"] for row in rows_of(folder)] for folder in (out, undisturbed)]
     assert losses[0] == losses[1]

@@ -125,6 +125,54 @@ def test_the_same_seed_gives_the_same_bits(tmp_path, precision):
     assert measured(first) == measured(second)
 
 
+def test_float16_scales_its_loss_and_resumes_with_the_scale(tmp_path):
+    given = recipe(precision="float16", epochs=3, drop_path=0.0)
+    exact, _ = run(tmp_path / "a", recipe(epochs=3, drop_path=0.0))
+    whole, history = run(tmp_path / "b", given)
+    for a, b in zip(exact.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0.05, atol=0.02)
+    with pytest.raises(StopError):
+        run(tmp_path / "c", given, on_epoch=stop_after(1))
+    resumed, again = run(tmp_path / "c", given)
+    assert measured(again) == measured(history)
+    assert_same_bits(whole, resumed)
+
+
+def test_micro_batches_sum_to_the_gradient_of_the_batch(tmp_path):
+    """Without batch norm, whose statistics are a micro-batch's, they are the batch itself."""
+    ends = []
+    for size in (0, 8, 16):
+        network = toy_network()
+        network.stem[1] = torch.nn.Identity()
+        given = recipe(micro_batch_size=size, drop_path=0.0, epochs=2)
+        images = ToyImages.make(70)
+        ends.append(run(tmp_path / str(size), given, network, images)[0])
+    torch.testing.assert_close(ends[2].state_dict(), ends[0].state_dict(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("every", [0, 2])
+def test_killed_within_an_epoch_it_goes_on_from_the_last_step_saved(tmp_path, every):
+    given = recipe(checkpoint_steps=every)
+    undisturbed, history = run(tmp_path / "a", given)
+
+    class Dying(Recorded):
+        def batches(self, *arguments, **options):
+            self.epochs.append(None)
+            for number, batch in enumerate(self.images.batches(*arguments, **options)):
+                if len(self.epochs) == 2 and number == 3:
+                    raise StopError
+                yield batch
+
+    with pytest.raises(StopError):
+        run(tmp_path / "b", given, images=Dying(ToyImages.make(70)))
+    lines, seen = [], Recorded(ToyImages.make(70))
+    resumed, again = run(tmp_path / "b", given, images=seen, lines=lines)
+    assert lines[0] == "resumed from epoch 1 of 3" + (", step 2" if every else "")
+    assert len(seen.epochs[0]) == (3 if every else 5)  # batches passed over are not made
+    assert_same_bits(undisturbed, resumed)
+    assert measured(history) == measured(again)
+
+
 def test_the_global_generator_is_left_as_it_was(tmp_path):
     torch.manual_seed(5)
     expected = torch.rand(3)

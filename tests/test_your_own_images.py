@@ -1,0 +1,65 @@
+"""The page's own blocks, followed on generated images."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "your-own-images.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.S)
+
+
+def draw_images(folder: Path) -> None:
+    """Dark and bright noise: two classes that a network tells apart at once."""
+    generator = np.random.default_rng(0)
+    for part, n in (("train", 40), ("val", 10)):
+        for name, level in (("dark", 60), ("bright", 190)):
+            (folder / part / name).mkdir(parents=True)
+            for i in range(n):
+                pixels = generator.integers(level - 50, level + 50, (40, 48, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / part / name / f"{i}.png")
+
+
+def test_the_page_is_followed(tmp_path):
+    draw_images(tmp_path / "my_images")
+    (tmp_path / "mine.yaml").write_text(blocks("yaml")[0])
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    environment = {
+        **os.environ,
+        "SHAPLEY_NAS_DATA": str(tmp_path),
+        "SHAPLEY_NAS_TRACKING": "false",
+        "SHAPLEY_NAS_DEVICE": "cpu",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    for line in blocks("sh")[0].replace("\\\n", " ").splitlines():
+        words = line.split()
+        assert words[:3] == ["python", "-m", "pipeline"]
+        done = subprocess.run(
+            [sys.executable, *words[1:]],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "run/network/metrics.json").read_text())
+    assert metrics["macs"] <= 2_000_000
+    assert metrics["test_error"] < 0.5  # two classes: half would be chance
+    assert metrics["kept_epoch"] == metrics["best_epoch"]
+    card = (tmp_path / "run/exported/README.md").read_text()
+    assert "my_images" in card and "bright, dark" in card
+    network = torch.export.load(tmp_path / "run/exported/network.pt2").module()
+    assert network(torch.zeros(3, 3, 32, 32)).shape == (3, 2)
