@@ -77,8 +77,8 @@ GPU replaces it: hours = images x epochs / images_per_second / 3600.
 """
 TAIL = """
 The paper prints 0.3 GPU days for a search on CIFAR-10 and 4.2 for one on ImageNet, and nothing for
-its trainings. Table 3 trains one network a row and seed: multiply. Decoding ImageNet's images takes CPU
-cores beside the GPU; too few of them make a run dearer than this.
+its trainings. Table 3 trains one network a row and seed: multiply. Decoding ImageNet's images takes
+CPU cores beside the GPU; too few of them make a run dearer than this.
 """
 
 
