@@ -35,9 +35,9 @@ GPUS = (
     Gpu("A100 80 GB", 312e12, (1.1, 3.0)),
     Gpu("H100 SXM", 989e12, (2.5, 5.0)),
 )
-# Depthwise convolutions, batch norms and pooling move memory and multiply little. Networks of this
-# family are reported and known to keep a GPU at a few per cent of its tensor peak.
-UTILISATION = (0.02, 0.08)
+# An assumption: depthwise convolutions, batch norms and pooling move memory, multiply little, and
+# a network of many small kernels waits for their launches.
+UTILISATION = (0.005, 0.04)
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ HEAD = """\
 <!-- Rendered by `python -m pipeline cost`; change pipeline/analysis/cost.py. -->
 
 Work is counted from the networks; peaks are NVIDIA's (dense bfloat16), prices those of cloud
-surveys of May 2026. Between them stands the utilisation, which nothing here has measured: {low:.0%}
-to {high:.0%} of the peak is an assumption for networks of depthwise convolutions, so **hours are
-right within a factor of about four**, not better. `images_per_second` of the first epoch on your
+surveys of May 2026. Between them stands the utilisation, which nothing here has measured: {low:.1%}
+to {high:.1%} of the peak is an assumption for networks of small depthwise convolutions. **The
+hours are an order of magnitude**, not better. `images_per_second` of the first epoch on your
 GPU replaces it: hours = images x epochs / images_per_second / 3600.
 
 | training | operations | GPU | GPU hours | US dollars |
@@ -101,6 +101,6 @@ def _line(training: Training, gpu: Gpu) -> str:
     dollars = fewest * gpu.price[0], most * gpu.price[1]
     work = f"{training.operations:.1e}"
     return (
-        f"| {training.name} | {work} | {gpu.name} | {fewest:.1f} to {most:.0f} | "
+        f"| {training.name} | {work} | {gpu.name} | {fewest:.0f} to {most:.0f} | "
         f"{dollars[0]:,.0f} to {dollars[1]:,.0f} |"
     )

@@ -16,5 +16,5 @@ def test_operations_by_hand():
     cifar = cost.TRAININGS[0]
     assert cifar.operations == 6 * 558_218_880 * 50_000 * 600
     fewest, most = cost.hours(cifar, cost.GPUS[0])
-    assert fewest == pytest.approx(1.0048e17 / 312e12 / 0.08 / 3600, rel=1e-3)
-    assert most == pytest.approx(4 * fewest)
+    assert fewest == pytest.approx(1.0048e17 / 312e12 / 0.04 / 3600, rel=1e-3)
+    assert most == pytest.approx(8 * fewest)

@@ -180,10 +180,10 @@ def test_the_best_epoch_by_held_out_images_is_kept_and_tested(data, tmp_path):
 
 
 def test_a_budget_shrinks_the_network(data, tmp_path):
-    job = darts_job(epochs=1, channels=8, cells=4, max_params=60_000)
+    job = darts_job(epochs=1, channels=8, cells=4, max_params=20_000)
     metrics = retrain_digits(data, tmp_path / "run", job)
     assert (
-        metrics["params"] <= 60_000 < profile(build("darts_v2", "cifar10", 10, 8, 4), 8)["params"]
+        metrics["params"] <= 20_000 < profile(build("darts_v2", "cifar10", 10, 8, 4), 8)["params"]
     )
     _, meta = load_model(tmp_path / "run" / "model.pt")
     assert (meta["channels"], meta["cells"]) == (metrics["channels"], metrics["cells"]) != (8, 4)
