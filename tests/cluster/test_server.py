@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -37,16 +38,14 @@ def binary(name):
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
+def postgres():
     """Address of an empty database in a cluster of its own, on the loopback."""
     pytest.importorskip("psycopg2", reason="pip install '.[server]'")
     initdb, pg_ctl = binary("initdb"), binary("pg_ctl")
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # pytest's own folders are closed to others
     port = free_port()
     as_owner = []
     if os.geteuid() == 0:  # PostgreSQL refuses root
-        for path in [folder, *list(folder.parents)[:2]]:
-            path.chmod(0o755)
         shutil.chown(folder, "postgres")
         as_owner = ["runuser", "-u", "postgres", "--"]
     data = str(folder / "data")
@@ -59,6 +58,7 @@ def postgres(tmp_path_factory):
     )
     yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     subprocess.run([*as_owner, pg_ctl, "-D", data, "-m", "immediate", "stop"], **quiet)
+    shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
@@ -70,7 +70,7 @@ def tracking_server(store, artifacts, port):
         [*command, "--artifacts", str(artifacts)],
         env={**os.environ, "PATH": path, "MLFLOW_WORKERS": "1"},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=(artifacts.parent / "server.log").open("w"),
         start_new_session=True,
     )
     try:
@@ -79,7 +79,8 @@ def tracking_server(store, artifacts, port):
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
                 break
-            assert process.poll() is None and time.monotonic() < deadline, "no server"
+            told = (artifacts.parent / "server.log").read_text()[-1000:]
+            assert process.poll() is None and time.monotonic() < deadline, told
             time.sleep(0.2)
         yield process
     finally:
@@ -111,7 +112,7 @@ def test_a_study_outlives_its_server_and_writers_lose_nothing(postgres, tmp_path
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")  # slow is not sick, on a busy machine
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -33,7 +33,7 @@ def asked(name):
 
 
 for name, steps, megabytes in [
-    ("cancelled", 25, 0), ("slow", 125, 0), ("greedy", 12, 300), ("orphan", 30, 0)
+    ("cancelled", 20, 0), ("slow", 100, 0), ("greedy", 15, 500), ("orphan", 20, 0)
 ]:
 
     rule:
@@ -51,7 +51,7 @@ rule lookup:
     shell: "echo $SLURM_JOB_ID > {output}"
 """
 RESOURCES = {
-    "genotype": {"mem_mb": 450, "runtime": 1},
+    "genotype": {"mem_mb": 500, "runtime": 1},
     "query": {"mem_mb": 300, "runtime": 2},
 }
 
@@ -121,9 +121,9 @@ def test_jobs_that_are_cancelled_too_slow_or_too_greedy_are_retried_and_go_on(cl
     output, _ = run.communicate(timeout=600)
     assert run.returncode == 0, output
     submitted = {}
-    for rule, job in re.findall(r"^rule (\w+):(?:.*\n)*?.*SLURM jobid (\d+)", output, re.MULTILINE):
+    for rule, job in re.findall(r"jobid \d+ \(log: .*/rule_(\w+)/(\d+)\.log\)", output):
         submitted.setdefault(rule, []).append(job)
-    for name, n_steps in (("cancelled", 25), ("slow", 125), ("greedy", 12)):
+    for name, n_steps in (("cancelled", 20), ("slow", 100), ("greedy", 15)):
         first, *retries = [facts_of(job) for job in submitted[name]]
         assert retries, f"{name} was not retried"
         assert first["JobState"] in ("CANCELLED", "TIMEOUT", "FAILED", "OUT_OF_MEMORY")
@@ -133,7 +133,7 @@ def test_jobs_that_are_cancelled_too_slow_or_too_greedy_are_retried_and_go_on(cl
     slow, greedy = ([facts_of(job) for job in submitted[name]] for name in ("slow", "greedy"))
     assert slow[0]["JobState"] == "TIMEOUT"
     assert [job["TimeLimit"] for job in slow[:2]] == ["00:01:00", "00:02:00"]
-    assert [job["MinMemoryNode"] for job in greedy[:2]] == ["450M", "900M"]
+    assert [job["MinMemoryNode"] for job in greedy[:2]] == ["500M", "1000M"]
     assert cluster.metrics("cancelled")["gpus"] in ("0", "1")
     lookups = {cluster.checkout.path(f"lookup/{n}.txt").read_text() for n in range(6)}
     assert len(lookups) == 1, "look-ups of seconds share one job"
@@ -154,4 +154,4 @@ def test_a_job_left_by_a_killed_controller_is_cancelled_before_the_work_starts_a
     assert facts_of(orphan)["JobState"] == "CANCELLED"
     assert cluster.metrics("orphan")["first_step"] >= 3
     assert cluster.metrics("orphan")["job"] > int(orphan)
-    assert cluster.steps("orphan") == {step: 1 / (step + 1) for step in range(30)}
+    assert cluster.steps("orphan") == {step: 1 / (step + 1) for step in range(20)}

@@ -1,4 +1,4 @@
-"""A stage that only waits: `toy_stage.py OUT STEPS MEGABYTES`, a second a step.
+"""A stage that only waits: `toy_stage.py OUT STEPS MEGABYTES [SECONDS A STEP]`.
 
 It goes through the real `stages.stage` (journal, lock, provenance, outputs last), so that what
 SLURM does to a job is done to a stage, at no cost in CPU.
@@ -14,6 +14,7 @@ from pipeline.config.base import Settings
 from pipeline.stages.stage import stage
 
 out, n_steps, megabytes = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 1.0
 with stage("toy", out, Settings(), seed=0) as s:
     checkpoint = s.state / "toy.pt.json"
     first = files.read_json(checkpoint)["step"] if checkpoint.exists() else 0
@@ -23,7 +24,7 @@ with stage("toy", out, Settings(), seed=0) as s:
     for step in range(first, n_steps):
         if step == 5:
             block = b"x" * (megabytes << 20)  # written to, so that it counts
-        time.sleep(1)
+        time.sleep(seconds)
         files.write_json(checkpoint, {"step": step + 1})
         s.epoch({"loss": 1 / (step + 1)}, step)
     facts = {"job": int(os.environ.get("SLURM_JOB_ID", 0)), "first_step": first}
