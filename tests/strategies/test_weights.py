@@ -27,7 +27,8 @@ def test_learning_rate_is_torchs_cosine() -> None:
 def test_sgd_written_out(clip: float) -> None:
     """v = 0.9 v + (g + λ w), w = w - lr v, g cut to an L2 norm of `clip`; one batch an epoch."""
     strategy = make_strategy("shapley", "nasbench201", {}, gradient_clip=clip, batch_size=16)
-    images = noisy_images(16)
+    # Of the seeds tried, 0 has an activation so near zero that rounding decides on its gradient.
+    images = noisy_images(16, seed=1)
     supernet = make_strategy("shapley", "nasbench201", {}).supernet.train()
     w = list(supernet.parameters())
     v = [torch.zeros_like(x) for x in w]
