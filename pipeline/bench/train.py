@@ -56,7 +56,7 @@ def step(
         network = networks.build(cell, layout, 10, channels, cells, True)
         images = torch.randn(batch, 3, pixels, pixels).to(where)
         labels = torch.randint(10, (batch,)).to(where)
-    network.to(where).to(memory_format=device.memory_format(recipe.channels_last)).train()
+    network.to(where).to(memory_format=device.memory_format(recipe, where)).train()
     network.drop_path = recipe.drop_path
     optimisation = Optimisation(network, recipe, where, Ranks())
     if not fused:

@@ -41,7 +41,7 @@ def evaluate(
     size = recipe.micro_size
     for batch, labels in images.batches(size, chosen=slice(ranks.rank, None, ranks.n)):
         with autocast(device, recipe.precision):
-            logits = network(batch.to(memory_format=memory_format(recipe.channels_last))).float()
+            logits = network(batch.to(memory_format=memory_format(recipe, device))).float()
         loss_sum += F.cross_entropy(logits, labels, reduction="sum")
         hits = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
         hit_sum += torch.stack([hits[:, 0].sum(), hits.sum()])

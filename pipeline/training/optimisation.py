@@ -100,7 +100,7 @@ class Optimisation:
         for number, (images, labels) in micro_batches:
             seed_globally(seed_of(number), self.device)
             with autocast(self.device, self.recipe.precision):
-                images = images.to(memory_format=memory_format(self.recipe.channels_last))
+                images = images.to(memory_format=memory_format(self.recipe, self.device))
                 logits, auxiliary = self.forward(images)
             loss = loss_of(logits, auxiliary, labels, self.recipe) * (len(labels) / n_images)
             self.scaler.scale(loss).backward()

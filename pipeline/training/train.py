@@ -103,7 +103,7 @@ def train(
         SystemExit: SIGTERM came; the checkpoint is at the step that was at work.
     """
     ranks.check_agreement("settings", digest_of_settings(settings))
-    network.to(device).to(memory_format=memory_format(recipe.channels_last))
+    network.to(device).to(memory_format=memory_format(recipe, device))
     run = _Run(network, recipe, device, ranks, state, settings, log)
     history = run.position.history
     if history or run.position.step:
