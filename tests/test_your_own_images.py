@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
 def draw_images(folder: Path) -> None:
     """Dark and bright noise: two classes that a network tells apart at once."""
     generator = np.random.default_rng(0)
-    for part, n in (("train", 40), ("val", 10)):
+    for part, n in (("train", 80), ("val", 10)):
         for name, level in (("dark", 60), ("bright", 190)):
             (folder / part / name).mkdir(parents=True)
             for i in range(n):
