@@ -6,6 +6,7 @@ merges the last three itself; `load` does the same for a verb that is called by 
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline import registry
-from pipeline.config.experiments import Experiment
+from pipeline.config.experiments import LABEL, Experiment
 from pipeline.config.model import Config
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
@@ -73,6 +74,8 @@ def resolve(given: Mapping[str, Any], folder: Path = FOLDER) -> Config:
     labels = {name: {"algorithm": name} for name in registry.names("strategies")}
     merged = merge({"strategies": labels}, preset_values, given)
     config = validate(Config, merged, source=str(preset_file), known_in=preset_values)
+    for kind in ("strategies", "datasets", "genotypes"):
+        _check_names(getattr(config, kind), f"config: {kind}")
     for name, label in config.strategies.items():
         _check_label(name, label.algorithm, label.settings, "config: strategies")
     return config
@@ -104,6 +107,7 @@ def with_labels(config: Config, found: Mapping[str, Experiment]) -> Config:
     for kind in ("strategies", "datasets"):
         merged[kind] = dict(getattr(config, kind))
         for experiment in found.values():
+            _check_names(getattr(experiment, kind), f"experiment {experiment.name}: {kind}")
             for name, entry in getattr(experiment, kind).items():
                 if merged[kind].setdefault(name, entry) != entry:
                     raise InputError(
@@ -164,6 +168,13 @@ def _fields_at(annotation: Any, location: list[str]) -> list[str]:
     is_mapping = typing.get_origin(annotation) is dict
     inner = arguments[1] if is_mapping else arguments[0] if arguments else None
     return _fields_at(inner, location[1:]) if inner and location else []
+
+
+def _check_names(names: Iterable[str], where: str) -> None:
+    """Names become parts of paths and of commands."""
+    for name in names:
+        if not re.fullmatch(LABEL.strip("^$"), name):
+            raise InputError(f"{where}: {name!r}: letters, digits and underscore only")
 
 
 def _check_label(name: str, algorithm: str, settings: Mapping[str, Any], where: str) -> None:
