@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PATIENCE = 120  # seconds that cancelled jobs may take to end
 TIMEOUT = 30  # seconds for an answer of SLURM
+# The executor makes it before its first job: without it nothing was ever submitted from here, and
+# a SLURM that is down is not waited for.
+LOGS = Path(".snakemake", "slurm_logs")
 
 
 def orphans(folder: Path) -> list[str]:
@@ -45,7 +48,7 @@ def cancel_orphans(folder: Path) -> list[str]:
     Raises:
         InputError: they do not end.
     """
-    if shutil.which("squeue") is None:
+    if shutil.which("squeue") is None or not (folder / LOGS).exists():
         return []
     try:
         found = orphans(folder)

@@ -181,6 +181,13 @@ def test_jobs_of_other_folders_and_names_are_no_orphans(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{squeue.parent}:{os.environ['PATH']}")
     assert slurm.orphans(tmp_path) == ["1"]
     squeue.write_text("#!/bin/sh\necho 'slurm_load_jobs error' >&2; exit 1\n")
+    (tmp_path / slurm.LOGS).mkdir(parents=True)
+    assert slurm.cancel_orphans(tmp_path) == []
+
+
+def test_a_workflow_that_never_used_slurm_does_not_ask_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(slurm, "orphans", lambda folder: pytest.fail("SLURM was asked"))
     assert slurm.cancel_orphans(tmp_path) == []
 
 
