@@ -43,7 +43,7 @@ def test_a_data_root_that_looks_like_a_command_is_one_word(tmp_path):
     write_toy_table(root / "nas_bench_201" / "nas_bench_201.csv.gz", toy_frame())
     done = plan(tmp_path, {}, QUERY, data_root=root)
     assert done.returncode == 0, done.stdout + done.stderr
-    (words,) = words_of(done.stdout + done.stderr, "query")
+    (words,) = words_of(done.stdout + done.stderr, "convert")
     assert str(root / "nas_bench_201" / "nas_bench_201.csv.gz") in words
 
 
