@@ -27,7 +27,7 @@ rule convert_table:
 
 
 rule make_digits_table:
-    """Train every distinct cell on digits: the table that the package brings, made again.
+    """Train every distinct cell of NAS-Bench-201 on digits: a small table of our own.
 
     Input: digits' manifest; output: the table. Two to four core-hours; goes on where it stopped.
     """

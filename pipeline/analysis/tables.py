@@ -15,10 +15,9 @@ from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import Run
 from pipeline.config.experiments import Experiment, Printed, Row
+from pipeline.nasbench.protocols import ACCURACIES
 
-TABLE_COLUMNS = tuple(
-    f"{name}_{part}" for name in ("cifar10", "cifar100", "imagenet16") for part in ("valid", "test")
-)
+TABLE_COLUMNS = ACCURACIES
 TEST_COLUMNS = TABLE_COLUMNS[1::2]
 
 

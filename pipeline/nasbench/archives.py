@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import bz2
 import collections
-import hashlib
 import os
 import pickle
 import re
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline import files
 from pipeline.errors import InputError
 from pipeline.progress import progress
 
@@ -98,8 +98,7 @@ def check_name(path: Path) -> None:
             f"{path}: the name carries no part of its MD5, as NAS-Bench-201-v1_1-096897.pth does; "
             "give the file its published name"
         )
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "md5").hexdigest()
+    digest = files.digest(path, "md5")
     if not (digest.endswith(found[1]) or digest.startswith(found[1])):
         raise InputError(f"{path}: its MD5 is {digest}, not one with {found[1]}; fetch it again")
 
@@ -175,11 +174,11 @@ def _folder(path: Path) -> Archive:
         metas = list(_pickle(path / "meta.pickle.pbz2")["meta_archs"])
     except FileNotFoundError:
         raise InputError(f"{path}: no meta.pickle.pbz2; a folder NATS-tss-*-simple?") from None
-    files = [path / f"{i:06d}.pickle.pbz2" for i in range(len(metas))]
-    missing = [file.name for file in files if not file.exists()]
+    parts = [path / f"{i:06d}.pickle.pbz2" for i in range(len(metas))]
+    missing = [part.name for part in parts if not part.exists()]
     if missing:
         raise InputError(f"{path}: lacks {len(missing)} files, first {missing[0]}")
-    return Archive(metas, range(len(metas)), lambda index: _pickle(files[index]))
+    return Archive(metas, range(len(metas)), lambda index: _pickle(parts[index]))
 
 
 def _torch(path: Path) -> Any:

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
+from pipeline.spaces.nasbench201 import EDGES, OPERATIONS
 
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # (node, from)
 N_ARCHITECTURES = len(OPERATIONS) ** len(EDGES)  # 15,625
 PLACES = len(OPERATIONS) ** np.arange(len(EDGES) - 1, -1, -1)
 ARCH = re.compile(r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|")

@@ -1,10 +1,10 @@
 """`nasbench_digits`: every distinct cell of NAS-Bench-201 trained on scikit-learn's digits.
 
-A table of our own, small enough to be part of the package, so that a search can be looked up
-without any download. The 6,466 cells that the benchmark itself tells apart (`cells.unique_text`)
-are trained on the half of the training set that searches train weights on, some seeds each; the
-others take the values of the cell that they are isomorphic to. Accuracies are in percent, as in the
-benchmark: `digits_valid` on the other half, `digits_test` on the test set.
+A table of our own, small enough to be kept with the code once it is made, so that a search can be
+looked up without any download. The 6,466 cells that the benchmark itself tells apart
+(`cells.unique_text`) are trained on the half of the training set that searches train weights on,
+some seeds each; the others take the values of the cell that they are isomorphic to. Accuracies are
+in percent, as in the benchmark: `digits_valid` on the other half, `digits_test` on the test set.
 
 The protocol is ours: C = 8, N = 1, SGD with Nesterov's momentum and the benchmark's rate and decay
 (0.1 by cosine to 0, 5e-4), 8 epochs, batches of 48, a crop padded by one pixel.

@@ -106,6 +106,11 @@ def value_batches(
 ) -> list[tuple[Tensor, Tensor]]:
     """Images drawn once, not augmented, in batches of nearly equal size; None: all of them."""
     images, labels = valid.sample(n_images or valid.n, generator)  # type: ignore[arg-type]
+    return in_batches(images, labels, batch_size)
+
+
+def in_batches(images: Tensor, labels: Tensor, batch_size: int) -> list[tuple[Tensor, Tensor]]:
+    """Cut into as few batches as `batch_size` allows, of nearly equal size."""
     n_batches = -(-len(labels) // batch_size)
     return list(zip(images.tensor_split(n_batches), labels.tensor_split(n_batches), strict=True))
 

@@ -27,6 +27,7 @@ import numpy as np
 
 from pipeline import seeds
 from pipeline.shapley import Estimate, estimate
+from pipeline.strategies.architectures import in_batches
 from pipeline.strategies.shapley_settings import ValueSettings
 
 if TYPE_CHECKING:
@@ -96,10 +97,7 @@ class ValueFunction:
             images, labels = self._images.sample(n, generator)
         else:
             images, labels = next(iter(self._images.batches(n, generator, self._augment)))
-        n_batches = -(-len(labels) // self._settings.value_batch_size)
-        return list(
-            zip(images.tensor_split(n_batches), labels.tensor_split(n_batches), strict=True)
-        )
+        return in_batches(images, labels, self._settings.value_batch_size)
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
         """V of each coalition of `players`."""
