@@ -20,6 +20,8 @@ from typing import Any
 from pipeline import files, locks, provenance, tracking
 from pipeline.config.base import Settings
 
+LOG = "log.txt"
+
 
 @dataclass
 class Stage:
@@ -37,8 +39,11 @@ class Stage:
     started: float = field(default_factory=time.monotonic)  # a clock may jump
 
     def log(self, text: str) -> None:
-        """One line on stderr, which is the rule's log."""
-        print(f"{time.strftime('%H:%M:%S')} {self.name} {self.run}: {text}", file=sys.stderr)
+        """One line on stderr, which is the rule's log, and in the log that the tracking keeps."""
+        line = f"{time.strftime('%H:%M:%S')} {self.name} {self.run}: {text}"
+        print(line, file=sys.stderr)
+        with (self.state / LOG).open("a", encoding="utf-8") as stream:
+            print(line, file=stream)
 
     def epoch(self, metrics: Mapping[str, float], step: int) -> None:
         """Send one epoch's metrics to the tracking; a step that it has already is left out."""
@@ -72,7 +77,8 @@ class Stage:
         files.write_json(self.out / "metrics.json", metrics)
         numbers = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
         self.record.metrics(numbers, step=len(history))
-        for path in (*artifacts, self.out / "provenance.json"):
+        log = self.state / LOG
+        for path in (*artifacts, self.out / "provenance.json", *([log] if log.exists() else [])):
             self.record.artifact(path)
 
 
