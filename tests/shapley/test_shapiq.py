@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from pipeline.shapley import estimate
 from tests.shapley.games import GAMES, KnownGame, random_table
 
-shapiq = pytest.importorskip("shapiq")
+shapiq = pytest.importorskip("shapiq")  # of `dev`; an environment of one's own may lack it
 
 
 def theirs(index: str, game: KnownGame) -> np.ndarray:
