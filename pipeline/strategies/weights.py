@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import seeds
-from pipeline.errors import InputError
 from pipeline.strategies.contract import Strategy
 
 if TYPE_CHECKING:
@@ -88,19 +87,18 @@ class WeightSharing(Strategy):
             mean loss and accuracy over the images as they were trained on; cost.
 
         Raises:
-            InputError: the loss is no longer finite.
+            InputError: the loss or the weights are no longer finite.
         """
+        from pipeline.training.divergence import check_finite
+
         self.weight_optimiser.param_groups[0]["lr"] = self.learning_rate(epoch)
         self.supernet.train()
         tally = Tally()
         for images, labels in self.batches(train, "weights", epoch):
             before_step(images, labels)
             self.step_weights(images, labels, tally)
-        if not math.isfinite(tally.loss):
-            raise InputError(
-                f"the search diverged in epoch {epoch + 1}: lower search.learning_rate "
-                f"({self.search.learning_rate}) or set search.gradient_clip"
-            )
+        remedy = f"lower search.learning_rate ({self.search.learning_rate}) or set a gradient_clip"
+        check_finite(tally.loss, self.supernet, f"the search, epoch {epoch + 1},", remedy)
         return {
             "train_loss": tally.loss,
             "train_accuracy": tally.accuracy,

@@ -98,5 +98,5 @@ def test_warm_up_is_the_recipes_unless_the_strategy_says_otherwise() -> None:
 
 def test_divergence_is_one_line() -> None:
     strategy = make_strategy("shapley", "nasbench201", {}, learning_rate=1e30, gradient_clip=0)
-    with pytest.raises(InputError, match=r"diverged in epoch 1: lower search\.learning_rate"):
+    with pytest.raises(InputError, match=r"epoch 1, diverged: lower search\.learning_rate"):
         strategy.train_weights(0, noisy_images(24))
