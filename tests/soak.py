@@ -139,7 +139,7 @@ def measurement(options, found):
     record = provenance.collect({}, options.seed, "cpu", 0.0)
     return {
         "title": "Soak: tiny jobs under random kills",
-        "question": "Is anything lost, doubled or left at work when stages and Snakemake are killed?",
+        "question": "Is anything lost, doubled or left at work when jobs and Snakemake die?",
         "command": f"python tests/soak.py --jobs {options.jobs} --seed {options.seed}",
         "commit": record["git_commit"],
         "machine": record["cpu"],
