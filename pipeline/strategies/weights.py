@@ -107,11 +107,18 @@ class WeightSharing(Strategy):
         }
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
-        """One step of SGD on the weights under the mixing weights as they are."""
+        """One step of SGD on the weights under the mixing weights as they are.
+
+        The gradient is that of the mean loss over the batch, summed over micro-batches where a
+        batch does not fit the device; batch norms see a micro-batch.
+        """
         from torch.nn.utils import clip_grad_norm_
 
         self.weight_optimiser.zero_grad()
-        self.loss(images, labels, self.mixing(), tally).backward()
+        size = self.search.micro_batch_size or len(labels)
+        for part, own_labels in zip(images.split(size), labels.split(size), strict=True):
+            share = len(own_labels) / len(labels)
+            (self.loss(part, own_labels, self.mixing(), tally) * share).backward()
         if self.search.gradient_clip:
             clip_grad_norm_(self.supernet.parameters(), self.search.gradient_clip)
         self.weight_optimiser.step()
