@@ -33,6 +33,7 @@ rule all:
 
 onstart:
     shell("python -m pipeline track start --job {WORKFLOW:q}")
+    keep_study()
 
 
 onsuccess:

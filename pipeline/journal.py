@@ -6,7 +6,7 @@ One file a run, only ever appended to. Every line is one event with its `time` i
               tags
     resume    workflow, tags: the same run goes on in another process
     metrics   step, values
-    artifact  path, relative to the journal's folder
+    artifact  path, relative to the journal's folder; form: file | table | model
     end       status: FINISHED | FAILED
 
 A process that is killed while it writes leaves a torn last line, which the reader passes over.
@@ -57,9 +57,9 @@ class Journal:
             os.fsync(stream.fileno())
         self.events.append(record)
 
-    def append_artifact(self, path: Path | str) -> None:
+    def append_artifact(self, path: Path | str, form: str = "file") -> None:
         """Add a product, named relative to the journal so that the working tree may move."""
-        self.append("artifact", path=os.path.relpath(path, self.path.parent))
+        self.append("artifact", path=os.path.relpath(path, self.path.parent), form=form)
 
     @property
     def start(self) -> dict[str, Any]:
@@ -103,10 +103,11 @@ class Journal:
         }
 
     @property
-    def artifacts(self) -> list[Path]:
-        """Products in the order in which they were added; one added again stands there again."""
-        folder = self.path.parent
-        return [folder / event["path"] for event in self.events if event["event"] == "artifact"]
+    def artifacts(self) -> list[tuple[Path, str]]:
+        """(product, form) in the order of adding; one added again stands there again."""
+        added = [event for event in self.events if event["event"] == "artifact"]
+        # Journals of earlier versions know no form.
+        return [(self.path.parent / e["path"], e.get("form", "file")) for e in added]
 
     def _latest(self, field: str) -> Any:
         return next(event[field] for event in reversed(self.events) if field in event)
@@ -181,13 +182,19 @@ class Mirror(Protocol):
 class Run:
     """What a stage reports to: its journal first, the mirror (if any) second.
 
-    `params` are the flattened settings.
+    `params` are the flattened settings; `prepare` makes a model ready to be sent.
     """
 
-    def __init__(self, journal: Journal, make_mirror: Callable[[], Mirror] | None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        make_mirror: Callable[[], Mirror] | None = None,
+        prepare: Callable[[Path], object] | None = None,
+    ) -> None:
         self.params: Mapping[str, str] = journal.start["params"]
         self._journal = journal
         self._make_mirror = make_mirror
+        self._prepare = prepare
         self._mirror: Mirror | None = None
         self._deadline = Deadline(patience())
         self._lost = False
@@ -213,9 +220,12 @@ class Run:
             self._journal.append("metrics", step=step, values=fresh)
             self._update()
 
-    def artifact(self, path: Path | str) -> None:
-        """Report a product, a file."""
-        self._journal.append_artifact(path)
+    def artifact(self, path: Path | str, form: str = "file") -> None:
+        """Report a product: a file, a `table` (CSV) or a `model` (a `model.pt`)."""
+        self._journal.append_artifact(path, form)
+        if form == "model" and self._prepare and not self._lost:
+            # Before the deadline runs: it bounds what a store takes, and this needs none.
+            self._prepare(self._journal.artifacts[-1][0])
         self._update()
 
     def end(self, status: str) -> None:

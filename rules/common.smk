@@ -9,6 +9,7 @@ sys.path.insert(0, workflow.basedir)
 from pipeline.config import jobs, load
 from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
+from pipeline.files import write_json
 
 try:
     CONFIG = load.resolve(config)
@@ -142,3 +143,9 @@ def strength_if_searched(wildcards):
 def experiments_on(page):
     """The experiments that a report page shows: `index` the configured ones, else the one named."""
     return CONFIG.experiments if page == "index" else (page,)
+
+
+def keep_study():
+    """Tell the tracking which tables there are, by a file: it is too long for a command."""
+    study = jobs.report_job(CONFIG, [*EXPERIMENTS.values()])
+    write_json(f"{RESULTS}/state/study.json", study.model_dump(mode="json"))

@@ -331,7 +331,7 @@ def test_switched_off_the_same_files_come_out(tree, monkeypatch):
     monkeypatch.chdir(tree)
     assert len(runs()) == 2
     monkeypatch.setenv("SHAPLEY_NAS_TRACKING", "false")
-    monkeypatch.setattr(tracking, "connect", lambda: pytest.fail("speaks to MLflow"))
+    monkeypatch.setattr(tracking.store, "connect", lambda: pytest.fail("speaks to MLflow"))
     assert workflow(tree / "off") == tracked
     monkeypatch.chdir(tree)
     assert len(runs()) == 2
@@ -389,13 +389,13 @@ def test_a_store_of_an_older_mlflow_is_migrated_at_the_start(tree, monkeypatch):
     assert old != head
     met = []
 
-    def connect(real=tracking.connect):
+    def connect(real=tracking.store.connect):
         met.append(version())
         if met[-1] != head:  # as MLflow does where only columns differ
             raise MlflowException("Detected out-of-date database schema")
         return real()
 
-    monkeypatch.setattr(tracking, "connect", connect)
+    monkeypatch.setattr(tracking.store, "connect", connect)
     assert start() is not None
     assert met == [old, head]
 

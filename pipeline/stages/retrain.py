@@ -79,7 +79,7 @@ def run(
             counts = networks.profile(network, manifest["image_size"])
             networks.save_model(out / "model.pt", network, found, job.layout, manifest)
             metrics = metrics_of(history, test, counts, recipe)
-            s.finish(metrics, history, artifacts=[out / "model.pt"])
+            s.finish(metrics, history, model=out / "model.pt")
 
 
 def _train_and_test(

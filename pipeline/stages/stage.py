@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import files, locks, provenance, tracking
+from pipeline.analysis.runs import FOLDER, parse
 from pipeline.config.base import Settings
 
 LOG = "log.txt"
@@ -54,6 +55,7 @@ class Stage:
         metrics: Mapping[str, Any],
         history: Sequence[Mapping[str, Any]] = (),
         artifacts: Sequence[Path] = (),
+        model: Path | None = None,
     ) -> None:
         """Write the record of a stage that has succeeded; `metrics.json` last, as its sign.
 
@@ -61,6 +63,7 @@ class Stage:
             metrics: what the stage measured; accuracies and errors as fractions.
             history: one row an epoch, if the stage has epochs.
             artifacts: files that the tracking keeps a copy of.
+            model: a ready model, kept as a file and as one that MLflow can load.
         """
         if history:
             files.write_csv(self.out / "history.csv", history)
@@ -75,11 +78,14 @@ class Stage:
             self.out / "provenance.json", {"stage": self.name, **record, **self.record.identity()}
         )
         files.write_json(self.out / "metrics.json", metrics)
-        numbers = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
+        # A prefix of their own: a stage's `seconds` is not the last epoch's.
+        numbers = {f"final/{k}": v for k, v in metrics.items() if isinstance(v, int | float)}
         self.record.metrics(numbers, step=len(history))
         log = self.state / LOG
         for path in (*artifacts, self.out / "provenance.json", *([log] if log.exists() else [])):
             self.record.artifact(path)
+        if model:
+            self.record.artifact(model, form="model")
 
 
 @contextmanager
@@ -112,11 +118,19 @@ def stage(
         state=at_work.state,
         parent_file=results / "state" / tracking.PARENT_FILE,
         params={"seed": seed, **settings.model_dump(mode="json")},
-        tags={"stage": name, "run": run, "device": device, **fingerprint},
+        tags={"stage": name, "run": run, "device": device, **_names(results, run), **fingerprint},
     )
     with locks.stage(at_work.state), record as at_work.record:
         yield at_work
     remove_checkpoints(at_work.state)
+
+
+def _names(results: Path, run: str) -> dict[str, str]:
+    """What the folder of a run says, as tags by which a run table is sorted and grouped."""
+    if FOLDER.fullmatch(run) is None:
+        return {}
+    named = {key: str(value) for key, value in parse(run).items() if value is not None}
+    return {"preset": results.resolve().name, **named}
 
 
 def results_root(out: Path) -> Path:

@@ -5,11 +5,17 @@ What fails here fails before any job, since Snakemake retries a job whatever its
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
+from typing import Any
 
-from pipeline import data, locks, provenance, slurm, tracking
-from pipeline.config.jobs import WorkflowJob
+from pipeline import data, files, locks, provenance, slurm, tracking
+from pipeline.analysis import rows
+from pipeline.config.jobs import ReportJob, WorkflowJob
+from pipeline.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 
 def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
@@ -42,8 +48,20 @@ def finish(results: Path, status: str) -> None:
     if controller and not locks.owns_workflow(state, controller):
         return
     if tracked():
-        tracking.finish_workflow(state, status)
+        tracking.finish_workflow(state, status, results.name, _tables(results))
     locks.release_workflow(state)
+
+
+def _tables(results: Path) -> dict[str, list[dict[str, Any]]]:
+    """The tables of the study as rows; none where a file of a run is broken."""
+    study = results / "state" / tracking.STUDY
+    if not study.exists():
+        return {}
+    try:
+        return rows.tables(ReportJob.model_validate(files.read_json(study)), results)
+    except InputError as error:
+        logger.warning("the tables are not recorded: %s", error)
+        return {}
 
 
 def _controller() -> int | None:

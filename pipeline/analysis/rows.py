@@ -1,0 +1,67 @@
+"""An experiment's table as plain rows, the form that MLflow, CSV and other programs take.
+
+A row says what it is (`row`, `space`, `dataset`, `strategy`: text) and what was measured, one
+number a column: `<stage>[/<target>]/<metric>` is the mean over seeds, with `_low` and `_high` the
+ends of its 95 % t interval, `_n` the seeds, `_paper` the printed number. Units are those of
+`metrics.json` (fractions, counts, seconds; NAS-Bench-201's columns in percent), so that a column
+keeps its meaning whatever the report shows it in.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline import provenance
+from pipeline.analysis import runs
+from pipeline.analysis import tables as study_tables
+from pipeline.analysis.measures import Measure
+from pipeline.analysis.tables import Cell, Study
+from pipeline.config.experiments import Row
+from pipeline.config.jobs import ReportJob
+
+
+def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
+    """Experiment -> its rows, for each that has a number of ours.
+
+    Raises:
+        InputError: `results` is no folder, or a file of a run is broken.
+    """
+    digest = provenance.source_digest()
+    study = Study(runs.collect(results), len(job.seeds), len(job.retrain_seeds), digest)
+    found = {}
+    for experiment in job.experiments:
+        rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        n_ours = 0
+        for part in study_tables.parts(experiment, study):
+            for line in (line for table in part.tables for line in table.lines):
+                head = _head(line.row, part.dataset)
+                row = rows.setdefault((*head.values(),), head)
+                for cell in line.cells:
+                    row.update(_numbers(cell))
+                    n_ours += cell.ours is not None
+        if n_ours:
+            found[experiment.name] = list(rows.values())
+    return found
+
+
+def _head(row: Row, dataset: str) -> dict[str, Any]:
+    return {"row": row.label, "space": row.space, "dataset": dataset, "strategy": row.strategy}
+
+
+def _numbers(cell: Cell) -> dict[str, float]:
+    name, scale = column(cell.measure), cell.measure.scale
+    values: dict[str, float | None] = {}
+    if cell.ours:
+        ours = cell.ours
+        values = {"": ours.mean / scale, "_n": ours.n}
+        if ours.half_width is not None:
+            values |= {"_low": ours.low / scale, "_high": ours.high / scale}  # type: ignore[operator]
+    if cell.paper:
+        values["_paper"] = cell.paper.mean / scale
+    return {f"{name}{suffix}": value for suffix, value in values.items() if value is not None}
+
+
+def column(measure: Measure) -> str:
+    """The stable name of a measure: stage, target of a training, key in `metrics.json`."""
+    return "/".join(part for part in (measure.stage, measure.target, measure.key) if part)

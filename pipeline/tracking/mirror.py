@@ -1,0 +1,155 @@
+"""One journal's run in MLflow, brought up to the journal again and again."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.journal import Journal, first_line
+from pipeline.tracking import models, tables
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
+
+logger = logging.getLogger(__name__)
+
+KEY = "shapley_nas.run"  # the tag by which a journal finds its run in any store
+BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a request
+
+
+class Mirror:
+    """One journal's run in a store; `update` brings it up to the journal."""
+
+    def __init__(self, client: MlflowClient, journal: Journal, parent_id: str | None) -> None:
+        from mlflow.entities import ViewType
+
+        name = journal.start["experiment"]
+        found = client.get_experiment_by_name(name)
+        self._experiment_id = found.experiment_id if found else client.create_experiment(name)
+        query = f"tags.`{KEY}` = '{journal.key}'"
+        runs = client.search_runs([self._experiment_id], query, ViewType.ALL, max_results=1)
+        self.run: MlflowRun | None = runs[0] if runs else None
+        self._client = client
+        self._journal = journal
+        self._parent_id = parent_id
+        self._open = False
+        self._sent: set[tuple[str, int]] = set()
+        self._n_artifacts = 0
+
+    def identity(self) -> dict[str, str]:
+        """Ids for links to MLflow; empty if the store has no such run (yet)."""
+        if self.run is None:
+            return {}
+        return {"mlflow_run_id": self.run.info.run_id, "mlflow_experiment_id": self._experiment_id}
+
+    def complete(self) -> bool:
+        """Whether the store has all of it (the status is sent last) or had it deleted."""
+        if self.run is None:
+            return False
+        end, info = (self._journal.status, self._journal.events[-1]["time"]), self.run.info
+        if info.lifecycle_stage == "deleted":
+            return True
+        return (info.status, info.end_time) == end and not self._stale_tags()[1]
+
+    def update(self) -> str:
+        """Send what the store lacks, the status last; return the run's id."""
+        from mlflow.entities import Metric
+
+        run_id = self._opened()
+        fresh = [
+            Metric(name, value, moment, step)
+            for (name, step), (value, moment) in self._journal.points.items()
+            if (name, step) not in self._sent
+        ]
+        self._log("metrics", run_id, fresh)
+        self._sent.update((metric.key, metric.step) for metric in fresh)
+        artifacts = self._journal.artifacts
+        for path, form in dict.fromkeys(artifacts[self._n_artifacts :]):
+            if path.exists():  # a product may be gone by the time of a `sync`
+                self._send(run_id, path, form)
+        self._n_artifacts = len(artifacts)
+        if self._journal.status != "RUNNING":
+            end = self._journal.events[-1]
+            self._client.set_terminated(run_id, end["status"], end["time"])
+        return run_id
+
+    def _opened(self) -> str:
+        """The id of the run, which is made at need, or reopened and asked for its metrics."""
+        from mlflow.entities import Param, RunTag
+
+        client, start = self._client, self._journal.start
+        if self.run is None:
+            key, name = {KEY: self._journal.key}, start["name"]
+            self.run = client.create_run(self._experiment_id, start["time"], key, name)
+        run_id = self.run.info.run_id
+        if not self._open:
+            client.update_run(run_id, status="RUNNING")
+            for name in self.run.data.metrics:
+                history = client.get_metric_history(run_id, name)
+                self._sent.update((metric.key, metric.step) for metric in history)
+            parent = {"mlflow.parentRunId": self._parent_id} if self._parent_id else {}
+            wanted, stale = self._stale_tags()
+            tags = {**self._journal.tags, **wanted, **parent}
+            self._log("tags", run_id, [RunTag(*item) for item in tags.items()])
+            for name in stale - wanted.keys():
+                client.delete_tag(run_id, name)
+            self._log("params", run_id, [Param(*item) for item in start["params"].items()])
+            self._open = True
+        return run_id
+
+    def _stale_tags(self) -> tuple[dict[str, str], set[str]]:
+        """The tags of the tables that the run serves, and those that the store has otherwise."""
+        wanted = tables.tags_of(self._journal)
+        assert self.run is not None
+        there = {k: v for k, v in self.run.data.tags.items() if k.startswith(tables.TAG)}
+        return wanted, {name for name, _ in wanted.items() ^ there.items()}
+
+    def _log(self, kind: str, run_id: str, values: Sequence[Any]) -> None:
+        """Send metrics, params or tags in as few requests as MLflow allows."""
+        for start in range(0, len(values), BATCH[kind]):
+            batch: dict[str, Any] = {kind: values[start : start + BATCH[kind]]}
+            self._client.log_batch(run_id, **batch)
+
+    def _send(self, run_id: str, path: Path, form: str) -> None:
+        """Send one product: a file as it is, a table and a model so that MLflow shows them."""
+        whole = str(path.absolute())
+        if form == "table":
+            self._client.log_artifact(run_id, whole, "tables")
+            _log_table(self._client, run_id, path)
+            return
+        self._client.log_artifact(run_id, whole)
+        if form == "model" and (folder := model_folder(path, self._journal)):
+            models.log(self._client, run_id, self._experiment_id, folder)
+            shutil.rmtree(folder)
+
+
+def _log_table(client: MlflowClient, run_id: str, path: Path) -> None:
+    """A CSV as MLflow's table; one that is there stays, since `log_table` would append to it."""
+    import pandas as pd
+
+    name = f"tables/{path.stem}.json"
+    if name not in {found.path for found in client.list_artifacts(run_id, "tables")}:
+        client.log_table(run_id, pd.read_csv(path), name)
+
+
+def model_folder(model: Path, journal: Journal) -> Path | None:
+    """The model in MLflow's format, beside the journal; made where it is not, which takes seconds.
+
+    A network that torch cannot export costs a warning: its `model.pt` is an artifact all the same.
+    """
+    folder = journal.path.with_name("mlflow_model")
+    if (folder / "MLmodel").exists():
+        return folder
+    partial = folder.with_name("mlflow_model.partial")
+    try:
+        models.save(model, partial)
+        partial.rename(folder)
+    except Exception as error:  # whatever torch.export raises
+        logger.warning("%s: not logged as a model (%s)", model, first_line(error))
+        shutil.rmtree(partial, ignore_errors=True)
+        return None
+    return folder

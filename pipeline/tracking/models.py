@@ -1,0 +1,78 @@
+"""A trained network as a model of MLflow, which loads it without this package and without pickle.
+
+The flavour is `mlflow.pytorch` with the serialization format `pt2`, a `torch.export` program.
+Pickle would store our classes by name and break with the next rename; ONNX needs packages that
+are optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes], b free. The
+auxiliary head, which only training uses, is left out.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+NAME = "network"
+
+
+def save(model: Path, folder: Path) -> None:
+    """Write `model.pt` as a folder in MLflow's format; needs no store.
+
+    Args:
+        model: a ready model of ours.
+        folder: made anew.
+    """
+    import mlflow.pytorch
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    from pipeline.networks import load_model
+
+    network, meta = load_model(model)
+    network.auxiliary = None
+    size, number = meta["image_size"], np.dtype(np.float32)
+    shutil.rmtree(folder, ignore_errors=True)
+    mlflow.pytorch.save_model(
+        network.eval(),
+        str(folder),
+        signature=ModelSignature(
+            Schema([TensorSpec(number, (-1, 3, size, size))]),
+            Schema([TensorSpec(number, (-1, meta["classes"]))]),
+        ),
+        # Two images: torch.export takes a dimension of size one for a constant.
+        input_example=np.zeros((2, 3, size, size), np.float32),
+        serialization_format="pt2",
+        pip_requirements=[f"{name}=={version(name)}" for name in ("torch", "numpy", "mlflow")],
+        metadata={key: meta[key] for key in ("layout", "channels", "cells", "mean", "std")},
+    )
+
+
+def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path) -> None:
+    """Send a saved model to a store as the model of a run; one that the run has stays as it is.
+
+    These are the steps of `mlflow.pytorch.log_model`, whose own way leads through the process-wide
+    active run, which two threads and several stores would fight for.
+    """
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    outputs = client.get_run(run_id).outputs
+    if outputs and outputs.model_outputs:
+        return
+    entry = client.create_logged_model(
+        experiment_id, name=NAME, source_run_id=run_id, model_type="pytorch"
+    )
+    described = Model.load(str(folder))
+    described.model_id = described.model_uuid = entry.model_id
+    described.run_id, described.artifact_path = run_id, entry.artifact_location
+    described.save(str(folder / "MLmodel"))
+    client.log_model_artifacts(entry.model_id, str(folder))
+    client.finalize_logged_model(entry.model_id, "READY")
+    # Last: from here on the run has its model, and a second sending leaves it alone.
+    client.log_outputs(run_id, [LoggedModelOutput(entry.model_id, step=0)])

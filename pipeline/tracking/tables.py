@@ -1,0 +1,119 @@
+"""Which tables a run serves, and the tables themselves as runs; never imports mlflow.
+
+A run is made once and serves every table that shows it, so that its experiment in MLflow cannot be
+a table. Therefore:
+
+- a run carries the tag `experiment.<table>` with the name of its row for each table it serves;
+- each table is an MLflow experiment of its own, `<mlflow_experiment>/<preset>/<table>`, with one
+  run a row: means over seeds, ends of the intervals and the printed numbers as metrics. A row is
+  one run for ever: a workflow that changes its numbers logs them at the next step.
+- the workflow's run has each table as CSV and as MLflow's own table (`log_table`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pipeline import files, provenance
+from pipeline import journal as journals
+from pipeline.config import jobs
+from pipeline.journal import Journal
+
+STUDY = "study.json"  # in `state`: all experiments (a `ReportJob`), written when a workflow starts
+FOLDER = "tables"  # in `state`: the rows' journals and each workflow's tables
+TAG = "experiment."
+ROW = "row"  # the stage name of a table's row
+
+Rows = Sequence[Mapping[str, Any]]  # plain values: text says what the row is, numbers measure it
+
+
+def tags_of(journal: Journal) -> dict[str, str]:
+    """`experiment.<table>` -> row, for the tables that a stage's run serves.
+
+    A run that was made again (its journal is put aside) serves none.
+    """
+    run = journal.tags.get("run")
+    if run is None or journal.path.name != journals.NAME:
+        return {}
+    folders = journal.path.parents
+    depth = len(Path(run).parts)
+    study = folders[depth] / STUDY if depth < len(folders) else None
+    if study is None or not study.exists():
+        return {}
+    served = _served(study, study.stat().st_mtime_ns).get(run, {})
+    return {f"{TAG}{table}": "; ".join(labels) for table, labels in served.items()}
+
+
+@lru_cache(maxsize=8)
+def _served(study: Path, _: int) -> dict[str, dict[str, list[str]]]:
+    """Folder of a run -> table -> labels of its rows."""
+    job = jobs.ReportJob.model_validate(files.read_json(study))
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for experiment in job.experiments:
+        for row in experiment.rows:
+            for folder, stage in jobs.runs(job, experiment.model_copy(update={"rows": (row,)})):
+                found[folder][experiment.name].append(row.label)
+                if stage == "genotype" and row.searched:
+                    search = f"{folder.removesuffix(stage)}search"
+                    found[search][experiment.name].append(row.label)
+    return found
+
+
+def record(state: Path, parent: Journal, preset: str, tables: Mapping[str, Rows]) -> list[Journal]:
+    """Add a study's tables to the workflow's journal, and their rows as journals of their own.
+
+    Args:
+        state: `results/{preset}/state`.
+        parent: the workflow's journal.
+        preset: its preset.
+        tables: name -> rows; a row without a number of ours stands in the tables only.
+
+    Returns:
+        The journals of the rows.
+    """
+    found = []
+    for name, rows in tables.items():
+        path = state / FOLDER / parent.key / f"{name}.csv"
+        files.write_csv(path, rows)
+        parent.append_artifact(path, form="table")
+        experiment = f"{parent.start['experiment']}/{preset}/{name}"
+        for row in rows:
+            if any(_is_ours(key, value) for key, value in row.items()):
+                found.append(_record_row(state / FOLDER / name, experiment, parent, row))
+    return found
+
+
+def _is_ours(name: str, value: Any) -> bool:
+    return isinstance(value, int | float) and not name.endswith("_paper")
+
+
+def _record_row(folder: Path, experiment: str, parent: Journal, row: Mapping[str, Any]) -> Journal:
+    """The row's journal, gone on with if its numbers have changed."""
+    texts = {key: str(value) for key, value in row.items() if isinstance(value, str)}
+    numbers = {key: float(v) for key, v in row.items() if isinstance(v, int | float)}
+    name = "/".join(re.sub(r"\W+", "_", text) for text in texts.values())
+    path = folder / name / journals.NAME
+    tags = provenance.tags({"stage": ROW, "workflow": parent.key, **texts})
+    journal = journals.read(path)
+    if not journal.events:
+        journal = journals.begin(
+            path, ROW, row["row"], experiment, workflow=None, params=texts, tags=tags
+        )
+    elif _last(journal) == numbers:
+        return journal
+    else:
+        journal.append("resume", workflow=None, tags=tags)
+    step = sum(event["event"] == "end" for event in journal.events)
+    journal.append("metrics", step=step, values=numbers)
+    journal.append("end", status="FINISHED")
+    return journal
+
+
+def _last(journal: Journal) -> dict[str, float]:
+    """The numbers of the last step."""
+    return next((e["values"] for e in reversed(journal.events) if e["event"] == "metrics"), {})
