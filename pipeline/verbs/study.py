@@ -58,13 +58,25 @@ def measurements(
 
 
 @click.command()
-@click.argument("results", type=Path)
+@click.argument("runs", nargs=-1, required=True, metavar="RESULTS | RUN RUN...")
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text")
-def compare(results: Path, form: str) -> None:
-    """Compare strategies over seeds: mean, deviation, interval, paired differences."""
-    from pipeline.analysis import compare as analysis
+@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
+def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
+    """Compare the strategies of a results folder over seeds, or some runs with each other.
 
-    print(analysis.render(results, form))
+    A RUN is its folder (the one with metrics.json) or its id in MLflow. Runs that differ in their
+    seeds alone are one side of the comparison, with an interval.
+    """
+    from pipeline.analysis import compare as study
+    from pipeline.analysis import differences
+
+    form = "json" if as_json else form
+    if len(runs) == 1 and not Path(runs[0], "metrics.json").exists():
+        print(study.render(Path(runs[0]), form))
+    elif form == "csv":
+        raise InputError("compare: --format csv is for a results folder; runs take text or json")
+    else:
+        print(differences.render(runs, form == "json"))
 
 
 @click.command()

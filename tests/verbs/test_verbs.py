@@ -107,6 +107,9 @@ def test_imagenet16_is_made_from_a_folder(call, tmp_path):
         (["search", "--set", "sede=1", "--space", "darts"], ["sede", "seed"]),
         (["list", "dataset"], ["dataset"]),
         (["bench", "everything"], ["everything"]),
+        (["compare", "nowhere"], ["nowhere", "no such folder"]),
+        (["compare", "nowhere", "elsewhere"], ["nowhere", "neither a folder"]),
+        (["compare", "--format", "csv", "a", "b"], ["csv", "results folder"]),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(call, arguments, words):
