@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test test-cluster soak lint fast ui config docs clean help
+.PHONY: demo test test-cluster soak lint fast ui config docs guide disk clean-state clean help
 
 help:            ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -40,6 +40,7 @@ lint: $(READY)   ## format, lint and types
 	snakemake --lint
 
 ui: $(READY)     ## open MLflow on 127.0.0.1:5000
+	@case "$$MLFLOW_TRACKING_URI" in http*) echo "MLflow runs at $$MLFLOW_TRACKING_URI"; exit;; esac; \
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 \
 	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
@@ -48,6 +49,16 @@ config: $(READY) ## write config/config.yaml and config/schema.json from the mod
 
 docs: $(READY)   ## render docs/results.md from docs/measurements
 	snakemake --cores 1 docs/results.md
+
+guide: $(READY)  ## build the user guide, build/guide/index.html
+	sphinx-build -W --keep-going -n -q -b html docs build/guide
+	@echo "guide: file://$(CURDIR)/build/guide/index.html"
+
+disk: $(READY)   ## list what fills the disk, largest first
+	python -m pipeline disk
+
+clean-state: $(READY) ## remove checkpoints and sent journals of finished runs; keeps what can be resumed
+	python -m pipeline clean-state
 
 clean:           ## remove results, the MLflow store and caches; keeps .venv and data
 	find results -mindepth 1 -not -name README.md -delete

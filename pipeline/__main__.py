@@ -8,7 +8,7 @@ import sys
 import click
 
 from pipeline.errors import InputError, explain
-from pipeline.verbs import looks, models, stages, study
+from pipeline.verbs import looks, models, space, stages, study
 
 
 @click.group(context_settings={"max_content_width": 100})
@@ -37,6 +37,8 @@ for verb in (
     looks.bench,
     models.export,
     models.cost,
+    space.disk,
+    space.clean_state,
 ):
     cli.add_command(verb)
 

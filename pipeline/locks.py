@@ -63,6 +63,12 @@ def release_workflow(state: Path) -> None:
     (state / WORKFLOW).unlink(missing_ok=True)
 
 
+def workflow_lives(state: Path) -> bool:
+    """Whether a workflow is at work in a results folder."""
+    owner = _read(state / WORKFLOW)
+    return bool(owner) and alive(owner)
+
+
 def lives_elsewhere(results: Path, state: Path) -> bool:
     """Whether a workflow of another preset lives beside this one."""
     others = (_read(path) for path in results.glob(f"*/state/{WORKFLOW}") if path.parent != state)

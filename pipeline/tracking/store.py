@@ -25,6 +25,12 @@ def store_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').absolute()}"
 
 
+def exists() -> bool:
+    """Whether there is a store to ask; a server may still not answer."""
+    uri = store_uri()
+    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists()
+
+
 def web_address() -> str:
     """Where a browser finds the runs: the store if it is a server, else what `make ui` starts."""
     return store_uri().rstrip("/") if store_uri().startswith("http") else UI

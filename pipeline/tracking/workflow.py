@@ -163,6 +163,19 @@ def sync(results_dir: Path) -> int:
         ) from error
 
 
+def complete(found: Sequence[Journal]) -> set[str]:
+    """Keys of the journals that MLflow has all of; none where it does not answer."""
+    known: set[str] = set()
+    if not found or not store.exists():
+        return known
+    with journals.store_errors_warn():
+        client = store.connect()
+        for journal in found:
+            if Mirror(client, journal, None).complete():
+                known.add(journal.key)
+    return known
+
+
 def _complete(mine: Sequence[Journal], parent: Journal, others: Sequence[Journal]) -> None:
     """Send what a workflow's journals hold, and end as FAILED children whose journals are gone.
 

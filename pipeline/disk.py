@@ -1,0 +1,151 @@
+"""What fills the disk, and what of it a finished study can do without.
+
+Sizes are bytes that files take on the disk; a file with several names counts once. Symbolic links
+are not followed, since what they lead to is not in these folders.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import journal as journals
+from pipeline import locks, tracking
+from pipeline.errors import InputError
+from pipeline.journal import Journal
+
+BLOCK = 512  # bytes of `st_blocks`, whatever the file system's own block is
+STAGES = ("search", "genotype", "query", "retrain", "data", "report", "tables")
+STORE = ("mlflow.db", "mlruns", "mlartifacts")
+MODELS = (".pt2", ".onnx", ".safetensors", ".pth")
+
+
+@dataclass(frozen=True)
+class Share:
+    """Files of one kind: `preset` and `stage` are empty where they have none."""
+
+    size: int
+    n_files: int
+    preset: str
+    stage: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What `clean_state` removed: bytes, and runs; `n_waiting` journals that MLflow lacks stay."""
+
+    size: int
+    n_runs: int
+    n_waiting: int
+
+
+def usage(tree: Path, results: Path, data_root: Path) -> list[Share]:
+    """What a working tree and its data take, largest first.
+
+    Args:
+        tree: where the MLflow store and Snakemake's folder lie.
+        results: `results`.
+        data_root: the data sets, a kind each.
+    """
+    sizes: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    seen: set[tuple[int, int]] = set()
+    for key, path in _places(tree, results, data_root):
+        status = path.lstat()
+        if (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            sizes[key][0] += status.st_blocks * BLOCK
+            sizes[key][1] += 1
+    shares = [Share(size, n, *key) for key, (size, n) in sizes.items()]
+    return sorted(shares, key=lambda share: (-share.size, share.preset, share.stage, share.kind))
+
+
+def _places(
+    tree: Path, results: Path, data_root: Path
+) -> Iterator[tuple[tuple[str, str, str], Path]]:
+    """((preset, stage, kind), file) for all files."""
+    for preset in sorted(path for path in results.glob("*") if path.is_dir()):
+        for path in _files(preset):
+            parts = path.relative_to(preset).parts
+            yield (preset.name, _stage(parts), _kind(parts)), path
+    for place in (path for name in STORE for path in tree.glob(f"{name}*")):
+        yield from ((("", "", "MLflow store"), path) for path in _files(place))
+    for path in _files(tree / ".snakemake"):
+        logs = "log" in path.relative_to(tree).parts[1]
+        yield ("", "", "logs" if logs else "Snakemake's records"), path
+    for place in sorted(data_root.glob("*")):
+        yield from ((("", "", f"data: {place.name}"), path) for path in _files(place))
+
+
+def _files(place: Path) -> Iterator[Path]:
+    found = place.rglob("*") if place.is_dir() and not place.is_symlink() else [place]
+    return (path for path in found if path.is_file() and not path.is_symlink())
+
+
+def _stage(parts: Sequence[str]) -> str:
+    return next((part for part in parts if part in STAGES), "")
+
+
+def _kind(parts: Sequence[str]) -> str:
+    """What a file of `results/{preset}` is, by where it lies and how it is called."""
+    top, name = parts[0], Path(parts[-1])
+    if top in ("logs", "benchmarks"):
+        return top
+    if name.suffix in MODELS or name.name == "model.pt":
+        return "models"
+    if top == "state":
+        is_log = name.suffix in (".jsonl", ".txt", ".csv")
+        return "journals and logs" if is_log else "checkpoints"
+    return "results"
+
+
+def clean_state(results: Path) -> Cleaned:
+    """Remove from each `results/*/state` what only an unfinished run needs, of those that finished.
+
+    A run has finished if its journal says so and its `metrics.json` is there; any other run can be
+    gone on with, so that all it has is kept. A journal goes when MLflow has all of it.
+
+    Raises:
+        InputError: no such folder, or a workflow is at work in it.
+    """
+    if not results.is_dir():
+        raise InputError(f"{results}: no such folder; give the folder of the presets")
+    states = sorted(results.glob("*/state"))
+    for state in states:
+        if locks.workflow_lives(state):
+            raise InputError(f"{state}: a workflow is at work in these results; wait for its end")
+    finished = [run for state in states for run in _finished(state)]
+    recorded = tracking.complete([journal for _, every in finished for journal in every])
+    size = n_waiting = 0
+    for folder, every in finished:
+        waiting = {journal.path for journal in every if journal.key not in recorded}
+        n_waiting += len(waiting)
+        for path in sorted(folder.iterdir()):
+            if path not in waiting:
+                size += sum(file.lstat().st_blocks * BLOCK for file in _files(path))
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not waiting:
+            folder.rmdir()
+    return Cleaned(size, len(finished), n_waiting)
+
+
+def _finished(state: Path) -> Iterator[tuple[Path, list[Journal]]]:
+    """State folders of runs that have finished, with their journals."""
+    for path in sorted(state.rglob(journals.NAME)):
+        folder = path.parent
+        result = state.parent / folder.relative_to(state) / "metrics.json"
+        every = journals.read_all(folder)
+        if folder != state and result.exists() and journals.read(path).status == "FINISHED":
+            yield folder, every
+
+
+def readable(size: float) -> str:
+    """`1.2 GB`, in powers of a thousand."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
