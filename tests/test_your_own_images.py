@@ -44,7 +44,7 @@ def test_the_page_is_followed(tmp_path):
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
     }
-    for line in blocks("sh")[0].replace("\\\n", " ").splitlines():
+    for line in blocks("bash")[0].replace("\\\n", " ").splitlines():
         words = line.split()
         assert words[:3] == ["python", "-m", "pipeline"]
         done = subprocess.run(

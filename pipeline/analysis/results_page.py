@@ -38,7 +38,7 @@ HEAD = """\
 `snakemake --cores 1 docs/results.md`. -->
 
 Each section is one measurement of this project, with the command that made it, the machine, and
-what it does not show. The files behind them are in [measurements](measurements/).
+what it does not show. The files behind them are in `docs/measurements/`.
 """
 
 

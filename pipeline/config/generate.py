@@ -59,10 +59,10 @@ def _lines(model: BaseModel, indent: int = 0, skip: tuple[str, ...] = ()) -> Ite
             yield f"{' ' * indent}{name}:  {comment}"
             yield from _lines(value, indent + 2)
         else:
-            yield f"{' ' * indent}{name}: {_flow(value)}  {comment}"
+            yield f"{' ' * indent}{name}: {flow(value)}  {comment}"
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """A default as one line of YAML."""
     plain = list(value) if isinstance(value, tuple) else value
     text = yaml.safe_dump(plain, default_flow_style=True, width=1000)

@@ -182,7 +182,7 @@ transfer = _train_verb(
 @click.command()
 @click.option("--table", type=Path, help="NAS-Bench-201 table: .npy of `convert`, or .csv(.gz)")
 @click.option("--index", type=int, help="official index of the architecture")
-@click.option("--arch", help="architecture string |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
+@click.option("--arch", help="architecture string, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`")
 @click.option("--genotype", "source", type=Path, help="genotype.json")
 @click.option("--out", type=Path, help="folder of the results; else JSON on stdout")
 def query(

@@ -1,0 +1,38 @@
+"""Sphinx builds the user guide from these pages: `make guide`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+os.chdir(ROOT)  # the models know `config/` by its place in the checkout
+
+from pipeline.config import reference  # noqa: E402
+
+project = "Shapley-NAS"
+author = "the Shapley-NAS workflow"
+extensions = ["myst_parser", "sphinx_click"]
+exclude_patterns = ["captions", "measurements", "images"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+html_theme = "furo"
+html_title = "Shapley-NAS"
+html_copy_source = False
+html_show_sphinx = False
+# Mermaid diagrams stand in the README only; every fence here is a language that Pygments knows.
+nitpicky = True
+
+
+def write_reference(app, docname: str, source: list[str]) -> None:
+    """Put the keys, as the models have them today, where the page leaves room for them."""
+    if docname == "configuration":
+        source[0] = source[0].replace("<!-- keys -->", reference.markdown())
+
+
+def setup(app) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.connect("source-read", write_reference)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,190 @@
+"""The reference of all configuration keys as Markdown, written from the models for the user guide.
+
+One table a group of keys. The searches of the spaces share most keys: the first table has them all,
+that of another space what is its own or has another default.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pipeline import registry
+from pipeline.config.experiments import Experiment, Printed, Row, StrategyLabel
+from pipeline.config.generate import flow
+from pipeline.config.model import SEARCH_RECIPES, Config
+from pipeline.config.recipes import SearchSettings
+from pipeline.data.folder import FolderSettings
+
+FIRST = "darts"  # the space whose table has all keys of a search
+
+
+def markdown() -> str:
+    """The page's generated part; headings start at the second level."""
+    sections = [*_config(), *_strategies(), *_entries()]
+    return "\n".join(sections)
+
+
+def _config() -> Iterator[str]:
+    """Keys of `config.yaml`: those at the top, then each group."""
+    yield from _section("Top level", "", Config)
+    for name, field in Config.model_fields.items():
+        if not (model := _model_of(field)):
+            continue
+        if name != "search":
+            yield from _tree(name, model)
+            continue
+        yield f"## `search`\n\n{_text(field)}.\n"
+        yield from _tree(f"search.{FIRST}", SearchSettings, level=3)
+        for space in registry.names("spaces"):
+            recipe = SEARCH_RECIPES.get(space, SearchSettings)
+            if space != FIRST:
+                rows = _flat(recipe(), "", but=dict(_values(SearchSettings(), "")))
+                said = _table(rows) if rows else ""
+                yield f"### `search.{space}`\n\nAs `search.{FIRST}`{', but:' if rows else '.'}\n"
+                yield said
+
+
+def _strategies() -> Iterator[str]:
+    """What each algorithm can be told, under `strategies.<label>.settings`."""
+    yield "## Settings of the strategies\n"
+    yield "Below `strategies.<label>.settings`; see [strategies](strategies.md).\n"
+    for name in registry.names("strategies"):
+        metadata = registry.get("strategies", name).metadata
+        rows = _flat(metadata.settings(), "")
+        yield f"### `{name}`\n\n{metadata.title}{'.' if rows else ': no settings.'}\n"
+        if rows:
+            yield _table(rows)
+
+
+def _entries() -> Iterator[str]:
+    """Entries that are made by hand: data sets, labels, experiments."""
+    yield from _section("An entry of `datasets`", "A folder of images.", FolderSettings)
+    yield from _section("An entry of `strategies`", "A strategy label.", StrategyLabel)
+    yield "## An experiment\n\nA file of `config/experiments/`.\n"
+    yield _table(_fields(Experiment))
+    for title, model in (("A row of `rows`", Row), ("A printed number in `paper`", Printed)):
+        yield f"### {title}\n"
+        yield _table(_fields(model))
+
+
+def _section(title: str, said: str, model: type[BaseModel]) -> Iterator[str]:
+    yield f"## {title}\n"
+    if said:
+        yield f"{said}\n"
+    yield _table(_fields(model))
+
+
+def _tree(name: str, model: type[BaseModel], level: int = 2) -> Iterator[str]:
+    """A heading a model and its plain keys, nested models below."""
+    yield f"{'#' * level} `{name}`\n"
+    rows = [] if any(_model_of(f) for f in model.model_fields.values()) else _flat(model(), "")
+    if rows:
+        yield _table(rows)
+        return
+    plain = _fields(model)
+    if plain:
+        yield _table(plain)
+    for key, field in model.model_fields.items():
+        if nested := _model_of(field):
+            yield f"{'#' * (level + 1)} `{name}.{key}`\n\n{_text(field)}.\n"
+            value = field.get_default(call_default_factory=True)
+            yield _table(_flat(value if isinstance(value, BaseModel) else nested(), ""))
+
+
+def _fields(model: type[BaseModel]) -> list[tuple[str, ...]]:
+    """Rows of a model's plain keys; one without a default says what it must be."""
+    return [
+        (f"`{name}`", _type(field), _default(field), *_meaning(field))
+        for name, field in model.model_fields.items()
+        if not _model_of(field)
+    ]
+
+
+def _flat(
+    model: BaseModel, prefix: str, but: dict[str, Any] | None = None
+) -> list[tuple[str, ...]]:
+    """Rows of a model's keys and of those nested in it, but for defaults that stand in `but`."""
+    rows = []
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            rows += _flat(value, f"{prefix}{name}.", but)
+        elif but is None or but.get(f"{prefix}{name}", ...) != value:
+            default = f"`{flow(value)}`"
+            rows.append((f"`{prefix}{name}`", _type(field), default, *_meaning(field)))
+    return rows
+
+
+def _values(model: BaseModel, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from _values(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    cells = [tuple(text.replace("|", "\\|") for text in row) for row in rows]
+    head = ["| key | type | default | meaning | source |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in cells)]) + "\n"
+
+
+def _meaning(field: FieldInfo) -> tuple[str, str]:
+    extra = field.json_schema_extra
+    source = extra.get("source", "") if isinstance(extra, dict) else ""
+    return _text(field), str(source)
+
+
+def _text(field: FieldInfo) -> str:
+    """A field's description; what looks like a tag of HTML, outside code, is none."""
+    parts = (field.description or "").split("`")
+    parts[::2] = [part.replace("<", "&lt;").replace(">", "&gt;") for part in parts[::2]]
+    return "`".join(parts)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be given"
+    return f"`{flow(field.get_default(call_default_factory=True))}`"
+
+
+def _type(field: FieldInfo) -> str:
+    """The type as one would say it, with the limits that are checked."""
+    limits = [
+        f"{sign} {getattr(item, name)}"
+        for item in field.metadata
+        for name, sign in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
+        if getattr(item, name, None) is not None
+    ]
+    return ", ".join([_name(field.annotation), *limits])
+
+
+def _name(annotation: Any) -> str:
+    arguments = typing.get_args(annotation)
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join("none" if a is type(None) else _name(a) for a in arguments)
+    if origin is tuple:
+        return f"list of {_name(arguments[0])}"
+    if origin is dict:
+        return f"mapping to {_name(arguments[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "entries (below)"
+    names = {str: "text", bool: "true or false", int: "integer", float: "number", Any: "any"}
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _model_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The settings model that a key holds."""
+    annotation = field.annotation
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return annotation if is_model else None  # type: ignore[return-value]
