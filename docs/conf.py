@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "Shapley-NAS"
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 # Mermaid diagrams stand in the README only; every fence here is a language that Pygments knows.
 nitpicky = True
@@ -32,7 +34,13 @@ def write_reference(app, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("<!-- keys -->", reference.markdown())
 
 
+def plain_paths(app, context, lines: list[str]) -> None:
+    """The default of a path as one would type it."""
+    lines[:] = [re.sub(r"PosixPath\('(.*?)'\)", r"\1", line) for line in lines]
+
+
 def setup(app) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("source-read", write_reference)
+    app.connect("sphinx-click-process-options", plain_paths)
     return {"parallel_read_safe": True}

@@ -132,8 +132,12 @@ def _values(model: BaseModel, prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _table(rows: Sequence[tuple[str, ...]]) -> str:
     cells = [tuple(text.replace("|", "\\|") for text in row) for row in rows]
-    head = ["| key | type | default | meaning | source |", "| --- | --- | --- | --- | --- |"]
-    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in cells)]) + "\n"
+    head = ["| key | default | meaning, and where the default comes from |", "| --- | --- | --- |"]
+    lines = [
+        f"| {key} | {default} ({kind}) | {meaning}{f' [{source}]' if source else ''} |"
+        for key, kind, default, meaning, source in cells
+    ]
+    return "\n".join([*head, *lines]) + "\n"
 
 
 def _meaning(field: FieldInfo) -> tuple[str, str]:
