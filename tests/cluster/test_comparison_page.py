@@ -1,0 +1,38 @@
+"""The address that `compare` prints leads to MLflow's comparison page, which paints."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline import tracking
+from pipeline.analysis import differences
+from tests import chromium
+from tests.cluster.test_server import free_port, tracking_server
+from tests.test_tracking import STATE, child, database, start, tree
+
+__all__ = ["database", "tree"]  # fixtures
+pytestmark = pytest.mark.cluster
+
+
+def test_the_comparison_page_paints(tree, monkeypatch):
+    chromium.program()
+    start()
+    ids = []
+    for seed, error in ((0, 0.125), (1, 0.375)):
+        with child(f"toy/seed{seed}", {"epochs": 7 + seed}, STATE / f"toy{seed}") as run:
+            run.metrics({"final/test_error": error}, 0)
+            ids.append(run.identity()["mlflow_run_id"])
+    tracking.finish_workflow(STATE, "FINISHED", "demo", {"table1": [{"row": "DARTS", "n": 1.0}]})
+    port = free_port()
+    (Path.cwd() / "artifacts").mkdir()
+    with tracking_server(f"sqlite:///{tree}/mlflow.db", tree / "artifacts", port):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+        found = differences.render(ids, as_json=False)
+        (address,) = re.findall(r"MLflow: (\S+)", found)
+        page = chromium.document(address, tree)
+        for shown in ("final/test_error", "0.125", "0.375", "epochs", "search toy/seed1"):
+            assert shown in page, shown
+        table = tracking.connect().get_experiment_by_name("toy/demo/table1")
+        listed = f"http://127.0.0.1:{port}/#/experiments/{table.experiment_id}/runs"
+        assert "DARTS" in chromium.document(listed, tree)
