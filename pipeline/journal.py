@@ -35,7 +35,6 @@ from pipeline.deadline import Deadline
 logger = logging.getLogger(__name__)
 
 NAME = "journal.jsonl"
-PARAM_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -254,19 +253,6 @@ class Run:
 def patience() -> float:
     """Seconds that a stage waits for the mirror to take one report."""
     return float(os.environ.get("SHAPLEY_NAS_TRACKING_SECONDS", "60"))
-
-
-def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as MLflow's parameters: dotted names; values as JSON, text bare, cut."""
-    flat: dict[str, str] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, default=str)
-            cut = len(text) > PARAM_LENGTH
-            flat[f"{prefix}{key}"] = text[: PARAM_LENGTH - 1] + "…" if cut else text
-    return flat
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from typing import Any
 from pydantic import BaseModel
 
 PACKAGE = Path(__file__).parent
+PARAM_LENGTH = 500  # characters of a parameter in MLflow
 DISTRIBUTIONS = (
     "torch",
     "torchvision",
@@ -132,6 +133,19 @@ def tags(others: Mapping[str, Any]) -> dict[str, str]:
     numbers = {f"version.{name}": version for name, version in versions().items()}
     every = {**code(), **numbers, **others}
     return {name: str(value) for name, value in every.items() if value is not None}
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as MLflow's parameters: dotted names; values as JSON, text bare, cut."""
+    flat: dict[str, str] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            cut = len(text) > PARAM_LENGTH
+            flat[f"{prefix}{key}"] = text[: PARAM_LENGTH - 1] + "…" if cut else text
+    return flat
 
 
 def _git(*arguments: str) -> str | None:

@@ -47,7 +47,10 @@ def test_citation_names_the_paper():
     assert citation["version"] == PROJECT["version"]
 
 
-def test_the_readme_names_targets_that_exist():
+def test_the_pages_name_targets_that_exist():
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text()):
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    named = {t for page in pages for t in re.findall(r"`make ([a-z-]+)", page.read_text())}
+    assert named >= {"guide", "disk", "clean-state", "ui"}
+    for target in named:
         assert re.search(rf"^{target}:", makefile, re.M), target

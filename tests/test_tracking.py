@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import journal, tracking
+from pipeline import journal, provenance, tracking
 from pipeline.errors import InputError
 from pipeline.files import read_json
 
@@ -402,14 +402,14 @@ def test_a_store_of_an_older_mlflow_is_migrated_at_the_start(tree, monkeypatch):
 
 def test_parameters_are_flat_text_cut_at_500_characters():
     settings = {"a": {"b": 1, "c": {"d": None}}, "flag": True, "rate": 1e-3, "text": "t"}
-    assert journal.flatten(settings) == {
+    assert provenance.flatten(settings) == {
         "a.b": "1",
         "a.c.d": "null",
         "flag": "true",
         "rate": "0.001",
         "text": "t",
     }
-    (cut,) = journal.flatten({"long": [0] * 400}).values()
+    (cut,) = provenance.flatten({"long": [0] * 400}).values()
     assert len(cut) == 500 and cut.endswith("…")
 
 

@@ -25,7 +25,7 @@ from pipeline import tracking
 from pipeline.analysis.intervals import Summary, paired_difference, summarise
 from pipeline.errors import InputError
 from pipeline.files import read_json
-from pipeline.journal import flatten
+from pipeline.provenance import flatten
 
 SEED = re.compile(r"/(r?seed)(\d+)")
 FINAL = "final/"  # in MLflow, what a stage measured at its end

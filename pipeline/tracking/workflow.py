@@ -126,7 +126,7 @@ def run(
         name=f"{stage} {name}",
         experiment=parent.get("experiment", EXPERIMENT),
         workflow=parent.get("key"),
-        params=journals.flatten(params),
+        params=provenance.flatten(params),
         tags=provenance.tags(tags),
     )
     parent_id = parent.get("run_id") if store.enabled() else None
