@@ -1,10 +1,10 @@
 """An experiment's table as plain rows, the form that MLflow, CSV and other programs take.
 
-A row says what it is (`row`, `space`, `dataset`, `strategy`: text) and what was measured, one
-number a column: `<stage>[/<target>]/<metric>` is the mean over seeds, with `_low` and `_high` the
-ends of its 95 % t interval, `_n` the seeds, `_paper` the printed number. Units are those of
-`metrics.json` (fractions, counts, seconds; NAS-Bench-201's columns in percent), so that a column
-keeps its meaning whatever the report shows it in.
+A row says what it is (`row`, `space`, `dataset`, `strategy`, and `stands_for` where the data set
+only stands for another: text) and what was measured, one number a column: `<stage>[/<target>]/
+<metric>` is the mean over seeds, with `_low` and `_high` the ends of its 95 % t interval, `_n` the
+seeds, `_paper` the printed number. Units are those of `metrics.json` (fractions, counts, seconds;
+NAS-Bench-201's columns in percent), so that a column keeps its meaning whatever the report shows.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
     study = Study(runs.collect(results), len(job.seeds), len(job.retrain_seeds), digest)
     found = {}
     for experiment in job.experiments:
-        rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        rows: dict[tuple[str, ...], dict[str, Any]] = {}
         n_ours = 0
         for part in study_tables.parts(experiment, study):
             for line in (line for table in part.tables for line in table.lines):
-                head = _head(line.row, part.dataset)
+                head = _head(line.row, part.dataset, line.cells[0].paper_dataset)
                 row = rows.setdefault((*head.values(),), head)
                 for cell in line.cells:
                     row.update(_numbers(cell))
@@ -45,8 +45,9 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _head(row: Row, dataset: str) -> dict[str, Any]:
-    return {"row": row.label, "space": row.space, "dataset": dataset, "strategy": row.strategy}
+def _head(row: Row, dataset: str, stands_for: str) -> dict[str, Any]:
+    head = {"row": row.label, "space": row.space, "dataset": dataset, "strategy": row.strategy}
+    return {**head, "stands_for": stands_for} if stands_for else head
 
 
 def _numbers(cell: Cell) -> dict[str, float]:

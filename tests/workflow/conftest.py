@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -94,21 +95,25 @@ class Checkout:
         """Write the user's configuration."""
         (self.folder / "toy.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
-    def store(self) -> list[dict[str, str]]:
-        """Runs of the MLflow store: name, parent, stage, status."""
+    def store(self) -> list[dict[str, Any]]:
+        """Runs of the MLflow store: experiment, name, parent, stage, status, number of models."""
         import mlflow
 
         client = mlflow.MlflowClient(f"sqlite:///{self.folder / 'mlflow.db'}")
-        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        names = {found.experiment_id: found.name for found in client.search_experiments()}
         return [
             {
                 "id": run.info.run_id,
+                "experiment": names[run.info.experiment_id],
+                "name": run.info.run_name,
+                "models": len(run.outputs.model_outputs) if run.outputs else 0,
+                "row of toy": run.data.tags.get("experiment.toy", ""),
                 "status": run.info.status,
                 "parent": run.data.tags.get("mlflow.parentRunId", ""),
                 "stage": run.data.tags.get("stage", ""),
                 "run": run.data.tags.get("run", ""),
             }
-            for run in client.search_runs(ids)
+            for run in client.search_runs([*names])
         ]
 
 

@@ -57,7 +57,7 @@ def test_every_stage_leaves_its_files(done):
 
 
 def test_one_parent_and_one_child_a_stage_all_ended(done):
-    runs = done.store()
+    runs = [run for run in done.store() if run["stage"] != "row"]
     (parent,) = [run for run in runs if not run["parent"]]
     children = [run for run in runs if run["parent"]]
     assert {run["status"] for run in runs} == {"FINISHED"}
@@ -65,6 +65,15 @@ def test_one_parent_and_one_child_a_stage_all_ended(done):
     names = [run["stage"] for run in children]
     assert {name: names.count(name) for name in names} == STAGES
     assert len({run["run"] for run in children}) == len(children)
+
+
+def test_the_study_is_a_table_in_mlflow_and_its_networks_are_models(done):
+    rows = {run["name"]: run for run in done.store() if run["stage"] == "row"}
+    assert set(rows) == {"Shapley-NAS", "Random"}
+    assert {run["experiment"] for run in rows.values()} == {"shapley-nas/demo/toy"}
+    trained = [run for run in done.store() if run["stage"] in ("retrain", "transfer")]
+    assert len(trained) == 2
+    assert all(run["models"] == 1 and run["row of toy"] in rows for run in trained)
 
 
 def test_a_second_run_has_no_job_and_makes_no_run(done):
