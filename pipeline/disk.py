@@ -97,7 +97,7 @@ def _kind(parts: Sequence[str]) -> str:
     if name.suffix in MODELS or name.name == "model.pt":
         return "models"
     if top == "state":
-        is_log = name.suffix in (".jsonl", ".txt", ".csv")
+        is_log = name.suffix in (".jsonl", ".json", ".txt", ".csv", ".lock")
         return "journals and logs" if is_log else "checkpoints"
     return "results"
 

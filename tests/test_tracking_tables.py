@@ -115,6 +115,16 @@ def test_a_table_is_an_experiment_with_a_run_a_row(tree):
     assert len(again) == len(expected), "a second sending appends nothing"
 
 
+def test_a_table_of_which_a_row_is_missing_is_not_there(tree):
+    make_study(RESULTS)
+    job = study("nasbench", "cells")
+    for path in RESULTS.glob("nasbench201/digits/random/seed*/*/metrics.json"):
+        path.unlink()
+    for path in RESULTS.glob("nasbench201/digits/random/seed*/retrain/*/*/metrics.json"):
+        path.unlink()
+    assert set(rows.tables(job, RESULTS)) == {"cells"}
+
+
 def test_a_row_stays_one_run_whose_numbers_go_on(tree):
     def finished(error):
         begin()

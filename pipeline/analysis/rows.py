@@ -22,7 +22,10 @@ from pipeline.config.jobs import ReportJob
 
 
 def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
-    """Experiment -> its rows, for each that has a number of ours.
+    """Experiment -> its rows, for each experiment that was made.
+
+    Runs are shared, so that a study leaves parts of tables that nobody asked for: a table is
+    there once each of its rows has a number of ours, but for those that are only quoted.
 
     Raises:
         InputError: `results` is no folder, or a file of a run is broken.
@@ -32,15 +35,16 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for experiment in job.experiments:
         rows: dict[tuple[str, ...], dict[str, Any]] = {}
-        n_ours = 0
+        waiting, there = set(), set()
         for part in study_tables.parts(experiment, study):
             for line in (line for table in part.tables for line in table.lines):
                 head = _head(line.row, part.dataset, line.cells[0].paper_dataset)
                 row = rows.setdefault((*head.values(),), head)
                 for cell in line.cells:
                     row.update(_numbers(cell))
-                    n_ours += cell.ours is not None
-        if n_ours:
+                    if cell.applies:
+                        (there if cell.ours else waiting).add((*head.values(),))
+        if there and waiting <= there:
             found[experiment.name] = list(rows.values())
     return found
 

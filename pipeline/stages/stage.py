@@ -118,7 +118,7 @@ def stage(
         state=at_work.state,
         parent_file=results / "state" / tracking.PARENT_FILE,
         params={"seed": seed, **settings.model_dump(mode="json")},
-        tags={"stage": name, "run": run, "device": device, **_names(results, run), **fingerprint},
+        tags={**_names(results, run), "stage": name, "run": run, "device": device, **fingerprint},
     )
     with locks.stage(at_work.state), record as at_work.record:
         yield at_work

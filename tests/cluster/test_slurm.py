@@ -180,7 +180,7 @@ def test_the_whole_chain_runs_through_slurm_with_a_search_cancelled(cluster, cop
     assert here.path("report/index.html").exists()
     log = here.path("logs/search/nasbench201/digits/shapley/seed0.log").read_text()
     assert "resumed from epoch" in log
-    runs = here.store()
+    runs = [run for run in here.store() if run["stage"] != "row"]
     assert {run["status"] for run in runs} == {"FINISHED"}
     assert len({run["run"] for run in runs}) == len(runs), "one run a stage, gone on with"
     undisturbed = copy_checkout()
