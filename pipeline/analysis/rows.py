@@ -35,7 +35,8 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for experiment in job.experiments:
         rows: dict[tuple[str, ...], dict[str, Any]] = {}
-        waiting, there = set(), set()
+        waiting: set[tuple[str, ...]] = set()
+        there: set[tuple[str, ...]] = set()
         for part in study_tables.parts(experiment, study):
             for line in (line for table in part.tables for line in table.lines):
                 head = _head(line.row, part.dataset, line.cells[0].paper_dataset)
