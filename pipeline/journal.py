@@ -120,7 +120,9 @@ def read(path: Path) -> Journal:
             # Only a torn line fails to parse: a whole one was written by `append`.
             with contextlib.suppress(json.JSONDecodeError):
                 events.append(json.loads(line))
-    return Journal(path, events)
+    # Without its start, as when the folder went while a stage was at work, it is no run's journal.
+    begun = bool(events) and events[0].get("event") == "start"
+    return Journal(path, events if begun else [])
 
 
 def read_all(folder: Path) -> list[Journal]:
@@ -154,6 +156,7 @@ def begin(
         if journal.status == "RUNNING":
             journal.append("end", status="FAILED")
         path.replace(path.with_name(f"journal-{journal.key}.jsonl"))
+    path.unlink(missing_ok=True)
     journal = Journal(path, [])
     journal.append(
         "start",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import errors, locks
+from pipeline import errors, journal, locks
 from pipeline.config import jobs, load
 from pipeline.errors import InputError
 
@@ -221,3 +221,13 @@ def test_the_disks_folder_is_as_it_was(tmp_path):
         assert (tmp_path / locks.STAGE).exists()
     assert list(tmp_path.iterdir()) == []
     shutil.rmtree(tmp_path)
+
+
+def test_a_journal_that_lost_its_start_is_begun_anew(tmp_path):
+    """As when the state folder is deleted while a stage is at work, which then says its end."""
+    path = tmp_path / journal.NAME
+    path.write_text('{"event": "end", "time": 1, "status": "FAILED"}\n')
+    assert journal.read(path).events == []
+    begun = journal.begin(path, "search", "a run", "experiment", None, {"seed": "0"}, {})
+    assert [event["event"] for event in journal.read(path).events] == ["start"]
+    assert begun.status == "RUNNING"
