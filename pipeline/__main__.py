@@ -29,6 +29,7 @@ for verb in (
     stages.digits_table,
     study.report,
     study.draw,
+    study.plan,
     study.measurements,
     study.compare,
     study.sync,
