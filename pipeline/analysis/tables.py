@@ -79,10 +79,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a table."""
+    """One row of a table, and the genotypes that its runs found."""
 
     row: Row
     cells: tuple[Cell, ...]
+    genotypes: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,11 @@ def _line(
 ) -> Line:
     own = runs_of(row, dataset, study.runs)
     cells = (_cell(row, dataset, column, own, study) for column in columns)
-    return Line(row, tuple(replace(cell, paper_dataset=stands_for) for cell in cells))
+    return Line(
+        row,
+        tuple(replace(cell, paper_dataset=stands_for) for cell in cells),
+        tuple(run for run in own if run.stage == "genotype"),
+    )
 
 
 def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
