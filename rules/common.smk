@@ -6,7 +6,9 @@ import sys
 from shlex import quote
 
 sys.path.insert(0, workflow.basedir)
+from pipeline.analysis import plan
 from pipeline.config import jobs, load
+from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
 from pipeline.files import write_json
@@ -30,6 +32,8 @@ FOLDERS = [
     for name in jobs.datasets_of(EXPERIMENTS)
     if jobs.find(name, CONFIG.datasets).kind == "folder"
 ]
+
+FIGURES = [name for name, experiment in EXPERIMENTS.items() if experiment.figure]
 
 # Where and how jobs run, not what they compute: it must not make finished results stale, so it
 # goes through the environment and not through `params`.
@@ -125,6 +129,13 @@ def metrics_of(*experiments):
     return [f"{RESULTS}/{folder}/metrics.json" for folder in folders]
 
 
+def figures_of(*experiments):
+    """The folders of the figures that some experiments draw."""
+    return [
+        f"{RESULTS}/report/figures/{name}" for name in experiments if name in FIGURES
+    ]
+
+
 def table_if_there(wildcards):
     """The compact NAS-Bench-201 table as an input, so that a query reruns when its source arrives."""
     there = os.path.exists(os.path.join(DATA_ROOT, CONFIG.nasbench_table))
@@ -132,17 +143,21 @@ def table_if_there(wildcards):
 
 
 def strength_if_searched(wildcards):
-    """The search before a genotype; a published one or a file has none."""
-    if wildcards.strategy.startswith(("published_", "file_")):
+    """The search before a genotype; a published one, a file or one kept of several has none."""
+    if not is_searched(wildcards.strategy):
         return []
     return (
         "results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/strength.npz"
     )
 
 
-def experiments_on(page):
-    """The experiments that a report page shows: `index` the configured ones, else the one named."""
-    return CONFIG.experiments if page == "index" else (page,)
+def trials_if_kept(wildcards):
+    """The trials of all seeds before the genotype that is kept of them."""
+    if not wildcards.strategy.startswith(KEPT):
+        return []
+    base = f"results/{wildcards.preset}/{wildcards.space}/{wildcards.dataset}"
+    label = wildcards.strategy.removeprefix(KEPT)
+    return [f"{base}/{label}/seed{seed}/trial/metrics.json" for seed in CONFIG.seeds]
 
 
 def keep_study():

@@ -7,28 +7,71 @@ rule write_report:
     Input: the metrics of every run that the page's experiments need; output: one HTML file.
     """
     input:
-        lambda wildcards: metrics_of(*experiments_on(wildcards.page)),
+        lambda wildcards: metrics_of(*jobs.on_page(CONFIG, wildcards.page, EXPERIMENTS)),
     output:
         report(
             "results/{preset}/report/{page}.html",
             caption="../docs/captions/report.rst",
+            category="Tables",
+            labels={"page": "{page}"},
         ),
     log:
         "results/{preset}/logs/report/{page}.log",
     benchmark:
         "results/{preset}/benchmarks/report/{page}.tsv"
     wildcard_constraints:
-        page="|".join(["index", *EXPERIMENTS]),
+        page="|".join(["index", "paper", *EXPERIMENTS]),
     threads: ask("report").threads
     resources:
         **resources_of("report"),
     params:
         job=lambda wildcards: jobs.report_job(
-            CONFIG, [EXPERIMENTS[name] for name in experiments_on(wildcards.page)]
+            CONFIG,
+            [
+                EXPERIMENTS[n]
+                for n in jobs.on_page(CONFIG, wildcards.page, EXPERIMENTS)
+            ],
         ).model_dump_json(),
         results="results/{preset}",
     shell:
         "python -m pipeline report"
+        " --job {params.job:q}"
+        " --results {params.results:q}"
+        " --out {output:q}"
+        " 2> {log:q}"
+
+
+rule draw_figure:
+    """Draw a figure of the paper: SVG, PNG, and its numbers as CSV.
+
+    Input: the metrics of every run that its experiment needs; output: a folder of files.
+    """
+    input:
+        lambda wildcards: metrics_of(wildcards.experiment),
+    output:
+        report(
+            directory("results/{preset}/report/figures/{experiment}"),
+            patterns=["{picture}.svg"],
+            caption="../docs/captions/figure.rst",
+            category="Figures",
+            subcategory="{experiment}",
+        ),
+    log:
+        "results/{preset}/logs/draw/{experiment}.log",
+    benchmark:
+        "results/{preset}/benchmarks/draw/{experiment}.tsv"
+    wildcard_constraints:
+        experiment="|".join(FIGURES),
+    threads: ask("report").threads
+    resources:
+        **resources_of("report"),
+    params:
+        job=lambda wildcards: jobs.report_job(
+            CONFIG, [EXPERIMENTS[wildcards.experiment]]
+        ).model_dump_json(),
+        results="results/{preset}",
+    shell:
+        "python -m pipeline draw"
         " --job {params.job:q}"
         " --results {params.results:q}"
         " --out {output:q}"
@@ -43,6 +86,14 @@ for experiment in EXPERIMENTS:
             experiment
         input:
             f"{RESULTS}/report/{experiment}.html",
+            figures_of(experiment),
+
+
+rule paper:
+    """All tables and figures of the paper on one page."""
+    input:
+        f"{RESULTS}/report/paper.html",
+        figures_of(*jobs.on_page(CONFIG, "paper", EXPERIMENTS)),
 
 
 rule render_results_page:

@@ -1,4 +1,4 @@
-"""All that was run in one space on one data set, as figures: accuracy, cost, alpha, cells.
+"""All that was run in one space on one data set, as figures: accuracy, cost, alpha.
 
 The strategies of a group keep one colour and dash through all its figures, the operations one
 each through all figures of alpha.
@@ -11,15 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pipeline import registry
-from pipeline.analysis import figures, measures
+from pipeline.analysis import alphas, figures, measures
 from pipeline.analysis.figures import Dots, Series
 from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import Run
-from pipeline.config.recipes import SupernetSettings
 
 # Metric of an epoch -> axis label, scale; a figure is drawn if a history has the metric.
 SEARCH_CURVES = {
@@ -32,15 +28,26 @@ TRAIN_CURVES = {
     "train_loss": ("training loss", 1.0),
 }
 GRID_COLUMNS = 4
+# In a group of more strategies only first edges are drawn, or a page of a whole paper grows large.
+MOST_WITH_ALL_EDGES = 8
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing with its caption, and the numbers in words for those who do not see it."""
+    """A drawing with its caption, and the numbers in words for those who do not see it.
+
+    `readout` is what `figures.readout` says of curves, empty for other drawings.
+    """
 
     svg: str
     caption: str
     description: str
+    readout: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def series(self) -> dict[str, int]:
+        """Name of each curve -> its index of colour and dash."""
+        return {one["name"]: one["index"] for one in self.readout.get("series", [])}
 
 
 @dataclass(frozen=True)
@@ -54,15 +61,6 @@ class AlphaFigures:
 
 
 @dataclass(frozen=True)
-class FoundCell:
-    """One genotype: its drawing, counts and text."""
-
-    run: Run
-    svg: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Group:
     """A space on a data set; `strategies` maps labels to their index of colour and dash."""
 
@@ -72,7 +70,6 @@ class Group:
     searches: list[Figure] = field(default_factory=list)
     trainings: dict[str, list[Figure]] = field(default_factory=dict)
     alphas: list[AlphaFigures] = field(default_factory=list)
-    cells: dict[str, list[FoundCell]] = field(default_factory=dict)
 
 
 def groups(results: Path, runs: Sequence[Run], titles: Mapping[str, str]) -> list[Group]:
@@ -109,13 +106,9 @@ def _group(
             *_curves(trained, TRAIN_CURVES),
         ]
     for name, own in searches.items():
-        alpha = _alpha(results, name, own)
+        alpha = _alpha(results, name, own, len(labels) <= MOST_WITH_ALL_EDGES)
         if alpha:
             group.alphas.append(alpha)
-    for name, own in named.items():
-        found = [_cell(results, run, name) for run in own if run.stage == "genotype"]
-        if found:
-            group.cells[name] = found
     return group
 
 
@@ -127,18 +120,18 @@ def _curves(
         series = [
             Series(name, index, by_run)
             for index, (name, own) in enumerate(runs.items())
-            if (by_run := _histories(own, metric, scale))
+            if (by_run := histories(own, metric, scale))
         ]
         if series:
-            ends = [f"{one.name} {_last(one)}" for one in series]
-            yield Figure(
-                figures.curves(series),
+            ends = [f"{one.name} {one.last()}" for one in series]
+            yield curves(
+                series,
                 f"{label[0].upper()}{label[1:]}",
                 f"{label} over epochs; after the last epoch: {'; '.join(ends)}",
             )
 
 
-def _histories(runs: Sequence[Run], metric: str, scale: float) -> dict[int, dict[int, float]]:
+def histories(runs: Sequence[Run], metric: str, scale: float) -> dict[int, dict[int, float]]:
     """Per run, value by epoch counted from one; runs without the metric are left out."""
     found = {}
     for index, run in enumerate(runs):
@@ -164,99 +157,49 @@ def _dots(runs: Mapping[str, Sequence[Run]], wanted: Sequence[Measure]) -> Itera
             label = f"{measure.title} ({measure.unit})"
             ends = [f"{r.name} {words(summarise(r.values.values()))}" for r in rows]
             yield Figure(
-                figures.dots(rows),
+                figures.svg(figures.dots(rows)),
                 label,
                 f"{label} by seed; mean: {'; '.join(ends)}",
             )
 
 
-def _alpha(results: Path, name: str, runs: Sequence[Run]) -> AlphaFigures | None:
+def _alpha(results: Path, name: str, runs: Sequence[Run], with_all: bool) -> AlphaFigures | None:
     """Figures of alpha over epochs; None where the strategy has none or the space has changed."""
-    found = {run.seed: _alpha_of(results, run) for run in runs}
-    flat = {seed: history for seed, history in found.items() if history is not None}
-    if not flat:
+    found = alphas.read(results, runs)
+    if found is None:
         return None
-    space = registry.get("spaces", runs[0].space)(_supernet_of(runs[0]))
-    if any(history.shape[1] != space.n_players for history in flat.values()):
-        return None
-    shape = (-1, len(space.cell_types), len(space.edges), space.n_operations)
-    histories = {seed: history.reshape(shape) for seed, history in flat.items()}
-    names = dict.fromkeys(player.operation for player in space.players)
-    alphas = AlphaFigures(name, {operation: i for i, operation in enumerate(names)}, [], [])
-    for t, cell_type in enumerate(space.cell_types):
-        edges = {
-            f"{source} → {node}": _edge(space.operations[t][e], alphas.operations, t, e, histories)
-            for e, (node, source) in enumerate(space.edges)
-        }
+    drawn = AlphaFigures(name, found.operations, [], [])
+    for cell_type, edges in found.edges.items():
         where = f"{name}, cell" if cell_type == "cell" else f"{name}, {cell_type} cell"
-        alphas.first_edges.append(_first_edge(where, *next(iter(edges.items()))))
-        alphas.all_edges.append(
+        drawn.first_edges.append(_first_edge(where, *next(iter(edges.items()))))
+        if not with_all:
+            continue
+        drawn.all_edges.append(
             Figure(
-                figures.grid(edges, GRID_COLUMNS),
+                figures.svg(figures.grid(edges, GRID_COLUMNS)),
                 f"{where}: alpha on all edges (source → node) over epochs",
                 f"{where}: alpha on all {len(edges)} edges over epochs",
             )
         )
-    return alphas
-
-
-def _edge(
-    operations: Sequence[str],
-    indices: Mapping[str, int],
-    cell_type: int,
-    edge: int,
-    histories: Mapping[int, np.ndarray],
-) -> list[Series]:
-    """Alpha of each operation on an edge; histories: [epochs, cell types, edges, operations]."""
-    return [
-        Series(
-            operation,
-            indices[operation],
-            {
-                seed: dict(enumerate(history[:, cell_type, edge, o].tolist(), start=1))
-                for seed, history in histories.items()
-            },
-        )
-        for o, operation in enumerate(operations)
-    ]
+    return drawn
 
 
 def _first_edge(where: str, edge: str, series: Sequence[Series]) -> Figure:
     """The edge that the paper's Figure 4 shows."""
-    ends = "; ".join(f"{one.name} {_last(one)}" for one in series)
-    return Figure(
-        figures.curves(series, band=False),
+    ends = "; ".join(f"{one.name} {one.last()}" for one in series)
+    return curves(
+        series,
         f"{where}: alpha on the first edge ({edge})",
         f"{where}: alpha on edge {edge} over epochs; at the end: {ends}",
+        band=False,
     )
 
 
-def _alpha_of(results: Path, run: Run) -> np.ndarray | None:
-    """Alpha over epochs [epochs, players] as the search saved it."""
-    path = results / run.folder / "strength.npz"
-    if not path.exists():
-        return None
-    with np.load(path) as saved:
-        history = saved.get("alpha_history")
-    return history if history is not None and len(history) else None
-
-
-def _supernet_of(run: Run) -> SupernetSettings:
-    """The settings that a space depends on, as the run had them."""
-    search: dict[str, Any] = run.provenance.get("settings", {}).get("search", {})
-    has_none = search.get("supernet", {}).get("include_none")
-    return SupernetSettings() if has_none is None else SupernetSettings(include_none=has_none)
-
-
-def _cell(results: Path, run: Run, name: str) -> FoundCell:
-    path = results / run.folder / "cell.svg"
-    svg = path.read_text(encoding="utf-8") if path.exists() else ""
-    return FoundCell(run, svg, f"{name}, seed {run.seed}")
-
-
-def _last(series: Series) -> str:
-    _, mean, half_width = series.mean()
-    return f"{mean[-1]:.3g}" + (f" ± {half_width[-1]:.2g}" if half_width[-1] else "")
+def curves(series: Sequence[Series], caption: str, description: str, band: bool = True) -> Figure:
+    """Curves that a page can read points off."""
+    drawn = figures.curves(series, band)
+    svg = figures.svg(drawn)
+    return Figure(svg, caption, description, figures.readout(drawn, series))
 
 
 def words(summary: Summary, decimals: int = 2) -> str:

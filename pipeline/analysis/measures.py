@@ -15,6 +15,14 @@ from pipeline.analysis.runs import Run
 
 PERCENT = 100.0
 MILLIONS = 1e-6
+DAY = 86_400.0
+DATASET_TITLES = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "svhn": "SVHN",
+    "imagenet": "ImageNet",
+    "imagenet16": "ImageNet-16-120",
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,7 @@ class Measure:
         scale: what a stored value is multiplied by to be in `unit`.
         lower_is_better: None where neither is (sizes, times).
         printed_as: name among the paper's numbers, if it is not `key`.
+        comparable: whether a difference to the paper's number means anything.
     """
 
     stage: str
@@ -38,6 +47,7 @@ class Measure:
     lower_is_better: bool | None = True
     target: str | None = None
     printed_as: str | None = None
+    comparable: bool = True
 
     @property
     def printed_key(self) -> str:
@@ -90,6 +100,23 @@ def seconds(stage: str, runs: Sequence[Run], target: str | None = None) -> Measu
     return Measure(stage, "seconds", title, unit, scale, 1, None, target)
 
 
+def search_days(runs: Sequence[Run]) -> Measure:
+    """Cost of a search in days of the device, whichever it was; the paper's is in GPU days."""
+    raw = Measure("search", "seconds", "")
+    longest = max((raw.of(run) or 0.0 for run in runs), default=0.0) / DAY
+    decimals = 2 if longest >= 0.1 else 5
+    unit = ("device days", 1 / DAY, decimals, None)
+    return Measure(
+        "search", "seconds", "Search cost", *unit, printed_as="search_gpu_days", comparable=False
+    )
+
+
+def held_out_error(dataset: str) -> Measure:
+    """Error of the trials by which one of several found cells is kept."""
+    title = f"Trials: held-out error, {dataset}"
+    return Measure("trial", "held_out_error", title, "%", PERCENT)
+
+
 def table_column(column: str) -> Measure:
     """An accuracy of the NAS-Bench-201 table, in percent there too."""
     return Measure("query", column, column_title(column), "%", lower_is_better=False)
@@ -114,10 +141,14 @@ def ranked_columns(runs: Iterable[Run]) -> list[str]:
 def column_title(column: str) -> str:
     """`cifar10_test` as `CIFAR-10 test`."""
     name, _, rest = column.partition("_")
-    names = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet-16-120"}
     parts = {"valid": "validation", "12ep": "(12 epochs)", "trainonly": "(half trained)"}
     words = [parts.get(word, word) for word in rest.split("_")]
-    return " ".join([names.get(name, name), *words])
+    return " ".join([dataset_title(name), *words])
+
+
+def dataset_title(name: str) -> str:
+    """`imagenet16` as the paper writes it."""
+    return DATASET_TITLES.get(name, name)
 
 
 def by_seed(measure: Measure, runs: Iterable[Run]) -> dict[int, float]:

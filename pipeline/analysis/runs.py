@@ -2,7 +2,7 @@
 
 A run lives where its name says, below `results/{preset}`:
 
-    {space}/{dataset}/{strategy}/seed{seed}/{search,genotype,query}/
+    {space}/{dataset}/{strategy}/seed{seed}/{search,genotype,trial,query}/
     {space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/
 
 and has succeeded if `metrics.json` is there. One that has not may have left a journal below
@@ -19,12 +19,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline import journal
+from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
 from pipeline.files import read_json
 
 FOLDER = re.compile(
     r"(?P<space>\w+)/(?P<dataset>\w+)/(?P<strategy>\w+)/seed(?P<seed>\d+)/"
-    r"(?:(?P<stage>search|genotype|query)|retrain/(?P<target>\w+)/rseed(?P<rseed>\d+))"
+    r"(?:(?P<stage>search|genotype|trial|query)|retrain/(?P<target>\w+)/rseed(?P<rseed>\d+))"
 )
 PATTERNS = ("*/*/*/seed*/*/metrics.json", "*/*/*/seed*/retrain/*/rseed*/metrics.json")
 
@@ -35,7 +36,7 @@ class Run:
 
     Attributes:
         folder: relative to the results folder, with forward slashes.
-        stage: search, genotype, query or retrain.
+        stage: search, genotype, trial, query or retrain.
         target: data set of a retraining, else None; `rseed` its seed.
         history: one row an epoch, numbers only; empty fields left out.
     """
@@ -54,8 +55,8 @@ class Run:
 
     @property
     def searched(self) -> bool:
-        """Whether a search found the genotype, or it came from elsewhere."""
-        return not self.strategy.startswith(("published_", "file_"))
+        """Whether a search of its seed found the genotype."""
+        return is_searched(self.strategy)
 
     @property
     def base(self) -> str:
@@ -128,7 +129,7 @@ def _history(path: Path) -> list[dict[str, float]]:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    stages = ("search", "genotype", "query", "retrain")
+    stages = ("search", "genotype", "trial", "query", "retrain")
     place = (run.seed, stages.index(run.stage), run.target or "", run.rseed or 0)
     return (run.space, run.dataset, run.strategy, *place)
 

@@ -7,14 +7,14 @@ the first, the one that the row names first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pipeline.analysis import measures
-from pipeline.analysis.intervals import Summary, summarise
+from pipeline.analysis.intervals import Summary, paired_difference, summarise
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.runs import Run
-from pipeline.config.experiments import Experiment, Printed, Row
+from pipeline.analysis.runs import Run, parse
+from pipeline.config.experiments import KEPT, Experiment, Printed, Row
 from pipeline.nasbench.protocols import ACCURACIES
 
 TABLE_COLUMNS = ACCURACIES
@@ -30,6 +30,9 @@ class Cell:
         expected: number of seeds that should be there.
         applies: whether this row measures this column at all.
         paper_dataset: the data set that the paper's number is of, if ours only stands for it.
+        values: ours by seed.
+        runs: what they are read from, in the order of the seeds.
+        n_failed: of the missing seeds those that failed.
     """
 
     measure: Measure
@@ -39,11 +42,24 @@ class Cell:
     applies: bool
     made_by_other_code: bool
     paper_dataset: str = ""
+    values: Mapping[int, float] = field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
+    n_failed: int = 0
+
+    @property
+    def best(self) -> float | None:
+        """The best of several seeds, for a column that has a better side and is no cost."""
+        if len(self.values) < 2 or self.measure.stage not in ("retrain", "query"):
+            return None
+        better = {True: min, False: max}.get(self.measure.lower_is_better)  # type: ignore[arg-type]
+        return better(self.values.values()) if better else None
 
     @property
     def difference(self) -> float | None:
         """Ours minus the paper's, in the column's unit; none between different data sets."""
         if self.ours is None or self.paper is None or self.paper_dataset:
+            return None
+        if not self.measure.comparable:
             return None
         return self.ours.mean - self.paper.mean
 
@@ -63,10 +79,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a table."""
+    """One row of a table, and the genotypes that its runs found."""
 
     row: Row
     cells: tuple[Cell, ...]
+    genotypes: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +93,31 @@ class Table:
     caption: str
     columns: tuple[Measure, ...]
     lines: tuple[Line, ...]
+
+    def differences(self, reference: str) -> list[tuple[Line, list[Summary | None]]]:
+        """Each searched row minus the reference strategy's in its space, over shared seeds.
+
+        Rows of which no column has two shared seeds are left out, and columns without a better
+        side are None.
+        """
+        found = []
+        for line in self.lines:
+            base = [
+                one
+                for one in self.lines
+                if (one.row.strategy, one.row.space) == (reference, line.row.space)
+            ]
+            if not base or base[0] is line or not line.row.searched:
+                continue
+            paired = [
+                paired_difference(a.values, b.values)
+                if a.measure.lower_is_better is not None
+                else None
+                for a, b in zip(line.cells, base[0].cells, strict=True)
+            ]
+            if any(one and one.n > 1 for one in paired):
+                found.append((line, paired))
+        return found
 
 
 @dataclass(frozen=True)
@@ -96,23 +138,30 @@ class Study:
         n_seeds: seeds of a search.
         n_retrain_seeds: seeds of the training of a found network.
         source_digest: of the present code; what other code made is marked.
+        failed: folders of runs that failed.
     """
 
     runs: Sequence[Run]
     n_seeds: int
     n_retrain_seeds: int
     source_digest: str
+    failed: tuple[str, ...] = ()
+
+    def keeps_one(self, row: Row) -> bool:
+        """Whether one of several searches is kept and trained."""
+        return row.select and self.n_seeds > 1
 
 
 def parts(experiment: Experiment, study: Study) -> list[Part]:
-    """The tables of an experiment, by data set searched on."""
-    datasets = dict.fromkeys(name for row in experiment.rows for name in row.datasets)
-    return [_part(experiment, dataset, study) for dataset in datasets]
+    """The tables of an experiment, by data set searched on and the one that it stands for."""
+    keys = dict.fromkeys((name, row.stands_for) for row in experiment.rows for name in row.datasets)
+    return [_part(experiment, *key, study) for key in keys]
 
 
-def _part(experiment: Experiment, dataset: str, study: Study) -> Part:
-    rows = [row for row in experiment.rows if dataset in row.datasets]
-    stands_for = experiment.stands_for.get(dataset, "")
+def _part(experiment: Experiment, dataset: str, stood_for: str, study: Study) -> Part:
+    rows = [r for r in experiment.rows if dataset in r.datasets and r.stands_for == stood_for]
+    stands_for = measures.dataset_title(stood_for or experiment.stands_for.get(dataset, ""))
+    where = f"searched on {dataset}" + (f" in place of {stands_for}" if stands_for else "")
     queried = [row for row in rows if row.query]
     found = [run for row in rows for run in runs_of(row, dataset, study.runs)]
     looked_up, places = _benchmark_columns(rows, dataset, found)
@@ -123,7 +172,7 @@ def _part(experiment: Experiment, dataset: str, study: Study) -> Part:
     ]
     tables = tuple(
         Table(
-            f"{caption}, searched on {dataset}",
+            f"{caption}, {where}",
             tuple(columns),
             tuple(_line(row, dataset, columns, study, stands_for) for row in wanted),
         )
@@ -140,13 +189,23 @@ def _line(
 ) -> Line:
     own = runs_of(row, dataset, study.runs)
     cells = (_cell(row, dataset, column, own, study) for column in columns)
-    return Line(row, tuple(replace(cell, paper_dataset=stands_for) for cell in cells))
+    return Line(
+        row,
+        tuple(replace(cell, paper_dataset=stands_for) for cell in cells),
+        tuple(run for run in own if run.stage == "genotype"),
+    )
 
 
 def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
-    """The runs that a row shows for one data set."""
-    key = (row.space, dataset, row.strategy)
-    return [run for run in runs if (run.space, run.dataset, run.strategy) == key]
+    """The runs that a row shows for one data set; of several found cells only the one kept."""
+    own = [run for run in runs if _place(run) == (row.space, dataset, row.strategy)]
+    label = f"{KEPT}{row.strategy}"
+    kept = [run for run in runs if row.select and _place(run) == (row.space, dataset, label)]
+    return [*(run for run in own if run.stage in ("search", "trial")), *kept] if kept else own
+
+
+def _place(run: Run) -> tuple[str, str, str]:
+    return run.space, run.dataset, run.strategy
 
 
 def _benchmark_columns(
@@ -166,6 +225,8 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
     targets = dict.fromkeys(name for row in rows for name in row.targets(dataset))
     columns = []
+    if any(run.stage == "trial" for run in runs):
+        columns.append(measures.held_out_error(dataset))
     for target in targets:
         columns.append(measures.test_error(target))
         if "top5_error" in printed:
@@ -175,28 +236,45 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list
     sized: list[str | None] = [*firsts] or [None]
     for size_of in sized:
         columns += [measures.params(size_of), measures.macs(size_of)]
-    if any(row.searched for row in rows):
-        columns.append(measures.seconds("search", runs))
+    if any(row.searched for row in rows) or "search_gpu_days" in printed:
+        columns.append(measures.search_days(runs))
     return columns
 
 
 def _cell(row: Row, dataset: str, column: Measure, own: Sequence[Run], study: Study) -> Cell:
     values = by_seed(column, own)
+    having = tuple(run for run in own if column.of(run) is not None)
     targets = row.targets(dataset)
-    applies = {
-        "query": row.query,
-        "retrain": column.target in targets,
-        "genotype": True,
-        "search": row.searched,
-    }[column.stage]
+    applies = (
+        not row.not_run
+        and {
+            "query": row.query,
+            "retrain": column.target in targets,
+            "genotype": True,
+            "trial": study.keeps_one(row),
+            "search": row.searched,
+        }[column.stage]
+    )
     is_printed = column.target is None or column.target in targets[:1]
     foreign = study.n_retrain_seeds if column.stage == "retrain" else 1
-    makers = {run.provenance.get("source_digest") for run in own if column.of(run) is not None}
+    of_kept = study.keeps_one(row) and column.stage not in ("search", "trial")
+    makers = {run.provenance.get("source_digest") for run in having}
     return Cell(
         measure=column,
         ours=summarise(values.values()) if values else None,
         paper=row.paper.get(dataset, {}).get(column.printed_key) if is_printed else None,
-        expected=study.n_seeds if row.searched else foreign,
+        expected=study.n_seeds if row.searched and not of_kept else foreign,
         applies=applies,
         made_by_other_code=bool(makers - {study.source_digest}),
+        values=values,
+        runs=having,
+        n_failed=sum(_is_of(row, dataset, column, folder) for folder in study.failed),
     )
+
+
+def _is_of(row: Row, dataset: str, column: Measure, folder: str) -> bool:
+    """Whether a folder is that of a run which should have filled a cell."""
+    place = parse(folder)
+    same = (place["stage"], place["target"]) == (column.stage, column.target)
+    label = place["strategy"].removeprefix(KEPT)
+    return same and (place["space"], place["dataset"], label) == (row.space, dataset, row.strategy)

@@ -6,14 +6,22 @@ strategy labels of its own (an ablation is one more label), so that one file add
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.base import OURS, Settings, factory, setting
 from pipeline.data.folder import FolderSettings
 
 LABEL = r"^[A-Za-z0-9_]+$"
+# Before a label: the one kept of several searches.
+KEPT = "kept_"
+
+
+def is_searched(strategy: str) -> bool:
+    """Whether the label names a search, or a genotype from elsewhere or from among searches."""
+    return not strategy.startswith(("published_", "file_", KEPT))
 
 
 class StrategyLabel(Settings):
@@ -30,16 +38,20 @@ class Printed(Settings):
 
     mean: float
     std: float | None = None
+    best: float | None = Field(None, description="of the paper's runs, shown beside their mean")
 
 
 class Row(Settings):
     """One row of a table: runs of one strategy label, and what is measured of each."""
 
     label: str = Field(description="name of the row")
-    strategy: str = Field(
-        pattern=LABEL, description="a strategy label, `published_<genotype>` or `file_<genotype>`"
+    strategy: str = setting(
+        "",
+        "a strategy label, `published_<genotype>` or `file_<genotype>`; empty: quoted, not run",
+        OURS,
+        pattern=r"^\w*$",
     )
-    space: str = Field(pattern=LABEL, description="a registered space")
+    space: str = setting("darts", "a registered space", OURS, pattern=LABEL)
     datasets: tuple[str, ...] = Field(description="data sets searched on", min_length=1)
     query: bool = setting(False, "look the found cell up in the NAS-Bench-201 table", OURS)
     retrain: tuple[str, ...] = setting(
@@ -48,15 +60,52 @@ class Row(Settings):
     paper: dict[str, dict[str, Printed]] = factory(
         dict, "data set searched on -> column of our metrics -> printed number", OURS
     )
+    select: bool = setting(
+        False,
+        "of several searches train only the one whose cell does best on held-out training images",
+        OURS,
+    )
+    not_run: str = setting("", "why there are no runs of it", OURS)
+    stands_for: str = setting("", "data set that `datasets` only stands for in this row", OURS)
+
+    @model_validator(mode="after")
+    def _quoted(self) -> Row:
+        """A row without a strategy is only quoted."""
+        if not self.strategy and not self.not_run:
+            object.__setattr__(self, "not_run", "published, not run")
+        return self
 
     @property
     def searched(self) -> bool:
         """Whether a search precedes the genotype."""
-        return not self.strategy.startswith(("published_", "file_"))
+        return not self.not_run and is_searched(self.strategy)
 
     def targets(self, dataset: str) -> tuple[str, ...]:
         """Data sets that a network found on `dataset` is trained on."""
         return tuple(dataset if target == "same" else target for target in self.retrain)
+
+
+def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
+    """The row on smaller data sets: one row for each data set of its own, which says which.
+
+    Args:
+        row: as its file has it.
+        stand_ins: data set -> the one that stands for it.
+    """
+    if not set(stand_ins) & {*row.datasets, *row.retrain}:
+        return (row,)
+    retrain = tuple(dict.fromkeys(stand_ins.get(target, target) for target in row.retrain))
+    return tuple(
+        row.model_copy(
+            update={
+                "datasets": (stand_ins.get(name, name),),
+                "retrain": retrain,
+                "paper": {stand_ins.get(name, name): row.paper.get(name, {})},
+                "stands_for": name if {name, *row.retrain} & set(stand_ins) else "",
+            }
+        )
+        for name in row.datasets
+    )
 
 
 class Experiment(Settings):
@@ -65,11 +114,15 @@ class Experiment(Settings):
     name: str = Field(pattern=LABEL, description="set from the file's name")
     title: str
     note: str = setting("", "what a reader must know beside the numbers", OURS)
+    figure: str = setting("", "figure of the paper that is drawn of it (`list figures`)", OURS)
     does_not_show: tuple[str, ...] = setting(
         (), "what a reader must not conclude, quoted with the results", OURS
     )
     strategies: dict[str, StrategyLabel] = factory(dict, "labels of this experiment's own", OURS)
     datasets: dict[str, FolderSettings] = factory(dict, "image folders of its own", OURS)
+    reference: str = setting(
+        "shapley", "strategy that the others' paired differences are taken to", OURS
+    )
     stands_for: dict[str, str] = factory(
         dict, "data set that only stands for another -> whose printed numbers are shown", OURS
     )

@@ -6,6 +6,7 @@ merges the last three itself; `load` does the same for a verb that is called by 
 
 from __future__ import annotations
 
+import os
 import re
 import types
 import typing
@@ -17,10 +18,17 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline import registry
-from pipeline.config.experiments import LABEL, Experiment
+from pipeline.config.experiments import (
+    LABEL,
+    Experiment,
+    Row,
+    StrategyLabel,
+    with_stand_ins,
+)
 from pipeline.config.model import Config
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
+from pipeline.files import header
 
 FOLDER = Path("config")
 
@@ -88,7 +96,10 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
         values = {"name": path.stem, **read_yaml(path)}
         experiment = validate(Experiment, values, source=str(path), known_in=values)
         _check_experiment(config, experiment, str(path))
-        found[experiment.name] = experiment
+        labels = {**config.strategies, **experiment.strategies}
+        rows = (row for own in experiment.rows for row in with_stand_ins(own, config.stand_ins))
+        rows = (_without_table(config, row, labels) for row in rows)
+        found[experiment.name] = experiment.model_copy(update={"rows": tuple(rows)})
     for name in config.experiments:
         if name not in found:
             raise InputError(
@@ -185,9 +196,15 @@ def _check_label(name: str, algorithm: str, settings: Mapping[str, Any], where: 
 def _check_experiment(config: Config, experiment: Experiment, source: str) -> None:
     labels = {**config.strategies, **experiment.strategies}
     known_data = [*registry.names("datasets"), *config.datasets, *experiment.datasets]
+    if experiment.figure:
+        _known(experiment.figure, registry.names("figures"), f"{source}: figure")
+    for name in config.stand_ins.values():
+        _known(name, known_data, "config: stand_ins")
     for name, label in experiment.strategies.items():
         _check_label(name, label.algorithm, label.settings, f"{source}: strategies")
     for row in experiment.rows:
+        if row.not_run:
+            continue
         _known(row.space, registry.names("spaces"), f"{source}: row {row.label!r}: space")
         if row.searched:
             _known(row.strategy, [*labels], f"{source}: row {row.label!r}: strategy")
@@ -200,6 +217,19 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
             _known(name, [*config.genotypes], f"{source}: row {row.label!r}: config genotypes")
         for dataset in {*row.datasets, *row.retrain} - {"same"}:
             _known(dataset, known_data, f"{source}: row {row.label!r}: data set")
+
+
+def _without_table(config: Config, row: Row, labels: Mapping[str, StrategyLabel]) -> Row:
+    """The row; not run if it searches a table and none knows the data set that stands in."""
+    if not row.stands_for or not row.searched:
+        return row
+    if not registry.get("strategies", labels[row.strategy].algorithm).metadata.needs_table:
+        return row
+    path = Path(os.environ.get("SHAPLEY_NAS_DATA", config.data_root), config.nasbench_table)
+    if f"{row.datasets[0]}_valid" in header(path):
+        return row
+    reason = f"not run: it searches a table of trained cells, and none knows {row.datasets[0]}"
+    return row.model_copy(update={"not_run": reason})
 
 
 def _check_support(algorithm: str, space: str, where: str) -> None:

@@ -9,10 +9,8 @@ from typing import Any
 
 import click
 
-from pipeline import registry
 from pipeline.config import jobs, load
 from pipeline.config.model import Config
-from pipeline.errors import InputError
 from pipeline.verbs.options import (
     config_options,
     configuration_of,
@@ -20,12 +18,13 @@ from pipeline.verbs.options import (
     data_root_option,
     job_from,
     job_option,
+    need,
 )
 
 
 @click.command()
 @click.option("--results", type=Path, default=Path("results/demo"), show_default=True)
-@click.option("--page", default="index", show_default=True, help="index or an experiment's name")
+@click.option("--page", default="index", show_default=True, help="index, paper or an experiment")
 @job_option
 @click.option("--out", type=Path, required=True, help="the page to write")
 @config_options
@@ -35,6 +34,35 @@ def report(results: Path, page: str, job: str | None, out: Path, **options: Any)
 
     slice_ = job_from(job, jobs.ReportJob, lambda: _report_job(configuration_of(options), page))
     stage.run(slice_, results, out)
+
+
+@click.command()
+@click.option("--results", type=Path, default=Path("results/demo"), show_default=True)
+@click.option("--experiment", help="an experiment that draws a figure")
+@job_option
+@click.option("--out", type=Path, required=True, help="folder of the figures")
+@config_options
+def draw(results: Path, experiment: str | None, job: str | None, out: Path, **options: Any) -> None:
+    """Draw a figure of the paper as SVG and PNG, with its numbers as CSV beside."""
+    from pipeline.stages import report as stage
+
+    slice_ = job_from(
+        job,
+        jobs.ReportJob,
+        lambda: _report_job(configuration_of(options), need(experiment=experiment)),
+    )
+    stage.write_figures(slice_, results, out)
+
+
+@click.command()
+@click.argument("page", default="paper")
+@config_options
+def plan(page: str, **options: Any) -> None:
+    """Say what a report page costs before it runs: jobs, device hours, disk, by rule."""
+    from pipeline.analysis import plan as analysis
+
+    config = configuration_of(options)
+    print(analysis.announce(config, load.experiments(config), page))
 
 
 @click.command()
@@ -118,7 +146,4 @@ def config(folder: Path) -> None:
 
 def _report_job(config: Config, page: str) -> jobs.ReportJob:
     found = load.experiments(config)
-    chosen = config.experiments if page == "index" else (page,)
-    if page != "index" and page not in found:
-        raise InputError(f"report: no experiment {page!r}; {registry.nearest(page, [*found])}")
-    return jobs.report_job(config, [found[name] for name in chosen])
+    return jobs.report_job(config, [found[name] for name in jobs.on_page(config, page, found)])
