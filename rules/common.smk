@@ -9,6 +9,7 @@ sys.path.insert(0, workflow.basedir)
 from pipeline.config import jobs, load
 from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
+from pipeline.nasbench import EMBEDDED, find_table
 
 try:
     CONFIG = load.resolve(config)
@@ -125,9 +126,17 @@ def metrics_of(*experiments):
 
 
 def table_if_there(wildcards):
-    """The compact NAS-Bench-201 table as an input, so that a query reruns when its source arrives."""
-    there = os.path.exists(os.path.join(DATA_ROOT, CONFIG.nasbench_table))
-    return ["results/{preset}/data/nas_bench_201/table.npy"] if there else []
+    """The table that knows a data set as an input, so that a query reruns when its source arrives."""
+    found = find_table(DATA_ROOT, wildcards.dataset, CONFIG.nasbench_table)
+    if found == EMBEDDED:
+        return [os.path.relpath(found)]
+    return ["results/{preset}/data/nas_bench_201/table.npy"] if found else []
+
+
+def table_if_searched(wildcards):
+    """The table for a strategy that looks accuracies up instead of training."""
+    searched = wildcards.strategy in jobs.labels(CONFIG, needs_table=True)
+    return table_if_there(wildcards) if searched else []
 
 
 def strength_if_searched(wildcards):

@@ -154,6 +154,19 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     )
 
 
+def labels(config: Config, **wanted: bool) -> list[str]:
+    """Strategy labels by what their algorithm's metadata say, e.g. `trains_supernet=True`."""
+    found = {
+        name: registry.get("strategies", label.algorithm).metadata
+        for name, label in config.strategies.items()
+    }
+    return [
+        name
+        for name, metadata in found.items()
+        if all(getattr(metadata, key) == value for key, value in wanted.items())
+    ]
+
+
 def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> GenotypeJob:
     """The slice for one genotype, counted as the network that its data set would train."""
     layout = layout_of(config, space, dataset)

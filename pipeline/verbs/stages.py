@@ -55,6 +55,7 @@ def prepare(dataset: str | None, download: bool, job: str | None, **options: Any
 @click.option("--strategy", help="strategy label")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--manifest", type=Path, help="manifest.json of the data set")
+@click.option("--table", type=Path, help="for strategies that search one [the data set's]")
 @job_option
 @data_root_option
 @out_option
@@ -66,6 +67,7 @@ def search(
     strategy: str | None,
     seed: int,
     manifest: Path | None,
+    table: Path | None,
     job: str | None,
     **options: Any,
 ) -> None:
@@ -83,7 +85,8 @@ def search(
 
     content = files.read_json(manifest)
     content, root = near(content, data_root_of(options["data_root"], config))
-    stage.run(slice_, seed, content, manifest.with_name("split.npz"), root, out, device)
+    split = manifest.with_name("split.npz")
+    stage.run(slice_, seed, content, split, root, out, device, table)
 
 
 @click.command()
