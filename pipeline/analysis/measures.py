@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from pipeline.analysis.runs import Run
+from pipeline.nasbench.protocols import DIGITS, SETS
 
 PERCENT = 100.0
 MILLIONS = 1e-6
@@ -114,7 +115,7 @@ def ranked_columns(runs: Iterable[Run]) -> list[str]:
 def column_title(column: str) -> str:
     """`cifar10_test` as `CIFAR-10 test`."""
     name, _, rest = column.partition("_")
-    names = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet-16-120"}
+    names = {**SETS, DIGITS: "digits"}
     parts = {"valid": "validation", "12ep": "(12 epochs)", "trainonly": "(half trained)"}
     words = [parts.get(word, word) for word in rest.split("_")]
     return " ".join([names.get(name, name), *words])
@@ -127,6 +128,10 @@ def by_seed(measure: Measure, runs: Iterable[Run]) -> dict[int, float]:
     """
     values: dict[int, list[float]] = defaultdict(list)
     for run in runs:
+        if run.stage == "queries" and measure.stage == "query":
+            for row in run.history:
+                if measure.key in row:
+                    values[int(row["seed"])].append(row[measure.key] * measure.scale)
         value = measure.of(run)
         if value is not None:
             by_training = run.rseed is not None and not run.searched

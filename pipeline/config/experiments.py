@@ -37,11 +37,22 @@ class Row(Settings):
 
     label: str = Field(description="name of the row")
     strategy: str = Field(
-        pattern=LABEL, description="a strategy label, `published_<genotype>` or `file_<genotype>`"
+        pattern=LABEL,
+        description="a strategy label, `published_<genotype>`, `file_<genotype>`, or a row of the "
+        "NAS-Bench-201 table: `table_optimal`, `table_resnet`",
     )
     space: str = Field(pattern=LABEL, description="a registered space")
     datasets: tuple[str, ...] = Field(description="data sets searched on", min_length=1)
     query: bool = setting(False, "look the found cell up in the NAS-Bench-201 table", OURS)
+    removal: bool = setting(
+        False, "accuracy that the trained supernet loses without operations of two edges", OURS
+    )
+    ranking: bool = setting(
+        False, "rank correlation of operation strength with the table's accuracies", OURS
+    )
+    repeats: int = setting(
+        0, "a strategy that trains nothing: seeds 0, 1, ... in one job, instead of `seeds`", OURS
+    )
     retrain: tuple[str, ...] = setting(
         (), "data sets the found network is trained on; `same`: the one searched on", OURS
     )
@@ -52,7 +63,12 @@ class Row(Settings):
     @property
     def searched(self) -> bool:
         """Whether a search precedes the genotype."""
-        return not self.strategy.startswith(("published_", "file_"))
+        return not self.strategy.startswith(("published_", "file_", "table_"))
+
+    @property
+    def has_genotype(self) -> bool:
+        """Whether each seed has a genotype of its own, counted and drawn."""
+        return not self.repeats and not self.strategy.startswith("table_")
 
     def targets(self, dataset: str) -> tuple[str, ...]:
         """Data sets that a network found on `dataset` is trained on."""

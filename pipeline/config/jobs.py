@@ -13,8 +13,9 @@ from pydantic import Field
 
 from pipeline import registry
 from pipeline.config.base import Settings
-from pipeline.config.experiments import Experiment
+from pipeline.config.experiments import Experiment, Row
 from pipeline.config.load import merge, validate
+from pipeline.config.looks import RankingSettings, RemovalSettings
 from pipeline.config.model import SEARCH_RECIPES, Config
 from pipeline.config.recipes import ImageNetTrain, SearchSettings, SupernetSettings, TrainSettings
 from pipeline.data import find
@@ -68,6 +69,18 @@ class TransferJob(RetrainJob):
     train: ImageNetTrain
 
 
+class RemovalJob(Settings):
+    """Slice of the verb `removal`."""
+
+    removal: RemovalSettings
+
+
+class RankingJob(Settings):
+    """Slice of the verb `ranking`."""
+
+    ranking: RankingSettings
+
+
 class WorkflowJob(Settings):
     """Slice of the verb `track`: what must be there before the first job, and the record's name."""
 
@@ -112,7 +125,7 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
 
 
 def title_of(config: Config, strategy: str) -> str:
-    """Display name of a strategy label; a genotype from elsewhere says where it is from."""
+    """Display name of a strategy label; what comes from elsewhere says where it is from."""
     if strategy not in config.strategies:
         origin, _, name = strategy.partition("_")
         return f"{name} ({origin})"
@@ -206,17 +219,30 @@ def layout_of(config: Config, space: str, dataset: str) -> str:
 def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[tuple[str, str]]:
     """(folder of a stage below `results/{preset}`, stage) for all that an experiment needs."""
     for row in experiment.rows:
+        if not row.has_genotype:
+            yield from _looked_up(row)
+            continue
         # A genotype from elsewhere is one genotype: only its training has seeds.
         seeds = config.seeds if row.searched else (0,)
         for dataset in row.datasets:
             for seed in seeds:
                 base = f"{row.space}/{dataset}/{row.strategy}/seed{seed}"
                 yield f"{base}/genotype", "genotype"
-                if row.query:
-                    yield f"{base}/query", "query"
+                stages = {"query": row.query, "removal": row.removal, "ranking": row.ranking}
+                yield from ((f"{base}/{stage}", stage) for stage, is_wanted in stages.items() if is_wanted)
                 for target in row.targets(dataset):
                     for rseed in config.retrain_seeds:
                         yield f"{base}/retrain/{target}/rseed{rseed}", "retrain"
+
+
+def _looked_up(row: Row) -> Iterator[tuple[str, str]]:
+    """Rows of the table itself, and many seeds of a strategy that trains nothing."""
+    for dataset in row.datasets:
+        base = f"{row.space}/{dataset}/{row.strategy}"
+        if row.repeats:
+            yield f"{base}/seeds{row.repeats}/queries", "queries"
+        else:
+            yield f"{base}/seed0/query", "query"
 
 
 def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:

@@ -17,10 +17,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline import registry
-from pipeline.config.experiments import LABEL, Experiment
+from pipeline.config.experiments import LABEL, Experiment, Row
 from pipeline.config.model import Config
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
+from pipeline.nasbench.protocols import REFERENCES
 
 FOLDER = Path("config")
 
@@ -192,6 +193,9 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
         if row.searched:
             _known(row.strategy, [*labels], f"{source}: row {row.label!r}: strategy")
             _check_support(labels[row.strategy].algorithm, row.space, f"{source}: {row.label!r}")
+            _check_stages(row, labels[row.strategy].algorithm, f"{source}: row {row.label!r}")
+        elif row.strategy.startswith("table_"):
+            _known(row.strategy.removeprefix("table_"), [*REFERENCES], f"{source}: {row.label!r}")
         elif row.strategy.startswith("published_"):
             name = row.strategy.removeprefix("published_")
             _known(name, registry.names("genotypes"), f"{source}: row {row.label!r}: genotype")
@@ -200,6 +204,18 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
             _known(name, [*config.genotypes], f"{source}: row {row.label!r}: config genotypes")
         for dataset in {*row.datasets, *row.retrain} - {"same"}:
             _known(dataset, known_data, f"{source}: row {row.label!r}: data set")
+
+
+def _check_stages(row: Row, algorithm: str, where: str) -> None:
+    """A row asks only for what its strategy leaves."""
+    metadata = registry.get("strategies", algorithm).metadata
+    if row.repeats and metadata.trains_supernet:
+        raise InputError(f"{where}: repeats: {algorithm} trains a supernet; list `seeds` instead")
+    if row.removal and not metadata.trains_supernet:
+        raise InputError(f"{where}: removal: {algorithm} leaves no supernet")
+    for stage in ("removal", "ranking"):
+        if getattr(row, stage) and row.space != "nasbench201":
+            raise InputError(f"{where}: {stage}: for the space nasbench201, not {row.space!r}")
 
 
 def _check_support(algorithm: str, space: str, where: str) -> None:
