@@ -6,6 +6,7 @@
 #                                                      .../query/    its row of the NAS-Bench-201 table
 #                                                      .../retrain/{target}/rseed{rseed}/  trained network
 # results/{preset}/report/index.html                                 all of it beside the paper
+# results/{preset}/report/figures/{experiment}/                      SVG, PNG and CSV of a figure
 # results/{preset}/state/                                            checkpoints, journals (never outputs)
 # results/{preset}/logs/, benchmarks/                                by rule
 configfile: "config/config.yaml"
@@ -29,6 +30,7 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/report/index.html",
+        figures_of(*CONFIG.experiments),
 
 
 onstart:

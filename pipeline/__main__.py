@@ -27,6 +27,7 @@ for verb in (
     stages.imagenet16,
     stages.digits_table,
     study.report,
+    study.draw,
     study.measurements,
     study.compare,
     study.sync,

@@ -1,4 +1,4 @@
-"""One registry for data sets, spaces, operations, strategies, estimators, genotypes.
+"""One registry for data sets, spaces, operations, strategies, estimators, genotypes, figures.
 
 A plug-in is one file that calls `register` and one import line in the `__init__` of its package.
 Modules that register must be importable without torch, so that a dry run stays fast: heavy
@@ -25,6 +25,7 @@ PACKAGES = {
     "strategies": "pipeline.strategies",
     "estimators": "pipeline.shapley",
     "genotypes": "pipeline.networks.published",
+    "figures": "pipeline.analysis.drawings",
 }
 
 _entries: dict[str, dict[str, Any]] = {kind: {} for kind in PACKAGES}

@@ -31,6 +31,8 @@ FOLDERS = [
     if jobs.find(name, CONFIG.datasets).kind == "folder"
 ]
 
+FIGURES = [name for name, experiment in EXPERIMENTS.items() if experiment.figure]
+
 # Where and how jobs run, not what they compute: it must not make finished results stale, so it
 # goes through the environment and not through `params`.
 os.environ.update(
@@ -123,6 +125,13 @@ def metrics_of(*experiments):
         for folder, _ in jobs.runs(CONFIG, EXPERIMENTS[name])
     )
     return [f"{RESULTS}/{folder}/metrics.json" for folder in folders]
+
+
+def figures_of(*experiments):
+    """The folders of the figures that some experiments draw."""
+    return [
+        f"{RESULTS}/report/figures/{name}" for name in experiments if name in FIGURES
+    ]
 
 
 def table_if_there(wildcards):

@@ -35,6 +35,43 @@ rule write_report:
         " 2> {log:q}"
 
 
+rule draw_figure:
+    """Draw a figure of the paper: SVG, PNG, and its numbers as CSV.
+
+    Input: the metrics of every run that its experiment needs; output: a folder of files.
+    """
+    input:
+        lambda wildcards: metrics_of(wildcards.experiment),
+    output:
+        report(
+            directory("results/{preset}/report/figures/{experiment}"),
+            patterns=["{picture}.svg"],
+            caption="../docs/captions/figure.rst",
+            category="Figures",
+            subcategory="{experiment}",
+        ),
+    log:
+        "results/{preset}/logs/draw/{experiment}.log",
+    benchmark:
+        "results/{preset}/benchmarks/draw/{experiment}.tsv"
+    wildcard_constraints:
+        experiment="|".join(FIGURES),
+    threads: ask("report").threads
+    resources:
+        **resources_of("report"),
+    params:
+        job=lambda wildcards: jobs.report_job(
+            CONFIG, [EXPERIMENTS[wildcards.experiment]]
+        ).model_dump_json(),
+        results="results/{preset}",
+    shell:
+        "python -m pipeline draw"
+        " --job {params.job:q}"
+        " --results {params.results:q}"
+        " --out {output:q}"
+        " 2> {log:q}"
+
+
 # Every experiment is a target by its name: `snakemake --cores all table5 --config preset=paper`.
 for experiment in EXPERIMENTS:
 
@@ -43,6 +80,7 @@ for experiment in EXPERIMENTS:
             experiment
         input:
             f"{RESULTS}/report/{experiment}.html",
+            figures_of(experiment),
 
 
 rule render_results_page:

@@ -1,8 +1,8 @@
 """Figures in one style: curves over epochs, one dot a seed, with mean and 95 % interval.
 
 Thin lines are seeds, the thick line is their mean, the band its t interval (`intervals.py`).
-Every series has a colour and a dash of its own, the same in all figures of a page. The functions
-return SVG text, the same text for the same numbers.
+Every series has a colour and a dash of its own, the same in all figures of a page. What draws
+returns a matplotlib figure; `svg` and `png` render it, the same bytes for the same numbers.
 """
 
 from __future__ import annotations
@@ -88,6 +88,11 @@ class Series:
         means = np.array([summary.mean for summary in found])
         return np.array(epochs), means, np.array([s.half_width or 0.0 for s in found])
 
+    def last(self) -> str:
+        """The last epoch's mean in words, with its interval if there is one."""
+        _, mean, half_width = self.mean()
+        return f"{mean[-1]:.3g}" + (f" ± {half_width[-1]:.2g}" if half_width[-1] else "")
+
 
 @dataclass(frozen=True)
 class Dots:
@@ -98,23 +103,23 @@ class Dots:
     values: Mapping[int, float]
 
 
-def curves(series: Sequence[Series], band: bool = True) -> str:
+def curves(series: Sequence[Series], band: bool = True) -> Figure:
     """Curves over epochs in one axes; what stands on the vertical axis says the caption.
 
     Args:
         series: one curve each.
         band: draw the interval of the mean; too much where many curves cross.
     """
-    with _style():
-        figure, axes = _axes()
+    with style():
+        figure, axes = one_axes()
         _draw_curves(axes, series, band)
         axes.set_xlabel("epoch")
-        return _svg(figure)
+    return figure
 
 
-def grid(panels: Mapping[str, Sequence[Series]], columns: int) -> str:
+def grid(panels: Mapping[str, Sequence[Series]], columns: int) -> Figure:
     """Small multiples with shared axes, one a panel, its key the title."""
-    with _style():
+    with style():
         from matplotlib.figure import Figure
 
         n_rows = -(-len(panels) // columns)
@@ -125,13 +130,13 @@ def grid(panels: Mapping[str, Sequence[Series]], columns: int) -> str:
             axes.set_title(title)
         for axes in all_axes.flat[len(panels) :]:
             axes.set_axis_off()
-        return _svg(figure)
+    return figure
 
 
-def dots(rows: Sequence[Dots]) -> str:
+def dots(rows: Sequence[Dots]) -> Figure:
     """One row a strategy: hollow dots are seeds, the bar is mean and interval."""
-    with _style():
-        figure, axes = _axes(height=0.45 + 0.4 * len(rows))
+    with style():
+        figure, axes = one_axes(height=0.45 + 0.4 * len(rows))
         axes.grid(False, axis="y")
         for y, row in enumerate(rows):
             colour = SERIES[row.index % len(SERIES)]
@@ -160,7 +165,39 @@ def dots(rows: Sequence[Dots]) -> str:
         axes.set(ylim=(len(rows) - 0.5, -0.5))
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.08)
-        return _svg(figure)
+    return figure
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG text."""
+    stream = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with style():
+        figure.savefig(stream, format="svg", metadata=nothing, transparent=True)
+    return stream.getvalue()
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, on white, twice as sharp as a screen."""
+    stream = io.BytesIO()
+    with style():
+        figure.savefig(stream, format="png", dpi=200, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def style() -> Any:
+    """The context in which a figure is built and rendered."""
+    import matplotlib
+
+    return matplotlib.rc_context(STYLE)
+
+
+def one_axes(height: float = SIZE[1]) -> tuple[Figure, Axes]:
+    """A figure with one axes, `height` in inches; call it within `style`."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(SIZE[0], height), layout="constrained")
+    return figure, figure.subplots()
 
 
 def _draw_curves(axes: Axes, series: Sequence[Series], band: bool) -> None:
@@ -183,23 +220,3 @@ def _whole_epochs(axes: Axes) -> None:
 
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-
-
-def _style() -> Any:
-    import matplotlib
-
-    return matplotlib.rc_context(STYLE)
-
-
-def _axes(height: float = SIZE[1]) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(SIZE[0], height), layout="constrained")
-    return figure, figure.subplots()
-
-
-def _svg(figure: Figure) -> str:
-    stream = io.StringIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(stream, format="svg", metadata=nothing, transparent=True)
-    return stream.getvalue()

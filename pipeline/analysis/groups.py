@@ -9,17 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from pipeline import registry
-from pipeline.analysis import figures, measures
+from pipeline.analysis import alphas, figures, measures
 from pipeline.analysis.figures import Dots, Series
 from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import Run
-from pipeline.config.recipes import SupernetSettings
 
 # Metric of an epoch -> axis label, scale; a figure is drawn if a history has the metric.
 SEARCH_CURVES = {
@@ -130,9 +125,9 @@ def _curves(
             if (by_run := _histories(own, metric, scale))
         ]
         if series:
-            ends = [f"{one.name} {_last(one)}" for one in series]
+            ends = [f"{one.name} {one.last()}" for one in series]
             yield Figure(
-                figures.curves(series),
+                figures.svg(figures.curves(series)),
                 f"{label[0].upper()}{label[1:]}",
                 f"{label} over epochs; after the last epoch: {'; '.join(ends)}",
             )
@@ -164,7 +159,7 @@ def _dots(runs: Mapping[str, Sequence[Run]], wanted: Sequence[Measure]) -> Itera
             label = f"{measure.title} ({measure.unit})"
             ends = [f"{r.name} {words(summarise(r.values.values()))}" for r in rows]
             yield Figure(
-                figures.dots(rows),
+                figures.svg(figures.dots(rows)),
                 label,
                 f"{label} by seed; mean: {'; '.join(ends)}",
             )
@@ -172,91 +167,37 @@ def _dots(runs: Mapping[str, Sequence[Run]], wanted: Sequence[Measure]) -> Itera
 
 def _alpha(results: Path, name: str, runs: Sequence[Run]) -> AlphaFigures | None:
     """Figures of alpha over epochs; None where the strategy has none or the space has changed."""
-    found = {run.seed: _alpha_of(results, run) for run in runs}
-    flat = {seed: history for seed, history in found.items() if history is not None}
-    if not flat:
+    found = alphas.read(results, runs)
+    if found is None:
         return None
-    space = registry.get("spaces", runs[0].space)(_supernet_of(runs[0]))
-    if any(history.shape[1] != space.n_players for history in flat.values()):
-        return None
-    shape = (-1, len(space.cell_types), len(space.edges), space.n_operations)
-    histories = {seed: history.reshape(shape) for seed, history in flat.items()}
-    names = dict.fromkeys(player.operation for player in space.players)
-    alphas = AlphaFigures(name, {operation: i for i, operation in enumerate(names)}, [], [])
-    for t, cell_type in enumerate(space.cell_types):
-        edges = {
-            f"{source} → {node}": _edge(space.operations[t][e], alphas.operations, t, e, histories)
-            for e, (node, source) in enumerate(space.edges)
-        }
+    drawn = AlphaFigures(name, found.operations, [], [])
+    for cell_type, edges in found.edges.items():
         where = f"{name}, cell" if cell_type == "cell" else f"{name}, {cell_type} cell"
-        alphas.first_edges.append(_first_edge(where, *next(iter(edges.items()))))
-        alphas.all_edges.append(
+        drawn.first_edges.append(_first_edge(where, *next(iter(edges.items()))))
+        drawn.all_edges.append(
             Figure(
-                figures.grid(edges, GRID_COLUMNS),
+                figures.svg(figures.grid(edges, GRID_COLUMNS)),
                 f"{where}: alpha on all edges (source → node) over epochs",
                 f"{where}: alpha on all {len(edges)} edges over epochs",
             )
         )
-    return alphas
-
-
-def _edge(
-    operations: Sequence[str],
-    indices: Mapping[str, int],
-    cell_type: int,
-    edge: int,
-    histories: Mapping[int, np.ndarray],
-) -> list[Series]:
-    """Alpha of each operation on an edge; histories: [epochs, cell types, edges, operations]."""
-    return [
-        Series(
-            operation,
-            indices[operation],
-            {
-                seed: dict(enumerate(history[:, cell_type, edge, o].tolist(), start=1))
-                for seed, history in histories.items()
-            },
-        )
-        for o, operation in enumerate(operations)
-    ]
+    return drawn
 
 
 def _first_edge(where: str, edge: str, series: Sequence[Series]) -> Figure:
     """The edge that the paper's Figure 4 shows."""
-    ends = "; ".join(f"{one.name} {_last(one)}" for one in series)
+    ends = "; ".join(f"{one.name} {one.last()}" for one in series)
     return Figure(
-        figures.curves(series, band=False),
+        figures.svg(figures.curves(series, band=False)),
         f"{where}: alpha on the first edge ({edge})",
         f"{where}: alpha on edge {edge} over epochs; at the end: {ends}",
     )
-
-
-def _alpha_of(results: Path, run: Run) -> np.ndarray | None:
-    """Alpha over epochs [epochs, players] as the search saved it."""
-    path = results / run.folder / "strength.npz"
-    if not path.exists():
-        return None
-    with np.load(path) as saved:
-        history = saved.get("alpha_history")
-    return history if history is not None and len(history) else None
-
-
-def _supernet_of(run: Run) -> SupernetSettings:
-    """The settings that a space depends on, as the run had them."""
-    search: dict[str, Any] = run.provenance.get("settings", {}).get("search", {})
-    has_none = search.get("supernet", {}).get("include_none")
-    return SupernetSettings() if has_none is None else SupernetSettings(include_none=has_none)
 
 
 def _cell(results: Path, run: Run, name: str) -> FoundCell:
     path = results / run.folder / "cell.svg"
     svg = path.read_text(encoding="utf-8") if path.exists() else ""
     return FoundCell(run, svg, f"{name}, seed {run.seed}")
-
-
-def _last(series: Series) -> str:
-    _, mean, half_width = series.mean()
-    return f"{mean[-1]:.3g}" + (f" ± {half_width[-1]:.2g}" if half_width[-1] else "")
 
 
 def words(summary: Summary, decimals: int = 2) -> str:

@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from pipeline.analysis.runs import Run
-from pipeline.nasbench.protocols import DIGITS, SETS
 
 PERCENT = 100.0
 MILLIONS = 1e-6
+DATASET_TITLES = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "svhn": "SVHN",
+    "imagenet": "ImageNet",
+    "imagenet16": "ImageNet-16-120",
+}
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,14 @@ def ranked_columns(runs: Iterable[Run]) -> list[str]:
 def column_title(column: str) -> str:
     """`cifar10_test` as `CIFAR-10 test`."""
     name, _, rest = column.partition("_")
-    names = {**SETS, DIGITS: "digits"}
     parts = {"valid": "validation", "12ep": "(12 epochs)", "trainonly": "(half trained)"}
     words = [parts.get(word, word) for word in rest.split("_")]
-    return " ".join([names.get(name, name), *words])
+    return " ".join([dataset_title(name), *words])
+
+
+def dataset_title(name: str) -> str:
+    """`imagenet16` as the paper writes it."""
+    return DATASET_TITLES.get(name, name)
 
 
 def by_seed(measure: Measure, runs: Iterable[Run]) -> dict[int, float]:

@@ -22,7 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline import provenance, tracking
-from pipeline.analysis import figures, runs, svg, tables
+from pipeline.analysis import drawings, figures, runs, svg, tables
 from pipeline.analysis.groups import groups
 from pipeline.analysis.measures import Measure
 from pipeline.analysis.runs import Run, Unfinished
@@ -58,16 +58,20 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
     """
     expected = expected_folders(job)
     everything = runs.collect(results)
-    shown = [run for run in everything if run.folder in set(expected)]
-    digest = provenance.source_digest()
-    study = tables.Study(shown, len(job.seeds), len(job.retrain_seeds), digest)
+    study = study_of(job, everything)
+    shown, digest = study.runs, study.source_digest
     context = {
         "job": job,
         "runs": shown,
         "n_others": len(everything) - len(shown),
         "unfinished": runs.unfinished(results, expected, shown),
         "sections": [
-            (experiment, tables.parts(experiment, study)) for experiment in job.experiments
+            (
+                experiment,
+                tables.parts(experiment, study),
+                drawings.draw(experiment, study, results),
+            )
+            for experiment in job.experiments
         ],
         "groups": groups(results, shown, job.titles),
         "source_digest": digest,
@@ -79,6 +83,14 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
         "root": Path(os.path.relpath(results, link_from)).as_posix(),
     }
     return _environment().get_template("report.html").render(context)
+
+
+def study_of(job: jobs.ReportJob, everything: Sequence[Run]) -> tables.Study:
+    """Of all runs those that the job's experiments need."""
+    wanted = set(expected_folders(job))
+    shown = [run for run in everything if run.folder in wanted]
+    digest = provenance.source_digest()
+    return tables.Study(shown, len(job.seeds), len(job.retrain_seeds), digest)
 
 
 def expected_folders(job: jobs.ReportJob) -> list[str]:

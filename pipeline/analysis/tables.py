@@ -105,14 +105,15 @@ class Study:
 
 
 def parts(experiment: Experiment, study: Study) -> list[Part]:
-    """The tables of an experiment, by data set searched on."""
-    datasets = dict.fromkeys(name for row in experiment.rows for name in row.datasets)
-    return [_part(experiment, dataset, study) for dataset in datasets]
+    """The tables of an experiment, by data set searched on and the one that it stands for."""
+    keys = dict.fromkeys((name, row.stands_for) for row in experiment.rows for name in row.datasets)
+    return [_part(experiment, *key, study) for key in keys]
 
 
-def _part(experiment: Experiment, dataset: str, study: Study) -> Part:
-    rows = [row for row in experiment.rows if dataset in row.datasets]
-    stands_for = experiment.stands_for.get(dataset, "")
+def _part(experiment: Experiment, dataset: str, stood_for: str, study: Study) -> Part:
+    rows = [r for r in experiment.rows if dataset in r.datasets and r.stands_for == stood_for]
+    stands_for = measures.dataset_title(stood_for or experiment.stands_for.get(dataset, ""))
+    where = f"searched on {dataset}" + (f" in place of {stands_for}" if stands_for else "")
     queried = [row for row in rows if row.query]
     found = [run for row in rows for run in runs_of(row, dataset, study.runs)]
     looked_up, places = _benchmark_columns(rows, dataset, found)
@@ -123,7 +124,7 @@ def _part(experiment: Experiment, dataset: str, study: Study) -> Part:
     ]
     tables = tuple(
         Table(
-            f"{caption}, searched on {dataset}",
+            f"{caption}, {where}",
             tuple(columns),
             tuple(_line(row, dataset, columns, study, stands_for) for row in wanted),
         )

@@ -6,6 +6,7 @@ strategy labels of its own (an ablation is one more label), so that one file add
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -59,6 +60,7 @@ class Row(Settings):
     paper: dict[str, dict[str, Printed]] = factory(
         dict, "data set searched on -> column of our metrics -> printed number", OURS
     )
+    stands_for: str = setting("", "data set that `datasets` only stands for in this row", OURS)
 
     @property
     def searched(self) -> bool:
@@ -75,12 +77,36 @@ class Row(Settings):
         return tuple(dataset if target == "same" else target for target in self.retrain)
 
 
+def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
+    """The row on smaller data sets: one row for each data set of its own, which says which.
+
+    Args:
+        row: as its file has it.
+        stand_ins: data set -> the one that stands for it.
+    """
+    if not set(stand_ins) & {*row.datasets, *row.retrain}:
+        return (row,)
+    retrain = tuple(dict.fromkeys(stand_ins.get(target, target) for target in row.retrain))
+    return tuple(
+        row.model_copy(
+            update={
+                "datasets": (stand_ins.get(name, name),),
+                "retrain": retrain,
+                "paper": {stand_ins.get(name, name): row.paper.get(name, {})},
+                "stands_for": name if {name, *row.retrain} & set(stand_ins) else "",
+            }
+        )
+        for name in row.datasets
+    )
+
+
 class Experiment(Settings):
     """A table or figure."""
 
     name: str = Field(pattern=LABEL, description="set from the file's name")
     title: str
     note: str = setting("", "what a reader must know beside the numbers", OURS)
+    figure: str = setting("", "figure of the paper that is drawn of it (`list figures`)", OURS)
     does_not_show: tuple[str, ...] = setting(
         (), "what a reader must not conclude, quoted with the results", OURS
     )

@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline import registry
-from pipeline.config.experiments import LABEL, Experiment, Row
+from pipeline.config.experiments import LABEL, Experiment, Row, with_stand_ins
 from pipeline.config.model import Config
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
@@ -89,7 +89,8 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
         values = {"name": path.stem, **read_yaml(path)}
         experiment = validate(Experiment, values, source=str(path), known_in=values)
         _check_experiment(config, experiment, str(path))
-        found[experiment.name] = experiment
+        rows = (row for own in experiment.rows for row in with_stand_ins(own, config.stand_ins))
+        found[experiment.name] = experiment.model_copy(update={"rows": tuple(rows)})
     for name in config.experiments:
         if name not in found:
             raise InputError(
@@ -186,6 +187,10 @@ def _check_label(name: str, algorithm: str, settings: Mapping[str, Any], where: 
 def _check_experiment(config: Config, experiment: Experiment, source: str) -> None:
     labels = {**config.strategies, **experiment.strategies}
     known_data = [*registry.names("datasets"), *config.datasets, *experiment.datasets]
+    if experiment.figure:
+        _known(experiment.figure, registry.names("figures"), f"{source}: figure")
+    for name in config.stand_ins.values():
+        _known(name, known_data, "config: stand_ins")
     for name, label in experiment.strategies.items():
         _check_label(name, label.algorithm, label.settings, f"{source}: strategies")
     for row in experiment.rows:

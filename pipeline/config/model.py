@@ -141,6 +141,9 @@ class Config(Settings):
     )
     split: SplitSettings = factory(SplitSettings, "cut of the training set", PAPER)
     datasets: dict[str, FolderSettings] = factory(dict, "one's own image folders by name", OURS)
+    stand_ins: dict[str, str] = factory(
+        dict, "data set of an experiment -> a small one that stands for it", OURS
+    )
     genotypes: dict[str, str] = factory(
         dict, "one's own genotype files by name, for `file_<name>` strategies", OURS
     )

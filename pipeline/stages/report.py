@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import files
-from pipeline.analysis import measurement, report, results_page
+from pipeline.analysis import drawings, measurement, report, results_page, runs
 from pipeline.config.jobs import ReportJob
+from pipeline.errors import InputError
 
 
 def run(job: ReportJob, results: Path, out: Path) -> None:
@@ -22,6 +23,21 @@ def run(job: ReportJob, results: Path, out: Path) -> None:
         InputError: `results` is no folder, or a file of a run is broken.
     """
     files.write_text(out, report.render(job, results, out.parent))
+
+
+def write_figures(job: ReportJob, results: Path, folder: Path) -> None:
+    """Write the figures of the job's experiments as SVG, PNG and CSV.
+
+    Raises:
+        InputError: `results` is no folder, or a file of a run is broken; no run to draw.
+    """
+    study = report.study_of(job, runs.collect(results))
+    for experiment in job.experiments:
+        drawn = drawings.draw(experiment, study, results)
+        if not drawn:
+            raise InputError(f"{results}: no run of {experiment.name} to draw; run it first")
+        for figure in drawn:
+            figure.save(folder)
 
 
 def write_measurements(

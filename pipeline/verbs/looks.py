@@ -15,7 +15,7 @@ from pipeline import registry
 @click.argument(
     "kind",
     type=click.Choice(
-        ["datasets", "spaces", "strategies", "estimators", "genotypes", "experiments"]
+        ["datasets", "spaces", "strategies", "estimators", "genotypes", "figures", "experiments"]
     ),
 )
 def list_(kind: str) -> None:

@@ -20,6 +20,7 @@ from pipeline.verbs.options import (
     data_root_option,
     job_from,
     job_option,
+    need,
 )
 
 
@@ -35,6 +36,24 @@ def report(results: Path, page: str, job: str | None, out: Path, **options: Any)
 
     slice_ = job_from(job, jobs.ReportJob, lambda: _report_job(configuration_of(options), page))
     stage.run(slice_, results, out)
+
+
+@click.command()
+@click.option("--results", type=Path, default=Path("results/demo"), show_default=True)
+@click.option("--experiment", help="an experiment that draws a figure")
+@job_option
+@click.option("--out", type=Path, required=True, help="folder of the figures")
+@config_options
+def draw(results: Path, experiment: str | None, job: str | None, out: Path, **options: Any) -> None:
+    """Draw a figure of the paper as SVG and PNG, with its numbers as CSV beside."""
+    from pipeline.stages import report as stage
+
+    slice_ = job_from(
+        job,
+        jobs.ReportJob,
+        lambda: _report_job(configuration_of(options), need(experiment=experiment)),
+    )
+    stage.write_figures(slice_, results, out)
 
 
 @click.command()

@@ -28,7 +28,7 @@ def test_drawing_takes_the_width_of_its_place_and_brings_no_style():
 
 def test_colours_become_variables_with_themselves_as_fallback():
     series = [figures.Series("a", 0, {0: {1: 0.5, 2: 0.7}})]
-    page = svg.inline(figures.curves(series), "d", "a curve", figures.THEME)
+    page = svg.inline(figures.svg(figures.curves(series)), "d", "a curve", figures.THEME)
     assert "var(--series-0, #0072b2)" in page
     assert not re.search(r"(?<!, )#0072b2", page)
 

@@ -161,10 +161,20 @@ def test_two_meanings_of_one_label_are_refused():
 
 def test_the_tables_quote_the_paper():
     """Every printed number of an experiment stands in the paper's table (read from its text)."""
-    table5 = load.experiments(resolve(), FOLDER)["table5"]
+    table5 = load.experiments(resolve(preset="paper"), FOLDER)["table5"]
     shapley = next(row for row in table5.rows if row.label == "Shapley-NAS")
     printed = shapley.paper["imagenet16"]["imagenet16_test"]
     assert (printed.mean, printed.std) == (46.85, 0.12)
+
+
+def test_the_demo_has_one_toy_for_all_data_sets_of_a_row():
+    demo = load.experiments(resolve(), FOLDER)["table5"]
+    own = [row for row in demo.rows if row.label == "Shapley-NAS"]
+    assert [row.stands_for for row in own] == ["cifar10", "cifar100", "imagenet16"]
+    assert {row.datasets for row in own} == {("digits",)}
+    assert own[2].paper["digits"]["imagenet16_test"].mean == 46.85
+    folders = {folder for folder, _ in jobs.runs(resolve(), demo) if "/shapley/" in folder}
+    assert folders == {f"nasbench201/digits/shapley/seed0/{s}" for s in ("genotype", "query")}
 
 
 def test_runs_of_an_experiment():

@@ -1,0 +1,111 @@
+"""Alpha over the epochs of a search, as series that can be drawn: cell type -> edge -> operations.
+
+A search saves it as `alpha_history` [epochs, players] in `strength.npz`; the settings in its
+provenance say which space the players belong to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import registry
+from pipeline.analysis.figures import Series
+from pipeline.analysis.runs import Run
+from pipeline.config.recipes import SupernetSettings
+
+
+@dataclass(frozen=True)
+class Alphas:
+    """Alpha of some runs of one strategy.
+
+    Attributes:
+        operations: name -> index of colour and dash.
+        edges: cell type -> `source → node` -> one series an operation, by seed and epoch.
+    """
+
+    operations: dict[str, int]
+    edges: dict[str, dict[str, list[Series]]]
+
+
+def read(results: Path, searches: Sequence[Run], without_warmup: bool = False) -> Alphas | None:
+    """Alpha of searches in one space; None where they have none or the space has changed.
+
+    Args:
+        results: folder that the runs lie in.
+        searches: runs of the stage `search`, one a seed.
+        without_warmup: leave the epochs out in which alpha is frozen.
+    """
+    found = {run.seed: (run, _history(results, run)) for run in searches}
+    flat = {seed: (run, history) for seed, (run, history) in found.items() if history is not None}
+    if not flat:
+        return None
+    space = registry.get("spaces", searches[0].space)(_supernet_of(searches[0]))
+    if any(history.shape[1] != space.n_players for _, history in flat.values()):
+        return None
+    shape = (-1, len(space.cell_types), len(space.edges), space.n_operations)
+    histories = {
+        seed: (_warmup_of(run) if without_warmup else 0, history.reshape(shape))
+        for seed, (run, history) in flat.items()
+    }
+    names = dict.fromkeys(player.operation for player in space.players)
+    operations = {operation: i for i, operation in enumerate(names)}
+    edges = {
+        cell_type: {
+            f"{source} → {node}": _edge(space.operations[t][e], operations, t, e, histories)
+            for e, (node, source) in enumerate(space.edges)
+        }
+        for t, cell_type in enumerate(space.cell_types)
+    }
+    return Alphas(operations, edges)
+
+
+def _edge(
+    operations: Sequence[str],
+    indices: Mapping[str, int],
+    cell_type: int,
+    edge: int,
+    histories: Mapping[int, tuple[int, np.ndarray]],
+) -> list[Series]:
+    """One series an operation; histories: epochs left out, [epochs, types, edges, operations]."""
+    return [
+        Series(
+            operation,
+            indices[operation],
+            {
+                seed: {
+                    epoch: value
+                    for epoch, value in enumerate(history[:, cell_type, edge, o].tolist(), start=1)
+                    if epoch > left_out
+                }
+                for seed, (left_out, history) in histories.items()
+            },
+        )
+        for o, operation in enumerate(operations)
+    ]
+
+
+def _history(results: Path, run: Run) -> np.ndarray | None:
+    """Alpha over epochs [epochs, players] as the search saved it."""
+    path = results / run.folder / "strength.npz"
+    if not path.exists():
+        return None
+    with np.load(path) as saved:
+        history = saved.get("alpha_history")
+    return history if history is not None and len(history) else None
+
+
+def _warmup_of(run: Run) -> int:
+    """Epochs in which alpha was frozen."""
+    return int(run.provenance.get("settings", {}).get("search", {}).get("warmup_epochs", 0))
+
+
+def _supernet_of(run: Run) -> SupernetSettings:
+    """The settings that a space depends on, as the run had them."""
+    search: dict[str, Any] = run.provenance.get("settings", {}).get("search", {})
+    has_none = search.get("supernet", {}).get("include_none")
+    return SupernetSettings() if has_none is None else SupernetSettings(include_none=has_none)

@@ -1,0 +1,122 @@
+"""Figure 3: test error and search cost against the permutations M and the threshold eta.
+
+M and eta of a point are those that its searches ran with, as their provenance says: a smaller
+preset has smaller ones. A row belongs to the picture of the setting in which it differs from the
+row whose label is the algorithm itself, the base; the base belongs to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import registry
+from pipeline.analysis import figures, measures
+from pipeline.analysis.drawn import Drawn
+from pipeline.analysis.intervals import Summary, summarise
+from pipeline.analysis.measures import Measure, by_seed
+from pipeline.analysis.tables import Study, runs_of
+from pipeline.config.experiments import Experiment
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SETTINGS = {"permutations": "M, permutations a step", "eta": "eta, drop at which a walk stops"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A row of the experiment: the settings of its searches, and what they led to."""
+
+    strategy: str
+    settings: dict[str, float]
+    error: Summary
+    cost: Summary
+
+
+@registry.register("figures", "figure3")
+def figure3(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
+    """One picture a setting: error above, cost below."""
+    dataset = experiment.rows[0].datasets[0]
+    error = measures.test_error(experiment.rows[0].targets(dataset)[0])
+    cost = measures.seconds("search", study.runs)
+    points = list(_points(experiment, dataset, study, error, cost))
+    varied = {setting: _varying(experiment, points, setting) for setting in SETTINGS}
+    return [_draw(setting, own, error, cost) for setting, own in varied.items() if len(own) > 1]
+
+
+def _points(
+    experiment: Experiment, dataset: str, study: Study, error: Measure, cost: Measure
+) -> Iterator[Point]:
+    for row in experiment.rows:
+        own = runs_of(row, dataset, study.runs)
+        errors, costs = by_seed(error, own), by_seed(cost, own)
+        searches = [run for run in own if run.stage == "search"]
+        if errors and costs and searches:
+            used = searches[0].provenance.get("settings", {}).get("settings", {})
+            yield Point(
+                row.strategy,
+                {key: float(used[key]) for key in SETTINGS if key in used},
+                summarise(errors.values()),
+                summarise(costs.values()),
+            )
+
+
+def _varying(experiment: Experiment, points: Sequence[Point], setting: str) -> list[Point]:
+    """The points that differ from the base in this setting, and the base, in its order."""
+    labels = experiment.strategies
+    own = [
+        point
+        for point in points
+        if setting in point.settings
+        and (point.strategy not in labels or setting in labels[point.strategy].settings)
+    ]
+    return sorted(own, key=lambda point: point.settings[setting])
+
+
+def _draw(setting: str, points: Sequence[Point], error: Measure, cost: Measure) -> Drawn:
+    x = [point.settings[setting] for point in points]
+    with figures.style():
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(figures.SIZE[0], 3.6), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True)
+        _line(above, x, [point.error for point in points], 0)
+        above.set_ylabel("test error (%)")
+        _line(below, x, [point.cost for point in points], 1)
+        below.set_ylabel(f"search ({cost.unit})")
+        below.set_xlabel(SETTINGS[setting])
+    said = "; ".join(
+        f"{value:g}: error {p.error.mean:.2f} %, {p.cost.mean:.3g} {cost.unit}"
+        for value, p in zip(x, points, strict=True)
+    )
+    name = "M" if setting == "permutations" else setting
+    return Drawn(
+        name=f"figure3_{setting}",
+        caption=f"Test error and search cost against {name}",
+        description=f"by {name}: {said}",
+        figure=figure,
+        data=[_row(setting, point, cost) for point in points],
+        legend={"test error": 0, "search cost": 1},
+    )
+
+
+def _line(axes: Axes, x: Sequence[float], found: Sequence[Summary], index: int) -> None:
+    colour = figures.SERIES[index]
+    means = [summary.mean for summary in found]
+    spread = [summary.half_width or 0.0 for summary in found]
+    axes.errorbar(x, means, yerr=spread, color=colour, lw=1.9, marker="o", ms=4, capsize=3)
+
+
+def _row(setting: str, point: Point, cost: Measure) -> dict[str, Any]:
+    return {
+        "strategy": point.strategy,
+        setting: point.settings[setting],
+        "n": point.error.n,
+        "test_error_percent": point.error.mean,
+        "test_error_half_width": point.error.half_width,
+        f"search_cost_{cost.unit}": point.cost.mean,
+        f"search_cost_{cost.unit}_half_width": point.cost.half_width,
+    }

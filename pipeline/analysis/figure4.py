@@ -1,0 +1,65 @@
+"""Figure 4: alpha over epochs on the first edge of the normal and of the reduction cell.
+
+The paper shows Shapley-NAS after its warm-up; here every strategy of the experiment that has an
+alpha is drawn, each without the epochs in which its alpha is frozen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import registry
+from pipeline.analysis import alphas, figures
+from pipeline.analysis.drawn import Drawn
+from pipeline.analysis.figures import Series
+from pipeline.analysis.tables import Study, runs_of
+from pipeline.config.experiments import Experiment, Row
+
+
+@registry.register("figures", "figure4")
+def figure4(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
+    """One picture a row and cell type."""
+    return [
+        drawn
+        for row in experiment.rows
+        for dataset in row.datasets
+        for drawn in _of_row(row, dataset, study, results)
+    ]
+
+
+def _of_row(row: Row, dataset: str, study: Study, results: Path) -> Iterator[Drawn]:
+    searches = [run for run in runs_of(row, dataset, study.runs) if run.stage == "search"]
+    found = alphas.read(results, searches, without_warmup=True) if searches else None
+    for cell_type, edges in found.edges.items() if found else ():
+        edge, series = next(iter(edges.items()))
+        series = [one for one in series if any(one.seeds.values())]
+        if not series:
+            continue
+        ends = "; ".join(f"{one.name} {one.last()}" for one in series)
+        yield Drawn(
+            name=f"figure4_{row.strategy}_{dataset}_{cell_type}",
+            caption=f"{row.label}, {cell_type} cell: alpha on the first edge ({edge})",
+            description=f"alpha over epochs after the warm-up; at the end: {ends}",
+            figure=figures.curves(series, band=False),
+            data=list(_points(row, cell_type, edge, series)),
+            legend={one.name: one.index for one in series},
+        )
+
+
+def _points(
+    row: Row, cell_type: str, edge: str, series: Sequence[Series]
+) -> Iterator[dict[str, Any]]:
+    for one in series:
+        for seed, values in one.seeds.items():
+            for epoch, alpha in values.items():
+                yield {
+                    "strategy": row.strategy,
+                    "cell": cell_type,
+                    "edge": edge.replace(" → ", "-"),
+                    "operation": one.name,
+                    "seed": seed,
+                    "epoch": epoch,
+                    "alpha": alpha,
+                }
