@@ -142,6 +142,11 @@ def table_if_there(wildcards):
     return ["results/{preset}/data/nas_bench_201/table.npy"] if found else []
 
 
+def table_option(wildcards, input):
+    """The option of a stage that looks into a table."""
+    return f"--table {quote(str(input.table))}" if input.table else ""
+
+
 def table_if_searched(wildcards):
     """The table for a strategy that looks accuracies up instead of training."""
     searched = wildcards.strategy in jobs.labels(CONFIG, needs_table=True)

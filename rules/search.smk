@@ -61,9 +61,7 @@ rule search_without_training:
     params:
         job=slice_of(jobs.search_job, "space", "strategy"),
         out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search",
-        table=lambda wildcards, input: (
-            f"--table {quote(str(input.table))}" if input.table else ""
-        ),
+        table=table_option,
     shell:
         "python -m pipeline search"
         " --job {params.job:q}"

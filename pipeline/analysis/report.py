@@ -33,7 +33,10 @@ HEADLINES = {
     "search": ("valid_accuracy", "{:.2%} validation accuracy"),
     "genotype": ("params", "{:,.0f} parameters"),
     "query": ("cifar10_test", "{:.2f} % CIFAR-10 test"),
+    "removal": ("value_full", "{:.2%} with all operations"),
+    "ranking": ("tau_all", "tau {:.3f} over all architectures"),
     "retrain": ("test_error", "{:.2%} test error"),
+    "queries": ("n_seeds", "{:.0f} seeds"),
 }
 
 

@@ -15,9 +15,9 @@ from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import Run
 from pipeline.config.experiments import Experiment, Printed, Row
-from pipeline.nasbench.protocols import ACCURACIES
+from pipeline.nasbench.protocols import ACCURACIES, DIGITS, DIGITS_ACCURACIES
 
-TABLE_COLUMNS = ACCURACIES
+TABLE_COLUMNS = (*ACCURACIES, *DIGITS_ACCURACIES)
 TEST_COLUMNS = TABLE_COLUMNS[1::2]
 
 
@@ -117,10 +117,12 @@ def _part(experiment: Experiment, dataset: str, stood_for: str, study: Study) ->
     queried = [row for row in rows if row.query]
     found = [run for row in rows for run in runs_of(row, dataset, study.runs)]
     looked_up, places = _benchmark_columns(rows, dataset, found)
+    benchmark = "nasbench_digits" if dataset == DIGITS else "NAS-Bench-201"
+    trained = [row for row in rows if row.has_genotype]
     candidates = [
-        ("Looked up in NAS-Bench-201", looked_up, queried),
-        ("Place among all architectures of NAS-Bench-201", places, queried),
-        ("Trained here", _own_columns(rows, dataset, found), rows),
+        (f"Looked up in {benchmark}", looked_up, queried),
+        (f"Place among all architectures of {benchmark}", places, queried),
+        ("Trained here", _own_columns(trained, dataset, found) if trained else [], trained),
     ]
     tables = tuple(
         Table(
@@ -146,8 +148,8 @@ def _line(
 
 def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
     """The runs that a row shows for one data set."""
-    key = (row.space, dataset, row.strategy)
-    return [run for run in runs if (run.space, run.dataset, run.strategy) == key]
+    key = (row.space, dataset, row.strategy, row.repeats)
+    return [run for run in runs if (run.space, run.dataset, run.strategy, run.repeats) == key]
 
 
 def _benchmark_columns(
@@ -197,7 +199,7 @@ def _cell(row: Row, dataset: str, column: Measure, own: Sequence[Run], study: St
         measure=column,
         ours=summarise(values.values()) if values else None,
         paper=row.paper.get(dataset, {}).get(column.printed_key) if is_printed else None,
-        expected=study.n_seeds if row.searched else foreign,
+        expected=row.repeats or (study.n_seeds if row.searched else foreign),
         applies=applies,
         made_by_other_code=bool(makers - {study.source_digest}),
     )

@@ -92,12 +92,27 @@ def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
             update={
                 "datasets": (stand_ins.get(name, name),),
                 "retrain": retrain,
-                "paper": {stand_ins.get(name, name): row.paper.get(name, {})},
+                "paper": {stand_ins.get(name, name): _printed_of(row, name, stand_ins)},
                 "stands_for": name if {name, *row.retrain} & set(stand_ins) else "",
             }
         )
         for name in row.datasets
     )
+
+
+def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
+    """The printed numbers of one data set; its column of a benchmark is its stand-in's.
+
+    Columns of the other data sets go: the small one cannot stand for several at once.
+    """
+    printed = {}
+    for key, value in row.paper.get(name, {}).items():
+        of, _, part = key.partition("_")
+        if of not in stand_ins:
+            printed[key] = value
+        elif of == name:
+            printed[f"{stand_ins[of]}_{part}"] = value
+    return printed
 
 
 class Experiment(Settings):

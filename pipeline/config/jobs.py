@@ -198,6 +198,16 @@ def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> Gen
     )
 
 
+def removal_job(config: Config) -> RemovalJob:
+    """The slice for Figure 2's drops."""
+    return RemovalJob(removal=config.removal)
+
+
+def ranking_job(config: Config) -> RankingJob:
+    """The slice for Figure 5's taus."""
+    return RankingJob(ranking=config.ranking)
+
+
 def retrain_job(config: Config, space: str, target: str) -> RetrainJob:
     """The slice for training a found network on small images."""
     layout = layout_of(config, space, target)
@@ -228,8 +238,9 @@ def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[tuple[s
             for seed in seeds:
                 base = f"{row.space}/{dataset}/{row.strategy}/seed{seed}"
                 yield f"{base}/genotype", "genotype"
-                stages = {"query": row.query, "removal": row.removal, "ranking": row.ranking}
-                yield from ((f"{base}/{stage}", stage) for stage, is_wanted in stages.items() if is_wanted)
+                for stage in ("query", "removal", "ranking"):
+                    if getattr(row, stage):
+                        yield f"{base}/{stage}", stage
                 for target in row.targets(dataset):
                     for rseed in config.retrain_seeds:
                         yield f"{base}/retrain/{target}/rseed{rseed}", "retrain"

@@ -194,6 +194,8 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
     for name, label in experiment.strategies.items():
         _check_label(name, label.algorithm, label.settings, f"{source}: strategies")
     for row in experiment.rows:
+        if not (row.has_genotype or row.query):
+            raise InputError(f"{source}: row {row.label!r}: set query: true, it is all of this row")
         _known(row.space, registry.names("spaces"), f"{source}: row {row.label!r}: space")
         if row.searched:
             _known(row.strategy, [*labels], f"{source}: row {row.label!r}: strategy")

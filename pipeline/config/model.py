@@ -152,7 +152,9 @@ class Config(Settings):
     )
     search: SpaceSearches = factory(SpaceSearches, "searches, by space", PAPER)
     removal: RemovalSettings = factory(RemovalSettings, "operations removed (Figure 2)", PAPER)
-    ranking: RankingSettings = factory(RankingSettings, "strength against accuracy (Figure 5)", PAPER)
+    ranking: RankingSettings = factory(
+        RankingSettings, "strength against accuracy (Figure 5)", PAPER
+    )
     retrain: RetrainSettings = factory(RetrainSettings, "training of found networks", PAPER)
     resources: Resources = factory(Resources, "threads, memory, time by stage", OURS)
     cluster: ClusterSettings = factory(ClusterSettings, "names on a cluster", OURS)

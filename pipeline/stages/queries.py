@@ -15,13 +15,13 @@ from pipeline.analysis.intervals import summarise
 from pipeline.config.jobs import SearchJob
 from pipeline.errors import InputError
 from pipeline.nasbench import Table
-from pipeline.stages.query import source
+from pipeline.stages.query import MISSING, source
 from pipeline.stages.search import make_strategy
 from pipeline.stages.stage import stage
 from pipeline.strategies.table_search import TableSearch
 
 
-def run(job: SearchJob, n: int, dataset: str, table: Path, out: Path) -> None:
+def run(job: SearchJob, n: int, dataset: str, table: Path | None, out: Path) -> None:
     """Search under seeds 0 to n - 1 and look each cell up.
 
     Args:
@@ -32,8 +32,10 @@ def run(job: SearchJob, n: int, dataset: str, table: Path, out: Path) -> None:
         out: folder of the results.
 
     Raises:
-        InputError: the strategy trains a supernet, or the data set is not in the table.
+        InputError: there is no table, the data set is not in it, or the strategy trains.
     """
+    if table is None:
+        raise InputError(MISSING.format("queries"))
     with stage("queries", out, job, data=source(table)) as s:
         rows = Table.load(table)
         found = [search(job, seed, dataset, rows) for seed in range(n)]

@@ -12,6 +12,11 @@ from pipeline.nasbench.protocols import OPTIMAL, RESNET_CELL
 from pipeline.spaces.genotype import Genotype
 from pipeline.stages.stage import stage
 
+MISSING = (
+    "{}: the NAS-Bench-201 table is missing: put nas_bench_201/nas_bench_201.csv.gz into data_root "
+    "or set nasbench_table"
+)
+
 
 class QueryJob(Settings):
     """What is looked up, and where."""

@@ -36,7 +36,7 @@ from pipeline.nasbench.additive import (
     softmax,
 )
 from pipeline.nasbench.table import CODE
-from pipeline.stages.query import source
+from pipeline.stages.query import MISSING, source
 from pipeline.stages.stage import stage
 
 
@@ -55,10 +55,7 @@ def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: 
             NAS-Bench-201 with `none`.
     """
     if table is None:
-        raise InputError(
-            "ranking: the NAS-Bench-201 table is missing: put nas_bench_201/nas_bench_201.csv.gz "
-            "into data_root or set nasbench_table"
-        )
+        raise InputError(MISSING.format("ranking"))
     with np.load(strength, allow_pickle=False) as saved:
         alpha = saved["strength"]
     if alpha.shape != (SHAPE[0] * SHAPE[1],):

@@ -16,7 +16,7 @@ from pipeline.stages.search import make_strategy as make_strategy_of_job
 from tests.nasbench.toys import toy_frame, write_toy_table
 from tests.strategies.toys import CPU, make_strategy, small_search
 
-NAMES = ("evolution", "local_search", "reinforce")
+NAMES = ("evolution", "local_search", "random_search", "reinforce")
 WORTH = {"none": 0, "skip_connect": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 3, "avg_pool_3x3": 1.5}
 
 
