@@ -10,7 +10,6 @@ import click
 
 from pipeline import files
 from pipeline.config import jobs
-from pipeline.errors import InputError
 from pipeline.launch import spread
 from pipeline.verbs.options import (
     base_of,
