@@ -102,8 +102,7 @@ def _read(path: Path) -> dict[Pair, dict[str, float]]:
 
 def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
     """A heat map, the number in each field; operations of an edge stand together."""
-    players = sorted({player for pair in values for player in pair}, key=lambda player: player[0])
-    players = list(dict.fromkeys(players))
+    players = list(dict.fromkeys(player for pair in values for player in pair))
     field = np.full((len(players), len(players)), np.nan)
     for (first, second), several in values.items():
         field[players.index(first), players.index(second)] = np.mean(several)

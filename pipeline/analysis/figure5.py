@@ -2,7 +2,8 @@
 
 A scatter a row and data set, as in the paper, of the search with the first seed; then, a data set,
 Kendall's tau of every seed with its bootstrap interval, over the drawn architectures and over all,
-beside what the paper prints and the ceiling of scores that add up over edges.
+beside what the paper prints and what scores that add up over edges reach when they know the table:
+its main effects, and those of its ranks, about the most that any such score can reach.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pipeline.analysis.tables import Study, runs_of
 from pipeline.config.experiments import Experiment, Row
 
 OVER = {"sample": "drawn", "all": "all"}
+EFFECTS: dict[str, tuple[float, ...]] = {"main_effects": (1.5, 1), "rank_effects": ()}
 
 
 @dataclass(frozen=True)
@@ -104,15 +106,19 @@ def _taus(own: Sequence[Ranked]) -> Drawn:
         axes.set_yticks(range(len(lines)), names)
         axes.tick_params(axis="y", labelcolor=figures.INK)
         axes.set(ylim=(len(lines) - 0.4, -0.6))
-        axes.set_xlabel("Kendall's τ; |: ceiling, ×: paper")
+        axes.set_xlabel("Kendall's τ")
         axes.axvline(0, color=figures.MUTED, lw=0.7)
     said = [f"{p['row']}, {p['over']}, seed {p['seed']}: {p['tau']:.3f}" for p in data]
-    ceilings = {p["over"]: f"{p['ceiling']:.3f}" for p in data}
-    ceiling = ", ".join(f"{value} over the {over}" for over, value in ceilings.items())
+    reached = [
+        f"{name.replace('_', ' ')} {own[0].runs[0].metrics[f'{name}_{over}']:.3f} ({OVER[over]})"
+        for name in EFFECTS
+        for over in OVER
+    ]
     return Drawn(
         name=f"figure5_tau_{own[0].stood_for}",
-        caption=f"{_where(own[0])}: Kendall's tau by seed with its 95 % bootstrap interval",
-        description=f"{'; '.join(said)}; ceiling {ceiling}",
+        caption=f"{_where(own[0])}: Kendall's tau by seed with its 95 % bootstrap interval; "
+        "×: paper; lines: the table's main effects (dashed) and rank effects",
+        description="; ".join([*said, *reached]),
         figure=figure,
         data=data,
         legend={one.row.label: one.index for one in own},
@@ -126,8 +132,10 @@ def _line(axes: Any, y: int, one: Ranked, over: str) -> None:
         at = y + 0.5 * ((place + 0.5) / len(one.runs) - 0.5)
         axes.plot([low, high], [at, at], color=colour, lw=1.4, alpha=0.6)
         axes.plot([tau], [at], "o", ms=4, color=colour)
-    ceiling = one.runs[0].metrics[f"ceiling_{over}"]
-    axes.plot([ceiling], [y], "|", ms=18, mew=1.6, color=figures.INK)
+    metrics = one.runs[0].metrics
+    for effects, dashes in EFFECTS.items():
+        x = metrics[f"{effects}_{over}"]
+        axes.plot([x, x], [y - 0.4, y + 0.4], color=figures.INK, lw=1.5, dashes=dashes)
     if over == "sample" and one.printed is not None:
         axes.plot([one.printed], [y], "x", ms=6, mew=1.5, color=figures.INK)
 
@@ -144,7 +152,7 @@ def _points(one: Ranked, over: str) -> Iterator[dict[str, Any]]:
             "over": OVER[over],
             "tau": run.metrics[f"tau_{over}"],
             **ends,
-            "ceiling": run.metrics[f"ceiling_{over}"],
+            **{name: run.metrics[f"{name}_{over}"] for name in EFFECTS},
             "paper": one.printed if over == "sample" else None,
         }
 
