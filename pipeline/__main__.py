@@ -20,6 +20,7 @@ for verb in (
     stages.prepare,
     stages.search,
     stages.genotype,
+    stages.trial,
     stages.retrain,
     stages.transfer,
     stages.imagenet16,

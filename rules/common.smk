@@ -7,6 +7,7 @@ from shlex import quote
 
 sys.path.insert(0, workflow.basedir)
 from pipeline.config import jobs, load
+from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
 from pipeline.nasbench import EMBEDDED, find_table
@@ -154,14 +155,18 @@ def table_if_searched(wildcards):
 
 
 def strength_if_searched(wildcards):
-    """The search before a genotype; a published one or a file has none."""
-    if wildcards.strategy.startswith(("published_", "file_")):
+    """The search before a genotype; a published one, a file or one kept of several has none."""
+    if not is_searched(wildcards.strategy):
         return []
     return (
         "results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/strength.npz"
     )
 
 
-def experiments_on(page):
-    """The experiments that a report page shows: `index` the configured ones, else the one named."""
-    return CONFIG.experiments if page == "index" else (page,)
+def trials_if_kept(wildcards):
+    """The trials of all seeds before the genotype that is kept of them."""
+    if not wildcards.strategy.startswith(KEPT):
+        return []
+    base = f"results/{wildcards.preset}/{wildcards.space}/{wildcards.dataset}"
+    label = wildcards.strategy.removeprefix(KEPT)
+    return [f"{base}/{label}/seed{seed}/trial/metrics.json" for seed in CONFIG.seeds]

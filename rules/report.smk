@@ -7,24 +7,30 @@ rule write_report:
     Input: the metrics of every run that the page's experiments need; output: one HTML file.
     """
     input:
-        lambda wildcards: metrics_of(*experiments_on(wildcards.page)),
+        lambda wildcards: metrics_of(*jobs.on_page(CONFIG, wildcards.page, EXPERIMENTS)),
     output:
         report(
             "results/{preset}/report/{page}.html",
             caption="../docs/captions/report.rst",
+            category="Tables",
+            labels={"page": "{page}"},
         ),
     log:
         "results/{preset}/logs/report/{page}.log",
     benchmark:
         "results/{preset}/benchmarks/report/{page}.tsv"
     wildcard_constraints:
-        page="|".join(["index", *EXPERIMENTS]),
+        page="|".join(["index", "paper", *EXPERIMENTS]),
     threads: ask("report").threads
     resources:
         **resources_of("report"),
     params:
         job=lambda wildcards: jobs.report_job(
-            CONFIG, [EXPERIMENTS[name] for name in experiments_on(wildcards.page)]
+            CONFIG,
+            [
+                EXPERIMENTS[n]
+                for n in jobs.on_page(CONFIG, wildcards.page, EXPERIMENTS)
+            ],
         ).model_dump_json(),
         results="results/{preset}",
     shell:
@@ -81,6 +87,13 @@ for experiment in EXPERIMENTS:
         input:
             f"{RESULTS}/report/{experiment}.html",
             figures_of(experiment),
+
+
+rule paper:
+    """All tables and figures of the paper on one page."""
+    input:
+        f"{RESULTS}/report/paper.html",
+        figures_of(*jobs.on_page(CONFIG, "paper", EXPERIMENTS)),
 
 
 rule render_results_page:

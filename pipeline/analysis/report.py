@@ -27,11 +27,13 @@ from pipeline.analysis.groups import groups
 from pipeline.analysis.measures import Measure
 from pipeline.analysis.runs import Run, Unfinished
 from pipeline.config import jobs
+from pipeline.config.experiments import is_searched
 
 HEADLINES = {
     # Stage -> what the table of runs says of it: metric, format.
     "search": ("valid_accuracy", "{:.2%} validation accuracy"),
     "genotype": ("params", "{:,.0f} parameters"),
+    "trial": ("held_out_error", "{:.2%} held-out error"),
     "query": ("cifar10_test", "{:.2f} % CIFAR-10 test"),
     "removal": ("value_full", "{:.2%} with all operations"),
     "ranking": ("tau_all", "tau {:.3f} over all architectures"),
@@ -100,9 +102,8 @@ def expected_folders(job: jobs.ReportJob) -> list[str]:
     """Folders of all runs that the experiments need, searches included."""
     found: dict[str, None] = {}
     for experiment in job.experiments:
-        searched = {row.strategy for row in experiment.rows if row.searched}
         for folder, stage in jobs.runs(job, experiment):
-            if stage == "genotype" and runs.parse(folder)["strategy"] in searched:
+            if stage == "genotype" and is_searched(runs.parse(folder)["strategy"]):
                 found[f"{folder.removesuffix('genotype')}search"] = None
             found[folder] = None
     return list(found)

@@ -2,7 +2,7 @@
 
 A run lives where its name says, below `results/{preset}`:
 
-    {space}/{dataset}/{strategy}/seed{seed}/{search,genotype,query,removal,ranking}/
+    {space}/{dataset}/{strategy}/seed{seed}/{search,genotype,trial,query,removal,ranking}/
     {space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/
     {space}/{dataset}/{strategy}/seeds{n}/queries/        seeds 0 to n - 1 in one
 
@@ -20,13 +20,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline import journal
+from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
 from pipeline.files import read_json
 
 FOLDER = re.compile(
     r"(?P<space>\w+)/(?P<dataset>\w+)/(?P<strategy>\w+)/"
     r"(?:seeds(?P<repeats>\d+)/queries|seed(?P<seed>\d+)/(?:"
-    r"(?P<stage>search|genotype|query|removal|ranking)|retrain/(?P<target>\w+)/rseed(?P<rseed>\d+)))"
+    r"(?P<stage>search|genotype|trial|query|removal|ranking)|"
+    r"retrain/(?P<target>\w+)/rseed(?P<rseed>\d+)))"
 )
 PATTERNS = ("*/*/*/seed*/*/metrics.json", "*/*/*/seed*/retrain/*/rseed*/metrics.json")
 
@@ -37,7 +39,7 @@ class Run:
 
     Attributes:
         folder: relative to the results folder, with forward slashes.
-        stage: search, genotype, query, removal, ranking, retrain or queries.
+        stage: search, genotype, trial, query, removal, ranking, retrain or queries.
         target: data set of a retraining, else None; `rseed` its seed.
         repeats: seeds that a run of `queries` holds, else 0; `seed` is its first.
         history: one row an epoch, of `queries` a seed; numbers only, empty fields left out.
@@ -58,8 +60,8 @@ class Run:
 
     @property
     def searched(self) -> bool:
-        """Whether a search found the genotype, or it came from elsewhere."""
-        return not self.strategy.startswith(("published_", "file_", "table_"))
+        """Whether a search of its seed found the genotype."""
+        return is_searched(self.strategy)
 
     @property
     def base(self) -> str:
@@ -134,7 +136,16 @@ def _history(path: Path) -> list[dict[str, float]]:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    stages = ("search", "genotype", "query", "removal", "ranking", "retrain", "queries")
+    stages = (
+        "search",
+        "genotype",
+        "trial",
+        "query",
+        "removal",
+        "ranking",
+        "retrain",
+        "queries",
+    )
     place = (run.seed, stages.index(run.stage), run.target or "", run.rseed or 0)
     return (run.space, run.dataset, run.strategy, *place)
 

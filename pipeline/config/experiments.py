@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.base import OURS, Settings, factory, setting
 from pipeline.data.folder import FolderSettings
 
 LABEL = r"^[A-Za-z0-9_]+$"
+# Before a label: the one kept of several searches.
+KEPT = "kept_"
+# Before the name of a row of the NAS-Bench-201 table itself.
+TABLE = "table_"
+
+
+def is_searched(strategy: str) -> bool:
+    """Whether the label names a search, or a genotype from elsewhere or from among searches."""
+    return not strategy.startswith(("published_", "file_", KEPT, TABLE))
 
 
 class StrategyLabel(Settings):
@@ -31,18 +40,21 @@ class Printed(Settings):
 
     mean: float
     std: float | None = None
+    best: float | None = Field(None, description="of the paper's runs, shown beside their mean")
 
 
 class Row(Settings):
     """One row of a table: runs of one strategy label, and what is measured of each."""
 
     label: str = Field(description="name of the row")
-    strategy: str = Field(
-        pattern=LABEL,
-        description="a strategy label, `published_<genotype>`, `file_<genotype>`, or a row of the "
-        "NAS-Bench-201 table: `table_optimal`, `table_resnet`",
+    strategy: str = setting(
+        "",
+        "a strategy label, `published_<genotype>`, `file_<genotype>`, a row of the NAS-Bench-201 "
+        "table (`table_optimal`, `table_resnet`); empty: quoted, not run",
+        OURS,
+        pattern=r"^\w*$",
     )
-    space: str = Field(pattern=LABEL, description="a registered space")
+    space: str = setting("darts", "a registered space", OURS, pattern=LABEL)
     datasets: tuple[str, ...] = Field(description="data sets searched on", min_length=1)
     query: bool = setting(False, "look the found cell up in the NAS-Bench-201 table", OURS)
     removal: bool = setting(
@@ -60,17 +72,30 @@ class Row(Settings):
     paper: dict[str, dict[str, Printed]] = factory(
         dict, "data set searched on -> column of our metrics -> printed number", OURS
     )
+    select: bool = setting(
+        False,
+        "of several searches train only the one whose cell does best on held-out training images",
+        OURS,
+    )
+    not_run: str = setting("", "why there are no runs of it", OURS)
     stands_for: str = setting("", "data set that `datasets` only stands for in this row", OURS)
+
+    @model_validator(mode="after")
+    def _quoted(self) -> Row:
+        """A row without a strategy is only quoted."""
+        if not self.strategy and not self.not_run:
+            object.__setattr__(self, "not_run", "published, not run")
+        return self
 
     @property
     def searched(self) -> bool:
         """Whether a search precedes the genotype."""
-        return not self.strategy.startswith(("published_", "file_", "table_"))
+        return not self.not_run and is_searched(self.strategy)
 
     @property
     def has_genotype(self) -> bool:
         """Whether each seed has a genotype of its own, counted and drawn."""
-        return not self.repeats and not self.strategy.startswith("table_")
+        return not self.repeats and not self.strategy.startswith(TABLE)
 
     def targets(self, dataset: str) -> tuple[str, ...]:
         """Data sets that a network found on `dataset` is trained on."""
@@ -127,6 +152,9 @@ class Experiment(Settings):
     )
     strategies: dict[str, StrategyLabel] = factory(dict, "labels of this experiment's own", OURS)
     datasets: dict[str, FolderSettings] = factory(dict, "image folders of its own", OURS)
+    reference: str = setting(
+        "shapley", "strategy that the others' paired differences are taken to", OURS
+    )
     stands_for: dict[str, str] = factory(
         dict, "data set that only stands for another -> whose printed numbers are shown", OURS
     )

@@ -13,11 +13,17 @@ from pydantic import Field
 
 from pipeline import registry
 from pipeline.config.base import Settings
-from pipeline.config.experiments import Experiment, Row
+from pipeline.config.experiments import KEPT, Experiment, Row, StrategyLabel, is_searched
 from pipeline.config.load import merge, validate
 from pipeline.config.looks import RankingSettings, RemovalSettings
-from pipeline.config.model import SEARCH_RECIPES, Config
-from pipeline.config.recipes import ImageNetTrain, SearchSettings, SupernetSettings, TrainSettings
+from pipeline.config.model import SEARCH_RECIPES, TRAIN_RECIPES, Config
+from pipeline.config.recipes import (
+    ImageNetTrain,
+    SearchSettings,
+    SupernetSettings,
+    TrainSettings,
+    TrialTrain,
+)
 from pipeline.data import find
 from pipeline.data.folder import FolderSettings
 from pipeline.errors import InputError
@@ -81,6 +87,12 @@ class RankingJob(Settings):
     ranking: RankingSettings
 
 
+class TrialJob(RetrainJob):
+    """Slice of `trial`: the short recipe, with held-out images."""
+
+    train: TrialTrain
+
+
 class WorkflowJob(Settings):
     """Slice of the verb `track`: what must be there before the first job, and the record's name."""
 
@@ -114,7 +126,8 @@ class ReportJob(Settings):
 
 def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
     """The slice for one report page."""
-    labels = {row.strategy for experiment in experiments for row in experiment.rows}
+    rows = [row for experiment in experiments for row in experiment.rows if not row.not_run]
+    labels = {label for row in rows for label in (row.strategy, shown_strategy(row, config.seeds))}
     return ReportJob(
         preset=config.preset,
         seeds=config.seeds,
@@ -126,6 +139,8 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
 
 def title_of(config: Config, strategy: str) -> str:
     """Display name of a strategy label; what comes from elsewhere says where it is from."""
+    if strategy.startswith(KEPT):
+        return f"{title_of(config, strategy.removeprefix(KEPT))}, the one kept"
     if strategy not in config.strategies:
         origin, _, name = strategy.partition("_")
         return f"{name} ({origin})"
@@ -149,9 +164,10 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     """The slice for one search.
 
     Later wins: the space's recipe < what the strategy's own paper does differently there < preset
-    and user < what the label says.
+    and user < what is said of the algorithm's own label < what this label says. An ablation
+    changes one thing of its base, so the base's own changes hold for it too.
     """
-    label = _label(config, strategy)
+    label = _based(config, strategy)
     metadata = registry.get("strategies", label.algorithm).metadata
     recipe = SEARCH_RECIPES.get(space, SearchSettings)
     given = getattr(config.search, space).model_dump(exclude_unset=True)
@@ -183,11 +199,12 @@ def labels(config: Config, **wanted: bool) -> list[str]:
 def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> GenotypeJob:
     """The slice for one genotype, counted as the network that its data set would train."""
     layout = layout_of(config, space, dataset)
-    train = _train(config, layout)
-    searched = not strategy.startswith(("published_", "file_"))
+    train = _train(config, space, dataset, layout)
+    searched = is_searched(strategy)
+    chosen_here = searched or strategy.startswith(KEPT)
     return GenotypeJob(
         space=space,
-        genotype=None if searched else _foreign_genotype(config, strategy),
+        genotype=None if chosen_here else _foreign_genotype(config, strategy),
         supernet=search_job(config, space, strategy).search.supernet
         if searched
         else SupernetSettings(),
@@ -211,7 +228,12 @@ def ranking_job(config: Config) -> RankingJob:
 def retrain_job(config: Config, space: str, target: str) -> RetrainJob:
     """The slice for training a found network on small images."""
     layout = layout_of(config, space, target)
-    return RetrainJob(layout=layout, train=_train(config, layout))
+    return RetrainJob(layout=layout, train=_train(config, space, target, layout))
+
+
+def trial_job(config: Config, space: str, dataset: str) -> TrialJob:
+    """The slice for the short training of one of several found cells."""
+    return TrialJob(layout=layout_of(config, space, dataset), train=config.retrain.trial)
 
 
 def transfer_job(config: Config, space: str, target: str) -> TransferJob:
@@ -227,33 +249,64 @@ def layout_of(config: Config, space: str, dataset: str) -> str:
 
 
 def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[tuple[str, str]]:
-    """(folder of a stage below `results/{preset}`, stage) for all that an experiment needs."""
+    """(folder of a stage below `results/{preset}`, stage) for all that an experiment needs.
+
+    Searches go without saying: a genotype follows from one.
+    """
     for row in experiment.rows:
-        if not row.has_genotype:
-            yield from _looked_up(row)
+        if row.not_run:
             continue
-        # A genotype from elsewhere is one genotype: only its training has seeds.
-        seeds = config.seeds if row.searched else (0,)
         for dataset in row.datasets:
-            for seed in seeds:
-                base = f"{row.space}/{dataset}/{row.strategy}/seed{seed}"
-                yield f"{base}/genotype", "genotype"
-                for stage in ("query", "removal", "ranking"):
-                    if getattr(row, stage):
-                        yield f"{base}/{stage}", stage
-                for target in row.targets(dataset):
-                    for rseed in config.retrain_seeds:
-                        yield f"{base}/retrain/{target}/rseed{rseed}", "retrain"
+            yield from (
+                _runs_of(config, row, dataset) if row.has_genotype else _looked_up(row, dataset)
+            )
 
 
-def _looked_up(row: Row) -> Iterator[tuple[str, str]]:
-    """Rows of the table itself, and many seeds of a strategy that trains nothing."""
-    for dataset in row.datasets:
-        base = f"{row.space}/{dataset}/{row.strategy}"
-        if row.repeats:
-            yield f"{base}/seeds{row.repeats}/queries", "queries"
-        else:
-            yield f"{base}/seed0/query", "query"
+def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[tuple[str, str]]:
+    shown = shown_strategy(row, config.seeds)
+    if shown != row.strategy:
+        for seed in config.seeds:
+            base = f"{row.space}/{dataset}/{row.strategy}/seed{seed}"
+            yield f"{base}/genotype", "genotype"
+            yield f"{base}/trial", "trial"
+    # A genotype from elsewhere is one genotype: only its training has seeds.
+    for seed in config.seeds if is_searched(shown) else (0,):
+        base = f"{row.space}/{dataset}/{shown}/seed{seed}"
+        yield f"{base}/genotype", "genotype"
+        for stage in ("query", "removal", "ranking"):
+            if getattr(row, stage):
+                yield f"{base}/{stage}", stage
+        for target in row.targets(dataset):
+            for rseed in config.retrain_seeds:
+                yield f"{base}/retrain/{target}/rseed{rseed}", "retrain"
+
+
+def _looked_up(row: Row, dataset: str) -> tuple[str, str]:
+    """A row of the table itself, or many seeds of a strategy that trains nothing."""
+    base = f"{row.space}/{dataset}/{row.strategy}"
+    if row.repeats:
+        return f"{base}/seeds{row.repeats}/queries", "queries"
+    return f"{base}/seed0/query", "query"
+
+
+def shown_strategy(row: Row, seeds: Sequence[int]) -> str:
+    """The label whose networks are trained: the row's, or the one kept of its several searches."""
+    return f"{KEPT}{row.strategy}" if row.select and len(seeds) > 1 else row.strategy
+
+
+def on_page(config: Config, page: str, found: Mapping[str, Experiment]) -> list[str]:
+    """Names of the experiments of a report page: all of the paper, the configured, or the named.
+
+    Raises:
+        InputError: no experiment is called so.
+    """
+    if page == "paper":
+        return [name for name in found if name.startswith(("table", "figure"))]
+    if page == "index":
+        return list(config.experiments)
+    if page not in found:
+        raise InputError(f"report: no experiment {page!r}; {registry.nearest(page, [*found])}")
+    return [page]
 
 
 def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:
@@ -263,13 +316,17 @@ def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:
             name
             for experiment in experiments.values()
             for row in experiment.rows
+            if not row.not_run
             for dataset in row.datasets
             for name in (dataset, *row.targets(dataset))
         }
     )
 
 
-def _train(config: Config, layout: str) -> TrainSettings:
+def _train(config: Config, space: str, target: str, layout: str) -> TrainSettings:
+    if (space, target) in TRAIN_RECIPES:
+        recipe: TrainSettings = getattr(config.retrain, TRAIN_RECIPES[space, target])
+        return recipe
     return {
         "cifar10": config.retrain.darts,
         "nasbench201": config.retrain.nasbench201,
@@ -277,11 +334,23 @@ def _train(config: Config, layout: str) -> TrainSettings:
     }[layout]
 
 
-def _label(config: Config, strategy: str) -> Any:
+def _label(config: Config, strategy: str) -> StrategyLabel:
     if strategy not in config.strategies:
         known = registry.nearest(strategy, [*config.strategies])
         raise InputError(f"config: strategies: unknown label {strategy!r}; {known}")
     return config.strategies[strategy]
+
+
+def _based(config: Config, strategy: str) -> StrategyLabel:
+    """The label upon that of its algorithm."""
+    label = _label(config, strategy)
+    base = config.strategies.get(label.algorithm, label)
+    return label.model_copy(
+        update={
+            "settings": {**base.settings, **label.settings},
+            "search": merge(base.search, label.search),
+        }
+    )
 
 
 def _foreign_genotype(config: Config, strategy: str) -> str:

@@ -6,6 +6,7 @@ merges the last three itself; `load` does the same for a verb that is called by 
 
 from __future__ import annotations
 
+import os
 import re
 import types
 import typing
@@ -17,11 +18,19 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline import registry
-from pipeline.config.experiments import LABEL, Experiment, Row, with_stand_ins
+from pipeline.config.experiments import (
+    LABEL,
+    TABLE,
+    Experiment,
+    Row,
+    StrategyLabel,
+    with_stand_ins,
+)
 from pipeline.config.model import Config
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
-from pipeline.nasbench.protocols import REFERENCES
+from pipeline.nasbench import DIGITS, find_table
+from pipeline.nasbench.protocols import REFERENCES, SETS
 
 FOLDER = Path("config")
 
@@ -89,7 +98,9 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
         values = {"name": path.stem, **read_yaml(path)}
         experiment = validate(Experiment, values, source=str(path), known_in=values)
         _check_experiment(config, experiment, str(path))
+        labels = {**config.strategies, **experiment.strategies}
         rows = (row for own in experiment.rows for row in with_stand_ins(own, config.stand_ins))
+        rows = (_without_table(config, row, labels) for row in rows)
         found[experiment.name] = experiment.model_copy(update={"rows": tuple(rows)})
     for name in config.experiments:
         if name not in found:
@@ -194,6 +205,8 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
     for name, label in experiment.strategies.items():
         _check_label(name, label.algorithm, label.settings, f"{source}: strategies")
     for row in experiment.rows:
+        if row.not_run:
+            continue
         if not (row.has_genotype or row.query):
             raise InputError(f"{source}: row {row.label!r}: set query: true, it is all of this row")
         _known(row.space, registry.names("spaces"), f"{source}: row {row.label!r}: space")
@@ -201,8 +214,8 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
             _known(row.strategy, [*labels], f"{source}: row {row.label!r}: strategy")
             _check_support(labels[row.strategy].algorithm, row.space, f"{source}: {row.label!r}")
             _check_stages(row, labels[row.strategy].algorithm, f"{source}: row {row.label!r}")
-        elif row.strategy.startswith("table_"):
-            _known(row.strategy.removeprefix("table_"), [*REFERENCES], f"{source}: {row.label!r}")
+        elif row.strategy.startswith(TABLE):
+            _known(row.strategy.removeprefix(TABLE), [*REFERENCES], f"{source}: {row.label!r}")
         elif row.strategy.startswith("published_"):
             name = row.strategy.removeprefix("published_")
             _known(name, registry.names("genotypes"), f"{source}: row {row.label!r}: genotype")
@@ -223,6 +236,25 @@ def _check_stages(row: Row, algorithm: str, where: str) -> None:
     for stage in ("removal", "ranking"):
         if getattr(row, stage) and row.space != "nasbench201":
             raise InputError(f"{where}: {stage}: for the space nasbench201, not {row.space!r}")
+
+
+def _without_table(config: Config, row: Row, labels: Mapping[str, StrategyLabel]) -> Row:
+    """The row; not run if it asks a table and none knows the data set that stands in."""
+    if not row.stands_for or not _asks_table(row, labels):
+        return row
+    root, dataset = os.environ.get("SHAPLEY_NAS_DATA", config.data_root), row.datasets[0]
+    if dataset in (DIGITS, *SETS) and find_table(root, dataset, config.nasbench_table):
+        return row
+    reason = f"not run: it asks a table of trained cells, and none knows {dataset}"
+    return row.model_copy(update={"not_run": reason})
+
+
+def _asks_table(row: Row, labels: Mapping[str, StrategyLabel]) -> bool:
+    """Whether the row is nothing without a table."""
+    if not row.has_genotype or row.ranking:
+        return True
+    searched = row.searched and registry.get("strategies", labels[row.strategy].algorithm)
+    return bool(searched and searched.metadata.needs_table)
 
 
 def _check_support(algorithm: str, space: str, where: str) -> None:

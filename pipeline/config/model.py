@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import create_model
 
 from pipeline import registry
-from pipeline.config.base import OURS, PAPER, Settings, factory, setting
+from pipeline.config.base import DARTS, OURS, PAPER, ROBUST_DARTS, Settings, factory, setting
 from pipeline.config.cluster import ClusterSettings
 from pipeline.config.experiments import StrategyLabel
 from pipeline.config.looks import RankingSettings, RemovalSettings
@@ -17,8 +17,10 @@ from pipeline.config.recipes import (
     NasBench201Search,
     NasBench201Train,
     RobustDartsSearch,
+    RobustDartsTrain,
     SearchSettings,
     TrainSettings,
+    TrialTrain,
 )
 from pipeline.data.folder import FolderSettings
 
@@ -30,6 +32,14 @@ SEARCH_RECIPES: dict[str, type[SearchSettings]] = {
     "s2": RobustDartsSearch,
     "s3": RobustDartsSearch,
     "s4": RobustDartsSearch,
+}
+
+
+# (space, data set) whose found networks are not trained by the recipe of their layout.
+TRAIN_RECIPES = {
+    (space, target): "robust_darts"
+    for space in ("s1", "s2", "s3", "s4")
+    for target in ("cifar100", "svhn")
 }
 
 
@@ -60,6 +70,12 @@ class RetrainSettings(Settings):
     """Training found networks, by what is trained."""
 
     darts: TrainSettings = factory(TrainSettings, "DARTS cells on small images", PAPER)
+    robust_darts: RobustDartsTrain = factory(
+        RobustDartsTrain, "cells of S1 to S4 on CIFAR-100 and SVHN", ROBUST_DARTS
+    )
+    trial: TrialTrain = factory(
+        TrialTrain, "short trainings that choose one of several found cells", DARTS
+    )
     nasbench201: NasBench201Train = factory(
         NasBench201Train, "NAS-Bench-201 cells on small images", PAPER
     )
@@ -93,6 +109,7 @@ class Resources(Settings):
     prepare: StageResources = _resources(mem_mb=4000, runtime=60)
     search: StageResources = _resources(threads=4, mem_mb=16000, runtime=24 * 60)
     genotype: StageResources = _resources(mem_mb=2000, runtime=10)
+    trial: StageResources = _resources(threads=4, mem_mb=16000, runtime=24 * 60)
     query: StageResources = _resources(mem_mb=2000, runtime=10)
     retrain: TrainingResources = _resources(
         TrainingResources, threads=4, mem_mb=16000, runtime=3 * 24 * 60

@@ -199,6 +199,26 @@ class TrainSettings(Settings):
         return min(self.micro_batch_size or self.batch_size, self.batch_size)
 
 
+class RobustDartsTrain(TrainSettings):
+    """Cells of S1 to S4 on CIFAR-100 and SVHN."""
+
+    channels: int = setting(16, "channels of the first cell", ROBUST_DARTS, ge=1)
+    cells: int = setting(8, "cells in all", ROBUST_DARTS, ge=1)
+
+
+class TrialTrain(TrainSettings):
+    """A short training by which one of several found cells is kept; no test image is seen."""
+
+    channels: int = setting(16, "channels of the first cell", DARTS, ge=1)
+    cells: int = setting(8, "cells in all", DARTS, ge=1)
+    epochs: int = setting(100, "epochs", DARTS, ge=1)
+    auxiliary_weight: float = setting(0.0, "no tower", OURS, ge=0)
+    drop_path: float = setting(0.0, "no drop path", OURS, ge=0, lt=1)
+    held_out: float = setting(
+        0.5, "share of the training images that decides, not trained on", OURS, gt=0, lt=1
+    )
+
+
 class NasBench201Train(TrainSettings):
     """NAS-Bench-201's own recipe (200 epochs)."""
 

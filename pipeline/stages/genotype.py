@@ -6,13 +6,13 @@ still those that retraining under the same seed starts from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline import networks, registry
+from pipeline import files, networks, registry
 from pipeline.config.jobs import GenotypeJob
 from pipeline.errors import InputError
 from pipeline.networks.drawing import draw
@@ -26,6 +26,7 @@ def run(
     manifest: Mapping[str, Any],
     strength: Path | None,
     out: Path,
+    trials: Sequence[Path] = (),
 ) -> None:
     """Write a genotype in all its forms; counts are for one image of the data set.
 
@@ -35,12 +36,14 @@ def run(
         manifest: of the prepared data set: classes and image size.
         strength: `strength.npz` of a search; unused if the job names a genotype.
         out: folder of the results.
+        trials: `metrics.json` of the trials of several found cells, of which one is kept.
 
     Raises:
         InputError: no origin, a strength that does not fit the space, an unknown genotype.
     """
     with stage("genotype", out, job, seed, data=manifest) as s:
-        found = find(job, strength)
+        kept = best_of(trials) if trials else None
+        found = find(job, strength) if kept is None else Genotype.load(genotype_of(kept))
         network = networks.build_seeded(
             seed,
             found,
@@ -60,7 +63,20 @@ def run(
         networks.save_model(out / "model.pt", network, found, job.layout, manifest)
         products = ("genotype.json", "cell.svg", "cell.png", "model.pt")
         metrics = {**counts, "layout": job.layout, "arch": arch}
+        if kept is not None:
+            s.log(f"kept {genotype_of(kept)} of {len(trials)} by held-out training images")
+            metrics["kept"] = genotype_of(kept).parents[1].name
         s.finish(metrics, artifacts=[out / name for name in products])
+
+
+def best_of(trials: Sequence[Path]) -> Path:
+    """The trial with the lowest error on held-out training images, the first of equals."""
+    return min(trials, key=lambda path: float(files.read_json(path)["held_out_error"]))
+
+
+def genotype_of(trial: Path) -> Path:
+    """The genotype that a trial's `metrics.json` is of."""
+    return trial.parents[1] / "genotype" / "genotype.json"
 
 
 def find(job: GenotypeJob, strength: Path | None) -> Genotype:

@@ -100,7 +100,7 @@ def _train_and_test(
     network = networks.build_seeded(
         seed, genotype, layout, manifest["classes"], recipe.channels, recipe.cells, tower
     )
-    images, held_out = _training_images(manifest, data_root, recipe, where)
+    images, held_out = training_images(manifest, data_root, recipe, where)
     identity = {
         "seed": seed,
         "data": manifest["fingerprint"],
@@ -138,7 +138,7 @@ def _within_budget(
     return recipe.model_copy(update={"channels": channels, "cells": cells})
 
 
-def _training_images(
+def training_images(
     manifest: Mapping[str, Any], data_root: Path, recipe: TrainSettings, where: torch.device
 ) -> tuple[Images, Images | None]:
     """What is trained on, all but the held-out share, and that share if there is one."""

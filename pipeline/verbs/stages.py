@@ -94,6 +94,9 @@ def search(
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--manifest", type=Path, help="manifest.json of the data set")
 @click.option("--strength", type=Path, help="strength.npz of a search")
+@click.option(
+    "--trial", "trials", type=Path, multiple=True, help="metrics.json of trials: keep the best"
+)
 @job_option
 @out_option
 @config_options
@@ -104,6 +107,7 @@ def genotype(
     seed: int,
     manifest: Path | None,
     strength: Path | None,
+    trials: tuple[Path, ...],
     job: str | None,
     **options: Any,
 ) -> None:
@@ -120,9 +124,9 @@ def genotype(
     )
     manifest = manifest_of(manifest, config, dataset)
     base = options["out"] or base_of(config, slice_.space, dataset, strategy, seed) / "genotype"
-    if slice_.genotype is None and strength is None:
+    if slice_.genotype is None and strength is None and not trials:
         strength = base.parent / "search" / "strength.npz"
-    stage.run(slice_, seed, files.read_json(manifest), strength, base)
+    stage.run(slice_, seed, files.read_json(manifest), strength, base, trials)
 
 
 def _train_verb(name: str, model: Any, build: Any, text: str) -> click.Command:
@@ -178,6 +182,41 @@ transfer = _train_verb(
     jobs.transfer_job,
     "Train a genotype on a folder of images by the ImageNet recipe.",
 )
+
+
+@click.command()
+@click.option("--genotype", "source", help="genotype.json of the found cell")
+@click.option("--space", default="darts", show_default=True, help="space of the genotype")
+@click.option("--dataset", help="data set searched on")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--manifest", type=Path, help="manifest.json of the data set")
+@job_option
+@data_root_option
+@out_option
+@where_options
+@config_options
+def trial(
+    source: str | None,
+    space: str,
+    dataset: str | None,
+    seed: int,
+    manifest: Path | None,
+    job: str | None,
+    **options: Any,
+) -> None:
+    """Train a found cell for a while and measure it on held-out training images."""
+    config = configuration_of(options)
+    slice_ = job_from(
+        job, jobs.TrialJob, lambda: jobs.trial_job(config, space, need(dataset=dataset))
+    )
+    manifest = manifest_of(manifest, config, dataset)
+    required(genotype=source, out=options["out"])
+    device = configure(options)
+    from pipeline.stages import trial as stage
+
+    content = files.read_json(manifest)
+    content, root = near(content, data_root_of(options["data_root"], config))
+    stage.run(slice_, seed, need(genotype=source), content, root, options["out"], device)
 
 
 @click.command()

@@ -9,10 +9,8 @@ from typing import Any
 
 import click
 
-from pipeline import registry
 from pipeline.config import jobs, load
 from pipeline.config.model import Config
-from pipeline.errors import InputError
 from pipeline.verbs.options import (
     config_options,
     configuration_of,
@@ -26,7 +24,7 @@ from pipeline.verbs.options import (
 
 @click.command()
 @click.option("--results", type=Path, default=Path("results/demo"), show_default=True)
-@click.option("--page", default="index", show_default=True, help="index or an experiment's name")
+@click.option("--page", default="index", show_default=True, help="index, paper or an experiment")
 @job_option
 @click.option("--out", type=Path, required=True, help="the page to write")
 @config_options
@@ -125,7 +123,4 @@ def config(folder: Path) -> None:
 
 def _report_job(config: Config, page: str) -> jobs.ReportJob:
     found = load.experiments(config)
-    chosen = config.experiments if page == "index" else (page,)
-    if page != "index" and page not in found:
-        raise InputError(f"report: no experiment {page!r}; {registry.nearest(page, [*found])}")
-    return jobs.report_job(config, [found[name] for name in chosen])
+    return jobs.report_job(config, [found[name] for name in jobs.on_page(config, page, found)])

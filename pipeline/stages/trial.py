@@ -1,0 +1,71 @@
+"""Trial: a found cell trained for a while, to choose one of several by held-out training images.
+
+Half of the training images are trained on, the other half decides; no test image is opened. The
+cell with the lowest error is the one that the stage `genotype` keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import networks
+from pipeline.config.jobs import TrialJob
+from pipeline.stages.retrain import CHANGES_NO_BIT, augmentation, training_images
+from pipeline.stages.stage import stage
+from pipeline.training import device
+from pipeline.training.train import train
+
+
+def run(
+    job: TrialJob,
+    seed: int,
+    genotype: str,
+    manifest: Mapping[str, Any],
+    data_root: Path,
+    out: Path,
+    on: str = "auto",
+) -> None:
+    """Train a genotype on a part of the training set and measure it on the rest.
+
+    Args:
+        job: layout and the short recipe.
+        seed: of the weights, the order of images, augmentation.
+        genotype: a file, a published name, a NAS-Bench-201 string.
+        manifest: of the data set searched on.
+        data_root: where the data set lies.
+        out: folder of the results.
+        on: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        InputError: genotype, data or settings do not fit; the training diverged.
+    """
+    where, found, recipe = device.resolve(on), networks.resolve(genotype), job.train
+    with stage("trial", out, job, seed, where.type, data=manifest) as s:
+        network = networks.build_seeded(
+            seed,
+            found,
+            job.layout,
+            manifest["classes"],
+            recipe.channels,
+            recipe.cells,
+            recipe.auxiliary_weight > 0,
+        )
+        images, held_out = training_images(manifest, data_root, recipe, where)
+        identity = {
+            "seed": seed,
+            "data": manifest["fingerprint"],
+            "genotype": found.to_json(),
+            "layout": job.layout,
+            **recipe.model_dump(mode="json", exclude=CHANGES_NO_BIT),
+        }
+        history = train(
+            network, images, augmentation(manifest["kind"], recipe), recipe, seed, where,
+            s.state / "train.pt", identity, lambda row: s.epoch(row, int(row["epoch"])), s.log,
+            held_out=held_out,
+        )  # fmt: skip
+        error = 1 - history[-1]["held_out_accuracy"]
+        s.log(f"error on held-out training images {error:.4f}")
+        seconds = sum(row["seconds"] for row in history)
+        s.finish({"held_out_error": error, "epochs": len(history), "seconds": seconds}, history)
