@@ -57,16 +57,14 @@ def kendall(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Kendall's tau-b; 0 where one of the two is constant, so that it ranks nothing."""
     from scipy.stats import kendalltau
 
-    tau = float(kendalltau(a, b).statistic)
-    return 0.0 if np.isnan(tau) else tau
+    return float(kendalltau(a, b).statistic) if np.ptp(a) and np.ptp(b) else 0.0
 
 
 def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Spearman's rho; 0 where one of the two is constant."""
     from scipy.stats import spearmanr
 
-    rho = float(spearmanr(a, b).statistic)
-    return 0.0 if np.isnan(rho) else rho
+    return float(spearmanr(a, b).statistic) if np.ptp(a) and np.ptp(b) else 0.0
 
 
 def bootstrap(
