@@ -36,6 +36,8 @@ rule all:
 
 
 onstart:
+    if "paper" in workflow.dag_settings.targets:
+        print(plan.announce(CONFIG, EXPERIMENTS, "paper"), file=sys.stderr)
     shell("python -m pipeline track start --job {WORKFLOW:q}")
 
 

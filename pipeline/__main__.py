@@ -32,6 +32,7 @@ for verb in (
     benchmark.digits_table,
     study.report,
     study.draw,
+    study.plan,
     study.measurements,
     study.compare,
     study.sync,

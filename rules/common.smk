@@ -6,6 +6,7 @@ import sys
 from shlex import quote
 
 sys.path.insert(0, workflow.basedir)
+from pipeline.analysis import plan
 from pipeline.config import jobs, load
 from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus

@@ -15,6 +15,7 @@ from pipeline.analysis.runs import Run
 
 PERCENT = 100.0
 MILLIONS = 1e-6
+DAY = 86_400.0
 DATASET_TITLES = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
@@ -34,6 +35,7 @@ class Measure:
         scale: what a stored value is multiplied by to be in `unit`.
         lower_is_better: None where neither is (sizes, times).
         printed_as: name among the paper's numbers, if it is not `key`.
+        comparable: whether a difference to the paper's number means anything.
     """
 
     stage: str
@@ -45,6 +47,7 @@ class Measure:
     lower_is_better: bool | None = True
     target: str | None = None
     printed_as: str | None = None
+    comparable: bool = True
 
     @property
     def printed_key(self) -> str:
@@ -95,6 +98,23 @@ def seconds(stage: str, runs: Sequence[Run], target: str | None = None) -> Measu
         unit, scale = "h", 1 / 3600
     title = "Search time" if stage == "search" else f"Training time, {target}"
     return Measure(stage, "seconds", title, unit, scale, 1, None, target)
+
+
+def search_days(runs: Sequence[Run]) -> Measure:
+    """Cost of a search in days of the device, whichever it was; the paper's is in GPU days."""
+    raw = Measure("search", "seconds", "")
+    longest = max((raw.of(run) or 0.0 for run in runs), default=0.0) / DAY
+    decimals = 2 if longest >= 0.1 else 5
+    unit = ("device days", 1 / DAY, decimals, None)
+    return Measure(
+        "search", "seconds", "Search cost", *unit, printed_as="search_gpu_days", comparable=False
+    )
+
+
+def held_out_error(dataset: str) -> Measure:
+    """Error of the trials by which one of several found cells is kept."""
+    title = f"Trials: held-out error, {dataset}"
+    return Measure("trial", "held_out_error", title, "%", PERCENT)
 
 
 def table_column(column: str) -> Measure:

@@ -7,14 +7,14 @@ the first, the one that the row names first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pipeline.analysis import measures
-from pipeline.analysis.intervals import Summary, summarise
+from pipeline.analysis.intervals import Summary, paired_difference, summarise
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.runs import Run
-from pipeline.config.experiments import Experiment, Printed, Row
+from pipeline.analysis.runs import Run, parse
+from pipeline.config.experiments import KEPT, Experiment, Printed, Row
 from pipeline.nasbench.protocols import ACCURACIES, DIGITS, DIGITS_ACCURACIES
 
 TABLE_COLUMNS = (*ACCURACIES, *DIGITS_ACCURACIES)
@@ -30,6 +30,9 @@ class Cell:
         expected: number of seeds that should be there.
         applies: whether this row measures this column at all.
         paper_dataset: the data set that the paper's number is of, if ours only stands for it.
+        values: ours by seed.
+        runs: what they are read from, in the order of the seeds.
+        n_failed: of the missing seeds those that failed.
     """
 
     measure: Measure
@@ -39,11 +42,24 @@ class Cell:
     applies: bool
     made_by_other_code: bool
     paper_dataset: str = ""
+    values: Mapping[int, float] = field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
+    n_failed: int = 0
+
+    @property
+    def best(self) -> float | None:
+        """The best of several seeds, for a column that has a better side and is no cost."""
+        if len(self.values) < 2 or self.measure.stage not in ("retrain", "query"):
+            return None
+        better = {True: min, False: max}.get(self.measure.lower_is_better)  # type: ignore[arg-type]
+        return better(self.values.values()) if better else None
 
     @property
     def difference(self) -> float | None:
         """Ours minus the paper's, in the column's unit; none between different data sets."""
         if self.ours is None or self.paper is None or self.paper_dataset:
+            return None
+        if not self.measure.comparable:
             return None
         return self.ours.mean - self.paper.mean
 
@@ -77,6 +93,32 @@ class Table:
     columns: tuple[Measure, ...]
     lines: tuple[Line, ...]
 
+    def differences(self, reference: str) -> list[tuple[Line, list[Summary | None]]]:
+        """Each searched row minus the reference strategy's in its space, over shared seeds.
+
+        Rows of which no column has two shared seeds are left out, and columns without a better
+        side are None.
+        """
+        found = []
+        for line in self.lines:
+            base = [
+                one
+                for one in self.lines
+                if (one.row.strategy, one.row.space) == (reference, line.row.space)
+            ]
+            row = line.row
+            if not base or base[0] is line or not row.searched or row.repeats:
+                continue
+            paired = [
+                paired_difference(a.values, b.values)
+                if a.measure.lower_is_better is not None
+                else None
+                for a, b in zip(line.cells, base[0].cells, strict=True)
+            ]
+            if any(one and one.n > 1 for one in paired):
+                found.append((line, paired))
+        return found
+
 
 @dataclass(frozen=True)
 class Part:
@@ -96,12 +138,18 @@ class Study:
         n_seeds: seeds of a search.
         n_retrain_seeds: seeds of the training of a found network.
         source_digest: of the present code; what other code made is marked.
+        failed: folders of runs that failed.
     """
 
     runs: Sequence[Run]
     n_seeds: int
     n_retrain_seeds: int
     source_digest: str
+    failed: tuple[str, ...] = ()
+
+    def keeps_one(self, row: Row) -> bool:
+        """Whether one of several searches is kept and trained."""
+        return row.select and self.n_seeds > 1
 
 
 def parts(experiment: Experiment, study: Study) -> list[Part]:
@@ -147,9 +195,16 @@ def _line(
 
 
 def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
-    """The runs that a row shows for one data set."""
-    key = (row.space, dataset, row.strategy, row.repeats)
-    return [run for run in runs if (run.space, run.dataset, run.strategy, run.repeats) == key]
+    """The runs that a row shows for one data set; of several found cells only the one kept."""
+    place = (row.space, dataset, row.strategy)
+    own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
+    label = f"{KEPT}{row.strategy}"
+    kept = [run for run in runs if row.select and _place(run) == (row.space, dataset, label)]
+    return [*(run for run in own if run.stage in ("search", "trial")), *kept] if kept else own
+
+
+def _place(run: Run) -> tuple[str, str, str]:
+    return run.space, run.dataset, run.strategy
 
 
 def _benchmark_columns(
@@ -169,6 +224,8 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
     targets = dict.fromkeys(name for row in rows for name in row.targets(dataset))
     columns = []
+    if any(run.stage == "trial" for run in runs):
+        columns.append(measures.held_out_error(dataset))
     for target in targets:
         columns.append(measures.test_error(target))
         if "top5_error" in printed:
@@ -178,28 +235,45 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list
     sized: list[str | None] = [*firsts] or [None]
     for size_of in sized:
         columns += [measures.params(size_of), measures.macs(size_of)]
-    if any(row.searched for row in rows):
-        columns.append(measures.seconds("search", runs))
+    if any(row.searched for row in rows) or "search_gpu_days" in printed:
+        columns.append(measures.search_days(runs))
     return columns
 
 
 def _cell(row: Row, dataset: str, column: Measure, own: Sequence[Run], study: Study) -> Cell:
     values = by_seed(column, own)
+    having = tuple(run for run in own if column.of(run) is not None)
     targets = row.targets(dataset)
-    applies = {
-        "query": row.query,
-        "retrain": column.target in targets,
-        "genotype": True,
-        "search": row.searched,
-    }[column.stage]
+    applies = (
+        not row.not_run
+        and {
+            "query": row.query,
+            "retrain": column.target in targets,
+            "genotype": True,
+            "trial": study.keeps_one(row),
+            "search": row.searched,
+        }[column.stage]
+    )
     is_printed = column.target is None or column.target in targets[:1]
     foreign = study.n_retrain_seeds if column.stage == "retrain" else 1
-    makers = {run.provenance.get("source_digest") for run in own if column.of(run) is not None}
+    of_kept = study.keeps_one(row) and column.stage not in ("search", "trial")
+    makers = {run.provenance.get("source_digest") for run in having}
     return Cell(
         measure=column,
         ours=summarise(values.values()) if values else None,
         paper=row.paper.get(dataset, {}).get(column.printed_key) if is_printed else None,
-        expected=row.repeats or (study.n_seeds if row.searched else foreign),
+        expected=row.repeats or (study.n_seeds if row.searched and not of_kept else foreign),
         applies=applies,
         made_by_other_code=bool(makers - {study.source_digest}),
+        values=values,
+        runs=having,
+        n_failed=sum(_is_of(row, dataset, column, folder) for folder in study.failed),
     )
+
+
+def _is_of(row: Row, dataset: str, column: Measure, folder: str) -> bool:
+    """Whether a folder is that of a run which should have filled a cell."""
+    place = parse(folder)
+    same = (place["stage"], place["target"]) == (column.stage, column.target)
+    label = place["strategy"].removeprefix(KEPT)
+    return same and (place["space"], place["dataset"], label) == (row.space, dataset, row.strategy)

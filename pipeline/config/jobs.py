@@ -257,9 +257,10 @@ def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[tuple[s
         if row.not_run:
             continue
         for dataset in row.datasets:
-            yield from (
-                _runs_of(config, row, dataset) if row.has_genotype else _looked_up(row, dataset)
-            )
+            if row.has_genotype:
+                yield from _runs_of(config, row, dataset)
+            else:
+                yield _looked_up(row, dataset)
 
 
 def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[tuple[str, str]]:

@@ -55,6 +55,17 @@ def draw(results: Path, experiment: str | None, job: str | None, out: Path, **op
 
 
 @click.command()
+@click.argument("page", default="paper")
+@config_options
+def plan(page: str, **options: Any) -> None:
+    """Say what a report page costs before it runs: jobs, device hours, disk, by rule."""
+    from pipeline.analysis import plan as analysis
+
+    config = configuration_of(options)
+    print(analysis.announce(config, load.experiments(config), page))
+
+
+@click.command()
 @click.option("--keep", metavar="EXPERIMENT", help="first write this experiment's tables there")
 @click.option("--note", "notes", multiple=True, help="with --keep: what a reader must know")
 @click.option("--results", type=Path, default=Path("results/demo"), show_default=True)
