@@ -102,7 +102,9 @@ def _readings(
 def _against(
     phi: NDArray[np.float64], exact: NDArray[np.float64], ranking: Ranking
 ) -> dict[str, Any]:
-    """With the table's Shapley values, and with its accuracies."""
+    """With the table's Shapley values, and with its accuracies; None where no φ is known."""
+    if np.isnan(phi).all():
+        return dict.fromkeys(("phi_tau", "phi_r", "table_tau", "found_accuracy"))
     values = with_reference(phi, exact, edges_of(exact))
     accuracies = ranking.against(phi, PLAYERS)
     return {

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import registry
 from pipeline.analysis.intervals import summarise
 from pipeline.config.jobs import SearchJob
 from pipeline.errors import InputError
@@ -48,9 +49,9 @@ def run(job: SearchJob, n: int, dataset: str, table: Path | None, out: Path) -> 
 
 def search(job: SearchJob, seed: int, dataset: str, table: Table) -> dict[str, Any]:
     """One search; the row of its cell, numbers only."""
-    strategy = make_strategy(job, classes=0, seed=seed, where="cpu")
-    if strategy.metadata.trains_supernet:
+    if registry.get("strategies", job.algorithm).metadata.trains_supernet:
         raise InputError(f"queries: {job.algorithm} trains a supernet; run it by `search`")
+    strategy = make_strategy(job, classes=0, seed=seed, where="cpu")
     if isinstance(strategy, TableSearch):
         strategy.open_table(table, dataset)
     for epoch in range(strategy.n_epochs):
