@@ -45,6 +45,7 @@ def _of_row(row: Row, dataset: str, study: Study, results: Path) -> Iterator[Dra
             figure=figures.curves(series, band=False),
             data=list(_points(row, cell_type, edge, series)),
             legend={one.name: one.index for one in series},
+            curves=series,
         )
 
 

@@ -149,6 +149,7 @@ def dots(rows: Sequence[Dots]) -> Figure:
                 mfc="none",
                 mec=colour,
                 alpha=0.7,
+                gid=f"series-{row.index}",
             )
             axes.errorbar(
                 [summary.mean],
@@ -200,18 +201,45 @@ def one_axes(height: float = SIZE[1]) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
+def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
+    """What a page needs to read a point of `curves` off, once `svg` has laid the figure out.
+
+    Returns:
+        `box`, left, top, right, bottom of the axes as shares of the picture; `x`, limits of its
+        horizontal axis; `series`, of each its name, index, and [epoch, mean, half-width].
+    """
+    (axes,) = figure.axes
+    place = axes.get_position()
+    return {
+        "box": [round(v, 5) for v in (place.x0, 1 - place.y1, place.x1, 1 - place.y0)],
+        "x": [float(v) for v in axes.get_xlim()],
+        "series": [
+            {
+                "name": one.name,
+                "index": one.index,
+                "points": [
+                    [float(f"{v:.5g}") for v in point] for point in zip(*one.mean(), strict=True)
+                ],
+            }
+            for one in series
+        ],
+    }
+
+
 def _draw_curves(axes: Axes, series: Sequence[Series], band: bool) -> None:
     for one in series:
         colour = SERIES[one.index % len(SERIES)]
         line: Any = {"color": colour, "dashes": DASHES[one.index % len(DASHES)]}
+        gid = f"series-{one.index}"
         epochs, mean, half_width = one.mean()
         if band:
             low, high = mean - half_width, mean + half_width
-            axes.fill_between(epochs, low, high, color=colour, alpha=0.13, lw=0)
+            axes.fill_between(epochs, low, high, color=colour, alpha=0.13, lw=0, gid=gid)
         if len(one.seeds) > 1:
             for values in one.seeds.values():
-                axes.plot([*values], [*values.values()], color=colour, lw=0.7, alpha=0.45)
-        axes.plot(epochs, mean, lw=1.9, marker="o" if len(epochs) == 1 else None, ms=4, **line)
+                axes.plot([*values], [*values.values()], color=colour, lw=0.7, alpha=0.45, gid=gid)
+        marker = "o" if len(epochs) == 1 else None
+        axes.plot(epochs, mean, lw=1.9, marker=marker, ms=4, gid=gid, **line)
     _whole_epochs(axes)
 
 

@@ -1,4 +1,4 @@
-"""All that was run in one space on one data set, as figures: accuracy, cost, alpha, cells.
+"""All that was run in one space on one data set, as figures: accuracy, cost, alpha.
 
 The strategies of a group keep one colour and dash through all its figures, the operations one
 each through all figures of alpha.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipeline.analysis import alphas, figures, measures
 from pipeline.analysis.figures import Dots, Series
@@ -31,11 +32,20 @@ GRID_COLUMNS = 4
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing with its caption, and the numbers in words for those who do not see it."""
+    """A drawing with its caption, and the numbers in words for those who do not see it.
+
+    `readout` is what `figures.readout` says of curves, empty for other drawings.
+    """
 
     svg: str
     caption: str
     description: str
+    readout: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def series(self) -> dict[str, int]:
+        """Name of each curve -> its index of colour and dash."""
+        return {one["name"]: one["index"] for one in self.readout.get("series", [])}
 
 
 @dataclass(frozen=True)
@@ -49,15 +59,6 @@ class AlphaFigures:
 
 
 @dataclass(frozen=True)
-class FoundCell:
-    """One genotype: its drawing, counts and text."""
-
-    run: Run
-    svg: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Group:
     """A space on a data set; `strategies` maps labels to their index of colour and dash."""
 
@@ -67,7 +68,6 @@ class Group:
     searches: list[Figure] = field(default_factory=list)
     trainings: dict[str, list[Figure]] = field(default_factory=dict)
     alphas: list[AlphaFigures] = field(default_factory=list)
-    cells: dict[str, list[FoundCell]] = field(default_factory=dict)
 
 
 def groups(results: Path, runs: Sequence[Run], titles: Mapping[str, str]) -> list[Group]:
@@ -107,10 +107,6 @@ def _group(
         alpha = _alpha(results, name, own)
         if alpha:
             group.alphas.append(alpha)
-    for name, own in named.items():
-        found = [_cell(results, run, name) for run in own if run.stage == "genotype"]
-        if found:
-            group.cells[name] = found
     return group
 
 
@@ -122,18 +118,18 @@ def _curves(
         series = [
             Series(name, index, by_run)
             for index, (name, own) in enumerate(runs.items())
-            if (by_run := _histories(own, metric, scale))
+            if (by_run := histories(own, metric, scale))
         ]
         if series:
             ends = [f"{one.name} {one.last()}" for one in series]
-            yield Figure(
-                figures.svg(figures.curves(series)),
+            yield curves(
+                series,
                 f"{label[0].upper()}{label[1:]}",
                 f"{label} over epochs; after the last epoch: {'; '.join(ends)}",
             )
 
 
-def _histories(runs: Sequence[Run], metric: str, scale: float) -> dict[int, dict[int, float]]:
+def histories(runs: Sequence[Run], metric: str, scale: float) -> dict[int, dict[int, float]]:
     """Per run, value by epoch counted from one; runs without the metric are left out."""
     found = {}
     for index, run in enumerate(runs):
@@ -187,17 +183,19 @@ def _alpha(results: Path, name: str, runs: Sequence[Run]) -> AlphaFigures | None
 def _first_edge(where: str, edge: str, series: Sequence[Series]) -> Figure:
     """The edge that the paper's Figure 4 shows."""
     ends = "; ".join(f"{one.name} {one.last()}" for one in series)
-    return Figure(
-        figures.svg(figures.curves(series, band=False)),
+    return curves(
+        series,
         f"{where}: alpha on the first edge ({edge})",
         f"{where}: alpha on edge {edge} over epochs; at the end: {ends}",
+        band=False,
     )
 
 
-def _cell(results: Path, run: Run, name: str) -> FoundCell:
-    path = results / run.folder / "cell.svg"
-    svg = path.read_text(encoding="utf-8") if path.exists() else ""
-    return FoundCell(run, svg, f"{name}, seed {run.seed}")
+def curves(series: Sequence[Series], caption: str, description: str, band: bool = True) -> Figure:
+    """Curves that a page can read points off."""
+    drawn = figures.curves(series, band)
+    svg = figures.svg(drawn)
+    return Figure(svg, caption, description, figures.readout(drawn, series))
 
 
 def words(summary: Summary, decimals: int = 2) -> str:

@@ -1,15 +1,15 @@
 """The report: one HTML page that needs nothing but itself.
 
-What ran, each experiment's tables beside the paper's numbers, curves, found cells, all runs with
-links to their folders, and where everything comes from. Drawings are inline SVG whose colours are
-CSS variables, so that light and dark are one page; there is no script and nothing is fetched.
+What ran, each experiment's tables beside the paper's numbers, curves, found architectures, all runs
+with links to their folders, and where everything comes from. Drawings are inline SVG whose colours
+are CSS variables, so that light and dark are one page. A small script reads points off and hides
+series; all is there without it. Nothing is fetched, and the page's own policy forbids it.
 The same files give the same page: the date on it is that of the latest run. (Links to MLflow take
 its address from MLFLOW_TRACKING_URI; a local store has none.)
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections import Counter, defaultdict
@@ -18,28 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from pipeline import provenance, tracking
-from pipeline.analysis import drawings, figures, runs, svg, tables
+from pipeline import provenance
+from pipeline.analysis import drawings, page, runs, tables
+from pipeline.analysis.architectures import architectures
 from pipeline.analysis.groups import groups
-from pipeline.analysis.measures import Measure
-from pipeline.analysis.runs import Run, Unfinished
+from pipeline.analysis.runs import Run
 from pipeline.config import jobs
 from pipeline.config.experiments import is_searched
-
-HEADLINES = {
-    # Stage -> what the table of runs says of it: metric, format.
-    "search": ("valid_accuracy", "{:.2%} validation accuracy"),
-    "genotype": ("params", "{:,.0f} parameters"),
-    "trial": ("held_out_error", "{:.2%} held-out error"),
-    "query": ("cifar10_test", "{:.2f} % CIFAR-10 test"),
-    "removal": ("value_full", "{:.2%} with all operations"),
-    "ranking": ("tau_all", "tau {:.3f} over all architectures"),
-    "retrain": ("test_error", "{:.2%} test error"),
-    "queries": ("n_seeds", "{:.0f} seeds"),
-}
 
 
 @dataclass(frozen=True)
@@ -61,15 +46,14 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
     Raises:
         InputError: a file of a run is broken.
     """
-    expected = expected_folders(job)
     everything = runs.collect(results)
-    study = study_of(job, everything)
+    study = study_of(job, results, everything)
     shown, digest = study.runs, study.source_digest
     context = {
         "job": job,
         "runs": shown,
         "n_others": len(everything) - len(shown),
-        "unfinished": runs.unfinished(results, expected, shown),
+        "unfinished": runs.unfinished(results, expected_folders(job), shown),
         "sections": [
             (
                 experiment,
@@ -79,6 +63,7 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
             for experiment in job.experiments
         ],
         "groups": groups(results, shown, job.titles),
+        "architectures": architectures(results, shown, job.titles),
         "source_digest": digest,
         "origins": origins(shown),
         "settings": settings_in_use(shown),
@@ -87,15 +72,18 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
         "configured": json.dumps(job.model_dump(mode="json"), indent=2, ensure_ascii=False),
         "root": Path(os.path.relpath(results, link_from)).as_posix(),
     }
-    return _environment().get_template("report.html").render(context)
+    return page.environment().get_template("report.html").render(context)
 
 
-def study_of(job: jobs.ReportJob, everything: Sequence[Run]) -> tables.Study:
-    """Of all runs those that the job's experiments need."""
-    wanted = set(expected_folders(job))
+def study_of(job: jobs.ReportJob, results: Path, everything: Sequence[Run]) -> tables.Study:
+    """Of all runs those that the job's experiments need, and which of the others failed."""
+    expected = expected_folders(job)
+    wanted = set(expected)
     shown = [run for run in everything if run.folder in wanted]
+    missing = runs.unfinished(results, expected, shown)
+    failed = tuple(one.folder for one in missing if one.status == "failed")
     digest = provenance.source_digest()
-    return tables.Study(shown, len(job.seeds), len(job.retrain_seeds), digest)
+    return tables.Study(shown, len(job.seeds), len(job.retrain_seeds), digest, failed)
 
 
 def expected_folders(job: jobs.ReportJob) -> list[str]:
@@ -159,69 +147,3 @@ def _distinct(records: Iterable[dict[str, Any]]) -> Iterable[Origin]:
     counted = Counter(json.dumps(record, sort_keys=True) for record in records)
     for text, n_runs in counted.most_common():
         yield Origin(json.loads(text), n_runs)
-
-
-def number(value: float, measure: Measure) -> str:
-    """A value with the decimals of its column and a true minus sign."""
-    return f"{value:,.{measure.decimals}f}".replace("-", "−")
-
-
-def difference(value: float, measure: Measure) -> str:
-    """A signed difference."""
-    return f"{value:+,.{measure.decimals}f}".replace("-", "−")
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `12.3 min`, `5.2 h`."""
-    for limit, unit, scale in ((100, "s", 1), (6000, "min", 60), (100 * 3600, "h", 3600)):
-        if seconds < limit:
-            return f"{seconds / scale:.{0 if unit == 's' else 1}f} {unit}"
-    return f"{seconds / 86400:.1f} days"
-
-
-def headline(run: Run) -> str:
-    """The one number that the table of runs gives."""
-    key, form = HEADLINES[run.stage]
-    value = run.metrics.get(key)
-    return "" if value is None else form.format(value).replace("%", " %").replace("  %", " %")
-
-
-def mlflow_url(run: Run) -> str | None:
-    """Address of the run in the MLflow interface, if the store is a server."""
-    store = tracking.store_uri()
-    ids = [run.provenance.get(key) for key in ("mlflow_experiment_id", "mlflow_run_id")]
-    if not store.startswith(("http://", "https://")) or not all(ids):
-        return None
-    return f"{store.rstrip('/')}/#/experiments/{ids[0]}/runs/{ids[1]}"
-
-
-def place_of(missing: Unfinished) -> dict[str, Any]:
-    """What the folder of an unfinished run says."""
-    return runs.parse(missing.folder)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("pipeline.analysis", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    count = itertools.count()
-
-    def drawing(text: str, label: str) -> Markup:
-        return Markup(svg.inline(text, f"d{next(count)}", label, figures.THEME))
-
-    environment.globals.update(
-        drawing=drawing,
-        number=number,
-        difference=difference,
-        duration=duration,
-        headline=headline,
-        mlflow_url=mlflow_url,
-        place_of=place_of,
-        series=list(enumerate(figures.SERIES)),
-        dashes=[" ".join(f"{2 * length:g}" for length in dash) for dash in figures.DASHES],
-    )
-    return environment

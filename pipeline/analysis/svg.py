@@ -1,8 +1,9 @@
 """SVG drawings made fit to stand inline in one HTML page, many beside each other.
 
 A drawing brings ids (`clip-path`, glyphs, markers) and a style sheet that would meet those of its
-neighbours: ids get a prefix, unused ones go, the style becomes the root's own. It takes the width
-of its place instead of a size in points, and a name for screen readers.
+neighbours: ids get a prefix, unused ones go, but for a series', whose number is kept as
+`data-series`, by which a page can hide it; the style becomes the root's own. It takes the width of
+its place instead of a size in points, and a name for screen readers.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def _rename(element: ElementTree.Element, prefix: str, used: set[str]) -> None:
     for key, value in list(element.attrib.items()):
         if key == "id":
             del element.attrib[key]
+            if value.startswith("series-"):
+                element.set("data-series", value.removeprefix("series-"))
             if value in used:
                 element.set("id", f"{prefix}-{value}")
         elif REFERENCE.search(value):

@@ -79,10 +79,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a table."""
+    """One row of a table, and the genotypes that its runs found."""
 
     row: Row
     cells: tuple[Cell, ...]
+    genotypes: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,11 @@ def _line(
 ) -> Line:
     own = runs_of(row, dataset, study.runs)
     cells = (_cell(row, dataset, column, own, study) for column in columns)
-    return Line(row, tuple(replace(cell, paper_dataset=stands_for) for cell in cells))
+    return Line(
+        row,
+        tuple(replace(cell, paper_dataset=stands_for) for cell in cells),
+        tuple(run for run in own if run.stage == "genotype"),
+    )
 
 
 def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
@@ -242,7 +247,7 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list
 
 def _cell(row: Row, dataset: str, column: Measure, own: Sequence[Run], study: Study) -> Cell:
     values = by_seed(column, own)
-    having = tuple(run for run in own if column.of(run) is not None)
+    having = tuple(run for run in own if by_seed(column, [run]))
     targets = row.targets(dataset)
     applies = (
         not row.not_run

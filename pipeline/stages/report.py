@@ -31,7 +31,7 @@ def write_figures(job: ReportJob, results: Path, folder: Path) -> None:
     Raises:
         InputError: `results` is no folder, or a file of a run is broken; no run to draw.
     """
-    study = report.study_of(job, runs.collect(results))
+    study = report.study_of(job, results, runs.collect(results))
     for experiment in job.experiments:
         drawn = drawings.draw(experiment, study, results)
         if not drawn:

@@ -50,4 +50,3 @@ def test_strategies_keep_their_index_through_all_figures(by_name):
     assert "#d55e00" not in loss.svg
     assert "#009e73" in loss.svg
     assert list(group.trainings) == ["digits"]
-    assert [len(cells) for cells in group.cells.values()] == [3, 3, 3]

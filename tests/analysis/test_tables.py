@@ -3,7 +3,7 @@ import pytest
 from pipeline.analysis import measures, runs, tables
 from pipeline.analysis.intervals import summarise
 from pipeline.analysis.tables import Cell, Study
-from pipeline.config.experiments import Printed
+from pipeline.config.experiments import Experiment, Printed
 from pipeline.nasbench import ACCURACIES
 from tests.analysis.study import BENCHMARK, TRANSFER, write_run, write_seed
 
@@ -109,3 +109,69 @@ def test_results_of_other_code_are_marked(tmp_path):
     assert cells["Shapley-NAS", "test_error", "digits"].made_by_other_code
     cells = cells_of(TRANSFER, tmp_path, "Trained here", source_digest="then")
     assert not cells["Shapley-NAS", "test_error", "digits"].made_by_other_code
+
+
+def selected():
+    """A row that keeps one of several searches, and one that is only quoted."""
+    return Experiment.model_validate(
+        {
+            "name": "table",
+            "title": "Table",
+            "rows": [
+                {"label": "A", "strategy": "shapley", "space": "s1", "datasets": ["digits"],
+                 "retrain": ["same"], "select": True},
+                {"label": "Quoted", "datasets": ["digits"], "retrain": ["same"],
+                 "paper": {"digits": {"test_error": {"mean": 2.5},
+                                      "search_gpu_days": {"mean": 4}}}},
+            ],
+        }
+    )  # fmt: skip
+
+
+def test_of_several_searches_the_kept_one_is_shown(tmp_path):
+    base = tmp_path / "s1/digits"
+    for seed, error in enumerate((0.3, 0.2)):
+        write_run(base / f"shapley/seed{seed}/search", {"seconds": 864.0})
+        write_run(base / f"shapley/seed{seed}/genotype", {"params": 1})
+        write_run(base / f"shapley/seed{seed}/trial", {"held_out_error": error})
+    write_run(base / "kept_shapley/seed0/genotype", {"params": 2_000_000})
+    write_run(base / "kept_shapley/seed0/retrain/digits/rseed0", {"test_error": 0.1})
+    cells = cells_of(selected(), tmp_path, "Trained here", n_seeds=2)
+    error = cells["A", "test_error", "digits"]
+    assert (error.ours.mean, error.ours.n, error.expected) == (pytest.approx(10.0), 1, 1)
+    assert cells["A", "held_out_error", None].ours.mean == pytest.approx(25.0)
+    cost = cells["A", "seconds", None]
+    assert (cost.ours.mean, cost.ours.n) == (pytest.approx(0.01), 2)
+
+
+def test_a_quoted_row_has_the_papers_numbers_only(tmp_path):
+    write_run(tmp_path / "s1/digits/shapley/seed0/search", {"seconds": 86_400.0})
+    cells = cells_of(selected(), tmp_path, "Trained here", n_seeds=1)
+    quoted = cells["Quoted", "test_error", "digits"]
+    assert (quoted.applies, quoted.ours, quoted.paper.mean) == (False, None, 2.5)
+    assert cells["Quoted", "seconds", None].paper.mean == 4
+
+
+def test_cost_on_our_device_is_not_set_against_the_papers(tmp_path):
+    cell = Cell(measures.search_days([]), summarise([0.5]), Printed(mean=0.3), 1, True, False)
+    assert cell.difference is None
+
+
+def test_paired_differences_to_the_reference(tmp_path):
+    for strategy, values in (("shapley", (93.0, 94.0)), ("darts", (91.0, 93.5))):
+        for seed, value in enumerate(values):
+            folder = tmp_path / f"nasbench201/digits/{strategy}/seed{seed}"
+            write_run(folder / "query", {"cifar10_test": value})
+    (part,) = tables.parts(BENCHMARK, Study(runs.collect(tmp_path), 2, 1, ""))
+    ((line, values),) = part.tables[0].differences("shapley")
+    assert line.row.label == "DARTS (first order)"
+    assert values[0].mean == pytest.approx(-1.25)
+    assert values[0].half_width == pytest.approx(12.706 * 0.75, rel=1e-3)
+
+
+def test_failed_seeds_are_counted(tmp_path):
+    write_run(tmp_path / "darts/digits/shapley/seed0/retrain/digits/rseed0", {"test_error": 0.1})
+    failed = ("darts/digits/shapley/seed1/retrain/digits/rseed0",)
+    (part,) = tables.parts(TRANSFER, Study(runs.collect(tmp_path), 2, 1, "", failed))
+    (table,) = part.tables
+    assert [cell.n_failed for cell in table.lines[0].cells][:2] == [1, 0]

@@ -1,0 +1,86 @@
+"""Each found architecture: its cell, counts, what came of it, and where its files are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.analysis.figures import Series
+from pipeline.analysis.groups import Figure, curves, histories
+from pipeline.analysis.runs import Run
+
+COUNTS = {"params": "parameters", "macs": "multiply-adds"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One genotype.
+
+    Attributes:
+        run: of the stage `genotype`.
+        anchor: its id on the page.
+        title: strategy and seed.
+        svg: the cell as drawn, empty if it was not.
+        others: runs of the same seed: search, trial, query, trainings.
+        training: accuracy over the epochs of its trainings; None if there are none.
+    """
+
+    run: Run
+    anchor: str
+    title: str
+    svg: str
+    others: tuple[Run, ...]
+    training: Figure | None
+
+    @property
+    def counts(self) -> dict[str, str]:
+        """Size in words."""
+        found = {name: self.run.metrics.get(key) for key, name in COUNTS.items()}
+        return {k: f"{v:,.0f}" for k, v in found.items() if isinstance(v, int | float)}
+
+
+def architectures(
+    results: Path, runs: Sequence[Run], titles: Mapping[str, str]
+) -> list[Architecture]:
+    """All found cells of a study, in the order of the runs."""
+    return [_architecture(results, run, runs, titles) for run in runs if run.stage == "genotype"]
+
+
+def anchor_of(run: Run) -> str:
+    """The id of the architecture that a run's seed found."""
+    return f"architecture-{run.base}/seed{run.seed}".replace("/", "-")
+
+
+def _architecture(
+    results: Path, run: Run, runs: Sequence[Run], titles: Mapping[str, str]
+) -> Architecture:
+    path = results / run.folder / "cell.svg"
+    own = [r for r in runs if (r.base, r.seed) == (run.base, run.seed) and r is not run]
+    title = f"{titles.get(run.strategy, run.strategy)}, seed {run.seed}"
+    return Architecture(
+        run=run,
+        anchor=anchor_of(run),
+        title=title,
+        svg=path.read_text(encoding="utf-8") if path.exists() else "",
+        others=tuple(own),
+        training=_training(title, own),
+    )
+
+
+def _training(title: str, own: Sequence[Run]) -> Figure | None:
+    """One curve a data set that the network was trained on."""
+    targets = dict.fromkeys(run.target for run in own if run.target is not None)
+    series = [
+        Series(target, index, by_run)
+        for index, target in enumerate(targets)
+        if (by_run := histories([r for r in own if r.target == target], "train_accuracy", 100.0))
+    ]
+    if not series:
+        return None
+    ends = "; ".join(f"{one.name} {one.last()}" for one in series)
+    return curves(
+        series,
+        "Training accuracy (%) over epochs",
+        f"{title}: training accuracy in percent over epochs; at the end: {ends}",
+    )

@@ -1,0 +1,95 @@
+"""What the templates of the report call: numbers in words, drawings, links."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline import tracking
+from pipeline.analysis import figures, runs, svg
+from pipeline.analysis.architectures import anchor_of
+from pipeline.analysis.measures import Measure
+from pipeline.analysis.runs import Run, Unfinished
+
+HEADLINES = {
+    # Stage -> what the table of runs says of it: metric, format.
+    "search": ("valid_accuracy", "{:.2%} validation accuracy"),
+    "genotype": ("params", "{:,.0f} parameters"),
+    "trial": ("held_out_error", "{:.2%} held-out error"),
+    "query": ("cifar10_test", "{:.2f} % CIFAR-10 test"),
+    "removal": ("value_full", "{:.2%} with all operations"),
+    "ranking": ("tau_all", "tau {:.3f} over all architectures"),
+    "retrain": ("test_error", "{:.2%} test error"),
+    "queries": ("n_seeds", "{:.0f} seeds"),
+}
+
+
+def number(value: float, measure: Measure) -> str:
+    """A value with the decimals of its column and a true minus sign."""
+    return f"{value:,.{measure.decimals}f}".replace("-", "−")
+
+
+def difference(value: float, measure: Measure) -> str:
+    """A signed difference."""
+    return f"{value:+,.{measure.decimals}f}".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `12.3 min`, `5.2 h`."""
+    for limit, unit, scale in ((100, "s", 1), (6000, "min", 60), (100 * 3600, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / scale:.{0 if unit == 's' else 1}f} {unit}"
+    return f"{seconds / 86400:.1f} days"
+
+
+def headline(run: Run) -> str:
+    """The one number that the table of runs gives."""
+    key, form = HEADLINES[run.stage]
+    value = run.metrics.get(key)
+    return "" if value is None else form.format(value).replace("%", " %").replace("  %", " %")
+
+
+def mlflow_url(run: Run) -> str | None:
+    """Address of the run in the MLflow interface, if the store is a server."""
+    store = tracking.store_uri()
+    ids = [run.provenance.get(key) for key in ("mlflow_experiment_id", "mlflow_run_id")]
+    if not store.startswith(("http://", "https://")) or not all(ids):
+        return None
+    return f"{store.rstrip('/')}/#/experiments/{ids[0]}/runs/{ids[1]}"
+
+
+def place_of(missing: Unfinished) -> dict[str, Any]:
+    """What the folder of an unfinished run says."""
+    return runs.parse(missing.folder)
+
+
+def environment() -> Environment:
+    """The templates with what they call."""
+    made = Environment(
+        loader=PackageLoader("pipeline.analysis", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    count = itertools.count()
+
+    def drawing(text: str, label: str) -> Markup:
+        return Markup(svg.inline(text, f"d{next(count)}", label, figures.THEME))
+
+    made.globals.update(
+        anchor_of=anchor_of,
+        drawing=drawing,
+        number=number,
+        difference=difference,
+        duration=duration,
+        headline=headline,
+        mlflow_url=mlflow_url,
+        place_of=place_of,
+        series=list(enumerate(figures.SERIES)),
+        dashes=[" ".join(f"{2 * length:g}" for length in dash) for dash in figures.DASHES],
+    )
+    return made

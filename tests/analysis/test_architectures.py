@@ -1,0 +1,18 @@
+from pipeline.analysis import runs
+from pipeline.analysis.architectures import architectures
+from tests.analysis.study import TITLES
+
+
+def test_each_genotype_with_what_came_of_it(study):
+    found = architectures(study, runs.collect(study), TITLES)
+    # Three strategies and the DARTS cells of three seeds, one published cell.
+    assert len({one.anchor for one in found}) == len(found) == 3 * 3 + 3 + 1
+    one = next(a for a in found if a.anchor == "architecture-darts-digits-shapley-seed1")
+    assert one.title == "Shapley-NAS, seed 1"
+    assert [(run.stage, run.target) for run in one.others] == [
+        ("search", None),
+        ("retrain", "digits"),
+        ("retrain", "digits64"),
+    ]
+    assert one.counts == {"parameters": "1,074,466", "multiply-adds": "153,272,960"}
+    assert set(one.training.series) == {"digits", "digits64"}
