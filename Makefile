@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 READY  := $(VENV)/.installed
+# A file of tests stays with one worker, so that its fixtures are made once.
+WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
@@ -18,7 +20,7 @@ demo: $(READY)   ## run the workflow end to end on the embedded digits data
 	@echo "MLflow store: $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}   (make ui opens it)"
 
 test: $(READY) lint   ## check style, types, then all tests, dry runs of the workflow included
-	python -m pytest -m "not cluster"
+	OMP_NUM_THREADS=1 python -m pytest -m "not cluster" $(WORKERS)
 
 test-cluster: $(READY) ## tests with a real SLURM, PostgreSQL and MLflow server (installed if root)
 	scripts/install-services
@@ -28,7 +30,7 @@ soak: $(READY)   ## some hundred tiny jobs under random kills, ten minutes at mo
 	python tests/soak.py --jobs 200 --minutes 10
 
 fast: $(READY)   ## the tests without the workflow
-	python -m pytest -m "not workflow and not cluster"
+	OMP_NUM_THREADS=1 python -m pytest -m "not workflow and not cluster" $(WORKERS)
 
 lint: $(READY)   ## format, lint and types
 	ruff format --check pipeline tests

@@ -18,6 +18,10 @@ class InputError(Exception):
     The command line turns it into that line on stderr and exit code 2.
     """
 
+    def __str__(self) -> str:
+        # What a library says of a file, quoted in the message, may have lines of its own.
+        return " ".join(super().__str__().split("\n"))
+
 
 def explain(error: BaseException) -> str | None:
     """One line on what the machine lacked (disk, rights, memory); None for any other error."""

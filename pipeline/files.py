@@ -7,11 +7,20 @@ import csv
 import hashlib
 import json
 import os
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
+
+# What numpy and its zip reader say of bytes that are not what was written.
+DAMAGED = (
+    *(OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, OverflowError),
+    *(NotImplementedError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile),
+)
 
 
 @contextlib.contextmanager
@@ -52,6 +61,25 @@ def read_json(path: Path | str) -> Any:
         raise InputError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid JSON ({error})") from None
+
+
+def read_arrays(path: Path | str) -> dict[str, Any]:
+    """The arrays of an .npz file by name; all are read, so that a changed byte is found.
+
+    Raises:
+        InputError: the file is missing, cut, changed or of another kind.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return dict(content)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run the stage that makes it") from None
+    except DAMAGED:
+        raise InputError(
+            f"{path}: damaged or no file of arrays; delete it and run its stage again"
+        ) from None
 
 
 def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -24,6 +24,8 @@ def pytest_sessionfinish(session):
     if os.environ.get("SKIPS_FAIL") != "1" or session.exitstatus != pytest.ExitCode.OK:
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # a worker of xdist, whose reports the session that started it has
+        return
     reasons = [str(report.longrepr[-1]) for report in reporter.stats.get("skipped", [])]
     unknown = [reason for reason in reasons if not any(part in reason for part in ALLOWED)]
     for reason in unknown:

@@ -1,15 +1,19 @@
 """Hostile strings in configs, names and paths: nothing of them is run, nothing leaves results/."""
 
+import io
 import os
 import shlex
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
+import torchvision
 import yaml
 
 from pipeline.config.load import load
+from pipeline.data.download import torchvision_archive
 from pipeline.errors import InputError
 from tests.nasbench.toys import toy_frame, write_toy_table
 
@@ -76,3 +80,31 @@ def test_no_kind_of_name_leaves_the_results(kind):
     for name in ("../x", "a b", "", "x\n", "-x"):
         with pytest.raises(InputError, match=f"config: {kind}"):
             load(overrides={kind: {name: entry[kind]}}, folder=ROOT / "config")
+
+
+@pytest.mark.parametrize("kind", ["path", "link"])
+def test_an_archive_writes_nothing_outside_its_folder(kind, tmp_path, monkeypatch):
+    """Unpacked by torchvision, as its downloads are."""
+    member = tarfile.TarInfo("../outside.txt" if kind == "path" else "link")
+    if kind == "link":
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc"
+    else:
+        member.size = 3
+    with tarfile.open(tmp_path / "data.tar.gz", "w:gz") as archive:
+        archive.addfile(member, io.BytesIO(b"out"))
+
+    def unpack(root, download, **options):
+        torchvision.datasets.utils.extract_archive(tmp_path / "data.tar.gz", root)
+
+    monkeypatch.setattr(torchvision.datasets, "CIFAR10", unpack)
+    with pytest.raises(InputError, match="CIFAR10: download"):
+        torchvision_archive("CIFAR10")(tmp_path / "root")
+    assert not (tmp_path / "outside.txt").exists() and not any((tmp_path / "root").iterdir())
+
+
+def test_servers_listen_to_this_machine_only():
+    for text in (ROOT / "Makefile", ROOT / "scripts" / "tracking-server"):
+        lines = [line for line in text.read_text().splitlines() if "mlflow server" in line]
+        assert lines
+    assert "--host 127.0.0.1" in (ROOT / "Makefile").read_text()
+    assert "HOST=127.0.0.1" in (ROOT / "scripts" / "tracking-server").read_text()

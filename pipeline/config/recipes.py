@@ -55,6 +55,13 @@ class SearchSettings(Settings):
     epochs: int = setting(50, "epochs in all", PAPER, ge=0)
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", PAPER, ge=0)
     batch_size: int = setting(256, "images a weight step", PAPER, ge=1)
+    micro_batch_size: int = setting(
+        0,
+        "images of one pass through the supernet; a weight step sums the gradients of its passes; "
+        "0: the whole batch",
+        OURS,
+        ge=0,
+    )
     learning_rate: float = setting(0.1, "SGD, first value of the cosine", CODE, gt=0)
     learning_rate_min: float = setting(0.0, "last value of the cosine", CODE, ge=0)
     momentum: float = setting(0.9, "SGD", CODE, ge=0, lt=1)

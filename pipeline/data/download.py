@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,22 @@ def torchvision_archive(
 
         data_root.mkdir(parents=True, exist_ok=True)
         try:
-            for part in parts:
-                getattr(torchvision.datasets, name)(data_root, download=True, **part)
-        except (OSError, RuntimeError) as error:
+            with inside_only():
+                for part in parts:
+                    getattr(torchvision.datasets, name)(data_root, download=True, **part)
+        except (OSError, RuntimeError, tarfile.TarError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"{name}: download to {data_root} failed ({reason})") from None
 
     return fetch
+
+
+@contextmanager
+def inside_only() -> Iterator[None]:
+    """Within the block no archive writes outside its folder, whoever unpacks it (PEP 706)."""
+    before = getattr(tarfile.TarFile, "extraction_filter", None)
+    tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
+    try:
+        yield
+    finally:
+        tarfile.TarFile.extraction_filter = before

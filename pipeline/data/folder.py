@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from typing import Literal
+
+from pydantic import AliasChoices, model_validator
 
 from pipeline.config.base import OURS, Settings, setting
 from pipeline.data.spec import DataSet
@@ -11,8 +13,12 @@ from pipeline.data.spec import DataSet
 class FolderSettings(Settings):
     """An image folder under the key `datasets`; its name there is the data set's name."""
 
+    kind: Literal["imagefolder"] = setting("imagefolder", "a tree of images by class", OURS)
     path: str = setting(
-        ..., "folder with train/<class>/ and val/<class>/, below data_root or absolute", OURS
+        ...,
+        "folder with train/<class>/ and val/<class>/, below data_root or absolute; also `root`",
+        OURS,
+        validation_alias=AliasChoices("path", "root"),
     )
     image_size: int = setting(224, "side of the images that a network sees, in pixels", OURS, ge=8)
     resize_size: int | None = setting(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from pipeline import registry
 from pipeline.data.pickles import read_pickle
 from pipeline.data.spec import DataFile, DataSet, Part
 from pipeline.errors import InputError
-from pipeline.files import replacing
+from pipeline.files import read_arrays, replacing
 
 FOLDER = "ImageNet16"
 CLASSES = 120
@@ -58,11 +57,10 @@ def read(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_own(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """A file of `make_imagenet16`."""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            return content["images"], content["labels"]
-    except (BadZipFile, ValueError, KeyError, EOFError) as error:
-        raise InputError(f"{path}: damaged ({error}); delete it and make it again") from None
+    content = read_arrays(path)
+    if not {"images", "labels"} <= set(content):
+        raise InputError(f"{path}: not made here; delete it and make it again")
+    return content["images"], content["labels"]
 
 
 def _first_classes(path: Path) -> tuple[np.ndarray, np.ndarray]:

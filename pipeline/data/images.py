@@ -16,6 +16,7 @@ from pipeline.data.folder_images import FolderImages, list_images
 from pipeline.data.small import SmallImages, read_small
 from pipeline.data.spec import EVERY, Part, find
 from pipeline.errors import InputError
+from pipeline.files import read_arrays
 
 Opened = Literal["weights", "value", "train", "test"]
 
@@ -99,12 +100,11 @@ def open_images(
 
 def _half(part: str, split_path: Path | str | None) -> np.ndarray:
     """Indices into the training part, int64, sorted."""
-    try:
-        with np.load(Path(split_path or ""), allow_pickle=False) as split:
-            indices: np.ndarray = split[part]
-            return indices
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{split_path}: no split of a data set ({error})") from None
+    split = read_arrays(split_path) if split_path else {}
+    if part not in split:
+        raise InputError(f"{split_path}: no split of a data set; prepare it again")
+    indices: np.ndarray = split[part]
+    return indices
 
 
 def _open_small(

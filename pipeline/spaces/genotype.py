@@ -8,6 +8,8 @@ DARTS: first the inputs of the cell, then its nodes in order.
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -99,13 +101,20 @@ class Genotype:
             )
         try:
             cells = {str(key): _cell(cell) for key, cell in value["cells"].items()}
-            return cls(str(value["space"]), cells, tuple(map(index, value["concat"])))
+            genotype = cls(str(value["space"]), cells, tuple(map(index, value["concat"])))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"genotype: broken or incomplete ({error!r})") from None
+        if value.get("sha256", _digest(genotype.to_json())) != _digest(genotype.to_json()):
+            raise InputError(
+                "genotype: changed since it was written (sha256 differs); make it anew, or "
+                'delete the key "sha256" if you changed it yourself'
+            )
+        return genotype
 
     def save(self, path: Path | str) -> None:
-        """Write JSON."""
-        files.write_json(path, self.to_json())
+        """Write JSON, with its SHA-256: a changed letter can be another valid genotype."""
+        value = self.to_json()
+        files.write_json(path, {**value, "sha256": _digest(value)})
 
     @classmethod
     def load(cls, path: Path | str) -> Genotype:
@@ -182,6 +191,10 @@ class Genotype:
             for node in nodes
         ]
         return cls("nasbench201", {"cell": _cell(edges)}, (3,))
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _cell(nodes: Iterable[Iterable[Iterable[Any]]]) -> Cell:

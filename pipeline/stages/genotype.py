@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline import files, networks, registry
 from pipeline.config.jobs import GenotypeJob
 from pipeline.errors import InputError
+from pipeline.files import read_arrays
 from pipeline.networks.drawing import draw
 from pipeline.spaces.genotype import Genotype
 from pipeline.stages.stage import stage
@@ -87,11 +86,9 @@ def find(job: GenotypeJob, strength: Path | None) -> Genotype:
         raise InputError("genotype: neither a strength.npz of a search nor a genotype is given")
     space = registry.get("spaces", job.space)(job.supernet)
     try:
-        with np.load(strength, allow_pickle=False) as content:
-            found: Genotype = space.genotype_from(content["strength"], job.supernet.none_may_win)
-    except FileNotFoundError:
-        raise InputError(f"{strength}: no such file; run the search first") from None
-    except (KeyError, ValueError, OSError, EOFError) as error:
+        content = read_arrays(strength)["strength"]
+        found: Genotype = space.genotype_from(content, job.supernet.none_may_win)
+    except (KeyError, ValueError) as error:
         raise InputError(f"{strength}: no strength of space {job.space} ({error})") from None
     return found
 

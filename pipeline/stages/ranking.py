@@ -58,8 +58,7 @@ def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: 
     """
     if table is None:
         raise InputError(MISSING.format("ranking"))
-    with np.load(strength, allow_pickle=False) as saved:
-        alpha = saved["strength"]
+    alpha = files.read_arrays(strength)["strength"]
     if alpha.shape != (SHAPE[0] * SHAPE[1],):
         raise InputError(f"{strength}: {alpha.size} players; the table's cells have 6 x 5")
     with stage("ranking", out, job, data=source(table)) as s:

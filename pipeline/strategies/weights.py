@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import seeds
-from pipeline.errors import InputError
 from pipeline.strategies.contract import Strategy
 
 if TYPE_CHECKING:
@@ -88,19 +87,18 @@ class WeightSharing(Strategy):
             mean loss and accuracy over the images as they were trained on; cost.
 
         Raises:
-            InputError: the loss is no longer finite.
+            InputError: the loss or the weights are no longer finite.
         """
+        from pipeline.training.divergence import check_finite
+
         self.weight_optimiser.param_groups[0]["lr"] = self.learning_rate(epoch)
         self.supernet.train()
         tally = Tally()
         for images, labels in self.batches(train, "weights", epoch):
             before_step(images, labels)
             self.step_weights(images, labels, tally)
-        if not math.isfinite(tally.loss):
-            raise InputError(
-                f"the search diverged in epoch {epoch + 1}: lower search.learning_rate "
-                f"({self.search.learning_rate}) or set search.gradient_clip"
-            )
+        remedy = f"lower search.learning_rate ({self.search.learning_rate}) or set a gradient_clip"
+        check_finite(tally.loss, self.supernet, f"the search, epoch {epoch + 1},", remedy)
         return {
             "train_loss": tally.loss,
             "train_accuracy": tally.accuracy,
@@ -109,11 +107,18 @@ class WeightSharing(Strategy):
         }
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
-        """One step of SGD on the weights under the mixing weights as they are."""
+        """One step of SGD on the weights under the mixing weights as they are.
+
+        The gradient is that of the mean loss over the batch, summed over micro-batches where a
+        batch does not fit the device; batch norms see a micro-batch.
+        """
         from torch.nn.utils import clip_grad_norm_
 
         self.weight_optimiser.zero_grad()
-        self.loss(images, labels, self.mixing(), tally).backward()
+        size = self.search.micro_batch_size or len(labels)
+        for part, own_labels in zip(images.split(size), labels.split(size), strict=True):
+            share = len(own_labels) / len(labels)
+            (self.loss(part, own_labels, self.mixing(), tally) * share).backward()
         if self.search.gradient_clip:
             clip_grad_norm_(self.supernet.parameters(), self.search.gradient_clip)
         self.weight_optimiser.step()

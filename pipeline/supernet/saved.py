@@ -7,6 +7,7 @@ code from it.
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,16 @@ def load(path: Path) -> tuple[Supernet, np.ndarray]:
     if not path.exists():
         raise InputError(f"{path}: no such file; run its search again")
     try:
+        # torch finds a cut file but not a changed byte: it skips the archive's own checksums.
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(f"bad checksum of {damaged}")
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         shape = SupernetSettings(**{**content["shape"], "compile": False})
         space = registry.get("spaces", content["space"])(shape)
         supernet = space.supernet(shape, content["classes"], seed=0)
         supernet.load_state_dict(content["weights"])
-    except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+    except (zipfile.BadZipFile, RuntimeError, KeyError, pickle.UnpicklingError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(f"{path}: no supernet of a search ({first}); run it again") from None
     return supernet, content["alpha"].numpy()

@@ -15,7 +15,6 @@ Accuracies and errors are fractions, times seconds.
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,11 +25,11 @@ import torch
 
 from pipeline import seeds
 from pipeline.config.recipes import TrainSettings
-from pipeline.errors import InputError
 from pipeline.progress import progress
 from pipeline.training import checkpoint, schedules, termination
 from pipeline.training.device import memory_format
 from pipeline.training.distributed import Ranks, digest_of, digest_of_settings
+from pipeline.training.divergence import check_finite
 from pipeline.training.evaluation import ALONE, evaluate
 from pipeline.training.optimisation import Optimisation, Sums
 from pipeline.training.steps import Plan, plan
@@ -191,15 +190,10 @@ class _Run:
             chosen=steps.chosen(self.position.step),
         )
         sums, seconds = self._steps(epoch, steps, batches, seed, terminated)
-        loss = sums["loss"] / steps.n_used
-        if not math.isfinite(loss):
-            raise InputError(
-                f"training diverged in epoch {epoch + 1}: lower train.learning_rate "
-                f"({self.recipe.learning_rate}) or set train.gradient_clip"
-            )
+        self.check_finite(sums, epoch, steps.n_steps)
         return {
             "epoch": epoch,
-            "train_loss": loss,
+            "train_loss": sums["loss"] / steps.n_used,
             "train_accuracy": sums["n_correct"] / steps.n_used,
             "learning_rate": rate,
             "drop_path": self.network.drop_path,
@@ -228,12 +222,19 @@ class _Run:
             if due and step + 1 < steps.n_steps:
                 self.position.step, self.position.sums = step + 1, sums.state(self.ranks)
                 self.position.seconds = before + time.perf_counter() - started
+                self.check_finite(self.position.sums, epoch, step + 1)
                 self.save()
                 if stopping:
                     self.log(f"terminated in epoch {epoch + 1} after step {step + 1}; saved")
                     raise SystemExit(termination.EXIT_CODE)
         total = sums.state(self.ranks)  # waits for the device
         return total, before + time.perf_counter() - started
+
+    def check_finite(self, sums: Mapping[str, Any], epoch: int, step: int) -> None:
+        """Stop before a checkpoint would hold what is no longer finite."""
+        remedy = f"lower train.learning_rate ({self.recipe.learning_rate}) or set a gradient_clip"
+        where = f"training, epoch {epoch + 1}, by step {step},"
+        check_finite(sums["loss"], self.network, where, remedy)
 
     def compare(self, row: Row, measured: Mapping[str, float]) -> None:
         """Add what the held-out images say to the row, and keep the weights if they are best."""

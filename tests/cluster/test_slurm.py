@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline import journal
@@ -65,9 +66,9 @@ class Cluster:
         (checkout.folder / "rules" / "toy.smk").write_text(RULES)
         shutil.copy(Path(__file__).with_name("toy_stage.py"), checkout.folder)
 
-    def start(self, *targets):
+    def start(self, *targets, profile="--profile"):
         quick = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"]
-        command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", *quick]
+        command = [sys.executable, "-m", "snakemake", profile, "profiles/slurm", *quick]
         own = self.checkout.environment
         own["PYTHONPATH"] = os.pathsep.join([own["PYTHONPATH"], os.environ.get("PYTHONPATH", "")])
         return subprocess.Popen(
@@ -155,3 +156,36 @@ def test_a_job_left_by_a_killed_controller_is_cancelled_before_the_work_starts_a
     assert cluster.metrics("orphan")["first_step"] >= 3
     assert cluster.metrics("orphan")["job"] > int(orphan)
     assert cluster.steps("orphan") == {step: 1 / (step + 1) for step in range(20)}
+
+
+def test_the_whole_chain_runs_through_slurm_with_a_search_cancelled(cluster, copy_checkout):
+    """By `--workflow-profile`, and with the same bits as here."""
+    here = cluster.checkout
+    few = {"mem_mb": 3000, "runtime": 10}
+    stages = ("prepare", "search", "genotype", "query", "retrain", "transfer", "report")
+    searched = "nasbench201/digits/shapley/seed0/search"
+    search = {**SETTINGS["search"]["nasbench201"], "epochs": 8}
+    settings = {**SETTINGS, "search": {"nasbench201": search}}
+    here.set(settings := {**settings, "resources": dict.fromkeys(stages, few)})
+    run = cluster.start(profile="--workflow-profile")
+    checkpoint, deadline = here.path(f"state/{searched}/search.pt"), time.monotonic() + 300
+    while not checkpoint.exists():
+        assert run.poll() is None and time.monotonic() < deadline, "the search does not start"
+        time.sleep(0.1)
+    (number,) = [number for number, comment in jobs().items() if "shapley" in comment]
+    subprocess.run(["scancel", number], check=True)
+    output, _ = run.communicate(timeout=900)
+    assert run.returncode == 0, output
+    assert facts_of(number)["JobState"] == "CANCELLED"
+    assert here.path("report/index.html").exists()
+    log = here.path("logs/search/nasbench201/digits/shapley/seed0.log").read_text()
+    assert "resumed from epoch" in log
+    runs = here.store()
+    assert {run["status"] for run in runs} == {"FINISHED"}
+    assert len({run["run"] for run in runs}) == len(runs), "one run a stage, gone on with"
+    undisturbed = copy_checkout()
+    undisturbed.set(settings)
+    code, output = undisturbed.snakemake(f"results/demo/{searched}/strength.npz")
+    assert code == 0, output
+    one, other = (np.load(c.path(f"{searched}/strength.npz")) for c in (here, undisturbed))
+    assert [one[name].tobytes() for name in one] == [other[name].tobytes() for name in one]

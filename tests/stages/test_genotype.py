@@ -118,6 +118,6 @@ def test_a_strength_that_does_not_fit_is_named(tmp_path):
     with pytest.raises(InputError, match=r"strength.npz: no strength of space nasbench201"):
         genotype.run(NB201_JOB, 0, MANIFEST, path, out)
     path.write_bytes(b"PK broken")
-    with pytest.raises(InputError, match=r"strength.npz: no strength of space nasbench201"):
+    with pytest.raises(InputError, match=r"strength.npz: damaged"):
         genotype.run(NB201_JOB, 0, MANIFEST, path, out)
     assert not (out / "genotype.json").exists()

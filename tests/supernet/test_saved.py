@@ -1,7 +1,5 @@
 """The file that a search leaves of its supernet."""
 
-import pickle
-
 import numpy as np
 import pytest
 import torch
@@ -29,9 +27,12 @@ def test_what_is_none_is_refused_in_one_line(tmp_path):
         saved.load(tmp_path / "absent.pt")
     torch.save({"weights": {}}, tmp_path / "other.pt")
     (tmp_path / "cut.pt").write_bytes((tmp_path / "other.pt").read_bytes()[:200])
-    with (tmp_path / "code.pt").open("wb") as stream:
-        pickle.dump(print, stream)  # a file that would run code
-    for name in ("other.pt", "cut.pt", "code.pt"):
+    torch.save({"weights": torch.zeros(999), "code": print}, tmp_path / "code.pt")
+    torch.save({"weights": torch.zeros(999)}, tmp_path / "changed.pt")
+    whole = bytearray((tmp_path / "changed.pt").read_bytes())
+    whole[len(whole) // 2] ^= 1
+    (tmp_path / "changed.pt").write_bytes(whole)
+    for name in ("other.pt", "cut.pt", "code.pt", "changed.pt"):
         with pytest.raises(InputError, match="no supernet of a search") as error:
             saved.load(tmp_path / name)
         assert "\n" not in str(error.value)

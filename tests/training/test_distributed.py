@@ -121,6 +121,37 @@ def test_two_ranks_terminated_within_an_epoch_go_on_as_one(tmp_path):
     assert_close(weights, whole)
 
 
+def test_the_loss_of_a_rank_ends_all_and_they_go_on_together(tmp_path):
+    """`kill -9` of rank 1: torchrun ends rank 0, and two ranks go on from the last step saved."""
+    undisturbed = launch(1, tmp_path / "whole")
+    folder = tmp_path / "cut"
+    victim = launch(2, folder, slow=True)
+    assert victim.stdout.read(8 * len("batch\n")).count("batch") >= 7
+    os.kill(rank_of(victim.pid, 1), signal.SIGKILL)
+    victim.communicate(timeout=120)
+    assert victim.returncode != 0 and not (folder / "out.pt").exists()
+    again, weights = finish(launch(2, folder), folder)
+    expected, whole = finish(undisturbed, tmp_path / "whole")
+    assert again["n"] == 2
+    assert again["log"][0].startswith("resumed from epoch 0 of 3, step ")
+    losses = [[row["train_loss"] for row in run["history"]] for run in (again, expected)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert_close(weights, whole)
+
+
+def rank_of(torchrun: int, rank: int) -> int:
+    """Process number of a rank among torchrun's children."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+            variables = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if int(parent) == torchrun and f"RANK={rank}".encode() in variables:
+            return int(entry.name)
+    raise AssertionError(f"no rank {rank}")
+
+
 def test_ranks_that_start_from_other_weights_are_stopped(tmp_path):
     process = launch(2, tmp_path, seeds=(0, 1))
     _, err = process.communicate(timeout=300)

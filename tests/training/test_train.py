@@ -283,6 +283,32 @@ def test_a_diverging_run_is_the_users_error(tmp_path):
     assert not (tmp_path / "train.pt").exists()
 
 
+@pytest.mark.parametrize("spoilt", ["images", "gradient"])
+def test_what_is_no_longer_finite_is_never_saved(tmp_path, spoilt):
+    """The third batch of the second epoch spoils the run: the checkpoint of the second stays."""
+    network = toy_network()
+
+    class Spoiling(Recorded):
+        def batches(self, *arguments, **options):
+            self.epochs.append(None)
+            for number, (images, labels) in enumerate(self.images.batches(*arguments, **options)):
+                here = len(self.epochs) == 2 and number == 2
+                if here and spoilt == "gradient":  # the loss of this step is still finite
+                    network.branch.weight.register_hook(lambda gradient: gradient * float("nan"))
+                yield (images * float("nan") if here and spoilt == "images" else images), labels
+
+    given = recipe(checkpoint_steps=1)
+    images = Spoiling(ToyImages.make(70))
+    with pytest.raises(InputError, match=r"epoch 2, by step 3, diverged: .*learning_rate"):
+        run(tmp_path, given, network, images)
+    lines = []
+    resumed, history = run(tmp_path, given, lines=lines)
+    assert lines[0] == "resumed from epoch 1 of 3, step 2"
+    undisturbed, expected = run(tmp_path / "undisturbed", given)
+    assert_same_bits(resumed, undisturbed)
+    assert measured(history) == measured(expected)
+
+
 def test_a_last_batch_of_one_image_is_left_out(tmp_path):
     seen = Recorded(ToyImages.make(33))
     run(tmp_path, recipe(epochs=1), images=seen)

@@ -1,4 +1,4 @@
-"""A search killed outright goes on from its checkpoint and ends with the same bits."""
+"""A search, or Snakemake over it, killed outright: it goes on and ends with the same bits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,8 +25,11 @@ SETTINGS = {
 }
 
 
-def kill_search(checkout, snakemake: subprocess.Popen) -> None:
-    """Wait for the search's second checkpoint, then `kill -9` the process that searches."""
+def wait_for_checkpoints(checkout, snakemake: subprocess.Popen) -> list[int]:
+    """Wait for the search's second new checkpoint; the processes that search.
+
+    They are the job's own children: nothing that these tests did not start.
+    """
     state = checkout.path("state") / BASE / "search" / "search.pt"
     deadline, seen = time.monotonic() + 300, set()
     while len(seen) < 2:
@@ -33,10 +37,25 @@ def kill_search(checkout, snakemake: subprocess.Popen) -> None:
         if state.exists():
             seen.add(state.stat().st_mtime_ns)
         time.sleep(0.02)
-    # The job's own children: nothing that these tests did not start.
-    for pid in descendants(snakemake.pid):
-        if "pipeline" in command_of(pid) and "search" in command_of(pid):
-            os.kill(pid, signal.SIGKILL)
+    own = {pid: command_of(pid) for pid in descendants(snakemake.pid)}
+    return [pid for pid, line in own.items() if "pipeline" in line and "search" in line]
+
+
+def wait_for_sigterm(pids: list[int], snakemake: subprocess.Popen) -> None:
+    """Let stopped processes go on once one of them has been told to end."""
+    deadline = time.monotonic() + 120
+    while not any(terminated(pid) for pid in pids):
+        assert snakemake.poll() is None and time.monotonic() < deadline, "was not told to end"
+        time.sleep(0.05)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
+def terminated(pid: int) -> bool:
+    """Whether SIGTERM waits for a process (`ShdPnd`, signal n is bit n - 1)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    pending = int(status.split("ShdPnd:")[1].split()[0], 16)
+    return bool(pending >> (signal.SIGTERM - 1) & 1)
 
 
 def descendants(pid: int) -> list[int]:
@@ -56,14 +75,26 @@ def test_a_killed_search_goes_on_and_ends_with_the_same_bits(copy_checkout):
     for checkout in (undisturbed, killed):
         checkout.set(SETTINGS)
     snakemake = killed.start(GENOTYPE)
-    kill_search(killed, snakemake)
+    for pid in wait_for_checkpoints(killed, snakemake):
+        os.kill(pid, signal.SIGKILL)
     output, _ = snakemake.communicate(timeout=300)
     assert snakemake.returncode != 0, output
     assert not (killed.folder / STRENGTH).exists()
+    # Once more, and now Snakemake itself: its stage outlives it, and the same command ends it.
+    snakemake = killed.start(GENOTYPE)
+    left = wait_for_checkpoints(killed, snakemake)
+    for pid in left:  # it must not end by itself before it is ended
+        os.kill(pid, signal.SIGSTOP)
+    snakemake.send_signal(signal.SIGKILL)
+    snakemake.wait()
+    snakemake = killed.start(GENOTYPE)
+    wait_for_sigterm(left, snakemake)
+    output, _ = snakemake.communicate(timeout=300)
+    assert snakemake.returncode == 0, output
+    assert left and not any(Path(f"/proc/{pid}").exists() for pid in left)
 
-    for checkout in (killed, undisturbed):
-        code, output = checkout.snakemake(GENOTYPE)
-        assert code == 0, output
+    code, output = undisturbed.snakemake(GENOTYPE)
+    assert code == 0, output
     log = killed.path("logs/search/nasbench201/digits/shapley/seed0.log").read_text()
     assert "resumed from epoch" in log
     one, other = (np.load(checkout.folder / STRENGTH) for checkout in (undisturbed, killed))
