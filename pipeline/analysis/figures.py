@@ -218,7 +218,7 @@ def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
                 "name": one.name,
                 "index": one.index,
                 "points": [
-                    [float(f"{v:.5g}") for v in point] for point in zip(*one.mean(), strict=True)
+                    [float(f"{v:.4g}") for v in point] for point in zip(*one.mean(), strict=True)
                 ],
             }
             for one in series

@@ -28,6 +28,8 @@ TRAIN_CURVES = {
     "train_loss": ("training loss", 1.0),
 }
 GRID_COLUMNS = 4
+# In a group of more strategies only first edges are drawn, or a page of a whole paper grows large.
+MOST_WITH_ALL_EDGES = 8
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _group(
             *_curves(trained, TRAIN_CURVES),
         ]
     for name, own in searches.items():
-        alpha = _alpha(results, name, own)
+        alpha = _alpha(results, name, own, len(labels) <= MOST_WITH_ALL_EDGES)
         if alpha:
             group.alphas.append(alpha)
     return group
@@ -161,7 +163,7 @@ def _dots(runs: Mapping[str, Sequence[Run]], wanted: Sequence[Measure]) -> Itera
             )
 
 
-def _alpha(results: Path, name: str, runs: Sequence[Run]) -> AlphaFigures | None:
+def _alpha(results: Path, name: str, runs: Sequence[Run], with_all: bool) -> AlphaFigures | None:
     """Figures of alpha over epochs; None where the strategy has none or the space has changed."""
     found = alphas.read(results, runs)
     if found is None:
@@ -170,6 +172,8 @@ def _alpha(results: Path, name: str, runs: Sequence[Run]) -> AlphaFigures | None
     for cell_type, edges in found.edges.items():
         where = f"{name}, cell" if cell_type == "cell" else f"{name}, {cell_type} cell"
         drawn.first_edges.append(_first_edge(where, *next(iter(edges.items()))))
+        if not with_all:
+            continue
         drawn.all_edges.append(
             Figure(
                 figures.svg(figures.grid(edges, GRID_COLUMNS)),

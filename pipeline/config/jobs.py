@@ -302,7 +302,7 @@ def on_page(config: Config, page: str, found: Mapping[str, Experiment]) -> list[
         InputError: no experiment is called so.
     """
     if page == "paper":
-        return [name for name in found if name.startswith(("table", "figure"))]
+        return [n for kind in ("table", "figure") for n in found if n.startswith(kind)]
     if page == "index":
         return list(config.experiments)
     if page not in found:
