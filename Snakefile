@@ -4,6 +4,7 @@
 # results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/   supernet search
 #                                                      .../genotype/ found cell: JSON, drawing, counts, model
 #                                                      .../query/    its row of the NAS-Bench-201 table
+#                                                      .../removal/, .../ranking/   for Figures 2 and 5
 #                                                      .../retrain/{target}/rseed{rseed}/  trained network
 # results/{preset}/report/index.html                                 all of it beside the paper
 # results/{preset}/report/figures/{experiment}/                      SVG, PNG and CSV of a figure
@@ -21,6 +22,7 @@ include: "rules/data.smk"
 include: "rules/search.smk"
 include: "rules/genotype.smk"
 include: "rules/nasbench.smk"
+include: "rules/figures.smk"
 include: "rules/retrain.smk"
 include: "rules/imagenet.smk"
 include: "rules/report.smk"

@@ -8,7 +8,7 @@ import sys
 import click
 
 from pipeline.errors import InputError, explain
-from pipeline.verbs import looks, models, space, stages, study
+from pipeline.verbs import benchmark, looks, models, space, stages, study
 
 
 @click.group(context_settings={"max_content_width": 100})
@@ -23,10 +23,13 @@ for verb in (
     stages.trial,
     stages.retrain,
     stages.transfer,
-    stages.query,
-    stages.convert,
     stages.imagenet16,
-    stages.digits_table,
+    benchmark.query,
+    benchmark.queries,
+    benchmark.removal,
+    benchmark.ranking,
+    benchmark.convert,
+    benchmark.digits_table,
     study.report,
     study.draw,
     study.plan,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import gzip
 import hashlib
 import json
 import os
@@ -90,14 +89,6 @@ def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def header(path: Path) -> list[str]:
-    """Column names of a CSV file, gzipped or not; none where there is no such file."""
-    if not path.is_file() or not path.name.endswith((".csv", ".csv.gz")):
-        return []
-    with path.open("rb") as raw, gzip.open(raw) if path.suffix == ".gz" else raw as stream:
-        return stream.readline().decode(errors="replace").strip().split(",")
 
 
 def digest(path: Path | str, algorithm: str = "sha256") -> str:

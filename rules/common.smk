@@ -12,6 +12,7 @@ from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
 from pipeline.files import write_json
+from pipeline.nasbench import EMBEDDED, find_table
 
 try:
     CONFIG = load.resolve(config)
@@ -137,9 +138,22 @@ def figures_of(*experiments):
 
 
 def table_if_there(wildcards):
-    """The compact NAS-Bench-201 table as an input, so that a query reruns when its source arrives."""
-    there = os.path.exists(os.path.join(DATA_ROOT, CONFIG.nasbench_table))
-    return ["results/{preset}/data/nas_bench_201/table.npy"] if there else []
+    """The table that knows a data set as an input, so that a query reruns when its source arrives."""
+    found = find_table(DATA_ROOT, wildcards.dataset, CONFIG.nasbench_table)
+    if found == EMBEDDED:
+        return [os.path.relpath(found)]
+    return ["results/{preset}/data/nas_bench_201/table.npy"] if found else []
+
+
+def table_option(wildcards, input):
+    """The option of a stage that looks into a table."""
+    return f"--table {quote(str(input.table))}" if input.table else ""
+
+
+def table_if_searched(wildcards):
+    """The table for a strategy that looks accuracies up instead of training."""
+    searched = wildcards.strategy in jobs.labels(CONFIG, needs_table=True)
+    return table_if_there(wildcards) if searched else []
 
 
 def strength_if_searched(wildcards):

@@ -70,17 +70,47 @@ rule query_table:
         "results/{preset}/logs/query/{dataset}/{strategy}/seed{seed}.log",
     benchmark:
         "results/{preset}/benchmarks/query/{dataset}/{strategy}/seed{seed}.tsv"
+    wildcard_constraints:
+        strategy="(?!table_)[A-Za-z0-9_]+",
     threads: ask("query").threads
     resources:
         **resources_of("query"),
     params:
         out="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/query",
-        table=lambda wildcards, input: (
-            f"--table {quote(str(input.table))}" if input.table else ""
-        ),
+        table=table_option,
     shell:
         "python -m pipeline query"
         " --genotype {input.genotype:q}"
+        " {params.table}"
+        " --out {params.out:q}"
+        " 2> {log:q}"
+
+
+rule query_reference:
+    """Look up what no search finds: the table's best values, and the cell that is ResNet's block.
+
+    Input: the compact table if there is one; output: a row of Table 5.
+    """
+    input:
+        table=table_if_there,
+    output:
+        metrics="results/{preset}/nasbench201/{dataset}/table_{reference}/seed0/query/metrics.json",
+        provenance="results/{preset}/nasbench201/{dataset}/table_{reference}/seed0/query/provenance.json",
+    log:
+        "results/{preset}/logs/query/{dataset}/table_{reference}.log",
+    benchmark:
+        "results/{preset}/benchmarks/query/{dataset}/table_{reference}.tsv"
+    wildcard_constraints:
+        reference="[a-z]+",
+    threads: ask("query").threads
+    resources:
+        **resources_of("query"),
+    params:
+        out="results/{preset}/nasbench201/{dataset}/table_{reference}/seed0/query",
+        table=table_option,
+    shell:
+        "python -m pipeline query"
+        " --reference {wildcards.reference}"
         " {params.table}"
         " --out {params.out:q}"
         " 2> {log:q}"

@@ -8,7 +8,6 @@ import pytest
 ALLOWED = {
     "SLURM does not start here": "containers that forbid device files or daemons",
     "SLURM is not installed": "installed by `make test-cluster`; elsewhere it need not be",
-    "Chromium is not installed": "as SLURM",
     "PostgreSQL is not installed": "as SLURM",
     "Chromium is not installed": "as SLURM",
     "no right to mount": "containers without CAP_SYS_ADMIN",

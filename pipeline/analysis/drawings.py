@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import registry
-from pipeline.analysis import figure3, figure4  # noqa: F401
+from pipeline.analysis import figure2, figure3, figure4, figure5  # noqa: F401
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.tables import Study
 from pipeline.config.experiments import Experiment

@@ -158,6 +158,10 @@ def by_seed(measure: Measure, runs: Iterable[Run]) -> dict[int, float]:
     """
     values: dict[int, list[float]] = defaultdict(list)
     for run in runs:
+        if run.stage == "queries" and measure.stage == "query":
+            for row in run.history:
+                if measure.key in row:
+                    values[int(row["seed"])].append(row[measure.key] * measure.scale)
         value = measure.of(run)
         if value is not None:
             by_training = run.rseed is not None and not run.searched

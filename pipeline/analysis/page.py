@@ -20,7 +20,10 @@ HEADLINES = {
     "genotype": ("params", "{:,.0f} parameters"),
     "trial": ("held_out_error", "{:.2%} held-out error"),
     "query": ("cifar10_test", "{:.2f} % CIFAR-10 test"),
+    "removal": ("value_full", "{:.2%} with all operations"),
+    "ranking": ("tau_all", "tau {:.3f} over all architectures"),
     "retrain": ("test_error", "{:.2%} test error"),
+    "queries": ("n_seeds", "{:.0f} seeds"),
 }
 
 

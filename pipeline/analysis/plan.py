@@ -16,23 +16,30 @@ from pathlib import Path
 from pipeline.analysis import runs, work
 from pipeline.analysis.cost import GPUS, UTILISATION
 from pipeline.config import jobs
-from pipeline.config.experiments import Experiment, is_searched
+from pipeline.config.experiments import TABLE, Experiment, is_searched
 from pipeline.config.model import Config
 from pipeline.data import find
 from pipeline.machine import has_gpu
+from pipeline.nasbench.protocols import DIGITS
 
 RULES = {
     "prepare": "prepare_data",
     "convert": "convert_table",
     "search": "search_architecture",
+    "draw_or_look_up": "search_without_training",
     "genotype": "export_genotype",
     "trial": "try_genotype",
     "query": "query_table",
+    "reference": "query_reference",
+    "queries": "search_table",
+    "removal": "remove_operations",
+    "ranking": "rank_architectures",
     "retrain": "retrain_network",
     "transfer": "transfer_network",
     "draw": "draw_figure",
     "report": "write_report",
 }
+ASKS_TABLE = ("query", "reference", "queries", "ranking")
 # Operations a second of one CPU core on these networks, least and most; and what a job spends
 # before its first batch. Assumptions, as the utilisation of a GPU.
 CORE = (2e9, 2e10)
@@ -80,7 +87,12 @@ def plan(
         if key not in known:
             known[key] = work.of_stage(config, place["stage"], place)
         by_stage[stage].append((done, known[key]))
-    if table and by_stage["query"]:
+    converts = any(
+        runs.parse(folder)["dataset"] != DIGITS
+        and _stage_of(config, runs.parse(folder)) in ASKS_TABLE
+        for folder in folders
+    )
+    if table and converts:
         converted = (results / "data" / "nas_bench_201" / "table.npy").exists()
         by_stage["convert"].append((converted, work.Work()))
     for experiment in chosen:
@@ -147,8 +159,13 @@ def _prepared(folders: Mapping[str, None]) -> Counter[str]:
 
 def _stage_of(config: Config, place: Mapping[str, str]) -> str:
     """The key of `RULES`: a training on a folder of images is a transfer."""
-    if place["stage"] != "retrain":
-        return place["stage"]
+    stage, strategy = place["stage"], place["strategy"]
+    if stage == "search" and strategy in jobs.labels(config, trains_supernet=False):
+        return "draw_or_look_up"
+    if stage == "query" and strategy.startswith(TABLE):
+        return "reference"
+    if stage != "retrain":
+        return stage
     is_folder = find(place["target"], config.datasets).kind == "folder"
     return "transfer" if is_folder else "retrain"
 

@@ -2,8 +2,9 @@
 
 A run lives where its name says, below `results/{preset}`:
 
-    {space}/{dataset}/{strategy}/seed{seed}/{search,genotype,trial,query}/
+    {space}/{dataset}/{strategy}/seed{seed}/{search,genotype,trial,query,removal,ranking}/
     {space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/
+    {space}/{dataset}/{strategy}/seeds{n}/queries/        seeds 0 to n - 1 in one
 
 and has succeeded if `metrics.json` is there. One that has not may have left a journal below
 `state/`, which says whether it failed or was cut off.
@@ -24,8 +25,10 @@ from pipeline.errors import InputError
 from pipeline.files import read_json
 
 FOLDER = re.compile(
-    r"(?P<space>\w+)/(?P<dataset>\w+)/(?P<strategy>\w+)/seed(?P<seed>\d+)/"
-    r"(?:(?P<stage>search|genotype|trial|query)|retrain/(?P<target>\w+)/rseed(?P<rseed>\d+))"
+    r"(?P<space>\w+)/(?P<dataset>\w+)/(?P<strategy>\w+)/"
+    r"(?:seeds(?P<repeats>\d+)/queries|seed(?P<seed>\d+)/(?:"
+    r"(?P<stage>search|genotype|trial|query|removal|ranking)|"
+    r"retrain/(?P<target>\w+)/rseed(?P<rseed>\d+)))"
 )
 PATTERNS = ("*/*/*/seed*/*/metrics.json", "*/*/*/seed*/retrain/*/rseed*/metrics.json")
 
@@ -36,9 +39,10 @@ class Run:
 
     Attributes:
         folder: relative to the results folder, with forward slashes.
-        stage: search, genotype, trial, query or retrain.
+        stage: search, genotype, trial, query, removal, ranking, retrain or queries.
         target: data set of a retraining, else None; `rseed` its seed.
-        history: one row an epoch, numbers only; empty fields left out.
+        repeats: seeds that a run of `queries` holds, else 0; `seed` is its first.
+        history: one row an epoch, of `queries` a seed; numbers only, empty fields left out.
     """
 
     folder: str
@@ -49,6 +53,7 @@ class Run:
     seed: int
     target: str | None = None
     rseed: int | None = None
+    repeats: int = 0
     metrics: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -97,11 +102,13 @@ def parse(folder: str) -> dict[str, Any]:
     if match is None:
         raise InputError(f"{folder}: not the folder of a run")
     named = match.groupdict()
+    stage = named["stage"] or ("queries" if named["repeats"] else "retrain")
     return {
         **named,
-        "stage": named["stage"] or "retrain",
-        "seed": int(named["seed"]),
+        "stage": stage,
+        "seed": int(named["seed"] or 0),
         "rseed": int(named["rseed"]) if named["rseed"] else None,
+        "repeats": int(named["repeats"] or 0),
     }
 
 
@@ -129,7 +136,16 @@ def _history(path: Path) -> list[dict[str, float]]:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    stages = ("search", "genotype", "trial", "query", "retrain")
+    stages = (
+        "search",
+        "genotype",
+        "trial",
+        "query",
+        "removal",
+        "ranking",
+        "retrain",
+        "queries",
+    )
     place = (run.seed, stages.index(run.stage), run.target or "", run.rseed or 0)
     return (run.space, run.dataset, run.strategy, *place)
 

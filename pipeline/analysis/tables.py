@@ -15,9 +15,9 @@ from pipeline.analysis.intervals import Summary, paired_difference, summarise
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import Run, parse
 from pipeline.config.experiments import KEPT, Experiment, Printed, Row
-from pipeline.nasbench.protocols import ACCURACIES
+from pipeline.nasbench.protocols import ACCURACIES, DIGITS, DIGITS_ACCURACIES
 
-TABLE_COLUMNS = ACCURACIES
+TABLE_COLUMNS = (*ACCURACIES, *DIGITS_ACCURACIES)
 TEST_COLUMNS = TABLE_COLUMNS[1::2]
 
 
@@ -107,7 +107,8 @@ class Table:
                 for one in self.lines
                 if (one.row.strategy, one.row.space) == (reference, line.row.space)
             ]
-            if not base or base[0] is line or not line.row.searched:
+            row = line.row
+            if not base or base[0] is line or not row.searched or row.repeats:
                 continue
             paired = [
                 paired_difference(a.values, b.values)
@@ -165,10 +166,12 @@ def _part(experiment: Experiment, dataset: str, stood_for: str, study: Study) ->
     queried = [row for row in rows if row.query]
     found = [run for row in rows for run in runs_of(row, dataset, study.runs)]
     looked_up, places = _benchmark_columns(rows, dataset, found)
+    benchmark = "nasbench_digits" if dataset == DIGITS else "NAS-Bench-201"
+    trained = [row for row in rows if row.has_genotype]
     candidates = [
-        ("Looked up in NAS-Bench-201", looked_up, queried),
-        ("Place among all architectures of NAS-Bench-201", places, queried),
-        ("Trained here", _own_columns(rows, dataset, found), rows),
+        (f"Looked up in {benchmark}", looked_up, queried),
+        (f"Place among all architectures of {benchmark}", places, queried),
+        ("Trained here", _own_columns(trained, dataset, found) if trained else [], trained),
     ]
     tables = tuple(
         Table(
@@ -198,7 +201,8 @@ def _line(
 
 def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
     """The runs that a row shows for one data set; of several found cells only the one kept."""
-    own = [run for run in runs if _place(run) == (row.space, dataset, row.strategy)]
+    place = (row.space, dataset, row.strategy)
+    own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
     label = f"{KEPT}{row.strategy}"
     kept = [run for run in runs if row.select and _place(run) == (row.space, dataset, label)]
     return [*(run for run in own if run.stage in ("search", "trial")), *kept] if kept else own
@@ -243,7 +247,7 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list
 
 def _cell(row: Row, dataset: str, column: Measure, own: Sequence[Run], study: Study) -> Cell:
     values = by_seed(column, own)
-    having = tuple(run for run in own if column.of(run) is not None)
+    having = tuple(run for run in own if by_seed(column, [run]))
     targets = row.targets(dataset)
     applies = (
         not row.not_run
@@ -263,7 +267,7 @@ def _cell(row: Row, dataset: str, column: Measure, own: Sequence[Run], study: St
         measure=column,
         ours=summarise(values.values()) if values else None,
         paper=row.paper.get(dataset, {}).get(column.printed_key) if is_printed else None,
-        expected=study.n_seeds if row.searched and not of_kept else foreign,
+        expected=row.repeats or (study.n_seeds if row.searched and not of_kept else foreign),
         applies=applies,
         made_by_other_code=bool(makers - {study.source_digest}),
         values=values,

@@ -99,7 +99,7 @@ def _search(config: Config, space: str, dataset: str, strategy: str) -> Work:
     if "step" not in settings:
         passes *= 2  # steps of alpha by gradient, on the other half
     macs = supernet_macs(space, recipe.supernet, find(dataset, config.datasets).image_size)
-    return Work(2 * macs * passes, _history_size(space, recipe))
+    return Work(2 * macs * passes, _history_size(space, recipe) + _supernet_size(space, recipe))
 
 
 def supernet_macs(space: str, shape: SupernetSettings, side: int) -> float:
@@ -112,6 +112,16 @@ def supernet_macs(space: str, shape: SupernetSettings, side: int) -> float:
     edges = len(one.edges) * share * (102 * c + 6 * c**2)
     stem = 64 if space.endswith("imagenet") else 1
     return float((edges + 8 * shape.channels**2) * side**2 / stem * shape.cells)
+
+
+def _supernet_size(space: str, recipe: SearchSettings) -> float:
+    """Weights that a search leaves, scaled from the supernets of the two families at C = 16."""
+    shape = recipe.supernet
+    one = registry.get("spaces", space)(shape)
+    of_family = {"nasbench201": (1_692_826, 5), "darts": (1_930_618, 8)}
+    params, cells = of_family[one.family]
+    scale = (shape.channels / 16) ** 2 * shape.cells / cells / shape.partial_channels
+    return PARAMETER_BYTES * params * scale
 
 
 def _history_size(space: str, recipe: SearchSettings) -> float:

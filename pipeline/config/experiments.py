@@ -17,11 +17,13 @@ from pipeline.data.folder import FolderSettings
 LABEL = r"^[A-Za-z0-9_]+$"
 # Before a label: the one kept of several searches.
 KEPT = "kept_"
+# Before the name of a row of the NAS-Bench-201 table itself.
+TABLE = "table_"
 
 
 def is_searched(strategy: str) -> bool:
     """Whether the label names a search, or a genotype from elsewhere or from among searches."""
-    return not strategy.startswith(("published_", "file_", KEPT))
+    return not strategy.startswith(("published_", "file_", KEPT, TABLE))
 
 
 class StrategyLabel(Settings):
@@ -47,13 +49,23 @@ class Row(Settings):
     label: str = Field(description="name of the row")
     strategy: str = setting(
         "",
-        "a strategy label, `published_<genotype>` or `file_<genotype>`; empty: quoted, not run",
+        "a strategy label, `published_<genotype>`, `file_<genotype>`, a row of the NAS-Bench-201 "
+        "table (`table_optimal`, `table_resnet`); empty: quoted, not run",
         OURS,
         pattern=r"^\w*$",
     )
     space: str = setting("darts", "a registered space", OURS, pattern=LABEL)
     datasets: tuple[str, ...] = Field(description="data sets searched on", min_length=1)
     query: bool = setting(False, "look the found cell up in the NAS-Bench-201 table", OURS)
+    removal: bool = setting(
+        False, "accuracy that the trained supernet loses without operations of two edges", OURS
+    )
+    ranking: bool = setting(
+        False, "rank correlation of operation strength with the table's accuracies", OURS
+    )
+    repeats: int = setting(
+        0, "a strategy that trains nothing: seeds 0, 1, ... in one job, instead of `seeds`", OURS
+    )
     retrain: tuple[str, ...] = setting(
         (), "data sets the found network is trained on; `same`: the one searched on", OURS
     )
@@ -80,6 +92,11 @@ class Row(Settings):
         """Whether a search precedes the genotype."""
         return not self.not_run and is_searched(self.strategy)
 
+    @property
+    def has_genotype(self) -> bool:
+        """Whether each seed has a genotype of its own, counted and drawn."""
+        return not self.repeats and not self.strategy.startswith(TABLE)
+
     def targets(self, dataset: str) -> tuple[str, ...]:
         """Data sets that a network found on `dataset` is trained on."""
         return tuple(dataset if target == "same" else target for target in self.retrain)
@@ -100,12 +117,27 @@ def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
             update={
                 "datasets": (stand_ins.get(name, name),),
                 "retrain": retrain,
-                "paper": {stand_ins.get(name, name): row.paper.get(name, {})},
+                "paper": {stand_ins.get(name, name): _printed_of(row, name, stand_ins)},
                 "stands_for": name if {name, *row.retrain} & set(stand_ins) else "",
             }
         )
         for name in row.datasets
     )
+
+
+def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
+    """The printed numbers of one data set; its column of a benchmark is its stand-in's.
+
+    Columns of the other data sets go: the small one cannot stand for several at once.
+    """
+    printed = {}
+    for key, value in row.paper.get(name, {}).items():
+        of, _, part = key.partition("_")
+        if of not in stand_ins:
+            printed[key] = value
+        elif of == name:
+            printed[f"{stand_ins[of]}_{part}"] = value
+    return printed
 
 
 class Experiment(Settings):

@@ -15,6 +15,7 @@ from pipeline import registry
 from pipeline.config.base import Settings
 from pipeline.config.experiments import KEPT, Experiment, Row, StrategyLabel, is_searched
 from pipeline.config.load import merge, validate
+from pipeline.config.looks import RankingSettings, RemovalSettings
 from pipeline.config.model import SEARCH_RECIPES, TRAIN_RECIPES, Config
 from pipeline.config.recipes import (
     ImageNetTrain,
@@ -74,6 +75,18 @@ class TransferJob(RetrainJob):
     train: ImageNetTrain
 
 
+class RemovalJob(Settings):
+    """Slice of the verb `removal`."""
+
+    removal: RemovalSettings
+
+
+class RankingJob(Settings):
+    """Slice of the verb `ranking`."""
+
+    ranking: RankingSettings
+
+
 class TrialJob(RetrainJob):
     """Slice of `trial`: the short recipe, with held-out images."""
 
@@ -125,7 +138,7 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
 
 
 def title_of(config: Config, strategy: str) -> str:
-    """Display name of a strategy label; a genotype from elsewhere says where it is from."""
+    """Display name of a strategy label; what comes from elsewhere says where it is from."""
     if strategy.startswith(KEPT):
         return f"{title_of(config, strategy.removeprefix(KEPT))}, the one kept"
     if strategy not in config.strategies:
@@ -170,6 +183,19 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     )
 
 
+def labels(config: Config, **wanted: bool) -> list[str]:
+    """Strategy labels by what their algorithm's metadata say, e.g. `trains_supernet=True`."""
+    found = {
+        name: registry.get("strategies", label.algorithm).metadata
+        for name, label in config.strategies.items()
+    }
+    return [
+        name
+        for name, metadata in found.items()
+        if all(getattr(metadata, key) == value for key, value in wanted.items())
+    ]
+
+
 def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> GenotypeJob:
     """The slice for one genotype, counted as the network that its data set would train."""
     layout = layout_of(config, space, dataset)
@@ -187,6 +213,16 @@ def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> Gen
         cells=train.cells,
         auxiliary=train.auxiliary_weight > 0,
     )
+
+
+def removal_job(config: Config) -> RemovalJob:
+    """The slice for Figure 2's drops."""
+    return RemovalJob(removal=config.removal)
+
+
+def ranking_job(config: Config) -> RankingJob:
+    """The slice for Figure 5's taus."""
+    return RankingJob(ranking=config.ranking)
 
 
 def retrain_job(config: Config, space: str, target: str) -> RetrainJob:
@@ -221,7 +257,10 @@ def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[tuple[s
         if row.not_run:
             continue
         for dataset in row.datasets:
-            yield from _runs_of(config, row, dataset)
+            if row.has_genotype:
+                yield from _runs_of(config, row, dataset)
+            else:
+                yield _looked_up(row, dataset)
 
 
 def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[tuple[str, str]]:
@@ -235,11 +274,20 @@ def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[tup
     for seed in config.seeds if is_searched(shown) else (0,):
         base = f"{row.space}/{dataset}/{shown}/seed{seed}"
         yield f"{base}/genotype", "genotype"
-        if row.query:
-            yield f"{base}/query", "query"
+        for stage in ("query", "removal", "ranking"):
+            if getattr(row, stage):
+                yield f"{base}/{stage}", stage
         for target in row.targets(dataset):
             for rseed in config.retrain_seeds:
                 yield f"{base}/retrain/{target}/rseed{rseed}", "retrain"
+
+
+def _looked_up(row: Row, dataset: str) -> tuple[str, str]:
+    """A row of the table itself, or many seeds of a strategy that trains nothing."""
+    base = f"{row.space}/{dataset}/{row.strategy}"
+    if row.repeats:
+        return f"{base}/seeds{row.repeats}/queries", "queries"
+    return f"{base}/seed0/query", "query"
 
 
 def shown_strategy(row: Row, seeds: Sequence[int]) -> str:

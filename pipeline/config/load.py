@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline import registry
 from pipeline.config.experiments import (
     LABEL,
+    TABLE,
     Experiment,
     Row,
     StrategyLabel,
@@ -28,7 +29,8 @@ from pipeline.config.experiments import (
 from pipeline.config.model import Config
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
-from pipeline.files import header
+from pipeline.nasbench import DIGITS, find_table
+from pipeline.nasbench.protocols import REFERENCES, SETS
 
 FOLDER = Path("config")
 
@@ -205,10 +207,15 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
     for row in experiment.rows:
         if row.not_run:
             continue
+        if not (row.has_genotype or row.query):
+            raise InputError(f"{source}: row {row.label!r}: set query: true, it is all of this row")
         _known(row.space, registry.names("spaces"), f"{source}: row {row.label!r}: space")
         if row.searched:
             _known(row.strategy, [*labels], f"{source}: row {row.label!r}: strategy")
             _check_support(labels[row.strategy].algorithm, row.space, f"{source}: {row.label!r}")
+            _check_stages(row, labels[row.strategy].algorithm, f"{source}: row {row.label!r}")
+        elif row.strategy.startswith(TABLE):
+            _known(row.strategy.removeprefix(TABLE), [*REFERENCES], f"{source}: {row.label!r}")
         elif row.strategy.startswith("published_"):
             name = row.strategy.removeprefix("published_")
             _known(name, registry.names("genotypes"), f"{source}: row {row.label!r}: genotype")
@@ -219,17 +226,35 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
             _known(dataset, known_data, f"{source}: row {row.label!r}: data set")
 
 
+def _check_stages(row: Row, algorithm: str, where: str) -> None:
+    """A row asks only for what its strategy leaves."""
+    metadata = registry.get("strategies", algorithm).metadata
+    if row.repeats and metadata.trains_supernet:
+        raise InputError(f"{where}: repeats: {algorithm} trains a supernet; list `seeds` instead")
+    if row.removal and not metadata.trains_supernet:
+        raise InputError(f"{where}: removal: {algorithm} leaves no supernet")
+    for stage in ("removal", "ranking"):
+        if getattr(row, stage) and row.space != "nasbench201":
+            raise InputError(f"{where}: {stage}: for the space nasbench201, not {row.space!r}")
+
+
 def _without_table(config: Config, row: Row, labels: Mapping[str, StrategyLabel]) -> Row:
-    """The row; not run if it searches a table and none knows the data set that stands in."""
-    if not row.stands_for or not row.searched:
+    """The row; not run if it asks a table and none knows the data set that stands in."""
+    if not row.stands_for or not _asks_table(row, labels):
         return row
-    if not registry.get("strategies", labels[row.strategy].algorithm).metadata.needs_table:
+    root, dataset = os.environ.get("SHAPLEY_NAS_DATA", config.data_root), row.datasets[0]
+    if dataset in (DIGITS, *SETS) and find_table(root, dataset, config.nasbench_table):
         return row
-    path = Path(os.environ.get("SHAPLEY_NAS_DATA", config.data_root), config.nasbench_table)
-    if f"{row.datasets[0]}_valid" in header(path):
-        return row
-    reason = f"not run: it searches a table of trained cells, and none knows {row.datasets[0]}"
+    reason = f"not run: it asks a table of trained cells, and none knows {dataset}"
     return row.model_copy(update={"not_run": reason})
+
+
+def _asks_table(row: Row, labels: Mapping[str, StrategyLabel]) -> bool:
+    """Whether the row is nothing without a table."""
+    if not row.has_genotype or row.ranking:
+        return True
+    searched = row.searched and registry.get("strategies", labels[row.strategy].algorithm)
+    return bool(searched and searched.metadata.needs_table)
 
 
 def _check_support(algorithm: str, space: str, where: str) -> None:

@@ -10,6 +10,7 @@ from pipeline import registry
 from pipeline.config.base import DARTS, OURS, PAPER, ROBUST_DARTS, Settings, factory, setting
 from pipeline.config.cluster import ClusterSettings
 from pipeline.config.experiments import StrategyLabel
+from pipeline.config.looks import RankingSettings, RemovalSettings
 from pipeline.config.recipes import (
     ImageNetSearch,
     ImageNetTrain,
@@ -167,6 +168,10 @@ class Config(Settings):
         dict, "further strategy labels; every algorithm is one already", OURS
     )
     search: SpaceSearches = factory(SpaceSearches, "searches, by space", PAPER)
+    removal: RemovalSettings = factory(RemovalSettings, "operations removed (Figure 2)", PAPER)
+    ranking: RankingSettings = factory(
+        RankingSettings, "strength against accuracy (Figure 5)", PAPER
+    )
     retrain: RetrainSettings = factory(RetrainSettings, "training of found networks", PAPER)
     resources: Resources = factory(Resources, "threads, memory, time by stage", OURS)
     cluster: ClusterSettings = factory(ClusterSettings, "names on a cluster", OURS)

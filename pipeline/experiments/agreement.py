@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.nasbench import additive
+
 if TYPE_CHECKING:
     from pipeline.nasbench.table import Table
 
 
 def kendall(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Kendall's tau-b of two arrays, over what both know."""
-    from scipy.stats import kendalltau
-
+    """Kendall's tau-b of two arrays, over what both know; 0 where one of them ranks nothing."""
     known = ~(np.isnan(a) | np.isnan(b))
-    return float(kendalltau(a[known], b[known]).statistic) if known.sum() > 1 else 0.0
+    return additive.kendall(a[known], b[known]) if known.sum() > 1 else 0.0
 
 
 def with_reference(

@@ -112,11 +112,13 @@ def walk(
     permutations: int,
     seed: int,
     path: Path,
+    alpha: NDArray[np.float64] | None = None,
 ) -> Walks:
-    """Walk permutations under α = 0, or go on from those that `path` holds."""
+    """Walk permutations under α (None: zeros), or go on from those that `path` holds."""
     import torch
 
-    V = AllValues(supernet, torch.zeros(supernet.space.n_players), images, settings, seed)
+    alpha = np.zeros(supernet.space.n_players) if alpha is None else alpha
+    V = AllValues(supernet, torch.from_numpy(alpha), images, settings, seed)
     n = len(V.players)
     orders = np.stack(
         [seeds.numpy_generator(seed, "order", m).permutation(n) for m in range(permutations)]

@@ -26,9 +26,10 @@ from pipeline import seeds
 from pipeline.data import Augment, Images, open_images
 from pipeline.files import replacing
 from pipeline.nasbench import cells
+from pipeline.nasbench.protocols import DIGITS_ACCURACIES, DIGITS_EPOCHS
 from pipeline.nasbench.stacked import StackedNetworks
 
-CHANNELS, CELLS, EPOCHS, BATCH, RATE = 8, 1, 4, 48, 0.1
+CHANNELS, CELLS, EPOCHS, BATCH, RATE = 8, 1, DIGITS_EPOCHS, 48, 0.1
 TOGETHER = 64  # networks trained side by side
 N_SEEDS = 2
 
@@ -115,7 +116,7 @@ def _write(
     import pandas as pd
 
     frame = pd.DataFrame({"index": range(len(representative)), "arch": [*cells.architectures()]})
-    for part, name in enumerate(("digits_valid", "digits_test")):
+    for part, name in enumerate(DIGITS_ACCURACIES):
         by_seed = np.array(
             [[accuracies[s, int(n)][part] for n in representative] for s in range(N_SEEDS)]
         )

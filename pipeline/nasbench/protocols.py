@@ -6,10 +6,20 @@ confused; here the name of a column says which. All accuracies are top-1 in perc
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 SETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet-16-120"}
 ACCURACIES = tuple(f"{name}_{part}" for name in SETS for part in ("valid", "test"))
+# Of `nasbench_digits`, a table of its own.
+DIGITS = "digits"
+DIGITS_ACCURACIES = (f"{DIGITS}_valid", f"{DIGITS}_test")
+DIGITS_EPOCHS = 4
+# Rows of the table that no search finds: the best value of each column, and the cell that is
+# ResNet's block (official index 11472), which Table 5 of the paper prints.
+OPTIMAL = "optimal"
+RESNET_CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
+REFERENCES = (OPTIMAL, "resnet")
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class Protocol:
 
     Attributes:
         data: the data set.
-        epochs: of the training schedule, 200 or 12.
+        epochs: of the training schedule, 200 or 12; of `nasbench_digits` 4.
         trained_on: the images that the weights saw.
         measured_on: the images of the accuracy.
         trials: whose mean it is; per-trial columns `<column>_seed<n>` are single ones.
@@ -37,10 +47,20 @@ class Protocol:
         )
 
 
+def accuracies_of(columns: Collection[str]) -> tuple[str, ...]:
+    """The accuracies by which a table with these columns ranks; none where it is no such table."""
+    kinds = (ACCURACIES, DIGITS_ACCURACIES)
+    return next((kind for kind in kinds if set(kind) <= set(columns)), ())
+
+
 def protocol(column: str) -> Protocol | None:
     """The protocol of an accuracy column, None for sizes, times and what is unknown here."""
     head, _, seed = column.partition("_seed")
     name, _, part = head.partition("_")
+    if head in DIGITS_ACCURACIES:
+        trials = f"the training with seed {seed}" if seed else "the mean over its seeds"
+        measured_on = {"valid": "its other half", "test": "the test set"}[part]
+        return Protocol("digits", DIGITS_EPOCHS, HALF, measured_on, trials)
     if name not in SETS:
         return None
     short = part.endswith("_12ep")

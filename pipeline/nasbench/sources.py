@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.nasbench import cells
-from pipeline.nasbench.protocols import ACCURACIES
+from pipeline.nasbench.protocols import ACCURACIES, DIGITS_ACCURACIES
 from pipeline.nasbench.table import assemble
 from pipeline.registry import nearest
 
@@ -60,10 +60,12 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 def _rows(path: Path, frame: pd.DataFrame) -> NDArray[Any]:
     """Check that a frame lists the whole space, with all accuracies, and order it by index."""
-    for column in ("index", "arch", *ACCURACIES):
+    is_digits = any(column in frame for column in DIGITS_ACCURACIES)
+    accuracies = DIGITS_ACCURACIES if is_digits else ACCURACIES
+    for column in ("index", "arch", *accuracies):
         if column not in frame:
             raise InputError(f"{path}: no column {column!r}; {nearest(column, [*map(str, frame)])}")
-    for column in ("index", *ACCURACIES):
+    for column in ("index", *accuracies):
         _check_numbers(path, frame[column])
     _check_architectures(path, frame)
     frame = frame.sort_values("index", ignore_index=True)

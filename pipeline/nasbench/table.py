@@ -6,7 +6,7 @@ of what others publish. It must list the whole space, 5 operations on 6 edges: i
 ranks and the optimum would be others.
 
 Units: as in the benchmark, accuracies in percent, regrets in percent points. `protocols` says what
-each column measures.
+each column measures. `nasbench_digits`, a small table of our own, is read by the same code.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.files import replacing
 from pipeline.nasbench import cells
-from pipeline.nasbench.protocols import ACCURACIES, protocol
+from pipeline.nasbench.protocols import DIGITS, accuracies_of, protocol
 from pipeline.registry import nearest
 
 FILE = Path("nas_bench_201", "nas_bench_201.csv.gz")
+EMBEDDED = Path(__file__).with_name("nasbench_digits.csv.gz")  # our own, see `digits`
 CODE, ROW_OF = "code", "row_of_number"  # columns that are ours: operations, and where a cell stands
 DECIMALS = 4  # as published
 
@@ -71,6 +72,11 @@ class Table:
     def columns(self) -> tuple[str, ...]:
         """Columns with numbers, as the source names them."""
         return tuple(name for name in self.rows.dtype.names or () if name not in (CODE, ROW_OF))
+
+    @property
+    def accuracies(self) -> tuple[str, ...]:
+        """The columns by which it ranks: NAS-Bench-201's six, or the two of `nasbench_digits`."""
+        return accuracies_of(self.columns)
 
     def indices(self, which: Sequence[str] | NDArray[np.uint8]) -> NDArray[np.int64]:
         """Official indices int64[n] of texts, or of codes uint8[n, 6] (see `cells`).
@@ -148,8 +154,8 @@ class Table:
     def query(self, index: int) -> dict[str, Any]:
         """One architecture's row with `rank_<column>` and `regret_<column>` per accuracy."""
         row = self.row(index)
-        ranks = {f"rank_{column}": self.rank(column, index) for column in ACCURACIES}
-        regrets = {f"regret_{column}": self.regret(column, index) for column in ACCURACIES}
+        ranks = {f"rank_{column}": self.rank(column, index) for column in self.accuracies}
+        regrets = {f"regret_{column}": self.regret(column, index) for column in self.accuracies}
         return {**row, **ranks, **regrets}
 
     def protocols(self) -> dict[str, str]:
@@ -162,9 +168,17 @@ class Table:
         return {arch: number for number, arch in enumerate(cells.architectures())}
 
 
-def find_table(data_root: Path | str) -> Path | None:
-    """Where the table lies below the data root, None if it is not there."""
-    path = Path(data_root) / FILE
+def find_table(
+    data_root: Path | str, dataset: str = "cifar10", below: Path | str = FILE
+) -> Path | None:
+    """Where the table that knows a data set lies, None if it is not there.
+
+    Args:
+        data_root: folder of the data sets.
+        dataset: on digits the table is `nasbench_digits`, which comes with the package.
+        below: where the benchmark's own lies below the data root (`nasbench_table`).
+    """
+    path = EMBEDDED if dataset == DIGITS else Path(data_root) / below
     return path if path.is_file() else None
 
 
@@ -190,7 +204,7 @@ def _mapped(path: Path) -> NDArray[Any]:
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it and convert again") from None
     names = rows.dtype.names or ()
-    lacking = [name for name in (CODE, ROW_OF, *ACCURACIES) if name not in names]
-    if rows.shape != (cells.N_ARCHITECTURES,) or lacking:
+    whole = accuracies_of(names) and {CODE, ROW_OF} <= set(names)
+    if rows.shape != (cells.N_ARCHITECTURES,) or not whole:
         raise InputError(f"{path}: no compact table; make it by `python -m pipeline convert`")
     return rows

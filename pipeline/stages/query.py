@@ -8,8 +8,14 @@ from typing import Any
 from pipeline import files
 from pipeline.config.base import Settings
 from pipeline.nasbench import Table
+from pipeline.nasbench.protocols import OPTIMAL, RESNET_CELL
 from pipeline.spaces.genotype import Genotype
 from pipeline.stages.stage import stage
+
+MISSING = (
+    "{}: the NAS-Bench-201 table is missing: put nas_bench_201/nas_bench_201.csv.gz into data_root "
+    "or set nasbench_table"
+)
 
 
 class QueryJob(Settings):
@@ -39,6 +45,37 @@ def look_up(
     return {**rows.query(index), "protocols": rows.protocols()}
 
 
+def look_up_reference(name: str, table: Path) -> dict[str, Any]:
+    """A row of the table that no search finds.
+
+    `optimal` is the best value of each accuracy, each of an architecture of its own; `resnet` the
+    cell that is ResNet's block.
+
+    Raises:
+        InputError: the table is not whole.
+    """
+    if name != OPTIMAL:
+        return look_up(table, arch=RESNET_CELL)
+    rows = Table.load(table)
+    best = {column: rows.optimal(column) for column in rows.accuracies}
+    return {
+        **{column: row[column] for column, row in best.items()},
+        **{f"rank_{column}": 1 for column in best},
+        **{f"regret_{column}": 0.0 for column in best},
+        "arch_of": {column: row["arch"] for column, row in best.items()},
+        "protocols": rows.protocols(),
+    }
+
+
+def run_reference(name: str, table: Path | None, out: Path) -> None:
+    """Write a reference row as `metrics.json`; without a table it holds its name only."""
+    job = QueryJob(arch=name, table=str(table) if table else None)
+    with stage("query", out, job, data=source(table)) as s:
+        if table is None:
+            s.log("no NAS-Bench-201 table at hand: nothing is looked up")
+        s.finish(look_up_reference(name, table) if table else {"reference": name})
+
+
 def run(genotype: Path, table: Path | None, out: Path) -> None:
     """Write the row of a genotype as `metrics.json`; without a table it holds only `arch`.
 
@@ -52,10 +89,14 @@ def run(genotype: Path, table: Path | None, out: Path) -> None:
     """
     arch = Genotype.load(genotype).to_arch_string()
     job = QueryJob(arch=arch, table=str(table) if table else None)
-    data = {"name": "nas_bench_201", "fingerprint": files.digest(table)} if table else None
-    with stage("query", out, job, data=data) as s:
+    with stage("query", out, job, data=source(table)) as s:
         if table is None:
             s.log("no NAS-Bench-201 table at hand: the cell is not looked up")
             s.finish({"arch": arch})
         else:
             s.finish(look_up(table, arch=arch))
+
+
+def source(table: Path | None) -> dict[str, str] | None:
+    """What the provenance says of a table."""
+    return {"name": "nas_bench_201", "fingerprint": files.digest(table)} if table else None

@@ -18,11 +18,12 @@ from pipeline.config.jobs import SearchJob
 from pipeline.data import open_images
 from pipeline.errors import InputError
 from pipeline.files import replacing
-from pipeline.nasbench import Table
+from pipeline.nasbench import Table, find_table
 from pipeline.progress import progress
 from pipeline.stages.stage import stage
 from pipeline.strategies.contract import Strategy
 from pipeline.strategies.table_search import TableSearch
+from pipeline.strategies.weights import WeightSharing
 from pipeline.training import checkpoint, device
 
 COUNTED = ("seconds", "images_forward", "images_backward", "evaluations")
@@ -36,8 +37,11 @@ def run(
     data_root: Path,
     out: Path,
     on: str = "auto",
+    table: Path | None = None,
 ) -> None:
     """Search and write `strength.npz` (strength and the history of alpha), metrics, history.
+
+    A strategy that trains a supernet also leaves it, as `supernet.pt`.
 
     Args:
         job: space, algorithm and recipe.
@@ -47,6 +51,7 @@ def run(
         data_root: where the data set lies.
         out: folder of the results.
         on: `auto`, `cpu` or `cuda`.
+        table: for strategies that search it; None: the one that belongs to the data set.
 
     Raises:
         InputError: data or settings do not fit; a checkpoint of other settings lies in the way.
@@ -57,7 +62,8 @@ def run(
     with stage("search", out, job, seed, where.type, data=manifest) as s:
         strategy = make_strategy(job, manifest["classes"], seed, where)
         if isinstance(strategy, TableSearch):
-            strategy.open_table(load_table(job, data_root), manifest["name"])
+            table = table or find_table(data_root, manifest["name"], job.table or "")
+            strategy.open_table(Table.load(table) if table else None, manifest["name"])
         train, valid = (
             open_images(manifest, data_root, part, split, str(where), job.search.workers)
             for part in ("weights", "value")
@@ -82,6 +88,10 @@ def run(
             s.epoch(history[-1], epoch)
             s.log(f"epoch {epoch + 1}/{strategy.n_epochs}: {brief(history[-1])}")
         save_strength(out / "strength.npz", strategy, records)
+        if isinstance(strategy, WeightSharing):
+            from pipeline.supernet import saved as supernet_file
+
+            supernet_file.save(out / "supernet.pt", strategy.supernet, strategy.alpha())
         s.finish(summary(history, job), history, artifacts=[out / "strength.npz"])
 
 
@@ -102,12 +112,6 @@ def make_strategy(job: SearchJob, classes: int, seed: int, where: Any) -> Strate
             shape = shape.model_copy(update={"compile": False})
         supernet = space.supernet(shape, classes, seed).to(where)
     return algorithm(space, supernet, settings, job.search, seed, where)
-
-
-def load_table(job: SearchJob, data_root: Path) -> Table | None:
-    """The compact NAS-Bench-201 table below the data root, None if it is not there."""
-    path = data_root / (job.table or "")
-    return Table.load(path) if job.table and path.is_file() else None
 
 
 def as_tensors(record: Mapping[str, np.ndarray]) -> dict[str, Any]:

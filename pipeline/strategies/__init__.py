@@ -22,6 +22,7 @@ from pipeline.strategies import (  # noqa: F401  (each registers its strategy)
     pc_darts,
     plugins,
     random,
+    random_search,
     reinforce,
     rsps,
     sdarts_adv,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import click
 
 from pipeline import files
 from pipeline.config import jobs
-from pipeline.errors import InputError
 from pipeline.launch import spread
 from pipeline.verbs.options import (
     base_of,
@@ -55,6 +53,7 @@ def prepare(dataset: str | None, download: bool, job: str | None, **options: Any
 @click.option("--strategy", help="strategy label")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--manifest", type=Path, help="manifest.json of the data set")
+@click.option("--table", type=Path, help="for strategies that search one [the data set's]")
 @job_option
 @data_root_option
 @out_option
@@ -66,6 +65,7 @@ def search(
     strategy: str | None,
     seed: int,
     manifest: Path | None,
+    table: Path | None,
     job: str | None,
     **options: Any,
 ) -> None:
@@ -83,7 +83,8 @@ def search(
 
     content = files.read_json(manifest)
     content, root = near(content, data_root_of(options["data_root"], config))
-    stage.run(slice_, seed, content, manifest.with_name("split.npz"), root, out, device)
+    split = manifest.with_name("split.npz")
+    stage.run(slice_, seed, content, split, root, out, device, table)
 
 
 @click.command()
@@ -216,54 +217,6 @@ def trial(
     content = files.read_json(manifest)
     content, root = near(content, data_root_of(options["data_root"], config))
     stage.run(slice_, seed, need(genotype=source), content, root, options["out"], device)
-
-
-@click.command()
-@click.option("--table", type=Path, help="NAS-Bench-201 table: .npy of `convert`, or .csv(.gz)")
-@click.option("--index", type=int, help="official index of the architecture")
-@click.option("--arch", help="architecture string, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`")
-@click.option("--genotype", "source", type=Path, help="genotype.json")
-@click.option("--out", type=Path, help="folder of the results; else JSON on stdout")
-def query(
-    table: Path | None, index: int | None, arch: str | None, source: Path | None, out: Path | None
-) -> None:
-    """Look an architecture up in the NAS-Bench-201 table; values in percent as published."""
-    from pipeline.stages import query as stage
-
-    if sum(value is not None for value in (index, arch, source)) != 1:
-        raise InputError("query: give exactly one of --index, --arch, --genotype")
-    if out is None:
-        print(json.dumps(stage.look_up(need(table=table), index, arch, source), indent=2))
-    else:
-        stage.run(need(genotype=source), table, out)
-
-
-@click.command()
-@click.option("--source", type=Path, required=True, help="CSV, official .pth, or NATS-Bench's")
-@click.option("--out", type=Path, required=True, help="compact table to write (.npy)")
-def convert(source: Path, out: Path) -> None:
-    """Convert what others publish of NAS-Bench-201 to the compact table, one mapped file."""
-    from pipeline.nasbench import Table
-
-    Table.load(source).save(out)
-
-
-@click.command()
-@click.option("--manifest", type=Path, required=True, help="manifest.json of digits")
-@click.option("--state", type=Path, required=True, help="folder of what is done so far")
-@click.option("--out", type=Path, required=True, help="table to write (.csv.gz)")
-@data_root_option
-@where_options
-@config_options
-def digits_table(manifest: Path, state: Path, out: Path, **options: Any) -> None:
-    """Train every distinct cell of NAS-Bench-201 on digits, as a small table; resumes."""
-    config = configuration_of(options)
-    configure(options)
-    from pipeline.nasbench import digits
-
-    root = data_root_of(options["data_root"], config)
-    content = files.read_json(manifest)
-    digits.make(content, manifest.with_name("split.npz"), root, state, out, log=click.echo)
 
 
 @click.command()

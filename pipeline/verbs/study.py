@@ -11,6 +11,7 @@ import click
 
 from pipeline.config import jobs, load
 from pipeline.config.model import Config
+from pipeline.errors import InputError
 from pipeline.verbs.options import (
     config_options,
     configuration_of,

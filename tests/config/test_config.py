@@ -172,7 +172,7 @@ def test_the_demo_has_one_toy_for_all_data_sets_of_a_row():
     own = [row for row in demo.rows if row.label == "Shapley-NAS"]
     assert [row.stands_for for row in own] == ["cifar10", "cifar100", "imagenet16"]
     assert {row.datasets for row in own} == {("digits",)}
-    assert own[2].paper["digits"]["imagenet16_test"].mean == 46.85
+    assert own[2].paper["digits"]["digits_test"].mean == 46.85
     folders = {folder for folder, _ in jobs.runs(resolve(), demo) if "/shapley/" in folder}
     assert folders == {f"nasbench201/digits/shapley/seed0/{s}" for s in ("genotype", "query")}
 

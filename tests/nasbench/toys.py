@@ -29,3 +29,13 @@ def write_toy_table(path: Path, frame: pd.DataFrame | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     (toy_frame() if frame is None else frame).to_csv(path, index=False, float_format="%.4f")
     return path
+
+
+def digits_frame() -> pd.DataFrame:
+    """A made-up `nasbench_digits`: accuracy = index / 250 percent, seeds a little apart."""
+    frame = toy_frame()[["index", "arch"]]
+    for column in ("digits_valid", "digits_test"):
+        frame[column] = frame["index"] / 250
+        for seed, apart in enumerate((-0.5, 0.5)):
+            frame[f"{column}_seed{seed}"] = (frame[column] + apart).clip(0, 100)
+    return frame

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,11 @@ from numpy.testing import assert_allclose
 from pipeline.config.jobs import SearchJob
 from pipeline.errors import InputError
 from pipeline.nasbench import Table
-from pipeline.stages.search import load_table
 from pipeline.stages.search import make_strategy as make_strategy_of_job
 from tests.nasbench.toys import toy_frame, write_toy_table
 from tests.strategies.toys import CPU, make_strategy, small_search
 
-NAMES = ("evolution", "local_search", "reinforce")
+NAMES = ("evolution", "local_search", "random_search", "reinforce")
 WORTH = {"none": 0, "skip_connect": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 3, "avg_pool_3x3": 1.5}
 
 
@@ -112,12 +110,6 @@ def job(algorithm: str, space: str) -> SearchJob:
     table = "table.csv"
     recipe = small_search(space)
     return SearchJob(space=space, algorithm=algorithm, settings={}, search=recipe, table=table)
-
-
-def test_the_stage_opens_the_table_if_it_is_there(tmp_path: Path) -> None:
-    assert load_table(job("evolution", "nasbench201"), tmp_path) is None
-    write_toy_table(tmp_path / "table.csv")
-    assert "cifar10_valid" in load_table(job("evolution", "nasbench201"), tmp_path).columns
 
 
 @pytest.mark.parametrize(("name", "space"), [("evolution", "darts"), ("p_darts", "nasbench201")])

@@ -25,6 +25,7 @@ EXPERIMENT = {
             "space": "nasbench201",
             "datasets": ["digits"],
             "query": True,
+            "removal": True,
             "retrain": ["same"],
         },
         {

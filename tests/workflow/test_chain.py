@@ -18,6 +18,8 @@ FILES = [
     "data/digits64/split.npz",
     f"{SHAPLEY}/search/strength.npz",
     f"{SHAPLEY}/search/history.csv",
+    f"{SHAPLEY}/search/supernet.pt",
+    f"{SHAPLEY}/removal/drops.csv",
     f"{SHAPLEY}/genotype/genotype.json",
     f"{SHAPLEY}/genotype/cell.svg",
     f"{SHAPLEY}/genotype/cell.png",
@@ -33,6 +35,7 @@ STAGES = {
     "search": 2,
     "genotype": 2,
     "query": 1,
+    "removal": 1,
     "retrain": 1,
     "transfer": 1,
 }
@@ -98,6 +101,20 @@ def test_a_changed_setting_reruns_only_the_rules_that_read_it(done):
         "write_report",
     }
     assert ran["retrain_network"] == 1
+
+
+def test_a_search_without_its_supernet_is_run_again_only_for_the_supernet(done):
+    """Searches of earlier versions have none; their cells and trainings stand."""
+    supernet = done.path(f"{SHAPLEY}/search/supernet.pt")
+    aside = supernet.rename(supernet.with_suffix(".aside"))
+    try:
+        own = f"results/demo/{SHAPLEY}"
+        _, others = done.snakemake("-n", "--", f"{own}/query/metrics.json")
+        _, output = done.snakemake("-n", "--", f"{own}/search/supernet.pt")
+    finally:
+        aside.rename(supernet)
+    assert "Nothing to be done" in others
+    assert jobs_of(output)["search_architecture"] == 1
 
 
 def test_where_jobs_run_makes_nothing_stale(done):

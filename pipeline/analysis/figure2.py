@@ -1,0 +1,171 @@
+"""Figure 2: what the supernet loses without one operation of two edges, and without two.
+
+Two pictures a data set, means over the seeds of the search: the drops, single ones on the diagonal
+and joint ones above it; and the interaction, a joint drop less the two single ones, which is zero
+where two operations do not depend on each other.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import registry
+from pipeline.analysis import figures, measures
+from pipeline.analysis.drawn import Drawn
+from pipeline.analysis.intervals import summarise
+from pipeline.analysis.tables import Study, runs_of
+from pipeline.config.experiments import Experiment, Row
+from pipeline.spaces.nasbench201 import EDGES
+
+POINTS = 100.0  # stored as fractions, shown in points of accuracy
+Player = tuple[int, str]
+Pair = tuple[Player, Player]  # twice the same: one operation alone
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One of the two pictures.
+
+    Attributes:
+        key: column of `drops.csv`.
+        caption: what stands above the picture.
+        colours: matplotlib's map; a diverging one is centred on zero.
+    """
+
+    key: str
+    caption: str
+    colours: str
+
+
+QUANTITIES = (
+    Quantity("drop", "points of accuracy lost without both (diagonal: without one)", "Oranges"),
+    Quantity("interaction", "points lost beyond the sum of both alone", "RdBu_r"),
+)
+
+
+@registry.register("figures", "figure2")
+def figure2(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
+    """Drops and interactions of every row and data set."""
+    return [
+        drawn
+        for row in experiment.rows
+        for dataset in row.datasets
+        for drawn in _of_row(row, dataset, study, results)
+    ]
+
+
+def _of_row(row: Row, dataset: str, study: Study, results: Path) -> Iterator[Drawn]:
+    runs = [run for run in runs_of(row, dataset, study.runs) if run.stage == "removal"]
+    tables = [_read(results / run.folder / "drops.csv") for run in runs]
+    if not tables:
+        return
+    where = measures.dataset_title(dataset)
+    if row.stands_for:
+        where += f" in place of {measures.dataset_title(row.stands_for)}"
+    seeds = f"{len(runs)} seed{'s' * (len(runs) > 1)}"
+    for quantity in QUANTITIES:
+        values: dict[Pair, list[float]] = defaultdict(list)
+        for table in tables:
+            for pair, numbers in table.items():
+                if quantity.key in numbers:
+                    values[pair].append(POINTS * numbers[quantity.key])
+        yield Drawn(
+            name=f"figure2_{row.strategy}_{row.stands_for or dataset}_{quantity.key}",
+            caption=f"{row.label}, {where}: {quantity.caption}; {seeds}",
+            description=_words(quantity, values),
+            figure=_draw(quantity, values),
+            data=[_numbers(pair, several, quantity) for pair, several in values.items()],
+            legend={},
+        )
+
+
+def _read(path: Path) -> dict[Pair, dict[str, float]]:
+    """Drop and interaction by pair, fractions; a single operation has no interaction."""
+    found = {}
+    with path.open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            first = (int(row["first_edge"]), row["first_operation"])
+            alone = not row["second_operation"]
+            second = first if alone else (int(row["second_edge"]), row["second_operation"])
+            keys = [quantity.key for quantity in QUANTITIES if row[quantity.key]]
+            found[first, second] = {key: float(row[key]) for key in keys}
+    return found
+
+
+def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
+    """A heat map, the number in each field; operations of an edge stand together."""
+    players = list(dict.fromkeys(player for pair in values for player in pair))
+    field = np.full((len(players), len(players)), np.nan)
+    for (first, second), several in values.items():
+        field[players.index(first), players.index(second)] = np.mean(several)
+    most = max(float(np.nanmax(np.abs(field))), 1e-9)
+    diverging = quantity.key == "interaction"
+    with figures.style():
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6.2, 4.6), layout="constrained")
+        axes = figure.subplots()
+        low = -most if diverging else 0.0
+        axes.imshow(field, cmap=quantity.colours, vmin=low, vmax=1.25 * most if low == 0 else most)
+        _write(axes, field, most)
+        names = [_title(player) for player in players]
+        axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
+        axes.set_yticks(range(len(names)), names)
+        axes.grid(False)
+        for edge in {player[0] for player in players[1:]} - {players[0][0]}:
+            border = [player[0] for player in players].index(edge) - 0.5
+            axes.axhline(border, color=figures.MUTED, lw=0.8)
+            axes.axvline(border, color=figures.MUTED, lw=0.8)
+    return figure
+
+
+def _write(axes: Any, field: NDArray[np.float64], most: float) -> None:
+    """The number in each field, on a dark one in white."""
+    for (i, j), value in np.ndenumerate(field):
+        if not np.isnan(value):
+            ink = "#ffffff" if abs(value) > 0.75 * most else "#000000"
+            axes.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize=8, color=ink)
+
+
+def _title(player: Player) -> str:
+    target, source = EDGES[player[0]]
+    return f"{target}←{source} {player[1].removeprefix('nor_')}"
+
+
+def _words(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> str:
+    """The largest of each kind."""
+    means = {pair: float(np.mean(several)) for pair, several in values.items()}
+    kinds = {
+        "alone": {pair: m for pair, m in means.items() if pair[0] == pair[1]},
+        "together": {pair: m for pair, m in means.items() if pair[0] != pair[1]},
+    }
+    said = []
+    for kind, own in kinds.items():
+        if own:
+            pair = max(own, key=lambda one: abs(own[one]))
+            names = " and ".join(dict.fromkeys(map(_title, pair)))
+            said.append(f"largest {kind}: {names}, {own[pair]:.2f}")
+    return f"{quantity.caption}; {'; '.join(said)}"
+
+
+def _numbers(pair: Pair, several: Sequence[float], quantity: Quantity) -> dict[str, Any]:
+    summary = summarise(several)
+    (first_edge, first), (second_edge, second) = pair
+    return {
+        "first_edge": first_edge,
+        "first_operation": first,
+        "second_edge": second_edge if pair[0] != pair[1] else "",
+        "second_operation": second if pair[0] != pair[1] else "",
+        f"{quantity.key}_points": summary.mean,
+        "std": summary.deviation,
+        "half_width": summary.half_width,
+        "n": summary.n,
+    }

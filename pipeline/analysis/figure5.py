@@ -1,0 +1,164 @@
+"""Figure 5: operation strength against test accuracy of architectures of NAS-Bench-201.
+
+A scatter a row and data set, as in the paper, of the search with the first seed; then, a data set,
+Kendall's tau of every seed with its bootstrap interval, over the drawn architectures and over all,
+beside what the paper prints and what scores that add up over edges reach when they know the table:
+its main effects, and those of its ranks, about the most that any such score can reach.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import registry
+from pipeline.analysis import figures, measures
+from pipeline.analysis.drawn import Drawn
+from pipeline.analysis.runs import Run
+from pipeline.analysis.tables import Study, runs_of
+from pipeline.config.experiments import Experiment, Row
+
+OVER = {"sample": "drawn", "all": "all"}
+EFFECTS: dict[str, tuple[float, ...]] = {"main_effects": (1.5, 1), "rank_effects": ()}
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A row of the experiment on one data set, with its runs by seed; `index` of its colour."""
+
+    row: Row
+    dataset: str
+    runs: list[Run]
+    index: int
+
+    @property
+    def stood_for(self) -> str:
+        """The paper's data set."""
+        return self.row.stands_for or self.dataset
+
+    @property
+    def printed(self) -> float | None:
+        """The paper's tau."""
+        number = self.row.paper.get(self.dataset, {}).get("tau_sample")
+        return number.mean if number else None
+
+
+@registry.register("figures", "figure5")
+def figure5(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
+    """Scatters by row and data set, then the taus by data set."""
+    found = list(_ranked(experiment, study))
+    datasets = dict.fromkeys(one.stood_for for one in found)
+    by_dataset = [[one for one in found if one.stood_for == name] for name in datasets]
+    return [
+        *(_scatter(one, results) for own in by_dataset for one in own),
+        *(_taus(own) for own in by_dataset),
+    ]
+
+
+def _ranked(experiment: Experiment, study: Study) -> Iterator[Ranked]:
+    colours = {label: i for i, label in enumerate(dict.fromkeys(r.label for r in experiment.rows))}
+    for row in experiment.rows:
+        for dataset in row.datasets:
+            runs = [run for run in runs_of(row, dataset, study.runs) if run.stage == "ranking"]
+            if runs:
+                yield Ranked(row, dataset, runs, colours[row.label])
+
+
+def _scatter(one: Ranked, results: Path) -> Drawn:
+    run = one.runs[0]
+    with (results / run.folder / "sample.csv").open(newline="", encoding="utf-8") as stream:
+        points = [
+            {"strength": float(row["strength"]), "accuracy": float(row["accuracy"])}
+            for row in csv.DictReader(stream)
+        ]
+    tau = run.metrics["tau_sample"]
+    interval = f"{run.metrics['tau_sample_low']:.3f} to {run.metrics['tau_sample_high']:.3f}"
+    with figures.style():
+        figure, axes = figures.one_axes(height=2.7)
+        x, y = ([point[key] for point in points] for key in ("strength", "accuracy"))
+        axes.plot(x, y, "o", ms=3, mew=0, alpha=0.55, color=figures.SERIES[one.index])
+        axes.set_xlabel("mean strength of its operations")
+        axes.set_ylabel("test accuracy (%)")
+        axes.set_title(f"τ = {tau:.3f}")
+    return Drawn(
+        name=f"figure5_{one.row.strategy}_{one.stood_for}",
+        caption=f"{one.row.label}, {_where(one)}, seed {run.seed}: {len(points)} architectures",
+        description=f"Kendall's tau {tau:.3f} (95 % bootstrap interval {interval})",
+        figure=figure,
+        data=[{"strategy": one.row.strategy, "seed": run.seed, **point} for point in points],
+        legend={one.row.label: one.index},
+    )
+
+
+def _taus(own: Sequence[Ranked]) -> Drawn:
+    """One line a row and set of architectures, a dot and bar a seed."""
+    data = [point for one in own for over in OVER for point in _points(one, over)]
+    lines = [(one, over) for over in OVER for one in own]
+    with figures.style():
+        figure, axes = figures.one_axes(height=0.8 + 0.42 * len(lines))
+        axes.grid(False, axis="y")
+        for y, (one, over) in enumerate(lines):
+            _line(axes, y, one, over)
+        names = [f"{one.row.label}, {OVER[over]}" for one, over in lines]
+        axes.set_yticks(range(len(lines)), names)
+        axes.tick_params(axis="y", labelcolor=figures.INK)
+        axes.set(ylim=(len(lines) - 0.4, -0.6))
+        axes.set_xlabel("Kendall's τ")
+        axes.axvline(0, color=figures.MUTED, lw=0.7)
+    said = [f"{p['row']}, {p['over']}, seed {p['seed']}: {p['tau']:.3f}" for p in data]
+    reached = [
+        f"{name.replace('_', ' ')} {own[0].runs[0].metrics[f'{name}_{over}']:.3f} ({OVER[over]})"
+        for name in EFFECTS
+        for over in OVER
+    ]
+    return Drawn(
+        name=f"figure5_tau_{own[0].stood_for}",
+        caption=f"{_where(own[0])}: Kendall's tau by seed with its 95 % bootstrap interval; "
+        "×: paper; lines: the table's main effects (dashed) and rank effects",
+        description="; ".join([*said, *reached]),
+        figure=figure,
+        data=data,
+        legend={one.row.label: one.index for one in own},
+    )
+
+
+def _line(axes: Any, y: int, one: Ranked, over: str) -> None:
+    colour = figures.SERIES[one.index]
+    for place, run in enumerate(one.runs):
+        tau, low, high = (run.metrics[f"tau_{over}{end}"] for end in ("", "_low", "_high"))
+        at = y + 0.5 * ((place + 0.5) / len(one.runs) - 0.5)
+        axes.plot([low, high], [at, at], color=colour, lw=1.4, alpha=0.6)
+        axes.plot([tau], [at], "o", ms=4, color=colour)
+    metrics = one.runs[0].metrics
+    for effects, dashes in EFFECTS.items():
+        x = metrics[f"{effects}_{over}"]
+        axes.plot([x, x], [y - 0.4, y + 0.4], color=figures.INK, lw=1.5, dashes=dashes)
+    if over == "sample" and one.printed is not None:
+        axes.plot([one.printed], [y], "x", ms=6, mew=1.5, color=figures.INK)
+
+
+def _points(one: Ranked, over: str) -> Iterator[dict[str, Any]]:
+    for run in one.runs:
+        ends = {end: run.metrics[f"tau_{over}_{end}"] for end in ("low", "high")}
+        yield {
+            "row": one.row.label,
+            "strategy": one.row.strategy,
+            "dataset": one.dataset,
+            "stands_for": one.row.stands_for,
+            "seed": run.seed,
+            "over": OVER[over],
+            "tau": run.metrics[f"tau_{over}"],
+            **ends,
+            **{name: run.metrics[f"{name}_{over}"] for name in EFFECTS},
+            "paper": one.printed if over == "sample" else None,
+        }
+
+
+def _where(one: Ranked) -> str:
+    title = measures.dataset_title(one.dataset)
+    if one.row.stands_for:
+        return f"{title} in place of {measures.dataset_title(one.row.stands_for)}"
+    return title

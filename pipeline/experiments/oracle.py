@@ -1,0 +1,275 @@
+"""Oracle experiments: what the NAS-Bench-201 table says of itself, and what supernets say of it.
+
+    python -m pipeline.experiments.oracle --out FOLDER --form small
+
+First the table's own Shapley values and main effects (`oracle_table.py`; seconds). Then a grid:
+supernets of several ages, trained in three ways, are read by several values, batch-norm policies,
+coalition sizes and estimators, one changed at a time; each reading is compared with the table's
+Shapley values and ranked and chosen by as Figure 5 and Table 5 do. All that has been done is kept
+in FOLDER; the same command goes on from there.
+
+    uniform       α = 0, all operations of an edge weigh the same
+    coalitions    α = 0, each batch trains a random coalition
+    loop          the paper's loop: α in the forward pass, moved by Shapley values after a warm-up
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import registry, seeds
+from pipeline.bench import supernets
+from pipeline.config.recipes import NasBench201Search
+from pipeline.errors import InputError
+from pipeline.experiments import oracle_summary, oracle_table
+from pipeline.experiments.walks import Walks, walk
+from pipeline.files import read_json, write_json
+from pipeline.strategies.shapley_settings import ShapleySettings, ValueSettings
+from pipeline.strategies.value_function import ValueFunction, shapley_values
+
+if TYPE_CHECKING:
+    from pipeline.data import Images
+    from pipeline.supernet import Supernet
+
+SEED = 0
+WAYS = (*supernets.WAYS, "loop")
+POLICIES = ("batch", "running", "recalibrated")
+# What is not read off whole walks but estimated anew, each with as many evaluations.
+ESTIMATORS: dict[str, dict[str, Any]] = {
+    "truncated": {"estimator": "truncated"},
+    "released_code": {"estimator": "released_code"},
+    "antithetic": {"estimator": "antithetic"},
+    "banzhaf": {"estimator": "banzhaf"},
+    "beta(16, 1), small coalitions": {"estimator": "beta", "beta_weights": (16.0, 1.0)},
+    "beta(4, 1)": {"estimator": "beta", "beta_weights": (4.0, 1.0)},
+    "beta(1, 4)": {"estimator": "beta", "beta_weights": (1.0, 4.0)},
+    "beta(1, 16), large coalitions": {"estimator": "beta", "beta_weights": (1.0, 16.0)},
+    "gradient of soft accuracy": {"estimator": "gradient", "value": "soft_accuracy"},
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """How large the grid is.
+
+    Attributes:
+        epochs: passes of the training, over `train_images` images.
+        warmup: of them in which the loop's α is frozen.
+        train_images: of the half for the weights.
+        ages: passes after which a supernet is looked at.
+        images: of a draw of V, one batch.
+        permutations: whole walks, under each policy, and behind the budget of an estimate.
+        loop: M of the loop's own updates, on `images` images.
+        compile: torch.compile the training.
+        channels: of the supernet's first stage.
+    """
+
+    epochs: int
+    warmup: int
+    train_images: int
+    ages: tuple[int, ...]
+    images: int
+    permutations: int
+    loop: int
+    compile: bool = True
+    channels: int = 16
+
+    @property
+    def search(self) -> NasBench201Search:
+        """The recipe of the weights; one cell a stage."""
+        return NasBench201Search(
+            epochs=self.epochs,
+            warmup_epochs=self.warmup,
+            batch_size=128,
+            supernet={"cells": 1, "channels": self.channels, "compile": self.compile},
+        )
+
+    def value(self, **changes: Any) -> ValueSettings:
+        """The value function and estimator of a reading."""
+        budget = self.permutations * 25  # 24 players, and the empty coalition
+        sizes = {"value_images": self.images, "value_batch_size": self.images}
+        recalibration = {"recalibration_images": self.images}
+        bounds = {"budget": budget, "permutations": self.permutations}
+        return ValueSettings(**{**sizes, **recalibration, **bounds, **changes})
+
+
+FORMS = {
+    "full": Form(30, 8, 25_000, (5, 10, 15, 20, 30), images=512, permutations=100, loop=6),
+    # Some hours of one core.
+    "small": Form(12, 4, 12_500, (4, 8, 12), images=64, permutations=40, loop=4),
+    "tiny": Form(2, 1, 64, (1, 2), images=8, permutations=2, loop=1, compile=False, channels=4),
+}
+
+
+@dataclass(frozen=True)
+class Aged:
+    """A supernet at an age, with the α that its operations are mixed by, float64[30]."""
+
+    way: str
+    age: int
+    supernet: Supernet
+    alpha: NDArray[np.float64]
+
+    @property
+    def name(self) -> str:
+        """In file names."""
+        return f"{self.way}_{self.age}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The grid of one form in one folder."""
+
+    form: Form
+    out: Path
+    train: Images
+    valid: Images
+
+    def supernets(self, way: str) -> Iterator[Aged]:
+        """Supernets of one way by age; every pass is checkpointed."""
+        folder = self.out / "checkpoints"
+        if way == "loop":
+            yield from self._looped(folder)
+            return
+        form = self.form
+        for trained in supernets.train(form.search, way, form.ages, self.train, folder, SEED):
+            yield Aged(way, trained.age, trained.supernet, np.zeros(30))
+
+    def _looped(self, folder: Path) -> Iterator[Aged]:
+        """The strategy `shapley`, epoch by epoch."""
+        import torch
+
+        from pipeline.training import checkpoint
+
+        form = self.form
+        space = registry.get("spaces", "nasbench201")(form.search.supernet)
+        supernet = space.supernet(form.search.supernet, self.train.classes, SEED)
+        sizes = {"value_images": form.images, "value_batch_size": form.images}
+        settings = ShapleySettings(permutations=form.loop, **sizes)
+        algorithm = registry.get("strategies", "shapley")
+        cpu = torch.device("cpu")
+        strategy = algorithm(space, supernet, settings, form.search, SEED, cpu)
+        identity = {
+            "search": form.search.model_dump(mode="json"),
+            "settings": settings.model_dump(mode="json"),
+            "n": self.train.n,
+            "seed": SEED,
+        }
+        for epoch in range(max(form.ages)):
+            path = folder / f"loop_{epoch + 1}.pt"
+            saved = checkpoint.load(path, identity)
+            if saved:
+                strategy.load_state_dict(saved["strategy"])
+            else:
+                strategy.epoch(epoch, self.train, self.valid)
+                checkpoint.save(path, {"strategy": strategy.state_dict()}, identity)
+            if epoch + 1 in form.ages:
+                plain = supernets.plain_copy(supernet, form.search, self.train.classes)
+                yield Aged("loop", epoch + 1, plain, strategy.alpha())
+
+    def walked(self, aged: Aged, policy: str) -> Walks:
+        """Whole walks under a batch-norm policy, from which values and sizes are read."""
+        return walk(
+            aged.supernet,
+            self.valid,
+            self.form.value(batch_norm=policy),
+            self.form.permutations,
+            seeds.derive(SEED, "walks"),
+            oracle_summary.walks_of(self.out, aged.name, policy),
+            aged.alpha,
+        )
+
+    def estimated(self, aged: Aged, name: str) -> None:
+        """One estimate, kept as JSON."""
+        import torch
+
+        path = self.out / "runs" / f"{aged.name}_{[*ESTIMATORS].index(name)}.json"
+        if path.exists():
+            return
+        settings = self.form.value(**ESTIMATORS[name])
+        seed = seeds.derive(SEED, "estimate")
+        V = ValueFunction(aged.supernet, torch.from_numpy(aged.alpha), self.valid, settings, seed)
+        found = shapley_values(V, settings, seed)
+        write_json(
+            path,
+            {
+                "supernet": aged.name,
+                "estimator": name,
+                "phi": [None if np.isnan(x) else x for x in found.phi[V.players]],
+                "evaluations": found.evaluations,
+            },
+        )
+
+
+def measure(grid: Grid, ways: tuple[str, ...] = WAYS) -> None:
+    """Do what is still to be done of some ways."""
+    for way in ways:
+        for aged in grid.supernets(way):
+            for policy in POLICIES:
+                grid.walked(aged, policy)
+            for name in ESTIMATORS:
+                grid.estimated(aged, name)
+            supernet = {"way": way, "age": aged.age, "alpha": aged.alpha.tolist()}
+            write_json(grid.out / "supernets" / f"{aged.name}.json", supernet)
+
+
+def open_grid(form: Form, data_root: Path, out: Path, dataset: str = "cifar10") -> Grid:
+    """Prepare the data; the value half is what all readings are of."""
+    from pipeline.data import find, open_images, prepare
+
+    manifest = prepare(find(dataset, {}), data_root, out / "data", split_seed=0)
+    weights, value = (
+        open_images(manifest, data_root, part, out / "data" / "split.npz")
+        for part in ("weights", "value")
+    )
+    return Grid(form, out, weights.take(form.train_images), value)
+
+
+@click.command()
+@click.option("--out", type=Path, required=True, help="folder that keeps what has been done")
+@click.option("--form", type=click.Choice([*FORMS]), default="small", show_default=True)
+@click.option("--data-root", envvar="SHAPLEY_NAS_DATA", type=Path, required=True)
+@click.option("--way", "ways", type=click.Choice(WAYS), multiple=True, help="[all]")
+@click.option("--table-only", is_flag=True, help="no supernet: the table against itself")
+@click.option("--threads", type=int, default=1, show_default=True)
+@click.option("--measurements", type=Path, help="folder for the JSON; else FOLDER")
+def main(
+    out: Path,
+    form: str,
+    data_root: Path,
+    ways: tuple[str, ...],
+    table_only: bool,
+    threads: int,
+    measurements: Path | None,
+) -> None:
+    """Compare the table with itself and with supernets; goes on from what FOLDER holds."""
+    from pipeline.nasbench import Table, find_table
+    from pipeline.training.device import configure
+
+    path = find_table(data_root)
+    if path is None:
+        raise InputError(f"{data_root}: no nas_bench_201/nas_bench_201.csv.gz there")
+    table, folder = Table.load(path), measurements or out
+    command = "python -m pipeline.experiments.oracle --out FOLDER"
+    written = [oracle_table.write(table, f"{command} --table-only", folder)]
+    if not table_only:
+        configure(threads)
+        grid = open_grid(FORMS[form], data_root, out)
+        measure(grid, ways or WAYS)
+        written.append(
+            oracle_summary.write(table, grid.form, out, f"{command} --form {form}", folder)
+        )
+    for one in written:
+        print(json.dumps({"measurement": str(one), "rows": len(read_json(one)["rows"])}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+r"""The table of NAS-Bench-201 as a game among operations, solved exactly.
+
+The players are those of the supernet's game: the four operations of each of the six edges, `none`
+being what is left of an edge without any. With S_e the operations of S on edge e, and {none} where
+there are none,
+
+    V(S) = mean accuracy of the architectures that have an operation of S_e on every edge e
+
+so that V(N) is the mean over all architectures without `none` and V(∅) the accuracy of the cell
+that is nothing. It is what a supernet's accuracy would be if it were the mean accuracy of the
+networks that it holds, each trained on its own.
+
+V of all 2^24 coalitions comes from the table by one matrix product an edge, and from it the exact
+
+    φ_p = Σ_S V(S ∪ {p}) - V(S)    weighted by w_s / C(23, s), s = |S|, over all S without p
+
+w_s = 1/24 gives Shapley values; Banzhaf values weigh all coalitions equally; other weights of the
+sizes tell what small and large coalitions say.
+
+    subsets of an edge, as bits of its operations    0..15
+    V                                                 float64[16, 16, 16, 16, 16, 16]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.nasbench.cells import EDGES, OPERATIONS
+
+N_EDGES = len(EDGES)
+REAL = len(OPERATIONS) - 1  # operations of an edge that play; `none` is the first of the five
+SUBSETS = 2**REAL
+N_PLAYERS = N_EDGES * REAL
+MEMBERS = (np.arange(SUBSETS)[:, None] >> np.arange(REAL)) & 1  # [subset, operation]
+SIZES = MEMBERS.sum(axis=1)
+
+
+@dataclass(frozen=True)
+class TableGame:
+    """The game of one column.
+
+    Attributes:
+        accuracies: float64[5, 5, 5, 5, 5, 5], by the operation on each edge.
+    """
+
+    accuracies: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, codes: NDArray[np.uint8], column: NDArray[np.float64]) -> TableGame:
+        """From the codes uint8[15625, 6] and values float64[15625] of a table."""
+        accuracies = np.empty((len(OPERATIONS),) * N_EDGES)
+        accuracies[tuple(codes.T)] = column
+        return cls(accuracies)
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """V of all coalitions, by the subset of each edge."""
+        means = np.zeros((SUBSETS, len(OPERATIONS)))
+        means[:, 1:] = MEMBERS / np.maximum(SIZES, 1)[:, None]
+        means[0, 0] = 1.0  # an edge without operations is `none`
+        values = self.accuracies
+        for edge in range(N_EDGES):
+            values = np.moveaxis(np.tensordot(means, values, (1, edge)), 0, edge)
+        return np.ascontiguousarray(values)
+
+    def __call__(self, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """V of coalitions bool[b, 24], players by edge and operation; for `pipeline.shapley`."""
+        bits = coalitions.reshape(-1, N_EDGES, REAL) @ (1 << np.arange(REAL))
+        return self.values[tuple(bits.T)]
+
+    @cached_property
+    def marginals(self) -> NDArray[np.float64]:
+        """Mean of V(S ∪ {p}) - V(S) over all S of each size without p, float64[24, 24 sizes]."""
+        others = _sizes(N_EDGES - 1).ravel()
+        found = np.empty((N_EDGES, REAL, N_PLAYERS))
+        for edge in range(N_EDGES):
+            rest = np.moveaxis(self.values, edge, 0).reshape(SUBSETS, -1)
+            by_size = np.stack(
+                [np.bincount(others, weights=row, minlength=N_PLAYERS) for row in rest]
+            )
+            for operation in range(REAL):
+                without = np.flatnonzero(MEMBERS[:, operation] == 0)
+                gain = by_size[without + (1 << operation)] - by_size[without]
+                total = np.zeros(N_PLAYERS)
+                for subset, row in zip(without, gain, strict=True):
+                    total[SIZES[subset] :] += row[: N_PLAYERS - SIZES[subset]]
+                found[edge, operation] = total
+        counts = np.array([comb(N_PLAYERS - 1, size) for size in range(N_PLAYERS)])
+        return found.reshape(N_PLAYERS, N_PLAYERS) / counts
+
+    def semivalues(self, weight: Callable[[int], float] = lambda size: 1.0) -> NDArray[np.float64]:
+        """φ float64[24] under relative weights of the sizes 0..23; equal ones: Shapley values."""
+        weights = np.array([weight(size) for size in range(N_PLAYERS)], dtype=float)
+        phi: NDArray[np.float64] = self.marginals @ (weights / weights.sum())
+        return phi
+
+
+def banzhaf_weight(size: int) -> float:
+    """All coalitions weigh the same, so a size as many as it has."""
+    return float(comb(N_PLAYERS - 1, size))
+
+
+def with_none(phi: NDArray[np.float64]) -> NDArray[np.float64]:
+    """φ float64[24] as a strength [6, 5] in which `none` has zero, as a null player has."""
+    strength = np.zeros((N_EDGES, len(OPERATIONS)))
+    strength[:, 1:] = phi.reshape(N_EDGES, REAL)
+    return strength
+
+
+def _sizes(n_edges: int) -> NDArray[np.int64]:
+    """Members of each coalition over some edges, int64[16, ...]."""
+    sizes = np.zeros((1,) * n_edges, dtype=np.int64)
+    for edge in range(n_edges):
+        shape = [1] * n_edges
+        shape[edge] = SUBSETS
+        sizes = sizes + SIZES.reshape(shape)
+    return sizes

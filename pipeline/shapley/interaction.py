@@ -1,0 +1,49 @@
+r"""What a game loses when one player leaves, and when two leave together.
+
+    drop of i          d_i  = V(N) - V(N \ {i})
+    drop of i and j    d_ij = V(N) - V(N \ {i, j})
+    interaction        d_ij - d_i - d_j
+
+Were players independent of each other, the interaction would be zero: the claim of Shapley-NAS
+(Xiao et al., CVPR 2022, section 3.1 and Fig. 2) is that operations are not, so that an operation
+cannot be judged by its removal alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.shapley.game import Game
+
+
+def removal_drops(game: Game, players: Sequence[int]) -> NDArray[np.float64]:
+    """Drops of some players, alone and in pairs.
+
+    Args:
+        game: V.
+        players: k of its players, in any order.
+
+    Returns:
+        float64[k, k], symmetric: d_i on the diagonal, d_ij beside it.
+    """
+    k = len(players)
+    pairs = [(i, j) for i in range(k) for j in range(i, k)]
+    coalitions = np.ones((1 + len(pairs), game.n_players), dtype=bool)
+    for row, (i, j) in enumerate(pairs, start=1):
+        coalitions[row, [players[i], players[j]]] = False
+    values = game.value(coalitions)
+    drops = np.empty((k, k))
+    for (i, j), value in zip(pairs, values[1:], strict=True):
+        drops[i, j] = drops[j, i] = values[0] - value
+    return drops
+
+
+def interactions(drops: NDArray[np.float64]) -> NDArray[np.float64]:
+    """d_ij - d_i - d_j, float64[k, k]; NaN on the diagonal, where it means nothing."""
+    alone = drops.diagonal()
+    found = drops - alone[:, None] - alone
+    np.fill_diagonal(found, np.nan)
+    return found

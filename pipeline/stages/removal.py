@@ -1,0 +1,117 @@
+"""Removal: accuracy that a trained supernet loses without one operation, and without two.
+
+Figure 2 of Shapley-NAS (Xiao et al., CVPR 2022): operations of the fourth and the fifth edge of a
+NAS-Bench-201 supernet. Accuracy is the value function of the search (`value_function.py`), on the
+half of the training set that it is measured on, all of it by default. `none` adds nothing to an
+edge, so that its removal costs nothing and it is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import files
+from pipeline.config.jobs import RemovalJob
+from pipeline.data import open_images
+from pipeline.errors import InputError
+from pipeline.shapley import Game
+from pipeline.shapley.interaction import interactions, removal_drops
+from pipeline.stages.stage import stage
+from pipeline.strategies.value_function import ValueFunction, ValueSettings
+from pipeline.training import device
+
+
+def run(
+    job: RemovalJob,
+    seed: int,
+    supernet: Path,
+    manifest: Mapping[str, Any],
+    split: Path,
+    data_root: Path,
+    out: Path,
+    on: str = "auto",
+) -> None:
+    """Write `drops.csv`, one row an operation and one a pair; drops are fractions.
+
+    Args:
+        job: edges and images.
+        seed: of the choice of images, where not all count.
+        supernet: `supernet.pt` of a search.
+        manifest: of the prepared data set.
+        split: index lists of the two halves.
+        data_root: where the data set lies.
+        out: folder of the results.
+        on: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        InputError: no supernet of a search, or it has no such edge.
+    """
+    from pipeline.supernet import saved
+
+    where = device.resolve(on)
+    with stage("removal", out, job, seed, where.type, data=manifest) as s:
+        network, alpha = saved.load(supernet)
+        V = value_function(job, network.to(where), alpha, manifest, split, data_root, seed)
+        chosen = np.flatnonzero(np.isin(V.edges, job.removal.edges))
+        if not set(job.removal.edges) <= set(V.edges.tolist()):
+            last = int(V.edges.max())
+            raise InputError(f"removal.edges: {[*job.removal.edges]}; the cell has edges 0..{last}")
+        game = Game(V, len(V.players))
+        drops = removal_drops(game, chosen.tolist())
+        rows = as_rows(network.space, V.players[chosen], drops)
+        files.write_csv(out / "drops.csv", rows)
+        metrics = {
+            "value_full": game.full(),
+            "images": V.images_forward // game.evaluations,
+            "evaluations": game.evaluations,
+            "images_forward": V.images_forward,
+            "largest_single_drop": float(drops.diagonal().max()),
+            "largest_pair_drop": float(drops.max()),
+        }
+        s.log(f"accuracy with all operations {metrics['value_full']:.4f}")
+        s.finish(metrics, artifacts=[out / "drops.csv"])
+
+
+def value_function(
+    job: RemovalJob,
+    supernet: Any,
+    alpha: np.ndarray,
+    manifest: Mapping[str, Any],
+    split: Path,
+    data_root: Path,
+    seed: int,
+) -> ValueFunction:
+    """V on the value half, the same images for all coalitions."""
+    import torch
+
+    where = next(supernet.parameters()).device
+    images = open_images(manifest, data_root, "value", split, str(where))
+    settings = ValueSettings(
+        value_images=job.removal.images or images.n,
+        value_batch_size=job.removal.batch_size,
+        batch_norm=job.removal.batch_norm,
+        redraw="epoch",
+    )
+    return ValueFunction(supernet, torch.from_numpy(alpha).to(where), images, settings, seed)
+
+
+def as_rows(space: Any, players: np.ndarray, drops: np.ndarray) -> list[dict[str, Any]]:
+    """One row an operation (`second_*` empty), then one a pair."""
+    named = [space.players[player] for player in players]
+    beyond = interactions(drops)
+    first = [{"first_edge": p.edge, "first_operation": p.operation} for p in named]
+    second = [{"second_edge": p.edge, "second_operation": p.operation} for p in named]
+    alone = [
+        {**one, "second_edge": "", "second_operation": "", "drop": drops[i, i], "interaction": ""}
+        for i, one in enumerate(first)
+    ]
+    pairs = [
+        {**first[i], **second[j], "drop": drops[i, j], "interaction": beyond[i, j]}
+        for i in range(len(named))
+        for j in range(i + 1, len(named))
+    ]
+    return [*alone, *pairs]

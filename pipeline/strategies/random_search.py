@@ -1,0 +1,33 @@
+"""Random search on the table of NAS-Bench-201: the best of many uniform draws.
+
+The baseline "RS" of Dong & Yang, "NAS-Bench-201" (ICLR 2020, section 4), by validation accuracy;
+after Bergstra & Bengio, "Random search for hyper-parameter optimization" (JMLR 2012). The strategy
+`random` is a single draw.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.table_search import Architecture, TableSearch, TableSettings
+
+
+@register("strategies", "random_search")
+class RandomSearch(TableSearch):
+    """Draws that learn nothing."""
+
+    metadata = Metadata(
+        name="random_search",
+        title="Random search",
+        paper="Bergstra & Bengio, JMLR 2012",
+        trains_supernet=False,
+        settings=TableSettings,
+        families=("nasbench201",),
+        needs_table=True,
+    )
+
+    def ask(self, rng: np.random.Generator) -> Architecture:
+        """A uniform draw."""
+        return self.random(rng)
