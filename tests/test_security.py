@@ -18,7 +18,7 @@ from pipeline.errors import InputError
 from tests.nasbench.toys import toy_frame, write_toy_table
 
 ROOT = Path(__file__).parents[1]
-QUERY = "results/demo/nasbench201/digits/random/seed0/query/metrics.json"
+QUERY = "results/demo/nasbench201/cifar10/random/seed0/query/metrics.json"
 
 
 def plan(folder, configfile, *targets, data_root="nowhere"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.networks import profile_genotype
+from pipeline import networks  # torch comes with its first use only
 
 PASSES = 3  # forward, and backward with respect to images and to weights
 
@@ -53,7 +53,7 @@ class Training:
     @property
     def operations(self) -> float:
         """Floating-point operations of the whole training, without the auxiliary tower."""
-        macs = profile_genotype(self.genotype, self.layout)["macs"]
+        macs = networks.profile_genotype(self.genotype, self.layout)["macs"]
         return float(PASSES * 2 * macs * self.n_images * self.epochs)
 
 

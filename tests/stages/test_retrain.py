@@ -170,7 +170,7 @@ def test_the_best_epoch_by_held_out_images_is_kept_and_tested(data, tmp_path):
     # The model in the file is the one whose held-out accuracy is reported.
     network, _ = load_model(tmp_path / "best" / "model.pt")
     job = darts_job(**values)
-    kept, held_out = retrain._training_images(
+    kept, held_out = retrain.training_images(
         data.manifest("digits"), data.root, job.train, torch.device("cpu")
     )
     assert (kept.n, held_out.n) == (180, 60)
