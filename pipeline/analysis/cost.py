@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.networks import profile_genotype
-
 PASSES = 3  # forward, and backward with respect to images and to weights
 
 
@@ -53,6 +51,9 @@ class Training:
     @property
     def operations(self) -> float:
         """Floating-point operations of the whole training, without the auxiliary tower."""
+        # Here, so that the plan of a dry run reads the GPUs without importing torch.
+        from pipeline.networks import profile_genotype
+
         macs = profile_genotype(self.genotype, self.layout)["macs"]
         return float(PASSES * 2 * macs * self.n_images * self.epochs)
 

@@ -177,6 +177,61 @@ def test_the_demo_has_one_toy_for_all_data_sets_of_a_row():
     assert folders == {f"nasbench201/digits/shapley/seed0/{s}" for s in ("genotype", "query")}
 
 
+def test_of_four_searches_one_is_kept_and_trained():
+    config = resolve(preset="paper")
+    table1 = load.experiments(config, FOLDER)["table1"]
+    own = [folder for folder, _ in jobs.runs(config, table1) if folder.startswith("s2/svhn/")]
+    own = [folder for folder in own if folder.split("/")[2].removeprefix("kept_") == "darts"]
+    assert sorted(own) == [
+        *(f"s2/svhn/darts/seed{seed}/{s}" for seed in range(4) for s in ("genotype", "trial")),
+        "s2/svhn/kept_darts/seed0/genotype",
+        "s2/svhn/kept_darts/seed0/retrain/svhn/rseed0",
+    ]
+
+
+def test_robust_darts_trains_small_networks_on_cifar100_and_svhn():
+    config = resolve(preset="paper")
+    sizes = {
+        target: (job.train.channels, job.train.cells)
+        for target in ("cifar10", "cifar100", "svhn")
+        for job in [jobs.retrain_job(config, "s3", target)]
+    }
+    assert sizes == {"cifar10": (36, 20), "cifar100": (16, 8), "svhn": (16, 8)}
+    assert jobs.retrain_job(config, "darts", "cifar100").train.channels == 36
+
+
+def test_an_ablation_starts_from_what_is_set_for_its_algorithm():
+    config = resolve()
+    config = load.with_labels(config, load.experiments(config, FOLDER))
+    settings = jobs.search_job(config, "darts", "shapley_m20").settings
+    assert (settings["permutations"], settings["value_images"]) == (20, 64)
+
+
+def test_quoted_rows_have_no_runs():
+    config = resolve(preset="paper")
+    table3 = load.experiments(config, FOLDER)["table3"]
+    quoted = [row for row in table3.rows if row.not_run]
+    assert {row.not_run for row in quoted} == {"published, not run"}
+    assert len(quoted) > 15
+    strategies = {folder.split("/")[2] for folder, _ in jobs.runs(config, table3)}
+    assert "" not in strategies
+
+
+def test_every_number_of_tables_3_and_4_is_the_papers():
+    """Counts of the printed tables, and single numbers of each column."""
+    found = load.experiments(resolve(preset="paper"), FOLDER)
+    three = {row.label: row.paper["cifar10"] for row in found["table3"].rows if row.paper}
+    assert three["PC-DARTS"]["search_gpu_days"].mean == 0.1
+    assert three["Shapley-NAS"]["test_error"].best == 2.43
+    four = {
+        (row.label, name): printed
+        for row in found["table4"].rows
+        for name, printed in row.paper.items()
+    }
+    assert four["PC-DARTS", "imagenet"]["macs_m"].mean == 582
+    assert four["DrNAS", "imagenet"]["search_gpu_days"].mean == 3.9
+
+
 def test_runs_of_an_experiment():
     config = resolve(preset="paper", seeds=[0, 1])
     found = load.experiments(config, FOLDER)

@@ -1,0 +1,67 @@
+"""A trial sees training images only, and of several found cells the best of them is kept."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline import files
+from pipeline.config.jobs import GenotypeJob, PrepareJob, TrialJob
+from pipeline.config.recipes import SupernetSettings, TrialTrain
+from pipeline.networks import resolve
+from pipeline.stages import genotype, prepare, trial
+from pipeline.stages import retrain as training
+
+RECIPE = TrialTrain(
+    channels=4, cells=3, epochs=1, batch_size=32, limit_train=160, crop_padding=1, cutout=2
+)
+
+
+@pytest.fixture(autouse=True)
+def without_tracking(monkeypatch):
+    monkeypatch.setenv("SHAPLEY_NAS_TRACKING", "false")
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    job = PrepareJob(
+        dataset="digits", split_seed=0, weights_fraction=None, value_fraction=None, folders={}
+    )
+    prepare.run(job, tmp_path / "data", tmp_path / "results" / "digits")
+    return files.read_json(tmp_path / "results" / "digits" / "manifest.json")
+
+
+def test_no_test_image_is_opened(tmp_path, manifest, monkeypatch):
+    opened = []
+    original = training.open_images
+    monkeypatch.setattr(
+        training,
+        "open_images",
+        lambda m, r, part, **k: opened.append(part) or original(m, r, part, **k),
+    )
+    out = tmp_path / "results" / "trial"
+    job = TrialJob(layout="cifar10", train=RECIPE)
+    trial.run(job, 0, "darts_v2", manifest, tmp_path / "data", out, "cpu")
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert opened == ["train"]
+    assert 0 <= metrics["held_out_error"] <= 1
+    assert "test_error" not in metrics
+
+
+def test_the_cell_with_the_lowest_held_out_error_is_kept(tmp_path, manifest):
+    trials = []
+    for seed, (name, error) in enumerate([("darts_v1", 0.3), ("p_darts", 0.1), ("darts_v2", 0.2)]):
+        base = tmp_path / "s1" / f"seed{seed}"
+        files.write_json(base / "trial" / "metrics.json", {"held_out_error": error})
+        (base / "genotype").mkdir(parents=True)
+        resolve(name).save(base / "genotype" / "genotype.json")
+        trials.append(base / "trial" / "metrics.json")
+    job = GenotypeJob(
+        space="darts", genotype=None, supernet=SupernetSettings(), layout="cifar10",
+        channels=4, cells=3, auxiliary=False,
+    )  # fmt: skip
+    out = tmp_path / "results" / "kept"
+    genotype.run(job, 0, manifest, None, out, trials)
+    assert json.loads((out / "metrics.json").read_text())["kept"] == "seed1"
+    assert genotype.Genotype.load(out / "genotype.json") == resolve("p_darts")
