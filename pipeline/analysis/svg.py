@@ -38,7 +38,9 @@ def inline(text: str, prefix: str, label: str, colours: Mapping[str, str] | None
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
         raise InputError(f"drawing {prefix}: not valid SVG ({error})") from None
-    _drop(root, "metadata", "style", "script")
+    _drop(root, "metadata", "style", "script", "foreignObject")
+    for element in root.iter():
+        _disarm(element)
     used = {name for element in root.iter() for name in _references(element)}
     for element in root.iter():
         _rename(element, prefix, used)
@@ -57,6 +59,14 @@ def _drop(root: ElementTree.Element, *names: str) -> None:
     for parent in root.iter():
         for child in [c for c in parent if c.tag in {f"{{{SVG}}}{name}" for name in names}]:
             parent.remove(child)
+
+
+def _disarm(element: ElementTree.Element) -> None:
+    """Drop what acts (`onload`) and what points out of the drawing."""
+    for key, value in list(element.attrib.items()):
+        name = key.rpartition("}")[2].lower()
+        if name.startswith("on") or (name == "href" and not value.startswith("#")):
+            del element.attrib[key]
 
 
 def _references(element: ElementTree.Element) -> list[str]:

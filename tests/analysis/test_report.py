@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -163,3 +164,37 @@ def test_mlflow_link_where_the_store_is_a_server(monkeypatch):
 )
 def test_durations(seconds, text):
     assert words.duration(seconds) == text
+
+
+EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+EVIL_CELL = (
+    '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+    'viewBox="0 0 9 9" onload="alert(1)"><script>alert(1)</script>'
+    '<a xlink:href="javascript:alert(1)">'
+    '<rect width="9" height="9" onclick="alert(1)"/></a><foreignObject><b/></foreignObject></svg>'
+)
+
+
+def test_what_runs_and_configs_say_is_text_and_never_code(study, tmp_path):
+    results = tmp_path / "demo"
+    shutil.copytree(study, results)
+    seed = results / "nasbench201" / "digits" / "shapley" / "seed0"
+    (seed / "genotype" / "cell.svg").write_text(EVIL_CELL)
+    for name, key in (("genotype", "arch"), ("search", "algorithm")):
+        path = seed / name / "metrics.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), key: EVIL}))
+    path = seed / "search" / "provenance.json"
+    record = json.loads(path.read_text())
+    hostile = dict.fromkeys(("cpu", "platform", "git_commit", "mlflow_run_id"), EVIL)
+    path.write_text(json.dumps({**record, **hostile}))
+    job = report_job().model_dump(mode="json")
+    job["titles"]["shapley"] = job["preset"] = EVIL
+    job["experiments"][0] |= {"title": EVIL, "note": EVIL, "does_not_show": [EVIL]}
+    job["experiments"][0]["rows"][2]["label"] = EVIL
+    stage.run(type(report_job()).model_validate(job), results, results / "report" / "index.html")
+    page = Page((results / "report" / "index.html").read_text())
+    assert page.open == [] and page.all("script") == [{}] and not page.all("img", "foreignObject")
+    assert sum(EVIL in text for text in page.text) >= 5, "shown, as text"
+    for _, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert not attributes.get("href", "").lower().startswith("javascript")
