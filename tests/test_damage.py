@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import files, networks
 from pipeline.errors import InputError
-from pipeline.nasbench import sources
+from pipeline.nasbench import Table, sources
 from pipeline.spaces.genotype import Genotype
 from tests.nasbench.toys import toy_frame
 
@@ -37,7 +37,18 @@ def write_table(path: Path) -> None:
     toy_frame().to_csv(path, index=False)
 
 
+def write_compact(path: Path) -> None:
+    source = path.with_suffix(".csv")
+    toy_frame().to_csv(source, index=False)
+    Table.load(source).save(path)
+
+
+def compact(path: Path) -> bytes:
+    return Table.load(path).rows.tobytes()
+
+
 KINDS = [
+    ("table.npy", write_compact, compact),
     ("strength.npz", write_arrays, arrays),
     ("genotype.json", write_genotype, Genotype.load),
     ("table.csv.gz", write_table, table),
@@ -50,7 +61,7 @@ def test_a_changed_bit_is_refused_or_changes_nothing(name, write, read, tmp_path
     write(path)
     expected, whole = read(path), path.read_bytes()
     draws, refused = random.Random(0), 0
-    for _ in range(N_FLIPS if "table" not in name else 8):
+    for _ in range(N_FLIPS if "csv" not in name else 8):
         flipped = bytearray(whole)
         flipped[draws.randrange(len(whole))] ^= 1 << draws.randrange(8)
         path.write_bytes(flipped)
