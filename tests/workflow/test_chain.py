@@ -100,8 +100,8 @@ def test_a_search_without_its_supernet_is_run_again_only_for_the_supernet(done):
     aside = supernet.rename(supernet.with_suffix(".aside"))
     try:
         own = f"results/demo/{SHAPLEY}"
-        _, others = done.snakemake("-n", "--", f"{own}/query/metrics.json")
-        _, output = done.snakemake("-n", "--", f"{own}/search/supernet.pt")
+        _, others = done.snakemake("-n", f"{own}/query/metrics.json")
+        _, output = done.snakemake("-n", f"{own}/search/supernet.pt")
     finally:
         aside.rename(supernet)
     assert "Nothing to be done" in others
