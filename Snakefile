@@ -18,6 +18,8 @@ container: "docker://python:3.11-slim"
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
+include: "rules/inputs.smk"
 include: "rules/data.smk"
 include: "rules/search.smk"
 include: "rules/genotype.smk"

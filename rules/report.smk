@@ -7,7 +7,9 @@ rule write_report:
     Input: the metrics of every run that the page's experiments need; output: one HTML file.
     """
     input:
-        lambda wildcards: metrics_of(*jobs.on_page(CONFIG, wildcards.page, EXPERIMENTS)),
+        lambda wildcards: metrics_of(
+            *needs.on_page(CONFIG, wildcards.page, EXPERIMENTS)
+        ),
     output:
         report(
             "results/{preset}/report/{page}.html",
@@ -29,7 +31,7 @@ rule write_report:
             CONFIG,
             [
                 EXPERIMENTS[n]
-                for n in jobs.on_page(CONFIG, wildcards.page, EXPERIMENTS)
+                for n in needs.on_page(CONFIG, wildcards.page, EXPERIMENTS)
             ],
         ).model_dump_json(),
         results="results/{preset}",
@@ -93,7 +95,7 @@ rule paper:
     """All tables and figures of the paper on one page."""
     input:
         f"{RESULTS}/report/paper.html",
-        figures_of(*jobs.on_page(CONFIG, "paper", EXPERIMENTS)),
+        figures_of(*needs.on_page(CONFIG, "paper", EXPERIMENTS)),
 
 
 rule render_results_page:

@@ -19,7 +19,7 @@ rule retrain_network:
     benchmark:
         "results/{preset}/benchmarks/retrain/{space}/{dataset}/{strategy}/seed{seed}/{target}/rseed{rseed}.tsv"
     wildcard_constraints:
-        target="|".join(set(jobs.datasets_of(EXPERIMENTS)) - set(FOLDERS)),
+        target="|".join(set(needs.datasets_of(EXPERIMENTS)) - set(FOLDERS)),
     threads: ask("retrain").threads
     resources:
         **resources_of("retrain", on_gpu=True),

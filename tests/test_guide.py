@@ -90,6 +90,9 @@ def check(words):
         verb, *rest = words[words.index("pipeline") + 1 :]
         known = {option for p in program.cli.commands[verb].params for option in p.opts}
         assert {word for word in rest if word.startswith("--")} <= known | {"--help"}, words
+    elif words[0] == "python" and words[2].startswith("pipeline.experiments."):
+        known = {option for p in importlib.import_module(words[2]).main.params for option in p.opts}
+        assert {word for word in words if word.startswith("--")} <= known, words
     elif words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.M), words
     elif words[0] == "snakemake":

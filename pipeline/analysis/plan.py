@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.analysis import runs, work
 from pipeline.analysis.cost import GPUS, UTILISATION
-from pipeline.config import jobs
+from pipeline.config import jobs, needs
 from pipeline.config.experiments import TABLE, Experiment, is_searched
 from pipeline.config.model import Config
 from pipeline.data import find
@@ -70,7 +70,7 @@ def plan(
         results: `results/{preset}`, for what is done already.
         table: whether a NAS-Bench-201 table is at hand, that is converted first.
     """
-    chosen = [experiments[name] for name in jobs.on_page(config, page, experiments)]
+    chosen = [experiments[name] for name in needs.on_page(config, page, experiments)]
     folders = dict.fromkeys(
         folder for experiment in chosen for folder in _folders(config, experiment)
     )
@@ -144,7 +144,7 @@ def render(lines: Sequence[Line], config: Config, page: str) -> str:
 def _folders(config: Config, experiment: Experiment) -> list[str]:
     """All runs of an experiment, searches included."""
     found: dict[str, None] = {}
-    for folder, stage in jobs.runs(config, experiment):
+    for folder, stage in needs.runs(config, experiment):
         if stage == "genotype" and is_searched(runs.parse(folder)["strategy"]):
             found[f"{folder.removesuffix('genotype')}search"] = None
         found[folder] = None

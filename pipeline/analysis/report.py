@@ -23,7 +23,7 @@ from pipeline.analysis import drawings, page, runs, tables
 from pipeline.analysis.architectures import architectures
 from pipeline.analysis.groups import groups
 from pipeline.analysis.runs import Run
-from pipeline.config import jobs
+from pipeline.config import jobs, needs
 from pipeline.config.experiments import is_searched
 
 
@@ -90,7 +90,7 @@ def expected_folders(job: jobs.ReportJob) -> list[str]:
     """Folders of all runs that the experiments need, searches included."""
     found: dict[str, None] = {}
     for experiment in job.experiments:
-        for folder, stage in jobs.runs(job, experiment):
+        for folder, stage in needs.runs(job, experiment):
             if stage == "genotype" and is_searched(runs.parse(folder)["strategy"]):
                 found[f"{folder.removesuffix('genotype')}search"] = None
             found[folder] = None

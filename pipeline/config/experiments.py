@@ -6,7 +6,7 @@ strategy labels of its own (an ablation is one more label), so that one file add
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -159,3 +159,8 @@ class Experiment(Settings):
         dict, "data set that only stands for another -> whose printed numbers are shown", OURS
     )
     rows: tuple[Row, ...] = Field(min_length=1)
+
+
+def shown_strategy(row: Row, seeds: Sequence[int]) -> str:
+    """The label whose networks are trained: the row's, or the one kept of its several searches."""
+    return f"{KEPT}{row.strategy}" if row.select and len(seeds) > 1 else row.strategy

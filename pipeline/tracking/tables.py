@@ -21,7 +21,7 @@ from typing import Any
 
 from pipeline import files, provenance
 from pipeline import journal as journals
-from pipeline.config import jobs
+from pipeline.config import jobs, needs
 from pipeline.journal import Journal
 
 STUDY = "study.json"  # in `state`: all experiments (a `ReportJob`), written when a workflow starts
@@ -56,7 +56,7 @@ def _served(study: Path, _: int) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for experiment in job.experiments:
         for row in experiment.rows:
-            for folder, stage in jobs.runs(job, experiment.model_copy(update={"rows": (row,)})):
+            for folder, stage in needs.runs(job, experiment.model_copy(update={"rows": (row,)})):
                 found[folder][experiment.name].append(row.label)
                 if stage == "genotype" and row.searched:
                     search = f"{folder.removesuffix(stage)}search"

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline.config import jobs, load
+from pipeline.config import jobs, load, needs
 from pipeline.config.model import Config
 from pipeline.errors import InputError
 from pipeline.verbs.options import (
@@ -147,4 +147,4 @@ def config(folder: Path) -> None:
 
 def _report_job(config: Config, page: str) -> jobs.ReportJob:
     found = load.experiments(config)
-    return jobs.report_job(config, [found[name] for name in jobs.on_page(config, page, found)])
+    return jobs.report_job(config, [found[name] for name in needs.on_page(config, page, found)])

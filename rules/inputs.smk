@@ -1,0 +1,55 @@
+"""Inputs that are looked up: the runs of experiments, a table or a search where there is one."""
+
+
+def metrics_of(*experiments):
+    """`metrics.json` of all stages that some experiments need."""
+    folders = dict.fromkeys(
+        folder
+        for name in experiments
+        for folder, _ in needs.runs(CONFIG, EXPERIMENTS[name])
+    )
+    return [f"{RESULTS}/{folder}/metrics.json" for folder in folders]
+
+
+def figures_of(*experiments):
+    """The folders of the figures that some experiments draw."""
+    return [
+        f"{RESULTS}/report/figures/{name}" for name in experiments if name in FIGURES
+    ]
+
+
+def table_if_there(wildcards):
+    """The table that knows a data set as an input, so that a query reruns when its source arrives."""
+    found = find_table(DATA_ROOT, wildcards.dataset, CONFIG.nasbench_table)
+    if found == EMBEDDED:
+        return [os.path.relpath(found)]
+    return ["results/{preset}/data/nas_bench_201/table.npy"] if found else []
+
+
+def table_option(wildcards, input):
+    """The option of a stage that looks into a table."""
+    return f"--table {quote(str(input.table))}" if input.table else ""
+
+
+def table_if_searched(wildcards):
+    """The table for a strategy that looks accuracies up instead of training."""
+    searched = wildcards.strategy in jobs.labels(CONFIG, needs_table=True)
+    return table_if_there(wildcards) if searched else []
+
+
+def strength_if_searched(wildcards):
+    """The search before a genotype; a published one, a file or one kept of several has none."""
+    if not is_searched(wildcards.strategy):
+        return []
+    return (
+        "results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/strength.npz"
+    )
+
+
+def trials_if_kept(wildcards):
+    """The trials of all seeds before the genotype that is kept of them."""
+    if not wildcards.strategy.startswith(KEPT):
+        return []
+    base = f"results/{wildcards.preset}/{wildcards.space}/{wildcards.dataset}"
+    label = wildcards.strategy.removeprefix(KEPT)
+    return [f"{base}/{label}/seed{seed}/trial/metrics.json" for seed in CONFIG.seeds]
