@@ -24,6 +24,8 @@ SWITCHES = (
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--no-first-run",
+    # Nothing outside this machine, not even Chromium's own errands.
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
 )
 SECONDS = 120  # two shared cores
@@ -57,10 +59,12 @@ class Page:
 
     def open(self, url: str) -> None:
         """Load an address and wait for it."""
-        self._loaded = False
-        self.ask("Page.navigate", {"url": url})
-        while not self._loaded:
-            self._hear(self._message())
+        for address in ("about:blank", url):  # another `#part` of the same page is not loaded anew
+            self._loaded, deadline = False, time.monotonic() + SECONDS
+            self.ask("Page.navigate", {"url": address})
+            while not self._loaded:
+                assert time.monotonic() < deadline, f"{address} is not loaded"
+                self._hear(self._message())
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page."""
@@ -68,6 +72,15 @@ class Page:
         answer = self.ask("Runtime.evaluate", asked)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def wait_for(self, *texts: str) -> None:
+        """Wait until the page shows some texts, as one that is drawn by scripts does late."""
+        deadline = time.monotonic() + SECONDS
+        while lacking := [
+            text for text in texts if text not in self.run("document.body.innerText")
+        ]:
+            assert time.monotonic() < deadline, f"the page does not show {lacking}"
+            time.sleep(0.2)
 
     def press(self, key: str) -> None:
         """One key, down and up."""

@@ -255,5 +255,6 @@ def test_a_run_is_looked_up_by_its_id(tree):
 
 
 def test_a_journal_without_a_form_is_of_files(tmp_path):
-    (tmp_path / journal.NAME).write_text('{"event": "artifact", "path": "a.json", "time": 0}')
+    lines = '{"event": "start", "time": 0}\n{"event": "artifact", "path": "a.json", "time": 0}\n'
+    (tmp_path / journal.NAME).write_text(lines)
     assert journal.read(tmp_path / journal.NAME).artifacts == [(tmp_path / "a.json", "file")]

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import tracking
 from pipeline.analysis import differences
-from tests import chromium
+from tests.browser import chromium
 from tests.cluster.test_server import free_port, tracking_server
 from tests.test_tracking import STATE, child, database, start, tree
 
@@ -16,7 +16,6 @@ pytestmark = pytest.mark.cluster
 
 
 def test_the_comparison_page_paints(tree, monkeypatch):
-    chromium.program()
     start()
     ids = []
     for seed, error in ((0, 0.125), (1, 0.375)):
@@ -30,9 +29,11 @@ def test_the_comparison_page_paints(tree, monkeypatch):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
         found = differences.render(ids, as_json=False)
         (address,) = re.findall(r"MLflow: (\S+)", found)
-        page = chromium.document(address, tree)
-        for shown in ("final/test_error", "0.125", "0.375", "epochs", "search toy/seed1"):
-            assert shown in page, shown
         table = tracking.connect().get_experiment_by_name("toy/demo/table1")
         listed = f"http://127.0.0.1:{port}/#/experiments/{table.experiment_id}/runs"
-        assert "DARTS" in chromium.document(listed, tree)
+        with chromium(tree / "profile") as page:
+            page.look(1440)
+            page.open(address)
+            page.wait_for("final/test_error", "0.125", "0.375", "epochs", "search toy/seed1")
+            page.open(listed)
+            page.wait_for("DARTS")

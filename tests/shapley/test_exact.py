@@ -16,7 +16,8 @@ def test_known_games(game: KnownGame) -> None:
     found = estimate(game.value, game.n_players, "exact")
     assert_allclose(found.phi, game.phi, atol=1e-12)
     assert_allclose(found.standard_error, 0)
-    assert found.value_full == game.value(np.ones((1, game.n_players), dtype=bool))[0]
+    # A product with one row may sum in another order than with 2^n.
+    assert_allclose(found.value_full, game.value(np.ones((1, game.n_players), dtype=bool))[0])
 
 
 def test_eq_3_is_eq_4() -> None:
