@@ -17,6 +17,7 @@ from pipeline import registry
 from pipeline.analysis.figures import Series
 from pipeline.analysis.runs import Run
 from pipeline.config.recipes import SupernetSettings
+from pipeline.files import read_arrays
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,7 @@ def _history(results: Path, run: Run) -> np.ndarray | None:
     path = results / run.folder / "strength.npz"
     if not path.exists():
         return None
-    with np.load(path) as saved:
-        history = saved.get("alpha_history")
+    history = read_arrays(path).get("alpha_history")
     return history if history is not None and len(history) else None
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.analysis import measures, runs
-from pipeline.analysis.intervals import Summary, paired_difference, summarise
+from pipeline.analysis.intervals import paired_difference, summarise
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import Run
 
@@ -77,12 +77,12 @@ def compare(found: Sequence[Run]) -> Iterator[dict[str, Any]]:
             }
             values = {name: by for name, by in values.items() if by}
             for name, by in values.items():
-                yield {**head, "strategy": name, "versus": "", **_numbers(summarise(by.values()))}
+                yield {**head, "strategy": name, "versus": "", **summarise(by.values()).numbers()}
             # A genotype from elsewhere has no search seed to be paired by.
             for a, b in itertools.combinations([n for n in values if n in searched], 2):
                 difference = paired_difference(values[a], values[b])
                 if difference:
-                    yield {**head, "strategy": a, "versus": b, **_numbers(difference)}
+                    yield {**head, "strategy": a, "versus": b, **difference.numbers()}
 
 
 def _measures(own: Sequence[Run]) -> list[Measure]:
@@ -95,16 +95,6 @@ def _measures(own: Sequence[Run]) -> list[Measure]:
         measures.params(),
         measures.seconds("search", own),
     ]
-
-
-def _numbers(summary: Summary) -> dict[str, Any]:
-    return {
-        "n": summary.n,
-        "mean": summary.mean,
-        "deviation": summary.deviation,
-        "low": summary.low,
-        "high": summary.high,
-    }
 
 
 def _as_text(rows: Sequence[dict[str, Any]]) -> str:

@@ -167,23 +167,13 @@ def _metric(sides: Sequence[Side], metric: str) -> dict[str, Any]:
         first, second = values
         paired = paired_difference(first, second)
         gap = fmean(first.values()) - fmean(second.values())
-        row["difference"] = _plain(paired or Summary(1, gap, None, None))
+        row["difference"] = (paired or Summary(1, gap, None, None)).numbers()
         row["paired"] = paired is not None
     return row
 
 
 def _numbers(by_seed: Mapping[int, float]) -> dict[str, Any] | None:
-    return _plain(summarise(by_seed.values())) if by_seed else None
-
-
-def _plain(summary: Summary) -> dict[str, Any]:
-    return {
-        "n": summary.n,
-        "mean": summary.mean,
-        "deviation": summary.deviation,
-        "low": summary.low,
-        "high": summary.high,
-    }
+    return summarise(by_seed.values()).numbers() if by_seed else None
 
 
 def _as_text(sides: Sequence[Side], found: Mapping[str, Any]) -> str:

@@ -67,9 +67,7 @@ def _of_row(row: Row, dataset: str, study: Study, results: Path) -> Iterator[Dra
     tables = [_read(results / run.folder / "drops.csv") for run in runs]
     if not tables:
         return
-    where = measures.dataset_title(dataset)
-    if row.stands_for:
-        where += f" in place of {measures.dataset_title(row.stands_for)}"
+    where = measures.place(dataset, row.stands_for)
     seeds = f"{len(runs)} seed{'s' * (len(runs) > 1)}"
     for quantity in QUANTITIES:
         values: dict[Pair, list[float]] = defaultdict(list)

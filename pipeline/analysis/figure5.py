@@ -158,7 +158,4 @@ def _points(one: Ranked, over: str) -> Iterator[dict[str, Any]]:
 
 
 def _where(one: Ranked) -> str:
-    title = measures.dataset_title(one.dataset)
-    if one.row.stands_for:
-        return f"{title} in place of {measures.dataset_title(one.row.stands_for)}"
-    return title
+    return measures.place(one.dataset, one.row.stands_for)

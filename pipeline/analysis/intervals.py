@@ -35,6 +35,16 @@ class Summary:
         """Upper end of the interval."""
         return None if self.half_width is None else self.mean + self.half_width
 
+    def numbers(self) -> dict[str, float | None]:
+        """Plain, as JSON and CSV take it."""
+        return {
+            "n": self.n,
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "low": self.low,
+            "high": self.high,
+        }
+
 
 def summarise(values: Iterable[float]) -> Summary:
     """Mean, deviation and interval of at least one value.

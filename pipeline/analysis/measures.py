@@ -151,6 +151,12 @@ def dataset_title(name: str) -> str:
     return DATASET_TITLES.get(name, name)
 
 
+def place(dataset: str, stands_for: str) -> str:
+    """A data set, and the one that it only stands for."""
+    title = dataset_title(dataset)
+    return f"{title} in place of {dataset_title(stands_for)}" if stands_for else title
+
+
 def by_seed(measure: Measure, runs: Iterable[Run]) -> dict[int, float]:
     """Value of each seed; a search whose network was trained several times counts once, by mean.
 

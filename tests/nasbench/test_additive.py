@@ -1,12 +1,10 @@
 """Additive scores of architectures: by hand on small spaces, .514 on the real table."""
 
-import os
-
 import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
-from pipeline.nasbench import Table, cells, find_table
+from pipeline.nasbench import cells
 from pipeline.nasbench.additive import (
     bootstrap,
     kendall,
@@ -63,15 +61,6 @@ def test_the_bootstrap_covers_what_it_should():
         covered += low <= 1 / 3 <= high
     # Binomial(200, .95): below 175 once in 10^4; percentile intervals are a little narrow.
     assert 175 <= covered < 200
-
-
-@pytest.fixture(scope="module")
-def real():
-    root = os.environ.get("SHAPLEY_NAS_DATA")
-    path = find_table(root) if root else None
-    if path is None:
-        pytest.skip("SHAPLEY_NAS_DATA holds no nas_bench_201/nas_bench_201.csv.gz")
-    return Table.load(path)
 
 
 def test_real_main_effects_reach_the_known_tau(real):

@@ -1,7 +1,6 @@
 """The compact table: what it refuses, what it answers, and the benchmark's known rows."""
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +18,6 @@ N = 15_625
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     return Table.load(write_toy_table(tmp_path_factory.mktemp("toy") / "table.csv.gz"))
-
-
-@pytest.fixture(scope="module")
-def real():
-    root = os.environ.get("SHAPLEY_NAS_DATA")
-    path = find_table(root) if root else None
-    if path is None:
-        pytest.skip("SHAPLEY_NAS_DATA holds no nas_bench_201/nas_bench_201.csv.gz")
-    return Table.load(path)
 
 
 def test_architectures_are_what_the_official_package_parses():
