@@ -14,11 +14,12 @@ from pathlib import Path
 
 from pipeline import journal as journals
 from pipeline import locks, tracking
+from pipeline.analysis import runs
 from pipeline.errors import InputError
 from pipeline.journal import Journal
 
 BLOCK = 512  # bytes of `st_blocks`, whatever the file system's own block is
-STAGES = ("search", "genotype", "query", "retrain", "data", "report", "tables")
+STAGES = (*runs.STAGES, "data", "report", "tables")
 STORE = ("mlflow.db", "mlruns", "mlartifacts")
 MODELS = (".pt2", ".onnx", ".safetensors", ".pth")
 
@@ -94,7 +95,7 @@ def _kind(parts: Sequence[str]) -> str:
     top, name = parts[0], Path(parts[-1])
     if top in ("logs", "benchmarks"):
         return top
-    if name.suffix in MODELS or name.name == "model.pt":
+    if name.suffix in MODELS or name.name in ("model.pt", "supernet.pt"):
         return "models"
     if top == "state":
         is_log = name.suffix in (".jsonl", ".json", ".txt", ".csv", ".lock")

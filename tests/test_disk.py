@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import disk, journal, locks, tracking
+from pipeline.analysis import runs
 from pipeline.errors import InputError
 from pipeline.files import write_json
 from tests.test_tracking import database, tree
@@ -97,3 +98,12 @@ def test_clean_state_leaves_a_workflow_at_work_alone(full):
     with pytest.raises(InputError, match="at work"):
         disk.clean_state(RESULTS)
     assert (full / DONE / "search.pt").exists()
+
+
+def test_every_stage_has_a_line_of_its_own():
+    places = ["seed0/" + stage for stage in ("search", "genotype", "trial", "query", "removal")]
+    places += ["seed0/ranking", "seeds500/queries", "seed0/retrain/digits/rseed0"]
+    for place in places:
+        folder = f"nasbench201/digits/shapley/{place}"
+        stage = runs.parse(folder)["stage"]
+        assert stage in disk.STAGES and disk._stage((*folder.split("/"), "a.json")) == stage

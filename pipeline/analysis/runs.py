@@ -24,6 +24,8 @@ from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
 from pipeline.files import read_json
 
+# In the order in which they run.
+STAGES = ("search", "genotype", "trial", "query", "removal", "ranking", "retrain", "queries")
 FOLDER = re.compile(
     r"(?P<space>\w+)/(?P<dataset>\w+)/(?P<strategy>\w+)/"
     r"(?:seeds(?P<repeats>\d+)/queries|seed(?P<seed>\d+)/(?:"
@@ -136,17 +138,7 @@ def _history(path: Path) -> list[dict[str, float]]:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    stages = (
-        "search",
-        "genotype",
-        "trial",
-        "query",
-        "removal",
-        "ranking",
-        "retrain",
-        "queries",
-    )
-    place = (run.seed, stages.index(run.stage), run.target or "", run.rseed or 0)
+    place = (run.seed, STAGES.index(run.stage), run.target or "", run.rseed or 0)
     return (run.space, run.dataset, run.strategy, *place)
 
 
