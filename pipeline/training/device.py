@@ -14,9 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 from pipeline.config.recipes import TrainSettings
 from pipeline.errors import InputError
+from pipeline.training.depthwise import with_fast_gradients
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +77,13 @@ def memory_format(recipe: TrainSettings, device: torch.device) -> torch.memory_f
     """
     narrow = device.type == "cpu" and recipe.channels < NARROW
     return torch.channels_last if recipe.channels_last and not narrow else torch.contiguous_format
+
+
+def place(network: nn.Module, recipe: TrainSettings, device: torch.device) -> None:
+    """Bring a network to its device, in place, in the form that trains fastest there."""
+    network.to(device).to(memory_format=memory_format(recipe, device))
+    if device.type == "cpu":
+        with_fast_gradients(network)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

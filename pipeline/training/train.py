@@ -27,7 +27,7 @@ from pipeline import seeds
 from pipeline.config.recipes import TrainSettings
 from pipeline.progress import progress
 from pipeline.training import checkpoint, schedules, termination
-from pipeline.training.device import memory_format
+from pipeline.training.device import place
 from pipeline.training.distributed import Ranks, digest_of, digest_of_settings
 from pipeline.training.divergence import check_finite
 from pipeline.training.evaluation import ALONE, evaluate
@@ -102,7 +102,7 @@ def train(
         SystemExit: SIGTERM came; the checkpoint is at the step that was at work.
     """
     ranks.check_agreement("settings", digest_of_settings(settings))
-    network.to(device).to(memory_format=memory_format(recipe, device))
+    place(network, recipe, device)
     run = _Run(network, recipe, device, ranks, state, settings, log)
     history = run.position.history
     if history or run.position.step:
