@@ -188,12 +188,19 @@ class _Decoding(Dataset):
         path = str(self.paths[index])
         try:
             with Image.open(path) as file:
-                image = file.convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:
+                image = _rgb(file)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             return InputError(f"{path}: not a whole image ({error}); replace or delete it")
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive(self.seed, index))
             return self.transform(image), int(self.labels[index])
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Three channels of 8 bits; Pillow would cut 16-bit greys off at 255 instead of scaling."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert("RGB")
 
 
 def _outlive_sigterm(worker: int) -> None:

@@ -78,10 +78,24 @@ def prepare(
     check(dataset, root)
     facts = _small_facts(dataset, root) if dataset.kind == "small" else _folder_facts(dataset, root)
     if balanced:
-        weights, value = balanced_halves(facts.labels, fractions, split_seed)
+        parts = balanced_halves(facts.labels, fractions, split_seed)
     else:
-        weights, value = halves(facts.n_train, fractions, split_seed)
+        parts = halves(facts.n_train, fractions, split_seed)
     manifest = {
+        **_described(dataset, facts),
+        "n_weights": len(parts[0]),
+        "n_value": len(parts[1]),
+        "split_seed": split_seed,
+        "fractions": list(fractions),
+        "balanced": balanced,
+    }
+    _write(out, manifest, dict(zip(("weights", "value"), parts, strict=True)), facts.paths)
+    return manifest
+
+
+def _described(dataset: DataSet, facts: _Facts) -> dict[str, Any]:
+    """What the manifest says of the data set, however it is cut."""
+    return {
         "name": dataset.name,
         "title": dataset.title,
         "kind": dataset.kind,
@@ -95,23 +109,20 @@ def prepare(
         "std": list(facts.std),
         "n_train": facts.n_train,
         "n_test": facts.n_test,
-        "n_weights": len(weights),
-        "n_value": len(value),
         "fingerprint": facts.fingerprint,
-        "split_seed": split_seed,
-        "fractions": list(fractions),
-        "balanced": balanced,
     }
+
+
+def _write(
+    out: Path, manifest: dict[str, Any], parts: dict[str, np.ndarray], paths: tuple[str, ...]
+) -> None:
+    """Write the split, for a folder the list of its images too, and the manifest last."""
     with replacing(out / "split.npz") as temporary:
-        np.savez(temporary, weights=weights, value=value)
-    if facts.paths:
-        parts = {"weights": weights, "value": value}
-        rows = [
-            {"part": p, "image": facts.paths[i]} for p, indices in parts.items() for i in indices
-        ]
+        np.savez(temporary, **parts)  # type: ignore[arg-type]
+    if paths:
+        rows = [{"part": p, "image": paths[i]} for p, indices in parts.items() for i in indices]
         write_csv(out / "search_images.csv", rows)
     write_json(out / "manifest.json", manifest)
-    return manifest
 
 
 def halves(
@@ -185,8 +196,13 @@ def _folder_facts(dataset: DataSet, root: Path) -> _Facts:
             f"{dataset.name}: {root / dataset.path / 'train'} has {len(train.class_names)} "
             f"classes, expected {dataset.classes}"
         )
+    if len(train.class_names) < 2:
+        raise InputError(
+            f"{dataset.name}: {root / dataset.path / 'train'} has the one class "
+            f"{train.class_names[0]}; a network needs two to tell apart"
+        )
     known = dataset.mean and dataset.std
-    mean, std = (dataset.mean, dataset.std) if known else _measure(dataset, train)
+    mean, std = (dataset.mean, dataset.std) if known else _measure(dataset, train, root)
     assert mean and std
     return _Facts(
         class_names=train.class_names,
@@ -200,7 +216,7 @@ def _folder_facts(dataset: DataSet, root: Path) -> _Facts:
     )
 
 
-def _measure(dataset: DataSet, train: Listing) -> tuple[Channels, Channels]:
+def _measure(dataset: DataSet, train: Listing, root: Path) -> tuple[Channels, Channels]:
     """Mean and deviation of the training images as an evaluation would see them."""
     step = -(-len(train.labels) // N_MEASURED)
     images = FolderImages(
@@ -219,7 +235,12 @@ def _measure(dataset: DataSet, train: Listing) -> tuple[Channels, Channels]:
         squares += (pixels**2).sum(axis=(0, 2, 3))
     n_pixels = images.n * dataset.image_size**2
     mean = total / n_pixels
-    std = np.sqrt(squares / n_pixels - mean**2)
+    std = np.sqrt(np.maximum(squares / n_pixels - mean**2, 0))
+    if not std.min() > 0:
+        raise InputError(
+            f"{dataset.name}: a colour of the images in {root / dataset.path / 'train'} is the "
+            "same in every pixel; they cannot be normalised"
+        )
     return tuple(mean.tolist()), tuple(std.tolist())
 
 

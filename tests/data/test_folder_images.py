@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import ConvertImageDtype, v2
 
@@ -124,6 +126,49 @@ def test_a_broken_image_is_named_in_one_line(workers, manifest, tmp_path):
         list(images.batches(4))
     assert str(error.value).startswith(f"{victim}: not a whole image")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("L", "png"), ("CMYK", "jpg"), ("RGBA", "png")])
+def test_every_kind_of_image_has_three_channels(mode, suffix, manifest, tmp_path):
+    path = tmp_path / "mine" / "train" / "cat" / f"0.{suffix}"
+    (path.parent / "0.jpg").unlink()
+    Image.new("RGB", (40, 40), (200, 200, 200)).convert(mode).save(path)
+    images = open_images(manifest, tmp_path, "train")
+    mean, std = (torch.tensor(manifest[key])[:, None, None] for key in ("mean", "std"))
+    pixels = next(images.batches(1))[0][0] * std + mean
+    torch.testing.assert_close(pixels, torch.full((3, 24, 24), 200 / 255), atol=0.02, rtol=0)
+
+
+def test_a_16_bit_image_is_scaled_and_one_smaller_than_the_crop_enlarged(manifest, tmp_path):
+    folder = tmp_path / "mine" / "train" / "cat"
+    (folder / "0.jpg").unlink()
+    Image.fromarray(np.full((5, 9), 40_000, np.uint16)).save(folder / "0.png")
+    images = open_images(manifest, tmp_path, "train")
+    mean, std = (torch.tensor(manifest[key])[:, None, None] for key in ("mean", "std"))
+    pixels = next(images.batches(1))[0][0] * std + mean
+    torch.testing.assert_close(pixels, torch.full((3, 24, 24), 40_000 / 65_535), atol=0.01, rtol=0)
+
+
+def test_an_image_too_large_for_pillow_is_named(manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(InputError, match=r"0\.jpg: not a whole image .*exceeds limit"):
+        next(open_images(manifest, tmp_path, "train").batches(4))
+
+
+def test_one_class_is_an_error(tmp_path):
+    image_folder(tmp_path / "mine", ("cat",), (40, 34))
+    with pytest.raises(InputError, match="one class cat"):
+        prepare(find("mine", {"mine": SETTINGS}), tmp_path, tmp_path / "out", 0)
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_of_one_colour_are_an_error(tmp_path):
+    image_folder(tmp_path / "mine", ("cat", "dog"), (40, 34))
+    for path in (tmp_path / "mine" / "train").rglob("*.jpg"):
+        Image.new("RGB", (40, 34)).save(path)
+    with pytest.raises(InputError, match="same in every pixel"):
+        prepare(find("mine", {"mine": SETTINGS}), tmp_path, tmp_path / "out", 0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_changed_is_an_error(manifest, tmp_path):
