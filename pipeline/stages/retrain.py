@@ -8,6 +8,7 @@ Under torchrun every rank runs it, and rank 0 writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +24,7 @@ from pipeline.data.augment import Augment, FolderAugment
 from pipeline.stages.stage import stage
 from pipeline.training import device, distributed
 from pipeline.training.distributed import Ranks
-from pipeline.training.evaluation import evaluate
+from pipeline.training.evaluation import ALONE, evaluate
 from pipeline.training.train import best_epoch, train
 
 if TYPE_CHECKING:
@@ -62,19 +63,21 @@ def run(
     where = device.resolve(on)
     found = networks.resolve(genotype)
     recipe = _within_budget(found, job, manifest)
-    arguments = (job.layout, recipe, seed, found, manifest, data_root, where)
+    task = Task(job.layout, recipe, seed, found, manifest, data_root, where)
     with distributed.joined(where) as ranks:
         if not ranks.first:
-            _train_and_test(*arguments, ranks, None, lambda row: None, lambda line: None)
+            network, _ = trained(task, None, lambda row: None, lambda line: None, ranks)
+            tested(task, network, ranks)
             return
         with stage(name, out, job, seed, where.type, data=manifest) as s:
-            network, history, test = _train_and_test(
-                *arguments,
-                ranks,
+            network, history = trained(
+                task,
                 s.state / "train.pt",
                 lambda row: s.epoch(row, int(row["epoch"])),
                 s.log,
+                ranks,
             )
+            test = tested(task, network, ranks)
             s.log(f"test error {test['top1_error']:.4f}")
             counts = networks.profile(network, manifest["image_size"])
             networks.save_model(out / "model.pt", network, found, job.layout, manifest)
@@ -82,40 +85,70 @@ def run(
             s.finish(metrics, history, model=out / "model.pt")
 
 
-def _train_and_test(
-    layout: str,
-    recipe: TrainSettings,
-    seed: int,
-    genotype: Genotype,
-    manifest: Mapping[str, Any],
-    data_root: Path,
-    where: torch.device,
-    ranks: Ranks,
+@dataclass(frozen=True)
+class Task:
+    """What is trained, how and on what.
+
+    Attributes:
+        layout: the frame of the cells.
+        recipe: its channels and cells are the network's.
+        seed: of the weights, the order of images, augmentation and dropped paths.
+        genotype: the cells.
+        manifest: of the prepared data set.
+        data_root: where it lies.
+        device: where to train.
+    """
+
+    layout: str
+    recipe: TrainSettings
+    seed: int
+    genotype: Genotype
+    manifest: Mapping[str, Any]
+    data_root: Path
+    device: torch.device
+
+    def identity(self) -> dict[str, Any]:
+        """What the bits of the training depend on."""
+        return {
+            "seed": self.seed,
+            "data": self.manifest["fingerprint"],
+            "genotype": self.genotype.to_json(),
+            "layout": self.layout,
+            **self.recipe.model_dump(mode="json", exclude=CHANGES_NO_BIT),
+        }
+
+
+def trained(
+    task: Task,
     state: Path | None,
     on_epoch: Callable[[dict[str, float]], None],
     log: Callable[[str], None],
-) -> tuple[Network, list[dict[str, float]], dict[str, float]]:
-    """What every rank does: the trained network, its epochs, its errors on the test set."""
-    tower = recipe.auxiliary_weight > 0
+    ranks: Ranks = ALONE,
+) -> tuple[Network, list[dict[str, float]]]:
+    """The trained network and a row an epoch; no test image is opened. See `training.train`."""
+    recipe, where = task.recipe, task.device
     network = networks.build_seeded(
-        seed, genotype, layout, manifest["classes"], recipe.channels, recipe.cells, tower
+        task.seed,
+        task.genotype,
+        task.layout,
+        task.manifest["classes"],
+        recipe.channels,
+        recipe.cells,
+        recipe.auxiliary_weight > 0,
     )
-    images, held_out = training_images(manifest, data_root, recipe, where)
-    identity = {
-        "seed": seed,
-        "data": manifest["fingerprint"],
-        "genotype": genotype.to_json(),
-        "layout": layout,
-        **recipe.model_dump(mode="json", exclude=CHANGES_NO_BIT),
-    }
-    augment = augmentation(manifest["kind"], recipe)
+    images, held_out = training_images(task.manifest, task.data_root, recipe, where)
+    augment = augmentation(task.manifest["kind"], recipe)
     history = train(
-        network, images, augment, recipe, seed, where, state, identity, on_epoch, log,
+        network, images, augment, recipe, task.seed, where, state, task.identity(), on_epoch, log,
         held_out=held_out, ranks=ranks,
     )  # fmt: skip
-    # Opened here and not before: nothing above has seen the test set.
-    test = _open("test", manifest, data_root, recipe, where)
-    return network, history, evaluate(network, test, recipe, where, ranks)
+    return network, history
+
+
+def tested(task: Task, network: Network, ranks: Ranks) -> dict[str, float]:
+    """Errors on the test set, which is opened here and nowhere before."""
+    test = _open("test", task.manifest, task.data_root, task.recipe, task.device)
+    return evaluate(network, test, task.recipe, task.device, ranks)
 
 
 def _within_budget(

@@ -12,10 +12,9 @@ from typing import Any
 
 from pipeline import networks
 from pipeline.config.jobs import TrialJob
-from pipeline.stages.retrain import CHANGES_NO_BIT, augmentation, training_images
+from pipeline.stages.retrain import Task, trained
 from pipeline.stages.stage import stage
 from pipeline.training import device
-from pipeline.training.train import train
 
 
 def run(
@@ -41,30 +40,12 @@ def run(
     Raises:
         InputError: genotype, data or settings do not fit; the training diverged.
     """
-    where, found, recipe = device.resolve(on), networks.resolve(genotype), job.train
+    where, found = device.resolve(on), networks.resolve(genotype)
+    task = Task(job.layout, job.train, seed, found, manifest, data_root, where)
     with stage("trial", out, job, seed, where.type, data=manifest) as s:
-        network = networks.build_seeded(
-            seed,
-            found,
-            job.layout,
-            manifest["classes"],
-            recipe.channels,
-            recipe.cells,
-            recipe.auxiliary_weight > 0,
+        _, history = trained(
+            task, s.state / "train.pt", lambda row: s.epoch(row, int(row["epoch"])), s.log
         )
-        images, held_out = training_images(manifest, data_root, recipe, where)
-        identity = {
-            "seed": seed,
-            "data": manifest["fingerprint"],
-            "genotype": found.to_json(),
-            "layout": job.layout,
-            **recipe.model_dump(mode="json", exclude=CHANGES_NO_BIT),
-        }
-        history = train(
-            network, images, augmentation(manifest["kind"], recipe), recipe, seed, where,
-            s.state / "train.pt", identity, lambda row: s.epoch(row, int(row["epoch"])), s.log,
-            held_out=held_out,
-        )  # fmt: skip
         error = 1 - history[-1]["held_out_accuracy"]
         s.log(f"error on held-out training images {error:.4f}")
         seconds = sum(row["seconds"] for row in history)

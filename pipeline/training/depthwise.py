@@ -18,10 +18,19 @@ class DepthwiseConv(nn.Conv2d):
 
     @classmethod
     def of(cls, plain: nn.Conv2d) -> DepthwiseConv:
-        """The same convolution with the same parameter; nothing is drawn."""
-        size = (plain.in_channels, plain.out_channels, plain.kernel_size, plain.stride)
-        shape = (plain.padding, plain.dilation, plain.groups, False)
-        made = cls(*size, *shape, device="meta")
+        """A convolution that `_fits`, with its own parameter; nothing is drawn."""
+        kernel, stride, dilation = plain.kernel_size[0], plain.stride[0], plain.dilation[0]
+        made = cls(
+            plain.in_channels,
+            plain.out_channels,
+            kernel,
+            stride,
+            dilation * (kernel // 2),
+            dilation,
+            plain.groups,
+            bias=False,
+            device="meta",
+        )
         made.weight = plain.weight
         return made
 

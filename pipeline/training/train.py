@@ -104,24 +104,13 @@ def train(
     ranks.check_agreement("settings", digest_of_settings(settings))
     place(network, recipe, device)
     run = _Run(network, recipe, device, ranks, state, settings, log)
-    history = run.position.history
-    if history or run.position.step:
-        within = f", step {run.position.step}" if run.position.step else ""
-        log(f"resumed from epoch {len(history)} of {recipe.epochs}{within}")
-    ranks.check_agreement("weights", digest_of(network))
-    for row in history:
-        on_epoch(row)
+    history = run.resume(on_epoch)
     with _global_generators_kept(device), termination.noted() as terminated:
         for epoch in progress(range(len(history), recipe.epochs), "training"):
             row = run.epoch(epoch, images, augment, seed, terminated)
             if held_out is not None:
                 run.compare(row, evaluate(network, held_out, recipe, device, ranks))
-            history.append(row)
-            ranks.check_agreement(f"weights after epoch {epoch + 1}", digest_of(network))
-            run.position = Position(history, best=run.position.best)
-            on_epoch(row)
-            log(f"epoch {epoch + 1}/{recipe.epochs}: {_brief(row)}")
-            run.save()
+            run.close(row, on_epoch)
             if terminated() and epoch + 1 < recipe.epochs:
                 raise SystemExit(termination.EXIT_CODE)
     if recipe.keep == "best" and run.position.best is not None:
@@ -152,6 +141,36 @@ class _Run:
         if found:
             network.load_state_dict(found["network"])
             self.optimisation.load_state_dict(found["optimisation"])
+
+    def resume(self, on_epoch: Callable[[Row], None]) -> list[Row]:
+        """Tell what the checkpoint, if there was one, had done; its epochs, to be added to.
+
+        Raises:
+            InputError: the ranks do not hold the same network.
+        """
+        history, step = self.position.history, self.position.step
+        if history or step:
+            within = f", step {step}" if step else ""
+            self.log(f"resumed from epoch {len(history)} of {self.recipe.epochs}{within}")
+        self.ranks.check_agreement("weights", digest_of(self.network))
+        for row in history:
+            on_epoch(row)
+        return history
+
+    def close(self, row: Row, on_epoch: Callable[[Row], None]) -> None:
+        """Add a whole epoch to the history, tell of it and save.
+
+        Raises:
+            InputError: the ranks do not hold the same network.
+        """
+        history = self.position.history
+        history.append(row)
+        n = len(history)
+        self.ranks.check_agreement(f"weights after epoch {n}", digest_of(self.network))
+        self.position = Position(history, best=self.position.best)
+        on_epoch(row)
+        self.log(f"epoch {n}/{self.recipe.epochs}: {_brief(row)}")
+        self.save()
 
     def save(self) -> None:
         """Write the checkpoint; rank 0 does, all hold the same."""
