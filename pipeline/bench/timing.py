@@ -13,15 +13,21 @@ def compare(
 ) -> dict[str, Any]:
     """One row: medians in seconds over `repeats` turns, after one turn that is not counted.
 
-    The first call of each side (caches, compilation) is reported apart, as `*_first_s`.
+    The first call of each side (caches, compilation) is reported apart, as `*_first_s`. `*_cpu_s`
+    are the process' CPU seconds, all its threads together: where others share the cores they tell
+    more than the clock.
     """
     first = [seconds(baseline), seconds(ours)]
     times: tuple[list[float], list[float]] = ([], [])
+    busy: tuple[list[float], list[float]] = ([], [])
     for turn in range(repeats):
         # Who comes first changes, so that neither side always finds the other's caches.
         for side in (0, 1) if turn % 2 == 0 else (1, 0):
+            started = time.process_time()
             times[side].append(seconds((baseline, ours)[side]))
+            busy[side].append(time.process_time() - started)
     before, after = median(times[0]), median(times[1])
+    busy_before, busy_after = median(busy[0]), median(busy[1])
     return {
         "name": name,
         "baseline_s": before,
@@ -30,6 +36,9 @@ def compare(
         "repeats": repeats,
         "baseline_first_s": first[0],
         "ours_first_s": first[1],
+        "baseline_cpu_s": busy_before,
+        "ours_cpu_s": busy_after,
+        "cpu_ratio": busy_before / busy_after,
     }
 
 
