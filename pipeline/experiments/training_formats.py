@@ -36,7 +36,7 @@ GENOTYPE = "shapley_nas_cifar10"
 RECIPE = TrainSettings(
     channels=16, cells=3, epochs=2, batch_size=32, drop_path=0.0, checkpoint_steps=0
 )
-N_JUDGES = 5_000
+N_JUDGES = 2_000
 FORMS: dict[str, dict[str, Any]] = {
     "float32, contiguous": {"channels_last": False},
     "float32, channels_last": {"channels_last": True},
@@ -154,7 +154,7 @@ SPEED: dict[str, Any] = {
 @click.option("--data-root", envvar="SHAPLEY_NAS_DATA", type=Path, required=True)
 @click.option("--measurements", type=Path, default=Path("docs/measurements"), show_default=True)
 @click.option("--part", type=click.Choice(["accuracy", "speed"]), multiple=True, help="[both]")
-@click.option("--images", "n_train", default=5_000, show_default=True)
+@click.option("--images", "n_train", default=1_200, show_default=True)
 @click.option("--seeds", "n_seeds", default=3, show_default=True)
 @click.option("--repeats", default=7, show_default=True)
 @click.option("--threads", default=1, show_default=True)
