@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from pipeline.training.distributed import Ranks
 
 if TYPE_CHECKING:
     from pipeline.networks.network import Network
+
+logger = logging.getLogger(__name__)
 
 Forward = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
@@ -154,7 +157,42 @@ def _forward(network: Network, recipe: TrainSettings) -> Forward:
     plain = network.forward_with_auxiliary
     if not recipe.compile:
         return plain
-    fast = compiled(plain)
+    chosen: Forward | None = None
     size = recipe.micro_size
-    # A smaller last batch would be compiled for itself.
-    return lambda images: (fast if len(images) == size else plain)(images)
+
+    def forward(images: Tensor) -> tuple[Tensor, Tensor | None]:
+        nonlocal chosen
+        if len(images) != size:  # a smaller last batch would be compiled for itself
+            return plain(images)
+        if chosen is None:
+            fast = compiled(plain)
+            chosen = fast if _goes_back(network, fast, images) else plain
+        return chosen(images)
+
+    return forward
+
+
+def _goes_back(network: Network, forward: Forward, images: Tensor) -> bool:
+    """Whether a compiled pass has a backward pass; leaves no trace but a warning where not.
+
+    That is compiled when it is first run: in the midst of a step, where nothing could be taken
+    back.
+    """
+    from torch._dynamo.exc import TorchDynamoException
+
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    try:
+        with torch.random.fork_rng([images.device] if images.is_cuda else []):
+            outputs = [part.float().sum() for part in forward(images) if part is not None]
+            with torch.autocast(images.device.type, enabled=False):
+                total = torch.stack(outputs).sum()
+                torch.autograd.grad(total, parameters, allow_unused=True)
+    except TorchDynamoException as error:
+        reason = str(error).strip().partition("\n")[0]
+        logger.warning("torch.compile failed, going on without it: %s", reason)
+        return False
+    finally:
+        for buffer, before in buffers:
+            buffer.copy_(before)
+    return True

@@ -4,6 +4,9 @@ import functools
 
 import pytest
 import torch
+from functorch.compile import make_boxed_func
+from torch._dynamo.backends.common import aot_autograd
+from torch._dynamo.exc import BackendCompilerFailed
 from torch._dynamo.utils import counters
 from torch.nn import functional as F
 
@@ -208,6 +211,25 @@ def test_compiled_it_computes_the_same_and_traces_not_every_epoch_anew(tmp_path,
     )
     assert_close(compiled, eager)
     assert counts == [1, 2, 2, 2]  # without drop path and with it
+
+
+def test_a_backward_pass_that_does_not_compile_costs_a_warning(tmp_path, monkeypatch, caplog):
+    """It is compiled in the first step, after a forward pass that went well."""
+    tried = []
+
+    def fails(graph, inputs):
+        tried.append(graph)
+        raise BackendCompilerFailed(fails, RuntimeError("no backward here"), None)
+
+    backend = aot_autograd(fw_compiler=lambda graph, _: make_boxed_func(graph), bw_compiler=fails)
+    compiler = functools.partial(torch.compile, backend=backend)
+    monkeypatch.setattr(torch, "compile", compiler)
+    torch._dynamo.reset()
+    eager, _ = run(tmp_path / "a", recipe(epochs=1), darts_network())
+    fallen_back, _ = run(tmp_path / "b", recipe(epochs=1, compile=True), darts_network())
+    assert len(tried) == 1
+    assert "torch.compile failed, going on without it" in caplog.text
+    assert_same_bits(fallen_back, eager)  # the attempt left no trace
 
 
 def darts_network():
