@@ -60,16 +60,13 @@ def run(
         InputError: genotype, data or settings do not fit; a checkpoint of other settings lies in
             the way; the training diverged.
     """
-    where = device.resolve(on)
-    found = networks.resolve(genotype)
-    recipe = _within_budget(found, job, manifest)
-    task = Task(job.layout, recipe, seed, found, manifest, data_root, where)
-    with distributed.joined(where) as ranks:
+    task = Task.of(job, seed, genotype, manifest, data_root, on)
+    with distributed.joined(task.device) as ranks:
         if not ranks.first:
             network, _ = trained(task, None, lambda row: None, lambda line: None, ranks)
             tested(task, network, ranks)
             return
-        with stage(name, out, job, seed, where.type, data=manifest) as s:
+        with stage(name, out, job, seed, task.device.type, data=manifest) as s:
             network, history = trained(
                 task,
                 s.state / "train.pt",
@@ -80,8 +77,8 @@ def run(
             test = tested(task, network, ranks)
             s.log(f"test error {test['top1_error']:.4f}")
             counts = networks.profile(network, manifest["image_size"])
-            networks.save_model(out / "model.pt", network, found, job.layout, manifest)
-            metrics = metrics_of(history, test, counts, recipe)
+            networks.save_model(out / "model.pt", network, task.genotype, job.layout, manifest)
+            metrics = metrics_of(history, test, counts, task.recipe)
             s.finish(metrics, history, model=out / "model.pt")
 
 
@@ -106,6 +103,25 @@ class Task:
     manifest: Mapping[str, Any]
     data_root: Path
     device: torch.device
+
+    @classmethod
+    def of(
+        cls,
+        job: RetrainJob,
+        seed: int,
+        genotype: str,
+        manifest: Mapping[str, Any],
+        data_root: Path,
+        on: str,
+    ) -> Task:
+        """The task of a job, its network within the job's budget.
+
+        Raises:
+            InputError: no such genotype or device, or no network fits the budget.
+        """
+        found = networks.resolve(genotype)
+        recipe = _within_budget(found, job, manifest)
+        return cls(job.layout, recipe, seed, found, manifest, data_root, device.resolve(on))
 
     def identity(self) -> dict[str, Any]:
         """What the bits of the training depend on."""

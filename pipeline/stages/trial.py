@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import networks
 from pipeline.config.jobs import TrialJob
 from pipeline.stages.retrain import Task, trained
 from pipeline.stages.stage import stage
-from pipeline.training import device
 
 
 def run(
@@ -40,9 +38,8 @@ def run(
     Raises:
         InputError: genotype, data or settings do not fit; the training diverged.
     """
-    where, found = device.resolve(on), networks.resolve(genotype)
-    task = Task(job.layout, job.train, seed, found, manifest, data_root, where)
-    with stage("trial", out, job, seed, where.type, data=manifest) as s:
+    task = Task.of(job, seed, genotype, manifest, data_root, on)
+    with stage("trial", out, job, seed, task.device.type, data=manifest) as s:
         _, history = trained(
             task, s.state / "train.pt", lambda row: s.epoch(row, int(row["epoch"])), s.log
         )

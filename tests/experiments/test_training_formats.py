@@ -54,10 +54,10 @@ def test_its_measurements_render(toys, tmp_path, monkeypatch):
     sizes = {"cifar10": ("shapley_nas_cifar10", 16, 3, 2, 8)}
     monkeypatch.setattr(training_formats.bench, "SIZES", sizes)
     threads = torch.get_num_threads()
+    options = {"data-root": tmp_path, "measurements": tmp_path / "m", "images": 40, "seeds": 1}
     done = CliRunner().invoke(
         training_formats.main,
-        ["--data-root", str(tmp_path), "--measurements", str(tmp_path / "m")]
-        + ["--images", "40", "--seeds", "1", "--repeats", "1"],
+        [word for key, value in options.items() for word in (f"--{key}", str(value))],
         catch_exceptions=False,
     )
     torch.set_num_threads(threads)

@@ -49,6 +49,23 @@ def test_no_test_image_is_opened(tmp_path, manifest, monkeypatch):
     assert "test_error" not in metrics
 
 
+def test_its_network_is_within_the_budget(tmp_path, manifest, monkeypatch):
+    built = []
+    original = training.train
+    monkeypatch.setattr(
+        training,
+        "train",
+        lambda network, *a, **k: built.append(network) or original(network, *a, **k),
+    )
+    given = RECIPE.model_copy(update={"channels": 8, "max_params": 4_000})
+    job = TrialJob(layout="cifar10", train=given)
+    out = tmp_path / "results" / "trial"
+    trial.run(job, 0, "darts_v2", manifest, tmp_path / "data", out, "cpu")
+    (network,) = built
+    n_params = sum(parameter.numel() for parameter in network.parameters())
+    assert n_params <= 4_000 and network.channels < given.channels
+
+
 def test_the_cell_with_the_lowest_held_out_error_is_kept(tmp_path, manifest):
     trials = []
     for seed, (name, error) in enumerate([("darts_v1", 0.3), ("p_darts", 0.1), ("darts_v2", 0.2)]):

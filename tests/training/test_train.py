@@ -141,6 +141,23 @@ def test_float16_scales_its_loss_and_resumes_with_the_scale(tmp_path):
     assert_same_bits(whole, resumed)
 
 
+def test_a_gradient_that_overflows_in_float16_costs_its_step_and_halves_the_scale(tmp_path):
+    """Where float32 would stop: the third of five steps overflows, and the run goes on."""
+    network, calls, weights = toy_network(), [], []
+
+    def overflow(gradient):
+        calls.append(None)
+        weights.append(network.classifier.weight.detach().clone())
+        return gradient * float("inf") if len(calls) == 3 else gradient
+
+    network.branch.weight.register_hook(overflow)
+    _, history = run(tmp_path, recipe(precision="float16", epochs=1), network)
+    assert len(calls) == 5 and history[0]["train_loss"] < 10
+    assert torch.equal(weights[2], weights[3]) and not torch.equal(weights[1], weights[2])
+    saved = torch.load(tmp_path / "train.pt", weights_only=True)["state"]["optimisation"]["scaler"]
+    assert saved["scale"] == torch.amp.GradScaler("cpu").get_scale() / 2
+
+
 def test_micro_batches_sum_to_the_gradient_of_the_batch(tmp_path):
     """Without batch norm, whose statistics are a micro-batch's, they are the batch itself."""
     ends = []
