@@ -1,7 +1,7 @@
 """Depthwise convolutions of discrete networks, trained on CPUs with a gradient that is fast.
 
-oneDNN's own takes ten to forty times a forward pass for a dilated or 5 x 5 kernel, and in bfloat16
-for every kernel at stride 2. Parameters, state dictionary and, up to rounding, numbers are those of
+oneDNN's own takes up to thirty times as long for a dilated or 5 x 5 kernel, and in bfloat16 for
+every kernel at stride 2. Parameters, state dictionary and, up to rounding, numbers are those of
 `nn.Conv2d`, which is what runs in evaluation, on a GPU and where the network is compiled.
 """
 
