@@ -44,7 +44,7 @@ class Form:
         train_images: of the half for the weights.
         ages: passes after which a supernet is looked at.
         main: (way, age) of the supernets on which all estimators run.
-        images: of a draw of the estimates and the references, one batch.
+        images: of a draw of the estimates, one batch.
         permutations: of each reference of a main supernet.
         other_permutations: of each reference of the other supernets.
         policy_permutations: under each other batch-norm policy, last age only.
@@ -52,6 +52,9 @@ class Form:
         compile: torch.compile the training.
         channels: of the supernet's first stage.
         reads: the value that estimates and references are of.
+        image_size: that the supernet sees; 0: the data's own.
+        reference_draws: of `images` images each, on which a permutation of a reference is walked.
+        plain_draws: ... on which one of the plain form is walked.
     """
 
     epochs: int
@@ -66,6 +69,9 @@ class Form:
     compile: bool = True
     channels: int = 16
     reads: str = "accuracy"
+    image_size: int = 0
+    reference_draws: int = 1
+    plain_draws: int = 4
 
     @property
     def search(self) -> NasBench201Search:
@@ -74,7 +80,12 @@ class Form:
             epochs=self.epochs,
             warmup_epochs=self.epochs,
             batch_size=128,
-            supernet={"cells": 1, "channels": self.channels, "compile": self.compile},
+            supernet={
+                "cells": 1,
+                "channels": self.channels,
+                "compile": self.compile,
+                "image_size": self.image_size,
+            },
         )
 
     def value(self, **changes: Any) -> ValueSettings:
@@ -106,6 +117,25 @@ FORMS = {
         other_permutations=40,
         policy_permutations=30,
         repeats=5,
+    ),
+    # Small images, so that references are long enough to tell estimators apart: some two hours of
+    # one core.
+    "sharp": Form(
+        epochs=12,
+        train_images=12_500,
+        ages=(3, 6, 12),
+        main=tuple((way, 12) for way in WAYS),
+        images=64,
+        permutations=200,
+        other_permutations=40,
+        policy_permutations=40,
+        repeats=5,
+        compile=False,
+        channels=8,
+        reads="soft_accuracy",
+        image_size=16,
+        reference_draws=8,
+        plain_draws=16,
     ),
     "tiny": Form(
         epochs=1,
@@ -146,7 +176,11 @@ class Study:
         return walk(
             trained.supernet,
             self.parts[REFERENCES.index(which)],
-            form.value(batch_norm=policy, recalibration_images=form.images),
+            form.value(
+                value_images=form.reference_draws * form.images,
+                batch_norm=policy,
+                recalibration_images=form.images,
+            ),
             count,
             seeds.derive(SEED, "reference", which),
             path_of(self.out, trained.way, trained.age, which, policy),
@@ -160,7 +194,7 @@ class Study:
         path = self.out / "runs" / name
         if path.exists():
             return
-        settings = self.form.value(**variant.settings(self.form.images))
+        settings = self.form.value(**variant.settings(self.form.images, self.form.plain_draws))
         seed = seeds.derive(SEED, "repeat", repeat)
         alpha = torch.zeros(trained.supernet.space.n_players)
         V = ValueFunction(trained.supernet, alpha, self.parts[2], settings, seed)
