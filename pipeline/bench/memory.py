@@ -30,7 +30,7 @@ def _peak_of_profile(work: Callable[[], object]) -> int:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         work()
     # The public tables have sums an operator only, not their course over time.
-    results = record.profiler.kineto_results  # type: ignore[union-attr]
+    results = record.profiler.kineto_results
     changes = [event for event in results.events() if event.name() == "[memory]"]
     held = peak = 0
     for change in sorted(changes, key=lambda event: event.start_ns()):

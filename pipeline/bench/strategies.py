@@ -42,7 +42,7 @@ RECIPE = NasBench201Search(
 
 
 def rows(repeats: int = 5) -> list[dict[str, Any]]:
-    """One row a strategy that trains a supernet on NAS-Bench-201; `cost` and `memory` are relative to DARTS."""
+    """One row a strategy that trains a supernet here; `cost`, `memory` are relative to DARTS."""
     made = {name: strategy for name in registry.names("strategies") if (strategy := _make(name))}
     images = _images(0), _images(1)
     counts = {name: strategy.epoch(EPOCH, *images) for name, strategy in made.items()}
