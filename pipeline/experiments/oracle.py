@@ -70,6 +70,7 @@ class Form:
         loop: M of the loop's own updates, on `images` images.
         compile: torch.compile the training.
         channels: of the supernet's first stage.
+        image_size: that the supernet sees; 0: the data's own.
     """
 
     epochs: int
@@ -81,6 +82,7 @@ class Form:
     loop: int
     compile: bool = True
     channels: int = 16
+    image_size: int = 0
 
     @property
     def search(self) -> NasBench201Search:
@@ -89,7 +91,12 @@ class Form:
             epochs=self.epochs,
             warmup_epochs=self.warmup,
             batch_size=128,
-            supernet={"cells": 1, "channels": self.channels, "compile": self.compile},
+            supernet={
+                "cells": 1,
+                "channels": self.channels,
+                "compile": self.compile,
+                "image_size": self.image_size,
+            },
         )
 
     def value(self, **changes: Any) -> ValueSettings:
@@ -103,8 +110,16 @@ class Form:
 
 FORMS = {
     "full": Form(30, 8, 25_000, (5, 10, 15, 20, 30), images=512, permutations=100, loop=6),
-    # Some hours of one core.
-    "small": Form(12, 4, 12_500, (4, 8, 12), images=64, permutations=40, loop=4),
+    # Half an hour of one core.
+    "small": Form(
+        *(12, 4, 12_500, (4, 8, 12)),
+        images=128,
+        permutations=40,
+        loop=6,
+        compile=False,
+        channels=8,
+        image_size=16,
+    ),
     "tiny": Form(2, 1, 64, (1, 2), images=8, permutations=2, loop=1, compile=False, channels=4),
 }
 

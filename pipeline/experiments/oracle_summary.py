@@ -43,7 +43,7 @@ def write(table: Table, form: Form, out: Path, command: str, folder: Path) -> Pa
     path = folder / "oracle_supernets.json"
     sizes = (
         f"CIFAR-10, supernet of C = {form.channels}, N = 1; {form.train_images:,} images a pass, "
-        f"batch 128, cosine over {form.epochs} passes; V on {form.images} images a draw; "
+        f"{pixels(form.image_size)}batch 128, cosine over {form.epochs} passes; V on {form.images} images a draw; "
         f"{form.permutations} whole walks, or as many evaluations; the loop: {form.warmup} passes "
         f"of warm-up, M = {form.loop}."
     )
@@ -112,6 +112,11 @@ def _against(
         "table_tau": round(accuracies["table_tau"], 3),
         "found_accuracy": round(accuracies["found_accuracy"], 2),
     }
+
+
+def pixels(size: int) -> str:
+    """What a note says of images that are made smaller; nothing of others."""
+    return f"averaged down to {size} x {size} pixels, " if size else ""
 
 
 def walks_of(out: Path, name: str, policy: str) -> Path:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline import provenance, registry
 from pipeline.analysis.intervals import summarise
 from pipeline.experiments.agreement import Ranking, with_reference
+from pipeline.experiments.oracle_summary import pixels
 from pipeline.experiments.walks import VALUE_NAMES, Walks, load, path_of
 from pipeline.files import read_json, write_json
 
@@ -213,7 +214,7 @@ def _common(form: Form, name: str) -> dict[str, Any]:
     record = provenance.collect({}, 0, "cpu", 0.0)
     sizes = (
         f"NAS-Bench-201 supernet, C = {form.channels}, N = 1, {form.train_images:,} images a "
-        f"pass, {_pixels(form)}batch 128, cosine over {form.epochs} passes; α = 0; V by "
+        f"pass, {pixels(form.image_size)}batch 128, cosine over {form.epochs} passes; α = 0; V by "
         f"{form.reads} on {form.images} images a draw, drawn anew for each permutation; `plain` is "
         f"10 whole permutations on {form.plain_draws * form.images} images each; references of "
         f"{form.permutations} permutations on {form.reference_draws * form.images} images each "
@@ -228,11 +229,6 @@ def _common(form: Form, name: str) -> dict[str, Any]:
         "seeds": [0],
         "notes": [sizes],
     }
-
-
-def _pixels(form: Form) -> str:
-    size = form.image_size
-    return f"averaged down to {size} x {size} pixels, " if size else ""
 
 
 ESTIMATORS: dict[str, Any] = {
