@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline import provenance
 from pipeline.experiments import walks
 from pipeline.experiments.agreement import Ranking, with_reference
-from pipeline.experiments.summary import edges_of
+from pipeline.experiments.summary import edges_of, pixels
 from pipeline.files import read_json, write_json
 from pipeline.nasbench import Table
 from pipeline.nasbench.additive import softmax
@@ -43,9 +43,9 @@ def write(table: Table, form: Form, out: Path, command: str, folder: Path) -> Pa
     path = folder / "oracle_supernets.json"
     sizes = (
         f"CIFAR-10, supernet of C = {form.channels}, N = 1; {form.train_images:,} images a pass, "
-        f"{pixels(form.image_size)}batch 128, cosine over {form.epochs} passes; V on {form.images} images a draw; "
-        f"{form.permutations} whole walks, or as many evaluations; the loop: {form.warmup} passes "
-        f"of warm-up, M = {form.loop}."
+        f"{pixels(form.image_size)}batch 128, cosine over {form.epochs} passes; "
+        f"V on {form.images} images a draw; {form.permutations} whole walks, or as "
+        f"many evaluations; the loop: {form.warmup} passes of warm-up, M = {form.loop}."
     )
     write_json(
         path,
@@ -112,11 +112,6 @@ def _against(
         "table_tau": round(accuracies["table_tau"], 3),
         "found_accuracy": round(accuracies["found_accuracy"], 2),
     }
-
-
-def pixels(size: int) -> str:
-    """What a note says of images that are made smaller; nothing of others."""
-    return f"averaged down to {size} x {size} pixels, " if size else ""
 
 
 def walks_of(out: Path, name: str, policy: str) -> Path:

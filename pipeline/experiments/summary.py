@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from pipeline import provenance, registry
 from pipeline.analysis.intervals import summarise
 from pipeline.experiments.agreement import Ranking, with_reference
-from pipeline.experiments.oracle_summary import pixels
 from pipeline.experiments.walks import VALUE_NAMES, Walks, load, path_of
 from pipeline.files import read_json, write_json
 
@@ -229,6 +228,11 @@ def _common(form: Form, name: str) -> dict[str, Any]:
         "seeds": [0],
         "notes": [sizes],
     }
+
+
+def pixels(size: int) -> str:
+    """What a note says of images that are made smaller; nothing of others."""
+    return f"averaged down to {size} x {size} pixels, " if size else ""
 
 
 ESTIMATORS: dict[str, Any] = {
