@@ -2,7 +2,7 @@
 
     python -m pipeline.experiments.shapley --out FOLDER --form reduced
 
-trains NAS-Bench-201 supernets on CIFAR-10 in two ways to several ages, walks long references on
+trains NAS-Bench-201 supernets on CIFAR-10 in three ways to several ages, walks long references on
 images that no estimate sees, runs every estimator several times, and writes two measurements. All
 that has been done is kept in FOLDER; the same command goes on from there.
 """
@@ -20,12 +20,12 @@ import click
 import numpy as np
 
 from pipeline import seeds
-from pipeline.bench.supernets import WAYS, Trained, thirds, train
+from pipeline.bench.supernets import WAYS, Loop, Trained, thirds, train
 from pipeline.config.recipes import NasBench201Search
 from pipeline.experiments.variants import VARIANTS, Variant
 from pipeline.experiments.walks import Walks, load, path_of, walk
 from pipeline.files import read_json, write_json
-from pipeline.strategies.shapley_settings import ValueSettings
+from pipeline.strategies.shapley_settings import ShapleySettings, ValueSettings
 from pipeline.strategies.value_function import ValueFunction, shapley_values
 
 if TYPE_CHECKING:
@@ -163,9 +163,15 @@ class Study:
 
     def supernets(self, way: str) -> Iterator[Trained]:
         """Supernets of one way by age."""
-        images = self.weights_images.take(self.form.train_images)
-        folder = self.out / "checkpoints"
-        return train(self.form.search, way, self.form.ages, images, folder, SEED)
+        form, everything = self.form, self.weights_images
+        images = everything.take(form.train_images)
+        # No image of the references moves α; where the weights leave none, those of the estimates.
+        rest = everything.only(np.arange(images.n, everything.n))
+        valid = rest if rest.n >= form.images else self.parts[2]
+        sizes = {"value_images": 4 * form.images, "value_batch_size": form.images}
+        warmup = form.epochs // 3
+        loop = Loop(ShapleySettings(permutations=6, warmup_epochs=warmup, **sizes), valid)
+        return train(form.search, way, form.ages, images, self.out / "checkpoints", SEED, loop)
 
     def reference(self, trained: Trained, which: str, policy: str = "batch") -> Walks:
         """Long walks on images of their own."""
@@ -184,6 +190,7 @@ class Study:
             count,
             seeds.derive(SEED, "reference", which),
             path_of(self.out, trained.way, trained.age, which, policy),
+            trained.alpha,
         )
 
     def run(self, trained: Trained, variant: Variant, repeat: int) -> None:
@@ -196,7 +203,7 @@ class Study:
             return
         settings = self.form.value(**variant.settings(self.form.images, self.form.plain_draws))
         seed = seeds.derive(SEED, "repeat", repeat)
-        alpha = torch.zeros(trained.supernet.space.n_players)
+        alpha = torch.from_numpy(trained.alpha)
         V = ValueFunction(trained.supernet, alpha, self.parts[2], settings, seed)
         started = time.perf_counter()
         found = shapley_values(V, settings, seed, self.previous(trained, variant))
@@ -288,7 +295,7 @@ STEPS = ("references", "estimators", "policies", "summary")
 @click.option("--form", type=click.Choice([*FORMS]), default="reduced", show_default=True)
 @click.option("--data-root", envvar="SHAPLEY_NAS_DATA", type=Path, required=True)
 @click.option("--step", "steps", type=click.Choice(STEPS), multiple=True, help="[all]")
-@click.option("--way", "ways", type=click.Choice(WAYS), multiple=True, help="[both]")
+@click.option("--way", "ways", type=click.Choice(WAYS), multiple=True, help="[all]")
 @click.option(
     "--variant",
     "variants",

@@ -213,7 +213,7 @@ def _common(form: Form, name: str) -> dict[str, Any]:
     record = provenance.collect({}, 0, "cpu", 0.0)
     sizes = (
         f"NAS-Bench-201 supernet, C = {form.channels}, N = 1, {form.train_images:,} images a "
-        f"pass, {pixels(form.image_size)}batch 128, cosine over {form.epochs} passes; α = 0; V by "
+        f"pass, {pixels(form.image_size)}batch 128, cosine over {form.epochs} passes; V by "
         f"{form.reads} on {form.images} images a draw, drawn anew for each permutation; `plain` is "
         f"10 whole permutations on {form.plain_draws * form.images} images each; references of "
         f"{form.permutations} permutations on {form.reference_draws * form.images} images each "
@@ -295,8 +295,8 @@ SUPERNETS: dict[str, Any] = {
         "permutations": "Permutations",
     },
     "does_not_show": [
-        "One training seed; α is frozen at zero, so that this is not what a search with α in the "
-        "loop finds.",
+        "One training seed; α is zero but in the way `loop`, whose values are those of operations "
+        "as α mixes them, not what a search finds.",
         "An additive strength cannot exceed tau .514 on this table (its main effects).",
     ],
 }

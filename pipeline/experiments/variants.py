@@ -84,5 +84,5 @@ VARIANTS = (
     Variant("control_variate_previous_fifth", "control_variate", FIFTH, previous=True),
     Variant("permutation_soft_fifth", "permutation", FIFTH, SOFT),
     Variant("gradient_soft_fifth", "gradient", FIFTH, SOFT),
-    *_several(HALF, "half", "permutation", "regression_adjusted"),
+    *_several(HALF, "half", "permutation", "antithetic", "truncated", "regression_adjusted"),
 )
