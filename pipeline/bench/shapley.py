@@ -2,9 +2,9 @@
 
 The baseline is the plain form: 10 whole permutations on eight times as many images a draw. A row
 adds Kendall's tau and Pearson's r against a long reference on other images, with 95 % intervals,
-what the estimate cost, and as ceiling how well a second reference agrees with the first. CIFAR-10 of
-16 x 16 pixels if SHAPLEY_NAS_DATA has it, else digits. V is the probability of the true class. It
-takes a quarter of an hour of one core.
+what the estimate cost, and as ceiling how well a second reference agrees with the first. CIFAR-10
+of 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else digits. V is the probability of the true class.
+It takes a quarter of an hour of one core.
 """
 
 from __future__ import annotations
