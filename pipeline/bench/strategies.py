@@ -3,7 +3,8 @@
 NAS-Bench-201, one cell a stage, noise for images; all strategies in turns. An epoch in which alpha
 moves, without what a strategy does once an epoch or once a search (Shapley values, controller,
 final choices): that does not grow with the number of steps and is counted in images instead, see
-`docs/strategies.md`. Processor time where there is no GPU, since machines are shared.
+`docs/strategies.md`. Processor time where there is no GPU, since machines are shared. Memory is the
+peak of what an epoch allocates: activations, gradients, copies of the weights.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 from pipeline import registry
+from pipeline.bench.memory import peak_megabytes
 from pipeline.bench.timing import seconds
 from pipeline.config.recipes import NasBench201Search
 from pipeline.data.small import SmallImages
@@ -40,7 +42,7 @@ RECIPE = NasBench201Search(
 
 
 def rows(repeats: int = 5) -> list[dict[str, Any]]:
-    """One row a strategy that trains a supernet on NAS-Bench-201; `cost` is relative to DARTS."""
+    """One row a strategy that trains a supernet here; `cost`, `memory` are relative to DARTS."""
     made = {name: strategy for name in registry.names("strategies") if (strategy := _make(name))}
     images = _images(0), _images(1)
     counts = {name: strategy.epoch(EPOCH, *images) for name, strategy in made.items()}
@@ -49,6 +51,7 @@ def rows(repeats: int = 5) -> list[dict[str, Any]]:
         for name, strategy in made.items():
             times[name].append(_seconds(strategy, images))
     before = median(times[BASELINE])
+    held = {name: peak_megabytes(lambda s=s: s.epoch(EPOCH, *images)) for name, s in made.items()}  # type: ignore[misc]
     return [
         {
             "name": name,
@@ -56,6 +59,8 @@ def rows(repeats: int = 5) -> list[dict[str, Any]]:
             "ours_s": median(times[name]),
             "ratio": before / median(times[name]),
             "cost": median(times[name]) / before,
+            "peak_mb": held[name],
+            "memory": held[name] / held[BASELINE],
             "repeats": repeats,
             "forward": counts[name]["images_forward"] / N_IMAGES,
             "backward": counts[name]["images_backward"] / N_IMAGES,

@@ -1,25 +1,29 @@
-"""Supernets of several ages to measure estimators on, trained in two ways without an update of α.
+"""Supernets of several ages to measure estimators on, trained in three ways.
 
     uniform       every operation of an edge has the same weight, always
     coalitions    each batch trains a random coalition: an inclusion probability q ~ U(0.3, 1) is
                   drawn, then each player takes part with probability q
+    loop          the paper's: α in the forward pass, moved by Shapley values after a warm-up
 
-so that V(S) of a small coalition means little in the first and more in the second.
+so that V(S) of a small coalition means little in the first and more in the second; the third is
+what an estimator meets in a search.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline import registry, seeds
 from pipeline.config.base import OURS, Settings, setting
 from pipeline.strategies.contract import Metadata
+from pipeline.strategies.shapley_settings import ShapleySettings
 from pipeline.strategies.weights import WeightSharing
 
 if TYPE_CHECKING:
@@ -29,7 +33,8 @@ if TYPE_CHECKING:
     from pipeline.data import Images
     from pipeline.supernet import Supernet
 
-WAYS = ("uniform", "coalitions")
+FROZEN = ("uniform", "coalitions")  # α = 0 throughout
+WAYS = (*FROZEN, "loop")
 SMALLEST_Q = 0.3
 
 
@@ -77,13 +82,33 @@ class Trained:
         way: how it was trained.
         age: passes over the training images.
         supernet: its weights, not compiled.
+        alpha: by which its operations are mixed, float64[n_players].
         train_accuracy: of the last pass.
     """
 
     way: str
     age: int
     supernet: Supernet
+    alpha: NDArray[np.float64]
     train_accuracy: float
+
+    @property
+    def name(self) -> str:
+        """In file names."""
+        return f"{self.way}_{self.age}"
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How α moves in the third way.
+
+    Attributes:
+        settings: the estimate, and what it does to α.
+        valid: the images of V.
+    """
+
+    settings: ShapleySettings
+    valid: Images
 
 
 def train(
@@ -93,6 +118,7 @@ def train(
     images: Images,
     folder: Path | None = None,
     seed: int = 0,
+    loop: Loop | None = None,
 ) -> Iterator[Trained]:
     """Train a NAS-Bench-201 supernet and hand it out at each age.
 
@@ -103,13 +129,16 @@ def train(
         images: what the weights are trained on.
         folder: keeps a checkpoint of each pass, from which a later call goes on; None: none.
         seed: of weights and batches.
+        loop: needed by the way of this name.
     """
     from pipeline.training import checkpoint
 
     space = registry.get("spaces", "nasbench201")(search.supernet)
     supernet = space.supernet(search.supernet, images.classes, seed)
-    strategy = FrozenAlpha(space, supernet, TrainingSettings(way=way), search, seed, _cpu())
+    strategy = _strategy(way, loop)(space, supernet, search, seed)
     identity = {"search": search.model_dump(mode="json"), "n": images.n, "seed": seed, "way": way}
+    if way == "loop" and loop:
+        identity["settings"] = loop.settings.model_dump(mode="json")
     for epoch in range(max(ages)):
         path = folder / f"{way}_{epoch + 1}.pt" if folder else None
         saved = checkpoint.load(path, identity) if path else None
@@ -117,12 +146,31 @@ def train(
             strategy.load_state_dict(saved["strategy"])
             accuracy = saved["train_accuracy"]
         else:
-            accuracy = strategy.epoch(epoch, images)["train_accuracy"]
+            accuracy = strategy.epoch(epoch, images, loop and loop.valid)["train_accuracy"]
             if path:
                 state = {"strategy": strategy.state_dict(), "train_accuracy": accuracy}
                 checkpoint.save(path, state, identity)
         if epoch + 1 in ages:
-            yield Trained(way, epoch + 1, plain_copy(supernet, search, images.classes), accuracy)
+            copy = plain_copy(supernet, search, images.classes)
+            yield Trained(way, epoch + 1, copy, strategy.alpha(), accuracy)
+
+
+def _strategy(way: str, loop: Loop | None) -> Callable[..., Any]:
+    """What trains in this way, made of space, supernet, recipe and seed."""
+    import torch
+
+    algorithm: Any = FrozenAlpha
+    settings: Settings = TrainingSettings()
+    if way in FROZEN:
+        settings = TrainingSettings(way=way)
+    elif loop is not None:
+        algorithm, settings = registry.get("strategies", "shapley"), loop.settings
+    else:
+        raise ValueError("the way `loop` needs its settings and images")
+    device = torch.device("cpu")
+    return lambda space, supernet, search, seed: algorithm(
+        space, supernet, settings, search, seed, device
+    )
 
 
 def plain_copy(supernet: Supernet, search: SearchSettings, classes: int) -> Supernet:
@@ -142,9 +190,3 @@ def thirds(images: Any) -> tuple[Any, Any, Any]:
         for a, b in itertools.pairwise(cuts)
     )
     return first, second, third
-
-
-def _cpu() -> Any:
-    import torch
-
-    return torch.device("cpu")

@@ -125,6 +125,23 @@ def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
     )
 
 
+def only_on(row: Row, datasets: Sequence[str]) -> Row:
+    """The row on those of its data sets that are among `datasets`; not run if none is.
+
+    Args:
+        row: as its file has it.
+        datasets: names; empty: no restriction.
+    """
+    if not datasets or row.not_run:
+        return row
+    kept = [name for name in row.datasets if name in datasets]
+    if not kept:
+        return row.model_copy(update={"not_run": f"left out: only on {', '.join(datasets)}"})
+    retrain = tuple(name for name in row.retrain if name in ("same", *datasets))
+    printed = {name: row.paper[name] for name in kept if name in row.paper}
+    return row.model_copy(update={"datasets": tuple(kept), "retrain": retrain, "paper": printed})
+
+
 def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
     """The printed numbers of one data set; its column of a benchmark is its stand-in's.
 

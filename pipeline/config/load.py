@@ -24,6 +24,7 @@ from pipeline.config.experiments import (
     Experiment,
     Row,
     StrategyLabel,
+    only_on,
     with_stand_ins,
 )
 from pipeline.config.model import Config
@@ -99,9 +100,14 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
         experiment = validate(Experiment, values, source=str(path), known_in=values)
         _check_experiment(config, experiment, str(path))
         labels = {**config.strategies, **experiment.strategies}
-        rows = (row for own in experiment.rows for row in with_stand_ins(own, config.stand_ins))
+        rows = (only_on(row, config.only_datasets) for row in experiment.rows)
+        rows = (row for own in rows for row in with_stand_ins(own, config.stand_ins))
         rows = (_without_table(config, row, labels) for row in rows)
         found[experiment.name] = experiment.model_copy(update={"rows": tuple(rows)})
+    known_data = {*registry.names("datasets"), *config.datasets}
+    known_data |= {name for experiment in found.values() for name in experiment.datasets}
+    for name in config.only_datasets:
+        _known(name, [*known_data], "config: only_datasets")
     for name in config.experiments:
         if name not in found:
             raise InputError(

@@ -161,6 +161,9 @@ class Config(Settings):
     stand_ins: dict[str, str] = factory(
         dict, "data set of an experiment -> a small one that stands for it", OURS
     )
+    only_datasets: tuple[str, ...] = setting(
+        (), "experiments run on these data sets only; empty: on all that they name", OURS
+    )
     genotypes: dict[str, str] = factory(
         dict, "one's own genotype files by name, for `file_<name>` strategies", OURS
     )

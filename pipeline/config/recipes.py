@@ -32,6 +32,12 @@ class SupernetSettings(Settings):
     partial_channels: int = setting(
         4, "1/k of the channels pass through the operations (PC-DARTS); 1: all", CODE, ge=1
     )
+    image_size: int = setting(
+        0,
+        "pixels; images are averaged down to this side before the stem; 0: as they are",
+        OURS,
+        ge=0,
+    )
     include_none: bool = setting(
         False,
         "DARTS' eighth operation `none` as a player",

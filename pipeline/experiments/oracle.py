@@ -3,14 +3,10 @@
     python -m pipeline.experiments.oracle --out FOLDER --form small
 
 First the table's own Shapley values and main effects (`oracle_table.py`; seconds). Then a grid:
-supernets of several ages, trained in three ways, are read by several values, batch-norm policies,
-coalition sizes and estimators, one changed at a time; each reading is compared with the table's
-Shapley values and ranked and chosen by as Figure 5 and Table 5 do. All that has been done is kept
-in FOLDER; the same command goes on from there.
-
-    uniform       α = 0, all operations of an edge weigh the same
-    coalitions    α = 0, each batch trains a random coalition
-    loop          the paper's loop: α in the forward pass, moved by Shapley values after a warm-up
+supernets of several ages, trained in three ways (`bench/supernets.py`), are read by several values,
+batch-norm policies, coalition sizes and estimators, one changed at a time; each reading is compared
+with the table's Shapley values and ranked and chosen by as Figure 5 and Table 5 do. All that has
+been done is kept in FOLDER; the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -23,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline import registry, seeds
-from pipeline.bench import supernets
+from pipeline import seeds
+from pipeline.bench.supernets import WAYS, Loop, Trained, train
 from pipeline.config.recipes import NasBench201Search
 from pipeline.errors import InputError
 from pipeline.experiments import oracle_summary, oracle_table
@@ -37,10 +32,8 @@ from pipeline.strategies.value_function import ValueFunction, shapley_values
 
 if TYPE_CHECKING:
     from pipeline.data import Images
-    from pipeline.supernet import Supernet
 
 SEED = 0
-WAYS = (*supernets.WAYS, "loop")
 POLICIES = ("batch", "running", "recalibrated")
 # What is not read off whole walks but estimated anew, each with as many evaluations.
 ESTIMATORS: dict[str, dict[str, Any]] = {
@@ -70,6 +63,7 @@ class Form:
         loop: M of the loop's own updates, on `images` images.
         compile: torch.compile the training.
         channels: of the supernet's first stage.
+        image_size: that the supernet sees; 0: the data's own.
     """
 
     epochs: int
@@ -81,6 +75,7 @@ class Form:
     loop: int
     compile: bool = True
     channels: int = 16
+    image_size: int = 0
 
     @property
     def search(self) -> NasBench201Search:
@@ -89,7 +84,12 @@ class Form:
             epochs=self.epochs,
             warmup_epochs=self.warmup,
             batch_size=128,
-            supernet={"cells": 1, "channels": self.channels, "compile": self.compile},
+            supernet={
+                "cells": 1,
+                "channels": self.channels,
+                "compile": self.compile,
+                "image_size": self.image_size,
+            },
         )
 
     def value(self, **changes: Any) -> ValueSettings:
@@ -103,25 +103,18 @@ class Form:
 
 FORMS = {
     "full": Form(30, 8, 25_000, (5, 10, 15, 20, 30), images=512, permutations=100, loop=6),
-    # Some hours of one core.
-    "small": Form(12, 4, 12_500, (4, 8, 12), images=64, permutations=40, loop=4),
+    # Half an hour of one core.
+    "small": Form(
+        *(12, 4, 12_500, (4, 8, 12)),
+        images=128,
+        permutations=40,
+        loop=6,
+        compile=False,
+        channels=8,
+        image_size=16,
+    ),
     "tiny": Form(2, 1, 64, (1, 2), images=8, permutations=2, loop=1, compile=False, channels=4),
 }
-
-
-@dataclass(frozen=True)
-class Aged:
-    """A supernet at an age, with the α that its operations are mixed by, float64[30]."""
-
-    way: str
-    age: int
-    supernet: Supernet
-    alpha: NDArray[np.float64]
-
-    @property
-    def name(self) -> str:
-        """In file names."""
-        return f"{self.way}_{self.age}"
 
 
 @dataclass(frozen=True)
@@ -133,75 +126,42 @@ class Grid:
     train: Images
     valid: Images
 
-    def supernets(self, way: str) -> Iterator[Aged]:
+    def supernets(self, way: str) -> Iterator[Trained]:
         """Supernets of one way by age; every pass is checkpointed."""
-        folder = self.out / "checkpoints"
-        if way == "loop":
-            yield from self._looped(folder)
-            return
-        form = self.form
-        for trained in supernets.train(form.search, way, form.ages, self.train, folder, SEED):
-            yield Aged(way, trained.age, trained.supernet, np.zeros(30))
-
-    def _looped(self, folder: Path) -> Iterator[Aged]:
-        """The strategy `shapley`, epoch by epoch."""
-        import torch
-
-        from pipeline.training import checkpoint
-
-        form = self.form
-        space = registry.get("spaces", "nasbench201")(form.search.supernet)
-        supernet = space.supernet(form.search.supernet, self.train.classes, SEED)
+        form, folder = self.form, self.out / "checkpoints"
         sizes = {"value_images": form.images, "value_batch_size": form.images}
-        settings = ShapleySettings(permutations=form.loop, **sizes)
-        algorithm = registry.get("strategies", "shapley")
-        cpu = torch.device("cpu")
-        strategy = algorithm(space, supernet, settings, form.search, SEED, cpu)
-        identity = {
-            "search": form.search.model_dump(mode="json"),
-            "settings": settings.model_dump(mode="json"),
-            "n": self.train.n,
-            "seed": SEED,
-        }
-        for epoch in range(max(form.ages)):
-            path = folder / f"loop_{epoch + 1}.pt"
-            saved = checkpoint.load(path, identity)
-            if saved:
-                strategy.load_state_dict(saved["strategy"])
-            else:
-                strategy.epoch(epoch, self.train, self.valid)
-                checkpoint.save(path, {"strategy": strategy.state_dict()}, identity)
-            if epoch + 1 in form.ages:
-                plain = supernets.plain_copy(supernet, form.search, self.train.classes)
-                yield Aged("loop", epoch + 1, plain, strategy.alpha())
+        loop = Loop(ShapleySettings(permutations=form.loop, **sizes), self.valid)
+        yield from train(form.search, way, form.ages, self.train, folder, SEED, loop)
 
-    def walked(self, aged: Aged, policy: str) -> Walks:
+    def walked(self, trained: Trained, policy: str) -> Walks:
         """Whole walks under a batch-norm policy, from which values and sizes are read."""
         return walk(
-            aged.supernet,
+            trained.supernet,
             self.valid,
             self.form.value(batch_norm=policy),
             self.form.permutations,
             seeds.derive(SEED, "walks"),
-            oracle_summary.walks_of(self.out, aged.name, policy),
-            aged.alpha,
+            oracle_summary.walks_of(self.out, trained.name, policy),
+            trained.alpha,
         )
 
-    def estimated(self, aged: Aged, name: str) -> None:
+    def estimated(self, trained: Trained, name: str) -> None:
         """One estimate, kept as JSON."""
         import torch
 
-        path = self.out / "runs" / f"{aged.name}_{[*ESTIMATORS].index(name)}.json"
+        path = self.out / "runs" / f"{trained.name}_{[*ESTIMATORS].index(name)}.json"
         if path.exists():
             return
         settings = self.form.value(**ESTIMATORS[name])
         seed = seeds.derive(SEED, "estimate")
-        V = ValueFunction(aged.supernet, torch.from_numpy(aged.alpha), self.valid, settings, seed)
+        V = ValueFunction(
+            trained.supernet, torch.from_numpy(trained.alpha), self.valid, settings, seed
+        )
         found = shapley_values(V, settings, seed)
         write_json(
             path,
             {
-                "supernet": aged.name,
+                "supernet": trained.name,
                 "estimator": name,
                 "phi": [None if np.isnan(x) else x for x in found.phi[V.players]],
                 "evaluations": found.evaluations,
@@ -212,13 +172,13 @@ class Grid:
 def measure(grid: Grid, ways: tuple[str, ...] = WAYS) -> None:
     """Do what is still to be done of some ways."""
     for way in ways:
-        for aged in grid.supernets(way):
+        for trained in grid.supernets(way):
             for policy in POLICIES:
-                grid.walked(aged, policy)
+                grid.walked(trained, policy)
             for name in ESTIMATORS:
-                grid.estimated(aged, name)
-            supernet = {"way": way, "age": aged.age, "alpha": aged.alpha.tolist()}
-            write_json(grid.out / "supernets" / f"{aged.name}.json", supernet)
+                grid.estimated(trained, name)
+            supernet = {"way": way, "age": trained.age, "alpha": trained.alpha.tolist()}
+            write_json(grid.out / "supernets" / f"{trained.name}.json", supernet)
 
 
 def open_grid(form: Form, data_root: Path, out: Path, dataset: str = "cifar10") -> Grid:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import provenance
+from pipeline.experiments import walks
 from pipeline.experiments.agreement import Ranking, with_reference
-from pipeline.experiments.summary import edges_of
-from pipeline.experiments.walks import VALUE_NAMES, Walks
+from pipeline.experiments.summary import edges_of, pixels
 from pipeline.files import read_json, write_json
 from pipeline.nasbench import Table
 from pipeline.nasbench.additive import softmax
@@ -29,7 +29,7 @@ PLAYERS = np.flatnonzero(np.arange(6 * len(OPERATIONS)) % len(OPERATIONS))  # al
 THIRD = N_PLAYERS // 3
 # Read off whole walks; the first is what the others change one thing of.
 READINGS: dict[str, dict[str, Any]] = {
-    **{value: {"value": value} for value in VALUE_NAMES},
+    **{value: {"value": value} for value in walks.VALUE_NAMES},
     "accuracy, truncated at .5": {"eta": 0.5},
     "accuracy, smallest third of coalitions": {"sizes": (0, THIRD)},
     "accuracy, middle third": {"sizes": (THIRD, N_PLAYERS - THIRD)},
@@ -43,9 +43,9 @@ def write(table: Table, form: Form, out: Path, command: str, folder: Path) -> Pa
     path = folder / "oracle_supernets.json"
     sizes = (
         f"CIFAR-10, supernet of C = {form.channels}, N = 1; {form.train_images:,} images a pass, "
-        f"batch 128, cosine over {form.epochs} passes; V on {form.images} images a draw; "
-        f"{form.permutations} whole walks, or as many evaluations; the loop: {form.warmup} passes "
-        f"of warm-up, M = {form.loop}."
+        f"{pixels(form.image_size)}batch 128, cosine over {form.epochs} passes; "
+        f"V on {form.images} images a draw; {form.permutations} whole walks, or as "
+        f"many evaluations; the loop: {form.warmup} passes of warm-up, M = {form.loop}."
     )
     write_json(
         path,
@@ -90,10 +90,9 @@ def _readings(
         yield "", "softmax of alpha itself", (weights - weights[:, :1]).ravel()[PLAYERS]
     for path in sorted((out / "walks").glob(f"{name}_*.npz")):
         policy = path.stem.rsplit("_", 1)[1]
-        with np.load(path, allow_pickle=False) as saved:
-            walks = Walks(saved["orders"], saved["V"])
+        found = walks.read(path)
         names = READINGS if policy == "batch" else [*READINGS][:1]
-        yield from ((policy, reading, walks.phi(**READINGS[reading])) for reading in names)
+        yield from ((policy, reading, found.phi(**READINGS[reading])) for reading in names)
     for path in sorted((out / "runs").glob(f"{name}_*.json")):
         run = read_json(path)
         yield "batch", run["estimator"], np.array(run["phi"], dtype=float)

@@ -2,7 +2,7 @@
 
     python -m pipeline.experiments.shapley --out FOLDER --form reduced
 
-trains NAS-Bench-201 supernets on CIFAR-10 in two ways to several ages, walks long references on
+trains NAS-Bench-201 supernets on CIFAR-10 in three ways to several ages, walks long references on
 images that no estimate sees, runs every estimator several times, and writes two measurements. All
 that has been done is kept in FOLDER; the same command goes on from there.
 """
@@ -20,12 +20,12 @@ import click
 import numpy as np
 
 from pipeline import seeds
-from pipeline.bench.supernets import WAYS, Trained, thirds, train
+from pipeline.bench.supernets import WAYS, Loop, Trained, thirds, train
 from pipeline.config.recipes import NasBench201Search
 from pipeline.experiments.variants import VARIANTS, Variant
 from pipeline.experiments.walks import Walks, load, path_of, walk
 from pipeline.files import read_json, write_json
-from pipeline.strategies.shapley_settings import ValueSettings
+from pipeline.strategies.shapley_settings import ShapleySettings, ValueSettings
 from pipeline.strategies.value_function import ValueFunction, shapley_values
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Form:
         train_images: of the half for the weights.
         ages: passes after which a supernet is looked at.
         main: (way, age) of the supernets on which all estimators run.
-        images: of a draw of the estimates and the references, one batch.
+        images: of a draw of the estimates, one batch.
         permutations: of each reference of a main supernet.
         other_permutations: of each reference of the other supernets.
         policy_permutations: under each other batch-norm policy, last age only.
@@ -52,6 +52,9 @@ class Form:
         compile: torch.compile the training.
         channels: of the supernet's first stage.
         reads: the value that estimates and references are of.
+        image_size: that the supernet sees; 0: the data's own.
+        reference_draws: of `images` images each, on which a permutation of a reference is walked.
+        plain_draws: ... on which one of the plain form is walked.
     """
 
     epochs: int
@@ -66,6 +69,9 @@ class Form:
     compile: bool = True
     channels: int = 16
     reads: str = "accuracy"
+    image_size: int = 0
+    reference_draws: int = 1
+    plain_draws: int = 4
 
     @property
     def search(self) -> NasBench201Search:
@@ -74,7 +80,12 @@ class Form:
             epochs=self.epochs,
             warmup_epochs=self.epochs,
             batch_size=128,
-            supernet={"cells": 1, "channels": self.channels, "compile": self.compile},
+            supernet={
+                "cells": 1,
+                "channels": self.channels,
+                "compile": self.compile,
+                "image_size": self.image_size,
+            },
         )
 
     def value(self, **changes: Any) -> ValueSettings:
@@ -107,6 +118,25 @@ FORMS = {
         policy_permutations=30,
         repeats=5,
     ),
+    # Small images, so that references are long enough to tell estimators apart: some two hours of
+    # one core.
+    "sharp": Form(
+        epochs=12,
+        train_images=12_500,
+        ages=(3, 6, 12),
+        main=tuple((way, 12) for way in WAYS),
+        images=64,
+        permutations=200,
+        other_permutations=40,
+        policy_permutations=40,
+        repeats=5,
+        compile=False,
+        channels=8,
+        reads="soft_accuracy",
+        image_size=16,
+        reference_draws=8,
+        plain_draws=16,
+    ),
     "tiny": Form(
         epochs=1,
         train_images=64,
@@ -133,9 +163,15 @@ class Study:
 
     def supernets(self, way: str) -> Iterator[Trained]:
         """Supernets of one way by age."""
-        images = self.weights_images.take(self.form.train_images)
-        folder = self.out / "checkpoints"
-        return train(self.form.search, way, self.form.ages, images, folder, SEED)
+        form, everything = self.form, self.weights_images
+        images = everything.take(form.train_images)
+        # No image of the references moves α; where the weights leave none, those of the estimates.
+        rest = everything.only(np.arange(images.n, everything.n))
+        valid = rest if rest.n >= form.images else self.parts[2]
+        sizes = {"value_images": 4 * form.images, "value_batch_size": form.images}
+        warmup = form.epochs // 3
+        loop = Loop(ShapleySettings(permutations=6, warmup_epochs=warmup, **sizes), valid)
+        return train(form.search, way, form.ages, images, self.out / "checkpoints", SEED, loop)
 
     def reference(self, trained: Trained, which: str, policy: str = "batch") -> Walks:
         """Long walks on images of their own."""
@@ -146,10 +182,15 @@ class Study:
         return walk(
             trained.supernet,
             self.parts[REFERENCES.index(which)],
-            form.value(batch_norm=policy, recalibration_images=form.images),
+            form.value(
+                value_images=form.reference_draws * form.images,
+                batch_norm=policy,
+                recalibration_images=form.images,
+            ),
             count,
             seeds.derive(SEED, "reference", which),
             path_of(self.out, trained.way, trained.age, which, policy),
+            trained.alpha,
         )
 
     def run(self, trained: Trained, variant: Variant, repeat: int) -> None:
@@ -160,9 +201,9 @@ class Study:
         path = self.out / "runs" / name
         if path.exists():
             return
-        settings = self.form.value(**variant.settings(self.form.images))
+        settings = self.form.value(**variant.settings(self.form.images, self.form.plain_draws))
         seed = seeds.derive(SEED, "repeat", repeat)
-        alpha = torch.zeros(trained.supernet.space.n_players)
+        alpha = torch.from_numpy(trained.alpha)
         V = ValueFunction(trained.supernet, alpha, self.parts[2], settings, seed)
         started = time.perf_counter()
         found = shapley_values(V, settings, seed, self.previous(trained, variant))
@@ -254,7 +295,7 @@ STEPS = ("references", "estimators", "policies", "summary")
 @click.option("--form", type=click.Choice([*FORMS]), default="reduced", show_default=True)
 @click.option("--data-root", envvar="SHAPLEY_NAS_DATA", type=Path, required=True)
 @click.option("--step", "steps", type=click.Choice(STEPS), multiple=True, help="[all]")
-@click.option("--way", "ways", type=click.Choice(WAYS), multiple=True, help="[both]")
+@click.option("--way", "ways", type=click.Choice(WAYS), multiple=True, help="[all]")
 @click.option(
     "--variant",
     "variants",

@@ -42,7 +42,7 @@ def write(study: Study, form: str, data_root: Path, folder: Path) -> list[Path]:
 
     written = []
     common = _common(study.form, form)
-    rows = estimator_rows(study.out)
+    rows = estimator_rows(study.out, study.form.reads)
     if rows:
         written.append(folder / "shapley_estimators.json")
         write_json(written[-1], {**common, **ESTIMATORS, "rows": rows})
@@ -58,8 +58,8 @@ def write(study: Study, form: str, data_root: Path, folder: Path) -> list[Path]:
     return written
 
 
-def estimator_rows(out: Path) -> list[dict[str, Any]]:
-    """A row a supernet and estimator, and one for the ceiling."""
+def estimator_rows(out: Path, value: str) -> list[dict[str, Any]]:
+    """A row a supernet and estimator, and one for the ceiling; by one of `VALUE_NAMES`."""
     groups: dict[tuple[str, int, str], list[dict[str, Any]]] = defaultdict(list)
     for path in sorted((out / "runs").glob("*.json")):
         run = read_json(path)
@@ -67,9 +67,9 @@ def estimator_rows(out: Path) -> list[dict[str, Any]]:
     rows = []
     supernets = dict.fromkeys((way, age) for way, age, _ in groups)
     for way, age in supernets:
-        reference = load(out, way, age, "first").phi()
+        reference = load(out, way, age, "first").phi(value)
         edges = edges_of(reference)
-        ceiling = with_reference(load(out, way, age, "second").phi(), reference, edges)
+        ceiling = with_reference(load(out, way, age, "second").phi(value), reference, edges)
         of_supernet = {key: runs for key, runs in groups.items() if key[:2] == (way, age)}
         plain = float(np.mean([run["image_forwards"] for run in of_supernet[way, age, "plain"]]))
         rows += [
@@ -213,10 +213,12 @@ def _common(form: Form, name: str) -> dict[str, Any]:
     record = provenance.collect({}, 0, "cpu", 0.0)
     sizes = (
         f"NAS-Bench-201 supernet, C = {form.channels}, N = 1, {form.train_images:,} images a "
-        f"pass, batch 128, cosine over {form.epochs} passes; α = 0; V on {form.images} images a "
-        f"draw, drawn anew for each permutation; references of {form.permutations} permutations "
-        f"each where all estimators run, else {form.other_permutations}, on parts of the value "
-        "half that share no image with each other or with the estimates."
+        f"pass, {pixels(form.image_size)}batch 128, cosine over {form.epochs} passes; V by "
+        f"{form.reads} on {form.images} images a draw, drawn anew for each permutation; `plain` is "
+        f"10 whole permutations on {form.plain_draws * form.images} images each; references of "
+        f"{form.permutations} permutations on {form.reference_draws * form.images} images each "
+        f"where all estimators run, else {form.other_permutations}, on parts of the value half "
+        "that share no image with each other or with the estimates."
     )
     return {
         "command": f"python -m pipeline.experiments.shapley --out FOLDER --form {name}",
@@ -226,6 +228,11 @@ def _common(form: Form, name: str) -> dict[str, Any]:
         "seeds": [0],
         "notes": [sizes],
     }
+
+
+def pixels(size: int) -> str:
+    """What a note says of images that are made smaller; nothing of others."""
+    return f"averaged down to {size} x {size} pixels, " if size else ""
 
 
 ESTIMATORS: dict[str, Any] = {
@@ -243,9 +250,8 @@ ESTIMATORS: dict[str, Any] = {
     },
     "does_not_show": [
         "One supernet of each kind, one training seed: intervals are over repeats of the estimate.",
-        "`plain` is 10 whole permutations on four times as many images a draw as the others; "
-        "`_fifth` and `_half` may spend that share of its image-forwards, a backward pass "
-        "counting two.",
+        "`_fifth` and `_half` may spend that share of the image-forwards of `plain`, a backward "
+        "pass counting two.",
         "`truncated`, `released_code` and `gradient` do not estimate Shapley values; their "
         "distance from the reference does not vanish with more samples.",
         "Seconds on a machine that others used too.",
@@ -289,8 +295,8 @@ SUPERNETS: dict[str, Any] = {
         "permutations": "Permutations",
     },
     "does_not_show": [
-        "One training seed; α is frozen at zero, so that this is not what a search with α in the "
-        "loop finds.",
+        "One training seed; α is zero but in the way `loop`, whose values are those of operations "
+        "as α mixes them, not what a search finds.",
         "An additive strength cannot exceed tau .514 on this table (its main effects).",
     ],
 }

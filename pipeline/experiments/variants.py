@@ -1,7 +1,7 @@
 """The estimators of the study, each with what it may spend.
 
-Spending is in image-forwards and relative to the plain form: 10 whole permutations on four times as
-many images as a draw of the others has. `share` 1/5 is a fifth of that.
+Spending is in image-forwards and relative to the plain form: 10 whole permutations on several times
+as many images as a draw of the others has. `share` 1/5 is a fifth of that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 N_PLAYERS = 24  # of NAS-Bench-201, without `none`
 PLAIN_PERMUTATIONS = 10
-PLAIN_IMAGES = 4  # draws of the others
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,21 @@ class Variant:
     changes: Mapping[str, Any] = field(default_factory=dict)
     previous: bool = False
 
-    def settings(self, images: int) -> dict[str, Any]:
-        """Settings of `ValueSettings` but for the batch size; `images` a draw."""
+    def settings(self, images: int, plain_draws: int) -> dict[str, Any]:
+        """Settings of `ValueSettings` but for the batch size.
+
+        Args:
+            images: a draw.
+            plain_draws: draws that the plain form walks a permutation on.
+        """
         if self.name == "plain":
             return {
                 "estimator": "permutation",
                 "permutations": PLAIN_PERMUTATIONS,
-                "value_images": PLAIN_IMAGES * images,
+                "value_images": plain_draws * images,
                 "redraw": "permutation",
             }
-        whole = PLAIN_PERMUTATIONS * (N_PLAYERS + 1) * PLAIN_IMAGES
+        whole = PLAIN_PERMUTATIONS * (N_PLAYERS + 1) * plain_draws
         # M is a bound beside the budget, so that it must not bind.
         budget = round(self.share * whole)
         return {
@@ -80,5 +84,5 @@ VARIANTS = (
     Variant("control_variate_previous_fifth", "control_variate", FIFTH, previous=True),
     Variant("permutation_soft_fifth", "permutation", FIFTH, SOFT),
     Variant("gradient_soft_fifth", "gradient", FIFTH, SOFT),
-    *_several(HALF, "half", "permutation", "regression_adjusted"),
+    *_several(HALF, "half", "permutation", "antithetic", "truncated", "regression_adjusted"),
 )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import seeds
-from pipeline.files import replacing
+from pipeline.files import read_arrays, replacing
 from pipeline.shapley.estimation import mean_and_error
 from pipeline.strategies.shapley_settings import ValueSettings
 from pipeline.strategies.value_function import VALUES, ValueFunction
@@ -72,8 +72,13 @@ class Walks:
 
 def load(out: Path, way: str, age: int, which: str, policy: str = "batch") -> Walks:
     """Walks that `walk` has kept below `out`."""
-    with np.load(path_of(out, way, age, which, policy), allow_pickle=False) as saved:
-        return Walks(saved["orders"], saved["V"])
+    return read(path_of(out, way, age, which, policy))
+
+
+def read(path: Path) -> Walks:
+    """Walks that `walk` has kept in a file."""
+    saved = read_arrays(path)
+    return Walks(saved["orders"], saved["V"])
 
 
 def path_of(out: Path, way: str, age: int, which: str, policy: str = "batch") -> Path:
@@ -125,8 +130,7 @@ def walk(
     )
     done = np.empty((len(VALUE_NAMES), 0, n + 1))
     if path.exists():
-        with np.load(path, allow_pickle=False) as saved:
-            done = saved["V"]
+        done = read(path).V
     values = [*np.moveaxis(done, 1, 0)][:permutations]
     for m in range(len(values), permutations):
         V.redraw(m)

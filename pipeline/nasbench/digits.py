@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from pipeline import seeds
 from pipeline.data import Augment, Images, open_images
-from pipeline.files import replacing
+from pipeline.files import read_arrays, replacing
 from pipeline.nasbench import cells
 from pipeline.nasbench.protocols import DIGITS_ACCURACIES, DIGITS_EPOCHS
 from pipeline.nasbench.stacked import StackedNetworks
@@ -59,16 +59,16 @@ def make(
     accuracies = {}
     for seed in range(N_SEEDS):
         for i, numbers in enumerate(chunks):
-            path = state / f"seed{seed}_{i:03d}.npy"
+            path = state / f"seed{seed}_{i:03d}.npz"
             if not path.exists():
                 # The test set is opened for the accuracies of trained networks only.
                 networks = train(cells.codes()[numbers], weights, seeds.derive(seed, "digits", i))
                 test = open_images(manifest, data_root, "test")
                 found = np.stack([measure(networks, valid), measure(networks, test)])
                 with replacing(path) as temporary:
-                    np.save(temporary, found)
+                    np.savez(temporary, accuracies=found)
                 log(f"seed {seed}, chunk {i + 1} of {len(chunks)}: best {found[1].max():.2f} %")
-            for number, both in zip(numbers, np.load(path).T, strict=True):
+            for number, both in zip(numbers, read_arrays(path)["accuracies"].T, strict=True):
                 accuracies[seed, int(number)] = both
     _write(out, representative, accuracies)
 

@@ -15,8 +15,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.errors import InputError
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.checkpointing import checkpointed
 
@@ -65,6 +67,8 @@ class Supernet(nn.Module):
         Returns:
             logits [b, classes].
         """
+        if self.settings.image_size:
+            images = averaged_down(images, self.settings.image_size)
         if self.settings.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         table = weights.view(
@@ -91,6 +95,20 @@ class Supernet(nn.Module):
             return None
         present: list[list[list[bool]]] = (table != 0).tolist()
         return present
+
+
+def averaged_down(images: Tensor, size: int) -> Tensor:
+    """Images [b, 3, h, h] of `size` pixels a side, each the mean of those that it covers.
+
+    Raises:
+        InputError: the images are smaller.
+    """
+    if size > images.shape[-1]:
+        raise InputError(
+            f"supernet.image_size: {size}, but images of {images.shape[-1]} pixels; "
+            "give a smaller one, or 0"
+        )
+    return F.adaptive_avg_pool2d(images, size)
 
 
 def call(cell: nn.Module, *arguments: Any) -> Tensor:

@@ -240,3 +240,19 @@ def test_runs_of_an_experiment():
     assert "darts_imagenet/imagenet/shapley/seed0/retrain/imagenet/rseed0" in folders
     # A published genotype has one "search" seed, since nothing is searched.
     assert not any("published" in folder and "seed1/" in folder for folder in folders)
+
+
+def test_only_datasets_leave_out_the_others():
+    given = {"preset": "cpu", "only_datasets": ["cifar10"]}
+    rows = load.experiments(resolve(**given), FOLDER)["table5"].rows
+    assert {name for row in rows for name in row.datasets if not row.not_run} == {"cifar10"}
+    assert all(set(row.paper) <= {"cifar10"} for row in rows)
+    rows = load.experiments(resolve(**given), FOLDER)["cpu"].rows
+    assert {target for row in rows for target in row.retrain} == {"same"}
+    rows = load.experiments(resolve(**given | {"only_datasets": ["svhn"]}), FOLDER)["table5"].rows
+    assert {row.not_run for row in rows} == {"left out: only on svhn"}
+
+
+def test_only_datasets_are_known():
+    with pytest.raises(InputError, match="config: only_datasets: unknown 'cifar'"):
+        load.experiments(resolve(only_datasets=["cifar"]), FOLDER)

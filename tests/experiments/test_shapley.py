@@ -67,7 +67,7 @@ def test_ranking_of_a_table_made_of_the_strength() -> None:
 
 def test_shares_are_of_the_plain_forms_cost() -> None:
     for variant in variants.VARIANTS:
-        settings = variant.settings(32)
+        settings = variant.settings(32, 4)
         assert settings.get("value_images", 32) == (128 if variant.name == "plain" else 32)
         if variant.name != "plain":
             assert settings["budget"] * 32 == pytest.approx(variant.share * 10 * 25 * 128)

@@ -30,6 +30,15 @@ def test_image_sizes(name: str, size: int) -> None:
     assert torch.isfinite(logits).all()
 
 
+def test_images_are_averaged_down() -> None:
+    supernet, plain = toy("darts", image_size=8), toy("darts")
+    weights, large = mixture(supernet.space, alpha(supernet)), torch.randn(2, 3, 16, 16)
+    small = large.unflatten(3, (8, 2)).unflatten(2, (8, 2)).mean(dim=(3, 5))
+    torch.testing.assert_close(supernet(large, weights), plain(small, weights))
+    with pytest.raises(InputError, match="image_size: 8, but images of 4 pixels"):
+        supernet(large[..., :4, :4], weights)
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_every_parameter_and_every_weight_has_a_gradient(name: str) -> None:
     supernet = toy(name)
