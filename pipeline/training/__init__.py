@@ -1,1 +1,1 @@
-"""To be written."""
+"""Training of discrete networks: steps, ranks, checkpoints, evaluation."""
