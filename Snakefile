@@ -42,6 +42,8 @@ onstart:
         print(plan.announce(CONFIG, EXPERIMENTS, "paper"), file=sys.stderr)
     shell("python -m pipeline track start --job {WORKFLOW:q}")
     keep_study()
+    if CONFIG.warm:
+        warm.start(os.environ[warm.ADDRESS], Path(f"{RESULTS}/logs/warm.log"))
 
 
 onsuccess:

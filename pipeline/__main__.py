@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from pipeline import warm
 from pipeline.errors import InputError, explain
 from pipeline.verbs import benchmark, looks, models, space, stages, study
 
@@ -75,4 +76,8 @@ def _complain(line: str) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    code = warm.hand_over(sys.argv[1:])
+    if code is None:
+        main()
+    else:
+        sys.exit(code)
