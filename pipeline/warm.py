@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import json
 import os
@@ -31,6 +32,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 ADDRESS = "SHAPLEY_NAS_WARM"  # environment variable: socket of the workflow's warm process
@@ -54,7 +56,7 @@ class Request:
     streams: tuple[int, ...]
 
 
-def start(address: str, log: Path) -> None:
+def start(address: str, log: Path) -> subprocess.Popen[bytes]:
     """Start the warm process of this workflow; it ends when this process does.
 
     Args:
@@ -63,7 +65,7 @@ def start(address: str, log: Path) -> None:
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as stream:
-        subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "pipeline.warm", address, str(os.getpid())],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
@@ -81,11 +83,11 @@ def hand_over(arguments: list[str]) -> int | None:
     """
     address = os.environ.get(ADDRESS)
     one_thread = os.environ.get("OMP_NUM_THREADS") == "1"
-    if not address or not one_thread or arguments[0:1] == [] or arguments[0] not in VERBS:
+    if not address or not one_thread or not arguments or arguments[0] not in VERBS:
         return None
     if "SLURM_JOB_ID" in os.environ:
         return None  # what a job may use is what SLURM gave it
-    wanted = {"arguments": arguments, "environment": dict(os.environ), "folder": os.getcwd()}
+    wanted = {"arguments": arguments, "environment": dict(os.environ), "folder": str(Path.cwd())}
     body = json.dumps(wanted).encode()
     with socket.socket(socket.AF_UNIX) as channel:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -94,16 +96,20 @@ def hand_over(arguments: list[str]) -> int | None:
             socket.send_fds(channel, [HEAD.pack(len(body))], STREAMS)
             channel.sendall(body)
             pid = _number(channel)
+            if pid is None:
+                return None
+            for number in SIGNALS:
+                signal.signal(number, functools.partial(_hand_on, pid))
         except OSError:
-            pid = None
-        finally:
-            for number in SIGNALS if pid is not None else ():
-                signal.signal(number, lambda number, _: _send(pid, number))
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        if pid is None:
             return None
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         code = _number(channel)
         return LOST if code is None else code
+
+
+def _hand_on(pid: int, number: int, frame: FrameType | None) -> None:
+    _send(pid, number)
 
 
 def serve(address: str, controller: int) -> Request | None:
@@ -118,7 +124,7 @@ def serve(address: str, controller: int) -> Request | None:
     Path(address).unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
         listener.bind(address)
-        os.chmod(address, 0o600)
+        Path(address).chmod(0o600)  # our user's only
         listener.listen(64)  # clients wait here while we import
         _import()
         selector.register(listener, selectors.EVENT_READ)
@@ -165,12 +171,12 @@ def become(request: Request) -> None:
 def _import() -> None:
     """All that a stage may need; nothing here starts a thread or looks at a GPU."""
     import matplotlib.figure  # noqa: F401
-    import mlflow.pytorch  # noqa: F401
+    import mlflow.pytorch
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
     import torch._dynamo
     import torch.export  # noqa: F401
 
-    from pipeline import provenance, registry
+    from pipeline import cli, provenance, registry  # noqa: F401
     from pipeline.stages import genotype, removal, retrain, search, trial  # noqa: F401
 
     for kind in registry.PACKAGES:
@@ -238,6 +244,6 @@ if __name__ == "__main__":
     asked = serve(sys.argv[1], int(sys.argv[2]))
     if asked is not None:
         become(asked)
-        from pipeline.__main__ import main
+        from pipeline import cli
 
-        main()
+        cli.main()
