@@ -86,3 +86,9 @@ def keep_study():
     """Tell the tracking which tables there are, by a file: it is too long for a command."""
     study = jobs.report_job(CONFIG, [*EXPERIMENTS.values()])
     write_json(f"{RESULTS}/state/study.json", study.model_dump(mode="json"))
+
+
+def targets():
+    """What the command asks for; Snakemake keeps that to itself, another version may not have it."""
+    settings = getattr(workflow, "dag_settings", None)
+    return {*(getattr(settings, "targets", None) or ())}

@@ -21,7 +21,8 @@ from pipeline import registry
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.intervals import summarise
-from pipeline.analysis.tables import Study, runs_of
+from pipeline.analysis.runs import Run
+from pipeline.analysis.tables import Study, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 from pipeline.spaces.nasbench201 import EDGES
 
@@ -56,17 +57,13 @@ def figure2(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     """Drops and interactions of every row and data set."""
     return [
         drawn
-        for row in experiment.rows
-        for dataset in row.datasets
-        for drawn in _of_row(row, dataset, study, results)
+        for row, dataset, runs in runs_of_stage(experiment, study, "removal")
+        for drawn in _of_row(row, dataset, runs, results)
     ]
 
 
-def _of_row(row: Row, dataset: str, study: Study, results: Path) -> Iterator[Drawn]:
-    runs = [run for run in runs_of(row, dataset, study.runs) if run.stage == "removal"]
+def _of_row(row: Row, dataset: str, runs: Sequence[Run], results: Path) -> Iterator[Drawn]:
     tables = [_read(results / run.folder / "drops.csv") for run in runs]
-    if not tables:
-        return
     where = measures.place(dataset, row.stands_for)
     seeds = f"{len(runs)} seed{'s' * (len(runs) > 1)}"
     for quantity in QUANTITIES:

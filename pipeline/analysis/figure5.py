@@ -18,7 +18,7 @@ from pipeline import registry
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.runs import Run
-from pipeline.analysis.tables import Study, runs_of
+from pipeline.analysis.tables import Study, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 
 OVER = {"sample": "drawn", "all": "all"}
@@ -60,11 +60,8 @@ def figure5(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
 
 def _ranked(experiment: Experiment, study: Study) -> Iterator[Ranked]:
     colours = {label: i for i, label in enumerate(dict.fromkeys(r.label for r in experiment.rows))}
-    for row in experiment.rows:
-        for dataset in row.datasets:
-            runs = [run for run in runs_of(row, dataset, study.runs) if run.stage == "ranking"]
-            if runs:
-                yield Ranked(row, dataset, runs, colours[row.label])
+    for row, dataset, runs in runs_of_stage(experiment, study, "ranking"):
+        yield Ranked(row, dataset, runs, colours[row.label])
 
 
 def _scatter(one: Ranked, results: Path) -> Drawn:

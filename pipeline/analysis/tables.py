@@ -7,7 +7,7 @@ the first, the one that the row names first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.analysis import measures
@@ -206,6 +206,17 @@ def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
     label = f"{KEPT}{row.strategy}"
     kept = [run for run in runs if row.select and _place(run) == (row.space, dataset, label)]
     return [*(run for run in own if run.stage in ("search", "trial")), *kept] if kept else own
+
+
+def runs_of_stage(
+    experiment: Experiment, study: Study, stage: str
+) -> Iterator[tuple[Row, str, list[Run]]]:
+    """Each row and data set of an experiment that has runs of a stage, with these runs."""
+    for row in experiment.rows:
+        for dataset in row.datasets:
+            own = [run for run in runs_of(row, dataset, study.runs) if run.stage == stage]
+            if own:
+                yield row, dataset, own
 
 
 def _place(run: Run) -> tuple[str, str, str]:
