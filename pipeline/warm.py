@@ -125,6 +125,7 @@ def serve(address: str, controller: int) -> Request | None:
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
         listener.bind(address)
         Path(address).chmod(0o600)  # our user's only
+        ours = Path(address).stat().st_ino
         listener.listen(64)  # clients wait here while we import
         _import()
         selector.register(listener, selectors.EVENT_READ)
@@ -151,7 +152,10 @@ def serve(address: str, controller: int) -> Request | None:
                 selector.register(channel, selectors.EVENT_READ, pid)
                 _answer(channel, pid)
             _end(stages, selector)
-        Path(address).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        # The next workflow may have put its own there while we waited for the last stages.
+        if Path(address).stat().st_ino == ours:
+            Path(address).unlink()
     return None
 
 
