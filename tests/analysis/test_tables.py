@@ -175,3 +175,15 @@ def test_failed_seeds_are_counted(tmp_path):
     (part,) = tables.parts(TRANSFER, Study(runs.collect(tmp_path), 2, 1, "", failed))
     (table,) = part.tables
     assert [cell.n_failed for cell in table.lines[0].cells][:2] == [1, 0]
+
+
+def test_a_failed_search_fails_all_that_comes_of_its_seed(tmp_path):
+    for stage in ("search", "genotype", "retrain/digits/rseed0", "retrain/digits64/rseed0"):
+        write_run(tmp_path / f"darts/digits/shapley/seed0/{stage}", {"test_error": 0.1})
+    # A training of an earlier attempt failed as well: still one seed.
+    base = "darts/digits/shapley/seed1"
+    failed = (f"{base}/search", f"{base}/retrain/digits/rseed0")
+    (part,) = tables.parts(TRANSFER, Study(runs.collect(tmp_path), 2, 1, "", failed))
+    ours, published = part.tables[0].lines
+    assert {cell.n_failed for cell in ours.cells} == {1}
+    assert {cell.n_failed for cell in published.cells} == {0}
