@@ -105,7 +105,7 @@ def _draw(setting: str, points: Sequence[Point], error: Measure, cost: Measure) 
         description=f"by {name}: {said}",
         figure=figure,
         data=[_row(setting, point, cost) for point in points],
-        legend={"test error": 0, "search cost": 1},
+        legend={},
     )
 
 

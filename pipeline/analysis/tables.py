@@ -180,7 +180,7 @@ def _part(experiment: Experiment, dataset: str, stood_for: str, study: Study) ->
             tuple(_line(row, dataset, columns, study, stands_for) for row in wanted),
         )
         for caption, columns, wanted in candidates
-        if columns
+        if columns and wanted
     )
     return Part(
         dataset, tables, lacks_benchmark=any(r.stage == "query" for r in found) and not places

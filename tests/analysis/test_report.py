@@ -129,8 +129,8 @@ def test_statistics_stand_beside_the_mean(page):
 
 def test_a_failed_search_is_shown_as_failed(tmp_path):
     results = make_study(tmp_path / "demo")
-    for stage in ("search", "genotype", "query", "retrain/digits/rseed0"):
-        shutil.rmtree(results / f"nasbench201/digits/darts/seed1/{stage}")
+    for lost in ("search", "genotype", "query", "retrain/digits/rseed0"):
+        shutil.rmtree(results / f"nasbench201/digits/darts/seed1/{lost}")
     (results / "nasbench201/digits/darts/seed1/search").mkdir()
     fail(results, "nasbench201/digits/darts/seed1/search")
     text = html.unescape(re.sub("<[^>]+>", " ", report.render(report_job(), results, tmp_path)))
