@@ -64,9 +64,15 @@ def start(address: str, log: Path) -> subprocess.Popen[bytes]:
         log: what it has to say, which is nothing unless it fails.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as stream:
+    Path(address).unlink(missing_ok=True)
+    with log.open("w", encoding="utf-8") as stream, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        Path(address).chmod(0o600)  # our user's only
+        listener.listen(64)  # clients wait here from now on, while it imports
+        numbers = (str(listener.fileno()), str(os.getpid()))
         return subprocess.Popen(
-            [sys.executable, "-m", "pipeline.warm", address, str(os.getpid())],
+            [sys.executable, "-m", "pipeline.warm", address, *numbers],
+            pass_fds=[listener.fileno()],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
             stdout=stream,
@@ -112,8 +118,13 @@ def _hand_on(pid: int, number: int, frame: FrameType | None) -> None:
     _send(pid, number)
 
 
-def serve(address: str, controller: int) -> Request | None:
+def serve(address: str, number: int, controller: int) -> Request | None:
     """Fork a stage for each client while the controller lives.
+
+    Args:
+        address: of the socket, which is removed in the end.
+        number: the socket's file descriptor; it listens already.
+        controller: process of the workflow.
 
     Returns:
         In a fork, what it shall run; None in the warm process, once there is nobody to serve.
@@ -121,12 +132,8 @@ def serve(address: str, controller: int) -> Request | None:
     from pipeline import locks
 
     owner = locks.identity_of(controller)
-    Path(address).unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
-        listener.bind(address)
-        Path(address).chmod(0o600)  # our user's only
-        ours = Path(address).stat().st_ino
-        listener.listen(64)  # clients wait here while we import
+    ours = Path(address).stat().st_ino
+    with socket.socket(fileno=number) as listener, selectors.DefaultSelector() as selector:
         _import()
         selector.register(listener, selectors.EVENT_READ)
         stages: dict[int, socket.socket] = {}
@@ -245,7 +252,7 @@ def _send(pid: int, number: int) -> None:
 
 
 if __name__ == "__main__":
-    asked = serve(sys.argv[1], int(sys.argv[2]))
+    asked = serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
     if asked is not None:
         become(asked)
         from pipeline import cli

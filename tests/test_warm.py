@@ -59,14 +59,12 @@ def wait_until(condition, seconds: float = 120) -> None:
 
 
 def start_warm(folder: Path) -> subprocess.Popen:
-    """A warm process of this one, ready or about to be."""
+    """A warm process of this one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name, value in environment().items():
             patch.setenv(name, value)
-        started = warm.start(ADDRESS, Path("warm.log"))
-    wait_until((folder / ADDRESS).exists)
-    return started
+        return warm.start(ADDRESS, Path("warm.log"))
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +183,7 @@ def test_it_ends_with_its_workflow(folder):
     subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=environment(), check=True, capture_output=True
     )
-    wait_until(address.exists)
+    assert address.exists()
     wait_until(lambda: not address.exists())
     assert (folder / "log").read_text() == ""
 
