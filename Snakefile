@@ -38,10 +38,13 @@ rule all:
 
 
 onstart:
-    if "paper" in workflow.dag_settings.targets:
+    if "paper" in targets():
         print(plan.announce(CONFIG, EXPERIMENTS, "paper"), file=sys.stderr)
-    shell("python -m pipeline track start --job {WORKFLOW:q}")
-    keep_study()
+    if targets() != {"disk"}:  # which only looks, also while a workflow is at work
+        shell("python -m pipeline track start --job {WORKFLOW:q}")
+        keep_study()
+        if CONFIG.warm:
+            warm.start(os.environ[warm.ADDRESS], Path(f"{RESULTS}/logs/warm.log"))
 
 
 onsuccess:

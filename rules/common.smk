@@ -6,6 +6,7 @@ import sys
 from shlex import quote
 
 sys.path.insert(0, workflow.basedir)
+from pipeline import warm
 from pipeline.analysis import plan
 from pipeline.config import jobs, load, needs
 from pipeline.config.experiments import KEPT, is_searched
@@ -48,6 +49,8 @@ os.environ.update(
     DO_NOT_TRACK="true",
     PYTHONUNBUFFERED="1",
 )
+if CONFIG.warm:
+    os.environ[warm.ADDRESS] = f"{RESULTS}/state/warm.socket"
 if CONFIG.cluster.local_disk:
     # Its variables ($TMPDIR) mean something on the node only: expanded there.
     os.environ.update(SHAPLEY_NAS_LOCAL_DISK=CONFIG.cluster.local_disk)
@@ -83,3 +86,9 @@ def keep_study():
     """Tell the tracking which tables there are, by a file: it is too long for a command."""
     study = jobs.report_job(CONFIG, [*EXPERIMENTS.values()])
     write_json(f"{RESULTS}/state/study.json", study.model_dump(mode="json"))
+
+
+def targets():
+    """What the command asks for; Snakemake keeps that to itself, another version may not have it."""
+    settings = getattr(workflow, "dag_settings", None)
+    return {*(getattr(settings, "targets", None) or ())}

@@ -116,3 +116,15 @@ rule render_results_page:
         **resources_of("report"),
     shell:
         "python -m pipeline measurements" " --out {output:q}" " 2> {log:q}"
+
+
+rule disk:
+    """List what fills the disk: preset, stage and kind, the largest first.
+
+    Input: all that lies in the working tree and below `data_root`; output: a table, shown and logged.
+    """
+    log:
+        f"{RESULTS}/logs/disk.log",
+    localrule: True
+    shell:
+        "python -m pipeline disk | tee {log:q}"

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import __main__ as program
+from pipeline import cli as program
 from pipeline.config import generate, reference
 
 ROOT = Path(__file__).parents[1]

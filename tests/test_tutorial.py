@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import __main__ as program
+from pipeline import cli as program
 from tests.test_guide import ROOT, blocks_of, commands
 
 

@@ -98,19 +98,20 @@ def _measures(own: Sequence[Run]) -> list[Measure]:
 
 
 def _as_text(rows: Sequence[dict[str, Any]]) -> str:
-    """Aligned columns; intervals are 95 % t intervals."""
+    """Aligned columns, and what the interval is."""
     if not rows:
         return "no runs"
     lines = [list(COLUMNS), *([_text(row[column]) for column in COLUMNS] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
     is_number = [column in ("n", "mean", "deviation", "low", "high") for column in COLUMNS]
-    return "\n".join(
+    aligned = [
         "  ".join(
             text.rjust(width) if right else text.ljust(width)
             for text, width, right in zip(line, widths, is_number, strict=True)
         ).rstrip()
         for line in lines
-    )
+    ]
+    return "\n".join([*aligned, "low, high: 95 % t interval over n seeds"])
 
 
 def _text(value: Any) -> str:

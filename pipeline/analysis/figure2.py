@@ -21,11 +21,13 @@ from pipeline import registry
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.intervals import summarise
-from pipeline.analysis.tables import Study, runs_of
+from pipeline.analysis.runs import Run
+from pipeline.analysis.tables import Study, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 from pipeline.spaces.nasbench201 import EDGES
 
 POINTS = 100.0  # stored as fractions, shown in points of accuracy
+SHORT = {"skip_connect": "skip", "avg_pool_3x3": "avg_3x3"}
 Player = tuple[int, str]
 Pair = tuple[Player, Player]  # twice the same: one operation alone
 
@@ -56,17 +58,13 @@ def figure2(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     """Drops and interactions of every row and data set."""
     return [
         drawn
-        for row in experiment.rows
-        for dataset in row.datasets
-        for drawn in _of_row(row, dataset, study, results)
+        for row, dataset, runs in runs_of_stage(experiment, study, "removal")
+        for drawn in _of_row(row, dataset, runs, results)
     ]
 
 
-def _of_row(row: Row, dataset: str, study: Study, results: Path) -> Iterator[Drawn]:
-    runs = [run for run in runs_of(row, dataset, study.runs) if run.stage == "removal"]
+def _of_row(row: Row, dataset: str, runs: Sequence[Run], results: Path) -> Iterator[Drawn]:
     tables = [_read(results / run.folder / "drops.csv") for run in runs]
-    if not tables:
-        return
     where = measures.place(dataset, row.stands_for)
     seeds = f"{len(runs)} seed{'s' * (len(runs) > 1)}"
     for quantity in QUANTITIES:
@@ -109,14 +107,21 @@ def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
     with figures.style():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(6.2, 4.6), layout="constrained")
+        figure = Figure(figsize=(figures.SIZE[0], 3.5), layout="constrained")
         axes = figure.subplots()
-        low = -most if diverging else 0.0
-        axes.imshow(field, cmap=quantity.colours, vmin=low, vmax=1.25 * most if low == 0 else most)
+        low, high = (-most, most) if diverging else (0.0, 1.25 * most)
+        # Paths and not pixels: a page takes no embedded image.
+        borders = np.arange(len(players) + 1) - 0.5
+        shades = axes.pcolormesh(
+            borders, borders, field, cmap=quantity.colours, vmin=low, vmax=high
+        )
+        shades.set_edgecolor("face")
         _write(axes, field, most)
         names = [_title(player) for player in players]
-        axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
+        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(names)), names)
+        axes.tick_params(labelsize=8, length=2)
+        axes.set(aspect="equal", ylim=(len(names) - 0.5, -0.5))
         axes.grid(False)
         for edge in {player[0] for player in players[1:]} - {players[0][0]}:
             border = [player[0] for player in players].index(edge) - 0.5
@@ -130,12 +135,12 @@ def _write(axes: Any, field: NDArray[np.float64], most: float) -> None:
     for (i, j), value in np.ndenumerate(field):
         if not np.isnan(value):
             ink = "#ffffff" if abs(value) > 0.75 * most else "#000000"
-            axes.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize=8, color=ink)
+            axes.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize=7.5, color=ink)
 
 
 def _title(player: Player) -> str:
     target, source = EDGES[player[0]]
-    return f"{target}←{source} {player[1].removeprefix('nor_')}"
+    return f"{target}←{source} {SHORT.get(player[1], player[1].removeprefix('nor_'))}"
 
 
 def _words(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> str:

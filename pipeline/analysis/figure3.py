@@ -2,7 +2,8 @@
 
 M and eta of a point are those that its searches ran with, as their provenance says: a smaller
 preset has smaller ones. A row belongs to the picture of the setting in which it differs from the
-row whose label is the algorithm itself, the base; the base belongs to both.
+row whose label is the algorithm itself, the base; the base belongs to both, and stands alone where
+a preset gives it the value of another row.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ def _varying(experiment: Experiment, points: Sequence[Point], setting: str) -> l
         if setting in point.settings
         and (point.strategy not in labels or setting in labels[point.strategy].settings)
     ]
-    return sorted(own, key=lambda point: point.settings[setting])
+    own.sort(key=lambda point: (point.settings[setting], point.strategy in labels))
+    alone = {point.settings[setting]: point for point in reversed(own)}
+    return [*reversed(alone.values())]
 
 
 def _draw(setting: str, points: Sequence[Point], error: Measure, cost: Measure) -> Drawn:
@@ -88,18 +91,21 @@ def _draw(setting: str, points: Sequence[Point], error: Measure, cost: Measure) 
         _line(below, x, [point.cost for point in points], 1)
         below.set_ylabel(f"search ({cost.unit})")
         below.set_xlabel(SETTINGS[setting])
+        below.set_xticks(x, [f"{value:g}" for value in x])
+        figure.align_ylabels()
     said = "; ".join(
         f"{value:g}: error {p.error.mean:.2f} %, {p.cost.mean:.3g} {cost.unit}"
         for value, p in zip(x, points, strict=True)
     )
     name = "M" if setting == "permutations" else setting
+    bars = "; bars: 95 % t intervals over seeds" if any(p.error.half_width for p in points) else ""
     return Drawn(
         name=f"figure3_{setting}",
-        caption=f"Test error and search cost against {name}",
+        caption=f"Test error and search cost against {name}{bars}",
         description=f"by {name}: {said}",
         figure=figure,
         data=[_row(setting, point, cost) for point in points],
-        legend={"test error": 0, "search cost": 1},
+        legend={},
     )
 
 
@@ -107,7 +113,9 @@ def _line(axes: Axes, x: Sequence[float], found: Sequence[Summary], index: int) 
     colour = figures.SERIES[index]
     means = [summary.mean for summary in found]
     spread = [summary.half_width or 0.0 for summary in found]
-    axes.errorbar(x, means, yerr=spread, color=colour, lw=1.9, marker="o", ms=4, capsize=3)
+    axes.errorbar(
+        x, means, yerr=spread, color=colour, lw=1.9, marker="o", ms=4, elinewidth=1, capsize=2.5
+    )
 
 
 def _row(setting: str, point: Point, cost: Measure) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from pipeline import registry
 from pipeline.analysis import alphas, figures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.figures import Series
-from pipeline.analysis.tables import Study, runs_of
+from pipeline.analysis.runs import Run
+from pipeline.analysis.tables import Study, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 
 
@@ -23,15 +24,13 @@ def figure4(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     """One picture a row and cell type."""
     return [
         drawn
-        for row in experiment.rows
-        for dataset in row.datasets
-        for drawn in _of_row(row, dataset, study, results)
+        for row, dataset, searches in runs_of_stage(experiment, study, "search")
+        for drawn in _of_row(row, dataset, searches, results)
     ]
 
 
-def _of_row(row: Row, dataset: str, study: Study, results: Path) -> Iterator[Drawn]:
-    searches = [run for run in runs_of(row, dataset, study.runs) if run.stage == "search"]
-    found = alphas.read(results, searches, without_warmup=True) if searches else None
+def _of_row(row: Row, dataset: str, searches: Sequence[Run], results: Path) -> Iterator[Drawn]:
+    found = alphas.read(results, searches, without_warmup=True)
     for cell_type, edges in found.edges.items() if found else ():
         edge, series = next(iter(edges.items()))
         series = [one for one in series if any(one.seeds.values())]

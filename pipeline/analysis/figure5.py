@@ -9,7 +9,7 @@ its main effects, and those of its ranks, about the most that any such score can
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from pipeline import registry
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.runs import Run
-from pipeline.analysis.tables import Study, runs_of
+from pipeline.analysis.tables import Study, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 
 OVER = {"sample": "drawn", "all": "all"}
@@ -51,23 +51,21 @@ def figure5(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     """Scatters by row and data set, then the taus by data set."""
     found = list(_ranked(experiment, study))
     datasets = dict.fromkeys(one.stood_for for one in found)
+    legend = {one.row.label: one.index for one in found}  # one for all pictures
     by_dataset = [[one for one in found if one.stood_for == name] for name in datasets]
     return [
-        *(_scatter(one, results) for own in by_dataset for one in own),
-        *(_taus(own) for own in by_dataset),
+        *(_scatter(one, legend, results) for own in by_dataset for one in own),
+        *(_taus(own, legend) for own in by_dataset),
     ]
 
 
 def _ranked(experiment: Experiment, study: Study) -> Iterator[Ranked]:
     colours = {label: i for i, label in enumerate(dict.fromkeys(r.label for r in experiment.rows))}
-    for row in experiment.rows:
-        for dataset in row.datasets:
-            runs = [run for run in runs_of(row, dataset, study.runs) if run.stage == "ranking"]
-            if runs:
-                yield Ranked(row, dataset, runs, colours[row.label])
+    for row, dataset, runs in runs_of_stage(experiment, study, "ranking"):
+        yield Ranked(row, dataset, runs, colours[row.label])
 
 
-def _scatter(one: Ranked, results: Path) -> Drawn:
+def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
     run = one.runs[0]
     with (results / run.folder / "sample.csv").open(newline="", encoding="utf-8") as stream:
         points = [
@@ -89,11 +87,11 @@ def _scatter(one: Ranked, results: Path) -> Drawn:
         description=f"Kendall's tau {tau:.3f} (95 % bootstrap interval {interval})",
         figure=figure,
         data=[{"strategy": one.row.strategy, "seed": run.seed, **point} for point in points],
-        legend={one.row.label: one.index},
+        legend=legend,
     )
 
 
-def _taus(own: Sequence[Ranked]) -> Drawn:
+def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
     """One line a row and set of architectures, a dot and bar a seed."""
     data = [point for one in own for over in OVER for point in _points(one, over)]
     lines = [(one, over) for over in OVER for one in own]
@@ -121,7 +119,7 @@ def _taus(own: Sequence[Ranked]) -> Drawn:
         description="; ".join([*said, *reached]),
         figure=figure,
         data=data,
-        legend={one.row.label: one.index for one in own},
+        legend=legend,
     )
 
 

@@ -38,7 +38,9 @@ HEAD = """\
 `snakemake --cores 1 docs/results.md`. -->
 
 Each section is one measurement of this project, with the command that made it, the machine, and
-what it does not show. The files behind them are in `docs/measurements/`.
+what it does not show. The files behind them are in `docs/measurements/`. `2.51 ± 0.12 (n = 4)` is a
+mean over n seeds, ± half the width of its 95 % t interval; after a number of the paper ± is the
+deviation that it prints.
 """
 
 
@@ -92,7 +94,7 @@ def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str
 
 
 def _spread(value: Mapping[str, Any]) -> str:
-    """`93.21 ± 0.40 (n = 4)`: half the 95 % interval where there is one, else the deviation."""
+    """`93.21 ± 0.40 (n = 4)`: half the 95 % t interval; of what others print, their deviation."""
     spread = value.get("half_width", value.get("std"))
     text = _text(value["mean"]) + ("" if spread is None else f" ± {_text(spread)}")
     return f"{text} (n = {value['n']})" if value.get("n", 1) > 1 else text

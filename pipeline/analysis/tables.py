@@ -7,13 +7,13 @@ the first, the one that the row names first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import Summary, paired_difference, summarise
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.runs import Run, parse
+from pipeline.analysis.runs import STAGES, Run, parse
 from pipeline.config.experiments import KEPT, Experiment, Printed, Row
 from pipeline.nasbench.protocols import ACCURACIES, DIGITS, DIGITS_ACCURACIES
 
@@ -180,7 +180,7 @@ def _part(experiment: Experiment, dataset: str, stood_for: str, study: Study) ->
             tuple(_line(row, dataset, columns, study, stands_for) for row in wanted),
         )
         for caption, columns, wanted in candidates
-        if columns
+        if columns and wanted
     )
     return Part(
         dataset, tables, lacks_benchmark=any(r.stage == "query" for r in found) and not places
@@ -206,6 +206,17 @@ def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
     label = f"{KEPT}{row.strategy}"
     kept = [run for run in runs if row.select and _place(run) == (row.space, dataset, label)]
     return [*(run for run in own if run.stage in ("search", "trial")), *kept] if kept else own
+
+
+def runs_of_stage(
+    experiment: Experiment, study: Study, stage: str
+) -> Iterator[tuple[Row, str, list[Run]]]:
+    """Each row and data set of an experiment that has runs of a stage, with these runs."""
+    for row in experiment.rows:
+        for dataset in row.datasets:
+            own = [run for run in runs_of(row, dataset, study.runs) if run.stage == stage]
+            if own:
+                yield row, dataset, own
 
 
 def _place(run: Run) -> tuple[str, str, str]:
@@ -272,13 +283,18 @@ def _cell(row: Row, dataset: str, column: Measure, own: Sequence[Run], study: St
         made_by_other_code=bool(makers - {study.source_digest}),
         values=values,
         runs=having,
-        n_failed=sum(_is_of(row, dataset, column, folder) for folder in study.failed),
+        n_failed=_n_failed(row, dataset, column, study.failed),
     )
 
 
-def _is_of(row: Row, dataset: str, column: Measure, folder: str) -> bool:
-    """Whether a folder is that of a run which should have filled a cell."""
-    place = parse(folder)
-    same = (place["stage"], place["target"]) == (column.stage, column.target)
-    label = place["strategy"].removeprefix(KEPT)
-    return same and (place["space"], place["dataset"], label) == (row.space, dataset, row.strategy)
+def _n_failed(row: Row, dataset: str, column: Measure, failed: Sequence[str]) -> int:
+    """Seeds without a number because its run failed, or the search or genotype before it."""
+    seeds = set()
+    for place in map(parse, failed):
+        label = place["strategy"].removeprefix(KEPT)
+        own = (place["stage"], place["target"]) == (column.stage, column.target)
+        before = place["stage"] in ("search", "genotype")[: STAGES.index(column.stage)]
+        same = (place["space"], place["dataset"], label) == (row.space, dataset, row.strategy)
+        if same and (own or before):
+            seeds.add(place["seed"] if row.searched else place["rseed"])
+    return len(seeds)

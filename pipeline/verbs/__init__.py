@@ -1,1 +1,1 @@
-"""The verbs of `python -m pipeline`; `pipeline.__main__` collects them."""
+"""The verbs of `python -m pipeline`; `pipeline.cli` collects them."""

@@ -37,7 +37,8 @@ def test_forms_hold_the_same_rows(results):
     table = list(csv.DictReader(io.StringIO(compare.render(results, "csv"))))
     assert [row["strategy"] for row in table] == [row["strategy"] for row in rows]
     lines = compare.render(results).splitlines()
-    assert len(lines) == 1 + len(rows)
+    assert len(lines) == 1 + len(rows) + 1
+    assert "95 % t interval" in lines[-1]
     assert lines[0].split() == list(compare.COLUMNS)
 
 

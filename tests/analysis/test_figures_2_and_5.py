@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import pytest
 
@@ -56,13 +57,17 @@ def test_figure_2_is_the_mean_over_seeds_in_points(figure2, tmp_path):
     (only,) = interaction.data
     assert only["interaction_points"] == pytest.approx(7)
     assert "2 seeds" in drop.caption and "digits in place of CIFAR-10" in drop.caption
-    assert "largest together: 3←0 skip_connect and 3←1 conv_3x3, 12.00" in drop.description
+    assert "largest together: 3←0 skip and 3←1 conv_3x3, 12.00" in drop.description
 
 
 def test_figure_2_writes_each_number_into_its_field(figure2, tmp_path):
     for drawn, numbers in zip(figure2, (["2.0", "3.0", "12.0"], ["7.0"]), strict=True):
         drawn.save(tmp_path / "out")
         assert all(f">{number}<" in drawn.svg for number in numbers)
+        # The page drops embedded images: the fields must be paths, a shade a number.
+        assert "<image" not in drawn.svg
+        shades = set(re.findall(r"<path[^>]*fill: (#\w+)", drawn.svg))
+        assert len(shades - {"#ffffff"}) >= len(numbers)
         with (tmp_path / "out" / f"{drawn.name}.csv").open() as stream:
             assert len([*csv.DictReader(stream)]) == len(numbers)
         assert (tmp_path / "out" / f"{drawn.name}.png").stat().st_size > 1000
@@ -105,6 +110,7 @@ def test_figure_5_draws_each_scatter_and_the_taus(figure5):
     assert found["Shapley-NAS", 1, "drawn"]["paper"] == 0.526
     assert found["DARTS", 0, "all"]["paper"] is None
     assert found["DARTS", 0, "all"]["rank_effects"] == 0.663
+    assert darts.legend == shapley.legend == both.legend == {"DARTS": 0, "Shapley-NAS": 1}
     assert "main effects 0.514 (drawn)" in both.description
 
 

@@ -37,10 +37,16 @@ def test_the_plan_has_the_jobs_that_snakemake_plans(preset, monkeypatch, tmp_pat
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    # Every job is listed with what it asks for.
+    asked = re.findall(r"^    resources: .*", done.stdout, re.MULTILINE)
+    asked = [
+        line for line in asked if all(f"{key}=" in line for key in ("mem_mb", "runtime", "gpu"))
+    ]
     planned = {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE)}
     assert {line.rule: line.n_jobs for line in lines} == {
         name: n for name, n in planned.items() if name not in ("paper", "total")
     }
+    assert len(asked) == planned["total"] - planned["paper"]
 
 
 def test_what_is_done_is_counted(tmp_path):

@@ -1,3 +1,4 @@
+import html
 import json
 import re
 import shutil
@@ -9,7 +10,7 @@ from pipeline.analysis import page as words
 from pipeline.analysis import report
 from pipeline.analysis.runs import Run
 from pipeline.stages import report as stage
-from tests.analysis.study import report_job, write_seed
+from tests.analysis.study import fail, make_study, report_job, write_seed
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -124,6 +125,22 @@ def test_statistics_stand_beside_the_mean(page):
     assert re.search(r"deviation 0\.\d\d , best of 3 \d\.\d\d", text.replace(",", " ,"))
     assert "Paired differences to Shapley-NAS" in text
     assert "1 failed" in text
+
+
+def test_a_failed_search_is_shown_as_failed(tmp_path):
+    results = make_study(tmp_path / "demo")
+    for lost in ("search", "genotype", "query", "retrain/digits/rseed0"):
+        shutil.rmtree(results / f"nasbench201/digits/darts/seed1/{lost}")
+    (results / "nasbench201/digits/darts/seed1/search").mkdir()
+    fail(results, "nasbench201/digits/darts/seed1/search")
+    text = html.unescape(re.sub("<[^>]+>", " ", report.render(report_job(), results, tmp_path)))
+    text = " ".join(text.split())
+    assert "nasbench201/digits/darts/seed1/search search failed" in text
+    assert "nasbench201/digits/darts/seed1/genotype genotype not started" in text
+    # Of the row's accuracy one seed is missing, of its error two: a training had failed already.
+    (row,) = re.findall(r"DARTS \(first order\) cell 0 .*? Shapley-NAS cell 0", text)[:1]
+    assert "of 3 1 failed" in row
+    assert "of 3 2 failed" in text
 
 
 def test_same_files_same_page(written):

@@ -169,9 +169,30 @@ def test_paired_differences_to_the_reference(tmp_path):
     assert values[0].half_width == pytest.approx(12.706 * 0.75, rel=1e-3)
 
 
+def test_no_table_without_rows(tmp_path):
+    """A row that is not looked up itself, of a cell that another experiment looked up."""
+    write_run(tmp_path / "nasbench201/digits/shapley/seed0/query", {"cifar10_test": 93.0})
+    row = {**BENCHMARK.rows[-1].model_dump(), "query": False}
+    experiment = Experiment(name="f", title="F", rows=(row,))
+    (part,) = tables.parts(experiment, Study(runs.collect(tmp_path), 1, 1, ""))
+    assert [len(table.lines) for table in part.tables] == [1]
+
+
 def test_failed_seeds_are_counted(tmp_path):
     write_run(tmp_path / "darts/digits/shapley/seed0/retrain/digits/rseed0", {"test_error": 0.1})
     failed = ("darts/digits/shapley/seed1/retrain/digits/rseed0",)
     (part,) = tables.parts(TRANSFER, Study(runs.collect(tmp_path), 2, 1, "", failed))
     (table,) = part.tables
     assert [cell.n_failed for cell in table.lines[0].cells][:2] == [1, 0]
+
+
+def test_a_failed_search_fails_all_that_comes_of_its_seed(tmp_path):
+    for stage in ("search", "genotype", "retrain/digits/rseed0", "retrain/digits64/rseed0"):
+        write_run(tmp_path / f"darts/digits/shapley/seed0/{stage}", {"test_error": 0.1})
+    # A training of an earlier attempt failed as well: still one seed.
+    base = "darts/digits/shapley/seed1"
+    failed = (f"{base}/search", f"{base}/retrain/digits/rseed0")
+    (part,) = tables.parts(TRANSFER, Study(runs.collect(tmp_path), 2, 1, "", failed))
+    ours, published = part.tables[0].lines
+    assert {cell.n_failed for cell in ours.cells} == {1}
+    assert {cell.n_failed for cell in published.cells} == {0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pipeline.__main__ import cli
+from pipeline.cli import cli
 from pipeline.config.recipes import ImageNetTrain, SearchSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text()

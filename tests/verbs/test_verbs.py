@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pipeline import __main__ as program
+from pipeline import cli as program
 from pipeline import registry
 from tests.data import stand_ins
 from tests.nasbench.toys import write_toy_table

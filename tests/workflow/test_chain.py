@@ -117,6 +117,24 @@ def test_a_search_without_its_supernet_is_run_again_only_for_the_supernet(done):
     assert jobs_of(output)["search_architecture"] == 1
 
 
+def test_what_fills_the_disk_is_a_target_that_makes_no_run(done):
+    before = done.store()
+    code, output = done.snakemake("disk")
+    assert code == 0, output
+    rows = [line.split("│")[1:4] for line in output.splitlines() if line.startswith("│ demo")]
+    assert {stage.strip() for _, stage, _ in rows} >= {"search", "genotype", "retrain"}
+    assert done.store() == before
+
+
+def test_snakemakes_own_report_has_captions_and_fetches_nothing(done):
+    code, output = done.snakemake("--report", "report.html")
+    assert code == 0, output
+    page = (done.folder / "report.html").read_text()
+    assert "Cell found by shapley in the space nasbench201 on digits, seed 0." in page
+    assert "All results of preset demo beside the paper" in page
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=.?(http|//)", page)
+
+
 def test_where_jobs_run_makes_nothing_stale(done):
     _, output = done.snakemake("-n", SHAPLEY_NAS_DATA="elsewhere")
     assert "Nothing to be done" in output
