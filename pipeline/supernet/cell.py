@@ -129,9 +129,13 @@ class MixedCell(nn.Module):
             passed[source] * weights[e].sum() if self.weigh_bypass else passed[source]
             for e, source in edges
         )
-        state = F.channel_shuffle(torch.cat([mixed, bypass], dim=1), self.partial)
+        state = self.shuffle(mixed, bypass)
         passed.append(state[:, self.n_mixed :])
         return state
+
+    def shuffle(self, mixed: Tensor, bypass: Tensor) -> Tensor:
+        """[b, m, h, w] and [b, (k - 1) m, h, w], k groups in all, to [b, k m, h, w]."""
+        return F.channel_shuffle(torch.cat([mixed, bypass], dim=1), self.partial)
 
 
 def total(terms: Iterable[Tensor]) -> Tensor:

@@ -5,7 +5,7 @@ differs, and a test holds both to the same outputs, gradients and batch-norm sta
 
 - Edges that leave the same state see the same input. Operations of one name on them are computed
   as one, their weights and batch norms stacked along the channels: g edges of m channels each.
-- Pooling is computed once a state, not once an edge.
+- Pooling is computed once a state, not once an edge, and faster than torch does (`pooling.py`).
 - Mixing weights are the scales of the last batch norms, so that mixing them costs nothing.
 - Depthwise convolutions have a backward pass of their own (`depthwise.py`).
 - An operation that is not present, and `none`, is not computed.
@@ -32,6 +32,7 @@ from pipeline.spaces.operations import Zero
 from pipeline.supernet.cell import MixedCell, Present, total
 from pipeline.supernet.chain import as_kernel, is_chain, is_linear, run_chains
 from pipeline.supernet.depthwise import memory_format
+from pipeline.supernet.pooling import pool
 
 if TYPE_CHECKING:
     from pipeline.spaces import Space
@@ -81,6 +82,14 @@ class FusedCell(MixedCell):
             self.leave(node, states[node], weights, present, terms)
         return torch.cat([states[state] for state in self.concat], dim=1)
 
+    def shuffle(self, mixed: Tensor, bypass: Tensor) -> Tensor:
+        """As `MixedCell.shuffle`, in one pass over memory."""
+        groups = [mixed, *bypass.chunk(self.partial - 1, dim=1)]
+        if memory_format(mixed) == torch.contiguous_format:
+            return torch.stack(groups, dim=2).flatten(1, 2)
+        last = torch.stack([x.permute(0, 2, 3, 1) for x in groups], dim=4)
+        return last.flatten(3).permute(0, 3, 1, 2)
+
     def leave(
         self,
         source: int,
@@ -90,6 +99,9 @@ class FusedCell(MixedCell):
         terms: dict[int, list[Term]],
     ) -> None:
         """Add to `terms` of each later node what reaches it from a state."""
+        stacks = self.stacks(source, weights, present)
+        if not stacks:
+            return
         x = state
         if self.partial > 1:
             x = x[:, : self.n_mixed].contiguous(memory_format=memory_format(state))
@@ -97,7 +109,7 @@ class FusedCell(MixedCell):
         copies = cache(lambda g: torch.cat([rectified] * g, dim=1))
         sums: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
         linear: list[Stack] = []
-        for stack in self.stacks(source, weights, present):
+        for stack in stacks:
             first = stack.operations[0]
             if is_linear(first):
                 linear.append(stack)
@@ -141,7 +153,8 @@ def weighted_total(terms: Sequence[Term]) -> Tensor:
 
 def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
     """Operations as they are; those that are the same on every edge once."""
-    shared = stack.operations[0](x) if isinstance(stack.operations[0], SHARED) else None
+    first = stack.operations[0]
+    shared = pool(first, x) if isinstance(first, SHARED) else None
     for target, weight, operation in zip(
         stack.targets, stack.weights, stack.operations, strict=True
     ):

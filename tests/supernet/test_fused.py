@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -122,12 +124,23 @@ def test_odd_sizes() -> None:
         torch.testing.assert_close(found[key], value, rtol=1e-7, atol=1e-9, msg=key)
 
 
+def noted(sizes: list[int]) -> Callable[..., Tensor]:
+    """`F.conv2d`, which notes the kernel sizes of dense convolutions: those of no pooling."""
+    convolution = F.conv2d
+
+    def convolve(x: Tensor, weight: Tensor, *arguments: Any, **options: Any) -> Tensor:
+        if weight.shape[1] > 1:
+            sizes.append(weight.shape[-1])
+        return convolution(x, weight, *arguments, **options)
+
+    return convolve
+
+
 def test_removed_operations_are_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
     """Convolutions launched under a coalition, against a count by hand."""
     supernet = toy("nasbench201")
-    launched = []
-    convolution = F.conv2d
-    monkeypatch.setattr(F, "conv2d", lambda *a, **o: launched.append(1) or convolution(*a, **o))
+    launched: list[int] = []
+    monkeypatch.setattr(F, "conv2d", noted(launched))
     names = [player.operation for player in supernet.space.players]
     keep = torch.tensor([name != "nor_conv_3x3" for name in names])
     counts = []
@@ -143,11 +156,8 @@ def test_removed_operations_are_not_called(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_removed_large_kernel_leaves_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """In evaluation 1 x 1 is added to 3 x 3 where both are there, and cheap where it is alone."""
     supernet = toy("nasbench201")
-    sizes = []
-    convolution = F.conv2d
-    monkeypatch.setattr(
-        F, "conv2d", lambda x, w, *a, **o: sizes.append(w.shape[-1]) or convolution(x, w, *a, **o)
-    )
+    sizes: list[int] = []
+    monkeypatch.setattr(F, "conv2d", noted(sizes))
     names = [player.operation for player in supernet.space.players]
     alone = torch.tensor([name == "nor_conv_1x1" for name in names])
     found = []
