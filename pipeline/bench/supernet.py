@@ -4,18 +4,20 @@ DARTS with 16 channels, 8 cells, k = 4, batch 64; NAS-Bench-201 with one cell a 
 images of 32 x 32, weights as at the start of a search. A training step is forward and backward
 pass of the weights; a forward pass is one without gradients, with the statistics of the batch (as
 V is measured by default) in DARTS and running ones in NAS-Bench-201; the coalition of half the
-players is measured with the batch's in both. `saved_mb` is what a step
-keeps between its two passes: activations, which are its peak but for buffers of single layers.
+players is measured with the batch's in both. `peak_mb` is the most memory that
+a training step holds at one time, weights and images not counted.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
 
 from pipeline import registry
 from pipeline.bench.timing import compare
@@ -59,8 +61,8 @@ def rows_of(name: str, repeats: int, compiled: bool) -> list[dict[str, Any]]:
     found = [
         {
             **compare(f"{name}: {form}", baseline, training(net, images), repeats),
-            "baseline_saved_mb": saved_megabytes(baseline),
-            "ours_saved_mb": saved_megabytes(training(net, images)),
+            "baseline_peak_mb": peak_megabytes(baseline),
+            "ours_peak_mb": peak_megabytes(training(net, images)),
         }
         for form, net in forms.items()
     ]
@@ -117,15 +119,16 @@ def forward(
     return once
 
 
-def saved_megabytes(step: Callable[[], None]) -> float:
-    """Memory that a step saves for its backward pass, each storage once."""
-    sizes: dict[int, int] = {}
-
-    def save(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
+def peak_megabytes(step: Callable[[], None]) -> float:
+    """The most memory that a step holds at one time beyond what was held before it."""
+    step()  # gradients and caches are there
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
         step()
-    return sum(sizes.values()) / 1e6
+        return (torch.cuda.max_memory_allocated() - before) / 1e6
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
+        step()
+    events = [e for e in recorded.profiler.kineto_results.events() if e.name() == "[memory]"]
+    sizes = [e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())]
+    return max(itertools.accumulate(sizes)) / 1e6

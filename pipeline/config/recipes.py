@@ -38,6 +38,9 @@ class SupernetSettings(Settings):
         OURS,
         ge=0,
     )
+    edge_normalisation: bool = setting(
+        False, "edges into a node weighed by softmax(beta), trained as the weights are", CODE
+    )
     include_none: bool = setting(
         False,
         "DARTS' eighth operation `none` as a player",
@@ -48,7 +51,12 @@ class SupernetSettings(Settings):
     )
     fused: bool = setting(True, "operations of one kind computed as one; the same numbers", OURS)
     channels_last: bool = setting(True, "memory format of images and weights", OURS)
-    compile: bool = setting(False, "torch.compile the training step of NAS-Bench-201 cells", OURS)
+    compile: bool | Literal["auto"] = setting(
+        "auto",
+        "torch.compile the training step of NAS-Bench-201 cells; auto: in searches long enough to "
+        "win the minutes back",
+        OURS,
+    )
     checkpoint: bool = setting(
         False, "cells computed again in the backward pass: a third slower, less memory", OURS
     )

@@ -60,16 +60,17 @@ def run(
     described = job.model_dump(mode="json", exclude={"search": {"workers"}})  # they change no bit
     identity = {"seed": seed, "data": manifest["fingerprint"], **described}
     with stage("search", out, job, seed, where.type, data=manifest) as s:
-        strategy = make_strategy(job, manifest["classes"], seed, where)
-        if isinstance(strategy, TableSearch):
-            table = table or find_table(data_root, manifest["name"], job.table or "")
-            strategy.open_table(Table.load(table) if table else None, manifest["name"])
         train, valid = (
             open_images(manifest, data_root, part, split, str(where), job.search.workers)
             for part in ("weights", "value")
         )
         if job.search.limit_train:
             train = train.take(job.search.limit_train)
+        n_steps = job.search.epochs * train.n_batches(job.search.batch_size)
+        strategy = make_strategy(job, manifest["classes"], seed, where, n_steps)
+        if isinstance(strategy, TableSearch):
+            table = table or find_table(data_root, manifest["name"], job.table or "")
+            strategy.open_table(Table.load(table) if table else None, manifest["name"])
         path = s.state / "search.pt"
         saved = checkpoint.load(path, identity)
         history, records = (saved["history"], saved["records"]) if saved else ([], [])
@@ -95,8 +96,18 @@ def run(
         s.finish(summary(history, job), history, artifacts=[out / "strength.npz"])
 
 
-def make_strategy(job: SearchJob, classes: int, seed: int, where: Any) -> Strategy:
-    """The strategy with its supernet, if it trains one, on the device."""
+def make_strategy(
+    job: SearchJob, classes: int, seed: int, where: Any, n_steps: int = 0
+) -> Strategy:
+    """The strategy with its supernet, if it trains one, on the device.
+
+    Args:
+        job: space, algorithm and recipe.
+        classes: of the images.
+        seed: of weights and strategy.
+        where: the device.
+        n_steps: training steps of the whole search, by which `compile: auto` decides.
+    """
     space = registry.get("spaces", job.space)(job.search.supernet)
     algorithm = registry.get("strategies", job.algorithm)
     if not algorithm.metadata.supports(space):
@@ -108,8 +119,10 @@ def make_strategy(job: SearchJob, classes: int, seed: int, where: Any) -> Strate
     supernet = None
     if algorithm.metadata.trains_supernet:
         shape = job.search.supernet
+        compiled = device.compile_pays(shape.compile, n_steps)
         if algorithm.differentiates_twice(settings):
-            shape = shape.model_copy(update={"compile": False})
+            compiled = False
+        shape = shape.model_copy(update={"compile": compiled})
         supernet = space.supernet(shape, classes, seed).to(where)
     return algorithm(space, supernet, settings, job.search, seed, where)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pipeline.data import Augment, Images
     from pipeline.shapley.game import Processes
-    from pipeline.supernet import Supernet
+    from pipeline.supernet import Beginning, Supernet
 
 __all__ = ["ValueFunction", "ValueSettings", "shapley_values"]
 
@@ -86,7 +86,12 @@ class ValueFunction:
 
     def redraw(self, permutation: int) -> None:
         """Draw the images of a permutation."""
+        from pipeline.supernet import Beginning
+
         self._batches = self._draw(self._settings.value_images, "images", permutation)
+        # Recalibrated batch norms are each coalition's own.
+        alike = self._settings.batch_norm != "recalibrated"
+        self._beginnings = [Beginning() if alike else None for _ in self._batches]
         if self._settings.batch_norm == "recalibrated":
             n = self._settings.recalibration_images
             self._others = self._draw(n, "recalibration", permutation)
@@ -170,15 +175,20 @@ class ValueFunction:
     def _mean(self, weights: Tensor) -> Any:
         """Mean value of the images of the draw."""
         value = VALUES[self._settings.value]
-        total = sum(value(self._logits(x, weights), labels) for x, labels in self._batches)
+        total = sum(
+            value(self._logits(images, weights, beginning), labels)
+            for (images, labels), beginning in zip(self._batches, self._beginnings, strict=True)
+        )
         self.images_forward += self._n
         return total / self._n
 
-    def _logits(self, images: Tensor, weights: Tensor) -> Tensor:
+    def _logits(
+        self, images: Tensor, weights: Tensor, beginning: Beginning | None = None
+    ) -> Tensor:
         from pipeline.training.device import autocast
 
         with autocast(self._alpha.device, self._supernet.settings.precision):
-            logits: Tensor = self._supernet(images, weights)
+            logits: Tensor = self._supernet(images, weights, beginning)
         return logits
 
     def full(self) -> float:

@@ -20,6 +20,7 @@ import numpy as np
 
 from pipeline import seeds
 from pipeline.strategies.contract import Strategy
+from pipeline.strategies.edges import ranked_strength, softmax_rows
 
 if TYPE_CHECKING:
     import torch
@@ -60,12 +61,16 @@ class WeightSharing(Strategy):
         import torch
 
         return torch.optim.SGD(
-            self.supernet.parameters(),
+            self.weights(),
             lr=self.search.learning_rate,
             momentum=self.search.momentum,
             nesterov=self.search.nesterov,
             weight_decay=self.search.weight_decay,
         )
+
+    def weights(self) -> list[Tensor]:
+        """What SGD descends on."""
+        return list(self.supernet.parameters())
 
     @property
     def warmup_epochs(self) -> int:
@@ -120,7 +125,7 @@ class WeightSharing(Strategy):
             share = len(own_labels) / len(labels)
             (self.loss(part, own_labels, self.mixing(), tally) * share).backward()
         if self.search.gradient_clip:
-            clip_grad_norm_(self.supernet.parameters(), self.search.gradient_clip)
+            clip_grad_norm_(self.weights(), self.search.gradient_clip)
         self.weight_optimiser.step()
 
     def learning_rate(self, epoch: int) -> float:
@@ -161,8 +166,18 @@ class WeightSharing(Strategy):
         return self._alpha.detach().cpu().numpy().copy()
 
     def strength(self) -> np.ndarray:
-        """Alpha: the paper keeps the operations of the largest alpha."""
-        return self.alpha()
+        """Alpha: the paper keeps the operations of the largest alpha.
+
+        With edge normalisation edges rank by softmax(alpha) softmax(beta), as in PC-DARTS.
+        """
+        edge_weights = self.supernet.edge_weights()
+        if edge_weights is None:
+            return self.alpha()
+        weights = softmax_rows(self.alpha(), self.space.n_operations)
+        selectable = self.space.selectable().reshape(weights.shape)
+        best = np.where(selectable, weights, 0).max(axis=1)
+        importance = best * edge_weights.detach().double().cpu().numpy().ravel()
+        return ranked_strength(weights, importance, selectable)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, their momentum, alpha."""

@@ -9,6 +9,7 @@ import torch
 from pipeline.errors import InputError
 from pipeline.seeds import derive
 from pipeline.supernet.batch_norm import evaluation_mode
+from pipeline.supernet.beginning import Beginning
 from pipeline.supernet.darts import DartsSupernet
 from pipeline.supernet.mixture import mixture
 from pipeline.supernet.nasbench201 import NasBench201Supernet
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.config.recipes import SupernetSettings
     from pipeline.spaces import Space
 
-__all__ = ["Supernet", "evaluation_mode", "make", "mixture"]
+__all__ = ["Beginning", "Supernet", "evaluation_mode", "make", "mixture"]
 
 FAMILIES: dict[str, type[Supernet]] = {
     "darts": DartsSupernet,

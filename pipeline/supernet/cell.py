@@ -82,8 +82,6 @@ class MixedCell(nn.Module):
         self.incoming = {node: space.incoming(node) for node in space.nodes}
         self.concat = space.concat
         self.partial, self.n_mixed = partial, channels // partial
-        # PC-DARTS' edge normalisation weighs what goes by as what is mixed: by the edge's sum.
-        self.weigh_bypass = False
         self.mixed = nn.ModuleList(
             MixedOperation(names, self.n_mixed, 2 if reduction and source < space.n_inputs else 1)
             for (_, source), names in zip(space.edges, space.operations[cell_type], strict=True)
@@ -91,13 +89,20 @@ class MixedCell(nn.Module):
         # Channels that go by are pooled where the operations halve the image.
         self.halve = nn.MaxPool2d(2, ceil_mode=True) if reduction else nn.Identity()
 
-    def forward(self, inputs: Sequence[Tensor], weights: Tensor, present: Present = None) -> Tensor:
+    def forward(
+        self,
+        inputs: Sequence[Tensor],
+        weights: Tensor,
+        present: Present = None,
+        edge_weights: Tensor | None = None,
+    ) -> Tensor:
         """Compute all nodes in order.
 
         Args:
             inputs: states [b, channels, h, w].
-            weights: [edges, operations].
+            weights: [edges, operations], edge weights included.
             present: [edges][operations] as in `MixedOperation`.
+            edge_weights: [edges], of the channels that go by; None: one.
 
         Returns:
             [b, nodes in `concat` * channels, h, w], halved by a reduction.
@@ -109,7 +114,7 @@ class MixedCell(nn.Module):
                 self.mixed[e](states[source][:, : self.n_mixed], weights[e], present and present[e])
                 for e, source in edges
             )
-            states.append(self.shuffle_in(mixed, edges, passed, weights))
+            states.append(self.shuffle_in(mixed, edges, passed, edge_weights))
         return torch.cat([states[state] for state in self.concat], dim=1)
 
     def pass_by(self, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -117,7 +122,7 @@ class MixedCell(nn.Module):
         return [self.halve(x[:, self.n_mixed :]) for x in inputs] if self.partial > 1 else []
 
     def shuffle_in(
-        self, mixed: Tensor, edges: Edges, passed: list[Tensor], weights: Tensor
+        self, mixed: Tensor, edges: Edges, passed: list[Tensor], edge_weights: Tensor | None
     ) -> Tensor:
         """The state whose mixed channels are given; its own channels that go by join `passed`.
 
@@ -126,16 +131,12 @@ class MixedCell(nn.Module):
         if self.partial == 1:
             return mixed
         bypass = total(
-            passed[source] * weights[e].sum() if self.weigh_bypass else passed[source]
+            passed[source] if edge_weights is None else passed[source] * edge_weights[e]
             for e, source in edges
         )
-        state = self.shuffle(mixed, bypass)
+        state = F.channel_shuffle(torch.cat([mixed, bypass], dim=1), self.partial)
         passed.append(state[:, self.n_mixed :])
         return state
-
-    def shuffle(self, mixed: Tensor, bypass: Tensor) -> Tensor:
-        """[b, m, h, w] and [b, (k - 1) m, h, w], k groups in all, to [b, k m, h, w]."""
-        return F.channel_shuffle(torch.cat([mixed, bypass], dim=1), self.partial)
 
 
 def total(terms: Iterable[Tensor]) -> Tensor:

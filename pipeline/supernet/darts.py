@@ -7,12 +7,15 @@ three times the channels of a cell, as the one for CIFAR (PC-DARTS, Xu et al., I
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN
 from pipeline.spaces.stems import conv_bn, imagenet_stem
+from pipeline.supernet.beginning import Beginning, States
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fused import FusedCell
 from pipeline.supernet.supernet import Supernet
@@ -47,14 +50,32 @@ class DartsSupernet(Supernet):
             halved = reduction
         self.classifier = nn.Linear(last, classes)
 
-    def features(self, images: Tensor, weights: Tensor, present: Present) -> Tensor:
+    def features(
+        self,
+        images: Tensor,
+        weights: Tensor,
+        present: Present,
+        edge_weights: Tensor | None,
+        beginning: Beginning | None,
+    ) -> Tensor:
         """The output of the last cell."""
-        before = self.stem[0](images)
-        last = self.stem[1](before)
         run = self.cell_runner()
-        for cell in self.cells:
-            before, last = last, run(cell, before, last, weights, present)
-        return last
+        start = self.settings.cells // 3  # the first reduction
+
+        def pass_on(cells: Iterable[nn.Module], before: Tensor, last: Tensor) -> States:
+            for cell in cells:
+                before, last = last, run(cell, before, last, weights, present, edge_weights)
+            return before, last
+
+        def begin() -> States:
+            before = self.stem[0](images)
+            return pass_on([*self.cells][:start], before, self.stem[1](before))
+
+        if beginning is None or torch.is_grad_enabled():
+            states = begin()
+        else:
+            states = beginning.states(self, weights[NORMAL], begin)
+        return pass_on([*self.cells][start:], *states)[1]
 
 
 class DartsCell(nn.Module):
@@ -77,9 +98,17 @@ class DartsCell(nn.Module):
         make_cell = FusedCell if settings.fused else MixedCell
         self.cell = make_cell(space, self.cell_type, channels, settings.partial_channels, reduction)
 
-    def forward(self, before: Tensor, last: Tensor, weights: Tensor, present: Present) -> Tensor:
+    def forward(
+        self,
+        before: Tensor,
+        last: Tensor,
+        weights: Tensor,
+        present: Present,
+        edge_weights: Tensor | None,
+    ) -> Tensor:
         """Map the outputs of the two cells before to that of this one."""
         t = self.cell_type
         inputs = [self.first(before), self.second(last)]
-        output: Tensor = self.cell(inputs, weights[t], present and present[t])
+        own = None if edge_weights is None else edge_weights[t]
+        output: Tensor = self.cell(inputs, weights[t], present and present[t], own)
         return output

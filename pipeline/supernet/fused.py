@@ -68,7 +68,13 @@ class FusedCell(MixedCell):
         for e, (target, source) in enumerate(space.edges):
             self.outgoing[source].append((e, target))
 
-    def forward(self, inputs: Sequence[Tensor], weights: Tensor, present: Present = None) -> Tensor:
+    def forward(
+        self,
+        inputs: Sequence[Tensor],
+        weights: Tensor,
+        present: Present = None,
+        edge_weights: Tensor | None = None,
+    ) -> Tensor:
         """As `MixedCell.forward`; what leaves a state is computed as soon as the state is there."""
         states = list(inputs)
         passed = self.pass_by(inputs)
@@ -78,17 +84,9 @@ class FusedCell(MixedCell):
         for node, edges in self.incoming.items():
             zero = self.mixed[edges[0][0]].zero
             mixed = weighted_total(terms[node] or [(None, zero(inputs[0][:, : self.n_mixed]))])
-            states.append(self.shuffle_in(mixed, edges, passed, weights))
+            states.append(self.shuffle_in(mixed, edges, passed, edge_weights))
             self.leave(node, states[node], weights, present, terms)
         return torch.cat([states[state] for state in self.concat], dim=1)
-
-    def shuffle(self, mixed: Tensor, bypass: Tensor) -> Tensor:
-        """As `MixedCell.shuffle`, in one pass over memory."""
-        groups = [mixed, *bypass.chunk(self.partial - 1, dim=1)]
-        if memory_format(mixed) == torch.contiguous_format:
-            return torch.stack(groups, dim=2).flatten(1, 2)
-        last = torch.stack([x.permute(0, 2, 3, 1) for x in groups], dim=4)
-        return last.flatten(3).permute(0, 3, 1, 2)
 
     def leave(
         self,

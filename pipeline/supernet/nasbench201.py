@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from pipeline.spaces.operations import ResNetBlock
 from pipeline.spaces.stems import conv_bn
+from pipeline.supernet.beginning import Beginning
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fused import FusedCell
-from pipeline.supernet.supernet import Supernet, compiled_cell
+from pipeline.supernet.supernet import Supernet
 
 if TYPE_CHECKING:
     from pipeline.config.recipes import SupernetSettings
@@ -25,10 +26,10 @@ STAGES = 3
 class NasBench201Supernet(Supernet):
     """Stem, three stages, classifier."""
 
+    compiles = True
+
     def __init__(self, space: Space, settings: SupernetSettings, classes: int) -> None:
         super().__init__(space, settings, classes)
-        if settings.compile:
-            self.train_cell = compiled_cell()
         channels = settings.channels
         self.stem = conv_bn(3, channels)
         self.stages = nn.ModuleList()
@@ -42,12 +43,20 @@ class NasBench201Supernet(Supernet):
         self.head = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
         self.classifier = nn.Linear(channels, classes)
 
-    def features(self, images: Tensor, weights: Tensor, present: Present) -> Tensor:
+    def features(
+        self,
+        images: Tensor,
+        weights: Tensor,
+        present: Present,
+        edge_weights: Tensor | None,
+        beginning: Beginning | None,
+    ) -> Tensor:
         """The output of the last cell, normalised and rectified."""
         x, run = self.stem(images), self.cell_runner()
+        own = None if edge_weights is None else edge_weights[0]
         for part in self.stages:
             if isinstance(part, MixedCell):
-                x = run(part, [x], weights[0], present and present[0])
+                x = run(part, [x], weights[0], present and present[0], own)
             else:
                 x = part(x)
         output: Tensor = self.head(x)

@@ -3,7 +3,7 @@
 torch's kernels take the channels of one pixel after the other, and with partial channels there are
 few: 4 of them cost as much as 16.
 
-- A maximum is that of shifted images, along the rows and then along the columns. Only without
+- A maximum is that of shifted images, along the rows, then along the columns. Only without
   gradients: where pixels are equal they would share the gradient, which torch gives to the first.
 - An average is a depthwise convolution by ones, over the number of pixels inside the image.
 """
@@ -11,6 +11,7 @@ few: 4 of them cost as much as 16.
 from __future__ import annotations
 
 from functools import reduce
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from pipeline.supernet.depthwise import depthwise
 
 
-def pool(layer: nn.Module, x: Tensor) -> Tensor:
+def pool(layer: Any, x: Tensor) -> Tensor:
     """`layer(x)`.
 
     Args:
@@ -28,17 +29,18 @@ def pool(layer: nn.Module, x: Tensor) -> Tensor:
     """
     if x.device.type == "cpu" and not torch.is_grad_enabled():
         if isinstance(layer, nn.MaxPool2d):
-            return maximum(x, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode)
+            return maximum(layer, x)
         if isinstance(layer, nn.AvgPool2d):
-            return average(x, layer.kernel_size, layer.stride)
+            return average(layer, x)
     output: Tensor = layer(x)
     return output
 
 
-def maximum(x: Tensor, kernel: int, stride: int, padding: int, ceil_mode: bool) -> Tensor:
-    """`F.max_pool2d`."""
+def maximum(layer: Any, x: Tensor) -> Tensor:
+    """A maximum over windows."""
+    kernel, stride, padding = layer.kernel_size, layer.stride, layer.padding
     height, width = (
-        padding + (-(size + 2 * padding - kernel) % stride if ceil_mode else 0)
+        padding + (-(size + 2 * padding - kernel) % stride if layer.ceil_mode else 0)
         for size in x.shape[2:]
     )
     x = F.pad(x, (padding, width, padding, height), value=-torch.inf)
@@ -48,8 +50,9 @@ def maximum(x: Tensor, kernel: int, stride: int, padding: int, ceil_mode: bool) 
     return x
 
 
-def average(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """`F.avg_pool2d` of half a kernel's padding, over the pixels inside the image only."""
+def average(layer: Any, x: Tensor) -> Tensor:
+    """A mean over the pixels inside the image, of half a kernel's padding."""
+    kernel, stride = layer.kernel_size, layer.stride
     ones = x.new_ones(x.shape[1], 1, kernel, kernel)
     n = depthwise(x.new_ones(1, 1, *x.shape[2:]), ones[:1], stride)
     return depthwise(x, ones, stride) / n

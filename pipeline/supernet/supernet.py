@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.errors import InputError
+from pipeline.supernet.beginning import Beginning
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.checkpointing import checkpointed
 
@@ -37,32 +38,48 @@ class Supernet(nn.Module):
         space: edges, operations, order of the players.
         settings: channels, cells, partial channels, memory format, compilation.
         classes: outputs.
+        beta: [cell types, edges], or None without edge normalisation.
+        compiles: whether its cells gain by compilation.
     """
 
     classifier: nn.Linear
-    train_cell: Callable[..., Tensor]
+    beta: nn.Parameter | None
+    compiles = False
 
     def __init__(self, space: Space, settings: SupernetSettings, classes: int) -> None:
         super().__init__()
         self.space, self.settings, self.classes = space, settings, classes
-        self.train_cell = call
+        beta = torch.zeros(len(space.cell_types), len(space.edges))
+        self.beta = nn.Parameter(beta) if settings.edge_normalisation else None
 
     @abstractmethod
-    def features(self, images: Tensor, weights: Tensor, present: Present) -> Tensor:
+    def features(
+        self,
+        images: Tensor,
+        weights: Tensor,
+        present: Present,
+        edge_weights: Tensor | None,
+        beginning: Beginning | None,
+    ) -> Tensor:
         """The last feature map [b, c, h, w].
 
         Args:
             images: [b, 3, h, w].
             weights: [cell types, edges, operations].
             present: which operations to compute, of the same shape; None: all.
+            edge_weights: [cell types, edges], in `weights` already; None: no edge normalisation.
+            beginning: as in `forward`.
         """
 
-    def forward(self, images: Tensor, weights: Tensor) -> Tensor:
+    def forward(
+        self, images: Tensor, weights: Tensor, beginning: Beginning | None = None
+    ) -> Tensor:
         """Classify images.
 
         Args:
             images: [b, 3, h, w], from 8 x 8 upwards.
             weights: [n_players] mixing weights; where one is zero the operation adds nothing.
+            beginning: remembers for these images what the next call without gradients can use.
 
         Returns:
             logits [b, classes].
@@ -74,8 +91,18 @@ class Supernet(nn.Module):
         table = weights.view(
             len(self.space.cell_types), len(self.space.edges), self.space.n_operations
         )
-        maps = self.features(images, table, self._present(table))
+        present, edge_weights = self._present(table), self.edge_weights()
+        if edge_weights is not None:
+            table = table * edge_weights[:, :, None]
+        maps = self.features(images, table, present, edge_weights, beginning)
         return self.classifier(maps.mean(dim=(2, 3)))
+
+    def edge_weights(self) -> Tensor | None:
+        """softmax(beta) over the edges into each node, [cell types, edges] (PC-DARTS, Eq. 3)."""
+        if self.beta is None:
+            return None
+        incoming = ([e for e, _ in self.space.incoming(node)] for node in self.space.nodes)
+        return torch.cat([self.beta[:, edges].softmax(1) for edges in incoming], dim=1)
 
     def cell_runner(self) -> Callable[..., Tensor]:
         """What calls a cell: (cell, *arguments) -> its output."""
@@ -84,6 +111,14 @@ class Supernet(nn.Module):
         return (
             partial(checkpointed, self.train_cell) if self.settings.checkpoint else self.train_cell
         )
+
+    @cached_property
+    def train_cell(self) -> Callable[..., Tensor]:
+        """What calls a cell in a training step; made at the first, when the device is known."""
+        # `auto` is resolved by the search, which knows how long it is.
+        if not (self.compiles and self.settings.compile is True):
+            return call
+        return compiled_cell(self.classifier.weight.device)
 
     def _present(self, table: Tensor) -> Present:
         """Where no gradient is asked for, operations of weight zero are not computed.
@@ -117,14 +152,14 @@ def call(cell: nn.Module, *arguments: Any) -> Tensor:
     return output
 
 
-def compiled_cell() -> Callable[..., Tensor]:
+def compiled_cell(where: torch.device) -> Callable[..., Tensor]:
     """What calls a cell in a training step, compiled.
 
     It is the readable form that is compiled: stacking by hand stands in the compiler's way.
     """
     import torch._dynamo
 
-    from pipeline.training.device import compiled
+    from pipeline.training.device import compile_mode, compiled
 
     torch._dynamo.config.recompile_limit = COMPILED_GRAPHS
-    return compiled(MixedCell.forward)
+    return compiled(MixedCell.forward, compile_mode(where))

@@ -158,8 +158,7 @@ def check_simplex(strategy: Strategy) -> None:
     assert torch.isclose(total, torch.ones(()), atol=1e-5).logical_or(total == 0).all()
 
 
-# PC-DARTS weighs edges, BayesNAS has switches without a sum.
-NO_SIMPLEX = ("pc_darts", "bayesnas")
+NO_SIMPLEX = ("bayesnas",)  # it has switches without a sum
 
 
 def check_strength(strategy: Strategy) -> None:

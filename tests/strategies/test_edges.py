@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
+from pipeline import registry
 from pipeline.strategies.edges import ranked_strength
 from pipeline.strategies.greedy import OPEN, PRUNED, Decisions, edge_scores
 from pipeline.strategies.weights import Tally
-from pipeline.supernet.cell import MixedCell
 from tests.strategies.toys import make_strategy, noisy_images
 
 
@@ -34,42 +35,56 @@ def test_ranked_strength() -> None:
     assert_array_equal(np.argsort(strength.reshape(28, 7)), np.argsort(weights))
 
 
-def test_pc_darts_weighs_edges() -> None:
-    strategy: Any = make_strategy("pc_darts", "darts", {})
-    with torch.no_grad():
-        strategy._beta.copy_(torch.arange(28) * 0.1)
-    β = strategy.edge_weights().detach()
-    e = np.exp(0.1 * np.arange(2, 5))
-    assert_allclose(β[2:5], e / e.sum())  # node 3 has edges 2, 3, 4
-    assert_allclose(strategy.relaxed().detach().view(28, 7).sum(1), β, atol=1e-6)
+WEIGHED = {"channels": 4, "cells": 3, "partial_channels": 2, "edge_normalisation": True}
+
+
+def weighed(name: str, settings: dict[str, Any]) -> Any:
+    return make_strategy(name, "darts", settings, supernet=WEIGHED)
+
+
+def test_pc_darts_has_it_everywhere_and_moves_beta_with_alpha() -> None:
+    recipes = registry.get("strategies", "pc_darts").metadata.recipes
+    assert {*recipes} == {*registry.names("spaces")}
+    assert all(recipe["supernet"]["edge_normalisation"] for recipe in recipes.values())
+    strategy = weighed("pc_darts", {})
+    β = strategy.supernet.beta
+    assert strategy.architecture()[1] is β
+    assert not any(w is β for w in strategy.weight_optimiser.param_groups[0]["params"])
     gradients = strategy.alpha_gradient(None, (torch.randn(4, 3, 8, 8), torch.arange(4)), Tally())
-    assert [len(g) for g in gradients] == [28 * 7, 28]
+    assert [g.numel() for g in gradients] == [28 * 7, 28]
     assert all((g != 0).any() for g in gradients)
+    strategy.epoch(0, noisy_images(8), noisy_images(8, seed=1))
+    assert (β == 0).all()  # the warm-up
+    strategy.epoch(1, noisy_images(8), noisy_images(8, seed=1))
+    assert torch.isclose(β.abs(), torch.tensor(6e-4), rtol=0.1).all()  # Adam's first step
 
 
-def test_pc_darts_ranks_edges_by_the_product() -> None:
-    strategy: Any = make_strategy("pc_darts", "darts", {})
+@pytest.mark.parametrize("name", ["pc_darts", "shapley"])
+def test_edges_rank_by_the_product(name: str) -> None:
+    strategy = weighed(name, {})
     with torch.no_grad():
         strategy._alpha.zero_()
-        strategy._beta.zero_()
-        strategy._beta[[10, 13]] = 3.0
+        strategy.supernet.beta.view(-1)[[10, 13]] = 3.0
     node = strategy.space.genotype_from(strategy.strength()).cells["normal"][3]
     assert sorted(source for _, source in node) == [1, 4]
 
 
-def test_edge_weights_reach_the_channels_that_go_by() -> None:
-    """Twice the weights, twice the first node: all of its channels, shuffled or not."""
-    space = space_of("darts")
-    torch.manual_seed(0)
-    cell = MixedCell(space, 0, 8, partial=4).eval()
-    x = torch.randn(2, 8, 6, 6)
-    weights = torch.rand(14, 7)
-    with torch.no_grad():
-        plain, twice = (cell([x, x], k * weights)[:, :8] for k in (1, 2))
-        assert not torch.allclose(2 * plain, twice)
-        cell.weigh_bypass = True
-        plain, twice = (cell([x, x], k * weights)[:, :8] for k in (1, 2))
-        assert torch.allclose(2 * plain, twice, atol=1e-5)
+def test_a_shapley_search_with_weighed_edges_resumes_bit_for_bit() -> None:
+    settings = {"permutations": 1, "value_images": 4, "eta": 0.0}
+    train, valid = noisy_images(8), noisy_images(8, seed=1)
+    whole = weighed("shapley", settings)
+    whole.epoch(0, train, valid)
+    halfway = io.BytesIO()
+    torch.save(whole.state_dict(), halfway)
+    whole.epoch(1, train, valid)
+    halfway.seek(0)
+    resumed = weighed("shapley", settings)
+    resumed.load_state_dict(torch.load(halfway, weights_only=True))
+    resumed.epoch(1, train, valid)
+    assert (whole.supernet.beta != 0).any()
+    assert torch.equal(whole.supernet.beta, resumed.supernet.beta)
+    assert_array_equal(whole.strength(), resumed.strength())
+    assert not np.array_equal(whole.strength(), whole.alpha())
 
 
 def test_scores_by_hand() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -16,6 +18,7 @@ from pipeline.stages.search import make_strategy
 from pipeline.strategies import darts as darts_module
 from pipeline.strategies.early_stopping import EigenvalueRule, largest_eigenvalue
 from pipeline.strategies.weights import Tally
+from pipeline.training.device import COMPILED_STEPS
 from tests.strategies.toys import Tiny, logits_of, noisy_images, on_supernet, small_search
 
 RATE, DECAY = 0.1, 3e-4
@@ -155,3 +158,15 @@ def test_second_derivatives_are_not_compiled(
     job = SearchJob(space="nasbench201", algorithm=name, settings=settings, search=recipe)
     made = make_strategy(job, 4, 0, torch.device("cpu"))
     assert made.supernet.settings.compile is compiled
+
+
+def test_only_long_searches_are_compiled() -> None:
+    search = small_search("nasbench201")
+    job = SearchJob(space="nasbench201", algorithm="darts", settings={}, search=search)
+    assert job.search.supernet.compile == "auto"
+    for n_steps in (0, COMPILED_STEPS):
+        made = make_strategy(job, 4, 0, torch.device("cpu"), n_steps)
+        assert made.supernet.settings.compile is bool(n_steps)
+    # Digits, 1,797 images of which half train the weights: the demo is far from it.
+    demo = yaml.safe_load(Path("config/presets/demo.yaml").read_text())["search"]["nasbench201"]
+    assert demo["epochs"] * 900 / demo["batch_size"] < COMPILED_STEPS / 10

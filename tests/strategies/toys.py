@@ -88,7 +88,16 @@ def make_strategy(
     return algorithm(made, supernet, algorithm.metadata.settings(**settings), recipe, seed, CPU)
 
 
-class Playing(nn.Module):
+class Plain(nn.Module):
+    """A supernet without edge normalisation."""
+
+    beta = None
+
+    def edge_weights(self) -> None:
+        return None
+
+
+class Playing(Plain):
     """A supernet that gets an image right if and only if the image's player is in the coalition.
 
     So V(S) is the share of images whose player is in S: an additive game, in which each player's
@@ -100,7 +109,7 @@ class Playing(nn.Module):
         self.space, self.settings = space, small_search(space.family).supernet
         self.bias = nn.Parameter(torch.zeros(CLASSES))
 
-    def forward(self, images: Tensor, weights: Tensor) -> Tensor:
+    def forward(self, images: Tensor, weights: Tensor, beginning: Any = None) -> Tensor:
         player, label = images[:, 0, 0, 0].long(), images[:, 1, 0, 0].long()
         answer = (label + (weights[player] == 0).long()) % CLASSES
         return 100 * nn.functional.one_hot(answer, CLASSES).float() + self.bias
@@ -125,7 +134,7 @@ def playing_strategy(
     return algorithm(made, Playing(made), own, recipe, seed, CPU)
 
 
-class Tiny(nn.Module):
+class Tiny(Plain):
     """A smooth supernet of 12 weights: a linear classifier of the mean colour, scaled by α.
 
     Small enough for derivatives of every order to be formed densely.
@@ -142,7 +151,7 @@ class Tiny(nn.Module):
         self.W = nn.Parameter(torch.randn(3, CLASSES, generator=generator))
         self.slopes = torch.randn(space.n_players, 3, generator=generator)
 
-    def forward(self, images: Tensor, weights: Tensor) -> Tensor:
+    def forward(self, images: Tensor, weights: Tensor, beginning: Any = None) -> Tensor:
         return logits_of(self.W, images, weights, self.slopes)
 
 

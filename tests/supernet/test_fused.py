@@ -13,7 +13,6 @@ from torch import Tensor
 
 from pipeline import registry
 from pipeline.supernet import Supernet, evaluation_mode, mixture
-from pipeline.supernet.cell import MixedCell
 from pipeline.supernet.chain import is_chain
 from pipeline.supernet.fused import FusedCell
 from tests.supernet.toys import alpha, images, toy
@@ -103,17 +102,21 @@ def test_an_empty_coalition() -> None:
         assert torch.allclose(readable(x, weights), fast(x, weights))
 
 
-def test_weighted_edges() -> None:
-    """PC-DARTS' edge normalisation: the weights of an edge need not add up to one."""
-    readable, fast = both("darts", 2)
-    for module in (*readable.modules(), *fast.modules()):
-        if isinstance(module, MixedCell):
-            module.weigh_bypass = True
-    weights = torch.rand(readable.space.n_players, dtype=torch.float64)
-    x = images("darts").double()
-    expected, found = readable(x, weights), fast(x, weights)
-    assert torch.allclose(expected, found)
-    assert not torch.allclose(readable(x, weights / 2), expected)
+@pytest.mark.parametrize(("name", "k"), [("darts", 1), ("darts", 4), ("nasbench201", 2)])
+def test_with_edge_normalisation(name: str, k: int) -> None:
+    changes = {"partial_channels": k, "edge_normalisation": True}
+    readable = toy(name, fused=False, **changes).double()
+    fast = toy(name, **changes).double()
+    with torch.no_grad():
+        readable.beta.copy_(torch.linspace(-2, 2, readable.beta.numel()).view_as(readable.beta))
+    fast.load_state_dict(readable.state_dict())
+    some = torch.rand(fast.space.n_players, generator=torch.Generator().manual_seed(0)) < 0.6
+    x = images(name).double()
+    for coalition, training in ((None, True), (some, False)):
+        expected, found = (results(net, x, coalition, training) for net in (readable, fast))
+        assert (expected["gradient of beta"] != 0).any()
+        for key, value in expected.items():
+            torch.testing.assert_close(found[key], value, rtol=1e-7, atol=1e-9, msg=key)
 
 
 def test_odd_sizes() -> None:

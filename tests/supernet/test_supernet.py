@@ -13,6 +13,7 @@ from torch import Tensor
 from pipeline.errors import InputError
 from pipeline.supernet import mixture
 from pipeline.supernet.cell import MixedCell
+from pipeline.training import device
 from tests.supernet.toys import TOYS, alpha, images, toy
 
 
@@ -82,6 +83,9 @@ def test_partial_channels_must_divide() -> None:
         toy("darts", partial_channels=3)
 
 
+PER_NODE = ((0, 2), (2, 5), (5, 9), (9, 14))  # edges
+
+
 def edge_of_pc_darts(cell: MixedCell, e: int, x: Tensor, weights: Tensor, stride: int) -> Tensor:
     """One edge as PC-DARTS describes it: mix, pass by, concatenate, shuffle."""
     k, c = cell.partial, x.shape[1]
@@ -119,6 +123,44 @@ def test_cell_is_the_sum_over_edges(k: int, reduction: bool, memory_format: Any)
     assert torch.allclose(cell(inputs, weights), torch.cat(states[2:], dim=1))
 
 
+@pytest.mark.parametrize("k", [1, 4])
+def test_edge_normalisation_by_hand(k: int) -> None:
+    """A node is the sum of its edges, the channels that go by included, times softmax(beta)."""
+    supernet = toy("darts", partial_channels=k, edge_normalisation=True).double()
+    beta = torch.linspace(-1, 2, 28, dtype=torch.float64).view(2, 14)
+    with torch.no_grad():
+        supernet.beta.copy_(beta)
+    edge_weights = torch.cat(
+        [beta[:, a:b].exp() / beta[:, a:b].exp().sum(1, keepdim=True) for a, b in PER_NODE], dim=1
+    )
+    assert torch.allclose(supernet.edge_weights(), edge_weights)
+    cell, weights = supernet.cells[0].cell, torch.rand(14, 7, dtype=torch.float64)
+    inputs = [torch.randn(2, 8, 8, 8, dtype=torch.float64) for _ in range(2)]
+    states = list(inputs)
+    for node in (2, 3, 4, 5):
+        states.append(
+            sum(
+                edge_weights[0, e] * edge_of_pc_darts(cell, e, states[s], weights[e], 1)
+                for e, (target, s) in enumerate(supernet.space.edges)
+                if target == node
+            )
+        )
+    own = edge_weights[0]
+    found = cell(inputs, weights * own[:, None], None, own)
+    assert torch.allclose(found, torch.cat(states[2:], dim=1))
+
+
+def test_beta_reaches_the_cells_and_is_off_by_default() -> None:
+    assert "beta" not in toy("darts").state_dict()
+    plain, weighed = toy("darts"), toy("darts", edge_normalisation=True)
+    weights, x = mixture(plain.space, alpha(plain)), images("darts")
+    assert {*weighed.state_dict()} - {*plain.state_dict()} == {"beta"}
+    logits = weighed(x, weights)
+    assert not torch.allclose(logits, plain(x, weights))
+    logits.square().sum().backward()
+    assert (weighed.beta.grad != 0).all()
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_memory_format_changes_no_number(name: str) -> None:
     contiguous = toy(name, channels_last=False).double()
@@ -130,7 +172,11 @@ def test_memory_format_changes_no_number(name: str) -> None:
     assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", ["cpu", "cuda"])
+def test_compiled(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """The mode of a GPU too: on a CPU it is taken, and no graph is recorded."""
+    mode = device.compile_mode(torch.device(where))
+    monkeypatch.setattr(device, "compile_mode", lambda _: mode)
     name = "nasbench201"  # the cells of DARTS are not compiled
     # The graph is captured as for real; generating code from it would take a minute.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))

@@ -89,3 +89,15 @@ def test_compiled_gives_the_same_numbers_and_the_functions_own_errors(caplog, mo
     assert not warnings_of_ours(caplog)  # it was compiled
     with pytest.raises(ValueError, match="one dimension"):
         fast(x[None])
+
+
+def test_when_a_compilation_pays():
+    long = device.COMPILED_STEPS
+    assert [device.compile_pays("auto", n) for n in (long - 1, long)] == [False, True]
+    assert [device.compile_pays(wanted, 1) for wanted in (True, False)] == [True, False]
+    assert not device.compile_pays(False, long)
+
+
+def test_cuda_graphs_on_gpus_only():
+    assert device.compile_mode(torch.device("cuda", 1)) == "reduce-overhead"
+    assert device.compile_mode(torch.device("cpu")) == "default"
