@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 
@@ -11,10 +12,11 @@ def peak_megabytes(work: Callable[[], object]) -> float:
     By torch's allocator on a GPU, by the profiler's record of allocations on a CPU.
 
     Args:
-        work: is called once; better not for the first time.
+        work: is called twice, and measured the second time: gradients and caches are there then.
     """
     import torch
 
+    work()
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -30,10 +32,5 @@ def _peak_of_profile(work: Callable[[], object]) -> int:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         work()
     # The public tables have sums an operator only, not their course over time.
-    results = record.profiler.kineto_results
-    changes = [event for event in results.events() if event.name() == "[memory]"]
-    held = peak = 0
-    for change in sorted(changes, key=lambda event: event.start_ns()):
-        held += change.nbytes()
-        peak = max(peak, held)
-    return peak
+    events = [e for e in record.profiler.kineto_results.events() if e.name() == "[memory]"]
+    return max(itertools.accumulate(e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())))

@@ -10,16 +10,15 @@ a training step holds at one time, weights and images not counted.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.profiler import ProfilerActivity, profile
 
 from pipeline import registry
+from pipeline.bench.memory import peak_megabytes
 from pipeline.bench.timing import compare
 from pipeline.config.recipes import SupernetSettings
 from pipeline.supernet import Supernet, evaluation_mode, mixture
@@ -117,18 +116,3 @@ def forward(
             supernet(images, weights)
 
     return once
-
-
-def peak_megabytes(step: Callable[[], None]) -> float:
-    """The most memory that a step holds at one time beyond what was held before it."""
-    step()  # gradients and caches are there
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        step()
-        return (torch.cuda.max_memory_allocated() - before) / 1e6
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
-        step()
-    events = [e for e in recorded.profiler.kineto_results.events() if e.name() == "[memory]"]
-    sizes = [e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())]
-    return max(itertools.accumulate(sizes)) / 1e6

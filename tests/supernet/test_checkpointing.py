@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipeline.bench.supernet import peak_megabytes
+from pipeline.bench.memory import peak_megabytes
 from pipeline.supernet import Supernet, mixture
 from tests.supernet.toys import alpha, images, toy
 
@@ -34,14 +34,3 @@ def test_the_peak_is_lower() -> None:
     plain, checkpointed = (toy("darts", checkpoint=c) for c in (False, True))
     peak = [peak_megabytes(lambda net=net: step(net, "darts")) for net in (plain, checkpointed)]
     assert 0 < peak[1] < 0.7 * peak[0]
-
-
-def test_peak_by_hand() -> None:
-    """Three blocks of 4 MB at one time, a fourth when two of them are gone."""
-
-    def blocks() -> None:
-        held = [torch.ones(1_000_000) for _ in range(3)]
-        del held[1:]
-        held.append(torch.ones(1_000_000))
-
-    assert peak_megabytes(blocks) == pytest.approx(12, abs=0.01)
