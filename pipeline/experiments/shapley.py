@@ -324,7 +324,8 @@ def main(
 
     configure(threads)
     study = open_study(FORMS[form], data_root, out)
-    measure(study, steps or STEPS, ways or WAYS, variants)
+    if steps != ("summary",):
+        measure(study, steps or STEPS, ways or WAYS, variants)
     if not steps or "summary" in steps:
         for path in write(study, form, data_root, measurements or out):
             print(json.dumps({"measurement": str(path), "rows": len(read_json(path)["rows"])}))

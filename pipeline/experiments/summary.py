@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MEASURES = ("tau", "r", "winners")
 ETA = 0.5
 REFERENCES = ("first", "second")
-BLOCK_SIZES = (4, 8, 16, 25, 50)
+BLOCK_SIZES = (4, 8, 16, 25, 50, 100)
 
 
 def write(study: Study, form: str, data_root: Path, folder: Path) -> list[Path]:
