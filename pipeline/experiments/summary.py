@@ -72,7 +72,7 @@ def estimator_rows(out: Path, value: str) -> list[dict[str, Any]]:
         ceiling = with_reference(load(out, way, age, "second").phi(value), reference, edges)
         of_supernet = {key: runs for key, runs in groups.items() if key[:2] == (way, age)}
         plain = float(np.mean([run["image_forwards"] for run in of_supernet[way, age, "plain"]]))
-        rows += [
+        found = [
             {
                 "supernet": f"{way}, {age} passes",
                 "estimator": variant,
@@ -83,7 +83,7 @@ def estimator_rows(out: Path, value: str) -> list[dict[str, Any]]:
             }
             for (_, _, variant), runs in of_supernet.items()
         ]
-        rows.sort(key=lambda row: -row["tau"]["mean"])
+        rows += sorted(found, key=lambda row: -row["tau"]["mean"])
         second = {measure: {"mean": round(ceiling[measure], 3), "n": 1} for measure in MEASURES}
         rows.append({"supernet": f"{way}, {age} passes", "estimator": "ceiling", **second})
     return rows
