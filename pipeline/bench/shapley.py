@@ -21,7 +21,8 @@ import numpy as np
 
 from pipeline.analysis.intervals import summarise
 from pipeline.experiments.agreement import with_reference
-from pipeline.experiments.shapley import Form, Study, measure, open_study
+from pipeline.experiments.forms import Form
+from pipeline.experiments.shapley import Study, measure, open_study
 from pipeline.experiments.summary import edges_of
 from pipeline.experiments.walks import load
 from pipeline.files import read_json

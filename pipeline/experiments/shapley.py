@@ -14,18 +14,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from pipeline import seeds
 from pipeline.bench.supernets import WAYS, Loop, Trained, thirds, train
-from pipeline.config.recipes import NasBench201Search
+from pipeline.experiments.forms import FORMS, Form
 from pipeline.experiments.variants import VARIANTS, Variant
 from pipeline.experiments.walks import Walks, load, path_of, walk
 from pipeline.files import read_json, write_json
-from pipeline.strategies.shapley_settings import ShapleySettings, ValueSettings
+from pipeline.strategies.shapley_settings import ShapleySettings
 from pipeline.strategies.value_function import ValueFunction, shapley_values
 
 if TYPE_CHECKING:
@@ -33,123 +33,6 @@ if TYPE_CHECKING:
 
 SEED = 0
 REFERENCES = ("first", "second")
-
-
-@dataclass(frozen=True)
-class Form:
-    """How large the study is.
-
-    Attributes:
-        epochs: passes of the training, over `train_images` images.
-        train_images: of the half for the weights.
-        ages: passes after which a supernet is looked at.
-        main: (way, age) of the supernets on which all estimators run.
-        images: of a draw of the estimates, one batch.
-        permutations: of each reference of a main supernet.
-        other_permutations: of each reference of the other supernets.
-        policy_permutations: under each other batch-norm policy, last age only.
-        repeats: of each estimator.
-        compile: torch.compile the training.
-        channels: of the supernet's first stage.
-        reads: the value that estimates and references are of.
-        image_size: that the supernet sees; 0: the data's own.
-        reference_draws: of `images` images each, on which a permutation of a reference is walked.
-        plain_draws: ... on which one of the plain form is walked.
-    """
-
-    epochs: int
-    train_images: int
-    ages: tuple[int, ...]
-    main: tuple[tuple[str, int], ...]
-    images: int
-    permutations: int
-    other_permutations: int
-    policy_permutations: int
-    repeats: int
-    compile: bool = True
-    channels: int = 16
-    reads: str = "accuracy"
-    image_size: int = 0
-    reference_draws: int = 1
-    plain_draws: int = 4
-
-    @property
-    def search(self) -> NasBench201Search:
-        """The recipe of the weights; one cell a stage."""
-        return NasBench201Search(
-            epochs=self.epochs,
-            warmup_epochs=self.epochs,
-            batch_size=128,
-            supernet={
-                "cells": 1,
-                "channels": self.channels,
-                "compile": self.compile,
-                "image_size": self.image_size,
-            },
-        )
-
-    def value(self, **changes: Any) -> ValueSettings:
-        """The value function of references and estimates."""
-        sizes = {"value_images": self.images, "value_batch_size": self.images}
-        return ValueSettings(**{"value": self.reads, **sizes, **changes})
-
-
-FORMS = {
-    "full": Form(
-        epochs=30,
-        train_images=25_000,
-        ages=(5, 10, 30),
-        main=tuple((way, age) for way in WAYS for age in (5, 10, 30)),
-        images=512,
-        permutations=200,
-        other_permutations=200,
-        policy_permutations=100,
-        repeats=5,
-    ),
-    # About an hour of one core.
-    "reduced": Form(
-        epochs=12,
-        train_images=12_500,
-        ages=(2, 6, 12),
-        main=(("coalitions", 12),),
-        images=32,
-        permutations=100,
-        other_permutations=40,
-        policy_permutations=30,
-        repeats=5,
-    ),
-    # Small images, so that references are long enough to tell estimators apart: some two hours of
-    # one core.
-    "sharp": Form(
-        epochs=12,
-        train_images=12_500,
-        ages=(3, 6, 12),
-        main=tuple((way, 12) for way in WAYS),
-        images=64,
-        permutations=200,
-        other_permutations=40,
-        policy_permutations=40,
-        repeats=5,
-        compile=False,
-        channels=8,
-        reads="soft_accuracy",
-        image_size=16,
-        reference_draws=8,
-        plain_draws=16,
-    ),
-    "tiny": Form(
-        epochs=1,
-        train_images=64,
-        ages=(1,),
-        main=(("uniform", 1),),
-        images=8,
-        permutations=2,
-        other_permutations=2,
-        policy_permutations=1,
-        repeats=1,
-        compile=False,
-    ),
-}
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from pipeline import provenance, registry
 from pipeline.analysis.intervals import summarise
 from pipeline.experiments.agreement import Ranking, with_reference
+from pipeline.experiments.forms import Form, pixels
 from pipeline.experiments.walks import VALUE_NAMES, Walks, load, path_of
 from pipeline.files import read_json, write_json
 
 if TYPE_CHECKING:
-    from pipeline.experiments.shapley import Form, Study
+    from pipeline.experiments.shapley import Study
 
 MEASURES = ("tau", "r", "winners")
 ETA = 0.5
@@ -228,11 +229,6 @@ def _common(form: Form, name: str) -> dict[str, Any]:
         "seeds": [0],
         "notes": [sizes],
     }
-
-
-def pixels(size: int) -> str:
-    """What a note says of images that are made smaller; nothing of others."""
-    return f"averaged down to {size} x {size} pixels, " if size else ""
 
 
 ESTIMATORS: dict[str, Any] = {
