@@ -4,7 +4,8 @@ DARTS with 16 channels, 8 cells, k = 4, batch 64; NAS-Bench-201 with one cell a 
 images of 32 x 32, weights as at the start of a search. A training step is forward and backward
 pass of the weights; a forward pass is one without gradients, with the statistics of the batch (as
 V is measured by default) in DARTS and running ones in NAS-Bench-201; the coalition of half the
-players is measured with the batch's in both. `peak_mb` is the most memory that
+players is measured with the batch's in both, anew and as a walk of removals passes it, which
+computes again only what a removal changes. `peak_mb` is the most memory that
 a training step holds at one time, weights and images not counted.
 """
 
@@ -21,7 +22,7 @@ from pipeline import registry
 from pipeline.bench.memory import peak_megabytes
 from pipeline.bench.timing import compare
 from pipeline.config.recipes import SupernetSettings
-from pipeline.supernet import Supernet, evaluation_mode, mixture
+from pipeline.supernet import Beginning, Supernet, evaluation_mode, mixture
 from pipeline.training import device
 
 SIZE = 32
@@ -31,6 +32,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 BATCHES = {"darts": 64, "nasbench201": 128}
 POLICIES = {"darts": "batch", "nasbench201": "running"}
+STEPS = 10  # removals of a walk, as many before half of the players are gone as after
 READABLE = {"fused": False, "channels_last": False}
 
 
@@ -66,6 +68,7 @@ def rows_of(name: str, repeats: int, compiled: bool) -> list[dict[str, Any]]:
         for form, net in forms.items()
     ]
     policy = POLICIES[name]
+    whole = forward(fast, images, everyone, "batch")
     found += [
         compare(
             f"{name}: forward",
@@ -75,11 +78,20 @@ def rows_of(name: str, repeats: int, compiled: bool) -> list[dict[str, Any]]:
         ),
         compare(
             f"{name}: forward, half removed, against all",
-            forward(fast, images, everyone, "batch"),
+            whole,
             forward(fast, images, half, "batch"),
             repeats,
         ),
     ]
+    order = torch.randperm(fast.space.n_players, generator=generator)
+    found.append(
+        compare(
+            f"{name}: {STEPS} removals past half, against as many of all",
+            lambda: [whole() for _ in range(STEPS)],
+            walk(fast, images, order),
+            repeats,
+        )
+    )
     facts = {"batch_size": BATCHES[name], "threads": torch.get_num_threads(), "device": where.type}
     return [{**row, **facts} for row in found]
 
@@ -114,5 +126,30 @@ def forward(
     def once() -> None:
         with torch.no_grad(), evaluation_mode(supernet, policy):
             supernet(images, weights)
+
+    return once
+
+
+def walk(supernet: Supernet, images: Tensor, order: Tensor) -> Callable[[], None]:
+    """The forward passes of a walk while half of the players leave, as a call.
+
+    Args:
+        supernet: the network.
+        images: a batch, normalised by its own statistics.
+        order: int64[n_players], who leaves first, second, ...
+    """
+    space = supernet.space
+    middle = space.n_players // 2
+    coalitions = []
+    for n_left in range(middle - STEPS // 2, middle + STEPS // 2):
+        coalition = torch.ones(space.n_players, dtype=torch.bool)
+        coalition[order[:n_left]] = False
+        coalitions.append(mixture(space, torch.zeros(space.n_players), coalition).to(images.device))
+
+    def once() -> None:
+        beginning = Beginning()
+        with torch.no_grad(), evaluation_mode(supernet, "batch"):
+            for weights in coalitions:
+                supernet(images, weights, beginning)
 
     return once
