@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline import registry, seeds
 from pipeline.config.base import OURS, Settings, setting
+from pipeline.config.recipes import NasBench201Search
 from pipeline.strategies.contract import Metadata
 from pipeline.strategies.shapley_settings import ShapleySettings
 from pipeline.strategies.weights import WeightSharing
@@ -109,6 +110,23 @@ class Loop:
 
     settings: ShapleySettings
     valid: Images
+
+
+def recipe(
+    epochs: int, warmup: int, channels: int, compiled: bool, image_size: int
+) -> NasBench201Search:
+    """How these supernets are trained: one cell a stage, batches of 128."""
+    return NasBench201Search(
+        epochs=epochs,
+        warmup_epochs=warmup,
+        batch_size=128,
+        supernet={
+            "cells": 1,
+            "channels": channels,
+            "compile": compiled,
+            "image_size": image_size,
+        },
+    )
 
 
 def train(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.bench.supernets import WAYS
+from pipeline.bench.supernets import WAYS, recipe
 from pipeline.config.recipes import NasBench201Search
 from pipeline.strategies.shapley_settings import ValueSettings
 
@@ -50,18 +50,8 @@ class Form:
 
     @property
     def search(self) -> NasBench201Search:
-        """The recipe of the weights; one cell a stage."""
-        return NasBench201Search(
-            epochs=self.epochs,
-            warmup_epochs=self.epochs,
-            batch_size=128,
-            supernet={
-                "cells": 1,
-                "channels": self.channels,
-                "compile": self.compile,
-                "image_size": self.image_size,
-            },
-        )
+        """The recipe of the weights."""
+        return recipe(self.epochs, self.epochs, self.channels, self.compile, self.image_size)
 
     def value(self, **changes: Any) -> ValueSettings:
         """The value function of references and estimates."""

@@ -21,7 +21,7 @@ import click
 import numpy as np
 
 from pipeline import seeds
-from pipeline.bench.supernets import WAYS, Loop, Trained, train
+from pipeline.bench.supernets import WAYS, Loop, Trained, recipe, train
 from pipeline.config.recipes import NasBench201Search
 from pipeline.errors import InputError
 from pipeline.experiments import oracle_summary, oracle_table
@@ -79,18 +79,8 @@ class Form:
 
     @property
     def search(self) -> NasBench201Search:
-        """The recipe of the weights; one cell a stage."""
-        return NasBench201Search(
-            epochs=self.epochs,
-            warmup_epochs=self.warmup,
-            batch_size=128,
-            supernet={
-                "cells": 1,
-                "channels": self.channels,
-                "compile": self.compile,
-                "image_size": self.image_size,
-            },
-        )
+        """The recipe of the weights."""
+        return recipe(self.epochs, self.warmup, self.channels, self.compile, self.image_size)
 
     def value(self, **changes: Any) -> ValueSettings:
         """The value function and estimator of a reading."""
