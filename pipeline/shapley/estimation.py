@@ -20,6 +20,8 @@ from pipeline import registry, seeds
 from pipeline.errors import InputError
 from pipeline.shapley.game import Game, Processes, ValueFunction
 
+DEFAULT = "regression_adjusted"
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -73,7 +75,7 @@ class Estimate:
 def estimate(
     game: ValueFunction,
     n_players: int,
-    estimator: str = "permutation",
+    estimator: str = DEFAULT,
     budget: int | None = None,
     seed: int = 0,
     processes: Processes | None = None,
@@ -85,7 +87,8 @@ def estimate(
         game: V, from coalitions bool[b, n] to values float[b]. If it has a method
             `redraw(m: int)`, that is called before permutation m = 0, 1, ... and V may change.
         n_players: n.
-        estimator: a registered name: exact, permutation, truncated, ...
+        estimator: a registered name: exact, permutation, truncated, ...; by default the one that
+            comes nearest to long runs on supernets (docs/shapley.md).
         budget: the most coalitions to evaluate; None: as the estimator's options say. One that
             comes up again is not evaluated again, so that fewer may be.
         seed: of all that is drawn.

@@ -16,7 +16,7 @@ from tests.shapley.games import GAMES, KnownGame, Orders, airport, dividends, gl
 
 @pytest.mark.parametrize("game", GAMES, ids=lambda game: game.name)
 def test_known_games_within_error(game: KnownGame) -> None:
-    found = estimate(game.value, game.n_players, permutations=2000, seed=1)
+    found = estimate(game.value, game.n_players, "permutation", permutations=2000, seed=1)
     error = np.nan_to_num(found.standard_error)
     assert (np.abs(found.phi - game.phi) <= 4 * error + 1e-12).all()
     assert (error < 0.1 * max(np.ptp(game.phi), 1)).all()
@@ -43,7 +43,7 @@ def test_one_order_by_hand() -> None:
 def test_efficiency_holds_for_any_budget(budget: int) -> None:
     """Σ φ = V(N) - V(∅), V(∅) not being zero; whole permutations telescope."""
     game = dividends(5, seed=3)
-    found = estimate(game.value, 5, budget=budget)
+    found = estimate(game.value, 5, "permutation", budget=budget)
     ends = game.value(np.array([[False] * 5, [True] * 5]))
     assert_allclose(found.phi.sum(), ends[1] - ends[0])
     # V(N) and V(∅) once, four coalitions between them a permutation, unless known already.
@@ -55,21 +55,21 @@ def test_efficiency_holds_for_any_budget(budget: int) -> None:
 def test_linearity() -> None:
     """φ(V + W) = φ(V) + φ(W), not only in expectation: the same orders are drawn."""
     V, W = airport().value, dividends(5, seed=3).value
-    phi = [estimate(game, 5, permutations=4).phi for game in (lambda S: V(S) + W(S), V, W)]
+    phi = [estimate(game, 5, "permutation", permutations=4).phi for game in (lambda S: V(S) + W(S), V, W)]
     assert_allclose(phi[0], phi[1] + phi[2])
 
 
 def test_permutations_and_budget_both_bind() -> None:
     value = airport().value
-    assert (estimate(value, 5).reached == 10).all()
-    assert (estimate(value, 5, permutations=3).reached == 3).all()
-    assert (estimate(value, 5, budget=100, permutations=3).reached == 3).all()
-    assert (estimate(value, 5, budget=11, permutations=3).reached == 2).all()
+    assert (estimate(value, 5, "permutation").reached == 10).all()
+    assert (estimate(value, 5, "permutation", permutations=3).reached == 3).all()
+    assert (estimate(value, 5, "permutation", budget=100, permutations=3).reached == 3).all()
+    assert (estimate(value, 5, "permutation", budget=11, permutations=3).reached == 2).all()
 
 
 def test_standard_error_is_the_spread_over_seeds() -> None:
     game = dividends(4, seed=4)
-    runs = [estimate(game.value, 4, permutations=50, seed=seed) for seed in range(400)]
+    runs = [estimate(game.value, 4, "permutation", permutations=50, seed=seed) for seed in range(400)]
     spread = np.std([run.phi for run in runs], axis=0, ddof=1)
     claimed = np.mean([run.standard_error for run in runs], axis=0)
     assert_allclose(claimed, spread, rtol=0.12)
@@ -80,6 +80,6 @@ def test_standard_error_is_the_spread_over_seeds() -> None:
 
 def test_refusals() -> None:
     with pytest.raises(InputError, match="budget is 5, one permutation of 5 players takes 6"):
-        estimate(airport().value, 5, budget=5)
+        estimate(airport().value, 5, "permutation", budget=5)
     with pytest.raises(InputError, match="permutations is 0"):
-        estimate(airport().value, 5, permutations=0)
+        estimate(airport().value, 5, "permutation", permutations=0)
