@@ -9,8 +9,10 @@ import torch
 
 from pipeline.errors import InputError
 from pipeline.networks import build, export, save_model
+from pipeline.networks.published import resolve
 from pipeline.spaces.genotype import Genotype
 
+ARCH = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|"
 MANIFEST = {
     "image_size": 16,
     "mean": [0.5, 0.5, 0.5],
@@ -28,8 +30,6 @@ def trained(tmp_path_factory):
     network.train()
     with torch.no_grad():
         network.forward_with_auxiliary(torch.randn(8, 3, 16, 16))
-    from pipeline.networks.published import resolve
-
     save_model(folder / "model.pt", network, resolve("darts_v2"), "cifar10", MANIFEST)
     (folder / "metrics.json").write_text(json.dumps({"test_error": 0.125, "params": 4321}))
     provenance = {"data": {"name": "mine", "fingerprint": "f00"}, "mlflow_run_id": "r1"}
@@ -68,6 +68,33 @@ def test_the_program_computes_the_same(trained, exported, n):
     images, expected = logits_of(trained[0], n)
     found = torch.export.load(exported / "network.pt2").module()(images)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("genotype", "layout", "size", "cells"),
+    [
+        ("shapley_nas_imagenet", "imagenet", 64, 5),
+        (ARCH, "nasbench201", 16, 1),
+    ],
+)
+def test_the_other_layouts_export_alike(genotype, layout, size, cells, tmp_path):
+    import onnxruntime
+
+    torch.manual_seed(1)
+    network = build(genotype, layout, classes=4, channels=8, cells=cells).train()
+    images = torch.randn(4, 3, size, size)
+    with torch.no_grad():
+        network(images)
+    manifest = {**MANIFEST, "image_size": size}
+    save_model(tmp_path / "model.pt", network, resolve(genotype), layout, manifest)
+    export(tmp_path / "model.pt", tmp_path / "out", ("program", "onnx"))
+    with torch.no_grad():
+        expected = network.eval()(images)
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "network.onnx")
+    (found,) = session.run(["logits"], {"images": images.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-4)
+    program = torch.export.load(tmp_path / "out" / "network.pt2").module()
+    torch.testing.assert_close(program(images), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_weights_and_metadata_build_the_network(trained, exported):
