@@ -1,11 +1,11 @@
 """Estimators of Shapley values on a small NAS-Bench-201 supernet that a short search leaves.
 
 The baseline is the plain form: 10 whole permutations on 1,024 images each, a search's default. The
-others spread a fifth or half of its image-forwards over draws of 32 images. A row
-adds Kendall's tau and Pearson's r against a long reference on other images, with 95 % intervals,
-what the estimate cost, and as ceiling how well a second reference agrees with the first. CIFAR-10
-of 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else digits. V is the probability of the true class.
-It takes half an hour of one core.
+others spread a fifth or half of its image-forwards over draws of 32 images. A row adds Kendall's
+tau and Pearson's r with 95 % intervals against two long references together, 200 permutations on
+512 images each that the estimates do not see; what the estimate cost; and as ceiling how far the
+two references agree with each other. CIFAR-10 of 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else
+digits. V is the probability of the true class. It takes half an hour of one core.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from pipeline.analysis.intervals import summarise
 from pipeline.experiments.agreement import with_reference
 from pipeline.experiments.forms import Form
 from pipeline.experiments.shapley import Study, measure, open_study
-from pipeline.experiments.summary import edges_of
+from pipeline.experiments.summary import edges_of, references
 from pipeline.experiments.variants import VARIANTS
-from pipeline.experiments.walks import load
 from pipeline.files import read_json
 
 FORM = Form(
@@ -74,10 +73,8 @@ def rows(
 
 def _rows(study: Study, dataset: str) -> list[dict[str, Any]]:
     way, age = study.form.main[0]
-    value = study.form.reads
-    reference = load(study.out, way, age, "first").phi(value)
+    reference, ceiling = references(study.out, way, age, study.form.reads)
     edges = edges_of(reference)
-    ceiling = with_reference(load(study.out, way, age, "second").phi(value), reference, edges)
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for path in sorted((study.out / "runs").glob("*.json")):
         run = read_json(path)

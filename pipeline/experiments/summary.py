@@ -18,7 +18,7 @@ from pipeline import provenance, registry
 from pipeline.analysis.intervals import summarise
 from pipeline.experiments.agreement import Ranking, with_reference
 from pipeline.experiments.forms import Form, pixels
-from pipeline.experiments.walks import VALUE_NAMES, Walks, load, path_of
+from pipeline.experiments.walks import VALUE_NAMES, Walks, load, path_of, together
 from pipeline.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -68,9 +68,8 @@ def estimator_rows(out: Path, value: str) -> list[dict[str, Any]]:
     rows = []
     supernets = dict.fromkeys((way, age) for way, age, _ in groups)
     for way, age in supernets:
-        reference = load(out, way, age, "first").phi(value)
+        reference, ceiling = references(out, way, age, value)
         edges = edges_of(reference)
-        ceiling = with_reference(load(out, way, age, "second").phi(value), reference, edges)
         of_supernet = {key: runs for key, runs in groups.items() if key[:2] == (way, age)}
         plain = float(np.mean([run["image_forwards"] for run in of_supernet[way, age, "plain"]]))
         found = [
@@ -88,6 +87,16 @@ def estimator_rows(out: Path, value: str) -> list[dict[str, Any]]:
         second = {measure: {"mean": round(ceiling[measure], 3), "n": 1} for measure in MEASURES}
         rows.append({"supernet": f"{way}, {age} passes", "estimator": "ceiling", **second})
     return rows
+
+
+def references(
+    out: Path, way: str, age: int, value: str
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """Values by both references together, float64[n]; how far the two agree with each other."""
+    first, second = (load(out, way, age, which) for which in REFERENCES)
+    phi = first.phi(value)
+    ceiling = with_reference(second.phi(value), phi, edges_of(phi))
+    return together([first, second]).phi(value), ceiling
 
 
 def block_rows(out: Path, supernets: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
@@ -188,11 +197,7 @@ def _against(
     ranking: Ranking, halves: Sequence[Walks], how: dict[str, Any], players: NDArray[np.int64]
 ) -> dict[str, Any]:
     """Both references together, and each by itself to see how far chance goes."""
-    whole = Walks(
-        np.concatenate([walks.orders for walks in halves]),
-        np.concatenate([walks.V for walks in halves], axis=1),
-    )
-    found = ranking.against(whole.phi(**how), players)
+    found = ranking.against(together(halves).phi(**how), players)
     single = [ranking.against(walks.phi(**how), players)["table_tau"] for walks in halves]
     return {
         "table_tau": round(found["table_tau"], 3),
@@ -216,10 +221,11 @@ def _common(form: Form, name: str) -> dict[str, Any]:
         f"NAS-Bench-201 supernet, C = {form.channels}, N = 1, {form.train_images:,} images a "
         f"pass, {pixels(form.image_size)}batch 128, cosine over {form.epochs} passes; V by "
         f"{form.reads} on {form.images} images a draw, drawn anew for each permutation; `plain` is "
-        f"10 whole permutations on {form.plain_draws * form.images} images each; references of "
+        f"10 whole permutations on {form.plain_draws * form.images} images each; two references of "
         f"{form.permutations} permutations on {form.reference_draws * form.images} images each "
         f"where all estimators run, else {form.other_permutations}, on parts of the value half "
-        "that share no image with each other or with the estimates."
+        "that share no image with each other or with the estimates. Estimates are compared with "
+        "both references together; `ceiling`: one of them with the other."
     )
     return {
         "command": f"python -m pipeline.experiments.shapley --out FOLDER --form {name}",

@@ -6,6 +6,7 @@ sizes, with any truncation, without another forward pass.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,6 +85,12 @@ def read(path: Path) -> Walks:
 def path_of(out: Path, way: str, age: int, which: str, policy: str = "batch") -> Path:
     """Where the walks of a supernet are kept."""
     return out / "walks" / f"{way}_{age}_{which}_{policy}.npz"
+
+
+def together(parts: Sequence[Walks]) -> Walks:
+    """One long run of several."""
+    orders = np.concatenate([walks.orders for walks in parts])
+    return Walks(orders, np.concatenate([walks.V for walks in parts], axis=1))
 
 
 class AllValues(ValueFunction):

@@ -29,7 +29,9 @@ from pipeline.strategies import (  # noqa: F401  (each registers its strategy)
     sdarts_rs,
     sgas,
     shapley,
+    shrinking,
     snas,
+    table_shrinking,
 )
 from pipeline.strategies.contract import Metadata, Strategy
 

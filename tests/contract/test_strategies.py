@@ -32,6 +32,7 @@ from tests.strategies.toys import ToyImages, make_strategy, noisy_images, small_
 SMALL = {
     "estimator": "brief",
     "value_images": 8,
+    "architectures": 4,
     "candidates": 3,
     "steps": 2,
     "samples": 2,

@@ -50,6 +50,8 @@ def test_scores_that_know_the_table(table, monkeypatch):
     chosen = int(np.flatnonzero((codes == 1 + np.argmax(means, axis=1)).all(axis=1))[0])
     assert rows["main effects"]["rank"] == table.rank("cifar10_test", chosen)
     assert rows["main effects"]["found"] == pytest.approx(y[chosen], abs=0.01)
+    left = rows["main effects, the weakest removed one by one"]
+    assert left["rank"] == 1  # 30 together outweigh what one of the two lacks alone
     walked = rows["permutation, 10 walks"]
     assert walked["tau"]["n"] == 2 and 0 < walked["phi_tau"]["mean"] <= 1
 

@@ -55,7 +55,10 @@ def test_efficiency_holds_for_any_budget(budget: int) -> None:
 def test_linearity() -> None:
     """φ(V + W) = φ(V) + φ(W), not only in expectation: the same orders are drawn."""
     V, W = airport().value, dividends(5, seed=3).value
-    phi = [estimate(game, 5, "permutation", permutations=4).phi for game in (lambda S: V(S) + W(S), V, W)]
+    phi = [
+        estimate(game, 5, "permutation", permutations=4).phi
+        for game in (lambda S: V(S) + W(S), V, W)
+    ]
     assert_allclose(phi[0], phi[1] + phi[2])
 
 
@@ -69,7 +72,9 @@ def test_permutations_and_budget_both_bind() -> None:
 
 def test_standard_error_is_the_spread_over_seeds() -> None:
     game = dividends(4, seed=4)
-    runs = [estimate(game.value, 4, "permutation", permutations=50, seed=seed) for seed in range(400)]
+    runs = [
+        estimate(game.value, 4, "permutation", permutations=50, seed=seed) for seed in range(400)
+    ]
     spread = np.std([run.phi for run in runs], axis=0, ddof=1)
     claimed = np.mean([run.standard_error for run in runs], axis=0)
     assert_allclose(claimed, spread, rtol=0.12)

@@ -1,0 +1,122 @@
+"""What operations contribute to architectures: the additive game nearest to their accuracies.
+
+    a = argmin Σ_A (V(A) - c_draw(A) - Σ_{o in A} a_o)²
+
+over evaluated architectures A, sets of players with one for each choice. Those that saw the same
+images share a level c, so that what differs between draws of images does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline import seeds
+from pipeline.strategies.architectures import in_batches, one_hot, shared_accuracy
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.data import Images
+    from pipeline.supernet import Supernet
+
+TOGETHER = 32  # architectures that are evaluated on the same images
+BATCH = 256  # the most images of a forward pass
+RIDGE = 0.3
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Architectures and what the shared weights made of them.
+
+    Attributes:
+        players: int64[m, choices].
+        accuracy: float64[m].
+        draw: int64[m], the same number for the same images.
+    """
+
+    players: np.ndarray
+    accuracy: np.ndarray
+    draw: np.ndarray
+
+    @classmethod
+    def none(cls, n_choices: int) -> Evaluated:
+        """No architecture yet."""
+        nothing = np.empty(0, dtype=np.int64)
+        return cls(np.empty((0, n_choices), dtype=np.int64), np.empty(0), nothing)
+
+    def and_then(self, later: Evaluated, most: int) -> Evaluated:
+        """Both, whose draws are different ones, but not more than so many: the last."""
+        renumbered = replace(later, draw=later.draw + self.draw.max(initial=-1) + 1)
+        pairs = zip(self._all, renumbered._all, strict=True)
+        return Evaluated(*(np.concatenate(pair)[-most:] for pair in pairs))
+
+    def among(self, left: np.ndarray) -> Evaluated:
+        """Those all of whose players are left, bool[n_players]."""
+        possible = left[self.players].all(axis=1)
+        return Evaluated(*(array[possible] for array in self._all))
+
+    @property
+    def _all(self) -> tuple[np.ndarray, ...]:
+        return self.players, self.accuracy, self.draw
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """As tensors."""
+        import torch
+
+        return dict(
+            zip(("players", "accuracy", "draw"), map(torch.from_numpy, self._all), strict=True)
+        )
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, torch.Tensor]) -> Evaluated:
+        """From a state of `state_dict`."""
+        return cls(**{name: tensor.numpy().copy() for name, tensor in state.items()})
+
+
+def evaluate(
+    supernet: Supernet,
+    valid: Images,
+    architectures: Sequence[Sequence[int]],
+    n_images: int,
+    seed: int,
+) -> tuple[Evaluated, int]:
+    """Accuracies of architectures by shared weights, `TOGETHER` of them on the same images.
+
+    Args:
+        supernet: left as it was.
+        valid: where images are drawn from.
+        architectures: the players of each.
+        n_images: of a draw.
+        seed: of the draws.
+
+    Returns:
+        the accuracies; images classified.
+    """
+    accuracies, classified = [], 0
+    for k, players in enumerate(architectures):
+        if k % TOGETHER == 0:
+            generator = seeds.torch_generator(seed, "value", k // TOGETHER)
+            batches = in_batches(*valid.sample(n_images, generator), BATCH)
+        strength = one_hot(supernet.space, players)
+        accuracy, n = shared_accuracy(supernet, batches, strength)
+        accuracies.append(accuracy)
+        classified += n
+    draws = np.arange(len(accuracies)) // TOGETHER
+    return Evaluated(np.array(architectures), np.array(accuracies), draws), classified
+
+
+def additive(found: Evaluated, n_players: int, ridge: float = RIDGE) -> np.ndarray:
+    """a, float64[n_players], as if `ridge` more architectures had shown zero for each player."""
+    x = np.zeros((len(found.players), n_players))
+    np.put_along_axis(x, found.players, 1.0, axis=1)
+    y = found.accuracy.copy()
+    for draw in np.unique(found.draw):  # c drops out when means are taken off
+        own = found.draw == draw
+        x[own] -= x[own].mean(axis=0)
+        y[own] -= y[own].mean()
+    a: np.ndarray = np.linalg.solve(x.T @ x + ridge * np.eye(n_players), x.T @ y)
+    return a

@@ -1,0 +1,86 @@
+"""Operations of which the one that contributes least leaves, one after the other.
+
+Values given what is left are not those of the whole: an operation may be worth much only once
+others are gone. By the table of NAS-Bench-201 the additive game over all architectures chooses
+conv_3x3 everywhere; one removal after the other ends at the optimum, on all three data sets
+(`experiments/oracle_table.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.strategies.contributions import Evaluated, additive
+from pipeline.strategies.edges import KEPT_EDGES, ranked_strength
+from pipeline.strategies.weights import initial_noise
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.spaces import Space
+
+
+class Remaining:
+    """What is left, until each edge has one operation.
+
+    Attributes:
+        left: bool[n_players].
+        order: float64[n_players], 1 for who left first, 2, ...; 0 for those left.
+        a: float64[n_players], their values when last fitted.
+        n_removals: in all.
+    """
+
+    def __init__(self, space: Space, none_may_win: bool, seed: int):
+        self._space = space
+        none_plays = none_may_win and space.family not in KEPT_EDGES
+        self.left = space.selectable().ravel() | none_plays
+        self.order = np.zeros(space.n_players)
+        self.a = initial_noise(space.n_players, seed, "values")
+        self.n_removals = int(self.left.sum()) - space.n_edges
+
+    @property
+    def next(self) -> int:
+        """Number of the next removal, from 1."""
+        return int(self.order.max()) + 1
+
+    def remove(self, found: Evaluated) -> None:
+        """Fit the values to those architectures that are still possible; the weakest leaves."""
+        fitted = additive(found.among(self.left), len(self.left))
+        self.a = np.where(self.left, fitted, self.a)
+        weakest = behind(self.a, self.left, self._space.n_operations).argmax()
+        self.order[weakest] = self.next
+        self.left[weakest] = False
+
+    def strength(self) -> np.ndarray:
+        """Who is left ranks by value, above those who left, of whom the last comes first."""
+        shape = (self._space.n_edges, self._space.n_operations)
+        a, left, order = (x.reshape(shape) for x in (self.a, self.left, self.order))
+        place = (a - a[left].min()) / max(np.ptp(a[left]), 1e-12)
+        weights = np.where(left, 2 + place, order / (self.n_removals + 1))
+        best = np.where(left, place, -np.inf).max(axis=1)
+        return ranked_strength(weights, best, self._space.selectable().reshape(shape))
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """As tensors."""
+        import torch
+
+        return {name: torch.from_numpy(getattr(self, name)) for name in ("left", "order", "a")}
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go on from a state of `state_dict`."""
+        for name, tensor in state.items():
+            setattr(self, name, tensor.numpy().copy())
+
+
+def behind(a: np.ndarray, left: np.ndarray, n_operations: int) -> np.ndarray:
+    """How far each operation is behind the best that is left of its edge, float64[n_players].
+
+    -inf for those that have left, and for the last of an edge, which stays.
+    """
+    table, here = a.reshape(-1, n_operations), left.reshape(-1, n_operations)
+    best = np.where(here, table, -np.inf).max(axis=1, keepdims=True)
+    several = here.sum(axis=1, keepdims=True) > 1
+    return np.where(here & several, best - table, -np.inf).ravel()

@@ -1,0 +1,119 @@
+"""Shrinking: the operation that contributes least leaves, and training goes on without it.
+
+Ours. A coalition is an architecture here, one operation for each choice. Each step trains a random
+one of what is left, as RSPS does. When a removal is due, some are evaluated, and values are the
+coefficients of the additive game nearest to their accuracies (`contributions.py`), as Shapley
+values are of the game on all coalitions. The weakest operation leaves (`remaining.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import seeds
+from pipeline.config.base import OURS, Settings, setting
+from pipeline.registry import register
+from pipeline.strategies.architectures import choose_all, n_choices, one_hot
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.contributions import TOGETHER, Evaluated, evaluate
+from pipeline.strategies.remaining import Remaining
+from pipeline.strategies.weights import WeightSharing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.data import Images
+
+
+class ShrinkingSettings(Settings):
+    """When operations leave, and what their values are measured on."""
+
+    start: float = setting(0.25, "share of the epochs before the first removal", OURS, ge=0, lt=1)
+    end: float = setting(0.9, "share of the epochs before the last removal", OURS, gt=0, le=1)
+    architectures: int = setting(512, "evaluated for each removal", OURS, ge=2)
+    value_images: int = setting(128, f"that {TOGETHER} architectures are evaluated on", OURS, ge=1)
+    memory: int = setting(3, "removals whose evaluations values are fitted to", OURS, ge=1)
+
+
+@register("strategies", "shrinking")
+class Shrinking(WeightSharing):
+    """Operations leave one by one."""
+
+    metadata = Metadata(
+        name="shrinking",
+        title="Shrinking (ours)",
+        paper="this repository",
+        trains_supernet=True,
+        settings=ShrinkingSettings,
+    )
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._remaining = Remaining(self.space, self.search.supernet.none_may_win, self.seed)
+        self._evaluated = Evaluated.none(n_choices(self.space))
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """Train random architectures; operations leave when they are due."""
+        self._rng = seeds.numpy_generator(self.seed, "architectures", epoch)
+        n_steps = -(-train.n // self.search.batch_size)
+        due, steps, classified = self._due(epoch, n_steps), iter(range(n_steps)), 0
+
+        def before_step(images: Tensor, labels: Tensor) -> None:
+            nonlocal classified
+            classified += sum(self._remove(valid) for _ in range(due.count(next(steps))))
+
+        metrics = self.train_weights(epoch, train, before_step)
+        metrics["images_forward"] += classified
+        n_left = int(self._remaining.left.sum())
+        n = len(due) * self.settings.architectures
+        return {**metrics, "evaluations": n, "operations_left": n_left}
+
+    def _due(self, epoch: int, n_steps: int) -> list[int]:
+        """Steps of this epoch before which an operation leaves, one entry each."""
+        shares = np.linspace(self.settings.start, self.settings.end, self._remaining.n_removals)
+        steps = np.minimum(shares * self.search.epochs * n_steps, self.search.epochs * n_steps - 1)
+        return [int(step) % n_steps for step in steps if int(step) // n_steps == epoch]
+
+    def mixing(self) -> Tensor:
+        """One random architecture of what is left, 0 or 1."""
+        return self._alpha.new_tensor(one_hot(self.space, self._draw())).float()
+
+    def _draw(self) -> list[int]:
+        def choose(_: int, allowed: np.ndarray) -> int:
+            return int(self._rng.choice(np.flatnonzero(allowed & self._remaining.left)))
+
+        return choose_all(self.space, choose, self.search.supernet.none_may_win)
+
+    def _remove(self, valid: Images) -> int:
+        """Evaluate some of what is left, let the weakest operation go; images classified."""
+        drawn = [self._draw() for _ in range(self.settings.architectures)]
+        seed = seeds.derive(self.seed, "removal", self._remaining.next)
+        found, n = evaluate(self.supernet, valid, drawn, self.settings.value_images, seed)
+        self._evaluated = self._evaluated.and_then(found, self.settings.memory * len(drawn))
+        self._remaining.remove(self._evaluated)
+        return n
+
+    def strength(self) -> np.ndarray:
+        """Who is left ranks by value, above those who left."""
+        return self._remaining.strength()
+
+    alpha = strength  # no architecture parameters are trained
+
+    def record(self) -> dict[str, np.ndarray]:
+        """Strength, values and what is left after the epoch."""
+        own = {"values": self._remaining.a.copy(), "left": self._remaining.left.copy()}
+        return {**super().record(), **own}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, who left when, and the evaluations that values are fitted to."""
+        own = {"remaining": self._remaining.state_dict(), "evaluated": self._evaluated.state_dict()}
+        return {**super().state_dict(), **own}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `state_dict`."""
+        super().load_state_dict(state)
+        self._remaining.load_state_dict(state["remaining"])
+        self._evaluated = Evaluated.from_state(state["evaluated"])

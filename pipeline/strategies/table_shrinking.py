@@ -1,0 +1,73 @@
+"""Shrinking, on the table of NAS-Bench-201: the operation that contributes least leaves.
+
+Ours, the strategy `shrinking` with accuracies that are looked up. After some random architectures
+operations leave one by one, each time the one that is furthest behind the best of its edge by the
+additive game nearest to the accuracies known of what is left; in between more of what is left are
+looked up, at last the cell that remains.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.config.base import OURS, setting
+from pipeline.registry import register
+from pipeline.strategies.contract import Metadata
+from pipeline.strategies.contributions import Evaluated
+from pipeline.strategies.remaining import Remaining
+from pipeline.strategies.table_search import Architecture, TableSearch, TableSettings
+
+TRIES = 100
+
+
+class TableShrinkingSettings(TableSettings):
+    """What is known before the first operation leaves."""
+
+    start: float = setting(0.4, "share of the look-ups before that", OURS, gt=0, lt=1)
+
+
+@register("strategies", "table_shrinking")
+class TableShrinking(TableSearch):
+    """Operations leave one by one."""
+
+    metadata = Metadata(
+        name="table_shrinking",
+        title="Shrinking (ours), by look-ups",
+        paper="this repository",
+        trains_supernet=False,
+        settings=TableShrinkingSettings,
+        families=("nasbench201",),
+        needs_table=True,
+    )
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        none_may_win = self.search.supernet.none_may_win
+        self._remaining = Remaining(self.space, none_may_win, self.seed)
+
+    def ask(self, rng: np.random.Generator) -> Architecture:
+        """One of what is left, if possible one that has not been looked up."""
+        while self._remaining.next <= self._due(len(self.values)):
+            self._remaining.remove(self._known())
+        drawn = self._draw(rng)
+        for _ in range(TRIES):
+            if drawn not in self.asked:
+                break
+            drawn = self._draw(rng)
+        return drawn
+
+    def _due(self, n: int) -> int:
+        """Removals before look-up number n, counted from 0; all of them before the last."""
+        first, last = self.settings.start * self.settings.evaluations, self.settings.evaluations - 1
+        steps = np.linspace(first, max(first, last), self._remaining.n_removals)
+        return int((steps <= n).sum()) if n else 0
+
+    def _known(self) -> Evaluated:
+        players = np.arange(self.space.n_edges) * self.space.n_operations + np.array(self.asked)
+        return Evaluated(players, np.array(self.values), np.zeros(len(players), dtype=np.int64))
+
+    def _draw(self, rng: np.random.Generator) -> Architecture:
+        left = self._remaining.left.reshape(self.space.n_edges, -1)
+        return tuple(int(rng.choice(np.flatnonzero(row))) for row in left)
