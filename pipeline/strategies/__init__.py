@@ -18,6 +18,7 @@ from pipeline.strategies import (  # noqa: F401  (each registers its strategy)
     gdas,
     idarts,
     local_search,
+    lookup_shrinking,
     p_darts,
     pc_darts,
     plugins,
@@ -31,7 +32,6 @@ from pipeline.strategies import (  # noqa: F401  (each registers its strategy)
     shapley,
     shrinking,
     snas,
-    table_shrinking,
 )
 from pipeline.strategies.contract import Metadata, Strategy
 

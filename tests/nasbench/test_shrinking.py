@@ -26,7 +26,7 @@ def test_the_optimum_remains(real, column, accuracy):
 def test_it_finds_more_than_others_in_as_many_look_ups(real):
     """Test accuracies of what 100 look-ups of validation accuracies find, over 20 seeds."""
     means = {}
-    for name in ("table_shrinking", "local_search", "evolution", "random_search"):
+    for name in ("lookup_shrinking", "local_search", "evolution", "random_search"):
         found = []
         for seed in range(20):
             strategy: Any = make_strategy(name, "nasbench201", {}, seed)
@@ -36,5 +36,5 @@ def test_it_finds_more_than_others_in_as_many_look_ups(real):
             arch = strategy.space.genotype_from(strategy.strength()).to_arch_string()
             found.append(real.value("cifar10_test", arch))
         means[name] = float(np.mean(found))
-    assert means["table_shrinking"] > means["random_search"] + 0.2, means
-    assert means["table_shrinking"] >= max(means.values()) - 0.03, means
+    assert means["lookup_shrinking"] > means["random_search"] + 0.2, means
+    assert means["lookup_shrinking"] >= max(means.values()) - 0.03, means

@@ -118,7 +118,7 @@ def test_architectures_of_a_draw_see_the_same_images() -> None:
 
 
 def searched(table: Table, dataset: str, seed: int) -> Any:
-    strategy: Any = make_strategy("table_shrinking", "nasbench201", {}, seed)
+    strategy: Any = make_strategy("lookup_shrinking", "nasbench201", {}, seed)
     strategy.open_table(table, dataset)
     for epoch in range(strategy.n_epochs):
         strategy.epoch(epoch, None, None)

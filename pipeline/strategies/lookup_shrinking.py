@@ -22,22 +22,22 @@ from pipeline.strategies.table_search import Architecture, TableSearch, TableSet
 TRIES = 100
 
 
-class TableShrinkingSettings(TableSettings):
+class LookupShrinkingSettings(TableSettings):
     """What is known before the first operation leaves."""
 
     start: float = setting(0.4, "share of the look-ups before that", OURS, gt=0, lt=1)
 
 
-@register("strategies", "table_shrinking")
-class TableShrinking(TableSearch):
+@register("strategies", "lookup_shrinking")
+class LookupShrinking(TableSearch):
     """Operations leave one by one."""
 
     metadata = Metadata(
-        name="table_shrinking",
+        name="lookup_shrinking",
         title="Shrinking (ours), by look-ups",
         paper="this repository",
         trains_supernet=False,
-        settings=TableShrinkingSettings,
+        settings=LookupShrinkingSettings,
         families=("nasbench201",),
         needs_table=True,
     )
