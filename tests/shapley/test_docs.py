@@ -47,7 +47,7 @@ def test_the_settings() -> None:
     assert found["shapley_soft"]["value"] == "soft_accuracy"
 
 
-@pytest.mark.parametrize("name", ["shapley_permutations", "shapley_estimators"])
+@pytest.mark.parametrize("name", ["shapley_permutations", "shapley_estimators", "shapley_bench"])
 def test_the_tables_are_the_measurements(name: str) -> None:
     measurement = read_json(CONFIG.parent / "docs" / "measurements" / f"{name}.json")
     table = results_page._table(measurement["columns"], measurement["rows"])
