@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.analysis.intervals import summarise
-from pipeline.experiments.agreement import with_reference
+from pipeline.experiments.agreement import edges_of, with_reference
 from pipeline.experiments.forms import Form
 from pipeline.experiments.shapley import Study, measure, open_study
-from pipeline.experiments.summary import edges_of, references
+from pipeline.experiments.summary import references
 from pipeline.experiments.variants import VARIANTS
 from pipeline.files import read_json
 

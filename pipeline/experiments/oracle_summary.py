@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline import provenance
 from pipeline.experiments import walks
-from pipeline.experiments.agreement import Ranking, with_reference
+from pipeline.experiments.agreement import Ranking, edges_of, with_reference
 from pipeline.experiments.forms import pixels
-from pipeline.experiments.summary import edges_of
 from pipeline.files import read_json, write_json
 from pipeline.nasbench import Table
 from pipeline.nasbench.additive import softmax

@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import provenance
+from pipeline import provenance, registry
 from pipeline.analysis.intervals import summarise
+from pipeline.config.recipes import NasBench201Search
 from pipeline.files import write_json
 from pipeline.nasbench import Table
 from pipeline.nasbench.additive import SHAPE, kendall, main_effects, ranks, scores
 from pipeline.nasbench.game import N_PLAYERS, TableGame, banzhaf_weight, with_none
 from pipeline.nasbench.table import CODE
 from pipeline.shapley import estimate
-from pipeline.strategies.remaining import behind
+from pipeline.strategies.contributions import Evaluated
+from pipeline.strategies.remaining import Remaining
 
 REPEATS = 20
 PERMUTATIONS = 10
@@ -101,19 +103,16 @@ def score_rows(table: Table, column: str) -> Iterator[dict[str, Any]]:
 def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ones for the operations that stay, float64[edges, operations], `none` not among them.
 
-    Main effects over the architectures that are left; the operation furthest behind the best of
-    its edge leaves; and again. So searches the strategy `shrinking`, by a supernet.
+    The operation furthest behind the best of its edge by the main effects of what is left leaves,
+    and again: the strategy `shrinking` where all accuracies are known.
     """
-    left = np.ones(SHAPE, dtype=bool)
-    left[:, 0] = False
-    while left.sum() > len(left):
-        kept = left[np.arange(len(left)), codes].all(axis=1)
-        codes, y = codes[kept], y[kept]
-        effects = np.zeros(SHAPE)
-        for edge, operation in np.argwhere(left):
-            effects[edge, operation] = y[codes[:, edge] == operation].mean()
-        left.flat[behind(effects.ravel(), left.ravel(), SHAPE[1]).argmax()] = False
-    return left.astype(float)
+    space = registry.get("spaces", "nasbench201")(NasBench201Search().supernet)
+    remaining = Remaining(space, none_may_win=False, seed=0)
+    players = np.arange(SHAPE[0]) * SHAPE[1] + codes
+    known = Evaluated(players, y, np.zeros(len(y), dtype=np.int64))
+    while remaining.next <= remaining.n_removals:
+        remaining.remove(known)
+    return remaining.left.reshape(SHAPE).astype(float)
 
 
 def pair_scores(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:

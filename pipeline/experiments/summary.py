@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline import provenance, registry
 from pipeline.analysis.intervals import summarise
-from pipeline.experiments.agreement import Ranking, with_reference
+from pipeline.experiments.agreement import Ranking, edges_of, with_reference
 from pipeline.experiments.forms import Form, pixels
 from pipeline.experiments.walks import VALUE_NAMES, Walks, load, path_of, together
 from pipeline.files import read_json, write_json
@@ -204,11 +204,6 @@ def _against(
         "table_tau_halves": " / ".join(f"{tau:.2f}" for tau in single),
         "found_accuracy": round(found["found_accuracy"], 2),
     }
-
-
-def edges_of(phi: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Edge of each player of NAS-Bench-201 that plays: four operations an edge."""
-    return np.arange(len(phi)) // (len(phi) // 6)
 
 
 def _age(path: Path) -> int:

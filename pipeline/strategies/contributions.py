@@ -61,15 +61,13 @@ class Evaluated:
 
     @property
     def _all(self) -> tuple[np.ndarray, ...]:
-        return self.players, self.accuracy, self.draw
+        return tuple(vars(self).values())
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """As tensors."""
         import torch
 
-        return dict(
-            zip(("players", "accuracy", "draw"), map(torch.from_numpy, self._all), strict=True)
-        )
+        return {name: torch.from_numpy(array) for name, array in vars(self).items()}
 
     @classmethod
     def from_state(cls, state: Mapping[str, torch.Tensor]) -> Evaluated:

@@ -69,5 +69,4 @@ class LookupShrinking(TableSearch):
         return Evaluated(players, np.array(self.values), np.zeros(len(players), dtype=np.int64))
 
     def _draw(self, rng: np.random.Generator) -> Architecture:
-        left = self._remaining.left.reshape(self.space.n_edges, -1)
-        return tuple(int(rng.choice(np.flatnonzero(row))) for row in left)
+        return tuple(player % self.space.n_operations for player in self._remaining.draw(rng))

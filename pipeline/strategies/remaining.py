@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.strategies.architectures import choose_all
 from pipeline.strategies.contributions import Evaluated, additive
 from pipeline.strategies.edges import KEPT_EDGES, ranked_strength
 from pipeline.strategies.weights import initial_noise
@@ -34,7 +35,7 @@ class Remaining:
     """
 
     def __init__(self, space: Space, none_may_win: bool, seed: int):
-        self._space = space
+        self._space, self._none_may_win = space, none_may_win
         none_plays = none_may_win and space.family not in KEPT_EDGES
         self.left = space.selectable().ravel() | none_plays
         self.order = np.zeros(space.n_players)
@@ -45,6 +46,14 @@ class Remaining:
     def next(self) -> int:
         """Number of the next removal, from 1."""
         return int(self.order.max()) + 1
+
+    def draw(self, rng: np.random.Generator) -> list[int]:
+        """The players of a random architecture of what is left."""
+
+        def choose(_: int, allowed: np.ndarray) -> int:
+            return int(rng.choice(np.flatnonzero(allowed & self.left)))
+
+        return choose_all(self._space, choose, self._none_may_win)
 
     def remove(self, found: Evaluated) -> None:
         """Fit the values to those architectures that are still possible; the weakest leaves."""

@@ -16,7 +16,7 @@ import numpy as np
 from pipeline import seeds
 from pipeline.config.base import OURS, Settings, setting
 from pipeline.registry import register
-from pipeline.strategies.architectures import choose_all, n_choices, one_hot
+from pipeline.strategies.architectures import n_choices, one_hot
 from pipeline.strategies.contract import Metadata
 from pipeline.strategies.contributions import TOGETHER, Evaluated, evaluate
 from pipeline.strategies.remaining import Remaining
@@ -79,17 +79,11 @@ class Shrinking(WeightSharing):
 
     def mixing(self) -> Tensor:
         """One random architecture of what is left, 0 or 1."""
-        return self._alpha.new_tensor(one_hot(self.space, self._draw())).float()
-
-    def _draw(self) -> list[int]:
-        def choose(_: int, allowed: np.ndarray) -> int:
-            return int(self._rng.choice(np.flatnonzero(allowed & self._remaining.left)))
-
-        return choose_all(self.space, choose, self.search.supernet.none_may_win)
+        return self._alpha.new_tensor(one_hot(self.space, self._remaining.draw(self._rng))).float()
 
     def _remove(self, valid: Images) -> int:
         """Evaluate some of what is left, let the weakest operation go; images classified."""
-        drawn = [self._draw() for _ in range(self.settings.architectures)]
+        drawn = [self._remaining.draw(self._rng) for _ in range(self.settings.architectures)]
         seed = seeds.derive(self.seed, "removal", self._remaining.next)
         found, n = evaluate(self.supernet, valid, drawn, self.settings.value_images, seed)
         self._evaluated = self._evaluated.and_then(found, self.settings.memory * len(drawn))
