@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.bench.supernets import WAYS, recipe
+from pipeline.bench.supernets import FROZEN, WAYS, recipe
 from pipeline.config.recipes import NasBench201Search
 from pipeline.strategies.shapley_settings import ValueSettings
 
@@ -83,13 +83,13 @@ FORMS = {
         policy_permutations=30,
         repeats=5,
     ),
-    # Small images, so that references are long enough to tell estimators apart: some two hours of
+    # Small images, so that references are long enough to tell estimators apart: some five hours of
     # one core.
     "sharp": Form(
         epochs=12,
         train_images=12_500,
         ages=(3, 6, 12),
-        main=tuple((way, 12) for way in WAYS),
+        main=(*((way, age) for way in FROZEN for age in (3, 6, 12)), ("loop", 12)),
         images=64,
         permutations=200,
         other_permutations=40,

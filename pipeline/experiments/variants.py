@@ -80,6 +80,8 @@ VARIANTS = (
         "truncated",
         "adaptive",
         "released_code",
+        "banzhaf",
+        "beta",
     ),
     Variant("control_variate_previous_fifth", "control_variate", FIFTH, previous=True),
     Variant("permutation_soft_fifth", "permutation", FIFTH, SOFT),
