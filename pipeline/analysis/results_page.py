@@ -74,7 +74,7 @@ def _section(path: Path) -> str:
     parts = [
         f"## {measurement['title']}",
         measurement["question"],
-        _table(measurement["columns"], measurement["rows"]),
+        table(measurement["columns"], measurement["rows"]),
         *([_list(measurement["notes"])] if measurement["notes"] else []),
         *(
             [f"What this does not show:\n\n{_list(measurement['does_not_show'])}"]
@@ -86,7 +86,7 @@ def _section(path: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table; columns that hold numbers are set to the right."""
     rule = ["---:" if any(_is_number(row.get(key)) for row in rows) else "---" for key in columns]
     lines = [list(columns.values()), rule, *([_text(row.get(k)) for k in columns] for row in rows)]

@@ -30,6 +30,8 @@ class Form:
         image_size: that the supernet sees; 0: the data's own.
         reference_draws: of `images` images each, on which a permutation of a reference is walked.
         plain_draws: ... on which one of the plain form is walked.
+        batch_norm: statistics under which estimates and references are.
+        variants: names of the estimators that run; empty: all.
     """
 
     epochs: int
@@ -47,6 +49,8 @@ class Form:
     image_size: int = 0
     reference_draws: int = 1
     plain_draws: int = 4
+    batch_norm: str = "batch"
+    variants: tuple[str, ...] = ()
 
     @property
     def search(self) -> NasBench201Search:
@@ -55,8 +59,11 @@ class Form:
 
     def value(self, **changes: Any) -> ValueSettings:
         """The value function of references and estimates."""
-        sizes = {"value_images": self.images, "value_batch_size": self.images}
-        return ValueSettings(**{"value": self.reads, **sizes, **changes})
+        wanted = {"value": self.reads, "batch_norm": self.batch_norm, **changes}
+        images = wanted.setdefault("value_images", self.images)
+        # An image's value depends on what else is in its batch, but for running statistics.
+        batch = images if wanted["batch_norm"] == "running" else self.images
+        return ValueSettings(**wanted, value_batch_size=batch)
 
 
 FORMS = {
@@ -101,6 +108,34 @@ FORMS = {
         image_size=16,
         reference_draws=8,
         plain_draws=16,
+    ),
+    # Without the statistics of a batch, draws may be smaller still: some 50 minutes of one core.
+    "running": Form(
+        epochs=12,
+        train_images=12_500,
+        ages=(12,),
+        main=tuple((way, 12) for way in FROZEN),
+        images=16,
+        permutations=200,
+        other_permutations=40,
+        policy_permutations=0,
+        repeats=5,
+        compile=False,
+        channels=8,
+        reads="soft_accuracy",
+        image_size=16,
+        reference_draws=32,
+        plain_draws=64,
+        batch_norm="running",
+        variants=(
+            "plain",
+            "permutation_fifth",
+            "antithetic_fifth",
+            "leverage_fifth",
+            "regression_adjusted_fifth",
+            "truncated_fifth",
+            "regression_adjusted_half",
+        ),
     ),
     "tiny": Form(
         epochs=1,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from pipeline import seeds
+from pipeline import provenance, seeds
 from pipeline.bench.supernets import WAYS, Loop, Trained, thirds, train
 from pipeline.experiments.forms import FORMS, Form
 from pipeline.experiments.variants import VARIANTS, Variant
@@ -43,6 +43,7 @@ class Study:
     out: Path
     weights_images: Images
     parts: tuple[Images, Images, Images]
+    commit: str
 
     def supernets(self, way: str) -> Iterator[Trained]:
         """Supernets of one way by age."""
@@ -56,12 +57,13 @@ class Study:
         loop = Loop(ShapleySettings(permutations=6, warmup_epochs=warmup, **sizes), valid)
         return train(form.search, way, form.ages, images, self.out / "checkpoints", SEED, loop)
 
-    def reference(self, trained: Trained, which: str, policy: str = "batch") -> Walks:
-        """Long walks on images of their own."""
+    def reference(self, trained: Trained, which: str, policy: str = "") -> Walks:
+        """Long walks on images of their own; under another batch-norm policy shorter ones."""
         form, key = self.form, (trained.way, trained.age)
         count = form.permutations if key in form.main else form.other_permutations
-        if policy != "batch":
+        if policy:
             count = form.policy_permutations
+        policy = policy or form.batch_norm
         return walk(
             trained.supernet,
             self.parts[REFERENCES.index(which)],
@@ -101,6 +103,7 @@ class Study:
                 "evaluations": found.evaluations,
                 "image_forwards": V.images_forward + 2 * V.images_backward,
                 "seconds": time.perf_counter() - started,
+                "commit": self.commit,
             },
         )
 
@@ -112,7 +115,7 @@ class Study:
         before = self.form.ages[place - 1]
         phi = np.zeros(trained.supernet.space.n_players)
         selectable = trained.supernet.space.selectable().ravel()
-        phi[selectable] = load(self.out, trained.way, before, "first").phi()
+        phi[selectable] = load(self.out, trained.way, before, "first", self.form.batch_norm).phi()
         return phi
 
 
@@ -125,7 +128,8 @@ def open_study(form: Form, data_root: Path, out: Path, dataset: str = "cifar10")
         open_images(manifest, data_root, part, out / "data" / "split.npz")
         for part in ("weights", "value")
     )
-    return Study(form, out, weights, thirds(value))
+    commit = provenance.collect({}, SEED, "cpu", 0.0)["git_commit"]
+    return Study(form, out, weights, thirds(value), commit)
 
 
 def measure(
@@ -140,9 +144,10 @@ def measure(
         study: the study.
         steps: of `STEPS`.
         ways: of training.
-        variants: names of estimators; empty: all.
+        variants: names of estimators; empty: those of the form.
     """
     form = study.form
+    chosen = variants or form.variants or tuple(variant.name for variant in VARIANTS)
     for way in ways:
         for trained in study.supernets(way):
             is_main = (way, trained.age) in form.main
@@ -159,7 +164,7 @@ def measure(
             if runs:
                 for repeat in range(form.repeats):
                     for variant in VARIANTS:
-                        if not variants or variant.name in variants:
+                        if variant.name in chosen:
                             study.run(trained, variant, repeat)
             if "policies" in steps and trained.age == form.ages[-1]:
                 for policy in ("running", "recalibrated"):
@@ -188,7 +193,7 @@ STEPS = ("references", "estimators", "policies", "summary")
 )
 @click.option("--threads", type=int, default=1, show_default=True)
 @click.option("--measurements", type=Path, help="folder for the JSON; else FOLDER")
-@click.option("--picture", type=Path, help="draw the permutations' agreement to this SVG")
+@click.option("--pictures", type=Path, help="folder for what is drawn of them")
 def main(
     out: Path,
     form: str,
@@ -198,10 +203,10 @@ def main(
     variants: tuple[str, ...],
     threads: int,
     measurements: Path | None,
-    picture: Path | None,
+    pictures: Path | None,
 ) -> None:
     """Measure estimators and supernets; goes on from what FOLDER holds."""
-    from pipeline.experiments.picture import draw
+    from pipeline.experiments.picture import DRAWN
     from pipeline.experiments.summary import write
     from pipeline.training.device import configure
 
@@ -212,8 +217,8 @@ def main(
     if not steps or "summary" in steps:
         for path in write(study, form, data_root, measurements or out):
             print(json.dumps({"measurement": str(path), "rows": len(read_json(path)["rows"])}))
-            if picture and path.stem == "shapley_permutations":
-                draw(path, picture)
+            if pictures and path.stem in DRAWN:
+                DRAWN[path.stem](path, pictures / f"{path.stem}.svg")
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from pipeline import provenance, registry
 from pipeline.analysis.intervals import summarise
+from pipeline.bench.supernets import WAYS
 from pipeline.experiments.agreement import Ranking, edges_of, with_reference
-from pipeline.experiments.forms import Form, pixels
+from pipeline.experiments.forms import pixels
 from pipeline.experiments.walks import VALUE_NAMES, Walks, load, path_of, together
 from pipeline.files import read_json, write_json
 
@@ -42,11 +43,15 @@ def write(study: Study, form: str, data_root: Path, folder: Path) -> list[Path]:
     from pipeline.nasbench.table import Table, find_table
 
     written = []
-    common = _common(study.form, form)
-    rows = estimator_rows(study.out, study.form.reads)
+    common, policy = _common(study, form), study.form.batch_norm
+    rows = estimator_rows(study.out, study.form.reads, policy)
     if rows:
-        written.append(folder / "shapley_estimators.json")
-        write_json(written[-1], {**common, **ESTIMATORS, "rows": rows})
+        name = "shapley_estimators" + ("" if policy == "batch" else f"_{policy}")
+        written.append(folder / f"{name}.json")
+        title = {"title": f"{ESTIMATORS['title']}{_under(policy)}"}
+        write_json(written[-1], {**common, **ESTIMATORS, **title, "rows": rows})
+    if policy != "batch":  # The rest is a question of the other policy, with this one in its rows.
+        return written
     rows = block_rows(study.out, study.form.main)
     if rows:
         written.append(folder / "shapley_permutations.json")
@@ -59,16 +64,19 @@ def write(study: Study, form: str, data_root: Path, folder: Path) -> list[Path]:
     return written
 
 
-def estimator_rows(out: Path, value: str) -> list[dict[str, Any]]:
+def _under(policy: str) -> str:
+    return "" if policy == "batch" else f", under {policy} batch-norm statistics"
+
+
+def estimator_rows(out: Path, value: str, policy: str = "batch") -> list[dict[str, Any]]:
     """A row a supernet and estimator, and one for the ceiling; by one of `VALUE_NAMES`."""
     groups: dict[tuple[str, int, str], list[dict[str, Any]]] = defaultdict(list)
-    for path in sorted((out / "runs").glob("*.json")):
-        run = read_json(path)
+    for run in _runs(out):
         groups[run["way"], run["age"], run["variant"]].append(run)
     rows = []
-    supernets = dict.fromkeys((way, age) for way, age, _ in groups)
-    for way, age in supernets:
-        reference, ceiling = references(out, way, age, value)
+    supernets = {(way, age) for way, age, _ in groups}
+    for way, age in sorted(supernets, key=lambda one: (WAYS.index(one[0]), one[1])):
+        reference, ceiling = references(out, way, age, value, policy)
         edges = edges_of(reference)
         of_supernet = {key: runs for key, runs in groups.items() if key[:2] == (way, age)}
         plain = float(np.mean([run["image_forwards"] for run in of_supernet[way, age, "plain"]]))
@@ -89,11 +97,15 @@ def estimator_rows(out: Path, value: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _runs(out: Path) -> list[dict[str, Any]]:
+    return [read_json(path) for path in sorted((out / "runs").glob("*.json"))]
+
+
 def references(
-    out: Path, way: str, age: int, value: str
+    out: Path, way: str, age: int, value: str, policy: str = "batch"
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """Values by both references together, float64[n]; how far the two agree with each other."""
-    first, second = (load(out, way, age, which) for which in REFERENCES)
+    first, second = (load(out, way, age, which, policy) for which in REFERENCES)
     phi = first.phi(value)
     ceiling = with_reference(second.phi(value), phi, edges_of(phi))
     return together([first, second]).phi(value), ceiling
@@ -161,8 +173,8 @@ def supernet_rows(out: Path, ranking: Ranking) -> list[dict[str, Any]]:
         ("accuracy, smallest third", {"sizes": (0, n // 3)}),
     ]
     rows = []
-    for path in sorted((out / "trained").glob("*.json"), key=lambda p: (p.stem[0], _age(p))):
-        trained = read_json(path)
+    of_all = [read_json(path) for path in (out / "trained").glob("*.json")]
+    for trained in sorted(of_all, key=lambda one: (WAYS.index(one["way"]), one["age"])):
         way, age = trained["way"], trained["age"]
         for policy in ("batch", "running", "recalibrated"):
             halves = [
@@ -206,16 +218,14 @@ def _against(
     }
 
 
-def _age(path: Path) -> int:
-    return int(path.stem.rsplit("_", 1)[1])
-
-
-def _common(form: Form, name: str) -> dict[str, Any]:
-    record = provenance.collect({}, 0, "cpu", 0.0)
+def _common(study: Study, name: str) -> dict[str, Any]:
+    form, record = study.form, provenance.collect({}, 0, "cpu", 0.0)
+    commits = sorted({run["commit"] for run in _runs(study.out)}) or [record["git_commit"]]
     sizes = (
         f"NAS-Bench-201 supernet, C = {form.channels}, N = 1, {form.train_images:,} images a "
         f"pass, {pixels(form.image_size)}batch 128, cosine over {form.epochs} passes; V by "
-        f"{form.reads} on {form.images} images a draw, drawn anew for each permutation; `plain` is "
+        f"{form.reads}{_under(form.batch_norm)}, on {form.images} images a draw, drawn anew for "
+        "each permutation; `plain` is "
         f"10 whole permutations on {form.plain_draws * form.images} images each; two references of "
         f"{form.permutations} permutations on {form.reference_draws * form.images} images each "
         f"where all estimators run, else {form.other_permutations}, on parts of the value half "
@@ -224,7 +234,7 @@ def _common(form: Form, name: str) -> dict[str, Any]:
     )
     return {
         "command": f"python -m pipeline.experiments.shapley --out FOLDER --form {name}",
-        "commit": record["git_commit"],
+        "commit": ", ".join(commits),
         "machine": record["cpu"],
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "seeds": [0],

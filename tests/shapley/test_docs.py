@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from pipeline import registry
-from pipeline.analysis import results_page
 from pipeline.config import jobs, load
-from pipeline.files import read_json
+from pipeline.experiments import pages
+from pipeline.experiments.picture import DRAWN
+from pipeline.files import write_json
 
 PAGE = (Path(__file__).parents[2] / "docs" / "shapley.md").read_text()
 CONFIG = Path(__file__).parents[2] / "config"
@@ -47,8 +48,37 @@ def test_the_settings() -> None:
     assert found["shapley_soft"]["value"] == "soft_accuracy"
 
 
-@pytest.mark.parametrize("name", ["shapley_permutations", "shapley_estimators", "shapley_bench"])
-def test_the_tables_are_the_measurements(name: str) -> None:
-    measurement = read_json(CONFIG.parent / "docs" / "measurements" / f"{name}.json")
-    table = results_page._table(measurement["columns"], measurement["rows"])
-    assert f"<!-- {name} -->\n{table}\n<!-- end -->" in PAGE
+def test_the_tables_are_the_measurements() -> None:
+    assert len(pages.PLACE.findall(PAGE)) == 3
+    assert pages.fill(PAGE, CONFIG.parent / "docs" / "measurements") == PAGE
+
+
+def test_a_table_is_made_of_its_measurement(tmp_path: Path) -> None:
+    """Estimators as rows, supernets as columns, the best mean first; what stands around stays."""
+
+    def row(supernet: str, estimator: str, tau: float) -> dict:
+        number = {"mean": tau, "std": 0.1, "half_width": 0.234, "n": 5}
+        same = dict.fromkeys(("tau", "r", "winners"), number)
+        return {"supernet": supernet, "estimator": estimator, "share": 0.2, **same}
+
+    rows = [row("uniform, 3 passes", "a", 0.1), row("loop, 6 passes", "a", 0.3)]
+    rows += [row("uniform, 3 passes", "b", 0.5), row("loop, 6 passes", "b", 0.6)]
+    content = {"columns": {"estimator": "Estimator"}, "rows": rows}
+    write_json(tmp_path / "shapley_estimators.json", content)
+    page = "before\n<!-- shapley_estimators -->\nold\n<!-- end -->\nafter\n"
+    lines = pages.fill(page, tmp_path).splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert lines[2].startswith("| Estimator | Cost, plain = 1 | uniform, 3 | loop, 6 | Mean tau")
+    assert lines[4] == "| `b` | 0.2 | 0.5 ± 0.23 | 0.6 ± 0.23 | 0.55 | 0.55 | 0.55 |"
+    assert lines[5].startswith("| `a` | 0.2 | 0.1 ± 0.23 | 0.3 ± 0.23 | 0.2 |")
+
+
+@pytest.mark.parametrize("name", ["shapley_permutations", "shapley_estimators"])
+def test_the_pictures_are_of_the_measurements(name: str, tmp_path: Path) -> None:
+    docs = CONFIG.parent / "docs"
+    drawn = tmp_path / "drawn.svg"
+    DRAWN[name](docs / "measurements" / f"{name}.json", drawn)
+    # Coordinates depend on the fonts and libraries that are installed; what is written does not.
+    written = re.compile(r"<text[^>]*>(.*?)</text>", re.S)
+    kept = (docs / "images" / f"{name}.svg").read_text()
+    assert written.findall(drawn.read_text()) == written.findall(kept)

@@ -1,0 +1,96 @@
+"""The tables of docs/shapley.md, written from the measurements.
+
+python -m pipeline.experiments.pages
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from pipeline.analysis.results_page import table
+from pipeline.files import read_json, replacing
+
+Row = Mapping[str, Any]
+PLACE = re.compile(r"<!-- (shapley_\w+) -->\n.*?<!-- end -->", re.DOTALL)
+
+
+def fill(page: str, folder: Path) -> str:
+    """The page with the table of each place, `<!-- name -->` to `<!-- end -->`, as in `folder`."""
+
+    def filled(place: re.Match[str]) -> str:
+        measurement = read_json(folder / f"{place[1]}.json")
+        make = TABLES.get(place[1], table)
+        content = make(measurement["columns"], measurement["rows"])
+        return f"<!-- {place[1]} -->\n{content}\n<!-- end -->"
+
+    return PLACE.sub(filled, page)
+
+
+def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
+    """A row an estimator, its tau on each supernet; best ones first."""
+    supernets = [*dict.fromkeys(row["supernet"] for row in rows)]
+    found: list[dict[str, Any]] = []
+    for estimator in dict.fromkeys(row["estimator"] for row in rows):
+        own = {row["supernet"]: row for row in rows if row["estimator"] == estimator}
+        means = {key: [row[key]["mean"] for row in own.values()] for key in ("tau", "r", "winners")}
+        found.append(
+            {
+                "estimator": f"`{estimator}`",
+                "share": next(iter(own.values())).get("share"),
+                **{supernet: _without_n(row["tau"]) for supernet, row in own.items()},
+                **{key: round(float(np.mean(values)), 2) for key, values in means.items()},
+            }
+        )
+    found.sort(key=lambda row: -row["tau"])
+    heads = {
+        "estimator": columns["estimator"],
+        "share": "Cost, plain = 1",
+        **{name: name.replace(" passes", "") for name in supernets},
+        "tau": "Mean tau",
+        "r": "Mean r",
+        "winners": "Mean share of edges",
+    }
+    return table(heads, found)
+
+
+def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
+    """A row a reading; tau with the table and the found cell's accuracy for each supernet."""
+    names = [*dict.fromkeys(f"{row['way']}, {row['age']}" for row in rows)]
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        reading = row["reading"]
+        if row["batch_norm"] != "batch":
+            reading += f", {row['batch_norm']} statistics"
+        cell = f"{row['table_tau']:.2f}, {row['found_accuracy']:.1f}"
+        found.setdefault(reading, {"reading": reading})[f"{row['way']}, {row['age']}"] = cell
+    return table(
+        {"reading": columns["reading"], **{name: name for name in names}}, [*found.values()]
+    )
+
+
+def _without_n(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Two digits; how many repeats there are is said once, beside the table."""
+    return {key: round(value[key], 2) for key in ("mean", "half_width") if key in value}
+
+
+TABLES = {"shapley_estimators": estimators, "shapley_supernets": supernets}
+
+
+@click.command()
+@click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
+@click.option("--page", type=Path, default=Path("docs/shapley.md"), show_default=True)
+def main(folder: Path, page: Path) -> None:
+    """Write the page's tables anew."""
+    content = fill(page.read_text(), folder)
+    with replacing(page) as temporary:
+        temporary.write_text(content)
+
+
+if __name__ == "__main__":
+    main()
