@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MEASURES = ("tau", "r", "winners")
 ETA = 0.5
 REFERENCES = ("first", "second")
-BLOCK_SIZES = (4, 8, 16, 25, 50, 100)
+BLOCK_SIZES = (4, 8, 16, 24, 50, 100)  # even, since walks come in pairs
 
 
 def write(study: Study, form: str, data_root: Path, folder: Path) -> list[Path]:

@@ -100,7 +100,7 @@ class AllValues(ValueFunction):
         """bool[b, n] -> float64[b, values]."""
         import torch
 
-        with torch.no_grad():
+        with torch.no_grad(), self.measuring():
             return np.array([self._all_means(S) for S in coalitions])
 
     def _all_means(self, S: NDArray[np.bool_]) -> list[float]:
@@ -114,7 +114,10 @@ class AllValues(ValueFunction):
 
     def _answers(self, weights: Tensor) -> list[tuple[Tensor, Tensor]]:
         self.images_forward += self._n
-        return [(self._logits(images, weights), labels) for images, labels in self._batches]
+        return [
+            (self._logits(images, weights, beginning), labels)
+            for (images, labels), beginning in zip(self._batches, self._beginnings, strict=True)
+        ]
 
 
 def walk(
@@ -126,15 +129,20 @@ def walk(
     path: Path,
     alpha: NDArray[np.float64] | None = None,
 ) -> Walks:
-    """Walk permutations under α (None: zeros), or go on from those that `path` holds."""
+    """Walk permutations under α (None: zeros), or go on from those that `path` holds.
+
+    Each order is walked in both directions, on images of their own: a player's early and late
+    places make up for each other, so that the mean is as unbiased and less noisy.
+    """
     import torch
 
     alpha = np.zeros(supernet.space.n_players) if alpha is None else alpha
     V = AllValues(supernet, torch.from_numpy(alpha), images, settings, seed)
     n = len(V.players)
-    orders = np.stack(
-        [seeds.numpy_generator(seed, "order", m).permutation(n) for m in range(permutations)]
-    )
+    drawn = [
+        seeds.numpy_generator(seed, "order", m // 2).permutation(n) for m in range(permutations)
+    ]
+    orders = np.stack([order[:: -1 if m % 2 else 1] for m, order in enumerate(drawn)])
     done = np.empty((len(VALUE_NAMES), 0, n + 1))
     if path.exists():
         done = read(path).V

@@ -76,6 +76,7 @@ class ValueFunction:
         self.edges = self.players // supernet.space.n_operations
         self.redraws = settings.redraw == "permutation"
         self.images_forward = self.images_backward = 0
+        self._is_measuring = False
         self._supernet, self._alpha, self._images = supernet, alpha.detach().float(), images
         self._settings, self._seed = settings, seed
         self._augment = augment if settings.augment else None
@@ -108,7 +109,7 @@ class ValueFunction:
         """V of each coalition of `players`."""
         import torch
 
-        with torch.no_grad():
+        with torch.no_grad(), self.measuring():
             return np.array([self._value(S) for S in coalitions])
 
     def _value(self, S: np.ndarray) -> float:
@@ -153,14 +154,31 @@ class ValueFunction:
         return gradient.double().cpu().numpy()[self.players]
 
     @contextlib.contextmanager
-    def _normalised(self, weights: Tensor) -> Iterator[None]:
-        """Evaluation mode, batch norms as the settings say."""
-        from pipeline.strategies.recalibration import recalibrated
+    def measuring(self) -> Iterator[None]:
+        """Batch norms as the settings say, set once for all that is evaluated inside.
+
+        Each evaluation does it by itself; to do it around many saves a walk over all modules each.
+        """
         from pipeline.supernet import evaluation_mode
 
         policy = self._settings.batch_norm
-        if policy != "recalibrated":
-            with evaluation_mode(self._supernet, policy):
+        if self._is_measuring or policy == "recalibrated":  # the latter a coalition at a time
+            yield
+            return
+        with evaluation_mode(self._supernet, policy):
+            self._is_measuring = True
+            try:
+                yield
+            finally:
+                self._is_measuring = False
+
+    @contextlib.contextmanager
+    def _normalised(self, weights: Tensor) -> Iterator[None]:
+        """Evaluation mode, batch norms as the settings say."""
+        from pipeline.strategies.recalibration import recalibrated
+
+        if self._settings.batch_norm != "recalibrated":
+            with self.measuring():
                 yield
             return
         with recalibrated(self._supernet, lambda images: self._logits(images, weights)) as adapt:
@@ -242,5 +260,6 @@ def shapley_values(
     budget = settings.budget
     if budget is None and "permutations" not in options:
         budget = None if settings.estimator == "exact" else settings.permutations * (n + 1)
-    found = estimate(V, n, settings.estimator, budget, seed, processes, **options)
+    with V.measuring():
+        found = estimate(V, n, settings.estimator, budget, seed, processes, **options)
     return found.among(V.players, V.n_players)

@@ -1,40 +1,52 @@
 """What two coalitions have in common, computed once.
 
-The cells before the first reduction know nothing of the reduction cell's players. Half of the
-removals of a walk are such players, and those cells have the largest images.
+Where a cell's input is the same for all coalitions of a batch, so is what an operation makes of it.
+In DARTS the cells before the first reduction know nothing of the reduction cell's players: half of
+the removals of a walk are such players, and those cells have the largest images. In NAS-Bench-201
+all cells share their players, but the first sees the stem's output always: a removal into its last
+node leaves all its operations as they were (`remembered.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-States = tuple[Tensor, Tensor]
+Result = TypeVar("Result")
 
 
 class Beginning:
-    """The states that one batch of images reaches before the first reduction.
+    """What has been computed of one batch of images.
 
-    Whoever makes it uses it for this batch and this policy of batch norms only.
+    Whoever makes it uses it for this batch, one network and one policy of batch norms only.
     """
 
     def __init__(self) -> None:
-        self._states: States | None = None
-        self._weights = torch.empty(0)
+        self._known: dict[Hashable, tuple[Hashable, Any]] = {}
+        self._parameters: list[nn.Parameter] = []
         self._versions: list[int] = []
 
-    def states(self, network: nn.Module, weights: Tensor, compute: Callable[[], States]) -> States:
-        """Those of the last call where nothing has changed, else `compute()`.
+    def of(self, network: nn.Module) -> Beginning:
+        """Itself; empty if a weight of the network has changed since the last call."""
+        self._parameters = self._parameters or [*network.parameters()]
+        versions = [parameter._version for parameter in self._parameters]
+        if versions != self._versions:
+            self._known.clear()
+            self._versions = versions
+        return self
+
+    def once(self, name: Hashable, depends_on: Hashable, compute: Callable[[], Result]) -> Result:
+        """What `compute` gave at the last call of this name, if that depended on the same.
 
         Args:
-            network: whose weights they depend on.
-            weights: mixing weights that they depend on.
-            compute: gives them.
+            name: what it is.
+            depends_on: what it follows from beside images and network, mixing weights say.
+            compute: gives it.
         """
-        versions = [parameter._version for parameter in network.parameters()]
-        if self._states is None or versions != self._versions or not weights.equal(self._weights):
-            self._states = None  # frees their memory first
-            self._states, self._weights, self._versions = compute(), weights, versions
-        return self._states
+        if name not in self._known or self._known[name][0] != depends_on:
+            self._known.pop(name, None)  # frees its memory first
+            self._known[name] = depends_on, compute()
+        result: Result = self._known[name][1]
+        return result

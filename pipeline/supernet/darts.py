@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN
 from pipeline.spaces.stems import conv_bn, imagenet_stem
-from pipeline.supernet.beginning import Beginning, States
+from pipeline.supernet.beginning import Beginning
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fused import FusedCell
 from pipeline.supernet.supernet import Supernet
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 NORMAL, REDUCE = 0, 1
 STEM_MULTIPLIER = 3
+
+States = tuple[Tensor, Tensor]
 
 
 class DartsSupernet(Supernet):
@@ -71,10 +72,11 @@ class DartsSupernet(Supernet):
             before = self.stem[0](images)
             return pass_on([*self.cells][:start], before, self.stem[1](before))
 
-        if beginning is None or torch.is_grad_enabled():
+        if beginning is None:
             states = begin()
         else:
-            states = beginning.states(self, weights[NORMAL], begin)
+            of_normal = tuple(weights[NORMAL].flatten().tolist())
+            states = beginning.once("normal cells", of_normal, begin)
         return pass_on([*self.cells][start:], *states)[1]
 
 

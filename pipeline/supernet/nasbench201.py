@@ -5,7 +5,8 @@ Three stages of N cells with C, 2C and 4C channels; a residual block of stride 2
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from pipeline.spaces.stems import conv_bn
 from pipeline.supernet.beginning import Beginning
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fused import FusedCell
+from pipeline.supernet.remembered import run_remembered
 from pipeline.supernet.supernet import Supernet
 
 if TYPE_CHECKING:
@@ -52,12 +54,21 @@ class NasBench201Supernet(Supernet):
         beginning: Beginning | None,
     ) -> Tensor:
         """The output of the last cell, normalised and rectified."""
-        x, run = self.stem(images), self.cell_runner()
+        run, here = self.cell_runner(), present and present[0]
+        parts: list[Any] = [*self.stages]
         own = None if edge_weights is None else edge_weights[0]
-        for part in self.stages:
-            if isinstance(part, MixedCell):
-                x = run(part, [x], weights[0], present and present[0], own)
-            else:
-                x = part(x)
+        if beginning is None or not self.remembers:
+            x = self.stem(images)
+        else:
+            x = beginning.once("stem", (), partial(self.stem, images))
+            x = run_remembered(parts.pop(0), x, weights[0], here, beginning)
+        for part in parts:
+            x = run(part, [x], weights[0], here, own) if isinstance(part, MixedCell) else part(x)
         output: Tensor = self.head(x)
         return output
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the first cell is a large enough part of all to keep its operations' outputs."""
+        settings = self.settings
+        return settings.fused and settings.cells == 1 and settings.partial_channels == 1

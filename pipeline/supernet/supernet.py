@@ -84,10 +84,11 @@ class Supernet(nn.Module):
         Returns:
             logits [b, classes].
         """
-        if self.settings.image_size:
-            images = averaged_down(images, self.settings.image_size)
-        if self.settings.channels_last:
-            images = images.contiguous(memory_format=torch.channels_last)
+        if beginning is None or torch.is_grad_enabled():
+            beginning = None
+            images = self.prepared(images)
+        else:
+            images = beginning.of(self).once("images", (), partial(self.prepared, images))
         table = weights.view(
             len(self.space.cell_types), len(self.space.edges), self.space.n_operations
         )
@@ -96,6 +97,14 @@ class Supernet(nn.Module):
             table = table * edge_weights[:, :, None]
         maps = self.features(images, table, present, edge_weights, beginning)
         return self.classifier(maps.mean(dim=(2, 3)))
+
+    def prepared(self, images: Tensor) -> Tensor:
+        """Images of the size and memory format that the settings ask for."""
+        if self.settings.image_size:
+            images = averaged_down(images, self.settings.image_size)
+        if self.settings.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return images
 
     def edge_weights(self) -> Tensor | None:
         """softmax(beta) over the edges into each node, [cell types, edges] (PC-DARTS, Eq. 3)."""

@@ -21,7 +21,10 @@ def test_a_walk_is_the_same_bit_for_bit(name, policy):
         for p in (n - 1, n - 3, 1, n - 2, n - 5, 4):  # players of the last cell type and the first
             coalition[p] = False
             weights = mixture(supernet.space, alpha(supernet), coalition)
-            assert torch.equal(supernet(x, weights, beginning), supernet(x, weights))
+            found = supernet(x, weights, beginning)
+            assert torch.equal(found, supernet(x, weights, Beginning()))
+            # NAS-Bench-201's first cell sums in another order.
+            torch.testing.assert_close(found, supernet(x, weights), rtol=1e-5, atol=1e-5)
 
 
 def test_reduction_players_leave_the_first_cells_alone(monkeypatch):
@@ -73,5 +76,28 @@ def test_values_are_those_without_memory(policy, monkeypatch):
         return found
 
     remembered = values()
-    monkeypatch.setattr(Beginning, "states", lambda self, network, weights, compute: compute())
+    monkeypatch.setattr(Beginning, "once", lambda self, name, depends_on, compute: compute())
     assert remembered == values()
+
+
+def test_a_removal_computes_what_lies_behind_its_node(monkeypatch):
+    """NAS-Bench-201's first cell: players 5 e + o, edges 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2."""
+    supernet, beginning, x = toy("nasbench201"), Beginning(), images("nasbench201")
+    calls = []
+    for e, edge in enumerate(supernet.stages[0].mixed):
+        for operation in edge.operations[2:4]:  # the two convolutions of each edge
+            operation.register_forward_hook(lambda *_, e=e: calls.append(e))
+    weights = mixture(supernet.space, alpha(supernet))
+    with torch.no_grad():
+        for p, behind in (
+            (None, [0, 1, 2, 3, 4, 5]),
+            (29, []),
+            (16, []),
+            (11, [5]),
+            (1, [2, 4, 5]),
+        ):
+            calls.clear()
+            if p is not None:
+                weights = weights.index_fill(0, torch.tensor(p), 0.0)
+            supernet(x, weights, beginning)
+            assert sorted(set(calls)) == behind
