@@ -25,7 +25,6 @@ from pipeline.experiments.agreement import edges_of, with_reference
 from pipeline.experiments.forms import Form
 from pipeline.experiments.shapley import Study, measure, open_study
 from pipeline.experiments.summary import references
-from pipeline.experiments.variants import VARIANTS
 from pipeline.files import read_json
 
 FORM = Form(
@@ -47,9 +46,6 @@ FORM = Form(
     plain_draws=32,
 )
 
-# Those that are another row again where there is no age before and V is soft accuracy already.
-TWINS = ("control_variate_previous_fifth", "permutation_soft_fifth")
-
 
 def rows(
     repeats: int = 5, form: Form = FORM, variants: tuple[str, ...] = ()
@@ -59,12 +55,11 @@ def rows(
     Args:
         repeats: estimates a row.
         form: how large everything is.
-        variants: names of estimators; empty: all but `TWINS`.
+        variants: names of estimators; empty: all.
     """
     root = Path(os.environ.get("SHAPLEY_NAS_DATA", "data"))
     dataset, size = ("cifar10", 16) if (root / "cifar-10-batches-py").is_dir() else ("digits", 0)
     form = replace(form, repeats=repeats, image_size=size)
-    variants = variants or tuple(v.name for v in VARIANTS if v.name not in TWINS)
     with tempfile.TemporaryDirectory() as folder:
         study = open_study(form, root, Path(folder), dataset)
         measure(study, ("estimators",), (form.main[0][0],), variants)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.bench.supernets import FROZEN, WAYS, recipe
 from pipeline.config.recipes import NasBench201Search
+from pipeline.experiments.variants import Variant
 from pipeline.strategies.shapley_settings import ValueSettings
 
 
@@ -56,6 +57,12 @@ class Form:
     def search(self) -> NasBench201Search:
         """The recipe of the weights."""
         return recipe(self.epochs, self.epochs, self.channels, self.compile, self.image_size)
+
+    def tells_apart(self, variant: Variant, age: int) -> bool:
+        """Whether a variant of the study is not another one again, by this value or at this age."""
+        if variant.previous:
+            return age != self.ages[0]
+        return variant.name != "permutation_soft_fifth" or self.reads != "soft_accuracy"
 
     def value(self, **changes: Any) -> ValueSettings:
         """The value function of references and estimates."""
@@ -107,7 +114,7 @@ FORMS = {
         reads="soft_accuracy",
         image_size=16,
         reference_draws=8,
-        plain_draws=16,
+        plain_draws=8,
     ),
     # Without the statistics of a batch, draws may be smaller still: some 50 minutes of one core.
     "running": Form(

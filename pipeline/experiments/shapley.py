@@ -10,8 +10,7 @@ that has been done is kept in FOLDER; the same command goes on from there.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +21,12 @@ import numpy as np
 from pipeline import provenance, seeds
 from pipeline.bench.supernets import WAYS, Loop, Trained, thirds, train
 from pipeline.experiments.forms import FORMS, Form
+from pipeline.experiments.remembering import Remembering
 from pipeline.experiments.variants import VARIANTS, Variant
 from pipeline.experiments.walks import Walks, load, path_of, walk
 from pipeline.files import read_json, write_json
 from pipeline.strategies.shapley_settings import ShapleySettings
-from pipeline.strategies.value_function import ValueFunction, shapley_values
+from pipeline.strategies.value_function import shapley_values
 
 if TYPE_CHECKING:
     from pipeline.data import Images
@@ -78,34 +78,41 @@ class Study:
             trained.alpha,
         )
 
-    def run(self, trained: Trained, variant: Variant, repeat: int) -> None:
-        """One estimate, kept as JSON."""
+    def estimate(self, trained: Trained, names: Sequence[str], repeat: int) -> None:
+        """An estimate by each variant, kept as JSON; what two of them ask for is evaluated once."""
         import torch
 
-        name = f"{trained.way}_{trained.age}_{variant.name}_{repeat}.json"
-        path = self.out / "runs" / name
-        if path.exists():
-            return
-        settings = self.form.value(**variant.settings(self.form.images, self.form.plain_draws))
         seed = seeds.derive(SEED, "repeat", repeat)
-        alpha = torch.from_numpy(trained.alpha)
-        V = ValueFunction(trained.supernet, alpha, self.parts[2], settings, seed)
-        started = time.perf_counter()
-        found = shapley_values(V, settings, seed, self.previous(trained, variant))
-        write_json(
-            path,
-            {
-                "way": trained.way,
-                "age": trained.age,
-                "variant": variant.name,
-                "repeat": repeat,
-                "phi": [None if np.isnan(x) else x for x in found.phi[V.players]],
-                "evaluations": found.evaluations,
-                "image_forwards": V.images_forward + 2 * V.images_backward,
-                "seconds": time.perf_counter() - started,
-                "commit": self.commit,
-            },
-        )
+        shared: dict[tuple[int, str], Remembering] = {}
+        for variant in VARIANTS:
+            path = self.out / "runs" / f"{trained.name}_{variant.name}_{repeat}.json"
+            wanted = variant.name in names and self.form.tells_apart(variant, trained.age)
+            if path.exists() or not wanted:
+                continue
+            settings = self.form.value(**variant.settings(self.form.images, self.form.plain_draws))
+            key = settings.value_images, settings.value
+            if key not in shared:
+                alpha = torch.from_numpy(trained.alpha)
+                images = self.parts[2]
+                shared[key] = Remembering(trained.supernet, alpha, images, settings, seed)
+            V = shared[key]
+            with V.alone() as clock:
+                found = shapley_values(V, settings, seed, self.previous(trained, variant))
+            phi = found.phi[V.players]
+            write_json(
+                path,
+                {
+                    "way": trained.way,
+                    "age": trained.age,
+                    "variant": variant.name,
+                    "repeat": repeat,
+                    "phi": [None if np.isnan(x) else x for x in phi],
+                    "evaluations": found.evaluations,
+                    "image_forwards": found.evaluations * settings.value_images,
+                    "seconds": clock.seconds,
+                    "commit": self.commit,
+                },
+            )
 
     def previous(self, trained: Trained, variant: Variant) -> np.ndarray | None:
         """Values at the age before, where the variant uses them; none before the first age."""
@@ -163,9 +170,7 @@ def measure(
                 study.reference(trained, "second")
             if runs:
                 for repeat in range(form.repeats):
-                    for variant in VARIANTS:
-                        if variant.name in chosen:
-                            study.run(trained, variant, repeat)
+                    study.estimate(trained, chosen, repeat)
             if "policies" in steps and trained.age == form.ages[-1]:
                 for policy in ("running", "recalibrated"):
                     study.reference(trained, "first", policy)

@@ -61,7 +61,7 @@ def _several(share: float, suffix: str, *estimators: str) -> list[Variant]:
     return [Variant(f"{name}_{suffix}", name, share) for name in estimators]
 
 
-FIFTH, HALF = 1 / 5, 1 / 2
+FIFTH, HALF, WHOLE = 1 / 5, 1 / 2, 1.0
 SOFT = {"value": "soft_accuracy"}
 VARIANTS = (
     Variant("plain", "permutation", 1.0),
@@ -86,5 +86,6 @@ VARIANTS = (
     Variant("control_variate_previous_fifth", "control_variate", FIFTH, previous=True),
     Variant("permutation_soft_fifth", "permutation", FIFTH, SOFT),
     Variant("gradient_soft_fifth", "gradient", FIFTH, SOFT),
-    *_several(HALF, "half", "permutation", "antithetic", "truncated", "regression_adjusted"),
+    *_several(HALF, "half", "permutation", "antithetic", "regression_adjusted"),
+    *_several(WHOLE, "whole", "regression_adjusted"),
 )

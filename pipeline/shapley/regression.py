@@ -113,8 +113,10 @@ def sample(
     count = samples or _pairs(M * (n + 1), a_draw, game.redraws)
     if budget is not None:
         count = min(samples or budget, _pairs(budget, a_draw, game.redraws))
-    coalitions = _draw(rng, n, count if n > 1 else 0, size_weights)
     n_draws = -(-count // a_draw)
+    # Drawn a draw at a time, so that a larger budget begins with what a smaller one is.
+    drawn = [_draw(rng, n, a_draw if n > 1 else 0, size_weights) for _ in range(n_draws)]
+    coalitions = np.concatenate(drawn)[: PAIR * count]
     parts = np.array_split(coalitions, np.arange(1, n_draws) * PAIR * a_draw)
     ends = np.array([[False] * n, [True] * n])
 

@@ -1,4 +1,4 @@
-"""Regression-adjusted Monte Carlo (Witter, Liu & Musco, NeurIPS 2025), with an additive regression.
+"""Regression-adjusted Monte Carlo (Witter, Liu & Musco, NeurIPS 2025), with a linear regression.
 
 Every value of a coalition says something about every player:
 
@@ -6,14 +6,16 @@ Every value of a coalition says something about every player:
 
 for coalitions S whose size s is uniform over 1 .. n-1. On V itself this varies widely; on the
 residual V - f of a regression f whose Shapley values are known it does not, and φ(V) = φ(f) +
-φ(V - f). Here f is additive plus a polynomial of the size,
+φ(V - f). Here f says what a player adds to small and large coalitions and to those between,
 
-    f(S) = V(∅) + Δ u + Σ_o β_o (1(o ∈ S) - u) + γ_1 u(1-u) + γ_2 u(1-u)(1-2u),   u = s/n,
+    f(S) = V(∅) + Δ u + Σ_o (β_o + β'_o c(u)) (1(o ∈ S) - u) + γ_1 u(1-u) + γ_2 u(1-u)(1-2u)
 
-whose polynomial vanishes at both ends and adds the same to all players, so that φ_o(f) = Δ/n + β_o.
-f is fitted by ridge regression on the other folds only, so that the estimate is unbiased, and
-penalised as leave-one-out says. The bracket sums to zero over the players, and so does β:
-Σ_o φ_o = V(N) - V(∅) exactly. Standard errors are over pairs.
+with u = s/n and c(u) = (2u-1)² - κ, κ such that the Shapley values of c(u) (1(o ∈ S) - u) are zero.
+The polynomial vanishes at both ends and adds the same to all players, so that φ_o(f) = Δ/n + β_o.
+What is alike for S and its complement need not be in f: it cancels in a pair. f is fitted by ridge
+regression on the other folds only, so that the estimate is unbiased, and penalised as leave-one-out
+says. The bracket sums to zero over the players, and so does β: Σ_o φ_o = V(N) - V(∅) exactly.
+Standard errors are over pairs.
 """
 
 from __future__ import annotations
@@ -55,19 +57,38 @@ def per_pair(found: Sampled, n: int) -> NDArray[np.float64]:
         return np.zeros((2, 1))
     n_pairs = len(found.y) // PAIR
     u = (found.size / n)[:, None]
-    features = np.hstack([found.x, u * (1 - u), u * (1 - u) * (1 - 2 * u)])
+    curved = found.x * ((2 * u - 1) ** 2 - curvature(n))
+    features = np.hstack([found.x, u * (1 - u), u * (1 - u) * (1 - 2 * u), curved])
     s = found.size[:, None]
     bracket = (n - 1) * np.where(found.coalitions, 1 / s, -1 / (n - s))
     fold = np.arange(n_pairs) % min(FOLDS, n_pairs)
     phi = np.empty((n_pairs, n))
     for k in np.unique(fold):
         inside = np.repeat(fold == k, PAIR)
-        outside = ~inside if not inside.all() else inside[:0]
-        w = ridge(features[outside], found.y[outside]) if outside.any() else np.zeros(n + 2)
+        w = fit(features[~inside], found.y[~inside], n)
         residual = found.y[inside] - features[inside] @ w
         adjusted = w[:n] + bracket[inside] * residual[:, None]
         phi[fold == k] = adjusted.reshape(-1, PAIR, n).mean(axis=1)
     return phi
+
+
+def fit(features: NDArray[np.float64], y: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Coefficients of f, the curved ones for what no additive game explains; zeros without data."""
+    if not len(y):
+        return np.zeros(features.shape[1])
+    plain, curved = features[:, :-n], features[:, -n:]
+    explained = np.linalg.lstsq(plain, curved, rcond=1e-9)[0]
+    w = ridge(np.hstack([plain, curved - plain @ explained]), y)
+    w[:-n] -= explained @ w[-n:]
+    return w
+
+
+def curvature(n: int) -> float:
+    """κ: φ_o of (2u-1)² (1(o ∈ S) - u) as a share of φ_o of 1(o ∈ S) - u, over where o joins."""
+    u = np.arange(n) / n
+    after = u + 1 / n
+    added = (1 - after) * (2 * after - 1) ** 2 + u * (2 * u - 1) ** 2
+    return float(added.mean() * n / (n - 1))
 
 
 def ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

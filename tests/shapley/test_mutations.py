@@ -142,6 +142,7 @@ MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
             ("1 / s, -1 / (n - s)", "-1 / (n - s), 1 / s"),
             ("bracket = (n - 1) *", "bracket = (1 - n) *"),
             ("w[:n] + bracket", "bracket"),
+            ("** 2 - curvature(n))", "** 2 + 9 * curvature(n))"),
         ],
     ),
     (
