@@ -20,13 +20,13 @@ LAYERS = (nn.ReLU, nn.Conv2d, nn.BatchNorm2d)
 
 def is_chain(module: nn.Module) -> bool:
     """ReLU, convolution, ..., batch norm; no batch norm with affine parameters."""
+    layers = [*module] if isinstance(module, nn.Sequential) else []
+    kinds = [type(layer) for layer in layers]
     return (
-        isinstance(module, nn.Sequential)
-        and all(type(layer) in LAYERS for layer in module)
-        and isinstance(module[0], nn.ReLU)
-        and isinstance(module[1], nn.Conv2d)
-        and isinstance(module[-1], nn.BatchNorm2d)
-        and not any(isinstance(layer, nn.BatchNorm2d) and layer.affine for layer in module)
+        kinds[:2] == [nn.ReLU, nn.Conv2d]
+        and kinds[-1] is nn.BatchNorm2d
+        and all(kind in LAYERS for kind in kinds)
+        and not any(isinstance(layer, nn.BatchNorm2d) and layer.affine for layer in layers)
     )
 
 
@@ -98,12 +98,14 @@ def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> 
 
 def is_linear(module: Any) -> bool:
     """Whether, after its ReLU, a chain is one dense convolution with fixed statistics."""
+    if torch.is_grad_enabled() or module.training or not is_chain(module):
+        return False
+    _, convolution, *norms = module
     return (
-        is_chain(module)
-        and len(module) == 3
-        and module[1].groups == 1
-        and module[1].stride == (1, 1)
-        and not (module[2].training or torch.is_grad_enabled())
+        len(norms) == 1
+        and convolution.groups == 1
+        and convolution.stride == (1, 1)
+        and not norms[0].training
     )
 
 

@@ -124,19 +124,17 @@ class FusedCell(MixedCell):
 
     def stacks(self, source: int, weights: Tensor, present: Present) -> list[Stack]:
         """What is to be computed from a state, by the operation's name."""
-        members: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+        members: dict[str, list[tuple[Any, int, int, int]]] = defaultdict(list)
         for e, target in self.outgoing[source]:
-            for o, name in enumerate(self.mixed[e].names):
+            mixed = self.mixed[e]
+            for o, (name, operation) in enumerate(zip(mixed.names, mixed.operations, strict=True)):
                 if present is None or present[e][o]:
-                    members[name].append((e, o, target))
-        return [
-            Stack(
-                [self.mixed[e].operations[o] for e, o, _ in alike],
-                weights[[e for e, _, _ in alike], [o for _, o, _ in alike]],
-                tuple(target for _, _, target in alike),
-            )
-            for alike in members.values()
-        ]
+                    members[name].append((operation, e, o, target))
+        found = []
+        for alike in members.values():
+            operations, edges, numbers, targets = zip(*alike, strict=True)
+            found.append(Stack([*operations], weights[[*edges], [*numbers]], targets))
+        return found
 
 
 def weighted_total(terms: Sequence[Term]) -> Tensor:

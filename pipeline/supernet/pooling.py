@@ -10,7 +10,7 @@ few: 4 of them cost as much as 16.
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 import torch
@@ -54,5 +54,12 @@ def average(layer: Any, x: Tensor) -> Tensor:
     """A mean over the pixels inside the image, of half a kernel's padding."""
     kernel, stride = layer.kernel_size, layer.stride
     ones = x.new_ones(x.shape[1], 1, kernel, kernel)
-    n = depthwise(x.new_ones(1, 1, *x.shape[2:]), ones[:1], stride)
+    n = inside(kernel, stride, *x.shape[2:]).to(x)
     return depthwise(x, ones, stride) / n
+
+
+@cache
+def inside(kernel: int, stride: int, height: int, width: int) -> Tensor:
+    """How many pixels of each window lie inside the image, [1, 1, h', w']."""
+    image, ones = torch.ones(1, 1, height, width), torch.ones(1, 1, kernel, kernel)
+    return depthwise(image, ones, stride)

@@ -124,9 +124,8 @@ def test_the_study_and_its_page(tmp_path: Path) -> None:
 
 def test_the_bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SHAPLEY_NAS_DATA", str(tmp_path))
-    rows = bench.rows(
-        2, replace(shapley.FORMS["tiny"], permutations=3), ("plain", "truncated_fifth")
-    )
+    form = replace(shapley.FORMS["tiny"], permutations=3)
+    rows = bench.rows(2, form, ("plain", "truncated_fifth"), workers=2)
     assert [row["name"] for row in rows] == ["plain", "truncated_fifth"]
     for row in rows:
         assert row["dataset"] == "digits"
@@ -134,3 +133,27 @@ def test_the_bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         assert -1 <= row["tau"] <= 1 and -1 <= row["ceiling_tau"] <= 1
         assert row["tau_low"] <= row["tau"] <= row["tau_high"]
     assert rows[1]["image_forwards"] <= rows[0]["image_forwards"] / 5
+    (alone,) = bench.rows(1, form, ("truncated_fifth", "plain"), workers=1)[1:]
+    assert alone["ceiling_tau"] == rows[1]["ceiling_tau"]
+
+
+def test_what_estimators_share_is_what_each_would_find(tmp_path: Path) -> None:
+    """The same bits and counts, whether another estimator of this seed has asked before or not."""
+    form = replace(shapley.FORMS["tiny"], main=(("uniform", 1),))
+    names = ("permutation_half", "permutation_fifth", "regression_adjusted_fifth", "leverage_fifth")
+    found = {}
+    for folder, groups in (("together", [names]), ("alone", [(name,) for name in names])):
+        study = shapley.open_study(form, tmp_path, tmp_path / folder, "digits")
+        (trained,) = study.supernets("uniform")
+        for group in groups:
+            study.estimate(trained, group, 0)
+        found[folder] = {
+            name: read_json(tmp_path / folder / "runs" / f"uniform_1_{name}_0.json")
+            for name in names
+        }
+    for name in names:
+        together, alone = (found[folder][name] for folder in ("together", "alone"))
+        assert together["phi"] == alone["phi"]
+        assert together["evaluations"] == alone["evaluations"]
+        assert together["image_forwards"] == 8 * together["evaluations"]
+        assert together["seconds"] > 0
