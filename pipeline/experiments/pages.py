@@ -1,4 +1,4 @@
-"""The tables of docs/shapley.md, written from the measurements.
+"""The tables and pictures of docs/shapley.md, made from the measurements.
 
 python -m pipeline.experiments.pages
 """
@@ -14,10 +14,11 @@ import click
 import numpy as np
 
 from pipeline.analysis.results_page import table
+from pipeline.experiments.picture import DRAWN
 from pipeline.files import read_json, replacing
 
 Row = Mapping[str, Any]
-PLACE = re.compile(r"<!-- (shapley_\w+) -->\n.*?<!-- end -->", re.DOTALL)
+PLACE = re.compile(r"<!-- ((?:shapley|oracle)_\w+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def fill(page: str, folder: Path) -> str:
@@ -61,13 +62,16 @@ def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
     """A row a reading; tau with the table and the found cell's accuracy for each supernet."""
+    # What is read of α itself has no policy, and is no value of coalitions.
+    rows = [row for row in rows if row["batch_norm"]]
     names = [*dict.fromkeys(f"{row['way']}, {row['age']}" for row in rows)]
     found: dict[str, dict[str, str]] = {}
     for row in rows:
         reading = row["reading"]
         if row["batch_norm"] != "batch":
             reading += f", {row['batch_norm']} statistics"
-        cell = f"{row['table_tau']:.2f}, {row['found_accuracy']:.1f}"
+        known = row["table_tau"] is not None
+        cell = f"{row['table_tau']:.2f}, {row['found_accuracy']:.1f}" if known else "–"
         found.setdefault(reading, {"reading": reading})[f"{row['way']}, {row['age']}"] = cell
     return table(
         {"reading": columns["reading"], **{name: name for name in names}}, [*found.values()]
@@ -76,17 +80,26 @@ def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 def _without_n(value: Mapping[str, Any]) -> dict[str, Any]:
     """Two digits; how many repeats there are is said once, beside the table."""
-    return {key: round(value[key], 2) for key in ("mean", "half_width") if key in value}
+    return {
+        key: round(value[key], 2) for key in ("mean", "half_width") if value.get(key) is not None
+    }
 
 
-TABLES = {"shapley_estimators": estimators, "shapley_supernets": supernets}
+TABLES = {
+    "shapley_estimators": estimators,
+    "shapley_supernets": supernets,
+    "oracle_supernets": supernets,
+}
 
 
 @click.command()
 @click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
 @click.option("--page", type=Path, default=Path("docs/shapley.md"), show_default=True)
-def main(folder: Path, page: Path) -> None:
-    """Write the page's tables anew."""
+@click.option("--pictures", type=Path, default=Path("docs/images"), show_default=True)
+def main(folder: Path, page: Path, pictures: Path) -> None:
+    """Write the page's tables anew, and draw its pictures."""
+    for name, draw in DRAWN.items():
+        draw(folder / f"{name}.json", pictures / f"{name}.svg")
     content = fill(page.read_text(), folder)
     with replacing(page) as temporary:
         temporary.write_text(content)

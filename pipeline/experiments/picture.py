@@ -1,4 +1,4 @@
-"""Pictures of the study: agreement by permutations, and by estimator."""
+"""Pictures of the studies: agreement by permutations, by estimator, and with the table by age."""
 
 from __future__ import annotations
 
@@ -17,43 +17,67 @@ TITLES = {
     "soft_accuracy": "probability of the true class",
     "negative_loss": "−loss",
 }
+SIZES = {
+    "accuracy": "all coalitions",
+    "accuracy, largest third": "largest third",
+    "accuracy, middle third": "middle third",
+    "accuracy, smallest third of coalitions": "smallest third",
+    "accuracy, truncated at .5": "before truncation",
+}
 Rows = Sequence[dict[str, Any]]
+Panel = tuple[str, Rows]  # title and what it shows
 
 
 def permutations(measurement: Path, picture: Path) -> None:
     """`shapley_permutations.json`: tau with its interval for each value function, as SVG."""
-    _draw(measurement, picture, _by_permutations, (4, 3))
+    _draw(_by_supernet(measurement), picture, _by_permutations, (4, 3))
 
 
 def estimators(measurement: Path, picture: Path) -> None:
     """`shapley_estimators.json`: tau with its interval for each estimator, as SVG."""
-    _draw(measurement, picture, _by_estimator, (4, 4.2))
+    _draw(_by_supernet(measurement), picture, _by_estimator, (4, 4.2))
+
+
+def supernets(measurement: Path, picture: Path) -> None:
+    """`oracle_supernets.json`: tau with the table by age and coalition sizes, as SVG."""
+    rows = read_json(measurement)["rows"]
+    _draw([[*_grouped(rows, "way").items()]], picture, _by_age, (3.2, 3.4))
+
+
+def _by_supernet(measurement: Path) -> list[list[Panel]]:
+    """A panel a supernet: a row of them for each way of training, ages to the right."""
+    panels = _grouped(read_json(measurement)["rows"], "supernet")
+    ways = dict.fromkeys(name.split(",")[0] for name in panels)
+    return [[one for one in panels.items() if one[0].startswith(way)] for way in ways]
+
+
+def _grouped(rows: Rows, key: str) -> dict[str, Rows]:
+    return {name: [row for row in rows if row[key] == name] for name in (row[key] for row in rows)}
 
 
 def _draw(
-    measurement: Path, picture: Path, panel: Callable[[Axes, Rows], None], size: tuple[float, float]
+    lines: list[list[Panel]],
+    picture: Path,
+    panel: Callable[[Axes, Rows], None],
+    size: tuple[float, float],
 ) -> None:
-    """A panel a supernet: a row of them for each way of training, ages to the right."""
+    """Rows of panels with one legend, as SVG."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    rows = read_json(measurement)["rows"]
-    supernets = [*dict.fromkeys(row["supernet"] for row in rows)]
-    ways = [*dict.fromkeys(name.split(",")[0] for name in supernets)]
-    columns = max(sum(name.startswith(way) for name in supernets) for way in ways)
+    columns = max(map(len, lines))
     # Without both, every drawing would differ.
     with mpl.rc_context({"svg.hashsalt": "shapley", "svg.fonttype": "none"}):
-        figure = Figure((size[0] * columns, size[1] * len(ways)), layout="constrained")
-        grid = figure.subplots(len(ways), columns, sharex=True, sharey=True, squeeze=False)
-        for line, way in zip(grid, ways, strict=True):
-            own = [name for name in supernets if name.startswith(way)]
-            for axes, name in zip(line, own, strict=False):
-                panel(axes, [row for row in rows if row["supernet"] == name])
+        figure = Figure((size[0] * columns, size[1] * len(lines)), layout="constrained")
+        grid = figure.subplots(len(lines), columns, sharex=True, sharey=True, squeeze=False)
+        for line, of_line in zip(lines, grid, strict=True):
+            for (name, rows), axes in zip(line, of_line, strict=False):
+                panel(axes, rows)
                 axes.set_title(name)
-            for axes in line[len(own) :]:
+            for axes in of_line[len(line) :]:
                 axes.set_visible(False)
         shown = grid[0][0].get_legend_handles_labels()
-        figure.legend(*shown, frameon=False, loc="outside lower center", ncols=2)
+        figure.legend(*shown, frameon=False, loc="outside lower center", ncols=3)
         with replacing(picture) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None})
 
@@ -80,7 +104,7 @@ def _by_permutations(axes: Axes, rows: Rows) -> None:
 
 
 def _by_estimator(axes: Axes, rows: Rows) -> None:
-    costs = {0.2: "a fifth of plain's image-forwards", 0.5: "half of them", 1: "plain"}
+    costs = {0.2: "a fifth of plain's image-forwards", 0.5: "half of them", 1: "all of them"}
     names = sorted(row["estimator"] for row in rows if row["estimator"] != "ceiling")
     for cost, label in costs.items():
         own = [row for row in rows if abs(row.get("share", 0) - cost) < 0.05]
@@ -101,4 +125,18 @@ def _by_estimator(axes: Axes, rows: Rows) -> None:
     axes.tick_params(labelbottom=True)
 
 
-DRAWN = {"shapley_permutations": permutations, "shapley_estimators": estimators}
+def _by_age(axes: Axes, rows: Rows) -> None:
+    for reading, title in SIZES.items():
+        own = [row for row in rows if (row["reading"], row["batch_norm"]) == (reading, "batch")]
+        own.sort(key=lambda row: row["age"])
+        axes.plot([row["age"] for row in own], [row["table_tau"] for row in own], "o-", label=title)
+    axes.axhline(0, color="0.8", linewidth=0.8)
+    axes.set(xlabel="passes", ylabel="tau with the table", xticks=[row["age"] for row in own])
+    axes.tick_params(labelbottom=True)
+
+
+DRAWN = {
+    "shapley_permutations": permutations,
+    "shapley_estimators": estimators,
+    "oracle_supernets": supernets,
+}

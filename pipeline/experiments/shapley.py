@@ -171,7 +171,8 @@ def measure(
             if runs:
                 for repeat in range(form.repeats):
                     study.estimate(trained, chosen, repeat)
-            if "policies" in steps and trained.age == form.ages[-1]:
+            looks = form.policy_permutations and trained.age == form.ages[-1]
+            if "policies" in steps and looks:
                 for policy in ("running", "recalibrated"):
                     study.reference(trained, "first", policy)
             write_json(
@@ -198,7 +199,6 @@ STEPS = ("references", "estimators", "policies", "summary")
 )
 @click.option("--threads", type=int, default=1, show_default=True)
 @click.option("--measurements", type=Path, help="folder for the JSON; else FOLDER")
-@click.option("--pictures", type=Path, help="folder for what is drawn of them")
 def main(
     out: Path,
     form: str,
@@ -208,10 +208,8 @@ def main(
     variants: tuple[str, ...],
     threads: int,
     measurements: Path | None,
-    pictures: Path | None,
 ) -> None:
     """Measure estimators and supernets; goes on from what FOLDER holds."""
-    from pipeline.experiments.picture import DRAWN
     from pipeline.experiments.summary import write
     from pipeline.training.device import configure
 
@@ -222,8 +220,6 @@ def main(
     if not steps or "summary" in steps:
         for path in write(study, form, data_root, measurements or out):
             print(json.dumps({"measurement": str(path), "rows": len(read_json(path)["rows"])}))
-            if pictures and path.stem in DRAWN:
-                DRAWN[path.stem](path, pictures / f"{path.stem}.svg")
 
 
 if __name__ == "__main__":

@@ -228,9 +228,10 @@ def _common(study: Study, name: str) -> dict[str, Any]:
         "each permutation; `plain` is "
         f"10 whole permutations on {form.plain_draws * form.images} images each; two references of "
         f"{form.permutations} permutations on {form.reference_draws * form.images} images each "
-        f"where all estimators run, else {form.other_permutations}, on parts of the value half "
-        "that share no image with each other or with the estimates. Estimates are compared with "
-        "both references together; `ceiling`: one of them with the other."
+        f"where all estimators run, else {form.other_permutations}, each order walked both ways, "
+        "on parts of the value half that share no image with each other or with the estimates. "
+        "Estimates are compared with both references together; `ceiling`: one of them with the "
+        "other."
     )
     return {
         "command": f"python -m pipeline.experiments.shapley --out FOLDER --form {name}",

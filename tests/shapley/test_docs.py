@@ -49,7 +49,9 @@ def test_the_settings() -> None:
 
 
 def test_the_tables_are_the_measurements() -> None:
-    assert len(pages.PLACE.findall(PAGE)) == 3
+    places = ["estimators", "bench", "supernets"]
+    found = pages.PLACE.findall(PAGE)
+    assert found == [*(f"shapley_{place}" for place in places), "oracle_supernets"]
     assert pages.fill(PAGE, CONFIG.parent / "docs" / "measurements") == PAGE
 
 
@@ -73,7 +75,19 @@ def test_a_table_is_made_of_its_measurement(tmp_path: Path) -> None:
     assert lines[5].startswith("| `a` | 0.2 | 0.1 ± 0.23 | 0.3 ± 0.23 | 0.2 |")
 
 
-@pytest.mark.parametrize("name", ["shapley_permutations", "shapley_estimators"])
+def test_a_reading_that_knows_nothing_has_a_dash(tmp_path: Path) -> None:
+    """A way, age and policy each; what is read of alpha itself is left out."""
+    row = {"way": "loop", "age": 4, "batch_norm": "running", "reading": "accuracy"}
+    rows = [row | {"table_tau": None, "found_accuracy": None}, row | {"batch_norm": ""}]
+    rows += [row | {"way": "uniform", "table_tau": 0.123, "found_accuracy": 93.21}]
+    write_json(tmp_path / "oracle_supernets.json", {"columns": {"reading": "R"}, "rows": rows})
+    place = "<!-- oracle_supernets -->\n<!-- end -->"
+    lines = pages.fill(place, tmp_path).splitlines()
+    assert lines[1] == "| R | loop, 4 | uniform, 4 |"
+    assert lines[3] == "| accuracy, running statistics | – | 0.12, 93.2 |"
+
+
+@pytest.mark.parametrize("name", [*DRAWN])
 def test_the_pictures_are_of_the_measurements(name: str, tmp_path: Path) -> None:
     docs = CONFIG.parent / "docs"
     drawn = tmp_path / "drawn.svg"
