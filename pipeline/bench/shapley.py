@@ -2,11 +2,11 @@
 
 The baseline is the plain form: 10 whole permutations on 1,024 images each, a search's default. The
 others spread a fifth or half of its image-forwards over draws of 32 images. A row adds Kendall's
-tau and Pearson's r with 95 % intervals against two long references together, 200 permutations on
-512 images each that the estimates do not see; what the estimate cost; and as ceiling how far the
-two references agree with each other. CIFAR-10 of 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else
+tau and Pearson's r with 95 % intervals against two long references together, of 100 permutations on
+512 images each that no estimate sees; what the estimate cost; and as ceiling how far the two
+references agree with each other. CIFAR-10 of 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else
 digits. V is the probability of the true class. Seconds are those of one process alone; references
-and repeats share the cores. It takes XX minutes of two cores.
+and repeats share the cores. It takes some 20 minutes of two cores.
 """
 
 from __future__ import annotations
