@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from matplotlib.axes import Axes
 
 from pipeline import registry
 from pipeline.config import jobs, load
@@ -96,3 +97,25 @@ def test_the_pictures_are_of_the_measurements(name: str, tmp_path: Path) -> None
     written = re.compile(r"<text[^>]*>(.*?)</text>", re.S)
     kept = (docs / "images" / f"{name}.svg").read_text()
     assert written.findall(drawn.read_text()) == written.findall(kept)
+
+
+def test_an_estimator_has_one_line_in_all_panels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Panels share the axis: one that lacks an estimator must not move the others."""
+    tau = {"mean": 0.5, "half_width": 0.1}
+    rows = [
+        {"supernet": supernet, "estimator": name, "tau": tau}
+        | ({} if name == "ceiling" else {"share": 0.2})
+        for supernet, names in (("uniform, 3", "ac"), ("uniform, 6", "abc"))
+        for name in (*names, "ceiling")
+    ]
+    write_json(tmp_path / "shapley_estimators.json", {"rows": rows})
+    lines: list[list[int]] = []
+
+    def errorbar(axes: Axes, x: list[float], y: list[int], **_: object) -> None:
+        lines.append([*y])
+
+    monkeypatch.setattr(Axes, "errorbar", errorbar)
+    DRAWN["shapley_estimators"](tmp_path / "shapley_estimators.json", tmp_path / "drawn.svg")
+    assert [sorted(line) for line in lines if line] == [[0, 2], [0, 1, 2]]
