@@ -14,7 +14,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import tempfile
-from collections import defaultdict, deque
+from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -79,11 +79,12 @@ def rows(
         step = partial(_step, study, variants)
         steps = (*REFERENCES, *range(repeats))
         if workers == 1:
-            deque(map(step, steps), maxlen=0)
+            for one in steps:
+                step(one)
         else:
             spawn = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-                deque(pool.map(step, steps), maxlen=0)
+                list(pool.map(step, steps))
         return _rows(study, dataset)
 
 

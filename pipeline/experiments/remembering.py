@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.shapley.game import Key
 from pipeline.strategies.value_function import ValueFunction
 
 
@@ -29,7 +30,7 @@ class Remembering(ValueFunction):
     """Arguments as `ValueFunction`; the estimators that ask have its images and its value."""
 
     def __init__(self, *arguments: Any) -> None:
-        self._known: dict[tuple[int, bytes], tuple[float, float]] = {}
+        self._known: dict[Key, tuple[float, float]] = {}
         self._asked = self._drawn = -1
         self._clock = Clock()
         super().__init__(*arguments)
@@ -56,9 +57,7 @@ class Remembering(ValueFunction):
         self._clock.seconds += float(seconds[known].sum())
         return values
 
-    def _evaluate(
-        self, keys: list[tuple[int, bytes]], coalitions: np.ndarray, new: np.ndarray
-    ) -> None:
+    def _evaluate(self, keys: list[Key], coalitions: np.ndarray, new: np.ndarray) -> None:
         started = time.perf_counter()
         self._draw_asked()
         values = super().__call__(coalitions[new])

@@ -2,9 +2,9 @@
 
     python -m pipeline.experiments.shapley --out FOLDER --form reduced
 
-trains NAS-Bench-201 supernets on CIFAR-10 in three ways to several ages, walks long references on
-images that no estimate sees, runs every estimator several times, and writes two measurements. All
-that has been done is kept in FOLDER; the same command goes on from there.
+trains NAS-Bench-201 supernets on CIFAR-10 in up to three ways to several ages, walks long
+references on images that no estimate sees, runs every estimator several times, and writes its
+measurements. All that has been done is kept in FOLDER; the same command goes on from there.
 """
 
 from __future__ import annotations

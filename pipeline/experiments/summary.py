@@ -234,8 +234,10 @@ def _common(study: Study, name: str) -> dict[str, Any]:
         "Estimates are compared with both references together; `ceiling`: one of them with the "
         "other."
     )
+    found = {read_json(path)["way"] for path in (study.out / "trained").glob("*.json")}
+    ways = "".join(f" --way {way}" for way in WAYS if way in found) if found != {*WAYS} else ""
     return {
-        "command": f"python -m pipeline.experiments.shapley --out FOLDER --form {name}",
+        "command": f"python -m pipeline.experiments.shapley --out FOLDER --form {name}{ways}",
         "commit": ", ".join(commits),
         "machine": record["cpu"],
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
