@@ -172,21 +172,34 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     Later wins: the space's recipe < what the strategy's own paper does differently there < preset
     and user < what is said of the algorithm's own label < what this label says. An ablation
     changes one thing of its base, so the base's own changes hold for it too.
+
+    Whether `none` may win is left out where only the final choice reads it: it reruns `genotype`.
     """
     label = _based(config, strategy)
     metadata = registry.get("strategies", label.algorithm).metadata
-    recipe = SEARCH_RECIPES.get(space, SearchSettings)
-    given = getattr(config.search, space).model_dump(exclude_unset=True)
-    values = merge(metadata.recipes.get(space, {}), given, label.search)
     where = f"strategy label {strategy}: search"
     settings = validate(metadata.settings, label.settings, where, label.settings)
+    search = _search(config, space, strategy)
+    if not metadata.chooses_cells:
+        supernet = search.supernet.model_copy(update={"none_may_win": False})
+        search = search.model_copy(update={"supernet": supernet})
     return SearchJob(
         space=space,
         algorithm=label.algorithm,
         settings=settings.model_dump(mode="json"),
-        search=validate(recipe, values, where, label.search),
+        search=search,
         table=config.nasbench_table if metadata.needs_table else None,
     )
+
+
+def _search(config: Config, space: str, strategy: str) -> SearchSettings:
+    """The recipe of a search, with all that departs from the space's."""
+    label = _based(config, strategy)
+    metadata = registry.get("strategies", label.algorithm).metadata
+    given = getattr(config.search, space).model_dump(exclude_unset=True)
+    values = merge(metadata.recipes.get(space, {}), given, label.search)
+    recipe = SEARCH_RECIPES.get(space, SearchSettings)
+    return validate(recipe, values, f"strategy label {strategy}: search", label.search)
 
 
 def labels(config: Config, **wanted: bool) -> list[str]:
@@ -211,9 +224,7 @@ def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> Gen
     return GenotypeJob(
         space=space,
         genotype=None if chosen_here else _foreign_genotype(config, strategy),
-        supernet=search_job(config, space, strategy).search.supernet
-        if searched
-        else SupernetSettings(),
+        supernet=_search(config, space, strategy).supernet if searched else SupernetSettings(),
         layout=layout,
         channels=train.channels,
         cells=train.cells,

@@ -46,9 +46,7 @@ class SupernetSettings(Settings):
         "DARTS' eighth operation `none` as a player",
         "the paper's released code leaves it out",
     )
-    none_may_win: bool = setting(
-        False, "`none` may be chosen at discretisation (NAS-Bench-201)", OURS
-    )
+    none_may_win: bool = setting(False, "`none` may be drawn and chosen (NAS-Bench-201)", OURS)
     fused: bool = setting(True, "operations of one kind computed as one; the same numbers", OURS)
     channels_last: bool = setting(True, "memory format of images and weights", OURS)
     compile: bool | Literal["auto"] = setting(
@@ -119,6 +117,12 @@ class NasBench201Supernet(SupernetSettings):
     cells: int = setting(5, "cells a stage (N)", NB201, ge=1)
     partial_channels: int = setting(1, "all channels: the benchmark's own supernets", NB201, ge=1)
     include_none: bool = setting(True, "`none` belongs to the space", NB201)
+    none_may_win: bool = setting(
+        True,
+        "`none` may be drawn and chosen, as the benchmark's algorithms do; not by Shapley-NAS, "
+        "where it is a null player",
+        NB201,
+    )
 
 
 class NasBench201Search(SearchSettings):

@@ -28,6 +28,17 @@ def n_choices(space: Space) -> int:
     return sum(1 for _ in _slots(space))
 
 
+def may_win(space: Space, none_may_win: bool) -> np.ndarray:
+    """Operations that an architecture may have, bool [edges, operations].
+
+    `none` only where the family has such a choice: in DARTS' spaces it has none.
+    """
+    shape = (space.n_edges, space.n_operations)
+    if none_may_win and space.family not in KEPT_EDGES:
+        return np.ones(shape, dtype=bool)
+    return space.selectable().reshape(shape)
+
+
 def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list[int]:
     """Make all choices.
 
@@ -40,8 +51,7 @@ def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list
         the players chosen, in order.
     """
     shape = (space.n_edges, space.n_operations)
-    may_win = none_may_win and space.family not in KEPT_EDGES
-    allowed = np.ones(shape, bool) if may_win else space.selectable().reshape(shape)
+    allowed = may_win(space, none_may_win)
     chosen: list[int] = []
     taken: set[int] = set()
     for number, edges in enumerate(_slots(space)):

@@ -12,7 +12,8 @@ reweighted L1 norm; after each epoch (o an operation):
     H    diagonal of the Hessian of L by w, at least 0    λ    `sparsity`
 
 Deviations: H by Hutchinson's estimate, not layer by layer; one switch for all cells of a type, none
-for whole edges; the largest γ decides, without a threshold on entropy.
+for whole edges; the largest γ decides, without a threshold on entropy. `none` is never chosen: no
+data speak of its switch.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pipeline.config.base import OURS, Settings, setting
 from pipeline.registry import register
 from pipeline.strategies.contract import Metadata
 from pipeline.strategies.darts import RECIPE
-from pipeline.strategies.edges import ranked_strength
+from pipeline.strategies.edges import WITHOUT_NONE, ranked_strength
 from pipeline.strategies.relevance import hessian_diagonal, relevance
 from pipeline.strategies.weights import Tally, WeightSharing, initial_noise
 
@@ -57,7 +58,7 @@ class BayesNas(WeightSharing):
         paper="Zhou et al., ICML 2019",
         trains_supernet=True,
         settings=BayesNasSettings,
-        recipes={"darts": RECIPE},
+        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
         second_derivatives=True,
     )
 
@@ -103,9 +104,8 @@ class BayesNas(WeightSharing):
     def strength(self) -> np.ndarray:
         """Operations by γ, edges by the largest γ on them."""
         gamma = self._gamma.reshape(self.space.n_edges, -1)
-        selectable = self.space.selectable().reshape(gamma.shape)
-        best = np.where(selectable, gamma, 0).max(axis=1)
-        return ranked_strength(gamma, best / max(best.max(), 1e-12), selectable)
+        best = np.where(self.space.selectable().reshape(gamma.shape), gamma, 0).max(axis=1)
+        return ranked_strength(self.space, gamma, best / max(best.max(), 1e-12))
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, switches and their relevance."""

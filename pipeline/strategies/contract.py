@@ -39,6 +39,8 @@ class Metadata:
         families: families of spaces that it searches; none: all.
         needs_table: whether it looks accuracies up instead of training, see `table_search`.
         second_derivatives: whether it takes some, which a compiled supernet does not have.
+        chooses_cells: whether the search itself draws or decides operations, so that
+            `none_may_win` belongs to it and not only to the final choice.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Metadata:
     families: tuple[str, ...] | None = None
     needs_table: bool = False
     second_derivatives: bool = False
+    chooses_cells: bool = False
 
     def supports(self, space: Space) -> bool:
         """Whether it searches this space."""

@@ -51,6 +51,7 @@ class DartsPt(GradientSearch):
         trains_supernet=True,
         settings=DartsPtSettings,
         recipes={"darts": RECIPE, "nasbench201": {"epochs": 100, "weight_decay": 3e-4}},
+        chooses_cells=True,
     )
 
     def __init__(self, *arguments: Any):
@@ -104,8 +105,7 @@ class DartsPt(GradientSearch):
     def strength(self) -> np.ndarray:
         """The operations decided on, edges by what their removal costs."""
         weights = softmax_rows(self.alpha(), self.space.n_operations) * self._kept
-        selectable = self.space.selectable().reshape(weights.shape)
-        return ranked_strength(weights, self._importance, selectable)
+        return ranked_strength(self.space, weights, self._importance)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, optimisers, decisions."""

@@ -1,7 +1,8 @@
 """DARTS+Shapley of Table 1 (Xiao et al., CVPR 2022, section 4.3): Shapley values at the end only.
 
 The supernet and alpha are trained as by DARTS. After the last epoch the Shapley values of all
-operations are estimated once (section 3.3), and they, not alpha, choose the cell.
+operations are estimated once (section 3.3), and they, not alpha, choose the cell. `none` is a null
+player and is never chosen.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pipeline.registry import register
 from pipeline.shapley import Estimate
 from pipeline.strategies.contract import Metadata
 from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.edges import WITHOUT_NONE
 from pipeline.strategies.gradient import GradientSearch, GradientSettings
 from pipeline.strategies.value_function import ValueFunction, ValueSettings, shapley_values
 
@@ -37,7 +39,7 @@ class DartsShapley(GradientSearch):
         paper="Xiao et al., CVPR 2022",
         trains_supernet=True,
         settings=DartsShapleySettings,
-        recipes={"darts": RECIPE},
+        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
     )
 
     def __init__(self, *arguments: Any):

@@ -10,6 +10,7 @@ from pipeline.registry import register
 from pipeline.strategies.contract import Metadata
 from pipeline.strategies.darts import RECIPE
 from pipeline.strategies.darts_shapley import DartsShapley, DartsShapleySettings
+from pipeline.strategies.edges import WITHOUT_NONE
 
 
 @register("strategies", "darts_shapley_frozen")
@@ -22,7 +23,7 @@ class DartsShapleyFrozen(DartsShapley):
         paper="Xiao et al., CVPR 2022",
         trains_supernet=True,
         settings=DartsShapleySettings,
-        recipes={"darts": RECIPE},
+        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
     )
 
     def frozen(self, epoch: int) -> bool:

@@ -2,7 +2,7 @@
 
 DARTS keeps of each node the two edges with the largest softmax weight of their strongest
 operation. A strategy with an importance of its own for edges says so by a strength whose softmax
-puts the importance there.
+puts the importance there. NAS-Bench-201 keeps all edges, so there is nothing to rank there.
 """
 
 from __future__ import annotations
@@ -17,25 +17,29 @@ if TYPE_CHECKING:
 
 # Incoming edges of a node that a genotype keeps, by family of spaces; else all.
 KEPT_EDGES = {"darts": 2}
+# The recipe of a method to which `none` is a null player, or says nothing of how good a cell is.
+WITHOUT_NONE = {"supernet": {"none_may_win": False}}
 
 
-def ranked_strength(
-    weights: np.ndarray, importance: np.ndarray, selectable: np.ndarray
-) -> np.ndarray:
+def ranked_strength(space: Space, weights: np.ndarray, importance: np.ndarray) -> np.ndarray:
     """A strength under which operations rank by their weights and edges by their importance.
 
-    The strongest selectable operation of an edge gets (1 + importance) / 2, at least one half,
-    and the others share the rest in proportion to their weights.
+    The strongest operation of an edge, `none` aside, gets (1 + importance) / 2, at least one half,
+    and the others share the rest in proportion to their weights. Where a genotype keeps all edges,
+    operations rank by their weights alone, `none` among them.
 
     Args:
+        space: whose players these are.
         weights: [edges, operations], at least 0.
         importance: [edges], in [0, 1].
-        selectable: bool [edges, operations], all but `none`.
 
     Returns:
         float64 [edges * operations], logarithms.
     """
+    if space.family not in KEPT_EDGES:
+        return np.log(weights + 1e-9).ravel()
     edges = np.arange(len(weights))
+    selectable = space.selectable().reshape(weights.shape)
     best = np.where(selectable, weights, -1.0).argmax(axis=1)
     share = (1 + np.clip(importance, 1e-6, 1 - 1e-6)) / 2
     others = weights + 1e-9

@@ -1,10 +1,9 @@
 """ENAS: a controller over shared weights.
 
-Pham, Guan, Zoph, Le, Dean, "Efficient neural architecture search via parameter sharing"
-(ICML 2018).
+Pham et al., "Efficient neural architecture search via parameter sharing" (ICML 2018).
 
-Each epoch first trains the shared weights, in each step those of an architecture that
-the controller draws; then the controller, by REINFORCE on the validation accuracy R of its draws:
+Each epoch first trains the shared weights, in each step those of an architecture that the
+controller draws; then the controller, by REINFORCE on the validation accuracy R of its draws:
 
     ascend  E (R - b) log π(a) + λ H(π),   b ← d b + (1 - d) R        averaged over `samples` draws
 
@@ -59,6 +58,7 @@ class Enas(WeightSharing):
         trains_supernet=True,
         settings=EnasSettings,
         recipes={"darts": RECIPE},
+        chooses_cells=True,
     )
 
     def __init__(self, *arguments: Any):

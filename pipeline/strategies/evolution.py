@@ -36,6 +36,7 @@ class Evolution(TableSearch):
         settings=EvolutionSettings,
         families=("nasbench201",),
         needs_table=True,
+        chooses_cells=True,
     )
 
     def ask(self, rng: np.random.Generator) -> Architecture:

@@ -29,6 +29,7 @@ class LocalSearch(TableSearch):
         settings=TableSettings,
         families=("nasbench201",),
         needs_table=True,
+        chooses_cells=True,
     )
 
     def __init__(self, *arguments: Any):

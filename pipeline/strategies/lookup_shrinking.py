@@ -40,6 +40,7 @@ class LookupShrinking(TableSearch):
         settings=LookupShrinkingSettings,
         families=("nasbench201",),
         needs_table=True,
+        chooses_cells=True,
     )
 
     def __init__(self, *arguments: Any):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.strategies.architectures import shared_accuracy
+from pipeline.strategies.architectures import may_win, shared_accuracy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,12 +35,12 @@ class Perturbation:
     ):
         self._supernet, self._batches, self._mixing = supernet, batches, mixing
         self._shape = (supernet.space.n_edges, supernet.space.n_operations)
-        self._selectable = supernet.space.selectable().reshape(self._shape)
+        self._may_win = may_win(supernet.space, supernet.settings.none_may_win)
         self.n_images = 0
 
     def costliest_operation(self, edge: int) -> np.ndarray:
-        """Which operation of an edge, not `none`, costs most to remove; bool [operations]."""
-        operations = np.flatnonzero(self._selectable[edge])
+        """Which operation of an edge costs most to remove; bool [operations]."""
+        operations = np.flatnonzero(self._may_win[edge])
         left = [self._accuracy(edge, o) for o in operations]
         return np.arange(self._shape[1]) == operations[np.argmin(left)]  # the first of equals
 

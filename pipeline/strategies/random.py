@@ -33,6 +33,7 @@ class Random(Strategy):
         paper="Li & Talwalkar, UAI 2019",
         trains_supernet=False,
         settings=RandomSettings,
+        chooses_cells=True,
     )
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:

@@ -26,6 +26,7 @@ class RandomSearch(TableSearch):
         settings=TableSettings,
         families=("nasbench201",),
         needs_table=True,
+        chooses_cells=True,
     )
 
     def ask(self, rng: np.random.Generator) -> Architecture:

@@ -41,6 +41,7 @@ class Reinforce(TableSearch):
         settings=ReinforceSettings,
         families=("nasbench201",),
         needs_table=True,
+        chooses_cells=True,
     )
 
     def __init__(self, *arguments: Any):

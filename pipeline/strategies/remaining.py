@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.strategies.architectures import choose_all
+from pipeline.strategies.architectures import choose_all, may_win
 from pipeline.strategies.contributions import Evaluated, additive
-from pipeline.strategies.edges import KEPT_EDGES, ranked_strength
+from pipeline.strategies.edges import ranked_strength
 from pipeline.strategies.weights import initial_noise
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ class Remaining:
 
     def __init__(self, space: Space, none_may_win: bool, seed: int):
         self._space, self._none_may_win = space, none_may_win
-        none_plays = none_may_win and space.family not in KEPT_EDGES
-        self.left = space.selectable().ravel() | none_plays
+        self.left = may_win(space, none_may_win).ravel().copy()
         self.order = np.zeros(space.n_players)
         self.a = initial_noise(space.n_players, seed, "values")
         self.n_removals = int(self.left.sum()) - space.n_edges
@@ -70,7 +69,7 @@ class Remaining:
         place = (a - a[left].min()) / max(np.ptp(a[left]), 1e-12)
         weights = np.where(left, 2 + place, order / (self.n_removals + 1))
         best = np.where(left, place, -np.inf).max(axis=1)
-        return ranked_strength(weights, best, self._space.selectable().reshape(shape))
+        return ranked_strength(self._space, weights, best)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """As tensors."""

@@ -44,6 +44,7 @@ class Rsps(WeightSharing):
         trains_supernet=True,
         settings=RspsSettings,
         recipes={"darts": RECIPE, "nasbench201": {"epochs": 100}},
+        chooses_cells=True,
     )
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:

@@ -95,8 +95,7 @@ class Sgas(GradientSearch):
         weights[first] = np.eye(self.space.n_operations)[operation[first]]
         importance = np.where(first, 1 - 1e-3 * (order + 1), 0.4 * score + 0.1)
         importance[operation == PRUNED] = 0
-        selectable = self.space.selectable().reshape(weights.shape)
-        return ranked_strength(weights, importance, selectable)
+        return ranked_strength(self.space, weights, importance)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, optimisers, decisions, what stability looks back on."""

@@ -11,10 +11,10 @@ After the warm-up, in each epoch:
     α    architecture parameters       -> `_alpha`           -> float64[n_players]
     M    permutations    η `eta`    μ `momentum`    ε `step`
 
-The operations of both cell types play one game. Chosen where the paper leaves it open: one update
-of α an epoch and s from 1e-3 N(0, 1), as in the released code; the norms per cell type. More in
-`shapley/update.py`, `shapley/truncated.py`, `value_function.py`; `shapley_settings.py` has what
-departs from the paper, the released code's ways among them.
+The operations of both cell types play one game; `none` is a null player and is never chosen. Chosen
+where the paper leaves it open: one update of α per epoch and s from 1e-3 N(0, 1), as in the
+released code; the norms per cell type. More in `shapley/update.py`, `shapley/truncated.py`,
+`value_function.py`; `shapley_settings.py` has what departs from the paper.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pipeline.registry import register
 from pipeline.shapley import Estimate
 from pipeline.shapley.update import alpha_update, momentum_update, normalise, z_score
 from pipeline.strategies.contract import Metadata
+from pipeline.strategies.edges import WITHOUT_NONE
 from pipeline.strategies.shapley_settings import ShapleySettings
 from pipeline.strategies.value_function import ValueFunction, shapley_values
 from pipeline.strategies.weights import WeightSharing, initial_noise
@@ -49,6 +50,7 @@ class Shapley(WeightSharing):
         paper="Xiao et al., CVPR 2022",
         trains_supernet=True,
         settings=ShapleySettings,
+        recipes={"nasbench201": WITHOUT_NONE},
     )
 
     def __init__(self, *arguments: Any):
@@ -68,9 +70,8 @@ class Shapley(WeightSharing):
         metrics = self.train_weights(epoch, train)
         trained = time.perf_counter()
         seed = seeds.derive(self.seed, "shapley", epoch)
-        V = ValueFunction(
-            self.supernet, self._alpha, valid, self.settings, seed, self.augmentation()
-        )
+        augment = self.augmentation()
+        V = ValueFunction(self.supernet, self._alpha, valid, self.settings, seed, augment)
         if epoch < self.warmup_epochs:
             value_full, evaluations = V.full(), 1
         else:
@@ -102,8 +103,8 @@ class Shapley(WeightSharing):
     def record(self) -> dict[str, np.ndarray]:
         """Alpha and s after the epoch, and its Shapley values: unknown in the warm-up."""
         found = self._estimate
-        values = {"phi": found.phi, "standard_error": found.standard_error}
-        return {**super().record(), "s": self._s.copy(), **values, "reached": found.reached}
+        own = {"phi": found.phi, "standard_error": found.standard_error, "reached": found.reached}
+        return {**super().record(), "s": self._s.copy(), **own}
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, s, and the last Shapley values, which the next estimate may use."""

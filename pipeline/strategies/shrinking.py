@@ -48,6 +48,7 @@ class Shrinking(WeightSharing):
         paper="this repository",
         trains_supernet=True,
         settings=ShrinkingSettings,
+        chooses_cells=True,
     )
 
     def __init__(self, *arguments: Any):

@@ -21,7 +21,7 @@ from pipeline import seeds
 from pipeline.config.base import NB201, OURS, Settings, setting
 from pipeline.errors import InputError
 from pipeline.spaces.genotype import Genotype
-from pipeline.strategies.architectures import one_hot
+from pipeline.strategies.architectures import may_win, one_hot
 from pipeline.strategies.contract import Strategy
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ class TableSearch(Strategy):
 
     def allowed(self) -> np.ndarray:
         """Operations that an edge may have."""
-        may = self.space.selectable()[0, 0] | self.search.supernet.none_may_win
-        return np.flatnonzero(may)
+        return np.flatnonzero(may_win(self.space, self.search.supernet.none_may_win)[0])
 
     def _one_hot(self, architecture: Architecture) -> np.ndarray:
         n = self.space.n_operations

@@ -177,7 +177,7 @@ class WeightSharing(Strategy):
         selectable = self.space.selectable().reshape(weights.shape)
         best = np.where(selectable, weights, 0).max(axis=1)
         importance = best * edge_weights.detach().double().cpu().numpy().ravel()
-        return ranked_strength(weights, importance, selectable)
+        return ranked_strength(self.space, weights, importance)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, their momentum, alpha."""

@@ -152,6 +152,28 @@ def test_a_slice_holds_what_its_stage_reads_and_nothing_else():
     assert jobs.prepare_job(before, "digits") == jobs.prepare_job(after, "digits")
 
 
+def test_whether_none_may_win_reruns_what_reads_it():
+    """The benchmark's algorithms may choose `none`; to Shapley values it is a null player."""
+
+    def jobs_of(strategy, **supernet):
+        search = {"nasbench201": {"supernet": supernet}} if supernet else {}
+        config = resolve(preset="paper", search=search)
+        search = jobs.search_job(config, "nasbench201", strategy)
+        return search, jobs.genotype_job(config, "nasbench201", "cifar10", strategy)
+
+    for strategy in ("darts", "gdas", "pc_darts", "drnas", "rsps", "enas", "evolution", "random"):
+        assert jobs_of(strategy)[1].supernet.none_may_win, strategy
+    for strategy in ("shapley", "darts_shapley", "darts_shapley_frozen", "bayesnas"):
+        assert not jobs_of(strategy)[1].supernet.none_may_win, strategy
+    for strategy, draws in (("darts", False), ("drnas", False), ("rsps", True), ("random", True)):
+        (search, genotype), (without, own) = (
+            jobs_of(strategy),
+            jobs_of(strategy, none_may_win=False),
+        )
+        assert (search != without) is draws, strategy
+        assert genotype != own, strategy
+
+
 def test_two_meanings_of_one_label_are_refused():
     found = load.experiments(resolve(), FOLDER)
     labels = {"shapley_m01": {"algorithm": "shapley", "settings": {"permutations": 3}}}

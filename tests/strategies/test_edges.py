@@ -28,11 +28,20 @@ def test_ranked_strength() -> None:
     weights = rng.random((28, 7))
     importance = np.full(28, 0.1)
     importance[[9, 12]] = 0.8, 0.9  # normal cell, node 5: edges 9 to 13
-    strength = ranked_strength(weights, importance, np.ones((28, 7), dtype=bool))
+    strength = ranked_strength(space, weights, importance)
     node = space.genotype_from(strength).cells["normal"][3]
     names = space.operations[0][0]
     assert node == ((names[weights[12].argmax()], 3), (names[weights[9].argmax()], 0))
     assert_array_equal(np.argsort(strength.reshape(28, 7)), np.argsort(weights))
+
+
+def test_where_all_edges_stay_none_ranks_by_its_weight() -> None:
+    space = space_of("nasbench201")
+    weights = np.tile([0.4, 0.3, 0.2, 0.1, 0.0], (6, 1))
+    strength = ranked_strength(space, weights, np.linspace(0, 1, 6))
+    assert_array_equal(np.argsort(-strength.reshape(6, 5)), np.tile(np.arange(5), (6, 1)))
+    assert "none" in space.genotype_from(strength, none_may_win=True).to_arch_string()
+    assert "none" not in space.genotype_from(strength).to_arch_string()
 
 
 WEIGHED = {"channels": 4, "cells": 3, "partial_channels": 2, "edge_normalisation": True}

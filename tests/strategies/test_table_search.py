@@ -50,7 +50,7 @@ def test_budget_is_kept(name: str, table: Table) -> None:
     best = int(np.argmax(strategy.values))
     chosen = strategy.strength().reshape(6, 5).argmax(axis=1)
     assert tuple(chosen) == strategy.asked[best]
-    assert (chosen > 0).all()  # `none` may not win
+    assert (chosen > 0).all()  # the toy recipe says that `none` may not win
 
 
 @pytest.mark.parametrize("name", ["evolution", "local_search"])
