@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pipeline import devices
 from pipeline.bench.memory import peak_megabytes
-from pipeline.training import device
 
 MEGABYTE = 250_000  # numbers
-DEVICE = device.resolve("auto")
+DEVICE = devices.resolve("auto")
 
 
 @pytest.mark.skipif(

@@ -26,13 +26,13 @@ import numpy as np
 
 from pipeline.analysis.intervals import summarise
 from pipeline.bench.supernets import Trained
+from pipeline.devices import configure
 from pipeline.experiments.agreement import edges_of, with_reference
 from pipeline.experiments.forms import Form
 from pipeline.experiments.shapley import REFERENCES, Study, open_study
 from pipeline.experiments.summary import references
 from pipeline.experiments.variants import VARIANTS
 from pipeline.files import read_json
-from pipeline.training.device import configure
 
 FORM = Form(
     epochs=20,

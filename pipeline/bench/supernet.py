@@ -18,12 +18,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline import registry
+from pipeline import devices, registry
 from pipeline.bench.memory import peak_megabytes
 from pipeline.bench.timing import compare
 from pipeline.config.recipes import SupernetSettings
 from pipeline.supernet import Beginning, Supernet, evaluation_mode, mixture
-from pipeline.training import device
 
 SIZE = 32
 SIZES: dict[str, dict[str, Any]] = {
@@ -51,7 +50,7 @@ def rows_of(name: str, repeats: int, compiled: bool) -> list[dict[str, Any]]:
     """The rows of one space."""
     readable, fast = make(name, **READABLE), make(name)
     generator = torch.Generator().manual_seed(0)
-    where = device.resolve("auto")
+    where = devices.resolve("auto")
     images = torch.randn(BATCHES[name], 3, SIZE, SIZE, generator=generator).to(where)
     everyone = torch.ones(fast.space.n_players, dtype=torch.bool)
     half = torch.rand(fast.space.n_players, generator=generator).argsort() % 2 == 0
@@ -100,7 +99,7 @@ def make(name: str, **changes: Any) -> Supernet:
     """The supernet of a space with the same weights in every form."""
     settings = SupernetSettings(**SIZES[name] | changes)
     supernet: Supernet = registry.get("spaces", name)(settings).supernet(settings, 10, 0)
-    return supernet.to(device.resolve("auto"))
+    return supernet.to(devices.resolve("auto"))
 
 
 def training(supernet: Supernet, images: Tensor) -> Callable[[], None]:

@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 
-from pipeline import networks
+from pipeline import devices, networks
 from pipeline.bench.timing import compare
 from pipeline.config.recipes import TrainSettings
-from pipeline.training import device
 from pipeline.training.distributed import Ranks
+from pipeline.training.memory import move_to_device
 from pipeline.training.optimisation import Optimisation, Sums
 
 # Layout -> (published cell, channels, cells, batch, pixels).
@@ -32,7 +32,7 @@ SIZES = {
 
 def rows(repeats: int = 7) -> list[dict[str, Any]]:
     """Memory format and number format, one after the other, for the paper's two networks."""
-    where = device.resolve("auto")
+    where = devices.resolve("auto")
     plain = TrainSettings(channels_last=False, precision="float32")
     forms = {
         "channels_last": plain.model_copy(update={"channels_last": True}),
@@ -63,7 +63,7 @@ def step(
         labels = torch.randint(10, (batch,)).to(where)
     network.to(where).train()
     if not as_torch:
-        device.place(network, recipe, where)
+        move_to_device(network, recipe, where)
     network.drop_path = recipe.drop_path
     optimisation = Optimisation(network, recipe, where, Ranks())
     if as_torch:

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipeline import registry
 from pipeline.data.download import torchvision_archive
-from pipeline.data.pickles import read_pickle
 from pipeline.data.spec import DataFile, DataSet, Part
+from pipeline.pickles import read_pickle
 
 FOLDER = "cifar-100-python"
 FILES = (

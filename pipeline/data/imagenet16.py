@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import registry
-from pipeline.data.pickles import read_pickle
 from pipeline.data.spec import DataFile, DataSet, Part
 from pipeline.errors import InputError
 from pipeline.files import read_arrays, replacing
+from pipeline.pickles import read_pickle
 
 FOLDER = "ImageNet16"
 CLASSES = 120

@@ -201,8 +201,8 @@ def main(
     measurements: Path | None,
 ) -> None:
     """Compare the table with itself and with supernets; goes on from what FOLDER holds."""
+    from pipeline.devices import configure
     from pipeline.nasbench import Table, find_table
-    from pipeline.training.device import configure
 
     path = find_table(data_root)
     if path is None:

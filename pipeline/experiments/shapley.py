@@ -210,8 +210,8 @@ def main(
     measurements: Path | None,
 ) -> None:
     """Measure estimators and supernets; goes on from what FOLDER holds."""
+    from pipeline.devices import configure
     from pipeline.experiments.summary import write
-    from pipeline.training.device import configure
 
     configure(threads)
     study = open_study(FORMS[form], data_root, out)

@@ -20,14 +20,13 @@ from typing import Any
 import click
 import numpy as np
 
-from pipeline import networks, provenance
+from pipeline import devices, networks, provenance
 from pipeline.analysis.intervals import summarise
 from pipeline.bench import train as bench
 from pipeline.config.recipes import TrainSettings
 from pipeline.data import Images, find, open_images, prepare
 from pipeline.data.augment import Augment
 from pipeline.files import write_json
-from pipeline.training import device
 from pipeline.training.evaluation import evaluate
 from pipeline.training.train import train
 
@@ -46,7 +45,7 @@ FORMS: dict[str, dict[str, Any]] = {
 
 def accuracy(train_images: Images, judges: Images, form: Mapping[str, Any], seed: int) -> float:
     """Accuracy on the judging images after the last epoch of one training in a form."""
-    recipe, where = RECIPE.model_copy(update=dict(form)), device.resolve("cpu")
+    recipe, where = RECIPE.model_copy(update=dict(form)), devices.resolve("cpu")
     classes = train_images.classes
     network = networks.build_seeded(
         seed, networks.resolve(GENOTYPE), "cifar10", classes, recipe.channels, recipe.cells, True
@@ -170,7 +169,7 @@ def main(
     threads: int,
 ) -> None:
     """Write the measurements `training_formats.json` and `training_step.json`."""
-    device.configure(threads)
+    devices.configure(threads)
     if "accuracy" in (part or ("accuracy",)):
         with tempfile.TemporaryDirectory() as folder:
             manifest = prepare(find("cifar10", {}), data_root, folder, split_seed=0)

@@ -2,14 +2,12 @@
 
 Both hold, for each architecture and schedule ("less" and "full", or "12" and "200"), the trials by
 (data set, seed), each with its accuracies by epoch, parameters, multiply-adds and latency. They
-are pickles: the checksum that their names carry is compared first, and then they are read by
-allow-lists that build numbers, text and containers and run nothing else.
+are pickles: the checksum that their names carry is compared first. Then they are read by
+allow-lists, of `pipeline.pickles` and of torch, so that no code of theirs runs.
 """
 
 from __future__ import annotations
 
-import bz2
-import collections
 import os
 import pickle
 import re
@@ -23,6 +21,7 @@ import numpy as np
 
 from pipeline import files
 from pipeline.errors import InputError
+from pipeline.pickles import read_pickle
 from pipeline.progress import progress
 
 if TYPE_CHECKING:
@@ -42,14 +41,6 @@ MEASURED = {
 }
 # The file of 2020 is said to need 28 GB, six times its size on disk.
 MEMORY_FACTOR = 6
-# What a pickle of these archives may name.
-ALLOWED = {
-    ("collections", "OrderedDict"): collections.OrderedDict,
-    ("collections", "defaultdict"): collections.defaultdict,
-    ("builtins", "dict"): dict,
-    ("builtins", "list"): list,
-    ("builtins", "set"): set,
-}
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ def read(path: Path) -> pd.DataFrame:
     else:
         check_name(path)
         check_memory(path)
-        whole = _torch(path) if path.suffix == ".pth" else _pickle(path)
+        whole = _torch(path) if path.suffix == ".pth" else read_pickle(path)
         archive = _parts(path, whole)
     try:
         records = [
@@ -171,14 +162,14 @@ def _parts(path: Path, whole: Any) -> Archive:
 def _folder(path: Path) -> Archive:
     """NATS-Bench's folder: one file an architecture, opened one by one."""
     try:
-        metas = list(_pickle(path / "meta.pickle.pbz2")["meta_archs"])
+        metas = list(read_pickle(path / "meta.pickle.pbz2")["meta_archs"])
     except FileNotFoundError:
         raise InputError(f"{path}: no meta.pickle.pbz2; a folder NATS-tss-*-simple?") from None
     parts = [path / f"{i:06d}.pickle.pbz2" for i in range(len(metas))]
     missing = [part.name for part in parts if not part.exists()]
     if missing:
         raise InputError(f"{path}: lacks {len(missing)} files, first {missing[0]}")
-    return Archive(metas, range(len(metas)), lambda index: _pickle(parts[index]))
+    return Archive(metas, range(len(metas)), lambda index: read_pickle(parts[index]))
 
 
 def _torch(path: Path) -> Any:
@@ -190,30 +181,5 @@ def _torch(path: Path) -> Any:
         with torch.serialization.safe_globals(scalars):
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not an archive of plain numbers ({_first(error)})") from None
-
-
-def _pickle(path: Path) -> Any:
-    try:
-        with bz2.open(path, "rb") as stream:
-            return _PlainUnpickler(stream).load()
-    except FileNotFoundError:
-        raise
-    except (pickle.UnpicklingError, EOFError, OSError, ValueError, IndexError, KeyError) as error:
-        raise InputError(f"{path}: not an archive of plain numbers ({_first(error)})") from None
-
-
-def _first(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        from numpy._core import multiarray
-
-        arrays = {("multiarray", "scalar"): multiarray.scalar, ("numpy", "dtype"): np.dtype}
-        known = {**ALLOWED, **arrays}
-        key = (module.rpartition(".")[2] if name == "scalar" else module, name)
-        if key not in known:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return known[key]
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path}: not an archive of plain numbers ({reason})") from None

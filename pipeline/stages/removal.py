@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import files
+from pipeline import devices, files
 from pipeline.config.jobs import RemovalJob
 from pipeline.data import open_images
 from pipeline.errors import InputError
@@ -22,7 +22,6 @@ from pipeline.shapley import Game
 from pipeline.shapley.interaction import interactions, removal_drops
 from pipeline.stages.stage import stage
 from pipeline.strategies.value_function import ValueFunction, ValueSettings
-from pipeline.training import device
 
 
 def run(
@@ -52,7 +51,7 @@ def run(
     """
     from pipeline.supernet import saved
 
-    where = device.resolve(on)
+    where = devices.resolve(on)
     with stage("removal", out, job, seed, where.type, data=manifest) as s:
         network, alpha = saved.load(supernet)
         V = value_function(job, network.to(where), alpha, manifest, split, data_root, seed)

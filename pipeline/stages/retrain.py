@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from pipeline import networks, seeds
+from pipeline import devices, networks, seeds
 from pipeline.config.jobs import RetrainJob
 from pipeline.config.recipes import TrainSettings
 from pipeline.data import Images, open_images
 from pipeline.data.augment import Augment, FolderAugment
 from pipeline.stages.stage import stage
-from pipeline.training import device, distributed
+from pipeline.training import distributed
 from pipeline.training.distributed import Ranks
 from pipeline.training.evaluation import ALONE, evaluate
 from pipeline.training.train import best_epoch, train
@@ -121,7 +121,7 @@ class Task:
         """
         found = networks.resolve(genotype)
         recipe = _within_budget(found, job, manifest)
-        return cls(job.layout, recipe, seed, found, manifest, data_root, device.resolve(on))
+        return cls(job.layout, recipe, seed, found, manifest, data_root, devices.resolve(on))
 
     def identity(self) -> dict[str, Any]:
         """What the bits of the training depend on."""

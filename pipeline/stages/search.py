@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import registry
+from pipeline import devices, registry
+from pipeline.compilation import compile_pays
 from pipeline.config.jobs import SearchJob
 from pipeline.data import open_images
 from pipeline.errors import InputError
@@ -24,7 +25,7 @@ from pipeline.stages.stage import stage
 from pipeline.strategies.contract import Strategy
 from pipeline.strategies.table_search import TableSearch
 from pipeline.strategies.weights import WeightSharing
-from pipeline.training import checkpoint, device
+from pipeline.training import checkpoint
 
 COUNTED = ("seconds", "images_forward", "images_backward", "evaluations")
 
@@ -56,7 +57,7 @@ def run(
     Raises:
         InputError: data or settings do not fit; a checkpoint of other settings lies in the way.
     """
-    where = device.resolve(on)
+    where = devices.resolve(on)
     described = job.model_dump(mode="json", exclude={"search": {"workers"}})  # they change no bit
     identity = {"seed": seed, "data": manifest["fingerprint"], **described}
     with stage("search", out, job, seed, where.type, data=manifest) as s:
@@ -119,7 +120,7 @@ def make_strategy(
     supernet = None
     if algorithm.metadata.trains_supernet:
         shape = job.search.supernet
-        compiled = device.compile_pays(shape.compile, n_steps)
+        compiled = compile_pays(shape.compile, n_steps)
         if algorithm.differentiates_twice(settings):
             compiled = False
         shape = shape.model_copy(update={"compile": compiled})

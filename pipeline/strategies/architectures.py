@@ -85,8 +85,8 @@ def shared_accuracy(
     """
     import torch
 
+    from pipeline.devices import autocast
     from pipeline.supernet import evaluation_mode
-    from pipeline.training.device import autocast
 
     device = batches[0][0].device
     weights = torch.from_numpy(strength).float().to(device)

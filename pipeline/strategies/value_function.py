@@ -203,7 +203,7 @@ class ValueFunction:
     def _logits(
         self, images: Tensor, weights: Tensor, beginning: Beginning | None = None
     ) -> Tensor:
-        from pipeline.training.device import autocast
+        from pipeline.devices import autocast
 
         with autocast(self._alpha.device, self._supernet.settings.precision):
             logits: Tensor = self._supernet(images, weights, beginning)

@@ -153,7 +153,7 @@ class WeightSharing(Strategy):
         """Cross entropy of a batch, the mean over its images, which the tally takes note of."""
         from torch.nn import functional as F
 
-        from pipeline.training.device import autocast
+        from pipeline.devices import autocast
 
         with autocast(self.device, self.search.supernet.precision):
             logits = self.supernet(images, weights)

@@ -9,8 +9,8 @@ import torch
 from pipeline.errors import InputError
 from pipeline.seeds import derive
 from pipeline.supernet.batch_norm import evaluation_mode
-from pipeline.supernet.beginning import Beginning
 from pipeline.supernet.darts import DartsSupernet
+from pipeline.supernet.fast.reuse import Beginning
 from pipeline.supernet.mixture import mixture
 from pipeline.supernet.nasbench201 import NasBench201Supernet
 from pipeline.supernet.supernet import Supernet

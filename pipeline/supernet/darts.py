@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN
 from pipeline.spaces.stems import conv_bn, imagenet_stem
-from pipeline.supernet.beginning import Beginning
 from pipeline.supernet.cell import MixedCell, Present
-from pipeline.supernet.fused import FusedCell
+from pipeline.supernet.fast.cell import FusedCell
+from pipeline.supernet.fast.reuse import Beginning
 from pipeline.supernet.supernet import Supernet
 
 if TYPE_CHECKING:

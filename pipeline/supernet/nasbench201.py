@@ -12,10 +12,9 @@ from torch import Tensor, nn
 
 from pipeline.spaces.operations import ResNetBlock
 from pipeline.spaces.stems import conv_bn
-from pipeline.supernet.beginning import Beginning
 from pipeline.supernet.cell import MixedCell, Present
-from pipeline.supernet.fused import FusedCell
-from pipeline.supernet.remembered import run_remembered
+from pipeline.supernet.fast.cell import FusedCell
+from pipeline.supernet.fast.reuse import Beginning, run_remembered
 from pipeline.supernet.supernet import Supernet
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.compilation import compile_mode, compiled
 from pipeline.errors import InputError
-from pipeline.supernet.beginning import Beginning
 from pipeline.supernet.cell import MixedCell, Present
-from pipeline.supernet.checkpointing import checkpointed
+from pipeline.supernet.fast.checkpointing import checkpointed
+from pipeline.supernet.fast.reuse import Beginning
 
 if TYPE_CHECKING:
     from pipeline.config.recipes import SupernetSettings
@@ -161,14 +162,12 @@ def call(cell: nn.Module, *arguments: Any) -> Tensor:
     return output
 
 
-def compiled_cell(where: torch.device) -> Callable[..., Tensor]:
+def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
     """What calls a cell in a training step, compiled.
 
     It is the readable form that is compiled: stacking by hand stands in the compiler's way.
     """
     import torch._dynamo
 
-    from pipeline.training.device import compile_mode, compiled
-
     torch._dynamo.config.recompile_limit = COMPILED_GRAPHS
-    return compiled(MixedCell.forward, compile_mode(where))
+    return compiled(MixedCell.forward, compile_mode(device))

@@ -11,8 +11,9 @@ import torch
 from torch.nn import functional as F
 
 from pipeline.config.recipes import TrainSettings
-from pipeline.training.device import autocast, memory_format
+from pipeline.devices import autocast
 from pipeline.training.distributed import Ranks
+from pipeline.training.memory import memory_format
 
 if TYPE_CHECKING:
     from pipeline.data import Images

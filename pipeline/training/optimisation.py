@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,16 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.compilation import TrainingPass, compiled_training_pass
 from pipeline.config.recipes import TrainSettings
-from pipeline.training.device import autocast, compiled, memory_format
+from pipeline.devices import autocast
 from pipeline.training.distributed import Ranks
+from pipeline.training.memory import memory_format
 
 if TYPE_CHECKING:
     from pipeline.networks.network import Network
-
-logger = logging.getLogger(__name__)
-
-Forward = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 
 @dataclass
@@ -63,7 +60,9 @@ class Optimisation:
         self, network: Network, recipe: TrainSettings, device: torch.device, ranks: Ranks
     ) -> None:
         self.network, self.recipe, self.device, self.ranks = network, recipe, device, ranks
-        self.forward = _forward(network, recipe)
+        self.forward: TrainingPass = network.forward_with_auxiliary
+        if recipe.compile:
+            self.forward = compiled_training_pass(self.forward, network, recipe.micro_size)
         self.optimiser = torch.optim.SGD(
             network.parameters(),
             lr=recipe.learning_rate,
@@ -150,49 +149,3 @@ def loss_of(
         return loss
     tower = F.cross_entropy(auxiliary.float(), labels, label_smoothing=recipe.label_smoothing)
     return loss + recipe.auxiliary_weight * tower
-
-
-def _forward(network: Network, recipe: TrainSettings) -> Forward:
-    """The forward pass of training, compiled if the recipe wants it."""
-    plain = network.forward_with_auxiliary
-    if not recipe.compile:
-        return plain
-    chosen: Forward | None = None
-    size = recipe.micro_size
-
-    def forward(images: Tensor) -> tuple[Tensor, Tensor | None]:
-        nonlocal chosen
-        if len(images) != size:  # a smaller last batch would be compiled for itself
-            return plain(images)
-        if chosen is None:
-            fast = compiled(plain)
-            chosen = fast if _goes_back(network, fast, images) else plain
-        return chosen(images)
-
-    return forward
-
-
-def _goes_back(network: Network, forward: Forward, images: Tensor) -> bool:
-    """Whether a compiled pass has a backward pass; leaves no trace but a warning where not.
-
-    That is compiled when it is first run: in the midst of a step, where nothing could be taken
-    back.
-    """
-    from torch._dynamo.exc import TorchDynamoException
-
-    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    try:
-        with torch.random.fork_rng([images.device] if images.is_cuda else []):
-            outputs = [part.float().sum() for part in forward(images) if part is not None]
-            with torch.autocast(images.device.type, enabled=False):
-                total = torch.stack(outputs).sum()
-                torch.autograd.grad(total, parameters, allow_unused=True)
-    except TorchDynamoException as error:
-        reason = str(error).strip().partition("\n")[0]
-        logger.warning("torch.compile failed, going on without it: %s", reason)
-        return False
-    finally:
-        for buffer, before in buffers:
-            buffer.copy_(before)
-    return True

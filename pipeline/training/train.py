@@ -27,10 +27,10 @@ from pipeline import seeds
 from pipeline.config.recipes import TrainSettings
 from pipeline.progress import progress
 from pipeline.training import checkpoint, schedules, termination
-from pipeline.training.device import place
 from pipeline.training.distributed import Ranks, digest_of, digest_of_settings
 from pipeline.training.divergence import check_finite
 from pipeline.training.evaluation import ALONE, evaluate
+from pipeline.training.memory import move_to_device
 from pipeline.training.optimisation import Optimisation, Sums
 from pipeline.training.steps import Plan, plan
 
@@ -102,7 +102,7 @@ def train(
         SystemExit: SIGTERM came; the checkpoint is at the step that was at work.
     """
     ranks.check_agreement("settings", digest_of_settings(settings))
-    place(network, recipe, device)
+    move_to_device(network, recipe, device)
     run = _Run(network, recipe, device, ranks, state, settings, log)
     history = run.resume(on_epoch)
     with _global_generators_kept(device), termination.noted() as terminated:

@@ -133,12 +133,11 @@ def configuration_of(options: dict[str, Any]) -> Config:
 
 def configure(options: dict[str, Any]) -> str:
     """Set torch up once, before anything else uses it; the device's name."""
-    from pipeline import machine
-    from pipeline.training import device
+    from pipeline import devices, machine
 
     if machine.has_gpu(options["device"]):
         machine.take_gpus()
-    device.configure(options["threads"], options["deterministic"])
+    devices.configure(options["threads"], options["deterministic"])
     return options["device"]
 
 

@@ -162,7 +162,7 @@ def test_a_malicious_archive_is_refused_and_runs_nothing(tmp_path, monkeypatch, 
         path = write_torch(tmp_path, content)
     else:
         path = named_by_md5(write_pickle(tmp_path / "a", content), "NATS-tss-v1_0-{}.pickle.pbz2")
-    with pytest.raises(InputError, match="not an archive of plain numbers"):
+    with pytest.raises(InputError, match=r"not an? .* of plain (arrays and )?numbers"):
         archives.read(path)
     assert not (tmp_path / "hacked").exists()
 

@@ -194,7 +194,7 @@ import itertools, json, sys, time
 from pathlib import Path
 from pipeline.data.small import SmallImages
 from pipeline.stages import retrain
-from pipeline.training import device
+from pipeline import devices
 from tests.stages.test_retrain import darts_job
 
 whole, count = SmallImages.batches, itertools.count(1)
@@ -207,7 +207,7 @@ def batches(self, *arguments, **options):
         yield batch
 
 SmallImages.batches = batches
-device.configure(1)
+devices.configure(1)
 manifest = json.loads(Path(sys.argv[1]).read_text())
 retrain.run(
     "retrain", darts_job(epochs=4), 0, "darts_v2", manifest,

@@ -13,12 +13,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from pipeline.compilation import COMPILED_STEPS
 from pipeline.config.jobs import SearchJob
 from pipeline.stages.search import make_strategy
 from pipeline.strategies import darts as darts_module
 from pipeline.strategies.early_stopping import EigenvalueRule, largest_eigenvalue
 from pipeline.strategies.weights import Tally
-from pipeline.training.device import COMPILED_STEPS
 from tests.strategies.toys import Tiny, logits_of, noisy_images, on_supernet, small_search
 
 RATE, DECAY = 0.1, 3e-4

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.compilation import compile_mode
 from pipeline.errors import InputError
 from pipeline.supernet import mixture
 from pipeline.supernet.cell import MixedCell
-from pipeline.training import device
 from tests.supernet.toys import TOYS, alpha, images, toy
 
 
@@ -175,8 +175,8 @@ def test_memory_format_changes_no_number(name: str) -> None:
 @pytest.mark.parametrize("where", ["cpu", "cuda"])
 def test_compiled(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     """The mode of a GPU too: on a CPU it is taken, and no graph is recorded."""
-    mode = device.compile_mode(torch.device(where))
-    monkeypatch.setattr(device, "compile_mode", lambda _: mode)
+    mode = compile_mode(torch.device(where))
+    monkeypatch.setattr("pipeline.supernet.supernet.compile_mode", lambda _: mode)
     name = "nasbench201"  # the cells of DARTS are not compiled
     # The graph is captured as for real; generating code from it would take a minute.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))

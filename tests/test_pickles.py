@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from pipeline.data.pickles import read_pickle
 from pipeline.errors import InputError
+from pipeline.pickles import read_pickle
 
 
 class Malicious:

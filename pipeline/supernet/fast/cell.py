@@ -30,9 +30,9 @@ from torch import Tensor, nn
 
 from pipeline.spaces.operations import Zero
 from pipeline.supernet.cell import MixedCell, Present, total
-from pipeline.supernet.chain import as_kernel, is_chain, is_linear, run_chains
-from pipeline.supernet.depthwise import memory_format
-from pipeline.supernet.pooling import pool
+from pipeline.supernet.fast.chains import as_kernel, is_chain, is_linear, run_chains
+from pipeline.supernet.fast.depthwise import memory_format
+from pipeline.supernet.fast.pooling import pool
 
 if TYPE_CHECKING:
     from pipeline.spaces import Space

@@ -15,6 +15,10 @@ gradients can be had from the fast kernels:
 
 At stride 2 a convolution of dilation 2 sees only every other pixel: it is an undilated one of
 stride 1 on those. What is left, 5 x 5 at stride 2, is rare and goes to torch.
+
+Discrete networks take it by `with_fast_gradients` while they are trained on a CPU. There oneDNN's
+gradient takes up to thirty times as long for a dilated or 5 x 5 kernel, and in bfloat16 for every
+kernel at stride 2.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 BLOCK = 3  # the largest kernel with a fast gradient,
 VECTOR = 16  # which needs a multiple of so many channels
@@ -48,6 +52,67 @@ def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> 
         return output
     padding = dilation * (weight.shape[2] // 2)
     return F.conv2d(x, weight, None, stride, padding, dilation, groups=x.shape[1])
+
+
+class DepthwiseConv(nn.Conv2d):
+    """A depthwise convolution without bias that keeps the image's size, up to the stride.
+
+    Its parameters, state dictionary and, up to rounding, numbers are those of `nn.Conv2d`, which
+    still computes it in evaluation, on a GPU and where the network is compiled.
+    """
+
+    @classmethod
+    def of(cls, plain: nn.Conv2d) -> DepthwiseConv:
+        """A convolution that `_fits`, with its own parameter; nothing is drawn."""
+        kernel, stride, dilation = plain.kernel_size[0], plain.stride[0], plain.dilation[0]
+        made = cls(
+            plain.in_channels,
+            plain.out_channels,
+            kernel,
+            stride,
+            dilation * (kernel // 2),
+            dilation,
+            plain.groups,
+            bias=False,
+            device="meta",
+        )
+        made.weight = plain.weight
+        return made
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [b, c, h, w] to [b, c, ceil(h / stride), ceil(w / stride)]."""
+        if not self.training or x.device.type != "cpu" or torch.compiler.is_compiling():
+            return super().forward(x)
+        stride, dilation = self.stride[0], self.dilation[0]
+        if dilation > 1 or (stride == 1 and self.kernel_size[0] > BLOCK):
+            return depthwise(x, self.weight, stride, dilation)
+        if stride > 1 and x.dtype == torch.bfloat16:
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x.float()).to(x.dtype)
+        return super().forward(x)
+
+
+def with_fast_gradients(network: nn.Module) -> nn.Module:
+    """A network, changed in place: `DepthwiseConv` for each convolution that can be one."""
+    for name, layer in network.named_children():
+        if isinstance(layer, nn.Conv2d) and _fits(layer):
+            setattr(network, name, DepthwiseConv.of(layer))
+        else:
+            with_fast_gradients(layer)
+    return network
+
+
+def _fits(layer: nn.Conv2d) -> bool:
+    """Whether `depthwise` computes it."""
+    kernel, stride, dilation = layer.kernel_size[0], layer.stride[0], layer.dilation[0]
+    return (
+        layer.in_channels == layer.out_channels == layer.groups > 1
+        and layer.bias is None
+        and kernel % 2 == 1
+        and {stride, dilation} <= {1, 2}
+        and layer.padding == (dilation * (kernel // 2),) * 2
+        and all(len({*sides}) == 1 for sides in (layer.kernel_size, layer.stride, layer.dilation))
+    )
 
 
 class _Depthwise(torch.autograd.Function):

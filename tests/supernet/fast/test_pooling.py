@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.supernet.pooling import pool
+from pipeline.supernet.fast.pooling import pool
 
 LAYERS = [
     nn.MaxPool2d(3, 1, padding=1),

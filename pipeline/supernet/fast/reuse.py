@@ -10,9 +10,16 @@ node leaves all its operations as they were (`remembered.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, TypeVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+from pipeline.spaces.operations import Zero
+from pipeline.supernet.cell import Present
+from pipeline.supernet.fast.cell import SHARED, weighted_total
+from pipeline.supernet.fast.pooling import pool
 
 Result = TypeVar("Result")
 
@@ -50,3 +57,33 @@ class Beginning:
             self._known[name] = depends_on, compute()
         result: Result = self._known[name][1]
         return result
+
+
+def run_remembered(
+    cell: Any, x: Tensor, weights: Tensor, present: Present, beginning: Beginning
+) -> Tensor:
+    """As `MixedCell.forward` for a cell of one input that is the same at each call.
+
+    Args:
+        cell: a `MixedCell` with all of its channels mixed (k = 1).
+        x: [b, channels, h, w].
+        weights: [edges, operations], edge weights included.
+        present: [edges][operations], which to compute.
+        beginning: keeps the outputs.
+    """
+    rows = [tuple(row) for row in weights.tolist()]
+    states = [x]
+    before: list[tuple[tuple[float, ...], ...]] = [()]  # weights of the edges up to each state
+    for edges in cell.incoming.values():
+        terms: list[tuple[Tensor | None, Tensor]] = []
+        for e, source in edges:
+            for o, operation in enumerate(cell.mixed[e].operations):
+                if isinstance(operation, Zero) or not (present is None or present[e][o]):
+                    continue
+                # A pooling is the same on every edge.
+                name = (source, type(operation)) if isinstance(operation, SHARED) else (e, o)
+                compute = partial(pool, operation, states[source])
+                terms.append((weights[e, o], beginning.once(name, before[source], compute)))
+        states.append(weighted_total(terms) if terms else torch.zeros_like(x))
+        before.append((*before[-1], *(rows[e] for e, _ in edges)))
+    return torch.cat([states[state] for state in cell.concat], dim=1)

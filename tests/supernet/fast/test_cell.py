@@ -13,8 +13,8 @@ from torch import Tensor
 
 from pipeline import registry
 from pipeline.supernet import Supernet, evaluation_mode, mixture
-from pipeline.supernet.chain import is_chain
-from pipeline.supernet.fused import FusedCell
+from pipeline.supernet.fast.cell import FusedCell
+from pipeline.supernet.fast.chains import is_chain
 from tests.supernet.toys import alpha, images, toy
 
 SPACES = registry.names("spaces")

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.supernet.depthwise import depthwise
+from pipeline.supernet.fast.depthwise import depthwise
 
 LAYERS = (nn.ReLU, nn.Conv2d, nn.BatchNorm2d)
 

@@ -1,0 +1,1 @@
+"""Faster forms of the supernet. The readable form in `pipeline.supernet.cell` is their oracle."""
