@@ -1,4 +1,5 @@
 # Shapley-NAS: data -> search -> genotype -> query, retrain, transfer -> report.
+# The patterns of all paths stand in pipeline/paths.py.
 #
 # results/{preset}/data/{dataset}/                                   manifest and split of a data set
 # results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/   supernet search

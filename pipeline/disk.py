@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import journal as journals
-from pipeline import locks, tracking
-from pipeline.analysis import runs
+from pipeline import locks, paths, tracking
 from pipeline.errors import InputError
 from pipeline.journal import Journal
 
 BLOCK = 512  # bytes of `st_blocks`, whatever the file system's own block is
-STAGES = (*runs.STAGES, "data", "report", "tables")
+STAGES = (*paths.STAGES, "data", "report", "tables")
 STORE = ("mlflow.db", "mlruns", "mlartifacts")
 MODELS = (".pt2", ".onnx", ".safetensors", ".pth")
 

@@ -14,6 +14,26 @@ from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
 from pipeline.files import write_json
 from pipeline.nasbench import EMBEDDED, find_table
+from pipeline.paths import (
+    BENCHMARKS,
+    DATA,
+    GENOTYPE,
+    LOGS,
+    NASBENCH_TABLE,
+    QUERIES,
+    QUERY,
+    RANKING,
+    REMOVAL,
+    REPORT,
+    RETRAIN,
+    ROOT,
+    SEARCH,
+    SEED,
+    SEEDS,
+    TARGET_DATA,
+    TRAINING,
+    TRIAL,
+)
 
 try:
     CONFIG = load.resolve(config)
@@ -24,7 +44,7 @@ except InputError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
 
-RESULTS = f"results/{CONFIG.preset}"
+RESULTS = ROOT.format(preset=CONFIG.preset)
 CONFIGURED = {name: EXPERIMENTS[name] for name in CONFIG.experiments}
 # What is checked and recorded once, before the first job.
 WORKFLOW = jobs.workflow_job(CONFIG, needs.datasets_of(CONFIGURED)).model_dump_json()
@@ -71,6 +91,7 @@ wildcard_constraints:
     target="[A-Za-z0-9_]+",
     seed="[0-9]+",
     rseed="[0-9]+",
+    repeats="[0-9]+",
 
 
 def slice_of(job, *names):

@@ -7,18 +7,18 @@ rule prepare_data:
     Input: files below `data_root`, outside the workflow; output: manifest and index lists.
     """
     output:
-        manifest="results/{preset}/data/{dataset}/manifest.json",
-        split="results/{preset}/data/{dataset}/split.npz",
+        manifest=f"{DATA}/manifest.json",
+        split=f"{DATA}/split.npz",
     log:
-        "results/{preset}/logs/prepare/{dataset}.log",
+        f"{LOGS}/prepare/{{dataset}}.log",
     benchmark:
-        "results/{preset}/benchmarks/prepare/{dataset}.tsv"
+        f"{BENCHMARKS}/prepare/{{dataset}}.tsv"
     threads: ask("prepare").threads
     resources:
         **resources_of("prepare"),
     params:
         job=slice_of(jobs.prepare_job, "dataset"),
-        out="results/{preset}/data/{dataset}",
+        out=DATA,
         download="--download" if CONFIG.download else "",
     shell:
         "python -m pipeline prepare"

@@ -7,23 +7,25 @@ rule remove_operations:
     Input: the supernet of a search, manifest and split; output: drops of operations and pairs.
     """
     input:
-        supernet="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/search/supernet.pt",
-        manifest="results/{preset}/data/{dataset}/manifest.json",
-        split="results/{preset}/data/{dataset}/split.npz",
+        supernet=f"{SEARCH}/supernet.pt",
+        manifest=f"{DATA}/manifest.json",
+        split=f"{DATA}/split.npz",
     output:
-        drops="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/removal/drops.csv",
-        metrics="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/removal/metrics.json",
-        provenance="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/removal/provenance.json",
+        drops=f"{REMOVAL}/drops.csv",
+        metrics=f"{REMOVAL}/metrics.json",
+        provenance=f"{REMOVAL}/provenance.json",
     log:
-        "results/{preset}/logs/removal/{dataset}/{strategy}/seed{seed}.log",
+        f"{LOGS}/removal/{SEED}.log",
     benchmark:
-        "results/{preset}/benchmarks/removal/{dataset}/{strategy}/seed{seed}.tsv"
+        f"{BENCHMARKS}/removal/{SEED}.tsv"
+    wildcard_constraints:
+        space="nasbench201",
     threads: ask("search").threads
     resources:
         **resources_of("search", on_gpu=True),
     params:
         job=slice_of(jobs.removal_job),
-        out="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/removal",
+        out=REMOVAL,
     shell:
         "python -m pipeline removal"
         " --job {params.job:q}"
@@ -41,22 +43,24 @@ rule rank_architectures:
     Input: strength of a search, the compact table; output: taus, and the architectures drawn.
     """
     input:
-        strength="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/search/strength.npz",
+        strength=f"{SEARCH}/strength.npz",
         table=table_if_there,
     output:
-        sample="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/ranking/sample.csv",
-        metrics="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/ranking/metrics.json",
-        provenance="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/ranking/provenance.json",
+        sample=f"{RANKING}/sample.csv",
+        metrics=f"{RANKING}/metrics.json",
+        provenance=f"{RANKING}/provenance.json",
     log:
-        "results/{preset}/logs/ranking/{dataset}/{strategy}/seed{seed}.log",
+        f"{LOGS}/ranking/{SEED}.log",
     benchmark:
-        "results/{preset}/benchmarks/ranking/{dataset}/{strategy}/seed{seed}.tsv"
+        f"{BENCHMARKS}/ranking/{SEED}.tsv"
+    wildcard_constraints:
+        space="nasbench201",
     threads: ask("query").threads
     resources:
         **resources_of("query"),
     params:
         job=slice_of(jobs.ranking_job),
-        out="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/ranking",
+        out=RANKING,
         table=table_option,
     shell:
         "python -m pipeline ranking"
@@ -76,28 +80,26 @@ rule search_table:
     input:
         table=table_if_there,
     output:
-        metrics="results/{preset}/nasbench201/{dataset}/{strategy}/seeds{n}/queries/metrics.json",
-        provenance="results/{preset}/nasbench201/{dataset}/{strategy}/seeds{n}/queries/provenance.json",
+        metrics=f"{QUERIES}/metrics.json",
+        provenance=f"{QUERIES}/provenance.json",
     log:
-        "results/{preset}/logs/queries/{dataset}/{strategy}/seeds{n}.log",
+        f"{LOGS}/queries/{SEEDS}.log",
     benchmark:
-        "results/{preset}/benchmarks/queries/{dataset}/{strategy}/seeds{n}.tsv"
+        f"{BENCHMARKS}/queries/{SEEDS}.tsv"
     wildcard_constraints:
-        n="[0-9]+",
+        space="nasbench201",
     threads: ask("query").threads
     resources:
         **resources_of("query"),
     params:
-        job=lambda wildcards: jobs.search_job(
-            CONFIG, "nasbench201", wildcards.strategy
-        ).model_dump_json(),
-        out="results/{preset}/nasbench201/{dataset}/{strategy}/seeds{n}/queries",
+        job=slice_of(jobs.search_job, "space", "strategy"),
+        out=QUERIES,
         table=table_option,
     shell:
         "python -m pipeline queries"
         " --job {params.job:q}"
         " --dataset {wildcards.dataset}"
-        " --seeds {wildcards.n}"
+        " --seeds {wildcards.repeats}"
         " {params.table}"
         " --out {params.out:q}"
         " 2> {log:q}"

@@ -8,13 +8,13 @@ rule export_genotype:
     genotype, drawings, counts, ready model.
     """
     input:
-        manifest="results/{preset}/data/{dataset}/manifest.json",
+        manifest=f"{DATA}/manifest.json",
         strength=strength_if_searched,
         trials=trials_if_kept,
     output:
-        genotype="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/genotype.json",
+        genotype=f"{GENOTYPE}/genotype.json",
         svg=report(
-            "results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/cell.svg",
+            f"{GENOTYPE}/cell.svg",
             caption="../docs/captions/cell.rst",
             category="Cells",
             labels={
@@ -24,20 +24,20 @@ rule export_genotype:
                 "seed": "{seed}",
             },
         ),
-        png="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/cell.png",
-        model="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/model.pt",
-        metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/metrics.json",
-        provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/provenance.json",
+        png=f"{GENOTYPE}/cell.png",
+        model=f"{GENOTYPE}/model.pt",
+        metrics=f"{GENOTYPE}/metrics.json",
+        provenance=f"{GENOTYPE}/provenance.json",
     log:
-        "results/{preset}/logs/genotype/{space}/{dataset}/{strategy}/seed{seed}.log",
+        f"{LOGS}/genotype/{SEED}.log",
     benchmark:
-        "results/{preset}/benchmarks/genotype/{space}/{dataset}/{strategy}/seed{seed}.tsv"
+        f"{BENCHMARKS}/genotype/{SEED}.tsv"
     threads: ask("genotype").threads
     resources:
         **resources_of("genotype"),
     params:
         job=slice_of(jobs.genotype_job, "space", "dataset", "strategy"),
-        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype",
+        out=GENOTYPE,
         strength=lambda wildcards, input: (
             f"--strength {input.strength}" if input.strength else ""
         ),
@@ -61,22 +61,22 @@ rule try_genotype:
     Input: genotype and manifest; output: error on held-out training images.
     """
     input:
-        genotype="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/genotype.json",
-        manifest="results/{preset}/data/{dataset}/manifest.json",
+        genotype=f"{GENOTYPE}/genotype.json",
+        manifest=f"{DATA}/manifest.json",
     output:
-        metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/trial/metrics.json",
-        history="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/trial/history.csv",
-        provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/trial/provenance.json",
+        metrics=f"{TRIAL}/metrics.json",
+        history=f"{TRIAL}/history.csv",
+        provenance=f"{TRIAL}/provenance.json",
     log:
-        "results/{preset}/logs/trial/{space}/{dataset}/{strategy}/seed{seed}.log",
+        f"{LOGS}/trial/{SEED}.log",
     benchmark:
-        "results/{preset}/benchmarks/trial/{space}/{dataset}/{strategy}/seed{seed}.tsv"
+        f"{BENCHMARKS}/trial/{SEED}.tsv"
     threads: ask("trial").threads
     resources:
         **resources_of("trial", on_gpu=True),
     params:
         job=slice_of(jobs.trial_job, "space", "dataset"),
-        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/trial",
+        out=TRIAL,
     shell:
         "python -m pipeline trial"
         " --job {params.job:q}"

@@ -35,17 +35,17 @@ rule transfer_network:
     Input: genotype and manifest of the target; output: trained model, history, test error.
     """
     input:
-        genotype="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/genotype.json",
-        manifest="results/{preset}/data/{target}/manifest.json",
+        genotype=f"{GENOTYPE}/genotype.json",
+        manifest=f"{TARGET_DATA}/manifest.json",
     output:
-        model="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/model.pt",
-        metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/metrics.json",
-        history="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/history.csv",
-        provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/provenance.json",
+        model=f"{RETRAIN}/model.pt",
+        metrics=f"{RETRAIN}/metrics.json",
+        history=f"{RETRAIN}/history.csv",
+        provenance=f"{RETRAIN}/provenance.json",
     log:
-        "results/{preset}/logs/transfer/{space}/{dataset}/{strategy}/seed{seed}/{target}/rseed{rseed}.log",
+        f"{LOGS}/transfer/{TRAINING}.log",
     benchmark:
-        "results/{preset}/benchmarks/transfer/{space}/{dataset}/{strategy}/seed{seed}/{target}/rseed{rseed}.tsv"
+        f"{BENCHMARKS}/transfer/{TRAINING}.tsv"
     wildcard_constraints:
         target="|".join(FOLDERS),
     threads: ask("transfer").threads
@@ -53,7 +53,7 @@ rule transfer_network:
         **resources_of("transfer", on_gpu=True),
     params:
         job=slice_of(jobs.transfer_job, "space", "target"),
-        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}",
+        out=RETRAIN,
     shell:
         "python -m pipeline transfer"
         " --job {params.job:q}"

@@ -3,12 +3,8 @@
 
 def metrics_of(*experiments):
     """`metrics.json` of all stages that some experiments need."""
-    folders = dict.fromkeys(
-        folder
-        for name in experiments
-        for folder, _ in needs.runs(CONFIG, EXPERIMENTS[name])
-    )
-    return [f"{RESULTS}/{folder}/metrics.json" for folder in folders]
+    runs = needs.all_runs(CONFIG, (EXPERIMENTS[name] for name in experiments))
+    return [f"{RESULTS}/{run.folder}/metrics.json" for run in runs]
 
 
 def figures_of(*experiments):
@@ -23,7 +19,7 @@ def table_if_there(wildcards):
     found = find_table(DATA_ROOT, wildcards.dataset, CONFIG.nasbench_table)
     if found == EMBEDDED:
         return [os.path.relpath(found)]
-    return ["results/{preset}/data/nas_bench_201/table.npy"] if found else []
+    return [NASBENCH_TABLE] if found else []
 
 
 def table_option(wildcards, input):
@@ -41,15 +37,15 @@ def strength_if_searched(wildcards):
     """The search before a genotype; a published one, a file or one kept of several has none."""
     if not is_searched(wildcards.strategy):
         return []
-    return (
-        "results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/strength.npz"
-    )
+    return f"{SEARCH}/strength.npz"
 
 
 def trials_if_kept(wildcards):
     """The trials of all seeds before the genotype that is kept of them."""
     if not wildcards.strategy.startswith(KEPT):
         return []
-    base = f"results/{wildcards.preset}/{wildcards.space}/{wildcards.dataset}"
-    label = wildcards.strategy.removeprefix(KEPT)
-    return [f"{base}/{label}/seed{seed}/trial/metrics.json" for seed in CONFIG.seeds]
+    searched = {**wildcards, "strategy": wildcards.strategy.removeprefix(KEPT)}
+    return [
+        f"{TRIAL}/metrics.json".format(**searched | {"seed": seed})
+        for seed in CONFIG.seeds
+    ]

@@ -9,11 +9,11 @@ rule convert_table:
     input:
         os.path.join(DATA_ROOT, CONFIG.nasbench_table),
     output:
-        "results/{preset}/data/nas_bench_201/table.npy",
+        NASBENCH_TABLE,
     log:
-        "results/{preset}/logs/convert/table.log",
+        f"{LOGS}/convert/table.log",
     benchmark:
-        "results/{preset}/benchmarks/convert/table.tsv"
+        f"{BENCHMARKS}/convert/table.tsv"
     threads: ask("query").threads
     resources:
         mem_mb=ask("query").mem_mb,
@@ -61,22 +61,23 @@ rule query_table:
     Input: genotype, and the compact table if there is one; output: its row, rank, regret.
     """
     input:
-        genotype="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/genotype/genotype.json",
+        genotype=f"{GENOTYPE}/genotype.json",
         table=table_if_there,
     output:
-        metrics="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/query/metrics.json",
-        provenance="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/query/provenance.json",
+        metrics=f"{QUERY}/metrics.json",
+        provenance=f"{QUERY}/provenance.json",
     log:
-        "results/{preset}/logs/query/{dataset}/{strategy}/seed{seed}.log",
+        f"{LOGS}/query/{SEED}.log",
     benchmark:
-        "results/{preset}/benchmarks/query/{dataset}/{strategy}/seed{seed}.tsv"
+        f"{BENCHMARKS}/query/{SEED}.tsv"
     wildcard_constraints:
+        space="nasbench201",
         strategy="(?!table_)[A-Za-z0-9_]+",
     threads: ask("query").threads
     resources:
         **resources_of("query"),
     params:
-        out="results/{preset}/nasbench201/{dataset}/{strategy}/seed{seed}/query",
+        out=QUERY,
         table=table_option,
     shell:
         "python -m pipeline query"
@@ -94,23 +95,26 @@ rule query_reference:
     input:
         table=table_if_there,
     output:
-        metrics="results/{preset}/nasbench201/{dataset}/table_{reference}/seed0/query/metrics.json",
-        provenance="results/{preset}/nasbench201/{dataset}/table_{reference}/seed0/query/provenance.json",
+        metrics=f"{QUERY}/metrics.json",
+        provenance=f"{QUERY}/provenance.json",
     log:
-        "results/{preset}/logs/query/{dataset}/table_{reference}.log",
+        f"{LOGS}/query/{SEED}.log",
     benchmark:
-        "results/{preset}/benchmarks/query/{dataset}/table_{reference}.tsv"
+        f"{BENCHMARKS}/query/{SEED}.tsv"
     wildcard_constraints:
-        reference="[a-z]+",
+        space="nasbench201",
+        strategy="table_[a-z]+",
+        seed="0",
     threads: ask("query").threads
     resources:
         **resources_of("query"),
     params:
-        out="results/{preset}/nasbench201/{dataset}/table_{reference}/seed0/query",
+        out=QUERY,
+        reference=lambda wildcards: wildcards.strategy.removeprefix("table_"),
         table=table_option,
     shell:
         "python -m pipeline query"
-        " --reference {wildcards.reference}"
+        " --reference {params.reference}"
         " {params.table}"
         " --out {params.out:q}"
         " 2> {log:q}"

@@ -12,15 +12,15 @@ rule write_report:
         ),
     output:
         report(
-            "results/{preset}/report/{page}.html",
+            f"{REPORT}/{{page}}.html",
             caption="../docs/captions/report.rst",
             category="Tables",
             labels={"page": "{page}"},
         ),
     log:
-        "results/{preset}/logs/report/{page}.log",
+        f"{LOGS}/report/{{page}}.log",
     benchmark:
-        "results/{preset}/benchmarks/report/{page}.tsv"
+        f"{BENCHMARKS}/report/{{page}}.tsv"
     wildcard_constraints:
         page="|".join(["index", "paper", *EXPERIMENTS]),
     threads: ask("report").threads
@@ -34,7 +34,7 @@ rule write_report:
                 for n in needs.on_page(CONFIG, wildcards.page, EXPERIMENTS)
             ],
         ).model_dump_json(),
-        results="results/{preset}",
+        results=ROOT,
     shell:
         "python -m pipeline report"
         " --job {params.job:q}"
@@ -52,16 +52,16 @@ rule draw_figure:
         lambda wildcards: metrics_of(wildcards.experiment),
     output:
         report(
-            directory("results/{preset}/report/figures/{experiment}"),
+            directory(f"{REPORT}/figures/{{experiment}}"),
             patterns=["{picture}.svg"],
             caption="../docs/captions/figure.rst",
             category="Figures",
             subcategory="{experiment}",
         ),
     log:
-        "results/{preset}/logs/draw/{experiment}.log",
+        f"{LOGS}/draw/{{experiment}}.log",
     benchmark:
-        "results/{preset}/benchmarks/draw/{experiment}.tsv"
+        f"{BENCHMARKS}/draw/{{experiment}}.tsv"
     wildcard_constraints:
         experiment="|".join(FIGURES),
     threads: ask("report").threads
@@ -71,7 +71,7 @@ rule draw_figure:
         job=lambda wildcards: jobs.report_job(
             CONFIG, [EXPERIMENTS[wildcards.experiment]]
         ).model_dump_json(),
-        results="results/{preset}",
+        results=ROOT,
     shell:
         "python -m pipeline draw"
         " --job {params.job:q}"

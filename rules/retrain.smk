@@ -7,17 +7,17 @@ rule retrain_network:
     Input: genotype and manifest of the target; output: trained model, history, test error.
     """
     input:
-        genotype="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/genotype/genotype.json",
-        manifest="results/{preset}/data/{target}/manifest.json",
+        genotype=f"{GENOTYPE}/genotype.json",
+        manifest=f"{TARGET_DATA}/manifest.json",
     output:
-        model="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/model.pt",
-        metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/metrics.json",
-        history="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/history.csv",
-        provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/provenance.json",
+        model=f"{RETRAIN}/model.pt",
+        metrics=f"{RETRAIN}/metrics.json",
+        history=f"{RETRAIN}/history.csv",
+        provenance=f"{RETRAIN}/provenance.json",
     log:
-        "results/{preset}/logs/retrain/{space}/{dataset}/{strategy}/seed{seed}/{target}/rseed{rseed}.log",
+        f"{LOGS}/retrain/{TRAINING}.log",
     benchmark:
-        "results/{preset}/benchmarks/retrain/{space}/{dataset}/{strategy}/seed{seed}/{target}/rseed{rseed}.tsv"
+        f"{BENCHMARKS}/retrain/{TRAINING}.tsv"
     wildcard_constraints:
         target="|".join(set(needs.datasets_of(EXPERIMENTS)) - set(FOLDERS)),
     threads: ask("retrain").threads
@@ -25,7 +25,7 @@ rule retrain_network:
         **resources_of("retrain", on_gpu=True),
     params:
         job=slice_of(jobs.retrain_job, "space", "target"),
-        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}",
+        out=RETRAIN,
     shell:
         "python -m pipeline retrain"
         " --job {params.job:q}"

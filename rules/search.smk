@@ -7,17 +7,17 @@ rule search_architecture:
     Input: manifest and split; output: strength of every player, the trained supernet, history.
     """
     input:
-        manifest="results/{preset}/data/{dataset}/manifest.json",
-        split="results/{preset}/data/{dataset}/split.npz",
+        manifest=f"{DATA}/manifest.json",
+        split=f"{DATA}/split.npz",
     output:
-        strength="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/strength.npz",
-        metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/metrics.json",
-        provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/provenance.json",
-        supernet="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/supernet.pt",
+        strength=f"{SEARCH}/strength.npz",
+        metrics=f"{SEARCH}/metrics.json",
+        provenance=f"{SEARCH}/provenance.json",
+        supernet=f"{SEARCH}/supernet.pt",
     log:
-        "results/{preset}/logs/search/{space}/{dataset}/{strategy}/seed{seed}.log",
+        f"{LOGS}/search/{SEED}.log",
     benchmark:
-        "results/{preset}/benchmarks/search/{space}/{dataset}/{strategy}/seed{seed}.tsv"
+        f"{BENCHMARKS}/search/{SEED}.tsv"
     wildcard_constraints:
         strategy="|".join(jobs.labels(CONFIG, trains_supernet=True)),
     threads: ask("search").threads
@@ -25,7 +25,7 @@ rule search_architecture:
         **resources_of("search", on_gpu=True),
     params:
         job=slice_of(jobs.search_job, "space", "strategy"),
-        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search",
+        out=SEARCH,
     shell:
         "python -m pipeline search"
         " --job {params.job:q}"
@@ -42,17 +42,17 @@ rule search_without_training:
     Input: manifest and split, and the table if it is searched; output: strength, history.
     """
     input:
-        manifest="results/{preset}/data/{dataset}/manifest.json",
-        split="results/{preset}/data/{dataset}/split.npz",
+        manifest=f"{DATA}/manifest.json",
+        split=f"{DATA}/split.npz",
         table=table_if_searched,
     output:
-        strength="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/strength.npz",
-        metrics="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/metrics.json",
-        provenance="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/provenance.json",
+        strength=f"{SEARCH}/strength.npz",
+        metrics=f"{SEARCH}/metrics.json",
+        provenance=f"{SEARCH}/provenance.json",
     log:
-        "results/{preset}/logs/search/{space}/{dataset}/{strategy}/seed{seed}.log",
+        f"{LOGS}/search/{SEED}.log",
     benchmark:
-        "results/{preset}/benchmarks/search/{space}/{dataset}/{strategy}/seed{seed}.tsv"
+        f"{BENCHMARKS}/search/{SEED}.tsv"
     wildcard_constraints:
         strategy="|".join(jobs.labels(CONFIG, trains_supernet=False)),
     threads: ask("search").threads
@@ -60,7 +60,7 @@ rule search_without_training:
         **resources_of("search"),
     params:
         job=slice_of(jobs.search_job, "space", "strategy"),
-        out="results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search",
+        out=SEARCH,
         table=table_option,
     shell:
         "python -m pipeline search"

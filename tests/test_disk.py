@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import disk, journal, locks, tracking
-from pipeline.analysis import runs
+from pipeline import disk, journal, locks, paths, tracking
 from pipeline.errors import InputError
 from pipeline.files import write_json
 from tests.test_tracking import database, tree
@@ -105,5 +104,5 @@ def test_every_stage_has_a_line_of_its_own():
     places += ["seed0/ranking", "seeds500/queries", "seed0/retrain/digits/rseed0"]
     for place in places:
         folder = f"nasbench201/digits/shapley/{place}"
-        stage = runs.parse(folder)["stage"]
+        stage = paths.parse(folder).stage
         assert stage in disk.STAGES and disk._stage((*folder.split("/"), "a.json")) == stage

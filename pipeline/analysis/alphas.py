@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline import registry
 from pipeline.analysis.figures import Series
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
 from pipeline.config.recipes import SupernetSettings
 from pipeline.files import read_arrays
 
@@ -33,7 +33,9 @@ class Alphas:
     edges: dict[str, dict[str, list[Series]]]
 
 
-def read(results: Path, searches: Sequence[Run], without_warmup: bool = False) -> Alphas | None:
+def read(
+    results: Path, searches: Sequence[FinishedRun], without_warmup: bool = False
+) -> Alphas | None:
     """Alpha of searches in one space; None where they have none or the space has changed.
 
     Args:
@@ -90,7 +92,7 @@ def _edge(
     ]
 
 
-def _history(results: Path, run: Run) -> np.ndarray | None:
+def _history(results: Path, run: FinishedRun) -> np.ndarray | None:
     """Alpha over epochs [epochs, players] as the search saved it."""
     path = results / run.folder / "strength.npz"
     if not path.exists():
@@ -99,12 +101,12 @@ def _history(results: Path, run: Run) -> np.ndarray | None:
     return history if history is not None and len(history) else None
 
 
-def _warmup_of(run: Run) -> int:
+def _warmup_of(run: FinishedRun) -> int:
     """Epochs in which alpha was frozen."""
     return int(run.provenance.get("settings", {}).get("search", {}).get("warmup_epochs", 0))
 
 
-def _supernet_of(run: Run) -> SupernetSettings:
+def _supernet_of(run: FinishedRun) -> SupernetSettings:
     """The settings that a space depends on, as the run had them."""
     search: dict[str, Any] = run.provenance.get("settings", {}).get("search", {})
     has_none = search.get("supernet", {}).get("include_none")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.analysis.figures import Series
 from pipeline.analysis.groups import Figure, curves, histories
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
 
 COUNTS = {"params": "parameters", "macs": "multiply-adds"}
 
@@ -26,11 +26,11 @@ class Architecture:
         training: accuracy over the epochs of its trainings; None if there are none.
     """
 
-    run: Run
+    run: FinishedRun
     anchor: str
     title: str
     svg: str
-    others: tuple[Run, ...]
+    others: tuple[FinishedRun, ...]
     training: Figure | None
 
     @property
@@ -41,19 +41,19 @@ class Architecture:
 
 
 def architectures(
-    results: Path, runs: Sequence[Run], titles: Mapping[str, str]
+    results: Path, runs: Sequence[FinishedRun], titles: Mapping[str, str]
 ) -> list[Architecture]:
     """All found cells of a study, in the order of the runs."""
     return [_architecture(results, run, runs, titles) for run in runs if run.stage == "genotype"]
 
 
-def anchor_of(run: Run) -> str:
+def anchor_of(run: FinishedRun) -> str:
     """The id of the architecture that a run's seed found."""
     return f"architecture-{run.base}/seed{run.seed}".replace("/", "-")
 
 
 def _architecture(
-    results: Path, run: Run, runs: Sequence[Run], titles: Mapping[str, str]
+    results: Path, run: FinishedRun, runs: Sequence[FinishedRun], titles: Mapping[str, str]
 ) -> Architecture:
     path = results / run.folder / "cell.svg"
     own = [r for r in runs if (r.base, r.seed) == (run.base, run.seed) and r is not run]
@@ -68,7 +68,7 @@ def _architecture(
     )
 
 
-def _training(title: str, own: Sequence[Run]) -> Figure | None:
+def _training(title: str, own: Sequence[FinishedRun]) -> Figure | None:
     """One curve a data set that the network was trained on."""
     targets = dict.fromkeys(run.target for run in own if run.target is not None)
     series = [

@@ -17,7 +17,7 @@ from typing import Any
 from pipeline.analysis import measures, runs
 from pipeline.analysis.intervals import paired_difference, summarise
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
 
 COLUMNS = (
     "space",
@@ -57,7 +57,7 @@ def render(results: Path, form: str = "text") -> str:
     return _as_text(rows)
 
 
-def compare(found: Sequence[Run]) -> Iterator[dict[str, Any]]:
+def compare(found: Sequence[FinishedRun]) -> Iterator[dict[str, Any]]:
     """The rows: of each measure all strategies, then all pairs of them."""
     for space, dataset in dict.fromkeys((run.space, run.dataset) for run in found):
         own = [run for run in found if (run.space, run.dataset) == (space, dataset)]
@@ -85,7 +85,7 @@ def compare(found: Sequence[Run]) -> Iterator[dict[str, Any]]:
                     yield {**head, "strategy": a, "versus": b, **difference.numbers()}
 
 
-def _measures(own: Sequence[Run]) -> list[Measure]:
+def _measures(own: Sequence[FinishedRun]) -> list[Measure]:
     """What is compared: trained networks, places in the table, size, cost of the search."""
     targets = dict.fromkeys(run.target for run in own if run.target is not None)
     columns = measures.ranked_columns(own)

@@ -21,7 +21,7 @@ from pipeline import registry
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.intervals import summarise
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Study, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 from pipeline.spaces.nasbench201 import EDGES
@@ -63,7 +63,7 @@ def figure2(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     ]
 
 
-def _of_row(row: Row, dataset: str, runs: Sequence[Run], results: Path) -> Iterator[Drawn]:
+def _of_row(row: Row, dataset: str, runs: Sequence[FinishedRun], results: Path) -> Iterator[Drawn]:
     tables = [_read(results / run.folder / "drops.csv") for run in runs]
     where = measures.place(dataset, row.stands_for)
     seeds = f"{len(runs)} seed{'s' * (len(runs) > 1)}"

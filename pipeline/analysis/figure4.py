@@ -14,7 +14,7 @@ from pipeline import registry
 from pipeline.analysis import alphas, figures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.figures import Series
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Study, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 
@@ -29,7 +29,9 @@ def figure4(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     ]
 
 
-def _of_row(row: Row, dataset: str, searches: Sequence[Run], results: Path) -> Iterator[Drawn]:
+def _of_row(
+    row: Row, dataset: str, searches: Sequence[FinishedRun], results: Path
+) -> Iterator[Drawn]:
     found = alphas.read(results, searches, without_warmup=True)
     for cell_type, edges in found.edges.items() if found else ():
         edge, series = next(iter(edges.items()))

@@ -17,7 +17,7 @@ from typing import Any
 from pipeline import registry
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Study, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 
@@ -31,7 +31,7 @@ class Ranked:
 
     row: Row
     dataset: str
-    runs: list[Run]
+    runs: list[FinishedRun]
     index: int
 
     @property

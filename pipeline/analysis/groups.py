@@ -15,7 +15,7 @@ from pipeline.analysis import alphas, figures, measures
 from pipeline.analysis.figures import Dots, Series
 from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
 
 # Metric of an epoch -> axis label, scale; a figure is drawn if a history has the metric.
 SEARCH_CURVES = {
@@ -72,7 +72,7 @@ class Group:
     alphas: list[AlphaFigures] = field(default_factory=list)
 
 
-def groups(results: Path, runs: Sequence[Run], titles: Mapping[str, str]) -> list[Group]:
+def groups(results: Path, runs: Sequence[FinishedRun], titles: Mapping[str, str]) -> list[Group]:
     """The groups of a study, in the order of the runs.
 
     Args:
@@ -84,12 +84,12 @@ def groups(results: Path, runs: Sequence[Run], titles: Mapping[str, str]) -> lis
     return [_group(results, key, [r for r in runs if _key(r) == key], titles) for key in keys]
 
 
-def _key(run: Run) -> tuple[str, str]:
+def _key(run: FinishedRun) -> tuple[str, str]:
     return run.space, run.dataset
 
 
 def _group(
-    results: Path, key: tuple[str, str], runs: list[Run], titles: Mapping[str, str]
+    results: Path, key: tuple[str, str], runs: list[FinishedRun], titles: Mapping[str, str]
 ) -> Group:
     labels = [label for label in titles if any(run.strategy == label for run in runs)]
     group = Group(*key, {titles[label]: index for index, label in enumerate(labels)})
@@ -113,7 +113,7 @@ def _group(
 
 
 def _curves(
-    runs: Mapping[str, Sequence[Run]], metrics: Mapping[str, tuple[str, float]]
+    runs: Mapping[str, Sequence[FinishedRun]], metrics: Mapping[str, tuple[str, float]]
 ) -> Iterable[Figure]:
     """A figure for each metric that a history has, one curve a strategy."""
     for metric, (label, scale) in metrics.items():
@@ -131,7 +131,9 @@ def _curves(
             )
 
 
-def histories(runs: Sequence[Run], metric: str, scale: float) -> dict[int, dict[int, float]]:
+def histories(
+    runs: Sequence[FinishedRun], metric: str, scale: float
+) -> dict[int, dict[int, float]]:
     """Per run, value by epoch counted from one; runs without the metric are left out."""
     found = {}
     for index, run in enumerate(runs):
@@ -145,7 +147,7 @@ def histories(runs: Sequence[Run], metric: str, scale: float) -> dict[int, dict[
     return found
 
 
-def _dots(runs: Mapping[str, Sequence[Run]], wanted: Sequence[Measure]) -> Iterable[Figure]:
+def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) -> Iterable[Figure]:
     """A dot plot for each measure that some strategy has."""
     for measure in wanted:
         rows = [
@@ -163,7 +165,9 @@ def _dots(runs: Mapping[str, Sequence[Run]], wanted: Sequence[Measure]) -> Itera
             )
 
 
-def _alpha(results: Path, name: str, runs: Sequence[Run], with_all: bool) -> AlphaFigures | None:
+def _alpha(
+    results: Path, name: str, runs: Sequence[FinishedRun], with_all: bool
+) -> AlphaFigures | None:
     """Figures of alpha over epochs; None where the strategy has none or the space has changed."""
     found = alphas.read(results, runs)
     if found is None:

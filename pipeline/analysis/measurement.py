@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline import provenance
 from pipeline.analysis import runs, tables
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Cell, Table
 from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
@@ -54,7 +54,7 @@ def measurements(
 
 
 def _measurement(
-    job: ReportJob, experiment: Experiment, table: Table, own: Sequence[Run]
+    job: ReportJob, experiment: Experiment, table: Table, own: Sequence[FinishedRun]
 ) -> dict[str, Any]:
     records = [run.provenance for run in own]
     titles = {f"c{i}": _title(column) for i, column in enumerate(table.columns)}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
 
 PERCENT = 100.0
 MILLIONS = 1e-6
@@ -54,7 +54,7 @@ class Measure:
         """Its name among the paper's numbers (`Row.paper`)."""
         return self.printed_as or self.key
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: FinishedRun) -> float | None:
         """The run's value in `unit`, None if it has none."""
         value = run.metrics.get(self.key)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -89,7 +89,7 @@ def top5_error(target: str) -> Measure:
     return Measure("retrain", "top5_error", f"Top-5 error, {target}", "%", PERCENT, target=target)
 
 
-def seconds(stage: str, runs: Sequence[Run], target: str | None = None) -> Measure:
+def seconds(stage: str, runs: Sequence[FinishedRun], target: str | None = None) -> Measure:
     """Time of a stage, in the unit that suits its longest run."""
     raw = Measure(stage, "seconds", "", target=target)
     longest = max((raw.of(run) or 0.0 for run in runs), default=0.0)
@@ -100,7 +100,7 @@ def seconds(stage: str, runs: Sequence[Run], target: str | None = None) -> Measu
     return Measure(stage, "seconds", title, unit, scale, 1, None, target)
 
 
-def search_days(runs: Sequence[Run]) -> Measure:
+def search_days(runs: Sequence[FinishedRun]) -> Measure:
     """Cost of a search in days of the device, whichever it was; the paper's is in GPU days."""
     raw = Measure("search", "seconds", "")
     longest = max((raw.of(run) or 0.0 for run in runs), default=0.0) / DAY
@@ -132,7 +132,7 @@ def regret(column: str) -> Measure:
     return Measure("query", f"regret_{column}", f"Regret, {column_title(column)}", "points")
 
 
-def ranked_columns(runs: Iterable[Run]) -> list[str]:
+def ranked_columns(runs: Iterable[FinishedRun]) -> list[str]:
     """Columns of the table in which the query ranked the found cells, in order of appearance."""
     keys = dict.fromkeys(key for run in runs if run.stage == "query" for key in run.metrics)
     return [key.removeprefix("rank_") for key in keys if key.startswith("rank_")]
@@ -157,7 +157,7 @@ def place(dataset: str, stands_for: str) -> str:
     return f"{title} in place of {dataset_title(stands_for)}" if stands_for else title
 
 
-def by_seed(measure: Measure, runs: Iterable[Run]) -> dict[int, float]:
+def by_seed(measure: Measure, runs: Iterable[FinishedRun]) -> dict[int, float]:
     """Value of each seed; a search whose network was trained several times counts once, by mean.
 
     A genotype from elsewhere has no search seed, so the seeds of its training take their place.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline import tracking
-from pipeline.analysis import figures, runs, svg
+from pipeline.analysis import figures, svg
 from pipeline.analysis.architectures import anchor_of
 from pipeline.analysis.measures import Measure
-from pipeline.analysis.runs import Run, Unfinished
+from pipeline.analysis.runs import FinishedRun
 
 HEADLINES = {
     # Stage -> what the table of runs says of it: metric, format.
@@ -45,25 +44,20 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400:.1f} days"
 
 
-def headline(run: Run) -> str:
+def headline(run: FinishedRun) -> str:
     """The one number that the table of runs gives."""
     key, form = HEADLINES[run.stage]
     value = run.metrics.get(key)
     return "" if value is None else form.format(value).replace("%", " %").replace("  %", " %")
 
 
-def mlflow_url(run: Run) -> str | None:
+def mlflow_url(run: FinishedRun) -> str | None:
     """Address of the run in the MLflow interface, if the store is a server."""
     store = tracking.store_uri()
     ids = [run.provenance.get(key) for key in ("mlflow_experiment_id", "mlflow_run_id")]
     if not store.startswith(("http://", "https://")) or not all(ids):
         return None
     return f"{store.rstrip('/')}/#/experiments/{ids[0]}/runs/{ids[1]}"
-
-
-def place_of(missing: Unfinished) -> dict[str, Any]:
-    """What the folder of an unfinished run says."""
-    return runs.parse(missing.folder)
 
 
 def environment() -> Environment:
@@ -88,7 +82,6 @@ def environment() -> Environment:
         duration=duration,
         headline=headline,
         mlflow_url=mlflow_url,
-        place_of=place_of,
         series=list(enumerate(figures.SERIES)),
         dashes=[" ".join(f"{2 * length:g}" for length in dash) for dash in figures.DASHES],
     )

@@ -8,19 +8,19 @@ device hours of a core as well, never in GPU hours.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.analysis import runs, work
+from pipeline.analysis import work
 from pipeline.analysis.cost import GPUS, UTILISATION
 from pipeline.config import jobs, needs
-from pipeline.config.experiments import TABLE, Experiment, is_searched
+from pipeline.config.experiments import TABLE, Experiment
 from pipeline.config.model import Config
 from pipeline.data import find
 from pipeline.machine import has_gpu
 from pipeline.nasbench.protocols import DIGITS
+from pipeline.paths import Place
 
 RULES = {
     "prepare": "prepare_data",
@@ -71,26 +71,21 @@ def plan(
         table: whether a NAS-Bench-201 table is at hand, that is converted first.
     """
     chosen = [experiments[name] for name in needs.on_page(config, page, experiments)]
-    folders = dict.fromkeys(
-        folder for experiment in chosen for folder in _folders(config, experiment)
-    )
+    places = needs.all_runs(config, chosen)
     by_stage: dict[str, list[tuple[bool, work.Work]]] = {stage: [] for stage in RULES}
-    known: dict[tuple[str, ...], work.Work] = {}
-    for dataset in _prepared(folders):
+    known: dict[Place, work.Work] = {}
+    for dataset in _prepared(places):
         done = (results / "data" / dataset / "manifest.json").exists()
         by_stage["prepare"].append((done, work.Work()))
-    for folder in folders:
-        place = runs.parse(folder)
+    for place in places:
         stage = _stage_of(config, place)
-        done = (results / folder / "metrics.json").exists()
-        key = tuple(str(place[k]) for k in ("stage", "space", "dataset", "strategy", "target"))
+        done = (results / place.folder / "metrics.json").exists()
+        key = replace(place, seed=0, rseed=None)
         if key not in known:
-            known[key] = work.of_stage(config, place["stage"], place)
+            known[key] = work.of_stage(config, place)
         by_stage[stage].append((done, known[key]))
     converts = any(
-        runs.parse(folder)["dataset"] != DIGITS
-        and _stage_of(config, runs.parse(folder)) in ASKS_TABLE
-        for folder in folders
+        place.dataset != DIGITS and _stage_of(config, place) in ASKS_TABLE for place in places
     )
     if table and converts:
         converted = (results / "data" / "nas_bench_201" / "table.npy").exists()
@@ -141,32 +136,21 @@ def render(lines: Sequence[Line], config: Config, page: str) -> str:
     return "\n".join([f"Plan of {page}, preset {config.preset}, from nothing:", *text, end])
 
 
-def _folders(config: Config, experiment: Experiment) -> list[str]:
-    """All runs of an experiment, searches included."""
-    found: dict[str, None] = {}
-    for folder, stage in needs.runs(config, experiment):
-        if stage == "genotype" and is_searched(runs.parse(folder)["strategy"]):
-            found[f"{folder.removesuffix('genotype')}search"] = None
-        found[folder] = None
-    return list(found)
-
-
-def _prepared(folders: Mapping[str, None]) -> Counter[str]:
+def _prepared(places: Sequence[Place]) -> set[str]:
     """Data sets that the runs search or train on."""
-    places = [runs.parse(folder) for folder in folders]
-    return Counter(p[key] for p in places for key in ("dataset", "target") if p[key])
+    return {name for place in places for name in (place.dataset, place.target) if name}
 
 
-def _stage_of(config: Config, place: Mapping[str, str]) -> str:
+def _stage_of(config: Config, place: Place) -> str:
     """The key of `RULES`: a training on a folder of images is a transfer."""
-    stage, strategy = place["stage"], place["strategy"]
+    stage, strategy = place.stage, place.strategy
     if stage == "search" and strategy in jobs.labels(config, trains_supernet=False):
         return "draw_or_look_up"
     if stage == "query" and strategy.startswith(TABLE):
         return "reference"
     if stage != "retrain":
         return stage
-    is_folder = find(place["target"], config.datasets).kind == "folder"
+    is_folder = find(str(place.target), config.datasets).kind == "folder"
     return "transfer" if is_folder else "retrain"
 
 

@@ -22,9 +22,8 @@ from pipeline import provenance
 from pipeline.analysis import drawings, page, runs, tables
 from pipeline.analysis.architectures import architectures
 from pipeline.analysis.groups import groups
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
 from pipeline.config import jobs, needs
-from pipeline.config.experiments import is_searched
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
         "job": job,
         "runs": shown,
         "n_others": len(everything) - len(shown),
-        "unfinished": runs.unfinished(results, expected_folders(job), shown),
+        "unfinished": runs.unfinished(results, needs.all_runs(job, job.experiments), shown),
         "sections": [
             (
                 experiment,
@@ -75,29 +74,18 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
     return page.environment().get_template("report.html").render(context)
 
 
-def study_of(job: jobs.ReportJob, results: Path, everything: Sequence[Run]) -> tables.Study:
+def study_of(job: jobs.ReportJob, results: Path, everything: Sequence[FinishedRun]) -> tables.Study:
     """Of all runs those that the job's experiments need, and which of the others failed."""
-    expected = expected_folders(job)
-    wanted = set(expected)
+    expected = needs.all_runs(job, job.experiments)
+    wanted = {place.folder for place in expected}
     shown = [run for run in everything if run.folder in wanted]
     missing = runs.unfinished(results, expected, shown)
-    failed = tuple(one.folder for one in missing if one.status == "failed")
+    failed = tuple(one.place for one in missing if one.status == "failed")
     digest = provenance.source_digest()
     return tables.Study(shown, len(job.seeds), len(job.retrain_seeds), digest, failed)
 
 
-def expected_folders(job: jobs.ReportJob) -> list[str]:
-    """Folders of all runs that the experiments need, searches included."""
-    found: dict[str, None] = {}
-    for experiment in job.experiments:
-        for folder, stage in needs.runs(job, experiment):
-            if stage == "genotype" and is_searched(runs.parse(folder)["strategy"]):
-                found[f"{folder.removesuffix('genotype')}search"] = None
-            found[folder] = None
-    return list(found)
-
-
-def summary(shown: Sequence[Run]) -> dict[str, Any]:
+def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:
     """What the head of the page says: how much of what, how long, on what, until when."""
     records = [run.provenance for run in shown]
     return {
@@ -114,7 +102,7 @@ def summary(shown: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def origins(shown: Sequence[Run]) -> dict[str, list[Origin]]:
+def origins(shown: Sequence[FinishedRun]) -> dict[str, list[Origin]]:
     """Distinct code, machines, versions and data behind the runs, the most frequent first."""
     kinds = {
         "code": ("git_commit", "git_dirty", "source_digest"),
@@ -128,16 +116,16 @@ def origins(shown: Sequence[Run]) -> dict[str, list[Origin]]:
     }
 
 
-def settings_in_use(shown: Sequence[Run]) -> list[tuple[str, str, list[Run]]]:
+def settings_in_use(shown: Sequence[FinishedRun]) -> list[tuple[str, str, list[FinishedRun]]]:
     """(title, settings as JSON, runs) for each distinct set of settings of a stage."""
-    using: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    using: dict[tuple[str, str], list[FinishedRun]] = defaultdict(list)
     for run in shown:
         text = json.dumps(run.provenance.get("settings", {}), indent=2, ensure_ascii=False)
         using[run.stage, text].append(run)
     return [(_settings_title(stage, own), text, own) for (stage, text), own in using.items()]
 
 
-def _settings_title(stage: str, own: Sequence[Run]) -> str:
+def _settings_title(stage: str, own: Sequence[FinishedRun]) -> str:
     strategies = ", ".join(dict.fromkeys(run.strategy for run in own))
     where = ", ".join(dict.fromkeys(f"{run.space} on {run.target or run.dataset}" for run in own))
     return f"{stage}: {strategies} ({where})"

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import Summary, paired_difference, summarise
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.runs import STAGES, Run, parse
+from pipeline.analysis.runs import ORDER, FinishedRun
 from pipeline.config.experiments import KEPT, Experiment, Printed, Row
 from pipeline.nasbench.protocols import ACCURACIES, DIGITS, DIGITS_ACCURACIES
+from pipeline.paths import Place
 
 TABLE_COLUMNS = (*ACCURACIES, *DIGITS_ACCURACIES)
 TEST_COLUMNS = TABLE_COLUMNS[1::2]
@@ -43,7 +44,7 @@ class Cell:
     made_by_other_code: bool
     paper_dataset: str = ""
     values: Mapping[int, float] = field(default_factory=dict)
-    runs: tuple[Run, ...] = ()
+    runs: tuple[FinishedRun, ...] = ()
     n_failed: int = 0
 
     @property
@@ -83,7 +84,7 @@ class Line:
 
     row: Row
     cells: tuple[Cell, ...]
-    genotypes: tuple[Run, ...] = ()
+    genotypes: tuple[FinishedRun, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,14 +140,14 @@ class Study:
         n_seeds: seeds of a search.
         n_retrain_seeds: seeds of the training of a found network.
         source_digest: of the present code; what other code made is marked.
-        failed: folders of runs that failed.
+        failed: runs that failed.
     """
 
-    runs: Sequence[Run]
+    runs: Sequence[FinishedRun]
     n_seeds: int
     n_retrain_seeds: int
     source_digest: str
-    failed: tuple[str, ...] = ()
+    failed: tuple[Place, ...] = ()
 
     def keeps_one(self, row: Row) -> bool:
         """Whether one of several searches is kept and trained."""
@@ -199,7 +200,7 @@ def _line(
     )
 
 
-def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
+def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The runs that a row shows for one data set; of several found cells only the one kept."""
     place = (row.space, dataset, row.strategy)
     own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
@@ -210,7 +211,7 @@ def runs_of(row: Row, dataset: str, runs: Sequence[Run]) -> list[Run]:
 
 def runs_of_stage(
     experiment: Experiment, study: Study, stage: str
-) -> Iterator[tuple[Row, str, list[Run]]]:
+) -> Iterator[tuple[Row, str, list[FinishedRun]]]:
     """Each row and data set of an experiment that has runs of a stage, with these runs."""
     for row in experiment.rows:
         for dataset in row.datasets:
@@ -219,12 +220,12 @@ def runs_of_stage(
                 yield row, dataset, own
 
 
-def _place(run: Run) -> tuple[str, str, str]:
+def _place(run: FinishedRun) -> tuple[str, str, str]:
     return run.space, run.dataset, run.strategy
 
 
 def _benchmark_columns(
-    rows: Sequence[Row], dataset: str, runs: Sequence[Run]
+    rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun]
 ) -> tuple[list[Measure], list[Measure]]:
     """Accuracies in the benchmark's table, printed or found; ranks and regrets on its test sets."""
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
@@ -235,7 +236,7 @@ def _benchmark_columns(
     return [measures.table_column(column) for column in looked_up], places
 
 
-def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list[Measure]:
+def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun]) -> list[Measure]:
     """What this study measured itself: trained, counted, timed."""
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
     targets = dict.fromkeys(name for row in rows for name in row.targets(dataset))
@@ -256,7 +257,9 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[Run]) -> list
     return columns
 
 
-def _cell(row: Row, dataset: str, column: Measure, own: Sequence[Run], study: Study) -> Cell:
+def _cell(
+    row: Row, dataset: str, column: Measure, own: Sequence[FinishedRun], study: Study
+) -> Cell:
     values = by_seed(column, own)
     having = tuple(run for run in own if by_seed(column, [run]))
     targets = row.targets(dataset)
@@ -287,14 +290,14 @@ def _cell(row: Row, dataset: str, column: Measure, own: Sequence[Run], study: St
     )
 
 
-def _n_failed(row: Row, dataset: str, column: Measure, failed: Sequence[str]) -> int:
+def _n_failed(row: Row, dataset: str, column: Measure, failed: Sequence[Place]) -> int:
     """Seeds without a number because its run failed, or the search or genotype before it."""
     seeds = set()
-    for place in map(parse, failed):
-        label = place["strategy"].removeprefix(KEPT)
-        own = (place["stage"], place["target"]) == (column.stage, column.target)
-        before = place["stage"] in ("search", "genotype")[: STAGES.index(column.stage)]
-        same = (place["space"], place["dataset"], label) == (row.space, dataset, row.strategy)
+    for place in failed:
+        label = place.strategy.removeprefix(KEPT)
+        own = (place.stage, place.target) == (column.stage, column.target)
+        before = place.stage in ("search", "genotype")[: ORDER.index(column.stage)]
+        same = (place.space, place.dataset, label) == (row.space, dataset, row.strategy)
         if same and (own or before):
-            seeds.add(place["seed"] if row.searched else place["rseed"])
+            seeds.add(place.seed if row.searched else place.rseed)
     return len(seeds)

@@ -22,6 +22,7 @@ from pipeline.config import jobs
 from pipeline.config.model import Config
 from pipeline.config.recipes import SearchSettings, SupernetSettings, TrainSettings
 from pipeline.data import find
+from pipeline.paths import Place
 
 PASSES = 3  # forward, and backward with respect to images and to weights
 PARAMETER_BYTES = 4
@@ -47,9 +48,9 @@ class Work:
     size: float = 0.0
 
 
-def of_stage(config: Config, stage: str, place: dict[str, str]) -> Work:
-    """The work of a stage whose folder says `place` (space, dataset, strategy, target)."""
-    space, dataset, strategy = place["space"], place["dataset"], place["strategy"]
+def of_stage(config: Config, place: Place) -> Work:
+    """The work of one run."""
+    stage, space, dataset, strategy = place.stage, place.space, place.dataset, place.strategy
     if stage == "search":
         return _search(config, space, dataset, strategy)
     if stage == "genotype":
@@ -60,7 +61,7 @@ def of_stage(config: Config, stage: str, place: dict[str, str]) -> Work:
         operations = _training(config, trial.layout, trial.train, dataset).operations
         return Work(operations * (1 - trial.train.held_out))
     if stage == "retrain":
-        target = place["target"]
+        target = str(place.target)
         retrain = jobs.retrain_job(config, space, target)
         return _training(config, retrain.layout, retrain.train, target)
     return Work()

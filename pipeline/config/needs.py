@@ -1,60 +1,64 @@
 """What experiments need: which runs, of which data sets, on which page.
 
-A run is named by its folder below `results/{preset}`; Snakemake, the report and the plan all take
-the names from here.
+Snakemake, the report and the tracking all take the runs from here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline import registry
 from pipeline.config.experiments import Experiment, Row, is_searched, shown_strategy
 from pipeline.config.jobs import ReportJob
 from pipeline.config.model import Config
 from pipeline.errors import InputError
+from pipeline.paths import Place
 
 
-def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[tuple[str, str]]:
-    """(folder of a stage below `results/{preset}`, stage) for all that an experiment needs.
+def all_runs(config: Config | ReportJob, experiments: Iterable[Experiment]) -> list[Place]:
+    """The runs of several experiments, each once."""
+    return list(dict.fromkeys(place for one in experiments for place in runs(config, one)))
 
-    Searches go without saying: a genotype follows from one.
-    """
+
+def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[Place]:
+    """All runs that an experiment needs, searches included."""
     for row in experiment.rows:
         if row.not_run:
             continue
         for dataset in row.datasets:
             if row.has_genotype:
                 yield from _runs_of(config, row, dataset)
+            elif row.repeats:
+                place = (row.space, dataset, row.strategy)
+                yield Place("queries", *place, repeats=row.repeats)
             else:
-                yield _looked_up(row, dataset)
+                yield Place("query", row.space, dataset, row.strategy)
 
 
-def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[tuple[str, str]]:
+def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[Place]:
     shown = shown_strategy(row, config.seeds)
     if shown != row.strategy:
         for seed in config.seeds:
-            base = f"{row.space}/{dataset}/{row.strategy}/seed{seed}"
-            yield f"{base}/genotype", "genotype"
-            yield f"{base}/trial", "trial"
+            yield from _found(Place("trial", row.space, dataset, row.strategy, seed))
     # A genotype from elsewhere is one genotype: only its training has seeds.
     for seed in config.seeds if is_searched(shown) else (0,):
-        base = f"{row.space}/{dataset}/{shown}/seed{seed}"
-        yield f"{base}/genotype", "genotype"
+        place = Place("genotype", row.space, dataset, shown, seed)
+        yield from _found(place)
         for stage in ("query", "removal", "ranking"):
             if getattr(row, stage):
-                yield f"{base}/{stage}", stage
+                yield place.at(stage)
         for target in row.targets(dataset):
             for rseed in config.retrain_seeds:
-                yield f"{base}/retrain/{target}/rseed{rseed}", "retrain"
+                yield place.at("retrain", target, rseed)
 
 
-def _looked_up(row: Row, dataset: str) -> tuple[str, str]:
-    """A row of the table itself, or many seeds of a strategy that trains nothing."""
-    base = f"{row.space}/{dataset}/{row.strategy}"
-    if row.repeats:
-        return f"{base}/seeds{row.repeats}/queries", "queries"
-    return f"{base}/seed0/query", "query"
+def _found(place: Place) -> Iterator[Place]:
+    """A run that needs a genotype, after its search and its genotype."""
+    if is_searched(place.strategy):
+        yield place.at("search")
+    yield place.at("genotype")
+    if place.stage != "genotype":
+        yield place
 
 
 def on_page(config: Config, page: str, found: Mapping[str, Experiment]) -> list[str]:

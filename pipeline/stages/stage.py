@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, locks, provenance, tracking
-from pipeline.analysis.runs import FOLDER, parse
+from pipeline import files, locks, paths, provenance, tracking
 from pipeline.config.base import Settings
 
 LOG = "log.txt"
@@ -127,9 +126,10 @@ def stage(
 
 def _names(results: Path, run: str) -> dict[str, str]:
     """What the folder of a run says, as tags by which a run table is sorted and grouped."""
-    if FOLDER.fullmatch(run) is None:
+    place = paths.find(run)
+    if place is None:
         return {}
-    named = {key: str(value) for key, value in parse(run).items() if value is not None}
+    named = {key: str(value) for key, value in vars(place).items() if value is not None}
     return {"preset": results.resolve().name, **named}
 
 

@@ -56,11 +56,8 @@ def _served(study: Path, _: int) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for experiment in job.experiments:
         for row in experiment.rows:
-            for folder, stage in needs.runs(job, experiment.model_copy(update={"rows": (row,)})):
-                found[folder][experiment.name].append(row.label)
-                if stage == "genotype" and row.searched:
-                    search = f"{folder.removesuffix(stage)}search"
-                    found[search][experiment.name].append(row.label)
+            for place in needs.all_runs(job, [experiment.model_copy(update={"rows": (row,)})]):
+                found[place.folder][experiment.name].append(row.label)
     return found
 
 

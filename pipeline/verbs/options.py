@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 import yaml
 
-from pipeline import files
+from pipeline import files, paths
 from pipeline.config import load
 from pipeline.config.model import Config
 from pipeline.errors import InputError
@@ -100,7 +100,7 @@ def manifest_of(path: Path | None, config: Config, dataset: str | None) -> Path:
     """The manifest given, or where `prepare` puts that of a data set."""
     if path is None:
         required(dataset=dataset)
-        path = Path("results", config.preset, "data", str(dataset), "manifest.json")
+        path = paths.data(config.preset, str(dataset)) / "manifest.json"
     if not path.exists():
         raise InputError(f"{path}: no such file; run `python -m pipeline prepare` for it first")
     return path
@@ -127,7 +127,7 @@ def configuration_of(options: dict[str, Any]) -> Config:
     """The configuration that the options of `config_options` describe."""
     config = configuration(options["preset"], options["configfile"], options["assignments"])
     # By hand as in the workflow: checkpoints and journals lie in the preset's `state` folder.
-    os.environ.setdefault("SHAPLEY_NAS_RESULTS", f"results/{config.preset}")
+    os.environ.setdefault("SHAPLEY_NAS_RESULTS", str(paths.results(config.preset)))
     return config
 
 
@@ -147,7 +147,9 @@ def need(**option: Any) -> Any:
     return next(iter(option.values()))
 
 
-def base_of(config: Config, space: str, dataset: Any, strategy: Any, seed: int) -> Path:
-    """Where the workflow puts a search and what follows from it."""
+def folder_of(
+    config: Config, stage: str, space: str, dataset: Any, strategy: Any, seed: int
+) -> Path:
+    """Where the workflow puts a stage of a search."""
     required(dataset=dataset, strategy=strategy)
-    return Path("results", config.preset, space, dataset, strategy, f"seed{seed}")
+    return paths.results(config.preset) / paths.Place(stage, space, dataset, strategy, seed).folder

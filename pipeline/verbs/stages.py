@@ -12,12 +12,12 @@ from pipeline import files
 from pipeline.config import jobs
 from pipeline.launch import spread
 from pipeline.verbs.options import (
-    base_of,
     config_options,
     configuration_of,
     configure,
     data_root_of,
     data_root_option,
+    folder_of,
     job_from,
     job_option,
     manifest_of,
@@ -77,7 +77,7 @@ def search(
         lambda: jobs.search_job(config, need(space=space), need(strategy=strategy)),
     )
     manifest = manifest_of(manifest, config, dataset)
-    out = options["out"] or base_of(config, slice_.space, dataset, strategy, seed) / "search"
+    out = options["out"] or folder_of(config, "search", slice_.space, dataset, strategy, seed)
     device = configure(options)
     from pipeline.stages import search as stage
 
@@ -123,10 +123,10 @@ def genotype(
         ),
     )
     manifest = manifest_of(manifest, config, dataset)
-    base = options["out"] or base_of(config, slice_.space, dataset, strategy, seed) / "genotype"
+    out = options["out"] or folder_of(config, "genotype", slice_.space, dataset, strategy, seed)
     if slice_.genotype is None and strength is None and not trials:
-        strength = base.parent / "search" / "strength.npz"
-    stage.run(slice_, seed, files.read_json(manifest), strength, base, trials)
+        strength = out.parent / "search" / "strength.npz"
+    stage.run(slice_, seed, files.read_json(manifest), strength, out, trials)
 
 
 def _train_verb(name: str, model: Any, build: Any, text: str) -> click.Command:

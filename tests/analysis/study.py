@@ -10,6 +10,7 @@ from pipeline import journal, provenance
 from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 from pipeline.files import write_csv, write_json, write_text
+from pipeline.paths import Place
 
 ARCH = (
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|"
@@ -108,20 +109,20 @@ def write_seed(
     source_digest: str | None = None,
 ) -> None:
     """All stages of one seed."""
-    base = results / space / "digits" / strategy / f"seed{seed}"
+    place = Place("search", space, "digits", strategy, seed)
     rng = np.random.default_rng([seed, len(strategy), len(space)])
     record = {"source_digest": source_digest} if source_digest else {}
     if not strategy.startswith("published_"):
-        write_search(base / "search", space, strategy, rng, record)
+        write_search(results / place.folder, space, strategy, rng, record)
     counts = {"params": 1_073_466 + 1000 * seed, "macs": 153_272_960, "layout": space}
-    write_run(base / "genotype", {**counts, "arch": ARCH}, record=record)
-    write_text(base / "genotype" / "cell.svg", CELL)
+    write_run(results / place.at("genotype").folder, {**counts, "arch": ARCH}, record=record)
+    write_text(results / place.at("genotype").folder / "cell.svg", CELL)
     if table is not None:
         values = {k: v + round(float(rng.normal(0, 0.3)), 2) for k, v in TABLE.items()}
         ranks = {f"rank_{k}": int(rng.integers(1, 300)) for k in TABLE}
         regrets = {f"regret_{k}": round(float(rng.uniform(0, 1)), 2) for k in TABLE}
         looked_up = {"index": 6111, **values, **ranks, **regrets} if table else {}
-        write_run(base / "query", {"arch": ARCH, **looked_up}, record=record)
+        write_run(results / place.at("query").folder, {"arch": ARCH, **looked_up}, record=record)
     for target in targets:
         error = 0.031 + 0.004 * float(rng.normal())
         history = [
@@ -129,7 +130,8 @@ def write_seed(
             for e in range(EPOCHS)
         ]
         metrics = {"test_error": error, "top5_error": 0.002, "seconds": 21.5, "epochs": EPOCHS}
-        write_run(base / "retrain" / target / "rseed0", {**metrics, **counts}, history, record)
+        training = results / place.at("retrain", target, 0).folder
+        write_run(training, {**metrics, **counts}, history, record)
 
 
 def write_search(folder: Path, space: str, strategy: str, rng, record: dict) -> None:

@@ -16,6 +16,7 @@ from pipeline.analysis import plan, work
 from pipeline.config import load
 from pipeline.config.model import SEARCH_RECIPES
 from pipeline.config.recipes import SearchSettings
+from pipeline.paths import Place
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,8 +62,8 @@ def test_what_is_done_is_counted(tmp_path):
 def test_a_training_by_hand():
     """The recipe of the paper: 558,218,880 multiply-adds, 50,000 images, 600 epochs, 3 passes."""
     config, _ = configured("paper")
-    place = {"space": "darts", "dataset": "cifar10", "strategy": "shapley", "target": "cifar10"}
-    found = work.of_stage(config, "retrain", place)
+    place = Place("retrain", "darts", "cifar10", "shapley", target="cifar10", rseed=0)
+    found = work.of_stage(config, place)
     assert found.operations == pytest.approx(6 * 558_218_880 * 50_000 * 600)
     assert found.size == pytest.approx(4 * 3_603_358)
 

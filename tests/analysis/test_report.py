@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.analysis import page as words
 from pipeline.analysis import report
-from pipeline.analysis.runs import Run
+from pipeline.analysis.runs import FinishedRun
+from pipeline.config import needs
 from pipeline.stages import report as stage
 from tests.analysis.study import fail, make_study, report_job, write_seed
 
@@ -158,7 +159,7 @@ def test_without_a_benchmark_table_and_with_one_seed(single):
 def test_empty_results(tmp_path):
     job = report_job(seeds=(0,))
     page = Page(report.render(job, tmp_path, tmp_path / "report"))
-    expected = report.expected_folders(job)
+    expected = needs.all_runs(job, job.experiments)
     # 3 benchmark strategies x (search, genotype, query, retrain); DARTS cells: search, genotype,
     # two trainings; a published cell: genotype, training.
     assert len(expected) == 12 + 4 + 2
@@ -169,7 +170,7 @@ def test_empty_results(tmp_path):
 
 def test_mlflow_link_where_the_store_is_a_server(monkeypatch):
     record = {"mlflow_experiment_id": "3", "mlflow_run_id": "abc"}
-    run = Run("a/b/c/seed0/search", "search", "a", "b", "c", 0, provenance=record)
+    run = FinishedRun("search", "a", "b", "c", provenance=record)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000/")
     assert words.mlflow_url(run) == "http://127.0.0.1:5000/#/experiments/3/runs/abc"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////tmp/mlflow.db")

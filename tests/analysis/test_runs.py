@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from pipeline import paths
 from pipeline.analysis import runs
 from pipeline.errors import InputError
 from tests.analysis.study import EPOCHS, write_run
@@ -29,8 +30,9 @@ def test_unfinished_says_why(study):
     failed = "nasbench201/digits/darts/seed2/retrain/digits/rseed0"
     never = "nasbench201/digits/darts/seed7/search"
     done = "nasbench201/digits/darts/seed0/search"
-    found = runs.unfinished(study, [done, failed, never], runs.collect(study))
-    assert [(one.folder, one.status) for one in found] == [
+    expected = map(paths.parse, [done, failed, never])
+    found = runs.unfinished(study, expected, runs.collect(study))
+    assert [(one.place.folder, one.status) for one in found] == [
         (failed, "failed"),
         (never, "not started"),
     ]

@@ -5,6 +5,7 @@ from pipeline.analysis.intervals import summarise
 from pipeline.analysis.tables import Cell, Study
 from pipeline.config.experiments import Experiment, Printed
 from pipeline.nasbench import ACCURACIES
+from pipeline.paths import Place
 from tests.analysis.study import BENCHMARK, TRANSFER, write_run, write_seed
 
 
@@ -180,7 +181,7 @@ def test_no_table_without_rows(tmp_path):
 
 def test_failed_seeds_are_counted(tmp_path):
     write_run(tmp_path / "darts/digits/shapley/seed0/retrain/digits/rseed0", {"test_error": 0.1})
-    failed = ("darts/digits/shapley/seed1/retrain/digits/rseed0",)
+    failed = (Place("retrain", "darts", "digits", "shapley", 1, "digits", 0),)
     (part,) = tables.parts(TRANSFER, Study(runs.collect(tmp_path), 2, 1, "", failed))
     (table,) = part.tables
     assert [cell.n_failed for cell in table.lines[0].cells][:2] == [1, 0]
@@ -190,8 +191,8 @@ def test_a_failed_search_fails_all_that_comes_of_its_seed(tmp_path):
     for stage in ("search", "genotype", "retrain/digits/rseed0", "retrain/digits64/rseed0"):
         write_run(tmp_path / f"darts/digits/shapley/seed0/{stage}", {"test_error": 0.1})
     # A training of an earlier attempt failed as well: still one seed.
-    base = "darts/digits/shapley/seed1"
-    failed = (f"{base}/search", f"{base}/retrain/digits/rseed0")
+    search = Place("search", "darts", "digits", "shapley", 1)
+    failed = (search, search.at("retrain", "digits", 0))
     (part,) = tables.parts(TRANSFER, Study(runs.collect(tmp_path), 2, 1, "", failed))
     ours, published = part.tables[0].lines
     assert {cell.n_failed for cell in ours.cells} == {1}

@@ -195,17 +195,20 @@ def test_the_demo_has_one_toy_for_all_data_sets_of_a_row():
     assert [row.stands_for for row in own] == ["cifar10", "cifar100", "imagenet16"]
     assert {row.datasets for row in own} == {("digits",)}
     assert own[2].paper["digits"]["digits_test"].mean == 46.85
-    folders = {folder for folder, _ in needs.runs(resolve(), demo) if "/shapley/" in folder}
-    assert folders == {f"nasbench201/digits/shapley/seed0/{s}" for s in ("genotype", "query")}
+    folders = {run.folder for run in needs.runs(resolve(), demo) if run.strategy == "shapley"}
+    assert folders == {
+        f"nasbench201/digits/shapley/seed0/{s}" for s in ("search", "genotype", "query")
+    }
 
 
 def test_of_four_searches_one_is_kept_and_trained():
     config = resolve(preset="paper")
     table1 = load.experiments(config, FOLDER)["table1"]
-    own = [folder for folder, _ in needs.runs(config, table1) if folder.startswith("s2/svhn/")]
-    own = [folder for folder in own if folder.split("/")[2].removeprefix("kept_") == "darts"]
-    assert sorted(own) == [
-        *(f"s2/svhn/darts/seed{seed}/{s}" for seed in range(4) for s in ("genotype", "trial")),
+    own = [run for run in needs.runs(config, table1) if (run.space, run.dataset) == ("s2", "svhn")]
+    own = [run for run in own if run.strategy.removeprefix("kept_") == "darts"]
+    stages = ("genotype", "search", "trial")
+    assert sorted(run.folder for run in own) == [
+        *(f"s2/svhn/darts/seed{seed}/{s}" for seed in range(4) for s in stages),
         "s2/svhn/kept_darts/seed0/genotype",
         "s2/svhn/kept_darts/seed0/retrain/svhn/rseed0",
     ]
@@ -235,7 +238,7 @@ def test_quoted_rows_have_no_runs():
     quoted = [row for row in table3.rows if row.not_run]
     assert {row.not_run for row in quoted} == {"published, not run"}
     assert len(quoted) > 15
-    strategies = {folder.split("/")[2] for folder, _ in needs.runs(config, table3)}
+    strategies = {run.strategy for run in needs.runs(config, table3)}
     assert "" not in strategies
 
 
@@ -257,7 +260,7 @@ def test_every_number_of_tables_3_and_4_is_the_papers():
 def test_runs_of_an_experiment():
     config = resolve(preset="paper", seeds=[0, 1])
     found = load.experiments(config, FOLDER)
-    folders = [folder for folder, _ in needs.runs(config, found["table4"])]
+    folders = [run.folder for run in needs.runs(config, found["table4"])]
     assert "darts/cifar10/shapley/seed1/retrain/imagenet/rseed0" in folders
     assert "darts_imagenet/imagenet/shapley/seed0/retrain/imagenet/rseed0" in folders
     # A published genotype has one "search" seed, since nothing is searched.

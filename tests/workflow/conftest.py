@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline import paths
+
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "rules", "config", "profiles", "pipeline", "docs/captions")
 
@@ -90,7 +92,7 @@ class Checkout:
 
     def path(self, name: str) -> Path:
         """A file of the results."""
-        return self.folder / "results" / "demo" / name
+        return self.folder / paths.results("demo") / name
 
     def set(self, settings: dict) -> None:
         """Write the user's configuration."""

@@ -1,0 +1,140 @@
+"""Where results lie: one grammar for rules, stages, verbs, analysis and tests.
+
+A pattern names its wildcards in braces, as the rules take them. A *run* is what one stage made; its
+folder below `results/{preset}` says all that tells it from other runs:
+
+    {space}/{dataset}/{strategy}/seed{seed}/search/  also genotype, trial, query, removal, ranking
+    {space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/
+    {space}/{dataset}/{strategy}/seeds{repeats}/queries/      the seeds 0 to repeats - 1 in one run
+
+A new stage is one more line of `STAGES`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+
+ROOT = "results/{preset}"
+LOGS = ROOT + "/logs"
+BENCHMARKS = ROOT + "/benchmarks"
+STATE = ROOT + "/state"  # checkpoints and journals: never declared outputs
+DATA = ROOT + "/data/{dataset}"
+TARGET_DATA = ROOT + "/data/{target}"
+NASBENCH_TABLE = ROOT + "/data/nas_bench_201/table.npy"
+REPORT = ROOT + "/report"
+
+# What a run belongs to; logs and benchmarks lie by it too.
+STRATEGY = "{space}/{dataset}/{strategy}"
+SEED = STRATEGY + "/seed{seed}"
+SEEDS = STRATEGY + "/seeds{repeats}"
+TRAINING = SEED + "/{target}/rseed{rseed}"
+
+# Stage -> the folders of its runs below `results/{preset}`, in the order in which stages run.
+STAGES = {
+    "search": SEED + "/search",
+    "genotype": SEED + "/genotype",
+    "trial": SEED + "/trial",
+    "query": SEED + "/query",
+    "removal": SEED + "/removal",
+    "ranking": SEED + "/ranking",
+    "retrain": SEED + "/retrain/{target}/rseed{rseed}",
+    "queries": SEEDS + "/queries",
+}
+SEARCH, GENOTYPE, TRIAL, QUERY, REMOVAL, RANKING, RETRAIN, QUERIES = (
+    f"{ROOT}/{folder}" for folder in STAGES.values()
+)
+
+NUMBERS = ("seed", "rseed", "repeats")  # wildcards that are numbers; all others are names
+WILDCARD = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the folder of a run says.
+
+    Attributes:
+        stage: one of `STAGES`.
+        seed: of the search; of a run of `queries` the first.
+        target: data set of a training, else None.
+        rseed: seed of a training, else None.
+        repeats: number of seeds in a run of `queries`, else 0.
+    """
+
+    stage: str
+    space: str
+    dataset: str
+    strategy: str
+    seed: int = 0
+    target: str | None = None
+    rseed: int | None = None
+    repeats: int = 0
+
+    @property
+    def folder(self) -> str:
+        """The folder below `results/{preset}`, with forward slashes."""
+        return STAGES[self.stage].format(**vars(self))
+
+    @property
+    def base(self) -> str:
+        """The folder of all seeds of the search."""
+        return STRATEGY.format(**vars(self))
+
+    def at(self, stage: str, target: str | None = None, rseed: int | None = None) -> Place:
+        """Another stage of the same seed; `target` and `rseed` name a training."""
+        return replace(self, stage=stage, target=target, rseed=rseed)
+
+
+def parse(folder: str) -> Place:
+    """The place that a folder below `results/{preset}` names.
+
+    Raises:
+        InputError: it is not the folder of a run.
+    """
+    place = find(folder)
+    if place is None:
+        raise InputError(f"{folder}: not the folder of a run")
+    return place
+
+
+def find(folder: str) -> Place | None:
+    """The place that a folder names; None if it is not the folder of a run."""
+    for stage, regex in _REGEXES.items():
+        match = regex.fullmatch(folder)
+        if match:
+            named: Mapping[str, Any] = {
+                name: int(text) if name in NUMBERS else text
+                for name, text in match.groupdict().items()
+            }
+            return Place(stage, **named)
+    return None
+
+
+def globs(file: str) -> list[str]:
+    """For each stage the glob, below `results/{preset}`, of a file that its runs have."""
+    return [f"{WILDCARD.sub('*', folder)}/{file}" for folder in STAGES.values()]
+
+
+def results(preset: str) -> Path:
+    """The folder of a preset's results."""
+    return Path(ROOT.format(preset=preset))
+
+
+def data(preset: str, dataset: str) -> Path:
+    """The folder in which `prepare` puts manifest and split of a data set."""
+    return Path(DATA.format(preset=preset, dataset=dataset))
+
+
+def _regex(pattern: str) -> re.Pattern[str]:
+    def group(match: re.Match[str]) -> str:
+        return f"(?P<{match[1]}>{'[0-9]+' if match[1] in NUMBERS else '[A-Za-z0-9_]+'})"
+
+    return re.compile(WILDCARD.sub(group, pattern))
+
+
+_REGEXES = {stage: _regex(folder) for stage, folder in STAGES.items()}

@@ -1,0 +1,55 @@
+"""The grammar of result paths against folders written out, and against the rules of Snakemake."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline import paths
+from pipeline.errors import InputError
+from pipeline.paths import Place
+
+SEARCH = Place("search", "darts", "cifar10", "shapley_m20", 3)
+FOLDERS = {
+    "darts/cifar10/shapley_m20/seed3/search": SEARCH,
+    "darts/cifar10/shapley_m20/seed3/genotype": SEARCH.at("genotype"),
+    "darts/cifar10/shapley_m20/seed3/retrain/imagenet/rseed1": SEARCH.at("retrain", "imagenet", 1),
+    "nasbench201/cifar10/lookup/seeds500/queries": Place(
+        "queries", "nasbench201", "cifar10", "lookup", repeats=500
+    ),
+    "nasbench201/cifar10/table_optimal/seed0/query": Place(
+        "query", "nasbench201", "cifar10", "table_optimal"
+    ),
+}
+
+
+@pytest.mark.parametrize(("folder", "place"), FOLDERS.items())
+def test_a_folder_names_its_place_and_back(folder, place):
+    assert paths.parse(folder) == place
+    assert place.folder == folder
+    assert Path(folder).match(paths.globs("")[[*paths.STAGES].index(place.stage)])
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "darts/cifar10/shapley/seed0/walk",
+        "darts/cifar10/shapley/seed0",
+        "darts/cifar10/shapley/seed0/search/more",
+        "darts/cifar10/shapley/seedx/search",
+        "darts/cifar10/sha pley/seed0/search",
+        "darts/../shapley/seed0/search",
+    ],
+)
+def test_what_is_no_run_is_named(folder):
+    assert paths.find(folder) is None
+    with pytest.raises(InputError, match=re.escape(folder)):
+        paths.parse(folder)
+
+
+def test_rules_spell_no_result_path_out():
+    """Paths of results are patterns of `pipeline.paths`; only comments show them whole."""
+    root = Path(__file__).parents[1]
+    for path in [root / "Snakefile", *sorted((root / "rules").glob("*.smk"))]:
+        code = re.sub(r"^\s*#.*$", "", path.read_text(), flags=re.MULTILINE)
+        assert not re.search(r"seed\{|results/\{", code), path
