@@ -2,14 +2,16 @@
 
 Line 1 of algorithm 1 descends the expected loss over mixing weights drawn for each step:
 
-    min_β E_{θ ~ Dir(β)} L_val(w, θ) + λ d(β, 1),   β = elu(α) + 1
+    min_α E_{θ ~ Dir(β)} L_val(w, θ) + λ/2 ‖α‖²,   β = elu(α) + 1
 
-    θ    mixing weights, pathwise derivatives by β    d    L2 distance    λ    `penalty`
+    θ    mixing weights, pathwise derivatives by β    λ    `alpha_weight_decay`
 
-Progressive search: in equal stages the share of channels that pass through the
-operations grows by `growth` (the weights by Net2Wider), and on each edge only the operations of
-the largest β stay. α is frozen in the first epochs of each stage. The cell is that of the mean of
-Dir(β). The supernet's first `partial_channels` is the recipe's.
+The penalty is Adam's weight decay, as in the authors' code: α = 0 is β = 1.
+
+Progressive search: in equal stages the share of channels that pass through the operations grows by
+`growth` (the weights and their momentum by Net2Wider), and on each edge only the operations of the
+largest α stay. α is frozen in the first epochs of each stage. As in the authors' code the cell is
+that of softmax(α) over what stays. The supernet's first `partial_channels` is the recipe's.
 """
 
 from __future__ import annotations
@@ -21,27 +23,25 @@ import numpy as np
 from pipeline.config.base import setting
 from pipeline.registry import register
 from pipeline.strategies.contract import Metadata
-from pipeline.strategies.gradient import AdamSettings, Batch
-from pipeline.strategies.growth import grow
+from pipeline.strategies.edges import softmax_rows
+from pipeline.strategies.gradient import AdamSettings
+from pipeline.strategies.growth import grow, inherit_momentum
 from pipeline.strategies.progressive import ProgressiveSearch, strongest
 from pipeline.strategies.sampling import dirichlet
-from pipeline.strategies.weights import Tally
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 DRNAS = "DrNAS (Chen et al., ICLR 2021)"
 CODE = "code of DrNAS"
-PRUNED = 1e-6
 
 
 class DrnasSettings(AdamSettings):
     """How the Dirichlet moves and the search progresses."""
 
-    penalty: float = setting(1e-3, "λ, weight of the distance to β = 1", DRNAS, ge=0)
     stages: int = setting(2, "stages of equally many epochs", DRNAS, ge=1)
     stage_warmup: float = setting(0.4, "share of a stage with α frozen: 10 of 25", CODE, ge=0, le=1)
-    growth: int = setting(2, "factor by which a stage mixes more channels", DRNAS, ge=1)
+    growth: float = setting(2, "factor by which a stage mixes more channels", DRNAS, ge=1)
     keep: float = setting(0.6, "operations that stay: 3 of 5, 4 of 7", DRNAS, gt=0, le=1)
 
 
@@ -71,15 +71,16 @@ class DrNas(ProgressiveSearch):
         return int(self.settings.stages)
 
     def prune(self, stage: int) -> None:
-        """Keep the operations of the largest β."""
+        """Keep the operations of the largest α."""
         n_kept = max(1, round(self.settings.keep * self.kept.sum(axis=1).max()))
         self.kept = strongest(self.alpha(), self.kept, n_kept)
 
     def shape(self, stage: int) -> None:
         """Let more channels pass through the operations."""
-        k = self.search.supernet.partial_channels // self.settings.growth**stage
+        k = round(self.search.supernet.partial_channels / self.settings.growth**stage)
         if grow(self.supernet, self.seed, max(1, k)):
-            self.weight_optimiser = self.new_weight_optimiser()
+            before, self.weight_optimiser = self.weight_optimiser, self.new_weight_optimiser()
+            inherit_momentum(self.weight_optimiser, before)
 
     def concentration(self) -> Tensor:
         """β, float64 [edges, operations]."""
@@ -91,16 +92,7 @@ class DrNas(ProgressiveSearch):
         """θ ~ Dir(β) over the operations that stay on each edge, 0 elsewhere."""
         return dirichlet(self.concentration(), self.kept_mask(), self.draws).flatten().float()
 
-    def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
-        """∇_α of the drawn loss and of the penalty."""
-        import torch
-
-        (gradient,) = super().alpha_gradient(train, valid, tally)
-        distance = (self.concentration() - 1).norm()
-        (pull,) = torch.autograd.grad(self.settings.penalty * distance, self._alpha)
-        return (gradient + pull,)
-
     def strength(self) -> np.ndarray:
-        """The logarithm of β, whose softmax is the mean of Dir(β); what is pruned comes last."""
-        β = self.concentration().detach().cpu().numpy()
-        return np.asarray(np.log(np.where(self.kept, β, PRUNED * β)).ravel())
+        """Log softmax(α) over what stays; what is pruned comes last."""
+        weights = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
+        return np.log(weights + 1e-9).ravel()

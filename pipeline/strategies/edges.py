@@ -49,10 +49,16 @@ def ranked_strength(space: Space, weights: np.ndarray, importance: np.ndarray) -
     return np.log(others).ravel()
 
 
-def softmax_rows(space_alpha: np.ndarray, n_operations: int) -> np.ndarray:
-    """Softmax of alpha [n_players] over each edge, [edges, operations]."""
-    table = space_alpha.reshape(-1, n_operations)
+def softmax_rows(
+    alpha: np.ndarray, n_operations: int, kept: np.ndarray | None = None
+) -> np.ndarray:
+    """Softmax of alpha [n_players] over each edge, [edges, operations].
+
+    Over the operations that `kept`, bool [edges, operations], names, 0 for the others; None: all.
+    """
+    table = alpha.reshape(-1, n_operations)
     weights = np.exp(table - table.max(axis=1, keepdims=True))
+    weights = weights if kept is None else weights * kept
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 

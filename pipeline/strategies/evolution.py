@@ -3,8 +3,9 @@
 Real, Aggarwal, Huang, Le, "Regularized evolution for image classifier architecture search"
 (AAAI 2019), algorithm 1.
 
-The population is a queue: of S members drawn from it the best is the parent, its copy with the
-operation of one edge changed is the child, and the oldest member leaves.
+The population is a queue. Of S members drawn from it, with replacement, the best is the parent. The
+child is its copy with another operation on one edge: first a node is drawn, then one of the node's
+edges. The oldest member leaves. Both draws are those of the benchmark's code.
 """
 
 from __future__ import annotations
@@ -46,12 +47,13 @@ class Evolution(TableSearch):
         if n < P:
             return self.random(rng)
         # The queue holds the last P that were told.
-        members = n - P + rng.choice(P, size=min(S, P), replace=False)
+        members = n - P + rng.choice(P, size=S)
         parent = max(members, key=lambda member: self.values[member])
         return self.mutated(self.asked[parent], rng)
 
     def mutated(self, parent: Architecture, rng: np.random.Generator) -> Architecture:
-        """A copy with another operation on one edge."""
-        edge = int(rng.integers(len(parent)))
+        """A copy with another operation on one edge of a node."""
+        node = rng.choice(self.space.nodes)
+        edge, _ = self.space.incoming(node)[rng.integers(node)]
         others = [int(o) for o in self.allowed() if o != parent[edge]]
         return (*parent[:edge], others[rng.integers(len(others))], *parent[edge + 1 :])

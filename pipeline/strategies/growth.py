@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.optim import SGD
 
     from pipeline.supernet import Supernet
 
@@ -43,6 +44,20 @@ def inherit(fresh: Supernet, supernet: Supernet) -> None:
     """Start the layers of a wider supernet from those of a narrower one."""
     old = supernet.state_dict()
     fresh.load_state_dict({name: widened(old[name], x) for name, x in fresh.state_dict().items()})
+
+
+def inherit_momentum(fresh: SGD, optimiser: SGD) -> None:
+    """Start the momentum of a wider supernet's weights, widened as they are, from a narrower one's.
+
+    Args:
+        fresh: optimiser of the wider supernet.
+        optimiser: of the narrower one, its weights in the same order.
+    """
+    (group,), (old_group,) = fresh.param_groups, optimiser.param_groups
+    for w, old in zip(group["params"], old_group["params"], strict=True):
+        buffer = optimiser.state[old].get("momentum_buffer")
+        if buffer is not None:
+            fresh.state[w]["momentum_buffer"] = widened(buffer, w)
 
 
 def widened(old: Tensor, like: Tensor) -> Tensor:

@@ -2,8 +2,9 @@
 
 White, Nolen, Savani, "Exploring the loss landscape in neural architecture search" (UAI 2021).
 
-From a random architecture all neighbours (one edge with another operation) are evaluated; the best
-of them, if better, is the next; otherwise a local optimum is found and it starts anew.
+From a random architecture its neighbours (one edge with another operation) are evaluated in random
+order, and the first that is better is the next. If none is better, a local optimum is found and the
+search starts anew. So does the authors' code (naszilla).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pipeline.strategies.table_search import Architecture, TableSearch, TableSet
 
 @register("strategies", "local_search")
 class LocalSearch(TableSearch):
-    """Steepest ascent with restarts."""
+    """Ascent by first improvement, with restarts."""
 
     metadata = Metadata(
         name="local_search",
@@ -34,30 +35,20 @@ class LocalSearch(TableSearch):
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
-        self._current: tuple[float, Architecture] | None = None
-        self._best: tuple[float, Architecture] | None = None  # of the neighbours so far
-        self._waiting: list[Architecture] = []
+        self._value = -np.inf  # of where the search stands
+        self._waiting: list[Architecture] = []  # its neighbours that are still unknown
 
     def ask(self, rng: np.random.Generator) -> Architecture:
-        """The next neighbour, or a random start."""
-        return self._waiting.pop(0) if self._waiting else self.random(rng)
+        """A random neighbour, or a random start."""
+        if not self._waiting:
+            self._value = -np.inf
+            return self.random(rng)
+        return self._waiting.pop(rng.integers(len(self._waiting)))
 
     def tell(self, architecture: Architecture, value: float) -> None:
-        """Note the best neighbour; when all are known, move there or give up."""
-        if self._current is None:
-            self._move(value, architecture)
-            return
-        if self._best is None or value > self._best[0]:
-            self._best = value, architecture
-        if not self._waiting:
-            if self._best[0] > self._current[0]:
-                self._move(*self._best)
-            else:
-                self._current = None
-
-    def _move(self, value: float, architecture: Architecture) -> None:
-        self._current, self._best = (value, architecture), None
-        self._waiting = self.neighbours(architecture)
+        """Move to what is better."""
+        if value > self._value:
+            self._value, self._waiting = value, self.neighbours(architecture)
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """All architectures that differ on one edge and have not been evaluated."""

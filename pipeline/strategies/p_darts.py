@@ -106,8 +106,7 @@ class PDarts(ProgressiveSearch):
 
     def strength(self) -> np.ndarray:
         """Log weights of what stays, skip connections of the normal cell within their bound."""
-        weights = softmax_rows(self.alpha(), self.space.n_operations) * self.kept
-        weights /= weights.sum(axis=1, keepdims=True)
+        weights = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
         return without_skips(self.space, np.log(weights + 1e-9).ravel(), self.settings.max_skips)
 
 

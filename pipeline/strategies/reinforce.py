@@ -2,12 +2,13 @@
 
 Williams (Machine Learning 8, 1992), as Dong & Yang ("NAS-Bench-201", ICLR 2020, section 4) run it.
 
-A policy with independent logits for each edge; after each draw a
+A policy with independent logits for each edge. After draw t, which is a,
 
-    θ ascends (R - b) ∇ log π(a),   b ← d b + (1 - d) R
+    b = (1 - d) Σ_{i ≤ t} d^(t - i) R_i / (1 - d^t)      then      θ ascends (R - b) ∇ log π(a)
 
     θ    logits           -> `_theta` -> float64[edges, operations], by Adam
-    R    validation accuracy, a fraction    d    `baseline_decay`; b starts at the first R
+    R    validation accuracy in percent, as the benchmark's code has it    d    `baseline_decay`
+    b    moving average of the rewards, this one among them, corrected for its start at zero
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from pipeline.registry import register
 from pipeline.strategies.contract import Metadata
 from pipeline.strategies.table_search import Architecture, TableSearch, TableSettings
 
+CODE = "documentation of the benchmark's code"
+
 
 class ReinforceSettings(TableSettings):
     """How the policy learns."""
 
-    learning_rate: float = setting(1e-3, "Adam", NB201, gt=0)
+    learning_rate: float = setting(0.5, "Adam", CODE, gt=0)
     baseline_decay: float = setting(0.9, "d", NB201, ge=0, lt=1)
 
 
@@ -51,7 +54,7 @@ class Reinforce(TableSearch):
         shape = (self.space.n_edges, len(self.allowed()))
         self._theta = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
         self._optimiser = torch.optim.Adam([self._theta], lr=self.settings.learning_rate)
-        self._baseline: float | None = None
+        self._rewards, self._weight = 0.0, 0.0  # numerator and denominator of b
 
     def ask(self, rng: np.random.Generator) -> Architecture:
         """A draw from the policy."""
@@ -60,12 +63,13 @@ class Reinforce(TableSearch):
         return tuple(int(allowed[rng.choice(len(p), p=p / p.sum())]) for p in policy)
 
     def tell(self, architecture: Architecture, value: float) -> None:
-        """One step of the policy, then of the baseline."""
-        R, d = value / 100, self.settings.baseline_decay
-        b = R if self._baseline is None else self._baseline
+        """One step of the baseline, then of the policy."""
+        R, d = value, self.settings.baseline_decay
+        self._rewards = d * self._rewards + (1 - d) * R
+        self._weight = d * self._weight + (1 - d)
+        b = self._rewards / self._weight
         picks = np.searchsorted(self.allowed(), architecture)
         log_pi = self._theta.log_softmax(1)[range(len(picks)), picks].sum()
         self._optimiser.zero_grad()
         (-(R - b) * log_pi).backward()
         self._optimiser.step()
-        self._baseline = d * b + (1 - d) * R

@@ -15,8 +15,7 @@ from pipeline.strategies.growth import widened
 from pipeline.strategies.p_darts import falling_rate
 from pipeline.strategies.progressive import place, strongest
 from pipeline.strategies.skip_dropout import SkipDropout
-from pipeline.strategies.weights import Tally
-from tests.strategies.toys import Tiny, make_strategy, noisy_images, on_supernet
+from tests.strategies.toys import make_strategy, noisy_images
 
 
 def test_places() -> None:
@@ -74,30 +73,40 @@ def test_drnas_progresses() -> None:
     assert optimised == {id(p) for p in strategy.supernet.parameters()}
 
 
-def test_drnas_strength_is_the_mean() -> None:
+def test_drnas_keeps_its_momentum_when_it_grows() -> None:
+    """Weights and momentum are widened alike: a copied channel moves as its origin does."""
+    strategy = drnas(epochs=4)
+    strategy.epoch(0, noisy_images(8), noisy_images(8))
+    momentum = strategy.weight_optimiser.state
+    weights = strategy.weight_optimiser.param_groups[0]["params"]
+    before = {
+        name: (w.detach().clone(), momentum[w]["momentum_buffer"].clone())
+        for (name, _), w in zip(strategy.supernet.named_parameters(), weights, strict=True)
+    }
+    strategy.begin(2)
+    grown = 0
+    for name, w in strategy.supernet.named_parameters():
+        old_w, old_momentum = before[name]
+        now = strategy.weight_optimiser.state[w]["momentum_buffer"]
+        assert_allclose(w.detach(), widened(old_w, w))
+        assert_allclose(now, widened(old_momentum, w))
+        assert now.shape == w.shape
+        grown += w.numel() > old_w.numel()
+    assert grown > 10
+
+
+def test_drnas_chooses_by_the_softmax_of_what_stays() -> None:
     strategy = drnas()
+    α = np.linspace(-2, 2, 30).reshape(6, 5)
     with torch.no_grad():
-        strategy._alpha.copy_(torch.linspace(-2, 2, 30))
-    α = np.linspace(-2, 2, 30)
-    β = np.where(α > 0, α + 1, np.exp(α)).reshape(6, 5)
-    strength = strategy.strength().reshape(6, 5)
-    mean = np.exp(strength) / np.exp(strength).sum(axis=1, keepdims=True)
-    assert_allclose(mean, β / β.sum(axis=1, keepdims=True))
-
-
-def test_drnas_penalty() -> None:
-    """λ (β - 1) / ‖β - 1‖ times elu' more than without it."""
-    found = []
-    for penalty in (0.0, 2.0):
-        strategy: Any = on_supernet("drnas", Tiny, {"penalty": penalty, "growth": 1})
-        with torch.no_grad():
-            strategy._alpha.copy_(torch.linspace(-1, 2, 30))
-        images = noisy_images(8)
-        (gradient,) = strategy.alpha_gradient(None, (images.pixels, images.labels), Tally())
-        found.append(gradient.numpy())
-    α = np.linspace(-1, 2, 30)
-    excess, slope = np.where(α > 0, α, np.exp(α) - 1), np.where(α > 0, 1, np.exp(α))
-    assert_allclose(found[1] - found[0], 2 * excess * slope / np.linalg.norm(excess), atol=1e-7)
+        strategy._alpha.copy_(torch.from_numpy(α.ravel()))
+    strategy.kept[:, -1] = False
+    found = np.exp(strategy.strength().reshape(6, 5))
+    expected = np.exp(α[:, :4]) / np.exp(α[:, :4]).sum(axis=1, keepdims=True)
+    assert_allclose(found[:, :4], expected, atol=1e-6)
+    assert (found[:, 4] < 1e-6).all()
+    (adam,) = strategy.alpha_optimiser.param_groups
+    assert adam["weight_decay"] == 1e-3  # the penalty
 
 
 def test_p_darts_progresses() -> None:
