@@ -190,7 +190,7 @@ def _import() -> None:
     from pipeline import cli, provenance, registry  # noqa: F401
     from pipeline.stages import genotype, removal, retrain, search, trial  # noqa: F401
 
-    for kind in registry.PACKAGES:
+    for kind in registry.SOURCES:
         registry.names(kind)
     provenance.code()  # of what is loaded now, whatever is edited while the workflow runs
     gc.collect()

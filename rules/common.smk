@@ -13,7 +13,6 @@ from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
 from pipeline.files import write_json
-from pipeline.nasbench import EMBEDDED, find_table
 from pipeline.paths import (
     BENCHMARKS,
     DATA,
@@ -34,6 +33,7 @@ from pipeline.paths import (
     TRAINING,
     TRIAL,
 )
+from pipeline.registry.tables import EMBEDDED, find_table
 
 try:
     CONFIG = load.resolve(config)
@@ -50,9 +50,7 @@ CONFIGURED = {name: EXPERIMENTS[name] for name in CONFIG.experiments}
 WORKFLOW = jobs.workflow_job(CONFIG, needs.datasets_of(CONFIGURED)).model_dump_json()
 DATA_ROOT = os.environ.setdefault("SHAPLEY_NAS_DATA", CONFIG.data_root)
 FOLDERS = [
-    name
-    for name in needs.datasets_of(EXPERIMENTS)
-    if jobs.find(name, CONFIG.datasets).kind == "folder"
+    name for name in needs.datasets_of(EXPERIMENTS) if jobs.is_folder(CONFIG, name)
 ]
 
 FIGURES = [name for name, experiment in EXPERIMENTS.items() if experiment.figure]

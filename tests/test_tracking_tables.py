@@ -10,9 +10,9 @@ import torch
 
 from pipeline import journal, networks, tracking
 from pipeline.analysis import rows
-from pipeline.config.base import Settings
 from pipeline.errors import InputError
 from pipeline.files import write_json
+from pipeline.settings import Settings
 from pipeline.stages import workflow
 from pipeline.stages.stage import stage as open_stage
 from pipeline.tracking import models, tables

@@ -1,6 +1,6 @@
 """The figures of the paper, one file each.
 
-`@register("figures", "figure3")` enters a function
+An entry in `registry/figures.py` names a function
 
     def figure3(experiment: Experiment, study: Study, results: Path) -> list[Drawn]
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import registry
-from pipeline.analysis import figure2, figure3, figure4, figure5  # noqa: F401
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.tables import Study
 from pipeline.config.experiments import Experiment

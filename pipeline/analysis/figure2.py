@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import registry
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.intervals import summarise
@@ -53,7 +52,6 @@ QUANTITIES = (
 )
 
 
-@registry.register("figures", "figure2")
 def figure2(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     """Drops and interactions of every row and data set."""
     return [

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import registry
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.intervals import Summary, summarise
@@ -37,7 +36,6 @@ class Point:
     cost: Summary
 
 
-@registry.register("figures", "figure3")
 def figure3(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     """One picture a setting: error above, cost below."""
     dataset = experiment.rows[0].datasets[0]

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import registry
 from pipeline.analysis import alphas, figures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.figures import Series
@@ -19,7 +18,6 @@ from pipeline.analysis.tables import Study, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 
 
-@registry.register("figures", "figure4")
 def figure4(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     """One picture a row and cell type."""
     return [

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import registry
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.runs import FinishedRun
@@ -46,7 +45,6 @@ class Ranked:
         return number.mean if number else None
 
 
-@registry.register("figures", "figure5")
 def figure5(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     """Scatters by row and data set, then the taus by data set."""
     found = list(_ranked(experiment, study))

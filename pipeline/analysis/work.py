@@ -85,8 +85,7 @@ def _network(
 
 def _search(config: Config, space: str, dataset: str, strategy: str) -> Work:
     job = jobs.search_job(config, space, strategy)
-    metadata = registry.get("strategies", job.algorithm).metadata
-    if not metadata.trains_supernet:
+    if not registry.entry("strategies", job.algorithm).trains_supernet:
         return Work()
     recipe, settings = job.search, job.settings
     weights, _ = find(dataset, config.datasets).search_fractions

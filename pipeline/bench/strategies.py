@@ -20,7 +20,7 @@ from pipeline.bench.memory import peak_megabytes
 from pipeline.bench.timing import seconds
 from pipeline.config.recipes import NasBench201Search
 from pipeline.data.small import SmallImages
-from pipeline.strategies import Strategy
+from pipeline.strategies.contract import Strategy
 
 N_IMAGES, BATCH, SIZE = 64, 32, 16
 BASELINE = "darts"
@@ -71,14 +71,14 @@ def rows(repeats: int = 5) -> list[dict[str, Any]]:
 
 def _make(name: str) -> Strategy | None:
     """The strategy, if it trains a supernet of this space."""
-    algorithm = registry.get("strategies", name)
+    entry = registry.entry("strategies", name)
     space = registry.get("spaces", "nasbench201")(RECIPE.supernet)
-    if not algorithm.metadata.trains_supernet or not algorithm.metadata.supports(space):
+    if not entry.trains_supernet or not entry.supports(space.family):
         return None
-    fields = algorithm.metadata.settings.model_fields
-    settings = algorithm.metadata.settings(**{k: v for k, v in ONCE.items() if k in fields})
+    model = entry.settings_model()
+    settings = model(**{k: v for k, v in ONCE.items() if k in model.model_fields})
     supernet = space.supernet(RECIPE.supernet, 10, 0)
-    made: Strategy = algorithm(space, supernet, settings, RECIPE, 0, torch.device("cpu"))
+    made: Strategy = entry.load()(space, supernet, settings, RECIPE, 0, torch.device("cpu"))
     return made
 
 

@@ -21,10 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import registry, seeds
-from pipeline.config.base import OURS, Settings, setting
 from pipeline.config.recipes import NasBench201Search
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.shapley_settings import ShapleySettings
+from pipeline.registry.strategies.shapley import ShapleySettings
+from pipeline.settings import OURS, Settings, setting
 from pipeline.strategies.weights import WeightSharing
 
 if TYPE_CHECKING:
@@ -48,14 +47,6 @@ class TrainingSettings(Settings):
 
 class FrozenAlpha(WeightSharing):
     """Training of the weights alone; not registered, since it finds no architecture."""
-
-    metadata = Metadata(
-        name="frozen_alpha",
-        title="Frozen alpha",
-        paper="none",
-        trains_supernet=True,
-        settings=TrainingSettings,
-    )
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.config.base import OURS, Settings, setting
+from pipeline.settings import OURS, Settings, setting
 
 # These words reach the command line of `sbatch`, so nothing that a shell reads may stand in them.
 WORD = r"^[A-Za-z0-9_.,-]*$"

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from pipeline.config.base import OURS, Settings, factory, setting
-from pipeline.data.folder import FolderSettings
+from pipeline.config.folders import FolderSettings
+from pipeline.settings import OURS, Settings, factory, setting
 
 LABEL = r"^[A-Za-z0-9_]+$"
 # Before a label: the one kept of several searches.

@@ -74,8 +74,9 @@ def _strategies() -> str:
     lines = ["# Every algorithm is a strategy label of its own name. A further label, or other"]
     lines += ["# settings of one of these, is an entry here:", "# strategies:"]
     for name in registry.names("strategies"):
-        metadata = registry.get("strategies", name).metadata
-        lines += [f"#   {name}:  # {metadata.title}", f"#     algorithm: {name}"]
-        lines += ["#     settings:"] * bool(metadata.settings.model_fields)
-        lines += [f"#       {line}" for line in _lines(metadata.settings())]
+        entry = registry.entry("strategies", name)
+        settings = entry.settings_model()
+        lines += [f"#   {name}:  # {entry.title}", f"#     algorithm: {name}"]
+        lines += ["#     settings:"] * bool(settings.model_fields)
+        lines += [f"#       {line}" for line in _lines(settings())]
     return "\n".join(lines) + "\n"

@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import Field
 
 from pipeline import registry
-from pipeline.config.base import Settings
 from pipeline.config.experiments import (
     KEPT,
     Experiment,
@@ -20,6 +19,7 @@ from pipeline.config.experiments import (
     is_searched,
     shown_strategy,
 )
+from pipeline.config.folders import FolderSettings
 from pipeline.config.load import merge, validate
 from pipeline.config.looks import RankingSettings, RemovalSettings
 from pipeline.config.model import SEARCH_RECIPES, TRAIN_RECIPES, Config
@@ -30,9 +30,8 @@ from pipeline.config.recipes import (
     TrainSettings,
     TrialTrain,
 )
-from pipeline.data import find
-from pipeline.data.folder import FolderSettings
 from pipeline.errors import InputError
+from pipeline.settings import Settings
 
 
 class PrepareJob(Settings):
@@ -151,7 +150,7 @@ def title_of(config: Config, strategy: str) -> str:
         origin, _, name = strategy.partition("_")
         return f"{name} ({origin})"
     label = config.strategies[strategy]
-    return label.title or registry.get("strategies", label.algorithm).metadata.title
+    return label.title or registry.entry("strategies", label.algorithm).title
 
 
 def prepare_job(config: Config, dataset: str) -> PrepareJob:
@@ -176,11 +175,11 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     Whether `none` may win is left out where only the final choice reads it: it reruns `genotype`.
     """
     label = _based(config, strategy)
-    metadata = registry.get("strategies", label.algorithm).metadata
+    algorithm = registry.entry("strategies", label.algorithm)
     where = f"strategy label {strategy}: search"
-    settings = validate(metadata.settings, label.settings, where, label.settings)
+    settings = validate(algorithm.settings_model(), label.settings, where, label.settings)
     search = _search(config, space, strategy)
-    if not metadata.chooses_cells:
+    if not algorithm.chooses_cells:
         supernet = search.supernet.model_copy(update={"none_may_win": False})
         search = search.model_copy(update={"supernet": supernet})
     return SearchJob(
@@ -188,30 +187,30 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
         algorithm=label.algorithm,
         settings=settings.model_dump(mode="json"),
         search=search,
-        table=config.nasbench_table if metadata.needs_table else None,
+        table=config.nasbench_table if algorithm.needs_table else None,
     )
 
 
 def _search(config: Config, space: str, strategy: str) -> SearchSettings:
     """The recipe of a search, with all that departs from the space's."""
     label = _based(config, strategy)
-    metadata = registry.get("strategies", label.algorithm).metadata
+    algorithm = registry.entry("strategies", label.algorithm)
     given = getattr(config.search, space).model_dump(exclude_unset=True)
-    values = merge(metadata.recipes.get(space, {}), given, label.search)
+    values = merge(algorithm.recipes.get(space, {}), given, label.search)
     recipe = SEARCH_RECIPES.get(space, SearchSettings)
     return validate(recipe, values, f"strategy label {strategy}: search", label.search)
 
 
 def labels(config: Config, **wanted: bool) -> list[str]:
-    """Strategy labels by what their algorithm's metadata say, e.g. `trains_supernet=True`."""
+    """Strategy labels by what their algorithm's entry says, e.g. `trains_supernet=True`."""
     found = {
-        name: registry.get("strategies", label.algorithm).metadata
+        name: registry.entry("strategies", label.algorithm)
         for name, label in config.strategies.items()
     }
     return [
         name
-        for name, metadata in found.items()
-        if all(getattr(metadata, key) == value for key, value in wanted.items())
+        for name, entry in found.items()
+        if all(getattr(entry, key) == value for key, value in wanted.items())
     ]
 
 
@@ -260,9 +259,16 @@ def transfer_job(config: Config, space: str, target: str) -> TransferJob:
 
 def layout_of(config: Config, space: str, dataset: str) -> str:
     """Which discrete network a cell of `space` becomes on `dataset`."""
-    if registry.get("spaces", space)(SupernetSettings()).family == "nasbench201":
+    if registry.entry("spaces", space).family == "nasbench201":
         return "nasbench201"
-    return "imagenet" if find(dataset, config.datasets).kind == "folder" else "cifar10"
+    return "imagenet" if is_folder(config, dataset) else "cifar10"
+
+
+def is_folder(config: Config, dataset: str) -> bool:
+    """Whether a data set is a folder of images, decoded as needed."""
+    if dataset in config.datasets:
+        return True
+    return bool(registry.entry("datasets", dataset).kind == "folder")
 
 
 def _train(config: Config, space: str, target: str, layout: str) -> TrainSettings:

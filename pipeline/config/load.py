@@ -28,10 +28,8 @@ from pipeline.config.experiments import (
     with_stand_ins,
 )
 from pipeline.config.model import Config
-from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
-from pipeline.nasbench import DIGITS, find_table
-from pipeline.nasbench.protocols import REFERENCES, SETS
+from pipeline.registry.tables import DIGITS, REFERENCES, SETS, find_table
 
 FOLDER = Path("config")
 
@@ -87,6 +85,8 @@ def resolve(given: Mapping[str, Any], folder: Path = FOLDER) -> Config:
     config = validate(Config, merged, source=str(preset_file), known_in=preset_values)
     for kind in ("strategies", "datasets", "genotypes"):
         _check_names(getattr(config, kind), f"config: {kind}")
+    for name in {*config.datasets} & {*registry.names("datasets")}:
+        raise InputError(f"datasets: {name!r} is the name of a built-in data set; rename yours")
     for name, label in config.strategies.items():
         _check_label(name, label.algorithm, label.settings, "config: strategies")
     return config
@@ -197,8 +197,8 @@ def _check_names(names: Iterable[str], where: str) -> None:
 
 
 def _check_label(name: str, algorithm: str, settings: Mapping[str, Any], where: str) -> None:
-    metadata = registry.get("strategies", algorithm).metadata
-    validate(metadata.settings, settings, f"{where}.{name}.settings", settings)
+    model = registry.entry("strategies", algorithm).settings_model()
+    validate(model, settings, f"{where}.{name}.settings", settings)
 
 
 def _check_experiment(config: Config, experiment: Experiment, source: str) -> None:
@@ -234,10 +234,10 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
 
 def _check_stages(row: Row, algorithm: str, where: str) -> None:
     """A row asks only for what its strategy leaves."""
-    metadata = registry.get("strategies", algorithm).metadata
-    if row.repeats and metadata.trains_supernet:
+    entry = registry.entry("strategies", algorithm)
+    if row.repeats and entry.trains_supernet:
         raise InputError(f"{where}: repeats: {algorithm} trains a supernet; list `seeds` instead")
-    if row.removal and not metadata.trains_supernet:
+    if row.removal and not entry.trains_supernet:
         raise InputError(f"{where}: removal: {algorithm} leaves no supernet")
     for stage in ("removal", "ranking"):
         if getattr(row, stage) and row.space != "nasbench201":
@@ -259,14 +259,14 @@ def _asks_table(row: Row, labels: Mapping[str, StrategyLabel]) -> bool:
     """Whether the row is nothing without a table."""
     if not row.has_genotype or row.ranking:
         return True
-    searched = row.searched and registry.get("strategies", labels[row.strategy].algorithm)
-    return bool(searched and searched.metadata.needs_table)
+    searched = row.searched and registry.entry("strategies", labels[row.strategy].algorithm)
+    return bool(searched and searched.needs_table)
 
 
 def _check_support(algorithm: str, space: str, where: str) -> None:
-    metadata = registry.get("strategies", algorithm).metadata
-    if not metadata.supports(registry.get("spaces", space)(SupernetSettings())):
-        families = ", ".join(metadata.families)
+    entry = registry.entry("strategies", algorithm)
+    if not entry.supports(registry.entry("spaces", space).family):
+        families = ", ".join(entry.families)
         raise InputError(f"{where}: {algorithm} searches spaces of {families} only, not {space!r}")
 
 

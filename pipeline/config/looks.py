@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipeline.config.base import OURS, PAPER, Settings, setting
+from pipeline.settings import OURS, PAPER, Settings, setting
 
 
 class RemovalSettings(Settings):

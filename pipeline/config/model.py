@@ -7,9 +7,9 @@ from typing import Any, Literal
 from pydantic import create_model
 
 from pipeline import registry
-from pipeline.config.base import DARTS, OURS, PAPER, ROBUST_DARTS, Settings, factory, setting
 from pipeline.config.cluster import ClusterSettings
 from pipeline.config.experiments import StrategyLabel
+from pipeline.config.folders import FolderSettings
 from pipeline.config.looks import RankingSettings, RemovalSettings
 from pipeline.config.recipes import (
     ImageNetSearch,
@@ -22,7 +22,7 @@ from pipeline.config.recipes import (
     TrainSettings,
     TrialTrain,
 )
-from pipeline.data.folder import FolderSettings
+from pipeline.settings import DARTS, OURS, PAPER, ROBUST_DARTS, Settings, factory, setting
 
 # A space that is not named here is searched by the recipe of the paper's CIFAR-10 experiments.
 SEARCH_RECIPES: dict[str, type[SearchSettings]] = {

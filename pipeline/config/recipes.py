@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from pipeline.config.base import (
+from pipeline.settings import (
     CODE,
     DARTS,
     DARTS_FAMILY,

@@ -16,10 +16,10 @@ from pydantic.fields import FieldInfo
 
 from pipeline import registry
 from pipeline.config.experiments import Experiment, Printed, Row, StrategyLabel
+from pipeline.config.folders import FolderSettings
 from pipeline.config.generate import flow
 from pipeline.config.model import SEARCH_RECIPES, Config
 from pipeline.config.recipes import SearchSettings
-from pipeline.data.folder import FolderSettings
 
 FIRST = "darts"  # the space whose table has all keys of a search
 
@@ -55,9 +55,9 @@ def _strategies() -> Iterator[str]:
     yield "## Settings of the strategies\n"
     yield "Below `strategies.<label>.settings`; see [strategies](strategies.md).\n"
     for name in registry.names("strategies"):
-        metadata = registry.get("strategies", name).metadata
-        rows = _flat(metadata.settings(), "")
-        yield f"### `{name}`\n\n{metadata.title}{'.' if rows else ': no settings.'}\n"
+        entry = registry.entry("strategies", name)
+        rows = _flat(entry.settings_model()(), "")
+        yield f"### `{name}`\n\n{entry.title}{'.' if rows else ': no settings.'}\n"
         if rows:
             yield _table(rows)
 

@@ -1,22 +1,13 @@
 """Data sets: what they are, whether their files are whole, how they are cut and opened.
 
-One file a data set; `docs/add-a-dataset.md` shows how to add one. Importing this package imports
-no torch: what opens images is loaded when it is first asked for.
+One file for each data set; `docs/add-a-dataset.md` shows how to add one. Importing this package
+imports no torch: what opens images is loaded when it is first asked for.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.data import (  # noqa: F401  (each registers its data set)
-    cifar10,
-    cifar100,
-    digits,
-    digits64,
-    imagenet,
-    imagenet16,
-    svhn,
-)
 from pipeline.data.checksums import check
 from pipeline.data.spec import DataFile, DataSet, find
 from pipeline.lazy import lazy

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import registry
 from pipeline.data.download import torchvision_archive
 from pipeline.data.spec import DataFile, DataSet, Part
 from pipeline.pickles import read_pickle
@@ -40,24 +39,22 @@ def class_names(data_root: Path) -> tuple[str, ...]:
     return tuple(read_pickle(data_root / FOLDER / "batches.meta")["label_names"])
 
 
-CIFAR10 = registry.register("datasets", "cifar10")(
-    DataSet(
-        name="cifar10",
-        title="CIFAR-10",
-        classes=10,
-        image_size=32,
-        mean=(0.49139968, 0.48215827, 0.44653124),
-        std=(0.24703233, 0.24348505, 0.26158768),
-        source="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-        licence="none stated; the authors ask for the citation",
-        citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-        kind="small",
-        path=FOLDER,
-        files=FILES,
-        n_train=50_000,
-        n_test=10_000,
-        read=read,
-        class_names=class_names,
-        download=torchvision_archive("CIFAR10"),
-    )
+CIFAR10 = DataSet(
+    name="cifar10",
+    title="CIFAR-10",
+    classes=10,
+    image_size=32,
+    mean=(0.49139968, 0.48215827, 0.44653124),
+    std=(0.24703233, 0.24348505, 0.26158768),
+    source="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    licence="none stated; the authors ask for the citation",
+    citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+    kind="small",
+    path=FOLDER,
+    files=FILES,
+    n_train=50_000,
+    n_test=10_000,
+    read=read,
+    class_names=class_names,
+    download=torchvision_archive("CIFAR10"),
 )

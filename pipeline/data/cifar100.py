@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import registry
 from pipeline.data.download import torchvision_archive
 from pipeline.data.spec import DataFile, DataSet, Part
 from pipeline.pickles import read_pickle
@@ -31,24 +30,22 @@ def class_names(data_root: Path) -> tuple[str, ...]:
     return tuple(read_pickle(data_root / FOLDER / "meta")["fine_label_names"])
 
 
-CIFAR100 = registry.register("datasets", "cifar100")(
-    DataSet(
-        name="cifar100",
-        title="CIFAR-100",
-        classes=100,
-        image_size=32,
-        mean=(0.5070752, 0.4865489, 0.4409178),
-        std=(0.2673343, 0.2564385, 0.2761505),
-        source="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
-        licence="none stated; the authors ask for the citation",
-        citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-        kind="small",
-        path=FOLDER,
-        files=FILES,
-        n_train=50_000,
-        n_test=10_000,
-        read=read,
-        class_names=class_names,
-        download=torchvision_archive("CIFAR100"),
-    )
+CIFAR100 = DataSet(
+    name="cifar100",
+    title="CIFAR-100",
+    classes=100,
+    image_size=32,
+    mean=(0.5070752, 0.4865489, 0.4409178),
+    std=(0.2673343, 0.2564385, 0.2761505),
+    source="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+    licence="none stated; the authors ask for the citation",
+    citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+    kind="small",
+    path=FOLDER,
+    files=FILES,
+    n_train=50_000,
+    n_test=10_000,
+    read=read,
+    class_names=class_names,
+    download=torchvision_archive("CIFAR100"),
 )

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import registry
 from pipeline.data.spec import DataSet, Part
 
 N_TRAIN, N_TEST = 1437, 360
@@ -36,22 +35,20 @@ def class_names(data_root: Path) -> tuple[str, ...]:
     return tuple(map(str, range(10)))
 
 
-DIGITS = registry.register("datasets", "digits")(
-    DataSet(
-        name="digits",
-        title="Digits",
-        classes=10,
-        image_size=8,
-        mean=(0.3054, 0.3054, 0.3054),
-        std=(0.3760, 0.3760, 0.3760),
-        source="scikit-learn",
-        licence="CC BY 4.0 (UCI Machine Learning Repository)",
-        citation="Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, 1998",
-        kind="small",
-        path=".",
-        n_train=N_TRAIN,
-        n_test=N_TEST,
-        read=read,
-        class_names=class_names,
-    )
+DIGITS = DataSet(
+    name="digits",
+    title="Digits",
+    classes=10,
+    image_size=8,
+    mean=(0.3054, 0.3054, 0.3054),
+    std=(0.3760, 0.3760, 0.3760),
+    source="scikit-learn",
+    licence="CC BY 4.0 (UCI Machine Learning Repository)",
+    citation="Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, 1998",
+    kind="small",
+    path=".",
+    n_train=N_TRAIN,
+    n_test=N_TEST,
+    read=read,
+    class_names=class_names,
 )

@@ -7,7 +7,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline import registry
 from pipeline.data import digits
 from pipeline.data.spec import Part
 from pipeline.errors import InputError
@@ -49,21 +48,19 @@ def _write(folder: Path, part: Part) -> None:
         enlarged.convert("RGB").save(folder / str(label) / f"{index:04d}.png")
 
 
-DIGITS64 = registry.register("datasets", "digits64")(
-    replace(
-        digits.DIGITS,
-        name="digits64",
-        title="Digits, 64x64",
-        image_size=SIZE,
-        resize_size=SIZE,
-        mean=None,
-        std=None,
-        kind="folder",
-        path=FOLDER,
-        n_train=0,
-        n_test=0,
-        read=None,
-        class_names=None,
-        make=make,
-    )
+DIGITS64 = replace(
+    digits.DIGITS,
+    name="digits64",
+    title="Digits, 64x64",
+    image_size=SIZE,
+    resize_size=SIZE,
+    mean=None,
+    std=None,
+    kind="folder",
+    path=FOLDER,
+    n_train=0,
+    n_test=0,
+    read=None,
+    class_names=None,
+    make=make,
 )

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import registry
 from pipeline.data.spec import DataFile, DataSet, Part
 from pipeline.errors import InputError
 from pipeline.files import read_arrays, replacing
@@ -132,24 +131,22 @@ def _shrink(path: Path) -> np.ndarray:
     return np.asarray(small).transpose(2, 0, 1)
 
 
-IMAGENET16 = registry.register("datasets", "imagenet16")(
-    DataSet(
-        name="imagenet16",
-        title="ImageNet-16-120",
-        classes=CLASSES,
-        image_size=SIZE,
-        mean=(122.68 / 255, 116.66 / 255, 104.01 / 255),
-        std=(63.22 / 255, 61.26 / 255, 65.09 / 255),
-        source="https://github.com/D-X-Y/NAS-Bench-201 (folder ImageNet16)",
-        licence="research use, ImageNet's terms of access",
-        citation="Chrabaszcz et al., A Downsampled Variant of ImageNet, 2017",
-        kind="small",
-        path=FOLDER,
-        files=FILES,
-        own_files=OWN_FILES,
-        n_train=151_700,
-        n_test=6_000,
-        read=read,
-        class_names=class_names,
-    )
+IMAGENET16 = DataSet(
+    name="imagenet16",
+    title="ImageNet-16-120",
+    classes=CLASSES,
+    image_size=SIZE,
+    mean=(122.68 / 255, 116.66 / 255, 104.01 / 255),
+    std=(63.22 / 255, 61.26 / 255, 65.09 / 255),
+    source="https://github.com/D-X-Y/NAS-Bench-201 (folder ImageNet16)",
+    licence="research use, ImageNet's terms of access",
+    citation="Chrabaszcz et al., A Downsampled Variant of ImageNet, 2017",
+    kind="small",
+    path=FOLDER,
+    files=FILES,
+    own_files=OWN_FILES,
+    n_train=151_700,
+    n_test=6_000,
+    read=read,
+    class_names=class_names,
 )

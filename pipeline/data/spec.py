@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import numpy as np
 
 from pipeline import registry
+from pipeline.config.folders import FolderSettings
 from pipeline.errors import InputError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from pipeline.data.folder import FolderSettings
 
 Part = Literal["train", "test"]
 Channels = tuple[float, float, float]
@@ -107,9 +105,27 @@ def find(name: str, folders: Mapping[str, FolderSettings]) -> DataSet:
     if name in folders:
         if name in known:
             raise InputError(f"datasets: {name!r} is the name of a built-in data set; rename yours")
-        return folders[name].as_data_set(name)
+        return of_folder(name, folders[name])
     if name not in known:
         nearest = registry.nearest(name, [*known, *folders])
         raise InputError(f"datasets: unknown {name!r}; {nearest}")
-    found: DataSet = registry.get("datasets", name)
-    return found
+    dataset: DataSet = registry.get("datasets", name)
+    return dataset
+
+
+def of_folder(name: str, settings: FolderSettings) -> DataSet:
+    """The data set that an image folder of the configuration is."""
+    return DataSet(
+        name=name,
+        title=name,
+        classes=None,
+        image_size=settings.image_size,
+        mean=None,
+        std=None,
+        source=f"datasets.{name}.path in the configuration",
+        licence="the user's own",
+        citation="",
+        kind="folder",
+        path=settings.path,
+        resize_size=settings.resize_size or round(settings.image_size * 8 / 7),
+    )

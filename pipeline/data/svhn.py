@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import registry
 from pipeline.data.download import torchvision_archive
 from pipeline.data.spec import DataFile, DataSet, Part
 from pipeline.errors import InputError
@@ -41,24 +40,22 @@ def class_names(data_root: Path) -> tuple[str, ...]:
     return tuple(map(str, range(10)))
 
 
-SVHN = registry.register("datasets", "svhn")(
-    DataSet(
-        name="svhn",
-        title="SVHN",
-        classes=10,
-        image_size=32,
-        mean=(0.4376821, 0.4437697, 0.4728044),
-        std=(0.1980301, 0.2010156, 0.1970361),
-        source="http://ufldl.stanford.edu/housenumbers/",
-        licence="non-commercial use only",
-        citation="Netzer et al., Reading Digits in Natural Images, 2011",
-        kind="small",
-        path=".",
-        files=FILES,
-        n_train=73_257,
-        n_test=26_032,
-        read=read,
-        class_names=class_names,
-        download=torchvision_archive("SVHN", ({"split": "train"}, {"split": "test"})),
-    )
+SVHN = DataSet(
+    name="svhn",
+    title="SVHN",
+    classes=10,
+    image_size=32,
+    mean=(0.4376821, 0.4437697, 0.4728044),
+    std=(0.1980301, 0.2010156, 0.1970361),
+    source="http://ufldl.stanford.edu/housenumbers/",
+    licence="non-commercial use only",
+    citation="Netzer et al., Reading Digits in Natural Images, 2011",
+    kind="small",
+    path=".",
+    files=FILES,
+    n_train=73_257,
+    n_test=26_032,
+    read=read,
+    class_names=class_names,
+    download=torchvision_archive("SVHN", ({"split": "train"}, {"split": "test"})),
 )

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.bench.supernets import FROZEN, WAYS, recipe
 from pipeline.config.recipes import NasBench201Search
 from pipeline.experiments.variants import Variant
-from pipeline.strategies.shapley_settings import ValueSettings
+from pipeline.registry.strategies.shapley import ValueSettings
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from pipeline.errors import InputError
 from pipeline.experiments import oracle_summary, oracle_table
 from pipeline.experiments.walks import Walks, walk
 from pipeline.files import read_json, write_json
-from pipeline.strategies.shapley_settings import ShapleySettings, ValueSettings
+from pipeline.registry.strategies.shapley import ShapleySettings, ValueSettings
 from pipeline.strategies.value_function import ValueFunction, shapley_values
 
 if TYPE_CHECKING:

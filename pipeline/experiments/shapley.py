@@ -25,7 +25,7 @@ from pipeline.experiments.remembering import Remembering
 from pipeline.experiments.variants import VARIANTS, Variant
 from pipeline.experiments.walks import Walks, load, path_of, walk
 from pipeline.files import read_json, write_json
-from pipeline.strategies.shapley_settings import ShapleySettings
+from pipeline.registry.strategies.shapley import ShapleySettings
 from pipeline.strategies.value_function import shapley_values
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ def write(study: Study, form: str, data_root: Path, folder: Path) -> list[Path]:
         data_root: where the NAS-Bench-201 table lies; without it the second one is left out.
         folder: where the files go.
     """
-    from pipeline.nasbench.table import Table, find_table
+    from pipeline.nasbench import Table, find_table
 
     written = []
     common, policy = _common(study, form), study.form.batch_norm

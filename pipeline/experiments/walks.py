@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from pipeline import seeds
 from pipeline.files import read_arrays, replacing
+from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.shapley.estimation import mean_and_error
-from pipeline.strategies.shapley_settings import ValueSettings
 from pipeline.strategies.value_function import VALUES, ValueFunction
 
 if TYPE_CHECKING:

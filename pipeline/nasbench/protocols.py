@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-SETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet-16-120"}
+from pipeline.registry.tables import DIGITS, SETS
+
 ACCURACIES = tuple(f"{name}_{part}" for name in SETS for part in ("valid", "test"))
 # Of `nasbench_digits`, a table of its own.
-DIGITS = "digits"
 DIGITS_ACCURACIES = (f"{DIGITS}_valid", f"{DIGITS}_test")
 DIGITS_EPOCHS = 4
-# Rows of the table that no search finds: the best value of each column, and the cell that is
-# ResNet's block (official index 11472), which Table 5 of the paper prints.
-OPTIMAL = "optimal"
+# ResNet's block as a cell, official index 11472.
 RESNET_CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
-REFERENCES = (OPTIMAL, "resnet")
 
 
 @dataclass(frozen=True)

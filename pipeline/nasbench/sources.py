@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.nasbench import cells
 from pipeline.nasbench.protocols import ACCURACIES, DIGITS_ACCURACIES
-from pipeline.nasbench.table import assemble
+from pipeline.nasbench.rows import assemble
 from pipeline.registry import nearest
 
 if TYPE_CHECKING:

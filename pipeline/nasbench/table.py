@@ -23,13 +23,11 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.files import replacing
-from pipeline.nasbench import cells
-from pipeline.nasbench.protocols import DIGITS, accuracies_of, protocol
+from pipeline.nasbench import cells, sources
+from pipeline.nasbench.protocols import accuracies_of, protocol
+from pipeline.nasbench.rows import CODE, ROW_OF
 from pipeline.registry import nearest
 
-FILE = Path("nas_bench_201", "nas_bench_201.csv.gz")
-EMBEDDED = Path(__file__).with_name("nasbench_digits.csv.gz")  # our own, see `digits`
-CODE, ROW_OF = "code", "row_of_number"  # columns that are ours: operations, and where a cell stands
 DECIMALS = 4  # as published
 
 
@@ -58,8 +56,6 @@ class Table:
             raise InputError(f"{path}: no such file; the NAS-Bench-201 table is expected there")
         if path.suffix == ".npy":
             return cls(path, _mapped(path))
-        from pipeline.nasbench import sources
-
         return cls(path, sources.read(path))
 
     def save(self, path: Path) -> None:
@@ -170,36 +166,6 @@ class Table:
     @cached_property
     def _number_of(self) -> dict[str, int]:
         return {arch: number for number, arch in enumerate(cells.architectures())}
-
-
-def find_table(
-    data_root: Path | str, dataset: str = "cifar10", below: Path | str = FILE
-) -> Path | None:
-    """Where the table that knows a data set lies, None if it is not there.
-
-    Args:
-        data_root: folder of the data sets.
-        dataset: on digits the table is `nasbench_digits`, which comes with the package.
-        below: where the benchmark's own lies below the data root (`nasbench_table`).
-    """
-    path = EMBEDDED if dataset == DIGITS else Path(data_root) / below
-    return path if path.is_file() else None
-
-
-def assemble(codes: NDArray[np.uint8], columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """The structured array of a table.
-
-    Args:
-        codes: uint8[15625, 6], row i the architecture with the official index i.
-        columns: name -> float64[15625].
-    """
-    fields: list[Any] = [(CODE, np.uint8, (len(cells.EDGES),)), (ROW_OF, np.uint16)]
-    rows = np.empty(len(codes), dtype=[*fields, *((name, np.float64) for name in columns)])
-    rows[CODE] = codes
-    rows[ROW_OF][cells.numbers_of(codes)] = np.arange(len(codes))
-    for name, values in columns.items():
-        rows[name] = values
-    return rows
 
 
 def _mapped(path: Path) -> NDArray[Any]:

@@ -1,7 +1,6 @@
 """Search spaces and genotypes; free of torch but for the operations and stems."""
 
-from pipeline.spaces import darts, nasbench201, robust_darts
 from pipeline.spaces.genotype import Genotype
 from pipeline.spaces.space import Player, Space
 
-__all__ = ["Genotype", "Player", "Space", "darts", "nasbench201", "robust_darts"]
+__all__ = ["Genotype", "Player", "Space"]

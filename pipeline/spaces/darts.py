@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.registry import register
 from pipeline.spaces.genotype import Cell, Genotype, Node
 from pipeline.spaces.space import Space
 
@@ -105,13 +104,11 @@ def darts_space(name: str, settings: SupernetSettings, stem: str = "cifar") -> D
     )
 
 
-@register("spaces", "darts")
 def darts(settings: SupernetSettings) -> DartsSpace:
     """The space for small images."""
     return darts_space("darts", settings)
 
 
-@register("spaces", "darts_imagenet")
 def darts_imagenet(settings: SupernetSettings) -> DartsSpace:
     """The same cells behind the stem for ImageNet, which divides the image by 8."""
     return darts_space("darts_imagenet", settings, stem="imagenet")

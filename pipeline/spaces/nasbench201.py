@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.registry import register
 from pipeline.spaces.genotype import Genotype
 from pipeline.spaces.space import Space
 
@@ -53,7 +52,6 @@ class NasBench201Space(Space):
         return strength.ravel()
 
 
-@register("spaces", "nasbench201")
 def nasbench201(settings: SupernetSettings) -> NasBench201Space:
     """The benchmark's space; without `include_none` four operations an edge are left."""
     operations = OPERATIONS if settings.include_none else OPERATIONS[1:]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.registry import register
 from pipeline.spaces.darts import CELL_TYPES, EDGES, NODES, DartsSpace
 
 if TYPE_CHECKING:
@@ -55,27 +54,23 @@ def everywhere(*operations: str) -> Edges:
     return (operations,) * len(EDGES)
 
 
-@register("spaces", "s1")
 def s1(settings: SupernetSettings) -> DartsSpace:
     """Two operations an edge, other ones on each."""
     return robust_darts_space("s1", read(NORMAL), read(REDUCE))
 
 
-@register("spaces", "s2")
 def s2(settings: SupernetSettings) -> DartsSpace:
     """Skip connection and separable convolution."""
     both = everywhere("skip_connect", "sep_conv_3x3")
     return robust_darts_space("s2", both, both)
 
 
-@register("spaces", "s3")
 def s3(settings: SupernetSettings) -> DartsSpace:
     """S2 and `none`."""
     three = everywhere("none", "skip_connect", "sep_conv_3x3")
     return robust_darts_space("s3", three, three)
 
 
-@register("spaces", "s4")
 def s4(settings: SupernetSettings) -> DartsSpace:
     """Noise and separable convolution."""
     both = everywhere("noise", "sep_conv_3x3")

@@ -49,7 +49,7 @@ def run(job: SearchJob, n: int, dataset: str, table: Path | None, out: Path) -> 
 
 def search(job: SearchJob, seed: int, dataset: str, table: Table) -> dict[str, Any]:
     """One search; the row of its cell, numbers only."""
-    if registry.get("strategies", job.algorithm).metadata.trains_supernet:
+    if registry.entry("strategies", job.algorithm).trains_supernet:
         raise InputError(f"queries: {job.algorithm} trains a supernet; run it by `search`")
     strategy = make_strategy(job, classes=0, seed=seed, where="cpu")
     if isinstance(strategy, TableSearch):

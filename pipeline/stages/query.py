@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import files
-from pipeline.config.base import Settings
 from pipeline.nasbench import Table
-from pipeline.nasbench.protocols import OPTIMAL, RESNET_CELL
+from pipeline.nasbench.protocols import RESNET_CELL
+from pipeline.registry.tables import OPTIMAL
+from pipeline.settings import Settings
 from pipeline.spaces.genotype import Genotype
 from pipeline.stages.stage import stage
 

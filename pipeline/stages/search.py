@@ -110,15 +110,16 @@ def make_strategy(
         n_steps: training steps of the whole search, by which `compile: auto` decides.
     """
     space = registry.get("spaces", job.space)(job.search.supernet)
-    algorithm = registry.get("strategies", job.algorithm)
-    if not algorithm.metadata.supports(space):
-        families = ", ".join(algorithm.metadata.families)
+    entry = registry.entry("strategies", job.algorithm)
+    algorithm = entry.load()
+    if not entry.supports(space.family):
+        families = ", ".join(entry.families)
         raise InputError(
             f"search: {job.algorithm} searches spaces of {families} only, not {job.space!r}"
         )
-    settings = algorithm.metadata.settings(**job.settings)
+    settings = entry.settings_model()(**job.settings)
     supernet = None
-    if algorithm.metadata.trains_supernet:
+    if entry.trains_supernet:
         shape = job.search.supernet
         compiled = compile_pays(shape.compile, n_steps)
         if algorithm.differentiates_twice(settings):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import files, locks, paths, provenance, tracking
-from pipeline.config.base import Settings
+from pipeline.settings import Settings
 
 LOG = "log.txt"
 

@@ -7,18 +7,16 @@ DARTS' spaces a node chooses twice among all its incoming edges, the second time
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from pipeline.data import Images
+from pipeline.devices import autocast
+from pipeline.spaces import Space
 from pipeline.strategies.edges import KEPT_EDGES
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pipeline.data import Images
-    from pipeline.spaces import Space
-    from pipeline.supernet import Supernet
+from pipeline.supernet import Supernet, evaluation_mode
 
 Choose = Callable[[int, np.ndarray], int]
 
@@ -83,11 +81,6 @@ def shared_accuracy(
     Returns:
         a fraction; images classified.
     """
-    import torch
-
-    from pipeline.devices import autocast
-    from pipeline.supernet import evaluation_mode
-
     device = batches[0][0].device
     weights = torch.from_numpy(strength).float().to(device)
     with (

@@ -19,52 +19,25 @@ data speak of its switch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pipeline import seeds
-from pipeline.config.base import OURS, Settings, setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
-from pipeline.strategies.edges import WITHOUT_NONE, ranked_strength
+from pipeline.data import Images
+from pipeline.strategies.edges import ranked_strength
 from pipeline.strategies.relevance import hessian_diagonal, relevance
 from pipeline.strategies.weights import Tally, WeightSharing, initial_noise
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-    from pipeline.data import Images
-
-BAYESNAS = "BayesNAS (Zhou et al., ICML 2019)"
-
-
-class BayesNasSettings(Settings):
-    """How switches are trained and their relevance measured."""
-
-    sparsity: float = setting(0.01, "λ; the paper's are 0.005, 0.007 and 0.01", BAYESNAS, ge=0)
-    switch_learning_rate: float = setting(0.01, "SGD on the switches", OURS, gt=0)
-    probes: int = setting(8, "vectors of Hutchinson's estimate", OURS, ge=1)
-
-
-@register("strategies", "bayesnas")
 class BayesNas(WeightSharing):
     """Automatic relevance determination."""
 
-    metadata = Metadata(
-        name="bayesnas",
-        title="BayesNAS",
-        paper="Zhou et al., ICML 2019",
-        trains_supernet=True,
-        settings=BayesNasSettings,
-        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
-        second_derivatives=True,
-    )
+    second_derivatives = True
 
     def __init__(self, *arguments: Any):
-        import torch
-
         super().__init__(*arguments)
         noise = initial_noise(self.space.n_players, self.seed, "switches")
         self._alpha = torch.from_numpy(1 + noise).to(self.device).requires_grad_()
@@ -76,8 +49,6 @@ class BayesNas(WeightSharing):
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """One pass for weights and switches, then the relevance of each operation."""
-        import torch
-
         metrics = self.train_weights(epoch, train)
         generator = seeds.torch_generator(self.seed, "probes", epoch)
         images, labels = next(self.batches(train, "hessian", epoch))
@@ -91,8 +62,6 @@ class BayesNas(WeightSharing):
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
         """One step on the weights, and a proximal one on the switches."""
-        import torch
-
         self._alpha.grad = None
         super().step_weights(images, labels, tally)
         assert self._alpha.grad is not None
@@ -109,8 +78,6 @@ class BayesNas(WeightSharing):
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, switches and their relevance."""
-        import torch
-
         relevances = torch.from_numpy(np.stack([self._gamma, self._omega]))
         return {**super().state_dict(), "relevances": relevances}
 

@@ -9,54 +9,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
-from pipeline.config.base import Settings
-
-if TYPE_CHECKING:
-    import torch
-
-    from pipeline.config.recipes import SearchSettings
-    from pipeline.data import Images
-    from pipeline.spaces import Space
-    from pipeline.supernet import Supernet
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What is known of a strategy without making it.
-
-    Attributes:
-        name: as registered.
-        title: as shown in tables.
-        paper: where it was published.
-        trains_supernet: whether it needs a supernet and epochs.
-        settings: model of its own settings.
-        recipes: space -> where its own paper departs from the space's search recipe.
-        families: families of spaces that it searches; none: all.
-        needs_table: whether it looks accuracies up instead of training, see `table_search`.
-        second_derivatives: whether it takes some, which a compiled supernet does not have.
-        chooses_cells: whether the search itself draws or decides operations, so that
-            `none_may_win` belongs to it and not only to the final choice.
-    """
-
-    name: str
-    title: str
-    paper: str
-    trains_supernet: bool
-    settings: type[Settings]
-    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    families: tuple[str, ...] | None = None
-    needs_table: bool = False
-    second_derivatives: bool = False
-    chooses_cells: bool = False
-
-    def supports(self, space: Space) -> bool:
-        """Whether it searches this space."""
-        return self.families is None or space.family in self.families
+from pipeline.config.recipes import SearchSettings
+from pipeline.data import Images
+from pipeline.spaces import Space
+from pipeline.supernet import Supernet
 
 
 class Strategy(ABC):
@@ -64,14 +25,14 @@ class Strategy(ABC):
 
     Args:
         space: the search space.
-        supernet: on `device`, its weights freshly drawn; None where the metadata need none.
-        settings: of the class that the metadata name.
+        supernet: on `device`, its weights freshly drawn; None for a strategy that trains none.
+        settings: of the class that its registry entry names.
         search: the search recipe.
         seed: of everything that is drawn.
         device: where images and supernet are.
     """
 
-    metadata: ClassVar[Metadata]
+    second_derivatives: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -87,13 +48,13 @@ class Strategy(ABC):
 
     @classmethod
     def differentiates_twice(cls, settings: Any) -> bool:
-        """Whether it takes second derivatives under these settings."""
-        return cls.metadata.second_derivatives
+        """Whether it takes second derivatives, which a compiled supernet does not have."""
+        return cls.second_derivatives
 
     @property
     def n_epochs(self) -> int:
         """How often the stage calls `epoch`; a strategy that trains nothing has no epochs."""
-        return self.search.epochs if self.metadata.trains_supernet else 0
+        return 0
 
     @abstractmethod
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
@@ -124,4 +85,4 @@ class Strategy(ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of `state_dict`."""
         if state:
-            raise ValueError(f"{self.metadata.name} has no state, but is given {[*state]}")
+            raise ValueError(f"{type(self).__name__} has no state, but is given {[*state]}")

@@ -10,18 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from pipeline import seeds
+from pipeline.data import Images
 from pipeline.strategies.architectures import in_batches, one_hot, shared_accuracy
-
-if TYPE_CHECKING:
-    import torch
-
-    from pipeline.data import Images
-    from pipeline.supernet import Supernet
+from pipeline.supernet import Supernet
 
 TOGETHER = 32  # architectures that are evaluated on the same images
 BATCH = 256  # the most images of a forward pass
@@ -65,8 +61,6 @@ class Evaluated:
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """As tensors."""
-        import torch
-
         return {name: torch.from_numpy(array) for name, array in vars(self).items()}
 
     @classmethod

@@ -9,17 +9,15 @@ on every device.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.registry.strategies.sampling import EnasSettings
+from pipeline.spaces import Space
 from pipeline.strategies.architectures import choose_all
-
-if TYPE_CHECKING:
-    from pipeline.spaces import Space
-    from pipeline.strategies.enas import EnasSettings
 
 HIDDEN, TANH, TEMPERATURE, SPREAD = 100, 2.5, 5.0, 0.1
 

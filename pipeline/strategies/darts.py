@@ -8,49 +8,17 @@ before the eigenvalue rose, and the epochs that are left do nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.config.base import setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
+import torch
+
+from pipeline.data import Images
 from pipeline.strategies.early_stopping import EigenvalueRule, largest_eigenvalue
-from pipeline.strategies.gradient import GradientSearch, GradientSettings
-
-if TYPE_CHECKING:
-    from pipeline.data import Images
-
-ROBUST = "RobustDARTS (Zela et al., ICLR 2020)"
-# Section 3.1 of DARTS: batch 64, learning rate 0.025; the last value is its code's.
-RECIPE = {
-    "batch_size": 64,
-    "learning_rate": 0.025,
-    "learning_rate_min": 0.001,
-    "supernet": {"partial_channels": 1},
-}
+from pipeline.strategies.gradient import GradientSearch
 
 
-class DartsSettings(GradientSettings):
-    """How alpha descends and whether it stops."""
-
-    early_stopping: bool = setting(False, "stop when the largest eigenvalue rises", ROBUST)
-    eigenvalue_window: int = setting(5, "epochs that are averaged, and k", ROBUST, ge=1)
-    eigenvalue_ratio: float = setting(
-        0.75, "stop once mean(i - k) / mean(i) is below", ROBUST, gt=0, lt=1
-    )
-
-
-@register("strategies", "darts")
 class Darts(GradientSearch):
     """First-order DARTS."""
-
-    metadata = Metadata(
-        name="darts",
-        title="DARTS (1st order)",
-        paper="Liu et al., ICLR 2019",
-        trains_supernet=True,
-        settings=DartsSettings,
-        recipes={"darts": RECIPE},
-    )
 
     @classmethod
     def differentiates_twice(cls, settings: Any) -> bool:
@@ -73,8 +41,6 @@ class Darts(GradientSearch):
 
     def _watch(self, epoch: int, valid: Images, metrics: Mapping[str, float]) -> dict[str, float]:
         """Measure the eigenvalue on one batch; go back if it has risen."""
-        import torch
-
         self.begin(epoch)
         images, labels = next(self.batches(valid, "eigenvalue", epoch))
         loss = self.loss(images, labels, self.relaxed(), self.extra)

@@ -14,37 +14,21 @@ weight decay; neither depends on α.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
-from pipeline.strategies.gradient import Batch, GradientSearch, GradientSettings
+import torch
+from torch import Tensor
+
+from pipeline.strategies.gradient import Batch, GradientSearch
 from pipeline.strategies.weights import Tally
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 EPSILON = 0.01
 
 
-@register("strategies", "darts_2nd")
 class Darts2nd(GradientSearch):
     """Second-order DARTS."""
 
-    metadata = Metadata(
-        name="darts_2nd",
-        title="DARTS (2nd order)",
-        paper="Liu et al., ICLR 2019",
-        trains_supernet=True,
-        settings=GradientSettings,
-        recipes={"darts": RECIPE},
-    )
-
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
         """Eq. 7, its second term by the central difference of Eq. 8."""
-        import torch
-
         w = list(self.supernet.parameters())
         before = [p.detach().clone() for p in w]
         ξ = self.weight_optimiser.param_groups[0]["lr"]
@@ -71,8 +55,6 @@ class Darts2nd(GradientSearch):
         self, train: Batch, w: Sequence[Tensor], v: Sequence[Tensor], distance: Tensor
     ) -> Tensor:
         """∇_α L_train(w + distance v, α); w is back where it was up to rounding."""
-        import torch
-
         move(w, v, distance)
         loss = self.loss(*train, self.relaxed(), self.extra)
         (gradient,) = torch.autograd.grad(loss, self._alpha)

@@ -10,49 +10,23 @@ the two edges whose removal costs most; deviation: of all nodes at once, without
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pipeline import seeds
-from pipeline.config.base import setting
-from pipeline.registry import register
+from pipeline.data import Images
 from pipeline.strategies.architectures import value_batches
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
 from pipeline.strategies.edges import KEPT_EDGES, ranked_strength, softmax_rows
-from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.strategies.gradient import GradientSearch
 from pipeline.strategies.perturbation import Perturbation, due_decisions
 from pipeline.strategies.weights import cosine
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-    from pipeline.data import Images
-
-DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021)"
-
-
-class DartsPtSettings(GradientSettings):
-    """How alpha descends and how operations are selected."""
-
-    tune_epochs: int = setting(5, "epochs between two decisions; 0: all at once", DARTS_PT, ge=0)
-    value_images: int | None = setting(None, "images for accuracy; none: all", DARTS_PT, ge=1)
-
-
-@register("strategies", "darts_pt")
 class DartsPt(GradientSearch):
     """Perturbation-based selection."""
-
-    metadata = Metadata(
-        name="darts_pt",
-        title="DARTS-PT",
-        paper="Wang et al., ICLR 2021",
-        trains_supernet=True,
-        settings=DartsPtSettings,
-        recipes={"darts": RECIPE, "nasbench201": {"epochs": 100, "weight_decay": 3e-4}},
-        chooses_cells=True,
-    )
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -96,8 +70,6 @@ class DartsPt(GradientSearch):
 
     def relaxed(self) -> Tensor:
         """Softmax; an edge that is decided has its operation alone, with weight one."""
-        import torch
-
         soft = super().relaxed().view(self._kept.shape)
         kept = torch.from_numpy(self._kept).to(self.device)
         return torch.where(kept.sum(1, keepdim=True) == 1, kept.to(soft), soft).flatten()
@@ -109,8 +81,6 @@ class DartsPt(GradientSearch):
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, optimisers, decisions."""
-        import torch
-
         kept, importance = map(torch.from_numpy, (self._kept, self._importance))
         return {**super().state_dict(), "kept": kept, "importance": importance}
 

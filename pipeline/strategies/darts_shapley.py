@@ -8,39 +8,20 @@ player and is never chosen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 
 from pipeline import seeds
-from pipeline.registry import register
+from pipeline.data import Images
 from pipeline.shapley import Estimate
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
-from pipeline.strategies.edges import WITHOUT_NONE
-from pipeline.strategies.gradient import GradientSearch, GradientSettings
-from pipeline.strategies.value_function import ValueFunction, ValueSettings, shapley_values
-
-if TYPE_CHECKING:
-    from pipeline.data import Images
+from pipeline.strategies.gradient import GradientSearch
+from pipeline.strategies.value_function import ValueFunction, shapley_values
 
 
-class DartsShapleySettings(GradientSettings, ValueSettings):
-    """How alpha descends, and how Shapley values are estimated."""
-
-
-@register("strategies", "darts_shapley")
 class DartsShapley(GradientSearch):
     """DARTS, discretised by Shapley values."""
-
-    metadata = Metadata(
-        name="darts_shapley",
-        title="DARTS+Shapley",
-        paper="Xiao et al., CVPR 2022",
-        trains_supernet=True,
-        settings=DartsShapleySettings,
-        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
-    )
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -75,8 +56,6 @@ class DartsShapley(GradientSearch):
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, optimisers, Shapley values once known."""
-        import torch
-
         phi = None if self._phi is None else torch.from_numpy(self._phi)
         return {**super().state_dict(), "phi": phi}
 

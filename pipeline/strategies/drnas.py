@@ -16,54 +16,18 @@ that of softmax(α) over what stays. The supernet's first `partial_channels` is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import torch
+from torch import Tensor
 
-from pipeline.config.base import setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
 from pipeline.strategies.edges import softmax_rows
-from pipeline.strategies.gradient import AdamSettings
 from pipeline.strategies.growth import grow, inherit_momentum
 from pipeline.strategies.progressive import ProgressiveSearch, strongest
 from pipeline.strategies.sampling import dirichlet
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-DRNAS = "DrNAS (Chen et al., ICLR 2021)"
-CODE = "code of DrNAS"
-
-
-class DrnasSettings(AdamSettings):
-    """How the Dirichlet moves and the search progresses."""
-
-    stages: int = setting(2, "stages of equally many epochs", DRNAS, ge=1)
-    stage_warmup: float = setting(0.4, "share of a stage with α frozen: 10 of 25", CODE, ge=0, le=1)
-    growth: float = setting(2, "factor by which a stage mixes more channels", DRNAS, ge=1)
-    keep: float = setting(0.6, "operations that stay: 3 of 5, 4 of 7", DRNAS, gt=0, le=1)
-
-
-@register("strategies", "drnas")
 class DrNas(ProgressiveSearch):
     """Dirichlet mixing weights, progressive."""
-
-    metadata = Metadata(
-        name="drnas",
-        title="DrNAS",
-        paper="Chen et al., ICLR 2021",
-        trains_supernet=True,
-        settings=DrnasSettings,
-        recipes={
-            "darts": {"batch_size": 64, "supernet": {"channels": 36, "partial_channels": 6}},
-            "nasbench201": {
-                "epochs": 100,
-                "weight_decay": 3e-4,
-                "supernet": {"partial_channels": 4},
-            },
-        },
-    )
 
     @property
     def n_stages(self) -> int:
@@ -84,8 +48,6 @@ class DrNas(ProgressiveSearch):
 
     def concentration(self) -> Tensor:
         """β, float64 [edges, operations]."""
-        import torch
-
         return torch.nn.functional.elu(self._alpha).view(self.kept.shape) + 1
 
     def relaxed(self) -> Tensor:

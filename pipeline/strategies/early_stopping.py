@@ -14,12 +14,12 @@ The Hessian is never formed: Lanczos needs its product with some vectors only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from torch import Tensor
+import torch
+from scipy.sparse.linalg import LinearOperator, eigsh
+from torch import Tensor
 
 
 def largest_eigenvalue(loss: Tensor, alpha: Tensor) -> tuple[float, int]:
@@ -32,9 +32,6 @@ def largest_eigenvalue(loss: Tensor, alpha: Tensor) -> tuple[float, int]:
     Returns:
         the eigenvalue; how many products with the Hessian it took.
     """
-    import torch
-    from scipy.sparse.linalg import LinearOperator, eigsh
-
     (gradient,) = torch.autograd.grad(loss, alpha, create_graph=True)
     n_products = 0
 
@@ -88,8 +85,6 @@ class EigenvalueRule:
 
     def state_dict(self) -> dict[str, Any]:
         """What has been observed."""
-        import torch
-
         alphas = [torch.from_numpy(alpha) for alpha in self._alphas]
         return {"stopped": self.stopped, "values": list(self._values), "alphas": alphas}
 

@@ -7,18 +7,12 @@ puts the importance there. NAS-Bench-201 keeps all edges, so there is nothing to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from pipeline.spaces import Space
-
+from pipeline.spaces import Space
 
 # Incoming edges of a node that a genotype keeps, by family of spaces; else all.
 KEPT_EDGES = {"darts": 2}
-# The recipe of a method to which `none` is a null player, or says nothing of how good a cell is.
-WITHOUT_NONE = {"supernet": {"none_may_win": False}}
 
 
 def ranked_strength(space: Space, weights: np.ndarray, importance: np.ndarray) -> np.ndarray:

@@ -15,55 +15,25 @@ controller draws; then the controller, by REINFORCE on the validation accuracy R
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from pipeline import seeds
-from pipeline.config.base import NB201, OURS, Settings, setting
-from pipeline.registry import register
+from pipeline.data import Images
 from pipeline.strategies import architectures
 from pipeline.strategies.architectures import one_hot
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
+from pipeline.strategies.controller import Controller, Reinforce
 from pipeline.strategies.weights import WeightSharing
 
-if TYPE_CHECKING:
-    import numpy as np
-    from torch import Tensor
 
-    from pipeline.data import Images
-
-ENAS = "ENAS (Pham et al., ICML 2018)"
-
-
-class EnasSettings(Settings):
-    """How the controller is trained and the final choice made."""
-
-    controller_learning_rate: float = setting(3.5e-4, "Adam", ENAS, gt=0)
-    entropy_weight: float = setting(1e-4, "λ", ENAS, ge=0)
-    baseline_decay: float = setting(0.99, "d", NB201, ge=0, lt=1)
-    steps: int = setting(50, "controller steps an epoch", NB201, ge=1)
-    samples: int = setting(20, "draws a controller step", NB201, ge=1)
-    candidates: int = setting(100, "draws compared at the end", NB201, ge=1)
-    value_images: int = setting(1024, "images that they are compared on", OURS, ge=1)
-
-
-@register("strategies", "enas")
 class Enas(WeightSharing):
     """A controller over shared weights."""
 
-    metadata = Metadata(
-        name="enas",
-        title="ENAS",
-        paper="Pham et al., ICML 2018",
-        trains_supernet=True,
-        settings=EnasSettings,
-        recipes={"darts": RECIPE},
-        chooses_cells=True,
-    )
-
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
-        from pipeline.strategies.controller import Controller, Reinforce
 
         seed = seeds.derive(self.seed, "controller")
         self._controller = Controller(self.space, self.search.supernet.none_may_win, seed)
@@ -83,8 +53,6 @@ class Enas(WeightSharing):
 
     def mixing(self) -> Tensor:
         """The weights of an architecture that the controller draws, 0 or 1."""
-        import torch
-
         return torch.from_numpy(self._draw()).float().to(self.device)
 
     def _draw(self) -> np.ndarray:
@@ -101,8 +69,6 @@ class Enas(WeightSharing):
 
     def _choose(self, valid: Images) -> None:
         """Keep the best of some draws."""
-        import torch
-
         n, size = self.settings.value_images, self.search.batch_size
         batches = architectures.value_batches(valid, n, size, self._draws)
         drawn = [self._draw() for _ in range(self.settings.candidates)]

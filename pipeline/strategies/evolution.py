@@ -12,33 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.config.base import NB201, setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.table_search import Architecture, TableSearch, TableSettings
+from pipeline.strategies.table_search import Architecture, TableSearch
 
 
-class EvolutionSettings(TableSettings):
-    """Sizes of the population and the tournament."""
-
-    population: int = setting(10, "P, members", NB201, ge=1)
-    tournament: int = setting(3, "S, members that compete to be the parent", NB201, ge=1)
-
-
-@register("strategies", "evolution")
 class Evolution(TableSearch):
     """Ageing evolution."""
-
-    metadata = Metadata(
-        name="evolution",
-        title="Regularised evolution",
-        paper="Real et al., AAAI 2019",
-        trains_supernet=False,
-        settings=EvolutionSettings,
-        families=("nasbench201",),
-        needs_table=True,
-        chooses_cells=True,
-    )
 
     def ask(self, rng: np.random.Generator) -> Architecture:
         """Random until the population is full, then a child of the best of S."""

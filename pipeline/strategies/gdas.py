@@ -12,43 +12,15 @@ where the authors' code has it for the drawn operation only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
-from pipeline.config.base import setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
-from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.strategies.gradient import GradientSearch
 from pipeline.strategies.sampling import concrete, straight_through
 from pipeline.strategies.snas import falling
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-GDAS = "GDAS (Dong & Yang, CVPR 2019)"
-BENCHMARK = "GDAS in the code of NAS-Bench-201"
-
-
-class GdasSettings(GradientSettings):
-    """How alpha descends and the temperature falls."""
-
-    temperature: float = setting(10.0, "τ of the first epoch", GDAS, gt=0)
-    temperature_min: float = setting(0.1, "τ of the last epoch", BENCHMARK, gt=0)
-
-
-@register("strategies", "gdas")
 class Gdas(GradientSearch):
     """One operation an edge, drawn anew each step."""
-
-    metadata = Metadata(
-        name="gdas",
-        title="GDAS",
-        paper="Dong & Yang, CVPR 2019",
-        trains_supernet=True,
-        settings=GdasSettings,
-        # 250 epochs in both the paper and the benchmark.
-        recipes={"darts": {**RECIPE, "epochs": 250}, "nasbench201": {"epochs": 250}},
-    )
 
     def begin(self, epoch: int) -> None:
         """Lower the temperature."""

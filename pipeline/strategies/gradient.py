@@ -15,34 +15,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from pipeline import seeds
-from pipeline.config.base import DARTS, Settings, setting
+from pipeline.data import Images
 from pipeline.strategies.weights import Tally, WeightSharing
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pipeline.data import Images
+from pipeline.supernet import mixture
 
 Batch = tuple["Tensor", "Tensor"]
-
-
-class AdamSettings(Settings):
-    """How alpha descends."""
-
-    alpha_learning_rate: float = setting(3e-4, "Adam on alpha", DARTS, gt=0)
-    alpha_weight_decay: float = setting(1e-3, "Adam on alpha", DARTS, ge=0)
-    alpha_betas: tuple[float, float] = setting((0.5, 0.999), "Adam on alpha", DARTS)
-
-
-class GradientSettings(AdamSettings):
-    """How alpha descends, and from when on."""
-
-    warmup_epochs: int | None = setting(
-        0, "first epochs in which alpha is frozen; none: the search recipe's", DARTS, ge=0
-    )
 
 
 class GradientSearch(WeightSharing):
@@ -62,8 +45,6 @@ class GradientSearch(WeightSharing):
 
     def new_alpha_optimiser(self) -> Any:
         """Adam on the architecture parameters, its moments empty."""
-        import torch
-
         return torch.optim.Adam(
             self.architecture(),
             lr=self.settings.alpha_learning_rate,
@@ -115,15 +96,11 @@ class GradientSearch(WeightSharing):
             valid: the batch of L_val.
             tally: takes note of L_val.
         """
-        import torch
-
         loss = self.loss(*valid, self.relaxed(), tally)
         return torch.autograd.grad(loss, self.architecture())
 
     def relaxed(self) -> Tensor:
         """Mixing weights float32[n_players], differentiable by alpha (Eq. 2)."""
-        from pipeline.supernet import mixture
-
         return mixture(self.space, self._alpha.float())
 
     def mixing(self) -> Tensor:

@@ -12,14 +12,11 @@ each scaled to [0, 1] over the edges of a cell type; a criterion is their produc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.spaces import Space
 from pipeline.strategies.edges import KEPT_EDGES
-
-if TYPE_CHECKING:
-    from pipeline.spaces import Space
 
 OPEN, PRUNED = -1, -2
 

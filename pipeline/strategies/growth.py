@@ -7,13 +7,11 @@ the number of copies, so that on copied inputs it gives copied outputs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Tensor
+from torch.optim import SGD
 
-if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.optim import SGD
-
-    from pipeline.supernet import Supernet
+from pipeline.supernet import Supernet
 
 
 def adopt(supernet: Supernet, fresh: Supernet) -> None:
@@ -67,8 +65,6 @@ def widened(old: Tensor, like: Tensor) -> Tensor:
         old: the smaller tensor.
         like: of as many dimensions, none smaller.
     """
-    import torch
-
     new = old
     for dim, (n_old, n_new) in enumerate(zip(old.shape, like.shape, strict=True)):
         if n_new == n_old:

@@ -15,44 +15,20 @@ K = 0 is DARTS' second order with γ for ξ, taken at w instead of w'.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Tensor
 
-from pipeline.config.base import OURS, setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
-from pipeline.strategies.gradient import Batch, GradientSearch, GradientSettings
+from pipeline.strategies.gradient import Batch, GradientSearch
 from pipeline.strategies.weights import Tally
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-
-class IDartsSettings(GradientSettings):
-    """How far the Neumann series goes."""
-
-    terms: int = setting(2, "K; the paper compares several and shows small ones to do", OURS, ge=0)
-    gamma: float = setting(0.01, "γ; the series converges if γ H < 2", OURS, gt=0)
-
-
-@register("strategies", "idarts")
 class IDarts(GradientSearch):
     """Implicit gradients."""
 
-    metadata = Metadata(
-        name="idarts",
-        title="iDARTS",
-        paper="Zhang et al., ICML 2021",
-        trains_supernet=True,
-        settings=IDartsSettings,
-        recipes={"darts": RECIPE},
-        second_derivatives=True,
-    )
+    second_derivatives = True
 
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
         """Direct term minus the series."""
-        import torch
-
         w, γ = list(self.supernet.parameters()), self.settings.gamma
         loss = self.loss(*valid, self.relaxed(), tally)
         gradient, *term = torch.autograd.grad(loss, [self._alpha, *w])

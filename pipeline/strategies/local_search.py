@@ -13,25 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.table_search import Architecture, TableSearch, TableSettings
+from pipeline.strategies.table_search import Architecture, TableSearch
 
 
-@register("strategies", "local_search")
 class LocalSearch(TableSearch):
     """Ascent by first improvement, with restarts."""
-
-    metadata = Metadata(
-        name="local_search",
-        title="Local search",
-        paper="White et al., UAI 2021",
-        trains_supernet=False,
-        settings=TableSettings,
-        families=("nasbench201",),
-        needs_table=True,
-        chooses_cells=True,
-    )
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)

@@ -12,36 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config.base import OURS, setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
 from pipeline.strategies.contributions import Evaluated
 from pipeline.strategies.remaining import Remaining
-from pipeline.strategies.table_search import Architecture, TableSearch, TableSettings
+from pipeline.strategies.table_search import Architecture, TableSearch
 
 TRIES = 100
 
 
-class LookupShrinkingSettings(TableSettings):
-    """What is known before the first operation leaves."""
-
-    start: float = setting(0.4, "share of the look-ups before that", OURS, gt=0, lt=1)
-
-
-@register("strategies", "lookup_shrinking")
 class LookupShrinking(TableSearch):
     """Operations leave one by one."""
-
-    metadata = Metadata(
-        name="lookup_shrinking",
-        title="Shrinking (ours), by look-ups",
-        paper="this repository",
-        trains_supernet=False,
-        settings=LookupShrinkingSettings,
-        families=("nasbench201",),
-        needs_table=True,
-        chooses_cells=True,
-    )
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)

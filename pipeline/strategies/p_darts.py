@@ -14,56 +14,20 @@ end no more than `max_skips` in the normal cell.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+from torch import Tensor
 
-from pipeline.config.base import setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
 from pipeline.strategies.edges import softmax_rows, without_skips
-from pipeline.strategies.gradient import AdamSettings
 from pipeline.strategies.growth import adopt, reshaped
 from pipeline.strategies.progressive import ProgressiveSearch, strongest
+from pipeline.strategies.skip_dropout import add_skip_dropout
 from pipeline.strategies.weights import initial_noise, learning_rate
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-P_DARTS = "P-DARTS (Chen et al., ICCV 2019)"
+from pipeline.supernet import mixture
 
 
-class PDartsSettings(AdamSettings):
-    """How the search progresses."""
-
-    alpha_learning_rate: float = setting(6e-4, "Adam on alpha", P_DARTS, gt=0)
-    stage_warmup: float = setting(0.4, "share of a stage with α frozen: 10 of 25", P_DARTS)
-    added_cells: tuple[int, ...] = setting((0, 6, 12), "cells beyond the recipe's", P_DARTS)
-    operations: tuple[int, ...] = setting((8, 5, 3), "the most operations an edge", P_DARTS)
-    skip_dropout: tuple[float, ...] = setting((0.0, 0.4, 0.7), "first rate of a stage", P_DARTS)
-    max_skips: int = setting(2, "skip connections in the normal cell", P_DARTS, ge=0)
-
-
-@register("strategies", "p_darts")
 class PDarts(ProgressiveSearch):
     """Progressively deeper."""
-
-    metadata = Metadata(
-        name="p_darts",
-        title="P-DARTS",
-        paper="Chen et al., ICCV 2019",
-        trains_supernet=True,
-        settings=PDartsSettings,
-        recipes={
-            "darts": {
-                "epochs": 75,
-                "batch_size": 96,
-                "learning_rate": 0.025,
-                "supernet": {"cells": 5, "partial_channels": 1, "include_none": True},
-            }
-        },
-        families=("darts",),
-    )
 
     @property
     def n_stages(self) -> int:
@@ -86,8 +50,6 @@ class PDarts(ProgressiveSearch):
 
     def shape(self, stage: int) -> None:
         """Make a deeper supernet, its weights fresh."""
-        from pipeline.strategies.skip_dropout import add_skip_dropout
-
         cells = self.search.supernet.cells + self.settings.added_cells[stage]
         adopt(self.supernet, reshaped(self.supernet, self.seed, cells=cells))
         self.weight_optimiser = self.new_weight_optimiser()
@@ -99,8 +61,6 @@ class PDarts(ProgressiveSearch):
 
     def relaxed(self) -> Tensor:
         """Softmax over the operations that stay."""
-        from pipeline.supernet import mixture
-
         kept = self.kept_mask().flatten()
         return mixture(self.space, self._alpha.float(), kept, renormalise=True)
 

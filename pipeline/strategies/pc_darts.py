@@ -14,45 +14,13 @@ recipe. Deviation: β starts at zero, in the authors' code at 1e-3 N(0, 1).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
-from pipeline.config.base import setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.gradient import GradientSearch, GradientSettings
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-PC_DARTS = "PC-DARTS (Xu et al., ICLR 2020)"
-WEIGHED = {"supernet": {"edge_normalisation": True}}
+from pipeline.strategies.gradient import GradientSearch
 
 
-class PcDartsSettings(GradientSettings):
-    """How alpha and beta descend."""
-
-    warmup_epochs: int | None = setting(
-        None, "first epochs in which alpha is frozen; none: the search recipe's", PC_DARTS, ge=0
-    )
-    alpha_learning_rate: float = setting(6e-4, "Adam on alpha and beta", PC_DARTS, gt=0)
-
-
-@register("strategies", "pc_darts")
 class PcDarts(GradientSearch):
     """Partial channels, weighted edges."""
-
-    metadata = Metadata(
-        name="pc_darts",
-        title="PC-DARTS",
-        paper="Xu et al., ICLR 2020",
-        trains_supernet=True,
-        settings=PcDartsSettings,
-        # Its recipe on CIFAR-10 is the one of the paper at hand, which took it from here.
-        recipes={
-            **dict.fromkeys(("darts", "darts_imagenet", "s1", "s2", "s3", "s4"), WEIGHED),
-            "nasbench201": {"supernet": {"partial_channels": 4, "edge_normalisation": True}},
-        },
-    )
 
     def architecture(self) -> list[Tensor]:
         """α, and β where the supernet has it."""

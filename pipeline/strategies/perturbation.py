@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from pipeline.strategies.architectures import may_win, shared_accuracy
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pipeline.supernet import Supernet
+from pipeline.supernet import Supernet
 
 
 class Perturbation:

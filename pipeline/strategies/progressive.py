@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pipeline.strategies.gradient import GradientSearch
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class ProgressiveSearch(GradientSearch):
@@ -60,14 +59,10 @@ class ProgressiveSearch(GradientSearch):
 
     def kept_mask(self) -> Tensor:
         """`kept` on the device."""
-        import torch
-
         return torch.from_numpy(self.kept).to(self.device)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, optimisers, the stage and what stays in it."""
-        import torch
-
         progress = {"stage": self.stage, "kept": torch.from_numpy(self.kept)}
         return {**super().state_dict(), **progress}
 

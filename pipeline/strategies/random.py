@@ -6,35 +6,15 @@ search" (UAI 2019), reduced to its first draw: its mean over seeds is the space'
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from pipeline import seeds
-from pipeline.config.base import Settings
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata, Strategy
-
-if TYPE_CHECKING:
-    from pipeline.data import Images
+from pipeline.data import Images
+from pipeline.strategies.contract import Strategy
 
 
-class RandomSettings(Settings):
-    """There is nothing to set."""
-
-
-@register("strategies", "random")
 class Random(Strategy):
     """A uniform draw, the same for one seed."""
-
-    metadata = Metadata(
-        name="random",
-        title="Random",
-        paper="Li & Talwalkar, UAI 2019",
-        trains_supernet=False,
-        settings=RandomSettings,
-        chooses_cells=True,
-    )
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Nothing is trained."""

@@ -9,25 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.table_search import Architecture, TableSearch, TableSettings
+from pipeline.strategies.table_search import Architecture, TableSearch
 
 
-@register("strategies", "random_search")
 class RandomSearch(TableSearch):
     """Draws that learn nothing."""
-
-    metadata = Metadata(
-        name="random_search",
-        title="Random search",
-        paper="Bergstra & Bengio, JMLR 2012",
-        trains_supernet=False,
-        settings=TableSettings,
-        families=("nasbench201",),
-        needs_table=True,
-        chooses_cells=True,
-    )
 
     def ask(self, rng: np.random.Generator) -> Architecture:
         """A uniform draw."""

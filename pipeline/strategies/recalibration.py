@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @contextlib.contextmanager
@@ -24,9 +25,6 @@ def recalibrated(
         A function that takes batches of images and makes the running statistics the means over
         their statistics.
     """
-    import torch
-    from torch.nn.modules.batchnorm import _BatchNorm
-
     modes = {module: module.training for module in network.modules()}
     norms = [module for module in modes if isinstance(module, _BatchNorm)]
     kept = [(norm, norm.momentum, _clone(norm.state_dict())) for norm in norms]

@@ -16,40 +16,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
-from pipeline.config.base import NB201, setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.table_search import Architecture, TableSearch, TableSettings
-
-CODE = "documentation of the benchmark's code"
+from pipeline.strategies.table_search import Architecture, TableSearch
 
 
-class ReinforceSettings(TableSettings):
-    """How the policy learns."""
-
-    learning_rate: float = setting(0.5, "Adam", CODE, gt=0)
-    baseline_decay: float = setting(0.9, "d", NB201, ge=0, lt=1)
-
-
-@register("strategies", "reinforce")
 class Reinforce(TableSearch):
     """Policy gradient."""
 
-    metadata = Metadata(
-        name="reinforce",
-        title="REINFORCE",
-        paper="Williams, 1992; Dong & Yang, ICLR 2020",
-        trains_supernet=False,
-        settings=ReinforceSettings,
-        families=("nasbench201",),
-        needs_table=True,
-        chooses_cells=True,
-    )
-
     def __init__(self, *arguments: Any):
-        import torch
-
         super().__init__(*arguments)
         shape = (self.space.n_edges, len(self.allowed()))
         self._theta = torch.zeros(shape, dtype=torch.float64, requires_grad=True)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
+import torch
+from torch import Tensor
 
 
 def relevance(
@@ -42,8 +38,6 @@ def hessian_diagonal(
         probes: number of vectors.
         generator: of the CPU.
     """
-    import torch
-
     total = torch.zeros_like(at)
     for _ in range(probes):
         v = 2.0 * torch.randint(2, at.shape, generator=generator).to(at) - 1

@@ -9,19 +9,15 @@ conv_3x3 everywhere; one removal after the other ends at the optimum, on all thr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
+from pipeline.spaces import Space
 from pipeline.strategies.architectures import choose_all, may_win
 from pipeline.strategies.contributions import Evaluated, additive
 from pipeline.strategies.edges import ranked_strength
 from pipeline.strategies.weights import initial_noise
-
-if TYPE_CHECKING:
-    import torch
-
-    from pipeline.spaces import Space
 
 
 class Remaining:
@@ -73,8 +69,6 @@ class Remaining:
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """As tensors."""
-        import torch
-
         return {name: torch.from_numpy(getattr(self, name)) for name in ("left", "order", "a")}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:

@@ -8,44 +8,18 @@ are drawn and the one with the best validation accuracy under the shared weights
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import torch
+from torch import Tensor
 
 from pipeline import seeds
-from pipeline.config.base import NB201, OURS, Settings, setting
-from pipeline.registry import register
+from pipeline.data import Images
 from pipeline.strategies.architectures import best_of, value_batches
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
 from pipeline.strategies.weights import WeightSharing
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-    from pipeline.data import Images
-
-
-class RspsSettings(Settings):
-    """How the final choice is made."""
-
-    candidates: int = setting(100, "architectures compared at the end", NB201, ge=1)
-    value_images: int = setting(1024, "images that they are compared on", OURS, ge=1)
-
-
-@register("strategies", "rsps")
 class Rsps(WeightSharing):
     """Random search with shared weights."""
-
-    metadata = Metadata(
-        name="rsps",
-        title="RSPS",
-        paper="Li & Talwalkar, UAI 2019",
-        trains_supernet=True,
-        settings=RspsSettings,
-        recipes={"darts": RECIPE, "nasbench201": {"epochs": 100}},
-        chooses_cells=True,
-    )
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Train; after the last epoch choose."""
@@ -57,8 +31,6 @@ class Rsps(WeightSharing):
 
     def mixing(self) -> Tensor:
         """The weights of one random architecture, 0 or 1."""
-        import torch
-
         return torch.from_numpy(self._draw()).float().to(self.device)
 
     def _draw(self) -> np.ndarray:
@@ -66,8 +38,6 @@ class Rsps(WeightSharing):
 
     def _choose(self, valid: Images, images_forward: float) -> dict[str, float]:
         """Keep the best of some random architectures."""
-        import torch
-
         generator = seeds.torch_generator(self.seed, "value")
         batches = value_batches(
             valid, self.settings.value_images, self.search.batch_size, generator

@@ -5,17 +5,12 @@ All draw on the CPU from the generator given, so that every device sees the same
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
+import torch
+from torch import Tensor
 
 
 def gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
     """Standard Gumbel variables G = -log(-log U), float64, of a tensor's shape and device."""
-    import torch
-
     # An exponential variable is -log U; float64 so that none of them is 0.
     exponential = torch.empty(like.shape, dtype=torch.float64).exponential_(generator=generator)
     return -exponential.log().to(like.device)
@@ -31,8 +26,6 @@ def concrete(logits: Tensor, temperature: float, generator: torch.Generator) -> 
 
 def straight_through(soft: Tensor) -> Tensor:
     """The one-hot argmax over the last axis, with the gradient of `soft`."""
-    import torch
-
     hard = torch.nn.functional.one_hot(soft.argmax(-1), soft.shape[-1]).to(soft)
     return hard + soft - soft.detach()
 
@@ -43,8 +36,6 @@ def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -
     Gamma variables over their sum; their derivative by the concentration is torch's own. What is
     not kept is 0.
     """
-    import torch
-
     gamma = torch._standard_gamma(concentration.cpu(), generator)
     gamma = gamma.clamp_min(torch.finfo(gamma.dtype).tiny).to(kept.device) * kept
     return gamma / gamma.sum(-1, keepdim=True)
@@ -52,8 +43,6 @@ def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -
 
 def on_simplex(weights: Tensor) -> Tensor:
     """Clip to [0, 1] and scale to sum to one over the last axis; the largest alone if all are 0."""
-    import torch
-
     clipped = weights.clamp(0, 1)
     largest = torch.nn.functional.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights)
     total = clipped.sum(-1, keepdim=True)

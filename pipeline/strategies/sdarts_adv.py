@@ -14,37 +14,16 @@ code drops a δ that has not raised the loss, at two forward passes more a step.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Tensor
 
-from pipeline.config.base import setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
-from pipeline.strategies.sdarts_rs import SDARTS, SDartsRs, SmoothSettings
+from pipeline.strategies.sdarts_rs import SDartsRs
 from pipeline.strategies.weights import Tally
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from pipeline.supernet import evaluation_mode
 
 
-class AdversarialSettings(SmoothSettings):
-    """How the worst mixing weights are sought."""
-
-    attack_steps: int = setting(7, "steps of the ascent", SDARTS, ge=1)
-
-
-@register("strategies", "sdarts_adv")
 class SDartsAdv(SDartsRs):
     """Adversarial perturbation."""
-
-    metadata = Metadata(
-        name="sdarts_adv",
-        title="SDARTS-ADV",
-        paper="Chen & Hsieh, ICML 2020",
-        trains_supernet=True,
-        settings=AdversarialSettings,
-        recipes={"darts": RECIPE},
-    )
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
         """One step on w under the worst mixing weights for this batch."""
@@ -57,10 +36,6 @@ class SDartsAdv(SDartsRs):
 
     def attack(self, images: Tensor, labels: Tensor) -> Tensor:
         """Mixing weights [n_players] near softmax(α) under which the loss is large."""
-        import torch
-
-        from pipeline.supernet import evaluation_mode
-
         centre, steps = self.relaxed().detach(), self.settings.attack_steps
         weights = self.perturbed(centre)
         with evaluation_mode(self.supernet, "batch"):  # running statistics stay as they are

@@ -12,40 +12,15 @@ The sum is clipped and scaled back to the simplex, as in the authors' code. ε r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Tensor
 
-from pipeline.config.base import setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
-from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.strategies.gradient import GradientSearch
 from pipeline.strategies.sampling import on_simplex
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-SDARTS = "SDARTS (Chen & Hsieh, ICML 2020)"
-
-
-class SmoothSettings(GradientSettings):
-    """How alpha descends and how far the mixing weights are moved."""
-
-    epsilon_min: float = setting(0.03, "ε of the first epoch", SDARTS, ge=0)
-    epsilon: float = setting(0.3, "ε that the last epoch comes near", SDARTS, ge=0)
-
-
-@register("strategies", "sdarts_rs")
 class SDartsRs(GradientSearch):
     """Random smoothing."""
-
-    metadata = Metadata(
-        name="sdarts_rs",
-        title="SDARTS-RS",
-        paper="Chen & Hsieh, ICML 2020",
-        trains_supernet=True,
-        settings=SmoothSettings,
-        recipes={"darts": RECIPE},
-    )
 
     def begin(self, epoch: int) -> None:
         """Widen the perturbation."""
@@ -59,8 +34,6 @@ class SDartsRs(GradientSearch):
 
     def perturbed(self, weights: Tensor) -> Tensor:
         """Mixing weights [n_players] moved by uniform noise, back on the simplex of each edge."""
-        import torch
-
         noise = 2 * torch.rand(len(weights), generator=self.draws) - 1
         return self.projected(weights + self.epsilon * noise.to(weights))
 

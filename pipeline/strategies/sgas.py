@@ -13,47 +13,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from pipeline.config.base import setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
+from pipeline.data import Images
 from pipeline.strategies.edges import ranked_strength, softmax_rows
-from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.strategies.gradient import GradientSearch
 from pipeline.strategies.greedy import OPEN, PRUNED, Decisions, edge_scores
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-    from pipeline.data import Images
-
-SGAS = "SGAS (Li et al., CVPR 2020)"
-
-
-class SgasSettings(GradientSettings):
-    """How edges are decided."""
-
-    criterion: Literal[1, 2] = setting(1, "with (2) or without stability", SGAS)
-    start: float = setting(0.2, "share of the epochs before the first: 10 of 50", SGAS, ge=0)
-    every: float = setting(0.1, "share of the epochs between two: 5 of 50", SGAS, gt=0)
-    history: int = setting(4, "epochs that stability looks back", SGAS, ge=1)
-
-
-@register("strategies", "sgas")
 class Sgas(GradientSearch):
     """Edges decided one by one."""
-
-    metadata = Metadata(
-        name="sgas",
-        title="SGAS",
-        paper="Li et al., CVPR 2020",
-        trains_supernet=True,
-        settings=SgasSettings,
-        recipes={"darts": {**RECIPE, "supernet": {"partial_channels": 1, "include_none": True}}},
-    )
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -79,8 +52,6 @@ class Sgas(GradientSearch):
 
     def relaxed(self) -> Tensor:
         """Softmax where an edge is open, one-hot where it is decided, 0 where it is pruned."""
-        import torch
-
         operation = torch.from_numpy(self._decisions.operation).to(self.device)
         soft = super().relaxed().view(len(operation), -1)
         fixed = torch.nn.functional.one_hot(operation.clamp_min(0), soft.shape[1]).to(soft)
@@ -99,8 +70,6 @@ class Sgas(GradientSearch):
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, optimisers, decisions, what stability looks back on."""
-        import torch
-
         decisions = np.stack([self._decisions.operation, self._decisions.order])
         past = [torch.from_numpy(p) for p in self._past]
         return {**super().state_dict(), "decisions": torch.from_numpy(decisions), "past": past}

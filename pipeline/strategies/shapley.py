@@ -14,7 +14,7 @@ After the warm-up, in each epoch:
 The operations of both cell types play one game; `none` is a null player and is never chosen. Chosen
 where the paper leaves it open: one update of α per epoch and s from 1e-3 N(0, 1), as in the
 released code; the norms per cell type. More in `shapley/update.py`, `shapley/truncated.py`,
-`value_function.py`; `shapley_settings.py` has what departs from the paper.
+`value_function.py`; `registry/strategies/shapley.py` has what departs from the paper.
 """
 
 from __future__ import annotations
@@ -22,36 +22,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 
 from pipeline import seeds
-from pipeline.registry import register
+from pipeline.data import Images
 from pipeline.shapley import Estimate
 from pipeline.shapley.update import alpha_update, momentum_update, normalise, z_score
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.edges import WITHOUT_NONE
-from pipeline.strategies.shapley_settings import ShapleySettings
 from pipeline.strategies.value_function import ValueFunction, shapley_values
 from pipeline.strategies.weights import WeightSharing, initial_noise
-
-if TYPE_CHECKING:
-    from pipeline.data import Images
+from pipeline.training.processes import processes
 
 
-@register("strategies", "shapley")
 class Shapley(WeightSharing):
     """Shapley-NAS."""
-
-    metadata = Metadata(
-        name="shapley",
-        title="Shapley-NAS",
-        paper="Xiao et al., CVPR 2022",
-        trains_supernet=True,
-        settings=ShapleySettings,
-        recipes={"nasbench201": WITHOUT_NONE},
-    )
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -64,8 +50,6 @@ class Shapley(WeightSharing):
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Section 3.4: weights, then, after the warm-up, one update of alpha."""
-        from pipeline.training.processes import processes
-
         started = time.perf_counter()
         metrics = self.train_weights(epoch, train)
         trained = time.perf_counter()
@@ -93,8 +77,6 @@ class Shapley(WeightSharing):
 
     def _update_alpha(self, phi: np.ndarray) -> None:
         """Eq. 7, then Eq. 6."""
-        import torch
-
         settings, groups, scaled = self.settings, self._groups, self._scaled
         self._s = momentum_update(self._s, phi, settings.momentum, groups, scaled)
         alpha = alpha_update(self.alpha(), self._s, settings.step, groups, scaled)
@@ -108,8 +90,6 @@ class Shapley(WeightSharing):
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, s, and the last Shapley values, which the next estimate may use."""
-        import torch
-
         last = {"s": torch.from_numpy(self._s), "phi": torch.from_numpy(self._estimate.phi)}
         return {**super().state_dict(), **last}
 

@@ -9,47 +9,21 @@ values are of the game on all coalitions. The weakest operation leaves (`remaini
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from pipeline import seeds
-from pipeline.config.base import OURS, Settings, setting
-from pipeline.registry import register
+from pipeline.data import Images
 from pipeline.strategies.architectures import n_choices, one_hot
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.contributions import TOGETHER, Evaluated, evaluate
+from pipeline.strategies.contributions import Evaluated, evaluate
 from pipeline.strategies.remaining import Remaining
 from pipeline.strategies.weights import WeightSharing
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-    from pipeline.data import Images
-
-
-class ShrinkingSettings(Settings):
-    """When operations leave, and what their values are measured on."""
-
-    start: float = setting(0.25, "share of the epochs before the first removal", OURS, ge=0, lt=1)
-    end: float = setting(0.9, "share of the epochs before the last removal", OURS, gt=0, le=1)
-    architectures: int = setting(512, "evaluated for each removal", OURS, ge=2)
-    value_images: int = setting(128, f"that {TOGETHER} architectures are evaluated on", OURS, ge=1)
-    memory: int = setting(3, "removals whose evaluations values are fitted to", OURS, ge=1)
-
-
-@register("strategies", "shrinking")
 class Shrinking(WeightSharing):
     """Operations leave one by one."""
-
-    metadata = Metadata(
-        name="shrinking",
-        title="Shrinking (ours)",
-        paper="this repository",
-        trains_supernet=True,
-        settings=ShrinkingSettings,
-        chooses_cells=True,
-    )
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)

@@ -13,43 +13,16 @@ Left out: the resource penalty, off in the comparisons of the paper at hand.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
-from pipeline.config.base import setting
-from pipeline.registry import register
-from pipeline.strategies.contract import Metadata
-from pipeline.strategies.darts import RECIPE
-from pipeline.strategies.gradient import GradientSearch, GradientSettings
+from pipeline.data import Images
+from pipeline.strategies.gradient import GradientSearch
 from pipeline.strategies.sampling import concrete
 from pipeline.strategies.weights import Tally
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-    from pipeline.data import Images
-
-DRNAS = "code of DrNAS (Chen et al., ICLR 2021); SNAS prints none"
-
-
-class SnasSettings(GradientSettings):
-    """How alpha descends and the temperature falls."""
-
-    temperature: float = setting(10.0, "λ of the first epoch", DRNAS, gt=0)
-    temperature_min: float = setting(1.0, "λ that the last epoch comes to", DRNAS, gt=0)
-
-
-@register("strategies", "snas")
 class Snas(GradientSearch):
     """One level, concrete draws."""
-
-    metadata = Metadata(
-        name="snas",
-        title="SNAS",
-        paper="Xie et al., ICLR 2019",
-        trains_supernet=True,
-        settings=SnasSettings,
-        recipes={"darts": RECIPE},
-    )
 
     def begin(self, epoch: int) -> None:
         """Lower the temperature."""

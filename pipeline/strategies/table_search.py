@@ -13,34 +13,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 
 from pipeline import seeds
-from pipeline.config.base import NB201, OURS, Settings, setting
+from pipeline.data import Images
 from pipeline.errors import InputError
+from pipeline.nasbench import Table
 from pipeline.spaces.genotype import Genotype
 from pipeline.strategies.architectures import may_win, one_hot
 from pipeline.strategies.contract import Strategy
 
-if TYPE_CHECKING:
-    from pipeline.data import Images
-    from pipeline.nasbench import Table
-
 EVALUATIONS_AN_EPOCH = 10
 Architecture = tuple[int, ...]
-
-
-class TableSettings(Settings):
-    """How much is looked up, and where."""
-
-    evaluations: int = setting(
-        100, "architectures looked up; the benchmark's 12,000 s pay about as many", OURS, ge=1
-    )
-    schedule: Literal["12", "200"] = setting(
-        "12", "epochs of training behind an accuracy; 200 where the table has no other", NB201
-    )
 
 
 class TableSearch(Strategy):
@@ -65,14 +51,14 @@ class TableSearch(Strategy):
         """
         if table is None:
             raise InputError(
-                f"{self.metadata.name} searches the NAS-Bench-201 table, and none is at hand: put "
+                f"{type(self).__name__} searches the NAS-Bench-201 table, and none is at hand: put "
                 "nas_bench_201/nas_bench_201.csv.gz into data_root or set nasbench_table"
             )
         whole = f"{dataset}_valid"
         known = [c.removesuffix("_valid") for c in table.columns if c.endswith("_valid")]
         if dataset not in known:
             raise InputError(
-                f"{self.metadata.name}: {table.path} knows no data set {dataset!r}; choose one of "
+                f"{type(self).__name__}: {table.path} knows no data set {dataset!r}; choose one of "
                 f"{', '.join(known)}"
             )
         short = f"{whole}_12ep" if self.settings.schedule == "12" else whole

@@ -21,21 +21,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pipeline import seeds
+from pipeline.data import Augment, Images
+from pipeline.devices import autocast
+from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.shapley import Estimate, estimate
+from pipeline.shapley.game import Processes
 from pipeline.strategies.architectures import in_batches
-from pipeline.strategies.shapley_settings import ValueSettings
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pipeline.data import Augment, Images
-    from pipeline.shapley.game import Processes
-    from pipeline.supernet import Beginning, Supernet
+from pipeline.strategies.recalibration import recalibrated
+from pipeline.supernet import Beginning, Supernet, evaluation_mode, mixture
 
 __all__ = ["ValueFunction", "ValueSettings", "shapley_values"]
 
@@ -87,8 +87,6 @@ class ValueFunction:
 
     def redraw(self, permutation: int) -> None:
         """Draw the images of a permutation."""
-        from pipeline.supernet import Beginning
-
         self._batches = self._draw(self._settings.value_images, "images", permutation)
         # Recalibrated batch norms are each coalition's own.
         alike = self._settings.batch_norm != "recalibrated"
@@ -107,8 +105,6 @@ class ValueFunction:
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
         """V of each coalition of `players`."""
-        import torch
-
         with torch.no_grad(), self.measuring():
             return np.array([self._value(S) for S in coalitions])
 
@@ -118,10 +114,6 @@ class ValueFunction:
             return float(self._mean(weights))
 
     def _weights(self, S: np.ndarray) -> Tensor:
-        import torch
-
-        from pipeline.supernet import mixture
-
         coalition = np.ones(self.n_players, dtype=bool)
         coalition[self.players] = S
         return mixture(
@@ -136,10 +128,6 @@ class ValueFunction:
         return np.stack([self._gradient_at(S) for S in coalitions])
 
     def _gradient_at(self, S: np.ndarray) -> np.ndarray:
-        import torch
-
-        from pipeline.supernet import mixture
-
         present = torch.ones_like(self._alpha)
         present[self.players] = present.new_tensor(S)
         present.requires_grad_()
@@ -159,8 +147,6 @@ class ValueFunction:
 
         Each evaluation does it by itself; to do it around many saves a walk over all modules each.
         """
-        from pipeline.supernet import evaluation_mode
-
         policy = self._settings.batch_norm
         if self._is_measuring or policy == "recalibrated":  # the latter a coalition at a time
             yield
@@ -175,8 +161,6 @@ class ValueFunction:
     @contextlib.contextmanager
     def _normalised(self, weights: Tensor) -> Iterator[None]:
         """Evaluation mode, batch norms as the settings say."""
-        from pipeline.strategies.recalibration import recalibrated
-
         if self._settings.batch_norm != "recalibrated":
             with self.measuring():
                 yield
@@ -203,8 +187,6 @@ class ValueFunction:
     def _logits(
         self, images: Tensor, weights: Tensor, beginning: Beginning | None = None
     ) -> Tensor:
-        from pipeline.devices import autocast
-
         with autocast(self._alpha.device, self._supernet.settings.precision):
             logits: Tensor = self._supernet(images, weights, beginning)
         return logits

@@ -14,22 +14,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.utils import clip_grad_norm_
 
 from pipeline import seeds
+from pipeline.config.recipes import SearchSettings
+from pipeline.data import Augment, Images
+from pipeline.devices import autocast
+from pipeline.spaces import Space
 from pipeline.strategies.contract import Strategy
 from pipeline.strategies.edges import ranked_strength, softmax_rows
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
-    from pipeline.config.recipes import SearchSettings
-    from pipeline.data import Augment, Images
-    from pipeline.spaces import Space
-    from pipeline.supernet import Supernet
+from pipeline.supernet import Supernet, mixture
+from pipeline.training.divergence import check_finite
 
 NOISE = 1e-3
 BeforeStep = Callable[["Tensor", "Tensor"], None]
@@ -47,19 +48,20 @@ class WeightSharing(Strategy):
         seed: int,
         device: torch.device,
     ):
-        import torch
-
         super().__init__(space, supernet, settings, search, seed, device)
         if supernet is None:
-            raise ValueError(f"{self.metadata.name} trains a supernet, but there is none")
+            raise ValueError(f"{type(self).__name__} trains a supernet, but there is none")
         self.supernet = supernet
         self._alpha = torch.from_numpy(initial_noise(space.n_players, seed, "alpha")).to(device)
         self.weight_optimiser = self.new_weight_optimiser()
 
+    @property
+    def n_epochs(self) -> int:
+        """As many as the recipe says."""
+        return self.search.epochs
+
     def new_weight_optimiser(self) -> torch.optim.SGD:
         """SGD as the recipe says, without momentum so far."""
-        import torch
-
         return torch.optim.SGD(
             self.weights(),
             lr=self.search.learning_rate,
@@ -94,8 +96,6 @@ class WeightSharing(Strategy):
         Raises:
             InputError: the loss or the weights are no longer finite.
         """
-        from pipeline.training.divergence import check_finite
-
         self.weight_optimiser.param_groups[0]["lr"] = self.learning_rate(epoch)
         self.supernet.train()
         tally = Tally()
@@ -117,8 +117,6 @@ class WeightSharing(Strategy):
         The gradient is that of the mean loss over the batch, summed over micro-batches where a
         batch does not fit the device; batch norms see a micro-batch.
         """
-        from torch.nn.utils import clip_grad_norm_
-
         self.weight_optimiser.zero_grad()
         size = self.search.micro_batch_size or len(labels)
         for part, own_labels in zip(images.split(size), labels.split(size), strict=True):
@@ -139,22 +137,14 @@ class WeightSharing(Strategy):
 
     def augmentation(self) -> Augment:
         """Crop, flip and cutout of the recipe."""
-        from pipeline.data import Augment
-
         return Augment(self.search.crop_padding, self.search.flip, self.search.cutout)
 
     def mixing(self) -> Tensor:
         """Mixing weights float32[n_players] under alpha as it is, without a gradient."""
-        from pipeline.supernet import mixture
-
         return mixture(self.space, self._alpha.detach().float())
 
     def loss(self, images: Tensor, labels: Tensor, weights: Tensor, tally: Tally) -> Tensor:
         """Cross entropy of a batch, the mean over its images, which the tally takes note of."""
-        from torch.nn import functional as F
-
-        from pipeline.devices import autocast
-
         with autocast(self.device, self.search.supernet.precision):
             logits = self.supernet(images, weights)
         loss = F.cross_entropy(logits.float(), labels)

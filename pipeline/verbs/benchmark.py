@@ -11,7 +11,7 @@ import click
 from pipeline import files
 from pipeline.config import jobs
 from pipeline.errors import InputError
-from pipeline.nasbench.protocols import REFERENCES
+from pipeline.registry.tables import REFERENCES
 from pipeline.verbs.options import (
     config_options,
     configuration_of,

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from pipeline import files
-from pipeline.config.base import Settings
+from pipeline.settings import Settings
 from pipeline.stages.stage import stage
 
 out, n_steps, megabytes = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

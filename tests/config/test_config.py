@@ -52,7 +52,7 @@ def models(model=Config, seen=None):
 
 def test_every_default_says_where_it_comes_from():
     strategies = [
-        registry.get("strategies", n).metadata.settings for n in registry.names("strategies")
+        registry.entry("strategies", n).settings_model() for n in registry.names("strategies")
     ]
     for model in [*models(), *strategies]:
         for name, field in model.model_fields.items():

@@ -19,14 +19,18 @@ import torch
 from numpy.lib.recfunctions import drop_fields
 
 from pipeline import registry
-from pipeline.config.base import Settings
 from pipeline.nasbench import Table
+from pipeline.registry import Entry
+from pipeline.registry.strategies import StrategyEntry
+from pipeline.settings import Settings
 from pipeline.shapley import Estimate, Game
 from pipeline.shapley.truncated import truncated
 from pipeline.spaces import Genotype
-from pipeline.strategies import Metadata, Strategy
+from pipeline.strategies.bayesnas import BayesNas
+from pipeline.strategies.contract import Strategy
+from pipeline.strategies.weights import WeightSharing
 from tests.nasbench.toys import toy_frame, write_toy_table
-from tests.strategies.toys import ToyImages, make_strategy, noisy_images, small_search
+from tests.strategies.toys import ToyImages, make_strategy, noisy_images
 
 # Where a strategy has these settings they are made small.
 SMALL = {
@@ -51,10 +55,11 @@ NAMES = registry.names("strategies")
 
 
 def make(name: str, space: str, seed: int = 0) -> Strategy:
-    fields = registry.get("strategies", name).metadata.settings.model_fields
+    entry = registry.entry("strategies", name)
+    fields = entry.settings_model().model_fields
     settings = {key: value for key, value in SMALL.items() if key in fields}
     strategy = make_strategy(name, space, settings, seed)
-    if strategy.metadata.needs_table:
+    if entry.needs_table:
         strategy.open_table(toy_table(), "cifar10")
     return strategy
 
@@ -129,7 +134,7 @@ class Cost:
 
     def __init__(self, strategy: Strategy):
         self.images_forward = self.images_backward = 0
-        if strategy.metadata.trains_supernet:
+        if isinstance(strategy, WeightSharing):
             strategy.supernet.register_forward_hook(self._count)
 
     def _count(self, supernet: Any, inputs: Any, logits: torch.Tensor) -> None:
@@ -150,7 +155,7 @@ def check_metrics(metrics: dict[str, float]) -> None:
 
 def check_simplex(strategy: Strategy) -> None:
     """Mixing weights of an edge sum to one, or to zero where it is left out."""
-    if not strategy.metadata.trains_supernet or strategy.metadata.name in NO_SIMPLEX:
+    if not isinstance(strategy, WeightSharing) or isinstance(strategy, NO_SIMPLEX):
         return
     weights = strategy.mixing().detach().view(-1, strategy.space.n_operations)
     assert (weights >= 0).all()
@@ -159,7 +164,7 @@ def check_simplex(strategy: Strategy) -> None:
     assert torch.isclose(total, torch.ones(()), atol=1e-5).logical_or(total == 0).all()
 
 
-NO_SIMPLEX = ("bayesnas",)  # it has switches without a sum
+NO_SIMPLEX = (BayesNas,)  # it has switches without a sum
 
 
 def check_strength(strategy: Strategy) -> None:
@@ -211,7 +216,7 @@ def brief(game: Game, rng: np.random.Generator, budget: int | None = None) -> Es
 @pytest.fixture(autouse=True)
 def small_and_repeatable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Bits repeat for a fixed number of threads."""
-    monkeypatch.setitem(registry._entries["estimators"], "brief", brief)
+    monkeypatch.setitem(registry._entries["estimators"], "brief", Entry("brief", brief))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -220,12 +225,11 @@ def small_and_repeatable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def pairs(spaces: Iterable[str]) -> list[tuple[str, str]]:
     """(strategy, space) for all that the strategies support."""
-    made = {space: registry.get("spaces", space)(small_search(space).supernet) for space in spaces}
     return [
         (name, space)
-        for space, instance in made.items()
+        for space in spaces
         for name in NAMES
-        if registry.get("strategies", name).metadata.supports(instance)
+        if registry.entry("strategies", name).supports(registry.entry("spaces", space).family)
     ]
 
 
@@ -244,18 +248,19 @@ def test_other_spaces(name: str, space: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_metadata(name: str) -> None:
-    metadata = registry.get("strategies", name).metadata
-    assert isinstance(metadata, Metadata)
-    assert metadata.name == name
-    assert metadata.title
-    assert metadata.paper
-    assert issubclass(metadata.settings, Settings)
-    metadata.settings()  # all have defaults
-    for field in metadata.settings.model_fields.values():
+def test_entry(name: str) -> None:
+    entry = registry.entry("strategies", name)
+    assert isinstance(entry, StrategyEntry)
+    assert entry.name == name
+    assert entry.title
+    assert entry.paper
+    settings = entry.settings_model()
+    assert issubclass(settings, Settings)
+    settings()  # all have defaults
+    for field in settings.model_fields.values():
         assert field.description
         assert field.json_schema_extra["source"]
-    assert set(metadata.recipes) <= set(registry.names("spaces"))
+    assert set(entry.recipes) <= set(registry.names("spaces"))
 
 
 @pytest.mark.parametrize("name", NAMES)

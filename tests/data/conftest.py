@@ -10,6 +10,7 @@ import torch
 
 from pipeline import registry
 from pipeline.data.spec import DataSet
+from pipeline.registry import Entry
 from tests.data.stand_ins import STAND_INS
 
 
@@ -20,7 +21,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     def make(name: str) -> DataSet:
         dataset = STAND_INS[name](tmp_path)
         registry.names("datasets")
-        monkeypatch.setitem(registry._entries["datasets"], name, dataset)
+        monkeypatch.setitem(registry._entries["datasets"], name, Entry(name, dataset))
         return dataset
 
     return make

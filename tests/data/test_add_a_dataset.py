@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 import yaml
 
 from pipeline import registry
+from pipeline.config.folders import FolderSettings
 from pipeline.data import find, open_images, prepare
-from pipeline.data.folder import FolderSettings
+from pipeline.registry.datasets import DataSetEntry
+from tests import pages
 from tests.data.stand_ins import image_folder
 
-PAGE = (Path(__file__).parents[2] / "docs" / "add-a-dataset.md").read_text(encoding="utf-8")
-
-
-def block(language: str) -> str:
-    (only,) = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    return only
+FILE, ENTRY = pages.blocks("add-a-dataset.md", "python")
+(FOLDER,) = pages.blocks("add-a-dataset.md", "yaml")
 
 
 def test_an_own_folder(tmp_path):
-    entries = yaml.safe_load(block("yaml"))["datasets"]
+    entries = yaml.safe_load(FOLDER)["datasets"]
     folders = {name: FolderSettings(**entry) for name, entry in entries.items()}
     image_folder(tmp_path / "my_images", ("cat", "dog"), (80, 90))
     manifest = prepare(find("my_images", folders), tmp_path, tmp_path / "out", 0)
@@ -35,12 +29,9 @@ def test_an_own_folder(tmp_path):
 
 @pytest.fixture
 def shapes(tmp_path, monkeypatch):
-    path = tmp_path / "shapes.py"
-    path.write_text(block("python"))
-    registry.names("datasets")
-    monkeypatch.setitem(registry._entries, "datasets", dict(registry._entries["datasets"]))
-    spec = importlib.util.spec_from_file_location("shapes", path)
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    pages.registered_for_one_test("datasets", monkeypatch)
+    pages.add_entry("datasets", ENTRY, DataSetEntry)
+    pages.module_of(FILE, "pipeline.data.shapes", monkeypatch)
     (tmp_path / "shapes").mkdir()
     rng = np.random.default_rng(0)
     for part, n in (("train", 40), ("test", 10)):

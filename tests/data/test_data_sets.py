@@ -13,9 +13,10 @@ import torchvision
 from pydantic import ValidationError
 
 from pipeline import registry
+from pipeline.config.folders import FolderSettings
 from pipeline.data import check, cifar10, cifar100, find, open_images, prepare, svhn
 from pipeline.data.digits import read as read_digits
-from pipeline.data.folder import FolderSettings
+from pipeline.data.spec import of_folder
 from pipeline.errors import InputError
 from tests.data.stand_ins import STAND_INS, image_folder
 
@@ -83,13 +84,13 @@ def test_resize_size_of_a_folder():
     sizes = {"image_size": 64, "resize_size": 60}
     with pytest.raises(ValidationError, match="resize_size 60 is smaller than image_size 64"):
         FolderSettings(path="x", **sizes)
-    assert FolderSettings(path="x").as_data_set("x").resize_size == 256
-    assert FolderSettings(path="x", image_size=64).as_data_set("x").resize_size == 73
+    assert of_folder("x", FolderSettings(path="x")).resize_size == 256
+    assert of_folder("x", FolderSettings(path="x", image_size=64)).resize_size == 73
 
 
 def test_importing_the_specifications_needs_no_torch():
     code = (
-        "import sys; from pipeline.data import check, find, folder; find('digits', {});"
+        "import sys; from pipeline.data import check, find; find('digits', {});"
         "heavy = {'torch', 'torchvision', 'mlflow', 'sklearn', 'scipy'} & set(sys.modules);"
         "sys.exit(', '.join(heavy) or 0)"
     )

@@ -7,8 +7,8 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import ConvertImageDtype, v2
 
+from pipeline.config.folders import FolderSettings
 from pipeline.data import Augment, FolderAugment, find, open_images, prepare
-from pipeline.data.folder import FolderSettings
 from pipeline.data.images import Images
 from pipeline.errors import InputError
 from pipeline.seeds import derive

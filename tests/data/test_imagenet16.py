@@ -48,9 +48,10 @@ def test_the_made_files_serve_the_same_loader(imagenet, tmp_path, monkeypatch):
     from dataclasses import replace
 
     from pipeline import registry
+    from pipeline.registry import Entry
 
     small = replace(IMAGENET16, n_train=120, n_test=120)
-    monkeypatch.setitem(registry._entries["datasets"], "imagenet16", small)
+    monkeypatch.setitem(registry._entries["datasets"], "imagenet16", Entry("imagenet16", small))
     make_imagenet16(imagenet, tmp_path)
     manifest = prepare(small, tmp_path, tmp_path / "out", 0)
     opened = open_images(manifest, tmp_path, "weights", tmp_path / "out" / "split.npz")

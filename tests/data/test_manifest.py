@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.datasets import ImageFolder
 
+from pipeline.config.folders import FolderSettings
 from pipeline.data import find, open_images, prepare
-from pipeline.data.folder import FolderSettings
 from pipeline.data.manifest import balanced_halves, halves
 from pipeline.errors import InputError
 from pipeline.files import digest

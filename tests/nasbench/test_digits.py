@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.nasbench import DIGITS_ACCURACIES, Table, cells, find_table
-from pipeline.nasbench import table as table_module
 from pipeline.nasbench.protocols import protocol
+from pipeline.registry import tables
 from pipeline.stages import query
 from tests.nasbench.toys import digits_frame, write_toy_table
 
@@ -16,7 +16,7 @@ from tests.nasbench.toys import digits_frame, write_toy_table
 def embedded(tmp_path, monkeypatch):
     """The made-up table where the package has its own."""
     path = write_toy_table(tmp_path / "nasbench_digits.csv.gz", digits_frame())
-    monkeypatch.setattr(table_module, "EMBEDDED", path)
+    monkeypatch.setattr(tables, "EMBEDDED", path)
     return path
 
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from pipeline import registry
 from pipeline.config.recipes import SupernetSettings, TrainSettings
+from pipeline.registry.spaces import SpaceEntry
 from pipeline.spaces import Space
 from pipeline.supernet import mixture
+from tests import pages
 
-PAGE = Path(__file__).parents[2] / "docs" / "add-a-space.md"
+FILE, ENTRY, OPERATION = pages.blocks("add-a-space.md", "python")
 
 
 @pytest.fixture
 def space(monkeypatch: pytest.MonkeyPatch) -> Space:
     """The page's space, its operation on one edge, registered for one test."""
     for kind in ("spaces", "operations"):
-        registry.names(kind)
-        monkeypatch.setitem(registry._entries, kind, dict(registry._entries[kind]))
-    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    for code in blocks:
-        exec(compile(code, str(PAGE), "exec", dont_inherit=True), {"__name__": "page"})
+        pages.registered_for_one_test(kind, monkeypatch)
+    pages.module_of(FILE, "pipeline.spaces.small", monkeypatch)
+    pages.module_of(OPERATION, "page", monkeypatch)
+    pages.add_entry("spaces", ENTRY, SpaceEntry)
     made: Space = registry.get("spaces", "small")(SupernetSettings())
     return made
 

@@ -8,6 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch.nn.functional import cross_entropy
 
+from pipeline import registry
 from pipeline.config.recipes import SearchSettings
 from tests.strategies.toys import make_strategy, noisy_images
 
@@ -70,7 +71,7 @@ def test_halves_of_other_size(n_valid: int) -> None:
 
 def test_its_papers_recipe() -> None:
     """Section 3.1 of DARTS: batch 64, SGD 0.025 to 0 by cosine in the paper, 0.001 in its code."""
-    recipe = make_strategy("darts", "darts", {}).metadata.recipes["darts"]
+    recipe = registry.entry("strategies", "darts").recipes["darts"]
     search = SearchSettings.model_validate(recipe)
     assert (search.batch_size, search.learning_rate, search.learning_rate_min) == (64, 0.025, 0.001)
     assert search.supernet.partial_channels == 1

@@ -52,7 +52,7 @@ def weighed(name: str, settings: dict[str, Any]) -> Any:
 
 
 def test_pc_darts_has_it_everywhere_and_moves_beta_with_alpha() -> None:
-    recipes = registry.get("strategies", "pc_darts").metadata.recipes
+    recipes = registry.entry("strategies", "pc_darts").recipes
     assert {*recipes} == {*registry.names("spaces")}
     assert all(recipe["supernet"]["edge_normalisation"] for recipe in recipes.values())
     strategy = weighed("pc_darts", {})

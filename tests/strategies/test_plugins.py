@@ -34,13 +34,10 @@ def listed(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 THEIRS = """
-from dataclasses import replace
-from pipeline.registry import register
-from pipeline.strategies.random import Random
+from pipeline.registry import add
+from pipeline.registry.strategies import StrategyEntry
 
-@register("strategies", "theirs")
-class Theirs(Random):
-    metadata = replace(Random.metadata, name="theirs")
+add("strategies", StrategyEntry("theirs", "theirs.search:Theirs", title="Theirs", paper="none"))
 """
 
 
@@ -55,7 +52,7 @@ def test_it_is_listed(tmp_path: Path) -> None:
     ("module", "reason"),
     [
         ("import nothing_of_this_name", "ModuleNotFoundError"),
-        (THEIRS.replace('s", "theirs', 's", "random'), "registered twice"),
+        (THEIRS.replace('("theirs"', '("random"'), "registered twice"),
     ],
 )
 def test_a_broken_one_is_named(tmp_path: Path, module: str, reason: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.strategies.shapley_settings import ShapleySettings
+from pipeline.registry.strategies.shapley import ShapleySettings
 from tests.strategies.toys import images_of, make_strategy, noisy_images, playing_strategy
 
 TRAIN = images_of({0: 8})

@@ -14,9 +14,9 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from pipeline.registry.strategies.sampling import EnasSettings
 from pipeline.strategies.architectures import choose_all, one_hot, shared_accuracy
 from pipeline.strategies.controller import Controller, Reinforce
-from pipeline.strategies.enas import EnasSettings
 from pipeline.strategies.perturbation import due_decisions
 from tests.strategies.toys import Playing, images_of, make_strategy, on_supernet
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pipeline import registry
 from pipeline.config.recipes import SearchSettings
 from pipeline.spaces import Space
-from pipeline.strategies import Strategy
+from pipeline.strategies.contract import Strategy
 
 CPU = torch.device("cpu")
 CLASSES = 4
@@ -81,11 +81,10 @@ def make_strategy(
     """A registered strategy with its supernet, as the search stage makes it."""
     recipe = small_search(space, **search)
     made = registry.get("spaces", space)(recipe.supernet)
-    algorithm = registry.get("strategies", name)
-    supernet = None
-    if algorithm.metadata.trains_supernet:
-        supernet = made.supernet(recipe.supernet, CLASSES, seed)
-    return algorithm(made, supernet, algorithm.metadata.settings(**settings), recipe, seed, CPU)
+    entry = registry.entry("strategies", name)
+    supernet = made.supernet(recipe.supernet, CLASSES, seed) if entry.trains_supernet else None
+    own = entry.settings_model()(**settings)
+    return entry.load()(made, supernet, own, recipe, seed, CPU)
 
 
 class Plain(nn.Module):
@@ -129,9 +128,9 @@ def playing_strategy(
     """Shapley-NAS on a `Playing` supernet."""
     recipe = small_search(space, **search)
     made = registry.get("spaces", space)(recipe.supernet)
-    algorithm = registry.get("strategies", "shapley")
-    own = algorithm.metadata.settings(**settings)
-    return algorithm(made, Playing(made), own, recipe, seed, CPU)
+    entry = registry.entry("strategies", "shapley")
+    own = entry.settings_model()(**settings)
+    return entry.load()(made, Playing(made), own, recipe, seed, CPU)
 
 
 class Tiny(Plain):
@@ -166,5 +165,5 @@ def on_supernet(
     """A registered strategy on a `Tiny` or `Playing` supernet."""
     recipe = small_search(space, **search)
     made = registry.get("spaces", space)(recipe.supernet)
-    algorithm = registry.get("strategies", name)
-    return algorithm(made, kind(made), algorithm.metadata.settings(**settings), recipe, 0, CPU)
+    entry = registry.entry("strategies", name)
+    return entry.load()(made, kind(made), entry.settings_model()(**settings), recipe, 0, CPU)

@@ -1,4 +1,4 @@
-"""What can be set about Shapley-NAS: the value function, the estimation, the update of alpha."""
+"""Strategies that estimate Shapley values: settings of the game, the estimate and the update."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from pipeline import registry
-from pipeline.config.base import CODE, OURS, PAPER, Settings, setting
-from pipeline.shapley import option_names
+from pipeline.registry.strategies.entry import StrategyEntry
+from pipeline.registry.strategies.gradient import RECIPE, WITHOUT_NONE, GradientSettings
+from pipeline.settings import CODE, OURS, PAPER, Settings, setting
+
+# What the released code does, as defaults. What it does by accident is left out: batch norms that
+# alternate between batch and running statistics.
+RELEASED_CODE = {
+    "estimator": "released_code",
+    "norm": "z_score",
+    "augment": True,
+    "warmup_epochs": 25,
+}
 
 
 class ValueSettings(Settings):
@@ -83,18 +93,10 @@ class ValueSettings(Settings):
             "beta": beta,
             **known,
         }
+        from pipeline.shapley import option_names
+
         taken = option_names(self.estimator)
         return {name: value for name, value in offered.items() if name in taken}
-
-
-# Its ways as defaults. What it does by accident is left out (batch
-# norms that alternate between batch and running statistics).
-RELEASED_CODE = {
-    "estimator": "released_code",
-    "norm": "z_score",
-    "augment": True,
-    "warmup_epochs": 25,
-}
 
 
 class ShapleySettings(ValueSettings):
@@ -118,3 +120,35 @@ class ShapleySettings(ValueSettings):
         """What is given wins over what fidelity implies."""
         released = isinstance(values, dict) and values.get("fidelity") == "released_code"
         return {**RELEASED_CODE, **values} if released else values
+
+
+class DartsShapleySettings(GradientSettings, ValueSettings):
+    """How alpha descends, and how Shapley values are estimated."""
+
+
+ENTRIES = (
+    StrategyEntry(
+        "shapley",
+        "pipeline.strategies.shapley:Shapley",
+        title="Shapley-NAS",
+        paper="Xiao et al., CVPR 2022",
+        settings=ShapleySettings,
+        recipes={"nasbench201": WITHOUT_NONE},
+    ),
+    StrategyEntry(
+        "darts_shapley",
+        "pipeline.strategies.darts_shapley:DartsShapley",
+        title="DARTS+Shapley",
+        paper="Xiao et al., CVPR 2022",
+        settings=DartsShapleySettings,
+        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
+    ),
+    StrategyEntry(
+        "darts_shapley_frozen",
+        "pipeline.strategies.darts_shapley_frozen:DartsShapleyFrozen",
+        title="DARTS+Shapley*",
+        paper="Xiao et al., CVPR 2022",
+        settings=DartsShapleySettings,
+        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
+    ),
+)

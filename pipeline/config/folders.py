@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, model_validator
 
-from pipeline.config.base import OURS, Settings, setting
-from pipeline.data.spec import DataSet
+from pipeline.settings import OURS, Settings, setting
 
 
 class FolderSettings(Settings):
@@ -36,20 +35,3 @@ class FolderSettings(Settings):
                 f"resize_size {self.resize_size} is smaller than image_size {self.image_size}"
             )
         return self
-
-    def as_data_set(self, name: str) -> DataSet:
-        """The data set that these settings describe."""
-        return DataSet(
-            name=name,
-            title=name,
-            classes=None,
-            image_size=self.image_size,
-            mean=None,
-            std=None,
-            source=f"datasets.{name}.path in the configuration",
-            licence="the user's own",
-            citation="",
-            kind="folder",
-            path=self.path,
-            resize_size=self.resize_size or round(self.image_size * 8 / 7),
-        )

@@ -1,4 +1,7 @@
-"""Strategies of other packages, found by their entry points."""
+"""Strategies of other packages, found by their entry points in the group `shapley_nas.strategies`.
+
+An entry point names a module that calls `pipeline.registry.add("strategies", ...)`.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ def load() -> None:
     Raises:
         InputError: one cannot be imported, or takes a name that is taken.
     """
-    for entry in entry_points(group=GROUP):
+    for point in entry_points(group=GROUP):
         try:
-            entry.load()
+            point.load()
         except Exception as error:
             raise InputError(
-                f"entry point {entry.name!r} ({entry.value}) of group {GROUP} does not load: "
+                f"entry point {point.name!r} ({point.value}) of group {GROUP} does not load: "
                 f"{type(error).__name__}: {error}; mend or uninstall its package"
             ) from error

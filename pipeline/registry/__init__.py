@@ -1,0 +1,116 @@
+"""One registry for data sets, spaces, operations, strategies, estimators, genotypes, figures.
+
+An `Entry` is what is known of a thing without making it: its name, its settings, and where it is
+("module:attribute"). The configuration and the workflow read entries only, so that a dry run
+imports no torch. `get` imports the module and gives the thing itself.
+
+Data sets, spaces, strategies and figures have their entries in this package. Operations,
+estimators and genotypes are registered in their own files, by the decorator `register`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeVar
+
+from pipeline.errors import InputError
+from pipeline.settings import Settings
+
+Thing = TypeVar("Thing")
+
+# Kind -> the module whose import enters everything of that kind.
+SOURCES = {
+    "datasets": "pipeline.registry.datasets",
+    "spaces": "pipeline.registry.spaces",
+    "operations": "pipeline.spaces.operations",
+    "strategies": "pipeline.registry.strategies",
+    "estimators": "pipeline.shapley",
+    "genotypes": "pipeline.networks.published",
+    "figures": "pipeline.registry.figures",
+}
+
+_entries: dict[str, dict[str, Entry]] = {kind: {} for kind in SOURCES}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a registered thing without making it.
+
+    Attributes:
+        name: as in the configuration and in paths.
+        target: the thing, or where it is as "module:attribute".
+        settings: model of what can be set about it, or where it is as "module:attribute".
+    """
+
+    name: str
+    target: Any
+    settings: type[Settings] | str = Settings
+
+    def load(self) -> Any:
+        """The thing itself."""
+        return resolve(self.target)
+
+    def settings_model(self) -> type[Settings]:
+        """The class of its settings."""
+        model: type[Settings] = resolve(self.settings)
+        return model
+
+
+def resolve(target: Any) -> Any:
+    """The object that "module:attribute" names; anything but a text is the object itself."""
+    if not isinstance(target, str):
+        return target
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def add(kind: str, *entries: Entry) -> None:
+    """Enter some things of one kind; a name that is taken is a `ValueError`."""
+    for entry in entries:
+        if entry.name in _entries[kind]:
+            raise ValueError(f"{kind}: {entry.name!r} is registered twice")
+        _entries[kind][entry.name] = entry
+
+
+def register(
+    kind: str, name: str, settings: type[Settings] | str = Settings
+) -> Callable[[Thing], Thing]:
+    """Decorator that enters an object where it is defined."""
+
+    def enter(thing: Thing) -> Thing:
+        add(kind, Entry(name, thing, settings))
+        return thing
+
+    return enter
+
+
+def names(kind: str) -> list[str]:
+    """Sorted names of one kind."""
+    import_module(SOURCES[kind])
+    return sorted(_entries[kind])
+
+
+def entry(kind: str, name: str) -> Any:
+    """The entry called `name`; an unknown one is an `InputError` that suggests the nearest."""
+    known = names(kind)
+    if name not in _entries[kind]:
+        raise InputError(f"{kind}: unknown {name!r}; {nearest(name, known)}")
+    return _entries[kind][name]
+
+
+def get(kind: str, name: str) -> Any:
+    """The thing called `name`: its module is imported.
+
+    Raises:
+        InputError: an unknown name; the message suggests the nearest.
+    """
+    return entry(kind, name).load()
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A clause for an error message: the nearest known name, or all of them."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"

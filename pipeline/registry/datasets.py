@@ -1,0 +1,30 @@
+"""The data sets; `docs/add-a-dataset.md` shows how to add one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.registry import Entry, add
+
+
+@dataclass(frozen=True)
+class DataSetEntry(Entry):
+    """A `pipeline.data.DataSet`.
+
+    Attributes:
+        kind: `small` sets are held in memory whole, `folder` sets are decoded as needed.
+    """
+
+    kind: str = "small"
+
+
+add(
+    "datasets",
+    DataSetEntry("cifar10", "pipeline.data.cifar10:CIFAR10"),
+    DataSetEntry("cifar100", "pipeline.data.cifar100:CIFAR100"),
+    DataSetEntry("digits", "pipeline.data.digits:DIGITS"),
+    DataSetEntry("digits64", "pipeline.data.digits64:DIGITS64", kind="folder"),
+    DataSetEntry("imagenet", "pipeline.data.imagenet:IMAGENET", kind="folder"),
+    DataSetEntry("imagenet16", "pipeline.data.imagenet16:IMAGENET16"),
+    DataSetEntry("svhn", "pipeline.data.svhn:SVHN"),
+)

@@ -1,0 +1,13 @@
+"""The figures of the paper that are drawn again; `analysis/drawings.py` says how one is called."""
+
+from __future__ import annotations
+
+from pipeline.registry import Entry, add
+
+add(
+    "figures",
+    Entry("figure2", "pipeline.analysis.figure2:figure2"),
+    Entry("figure3", "pipeline.analysis.figure3:figure3"),
+    Entry("figure4", "pipeline.analysis.figure4:figure4"),
+    Entry("figure5", "pipeline.analysis.figure5:figure5"),
+)

@@ -1,0 +1,30 @@
+"""The search spaces; `docs/add-a-space.md` shows how to add one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.registry import Entry, add
+
+
+@dataclass(frozen=True)
+class SpaceEntry(Entry):
+    """A function from the supernet's settings to a `pipeline.spaces.Space`.
+
+    Attributes:
+        family: whose cells it has: `darts` or `nasbench201`, as in `Space.family`.
+    """
+
+    family: str = "darts"
+
+
+add(
+    "spaces",
+    SpaceEntry("darts", "pipeline.spaces.darts:darts"),
+    SpaceEntry("darts_imagenet", "pipeline.spaces.darts:darts_imagenet"),
+    SpaceEntry("nasbench201", "pipeline.spaces.nasbench201:nasbench201", family="nasbench201"),
+    SpaceEntry("s1", "pipeline.spaces.robust_darts:s1"),
+    SpaceEntry("s2", "pipeline.spaces.robust_darts:s2"),
+    SpaceEntry("s3", "pipeline.spaces.robust_darts:s3"),
+    SpaceEntry("s4", "pipeline.spaces.robust_darts:s4"),
+)

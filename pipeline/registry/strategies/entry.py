@@ -1,0 +1,37 @@
+"""What is known of a search strategy without making it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.registry import Entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyEntry(Entry):
+    """A subclass of `pipeline.strategies.contract.Strategy`.
+
+    Attributes:
+        title: as shown in tables.
+        paper: where it was published.
+        trains_supernet: whether it needs a supernet and epochs.
+        recipes: space -> where its own paper departs from the space's search recipe.
+        families: families of spaces that it searches; None: all.
+        needs_table: whether it looks accuracies up instead of training.
+        chooses_cells: whether the search itself draws or decides operations, so that
+            `none_may_win` belongs to it and not only to the final choice.
+    """
+
+    title: str
+    paper: str
+    trains_supernet: bool = True
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    families: tuple[str, ...] | None = None
+    needs_table: bool = False
+    chooses_cells: bool = False
+
+    def supports(self, family: str) -> bool:
+        """Whether it searches spaces of this family (`Space.family`)."""
+        return self.families is None or family in self.families

@@ -1,0 +1,182 @@
+"""Strategies that move alpha by the gradient of the validation loss, as DARTS does."""
+
+from __future__ import annotations
+
+from pipeline.registry.strategies.entry import StrategyEntry
+from pipeline.settings import DARTS, OURS, Settings, setting
+
+ROBUST = "RobustDARTS (Zela et al., ICLR 2020)"
+# Section 3.1 of DARTS: batch 64, learning rate 0.025; the last value is its code's.
+RECIPE = {
+    "batch_size": 64,
+    "learning_rate": 0.025,
+    "learning_rate_min": 0.001,
+    "supernet": {"partial_channels": 1},
+}
+# The recipe of a method to which `none` is a null player, or says nothing of how good a cell is.
+WITHOUT_NONE = {"supernet": {"none_may_win": False}}
+DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021)"
+GDAS = "GDAS (Dong & Yang, CVPR 2019)"
+BENCHMARK = "GDAS in the code of NAS-Bench-201"
+PC_DARTS = "PC-DARTS (Xu et al., ICLR 2020)"
+WEIGHED = {"supernet": {"edge_normalisation": True}}
+SDARTS = "SDARTS (Chen & Hsieh, ICML 2020)"
+DRNAS = "code of DrNAS (Chen et al., ICLR 2021); SNAS prints none"
+
+
+class AdamSettings(Settings):
+    """How alpha descends."""
+
+    alpha_learning_rate: float = setting(3e-4, "Adam on alpha", DARTS, gt=0)
+    alpha_weight_decay: float = setting(1e-3, "Adam on alpha", DARTS, ge=0)
+    alpha_betas: tuple[float, float] = setting((0.5, 0.999), "Adam on alpha", DARTS)
+
+
+class GradientSettings(AdamSettings):
+    """How alpha descends, and from when on."""
+
+    warmup_epochs: int | None = setting(
+        0, "first epochs in which alpha is frozen; none: the search recipe's", DARTS, ge=0
+    )
+
+
+class DartsSettings(GradientSettings):
+    """How alpha descends and whether it stops."""
+
+    early_stopping: bool = setting(False, "stop when the largest eigenvalue rises", ROBUST)
+    eigenvalue_window: int = setting(5, "epochs that are averaged, and k", ROBUST, ge=1)
+    eigenvalue_ratio: float = setting(
+        0.75, "stop once mean(i - k) / mean(i) is below", ROBUST, gt=0, lt=1
+    )
+
+
+class DartsPtSettings(GradientSettings):
+    """How alpha descends and how operations are selected."""
+
+    tune_epochs: int = setting(5, "epochs between two decisions; 0: all at once", DARTS_PT, ge=0)
+    value_images: int | None = setting(None, "images for accuracy; none: all", DARTS_PT, ge=1)
+
+
+class GdasSettings(GradientSettings):
+    """How alpha descends and the temperature falls."""
+
+    temperature: float = setting(10.0, "τ of the first epoch", GDAS, gt=0)
+    temperature_min: float = setting(0.1, "τ of the last epoch", BENCHMARK, gt=0)
+
+
+class IDartsSettings(GradientSettings):
+    """How far the Neumann series goes."""
+
+    terms: int = setting(2, "K; the paper compares several and shows small ones to do", OURS, ge=0)
+    gamma: float = setting(0.01, "γ; the series converges if γ H < 2", OURS, gt=0)
+
+
+class PcDartsSettings(GradientSettings):
+    """How alpha and beta descend."""
+
+    warmup_epochs: int | None = setting(
+        None, "first epochs in which alpha is frozen; none: the search recipe's", PC_DARTS, ge=0
+    )
+    alpha_learning_rate: float = setting(6e-4, "Adam on alpha and beta", PC_DARTS, gt=0)
+
+
+class SmoothSettings(GradientSettings):
+    """How alpha descends and how far the mixing weights are moved."""
+
+    epsilon_min: float = setting(0.03, "ε of the first epoch", SDARTS, ge=0)
+    epsilon: float = setting(0.3, "ε that the last epoch comes near", SDARTS, ge=0)
+
+
+class AdversarialSettings(SmoothSettings):
+    """How the worst mixing weights are sought."""
+
+    attack_steps: int = setting(7, "steps of the ascent", SDARTS, ge=1)
+
+
+class SnasSettings(GradientSettings):
+    """How alpha descends and the temperature falls."""
+
+    temperature: float = setting(10.0, "λ of the first epoch", DRNAS, gt=0)
+    temperature_min: float = setting(1.0, "λ that the last epoch comes to", DRNAS, gt=0)
+
+
+ENTRIES = (
+    StrategyEntry(
+        "darts",
+        "pipeline.strategies.darts:Darts",
+        title="DARTS (1st order)",
+        paper="Liu et al., ICLR 2019",
+        settings=DartsSettings,
+        recipes={"darts": RECIPE},
+    ),
+    StrategyEntry(
+        "darts_2nd",
+        "pipeline.strategies.darts_2nd:Darts2nd",
+        title="DARTS (2nd order)",
+        paper="Liu et al., ICLR 2019",
+        settings=GradientSettings,
+        recipes={"darts": RECIPE},
+    ),
+    StrategyEntry(
+        "darts_pt",
+        "pipeline.strategies.darts_pt:DartsPt",
+        title="DARTS-PT",
+        paper="Wang et al., ICLR 2021",
+        settings=DartsPtSettings,
+        recipes={"darts": RECIPE, "nasbench201": {"epochs": 100, "weight_decay": 3e-4}},
+        chooses_cells=True,
+    ),
+    StrategyEntry(
+        "gdas",
+        "pipeline.strategies.gdas:Gdas",
+        title="GDAS",
+        paper="Dong & Yang, CVPR 2019",
+        settings=GdasSettings,
+        # 250 epochs in both the paper and the benchmark.
+        recipes={"darts": {**RECIPE, "epochs": 250}, "nasbench201": {"epochs": 250}},
+    ),
+    StrategyEntry(
+        "idarts",
+        "pipeline.strategies.idarts:IDarts",
+        title="iDARTS",
+        paper="Zhang et al., ICML 2021",
+        settings=IDartsSettings,
+        recipes={"darts": RECIPE},
+    ),
+    StrategyEntry(
+        "pc_darts",
+        "pipeline.strategies.pc_darts:PcDarts",
+        title="PC-DARTS",
+        paper="Xu et al., ICLR 2020",
+        settings=PcDartsSettings,
+        # Its recipe on CIFAR-10 is the one of the paper at hand, which took it from here.
+        recipes={
+            **dict.fromkeys(("darts", "darts_imagenet", "s1", "s2", "s3", "s4"), WEIGHED),
+            "nasbench201": {"supernet": {"partial_channels": 4, "edge_normalisation": True}},
+        },
+    ),
+    StrategyEntry(
+        "sdarts_rs",
+        "pipeline.strategies.sdarts_rs:SDartsRs",
+        title="SDARTS-RS",
+        paper="Chen & Hsieh, ICML 2020",
+        settings=SmoothSettings,
+        recipes={"darts": RECIPE},
+    ),
+    StrategyEntry(
+        "sdarts_adv",
+        "pipeline.strategies.sdarts_adv:SDartsAdv",
+        title="SDARTS-ADV",
+        paper="Chen & Hsieh, ICML 2020",
+        settings=AdversarialSettings,
+        recipes={"darts": RECIPE},
+    ),
+    StrategyEntry(
+        "snas",
+        "pipeline.strategies.snas:Snas",
+        title="SNAS",
+        paper="Xie et al., ICLR 2019",
+        settings=SnasSettings,
+        recipes={"darts": RECIPE},
+    ),
+)

@@ -1,0 +1,108 @@
+"""Strategies that decide or remove operations while the search goes on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pipeline.registry.strategies.entry import StrategyEntry
+from pipeline.registry.strategies.gradient import (
+    RECIPE,
+    WITHOUT_NONE,
+    AdamSettings,
+    GradientSettings,
+)
+from pipeline.settings import OURS, Settings, setting
+
+BAYESNAS = "BayesNAS (Zhou et al., ICML 2019)"
+DRNAS = "DrNAS (Chen et al., ICLR 2021)"
+CODE = "code of DrNAS"
+P_DARTS = "P-DARTS (Chen et al., ICCV 2019)"
+SGAS = "SGAS (Li et al., CVPR 2020)"
+
+
+class BayesNasSettings(Settings):
+    """How switches are trained and their relevance measured."""
+
+    sparsity: float = setting(0.01, "λ; the paper's are 0.005, 0.007 and 0.01", BAYESNAS, ge=0)
+    switch_learning_rate: float = setting(0.01, "SGD on the switches", OURS, gt=0)
+    probes: int = setting(8, "vectors of Hutchinson's estimate", OURS, ge=1)
+
+
+class DrnasSettings(AdamSettings):
+    """How the Dirichlet moves and the search progresses."""
+
+    stages: int = setting(2, "stages of equally many epochs", DRNAS, ge=1)
+    stage_warmup: float = setting(0.4, "share of a stage with α frozen: 10 of 25", CODE, ge=0, le=1)
+    growth: float = setting(2, "factor by which a stage mixes more channels", DRNAS, ge=1)
+    keep: float = setting(0.6, "operations that stay: 3 of 5, 4 of 7", DRNAS, gt=0, le=1)
+
+
+class PDartsSettings(AdamSettings):
+    """How the search progresses."""
+
+    alpha_learning_rate: float = setting(6e-4, "Adam on alpha", P_DARTS, gt=0)
+    stage_warmup: float = setting(0.4, "share of a stage with α frozen: 10 of 25", P_DARTS)
+    added_cells: tuple[int, ...] = setting((0, 6, 12), "cells beyond the recipe's", P_DARTS)
+    operations: tuple[int, ...] = setting((8, 5, 3), "the most operations an edge", P_DARTS)
+    skip_dropout: tuple[float, ...] = setting((0.0, 0.4, 0.7), "first rate of a stage", P_DARTS)
+    max_skips: int = setting(2, "skip connections in the normal cell", P_DARTS, ge=0)
+
+
+class SgasSettings(GradientSettings):
+    """How edges are decided."""
+
+    criterion: Literal[1, 2] = setting(1, "with (2) or without stability", SGAS)
+    start: float = setting(0.2, "share of the epochs before the first: 10 of 50", SGAS, ge=0)
+    every: float = setting(0.1, "share of the epochs between two: 5 of 50", SGAS, gt=0)
+    history: int = setting(4, "epochs that stability looks back", SGAS, ge=1)
+
+
+ENTRIES = (
+    StrategyEntry(
+        "bayesnas",
+        "pipeline.strategies.bayesnas:BayesNas",
+        title="BayesNAS",
+        paper="Zhou et al., ICML 2019",
+        settings=BayesNasSettings,
+        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
+    ),
+    StrategyEntry(
+        "drnas",
+        "pipeline.strategies.drnas:DrNas",
+        title="DrNAS",
+        paper="Chen et al., ICLR 2021",
+        settings=DrnasSettings,
+        recipes={
+            "darts": {"batch_size": 64, "supernet": {"channels": 36, "partial_channels": 6}},
+            "nasbench201": {
+                "epochs": 100,
+                "weight_decay": 3e-4,
+                "supernet": {"partial_channels": 4},
+            },
+        },
+    ),
+    StrategyEntry(
+        "p_darts",
+        "pipeline.strategies.p_darts:PDarts",
+        title="P-DARTS",
+        paper="Chen et al., ICCV 2019",
+        settings=PDartsSettings,
+        recipes={
+            "darts": {
+                "epochs": 75,
+                "batch_size": 96,
+                "learning_rate": 0.025,
+                "supernet": {"cells": 5, "partial_channels": 1, "include_none": True},
+            }
+        },
+        families=("darts",),
+    ),
+    StrategyEntry(
+        "sgas",
+        "pipeline.strategies.sgas:Sgas",
+        title="SGAS",
+        paper="Li et al., CVPR 2020",
+        settings=SgasSettings,
+        recipes={"darts": {**RECIPE, "supernet": {"partial_channels": 1, "include_none": True}}},
+    ),
+)

@@ -1,0 +1,76 @@
+"""Strategies that train or evaluate one architecture at a time with shared weights."""
+
+from __future__ import annotations
+
+from pipeline.registry.strategies.entry import StrategyEntry
+from pipeline.registry.strategies.gradient import RECIPE
+from pipeline.settings import NB201, OURS, Settings, setting
+
+ENAS = "ENAS (Pham et al., ICML 2018)"
+
+
+class RspsSettings(Settings):
+    """How the final choice is made."""
+
+    candidates: int = setting(100, "architectures compared at the end", NB201, ge=1)
+    value_images: int = setting(1024, "images that they are compared on", OURS, ge=1)
+
+
+class EnasSettings(Settings):
+    """How the controller is trained and the final choice made."""
+
+    controller_learning_rate: float = setting(3.5e-4, "Adam", ENAS, gt=0)
+    entropy_weight: float = setting(1e-4, "λ", ENAS, ge=0)
+    baseline_decay: float = setting(0.99, "d", NB201, ge=0, lt=1)
+    steps: int = setting(50, "controller steps an epoch", NB201, ge=1)
+    samples: int = setting(20, "draws a controller step", NB201, ge=1)
+    candidates: int = setting(100, "draws compared at the end", NB201, ge=1)
+    value_images: int = setting(1024, "images that they are compared on", OURS, ge=1)
+
+
+class ShrinkingSettings(Settings):
+    """When operations leave, and what their values are measured on."""
+
+    start: float = setting(0.25, "share of the epochs before the first removal", OURS, ge=0, lt=1)
+    end: float = setting(0.9, "share of the epochs before the last removal", OURS, gt=0, le=1)
+    architectures: int = setting(512, "evaluated for each removal", OURS, ge=2)
+    value_images: int = setting(128, "that 32 architectures are evaluated on", OURS, ge=1)
+    memory: int = setting(3, "removals whose evaluations values are fitted to", OURS, ge=1)
+
+
+ENTRIES = (
+    StrategyEntry(
+        "random",
+        "pipeline.strategies.random:Random",
+        title="Random",
+        paper="Li & Talwalkar, UAI 2019",
+        trains_supernet=False,
+        chooses_cells=True,
+    ),
+    StrategyEntry(
+        "rsps",
+        "pipeline.strategies.rsps:Rsps",
+        title="RSPS",
+        paper="Li & Talwalkar, UAI 2019",
+        settings=RspsSettings,
+        recipes={"darts": RECIPE, "nasbench201": {"epochs": 100}},
+        chooses_cells=True,
+    ),
+    StrategyEntry(
+        "enas",
+        "pipeline.strategies.enas:Enas",
+        title="ENAS",
+        paper="Pham et al., ICML 2018",
+        settings=EnasSettings,
+        recipes={"darts": RECIPE},
+        chooses_cells=True,
+    ),
+    StrategyEntry(
+        "shrinking",
+        "pipeline.strategies.shrinking:Shrinking",
+        title="Shrinking (ours)",
+        paper="this repository",
+        settings=ShrinkingSettings,
+        chooses_cells=True,
+    ),
+)
