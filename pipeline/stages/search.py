@@ -40,7 +40,7 @@ def run(
     on: str = "auto",
     table: Path | None = None,
 ) -> None:
-    """Search and write `strength.npz` (strength and the history of alpha), metrics, history.
+    """Search and write `strength.npz` (strength and alpha, also by epoch), metrics, history.
 
     A strategy that trains a supernet also leaves it, as `supernet.pt`.
 
@@ -84,7 +84,8 @@ def run(
             started = time.perf_counter()
             metrics = strategy.epoch(epoch, train, valid)
             history.append({"epoch": epoch, **metrics, "seconds": time.perf_counter() - started})
-            records.append(as_tensors(strategy.record()))
+            recorded = {**strategy.record(), "strength": strategy.strength()}
+            records.append(as_tensors(recorded))
             state = {"strategy": strategy.state_dict(), "history": history, "records": records}
             checkpoint.save(path, state, identity)
             s.epoch(history[-1], epoch)
@@ -138,7 +139,7 @@ def as_tensors(record: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 def save_strength(path: Path, strategy: Strategy, records: list[dict[str, Any]]) -> None:
     """Final strength [players], and each record stacked over epochs [epochs, players]."""
-    names = records[-1] if records else {}
+    names = records[0] if records else {}
     stacked = {f"{name}_history": np.stack([r[name].numpy() for r in records]) for name in names}
     with replacing(path) as temporary:
         np.savez_compressed(temporary, strength=strategy.strength(), **stacked)  # type: ignore[arg-type]
