@@ -274,6 +274,7 @@ def _cell(
         }[column.stage]
     )
     is_printed = column.target is None or column.target in targets[:1]
+    n_seeds = len(row.seeds) or study.n_seeds
     foreign = study.n_retrain_seeds if column.stage == "retrain" else 1
     of_kept = study.keeps_one(row) and column.stage not in ("search", "trial")
     makers = {run.provenance.get("source_digest") for run in having}
@@ -281,7 +282,7 @@ def _cell(
         measure=column,
         ours=summarise(values.values()) if values else None,
         paper=row.paper.get(dataset, {}).get(column.printed_key) if is_printed else None,
-        expected=row.repeats or (study.n_seeds if row.searched and not of_kept else foreign),
+        expected=row.repeats or (n_seeds if row.searched and not of_kept else foreign),
         applies=applies,
         made_by_other_code=bool(makers - {study.source_digest}),
         values=values,

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from pipeline.config.claims import Claim
 from pipeline.config.folders import FolderSettings
 from pipeline.settings import OURS, Settings, factory, setting
 
@@ -64,8 +65,9 @@ class Row(Settings):
         False, "rank correlation of operation strength with the table's accuracies", OURS
     )
     repeats: int = setting(
-        0, "a strategy that trains nothing: seeds 0, 1, ... in one job, instead of `seeds`", OURS
+        0, "searches of seconds: seeds 0, 1, ... in one job, instead of `seeds`", OURS
     )
+    seeds: tuple[int, ...] = setting((), "seeds of this row; empty: those of the study", OURS)
     retrain: tuple[str, ...] = setting(
         (), "data sets the found network is trained on; `same`: the one searched on", OURS
     )
@@ -174,6 +176,9 @@ class Experiment(Settings):
     )
     stands_for: dict[str, str] = factory(
         dict, "data set that only stands for another -> whose printed numbers are shown", OURS
+    )
+    claims: dict[str, Claim] = factory(
+        dict, "claims of the paper, each with the rule that decides it", OURS
     )
     rows: tuple[Row, ...] = Field(min_length=1)
 

@@ -230,13 +230,15 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
             _known(name, [*config.genotypes], f"{source}: row {row.label!r}: config genotypes")
         for dataset in {*row.datasets, *row.retrain} - {"same"}:
             _known(dataset, known_data, f"{source}: row {row.label!r}: data set")
+    own = [row.strategy for row in experiment.rows]
+    for name, claim in experiment.claims.items():
+        for label in claim.labels:
+            _known(label, own, f"{source}: claims: {name}: a strategy of the rows")
 
 
 def _check_stages(row: Row, algorithm: str, where: str) -> None:
     """A row asks only for what its strategy leaves."""
     entry = registry.entry("strategies", algorithm)
-    if row.repeats and entry.trains_supernet:
-        raise InputError(f"{where}: repeats: {algorithm} trains a supernet; list `seeds` instead")
     if row.removal and not entry.trains_supernet:
         raise InputError(f"{where}: removal: {algorithm} leaves no supernet")
     for stage in ("removal", "ranking"):

@@ -36,12 +36,13 @@ def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[Place]:
 
 
 def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[Place]:
-    shown = shown_strategy(row, config.seeds)
+    seeds = row.seeds or config.seeds
+    shown = shown_strategy(row, seeds)
     if shown != row.strategy:
-        for seed in config.seeds:
+        for seed in seeds:
             yield from _found(Place("trial", row.space, dataset, row.strategy, seed))
     # A genotype from elsewhere is one genotype: only its training has seeds.
-    for seed in config.seeds if is_searched(shown) else (0,):
+    for seed in seeds if is_searched(shown) else (0,):
         place = Place("genotype", row.space, dataset, shown, seed)
         yield from _found(place)
         for stage in ("query", "removal", "ranking"):

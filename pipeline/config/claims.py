@@ -1,0 +1,84 @@
+"""A claim of the paper, and the rule by which runs decide whether it holds.
+
+The rule stands in the experiment's file, so that it is written down before the runs. It is a list
+of conditions. Each condition takes one value per seed and their 95 % t interval:
+
+    the whole interval is on the claimed side of the bound    the condition holds
+    the whole interval is on the other side                   it does not hold
+    else, or with fewer seeds than it asks for                it cannot be told
+
+A claim holds if all conditions that decide hold, and does not hold if one of them does not.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from pipeline.settings import OURS, Settings, factory, setting
+
+HOLDS, FAILS, OPEN = "holds here", "does not hold here", "cannot be told here"
+
+
+class Condition(Settings):
+    """Values of a strategy, or their paired differences to another's, against a bound."""
+
+    says: str = Field(description="what is compared, in words")
+    strategy: str = setting("", "strategy label whose runs are measured", OURS)
+    versus: str = setting("", "label whose value with the same seed is subtracted", OURS)
+    ratio: bool = setting(False, "divide by the value of `versus` instead", OURS)
+    order: tuple[str, ...] = setting(
+        (),
+        "labels instead of `strategy`: Kendall's tau per seed of their values and the paper's",
+        OURS,
+    )
+    dataset: str = setting("cifar10", "data set searched on", OURS)
+    measure: str = Field(description="`<stage>/<key>` of metrics.json, or of a row of `queries`")
+    above: float | None = setting(None, "the claimed side is above this", OURS)
+    below: float | None = setting(None, "the claimed side is below this", OURS)
+    seeds: int = setting(4, "seeds without which it cannot be told", OURS, ge=2)
+    decides: bool = setting(True, "part of the verdict; else shown beside it", OURS)
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Condition:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("give exactly one of above, below")
+        if bool(self.strategy) == bool(self.order):
+            raise ValueError("give exactly one of strategy, order")
+        return self
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Strategy labels whose runs it reads."""
+        return self.order or tuple(name for name in (self.strategy, self.versus) if name)
+
+    def verdict(self, n: int, low: float | None, high: float | None) -> str:
+        """Whether an interval over n seeds lies on the claimed side."""
+        if n < self.seeds or low is None or high is None:
+            return OPEN
+        if self.above is not None:
+            return HOLDS if low > self.above else FAILS if high < self.above else OPEN
+        assert self.below is not None
+        return HOLDS if high < self.below else FAILS if low > self.below else OPEN
+
+
+class Claim(Settings):
+    """A sentence of the paper as conditions on the runs of an experiment."""
+
+    sentence: str = Field(description="the claim in our words")
+    section: str = Field(description="where the paper makes it")
+    here: str = Field(description="what is run here")
+    differs: str = Field(description="what differs from the paper's experiment")
+    curve: str = setting("", "column of the ranking's history to draw over epochs", OURS)
+    conditions: tuple[Condition, ...] = factory(tuple, "the rule", OURS)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Strategy labels that the claim is about, in order of appearance."""
+        return tuple(dict.fromkeys(name for one in self.conditions for name in one.labels))
+
+
+def overall(verdicts: list[str]) -> str:
+    """The verdict of a claim from those of the conditions that decide."""
+    if FAILS in verdicts:
+        return FAILS
+    return HOLDS if verdicts and set(verdicts) == {HOLDS} else OPEN
