@@ -1,4 +1,4 @@
-"""What is measured of NAS-Bench-201 searches for the paper's figures, and of many table searches."""
+"""What is measured of NAS-Bench-201 searches for the paper's figures, and many searches at once."""
 
 
 rule remove_operations:
@@ -40,7 +40,8 @@ rule remove_operations:
 rule rank_architectures:
     """Correlate the mean strength of operations with the table's test accuracies (Figure 5).
 
-    Input: strength of a search, the compact table; output: taus, and the architectures drawn.
+    Input: strength of a search, the compact table; output: taus, the architectures drawn, and by
+    epoch the cell that the search would have returned (history.csv).
     """
     input:
         strength=f"{SEARCH}/strength.npz",
@@ -59,7 +60,7 @@ rule rank_architectures:
     resources:
         **resources_of("query"),
     params:
-        job=slice_of(jobs.ranking_job),
+        job=slice_of(jobs.ranking_job, "space", "dataset", "strategy"),
         out=RANKING,
         table=table_option,
     shell:
@@ -73,12 +74,14 @@ rule rank_architectures:
 
 
 rule search_table:
-    """Search the table under many seeds in one process, by a strategy that trains nothing.
+    """Search under many seeds in one process: searches of the table, or of seconds on tiny images.
 
-    Input: the compact table; output: means and deviations, and a row a seed (history.csv).
+    Input: the compact table, and the manifest of images to train on; output: means and deviations,
+    and a row per seed (history.csv). Resumes at its last seed.
     """
     input:
         table=table_if_there,
+        manifest=manifest_if_trained,
     output:
         metrics=f"{QUERIES}/metrics.json",
         provenance=f"{QUERIES}/provenance.json",
@@ -90,16 +93,24 @@ rule search_table:
         space="nasbench201",
     threads: ask("query").threads
     resources:
-        **resources_of("query"),
+        mem_mb=ask("query").mem_mb,
+        runtime=ask("search").runtime,
+        gpu=0,
     params:
         job=slice_of(jobs.search_job, "space", "strategy"),
         out=QUERIES,
         table=table_option,
+        manifest=lambda wildcards, input: (
+            f"--manifest {input.manifest}" if input.manifest else ""
+        ),
     shell:
         "python -m pipeline queries"
         " --job {params.job:q}"
         " --dataset {wildcards.dataset}"
         " --seeds {wildcards.repeats}"
         " {params.table}"
+        " {params.manifest}"
+        " --device cpu"
+        " --threads {threads}"
         " --out {params.out:q}"
         " 2> {log:q}"

@@ -33,6 +33,12 @@ def table_if_searched(wildcards):
     return table_if_there(wildcards) if searched else []
 
 
+def manifest_if_trained(wildcards):
+    """The images for a strategy that trains a supernet."""
+    trained = wildcards.strategy in jobs.labels(CONFIG, trains_supernet=True)
+    return f"{DATA}/manifest.json" if trained else []
+
+
 def strength_if_searched(wildcards):
     """The search before a genotype; a published one, a file or one kept of several has none."""
     if not is_searched(wildcards.strategy):

@@ -87,9 +87,10 @@ class RemovalJob(Settings):
 
 
 class RankingJob(Settings):
-    """Slice of the verb `ranking`."""
+    """Slice of the verb `ranking`; `none_may_win` is what the search's genotype is made by."""
 
     ranking: RankingSettings
+    none_may_win: bool = False
 
 
 class TrialJob(RetrainJob):
@@ -236,9 +237,10 @@ def removal_job(config: Config) -> RemovalJob:
     return RemovalJob(removal=config.removal)
 
 
-def ranking_job(config: Config) -> RankingJob:
-    """The slice for Figure 5's taus."""
-    return RankingJob(ranking=config.ranking)
+def ranking_job(config: Config, space: str, dataset: str, strategy: str) -> RankingJob:
+    """The slice for Figure 5's taus and for what a search would have returned at each epoch."""
+    supernet = genotype_job(config, space, dataset, strategy).supernet
+    return RankingJob(ranking=config.ranking, none_may_win=supernet.none_may_win)
 
 
 def retrain_job(config: Config, space: str, target: str) -> RetrainJob:

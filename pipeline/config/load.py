@@ -232,8 +232,8 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
             _known(dataset, known_data, f"{source}: row {row.label!r}: data set")
     own = [row.strategy for row in experiment.rows]
     for name, claim in experiment.claims.items():
-        for label in claim.labels:
-            _known(label, own, f"{source}: claims: {name}: a strategy of the rows")
+        for strategy in claim.labels:
+            _known(strategy, own, f"{source}: claims: {name}: a strategy of the rows")
 
 
 def _check_stages(row: Row, algorithm: str, where: str) -> None:

@@ -1,11 +1,13 @@
-"""Many seeds of a strategy that trains nothing, in one process: what Table 5's rows are over.
+"""Many seeds of a strategy in one process: what rows over hundreds of seeds, and grids, are over.
 
-A search of the table is a hundred look-ups, so that hundreds of seeds take seconds where a job each
-would take an hour. `history.csv` has one row a seed: what the table says of the cell found.
+A search of the table is a hundred look-ups, and a search on tiny images takes seconds, so that a
+process for each seed would cost more than the search. `history.csv` has one row per seed: what the
+table says of the cell found and, of a search by epochs, how its strength ranks all cells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +19,56 @@ from pipeline.config.jobs import SearchJob
 from pipeline.errors import InputError
 from pipeline.nasbench import Table
 from pipeline.stages.query import MISSING, source
-from pipeline.stages.search import make_strategy
+from pipeline.stages.ranking import by_epoch, over_epochs
+from pipeline.stages.search import make_strategy, open_halves
 from pipeline.stages.stage import stage
 from pipeline.strategies.table_search import TableSearch
+from pipeline.training import checkpoint, device
+
+Halves = tuple[Any, Any]  # images for the weights and for the value; None for table searches
 
 
-def run(job: SearchJob, n: int, dataset: str, table: Path | None, out: Path) -> None:
-    """Search under seeds 0 to n - 1 and look each cell up.
+def run(
+    job: SearchJob,
+    n: int,
+    dataset: str,
+    table: Path | None,
+    out: Path,
+    manifest: Mapping[str, Any] | None = None,
+    split: Path | None = None,
+    data_root: Path = Path(),
+    on: str = "auto",
+) -> None:
+    """Search under seeds 0 to n - 1 and look each cell up; resumes at its last seed.
 
     Args:
-        job: of the search; its strategy trains no supernet.
+        job: of the search.
         n: seeds.
-        dataset: whose validation accuracies are searched.
+        dataset: whose accuracies are looked up.
         table: where they stand.
         out: folder of the results.
+        manifest: of the prepared images, for a strategy that trains a supernet.
+        split: index lists of its two halves.
+        data_root: where the images lie.
+        on: `auto`, `cpu` or `cuda`.
 
     Raises:
-        InputError: there is no table, the data set is not in it, or the strategy trains.
+        InputError: there is no table, the data set is not in it, or images are missing.
     """
     if table is None:
         raise InputError(MISSING.format("queries"))
-    with stage("queries", out, job, data=source(table)) as s:
-        rows = Table.load(table)
-        found = [search(job, seed, dataset, rows) for seed in range(n)]
+    where = device.resolve(on)
+    known = source(table)
+    with stage("queries", out, job, device=where.type, data=manifest or known) as s:
+        rows, halves = Table.load(table), images_of(job, manifest, split, data_root, str(where))
+        path = s.state / "queries.pt"
+        identity = {"n": n, "table": known, "data": manifest, **job.model_dump(mode="json")}
+        found: list[dict[str, Any]] = (checkpoint.load(path, identity) or {"rows": []})["rows"]
+        for seed in range(len(found), n):
+            found.append(search(job, seed, dataset, rows, halves, where))
+            if manifest:
+                checkpoint.save(path, {"rows": found}, identity)
+                s.log(f"seed {seed}, {seed + 1} of {n} done")
         metrics: dict[str, Any] = {"algorithm": job.algorithm, "n_seeds": n}
         for column in rows.accuracies:
             summary = summarise(row[column] for row in found)
@@ -47,17 +76,43 @@ def run(job: SearchJob, n: int, dataset: str, table: Path | None, out: Path) -> 
         s.finish(metrics, found)
 
 
-def search(job: SearchJob, seed: int, dataset: str, table: Table) -> dict[str, Any]:
+def images_of(
+    job: SearchJob, manifest: Mapping[str, Any] | None, split: Path | None, root: Path, where: str
+) -> Halves:
+    """Images for the weights and for the value, if the strategy trains a supernet.
+
+    Raises:
+        InputError: it does, and there is no manifest.
+    """
+    if not registry.entry("strategies", job.algorithm).trains_supernet:
+        return None, None
+    if manifest is None or split is None:
+        raise InputError(f"queries: {job.algorithm} trains a supernet; give --manifest")
+    return open_halves(job.search, manifest, split, root, where)
+
+
+def search(
+    job: SearchJob,
+    seed: int,
+    dataset: str,
+    table: Table,
+    halves: Halves = (None, None),
+    where: Any = "cpu",
+) -> dict[str, Any]:
     """One search; the row of its cell, numbers only."""
-    if registry.entry("strategies", job.algorithm).trains_supernet:
-        raise InputError(f"queries: {job.algorithm} trains a supernet; run it by `search`")
-    strategy = make_strategy(job, classes=0, seed=seed, where="cpu")
+    classes = halves[0].classes if halves[0] is not None else 0
+    strategy = make_strategy(job, classes, seed, where)
     if isinstance(strategy, TableSearch):
         strategy.open_table(table, dataset)
+    strengths = []
     for epoch in range(strategy.n_epochs):
-        strategy.epoch(epoch, None, None)  # type: ignore[arg-type]  # it looks at no image
+        strategy.epoch(epoch, *halves)
+        strengths.append(np.asarray(strategy.strength()))
     may_win = job.search.supernet.none_may_win
     genotype = strategy.space.genotype_from(np.asarray(strategy.strength()), may_win)
     row = table.query(table.index_of(genotype.to_arch_string()))
     names = [f"{kind}{column}" for column in table.accuracies for kind in ("", "rank_", "regret_")]
-    return {"seed": seed, "index": row["index"], **{name: row[name] for name in names}}
+    found = {"seed": seed, "index": row["index"], **{name: row[name] for name in names}}
+    if halves[0] is None:
+        return found
+    return found | over_epochs(by_epoch(table, np.stack(strengths), may_win))

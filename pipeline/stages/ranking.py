@@ -9,23 +9,27 @@ accuracy over 200 architectures drawn from NAS-Bench-201. Chosen where the paper
     the draw                       uniform, without replacement, `none` included, and the same for
                                    all searches
 
-Beside it: tau over all 15,625; tau of the mean of alpha itself; and what scores that add up over
-edges reach when they know the table, by its main effects and by those of its ranks (see
-`nasbench/additive.py`). Intervals are percentile bootstraps over architectures: they say nothing of
-how searches differ, which several seeds tell.
+Beside it: tau over all 15,625, by each data set of the table; tau of the mean of alpha itself; and
+what scores that add up over edges reach when they know the table, by its main effects and by those
+of its ranks (see `nasbench/additive.py`). `history.csv` says of each epoch which cell the search
+would have returned, its accuracies in the table, and tau over all. Intervals are percentile
+bootstraps over architectures: they say nothing of how searches differ, which several seeds tell.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import files, seeds
+from pipeline import files, registry, seeds
 from pipeline.config.jobs import RankingJob
 from pipeline.config.looks import RankingSettings
+from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
 from pipeline.nasbench import Table
 from pipeline.nasbench.additive import (
@@ -43,7 +47,7 @@ from pipeline.stages.stage import stage
 
 
 def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: Path) -> None:
-    """Write `metrics.json` and `sample.csv`, the drawn architectures.
+    """Write `metrics.json`, `sample.csv` (the drawn architectures) and `history.csv` (by epoch).
 
     Args:
         job: size of the draw and of the bootstrap.
@@ -58,14 +62,18 @@ def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: 
     """
     if table is None:
         raise InputError(MISSING.format("ranking"))
-    alpha = files.read_arrays(strength)["strength"]
+    saved = files.read_arrays(strength)
+    alpha = saved["strength"]
     if alpha.shape != (SHAPE[0] * SHAPE[1],):
         raise InputError(f"{strength}: {alpha.size} players; the table's cells have 6 x 5")
     with stage("ranking", out, job, data=source(table)) as s:
-        metrics, sample = rank(Table.load(table), f"{dataset}_test", alpha, job.ranking)
+        rows = Table.load(table)
+        metrics, sample = rank(rows, f"{dataset}_test", alpha, job.ranking)
         files.write_csv(out / "sample.csv", sample)
+        history = by_epoch(rows, saved.get("strength_history", alpha[None]), job.none_may_win)
+        metrics |= over_epochs(history) | phi_sum(saved)
         s.log(f"tau {metrics['tau_sample']:.3f} over the draw, {metrics['tau_all']:.3f} over all")
-        s.finish(metrics, artifacts=[out / "sample.csv"])
+        s.finish(metrics, history, artifacts=[out / "sample.csv"])
 
 
 def rank(
@@ -96,3 +104,54 @@ def rank(
         for i in drawn
     ]
     return metrics, sample
+
+
+def by_epoch(
+    table: Table, strengths: NDArray[np.float64], none_may_win: bool
+) -> list[dict[str, Any]]:
+    """What a search would have returned at each epoch, and how its strength ranks all cells.
+
+    Args:
+        table: where the accuracies stand.
+        strengths: float64[epochs, 30], after each epoch.
+        none_may_win: whether `none` may be chosen.
+
+    Returns:
+        a row per epoch: `moved` (whether the strength differs from that of the first epoch), index
+        of the cell, and for each data set its test accuracy and `tau_<column>` over all cells.
+    """
+    space = registry.get("spaces", "nasbench201")(SupernetSettings(include_none=True))
+    codes = np.asarray(table.rows[CODE])
+    columns = [name for name in table.accuracies if name.endswith("_test")]
+    found = []
+    for epoch, alpha in enumerate(strengths):
+        arch = space.genotype_from(alpha, none_may_win).to_arch_string()
+        index, score = table.index_of(arch), scores(codes, softmax(alpha))
+        row = {"epoch": epoch, "moved": int((alpha != strengths[0]).any()), "index": index}
+        accuracies = {name: float(table.column(name)[index]) for name in columns}
+        taus = {f"tau_{name}": kendall(score, table.column(name)) for name in columns}
+        found.append({**row, **accuracies, **taus})
+    return found
+
+
+def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """The last epoch's values; `changes`, epochs whose cell differs from the one before.
+
+    `lowest_<column>` and `highest_<column>` are over the epochs since the strength moved.
+    """
+    moved = [row for row in history if row["moved"]] or history[-1:]
+    changes = sum(a["index"] != b["index"] for a, b in itertools.pairwise(moved))
+    columns = [key for key in history[-1] if key.endswith("_test") and not key.startswith("tau_")]
+    ends = {"lowest": min, "highest": max}
+    return {
+        **{key: value for key, value in history[-1].items() if key.startswith("tau_")},
+        "changes": changes,
+        **{f"{n}_{c}": end(row[c] for row in moved) for n, end in ends.items() for c in columns},
+    }
+
+
+def phi_sum(saved: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
+    """Mean over the epochs of the sum of the estimated values; nothing where there are none."""
+    phi = saved.get("phi_history", np.empty((0, 0)))
+    known = phi[~np.isnan(phi).all(axis=1)] if phi.size else phi
+    return {"phi_sum": float(np.nansum(known, axis=1).mean())} if len(known) else {}

@@ -70,6 +70,14 @@ def run(
             "images_forward": V.images_forward,
             "largest_single_drop": float(drops.diagonal().max()),
             "largest_pair_drop": float(drops.max()),
+            "largest_interaction": max(
+                (
+                    abs(row["interaction"])
+                    for row in rows
+                    if row["second_edge"] not in ("", row["first_edge"])
+                ),
+                default=0.0,
+            ),
         }
         s.log(f"accuracy with all operations {metrics['value_full']:.4f}")
         s.finish(metrics, artifacts=[out / "drops.csv"])

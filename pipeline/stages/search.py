@@ -16,7 +16,8 @@ import numpy as np
 from pipeline import devices, registry
 from pipeline.compilation import compile_pays
 from pipeline.config.jobs import SearchJob
-from pipeline.data import open_images
+from pipeline.config.recipes import SearchSettings
+from pipeline.data import Images, open_images
 from pipeline.errors import InputError
 from pipeline.files import replacing
 from pipeline.nasbench import Table, find_table
@@ -61,12 +62,7 @@ def run(
     described = job.model_dump(mode="json", exclude={"search": {"workers"}})  # they change no bit
     identity = {"seed": seed, "data": manifest["fingerprint"], **described}
     with stage("search", out, job, seed, where.type, data=manifest) as s:
-        train, valid = (
-            open_images(manifest, data_root, part, split, str(where), job.search.workers)
-            for part in ("weights", "value")
-        )
-        if job.search.limit_train:
-            train = train.take(job.search.limit_train)
+        train, valid = open_halves(job.search, manifest, split, data_root, str(where))
         n_steps = job.search.epochs * train.n_batches(job.search.batch_size)
         strategy = make_strategy(job, manifest["classes"], seed, where, n_steps)
         if isinstance(strategy, TableSearch):
@@ -96,6 +92,17 @@ def run(
 
             supernet_file.save(out / "supernet.pt", strategy.supernet, strategy.alpha())
         s.finish(summary(history, job), history, artifacts=[out / "strength.npz"])
+
+
+def open_halves(
+    search: SearchSettings, manifest: Mapping[str, Any], split: Path, data_root: Path, where: str
+) -> tuple[Images, Images]:
+    """The training images for the weights, as many as the recipe takes, and those for the value."""
+    train, valid = (
+        open_images(manifest, data_root, part, split, where, search.workers)
+        for part in ("weights", "value")
+    )
+    return (train.take(search.limit_train) if search.limit_train else train), valid
 
 
 def make_strategy(

@@ -111,18 +111,29 @@ def removal(
 
 @click.command()
 @click.option("--strength", type=Path, required=True, help="strength.npz of a search")
+@click.option("--strategy", default="shapley", show_default=True, help="strategy label of it")
 @click.option("--dataset", required=True, help="data set whose test accuracies rank")
 @click.option("--table", type=Path, help="the table that knows it")
 @click.option("--out", type=Path, required=True, help="folder of the results")
 @job_option
 @config_options
 def ranking(
-    strength: Path, dataset: str, table: Path | None, out: Path, job: str | None, **options: Any
+    strength: Path,
+    strategy: str,
+    dataset: str,
+    table: Path | None,
+    out: Path,
+    job: str | None,
+    **options: Any,
 ) -> None:
     """Correlate mean operation strength with the table's test accuracies (Figure 5)."""
     from pipeline.stages import ranking as stage
 
-    slice_ = job_from(job, jobs.RankingJob, lambda: jobs.ranking_job(configuration_of(options)))
+    slice_ = job_from(
+        job,
+        jobs.RankingJob,
+        lambda: jobs.ranking_job(configuration_of(options), "nasbench201", dataset, strategy),
+    )
     stage.run(slice_, strength, dataset, table, out)
 
 
@@ -132,8 +143,11 @@ def ranking(
 @click.option("--dataset", required=True, help="data set whose accuracies are searched")
 @click.option("--table", type=Path, help="the table that knows it")
 @click.option("--seeds", type=click.IntRange(1), default=500, show_default=True)
+@click.option("--manifest", type=Path, help="manifest.json, for a strategy that trains a supernet")
 @click.option("--out", type=Path, required=True, help="folder of the results")
 @job_option
+@data_root_option
+@where_options
 @config_options
 def queries(
     space: str,
@@ -141,16 +155,20 @@ def queries(
     dataset: str,
     table: Path | None,
     seeds: int,
+    manifest: Path | None,
     out: Path,
     job: str | None,
     **options: Any,
 ) -> None:
-    """Search under many seeds in one process, by a strategy that trains nothing."""
+    """Search under many seeds in one process: of the table, or of seconds on tiny images."""
+    config = configuration_of(options)
+    slice_ = job_from(
+        job, jobs.SearchJob, lambda: jobs.search_job(config, space, need(strategy=strategy))
+    )
+    device = configure(options)
     from pipeline.stages import queries as stage
 
-    slice_ = job_from(
-        job,
-        jobs.SearchJob,
-        lambda: jobs.search_job(configuration_of(options), space, need(strategy=strategy)),
-    )
-    stage.run(slice_, seeds, dataset, table, out)
+    content = files.read_json(manifest) if manifest else None
+    split = manifest.with_name("split.npz") if manifest else None
+    root = data_root_of(options["data_root"], config)
+    stage.run(slice_, seeds, dataset, table, out, content, split, root, device)

@@ -10,9 +10,10 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
+from pipeline import registry
 from pipeline.config.jobs import PrepareJob, RankingJob, RemovalJob, SearchJob
 from pipeline.config.looks import RankingSettings, RemovalSettings
-from pipeline.config.recipes import NasBench201Search
+from pipeline.config.recipes import NasBench201Search, SupernetSettings
 from pipeline.errors import InputError
 from pipeline.nasbench import Table, cells
 from pipeline.nasbench.table import CODE
@@ -57,6 +58,8 @@ def test_drops_of_two_edges(searched, tmp_path):
     assert len(rows) == 8 + 28  # operations but `none`, and their pairs
     assert metrics["evaluations"] == 1 + 36
     assert metrics["images"] > 500  # all of the half
+    across = [abs(float(r["interaction"])) for r in rows[8:] if r["first_edge"] != r["second_edge"]]
+    assert len(across) == 16 and metrics["largest_interaction"] == pytest.approx(max(across))
     alone = {(r["first_edge"], r["first_operation"]): float(r["drop"]) for r in rows[:8]}
     assert {edge for edge, _ in alone} == {"3", "4"} and not any("none" in o for _, o in alone)
     for row in rows[8:]:
@@ -166,13 +169,84 @@ def test_many_seeds_are_each_the_search_of_that_seed(tmp_path):
     assert metrics["cifar10_valid_std"] == pytest.approx(np.std(values, ddof=1))
 
 
-def test_many_seeds_need_a_table_and_no_supernet(tmp_path):
+def test_an_epoch_is_what_a_search_of_that_length_would_return(searched, tmp_path):
+    """The second epoch is the search's own result; before it the cell of the first."""
+    folder, _, _ = searched
+    table = write_toy_table(tmp_path / "table.csv", digits_frame())
+    out = tmp_path / "results" / "ranking"
+    job = RankingJob(ranking=RankingSettings(bootstrap=2))
+    ranking.run(job, folder / "strength.npz", "digits", table, out)
+    with (out / "history.csv").open() as stream:
+        rows = [*csv.DictReader(stream)]
+    saved, known = np.load(folder / "strength.npz"), Table.load(table)
+    assert np.array_equal(saved["strength_history"], saved["alpha_history"])
+    space = registry.get("spaces", "nasbench201")(SupernetSettings(include_none=True))
+    for row, strength in zip(rows, saved["strength_history"], strict=True):
+        arch = space.genotype_from(strength).to_arch_string()
+        assert int(row["index"]) == known.index_of(arch)
+        assert float(row["digits_test"]) == known.value("digits_test", arch)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert float(rows[-1]["tau_digits_test"]) == metrics["tau_all"] == metrics["tau_digits_test"]
+
+
+def test_changes_and_ends_are_over_the_epochs_that_moved():
+    cells_found = [7, 7, 3, 3, 9]
+    rows = [
+        {"epoch": e, "moved": int(e > 0), "index": i, "d_test": float(i), "tau_d_test": e / 10}
+        for e, i in enumerate(cells_found)
+    ]
+    found = ranking.over_epochs(rows)
+    expected = {"tau_d_test": 0.4, "changes": 2, "lowest_d_test": 3.0, "highest_d_test": 9.0}
+    assert found == expected
+    assert ranking.over_epochs(rows[:1])["lowest_d_test"] == 7.0  # never moved: what it ends with
+
+
+def test_values_add_up_over_the_epochs_that_have_them():
+    phi = np.array([[np.nan, np.nan], [0.1, 0.2], [0.3, np.nan]])
+    assert ranking.phi_sum({"phi_history": phi}) == {"phi_sum": pytest.approx(0.3)}
+    assert ranking.phi_sum({"strength": phi}) == {}
+
+
+def test_many_seeds_of_a_trained_search_resume_and_equal_it(searched, tmp_path, monkeypatch):
+    folder, manifest, split = searched
+    table = write_toy_table(tmp_path / "table.csv", digits_frame())
+    job = SearchJob(space="nasbench201", algorithm="darts", settings={}, search=SMALL)
+    out = tmp_path / "results" / "seeds2" / "queries"
+    one_after_the_other = queries.search
+    given = (job, 2, "digits", table, out, manifest, split, split.parent, "cpu")
+
+    def killed(job, seed, *rest):
+        if seed == 1:
+            raise RuntimeError("killed")
+        return one_after_the_other(job, seed, *rest)
+
+    monkeypatch.setattr(queries, "search", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        queries.run(*given)
+    done = []
+    monkeypatch.setattr(
+        queries,
+        "search",
+        lambda job, seed, *rest: done.append(seed) or one_after_the_other(job, seed, *rest),
+    )
+    queries.run(*given)
+    assert done == [1]
+    with (out / "history.csv").open() as stream:
+        rows = [*csv.DictReader(stream)]
+    ends = np.load(folder / "strength.npz")["strength"]
+    space = registry.get("spaces", "nasbench201")(SupernetSettings(include_none=True))
+    arch = space.genotype_from(ends).to_arch_string()
+    assert int(rows[0]["index"]) == Table.load(table).index_of(arch)
+    assert int(rows[0]["changes"]) == 0  # alpha moves in one of the two epochs
+
+
+def test_many_seeds_need_a_table_and_images_to_train_on(tmp_path):
     job = SearchJob(space="nasbench201", algorithm="random", settings={}, search=SMALL)
     with pytest.raises(InputError, match="queries: the NAS-Bench-201 table is missing"):
         queries.run(job, 2, "cifar10", None, tmp_path / "r" / "o")
     trained = job.model_copy(update={"algorithm": "darts"})
     path = write_toy_table(tmp_path / "table.csv")
-    with pytest.raises(InputError, match="darts trains a supernet"):
+    with pytest.raises(InputError, match="darts trains a supernet; give --manifest"):
         queries.run(trained, 2, "cifar10", path, tmp_path / "r" / "o")
     queries.run(job, 40, "cifar10", path, tmp_path / "r" / "uniform")
     with (tmp_path / "r" / "uniform" / "history.csv").open() as stream:
