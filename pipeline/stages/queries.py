@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import registry
+from pipeline import devices, registry
 from pipeline.analysis.intervals import summarise
 from pipeline.config.jobs import SearchJob
 from pipeline.errors import InputError
@@ -23,7 +23,7 @@ from pipeline.stages.ranking import by_epoch, over_epochs
 from pipeline.stages.search import make_strategy, open_halves
 from pipeline.stages.stage import stage
 from pipeline.strategies.table_search import TableSearch
-from pipeline.training import checkpoint, device
+from pipeline.training import checkpoint
 
 Halves = tuple[Any, Any]  # images for the weights and for the value; None for table searches
 
@@ -57,7 +57,7 @@ def run(
     """
     if table is None:
         raise InputError(MISSING.format("queries"))
-    where = device.resolve(on)
+    where = devices.resolve(on)
     known = source(table)
     with stage("queries", out, job, device=where.type, data=manifest or known) as s:
         rows, halves = Table.load(table), images_of(job, manifest, split, data_root, str(where))
