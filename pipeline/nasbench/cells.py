@@ -68,25 +68,6 @@ def unique_text(code: Code) -> str:
     return nodes[3]
 
 
-def function_text(code: Code) -> str:
-    """As `unique_text`, but zeros leave their sums and sums of sums are one: 4,930 texts.
-
-    Cells with one text compute the same function of their weights, so the benchmark's definition
-    still counts some functions more than once (`0+#` and `0`).
-    """
-    nodes: dict[int, tuple[str, ...]] = {0: ("0",)}
-    for node in (1, 2, 3):
-        terms: list[str] = []
-        for edge, (n, source) in enumerate(EDGES):
-            operation = OPERATIONS[code[edge]]
-            if n != node or operation == "none" or not nodes[source]:
-                continue
-            copied = operation == "skip_connect"
-            terms += nodes[source] if copied else [f"({'+'.join(nodes[source])})@{operation}"]
-        nodes[node] = tuple(sorted(terms))
-    return "+".join(nodes[3])
-
-
 def _term(operation: int, source: str) -> str:
     name = OPERATIONS[operation]
     if name == "none" or source == "#":

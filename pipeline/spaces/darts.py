@@ -34,10 +34,8 @@ KEPT = 2  # edges a node keeps
 class DartsSpace(Space):
     """Spaces with DARTS' cells, whatever the operations on each edge."""
 
-    @property
-    def layout(self) -> str:
-        """Of the discrete networks."""
-        return "imagenet" if self.stem == "imagenet" else "cifar10"
+    family = "darts"
+    supernet_class = "pipeline.supernet.darts:DartsSupernet"
 
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
         """DARTS' discretisation: of each node the two edges with the strongest operation.
@@ -99,7 +97,6 @@ def darts_space(name: str, settings: SupernetSettings, stem: str = "cifar") -> D
         operations=((operations,) * len(EDGES),) * len(CELL_TYPES),
         n_inputs=2,
         concat=NODES,
-        family="darts",
         stem=stem,
     )
 

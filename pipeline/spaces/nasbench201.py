@@ -23,10 +23,8 @@ EDGES = tuple((node, source) for node in NODES for source in range(node))
 class NasBench201Space(Space):
     """Spaces with NAS-Bench-201's cell."""
 
-    @property
-    def layout(self) -> str:
-        """Of the discrete networks."""
-        return "nasbench201"
+    family = "nasbench201"
+    supernet_class = "pipeline.supernet.nasbench201:NasBench201Supernet"
 
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
         """The strongest operation of each edge; ties by index.
@@ -62,5 +60,4 @@ def nasbench201(settings: SupernetSettings) -> NasBench201Space:
         operations=((operations,) * len(EDGES),),
         n_inputs=1,
         concat=(3,),
-        family="nasbench201",
     )

@@ -40,7 +40,6 @@ def robust_darts_space(name: str, normal: Edges, reduce: Edges) -> DartsSpace:
         operations=(normal, reduce),
         n_inputs=2,
         concat=NODES,
-        family="darts",
     )
 
 

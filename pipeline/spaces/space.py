@@ -2,23 +2,22 @@
 
 A player of the Shapley game is an operation on an edge of a cell type. Arrays over players are in
 one order throughout: cell type, then edge, then operation, so that player
-p = (t * edges a cell + e) * operations an edge + o and `x.reshape(T, E, O)` is its table.
+p = (t * edges per cell + e) * operations per edge + o and `x.reshape(T, E, O)` is its table.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from pipeline import registry
 from pipeline.spaces.genotype import Genotype
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from pipeline.config.recipes import SupernetSettings, TrainSettings
+    from pipeline.config.recipes import SupernetSettings
     from pipeline.supernet import Supernet
 
 
@@ -33,7 +32,7 @@ class Player:
 
 @dataclass(frozen=True)
 class Space(ABC):
-    """A search space; a family of spaces is a subclass, a space an instance.
+    """A search space: a family of spaces is a subclass, a space an instance.
 
     Attributes:
         name: as registered.
@@ -42,9 +41,13 @@ class Space(ABC):
         operations: [cell type][edge] -> names; every edge has equally many.
         n_inputs: input states of a cell; its nodes are the states after them.
         concat: the states whose concatenation is the cell's output.
-        family: whose supernet and networks it uses, "darts" or "nasbench201".
+        family: whose discrete networks its genotypes make, "darts" or "nasbench201".
+        supernet_class: "module:Class" of its supernet, which is loaded when one is made.
         stem: first layers, "cifar" or "imagenet".
     """
+
+    family: ClassVar[str]
+    supernet_class: ClassVar[str]
 
     name: str
     cell_types: tuple[str, ...]
@@ -52,7 +55,6 @@ class Space(ABC):
     operations: tuple[tuple[tuple[str, ...], ...], ...]
     n_inputs: int
     concat: tuple[int, ...]
-    family: str
     stem: str = "cifar"
 
     def __post_init__(self) -> None:
@@ -68,7 +70,7 @@ class Space(ABC):
 
     @property
     def n_operations(self) -> int:
-        """Operations an edge."""
+        """Operations per edge."""
         return len(self.operations[0][0])
 
     @property
@@ -95,11 +97,6 @@ class Space(ABC):
         """(edge, source state) of the edges that end at a node."""
         return tuple((e, source) for e, (target, source) in enumerate(self.edges) if target == node)
 
-    @property
-    @abstractmethod
-    def layout(self) -> str:
-        """The layout of discrete networks: "cifar10", "imagenet" or "nasbench201"."""
-
     @abstractmethod
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
         """The genotype that an array over players chooses.
@@ -124,22 +121,8 @@ class Space(ABC):
         Raises:
             InputError: if the partial channels do not divide the channels.
         """
-        from pipeline.supernet import make
-
-        return make(self, settings, classes, seed)
-
-    def network(self, genotype: Genotype, classes: int, recipe: TrainSettings) -> nn.Module:
-        """The discrete network of a genotype, sized as the recipe says."""
-        from pipeline.networks import build
-
-        return build(
-            genotype,
-            layout=self.layout,
-            classes=classes,
-            channels=recipe.channels,
-            cells=recipe.cells,
-            auxiliary=recipe.auxiliary_weight > 0,
-        )
+        supernet_class: type[Supernet] = registry.resolve(self.supernet_class)
+        return supernet_class.from_seed(self, settings, classes, seed)
 
     def table(self, strength: np.ndarray, none_may_win: bool = False) -> np.ndarray:
         """Strength as [cell types, edges, operations], `none` at minus infinity unless it may win.

@@ -22,7 +22,7 @@ from pipeline.stages.query import MISSING, source
 from pipeline.stages.ranking import by_epoch, over_epochs
 from pipeline.stages.search import make_strategy, open_halves
 from pipeline.stages.stage import stage
-from pipeline.strategies.table_search import TableSearch
+from pipeline.strategies.contract import Inputs
 from pipeline.training import checkpoint
 
 Halves = tuple[Any, Any]  # images for the weights and for the value; None for table searches
@@ -37,7 +37,7 @@ def run(
     manifest: Mapping[str, Any] | None = None,
     split: Path | None = None,
     data_root: Path = Path(),
-    on: str = "auto",
+    device: str = "auto",
 ) -> None:
     """Search under seeds 0 to n - 1 and look each cell up; resumes at its last seed.
 
@@ -50,34 +50,34 @@ def run(
         manifest: of the prepared images, for a strategy that trains a supernet.
         split: index lists of its two halves.
         data_root: where the images lie.
-        on: `auto`, `cpu` or `cuda`.
+        device: `auto`, `cpu` or `cuda`.
 
     Raises:
         InputError: there is no table, the data set is not in it, or images are missing.
     """
     if table is None:
         raise InputError(MISSING.format("queries"))
-    where = devices.resolve(on)
+    torch_device = devices.resolve(device)
     known = source(table)
-    with stage("queries", out, job, device=where.type, data=manifest or known) as s:
-        rows, halves = Table.load(table), images_of(job, manifest, split, data_root, str(where))
+    with stage("queries", out, job, device=torch_device.type, data=manifest or known) as s:
+        rows, halves = Table.load(table), images_of(job, manifest, split, data_root, str(torch_device))
         path = s.state / "queries.pt"
         identity = {"n": n, "table": known, "data": manifest, **job.model_dump(mode="json")}
-        found: list[dict[str, Any]] = (checkpoint.load(path, identity) or {"rows": []})["rows"]
-        for seed in range(len(found), n):
-            found.append(search(job, seed, dataset, rows, halves, where))
+        cells: list[dict[str, Any]] = (checkpoint.load(path, identity) or {"rows": []})["rows"]
+        for seed in range(len(cells), n):
+            cells.append(search(job, seed, dataset, rows, halves, torch_device))
             if manifest:
-                checkpoint.save(path, {"rows": found}, identity)
+                checkpoint.save(path, {"rows": cells}, identity)
                 s.log(f"seed {seed}, {seed + 1} of {n} done")
         metrics: dict[str, Any] = {"algorithm": job.algorithm, "n_seeds": n}
         for column in rows.accuracies:
-            summary = summarise(row[column] for row in found)
+            summary = summarise(row[column] for row in cells)
             metrics |= {f"{column}_mean": summary.mean, f"{column}_std": summary.deviation}
-        s.finish(metrics, found)
+        s.finish(metrics, cells)
 
 
 def images_of(
-    job: SearchJob, manifest: Mapping[str, Any] | None, split: Path | None, root: Path, where: str
+    job: SearchJob, manifest: Mapping[str, Any] | None, split: Path | None, root: Path, device: str
 ) -> Halves:
     """Images for the weights and for the value, if the strategy trains a supernet.
 
@@ -88,7 +88,7 @@ def images_of(
         return None, None
     if manifest is None or split is None:
         raise InputError(f"queries: {job.algorithm} trains a supernet; give --manifest")
-    return open_halves(job.search, manifest, split, root, where)
+    return open_halves(job.search, manifest, split, root, device)
 
 
 def search(
@@ -97,13 +97,12 @@ def search(
     dataset: str,
     table: Table,
     halves: Halves = (None, None),
-    where: Any = "cpu",
+    device: Any = "cpu",
 ) -> dict[str, Any]:
     """One search; the row of its cell, numbers only."""
     classes = halves[0].classes if halves[0] is not None else 0
-    strategy = make_strategy(job, classes, seed, where)
-    if isinstance(strategy, TableSearch):
-        strategy.open_table(table, dataset)
+    strategy = make_strategy(job, classes, seed, device)
+    strategy.prepare(Inputs(dataset, lambda: table))
     strengths = []
     for epoch in range(strategy.n_epochs):
         strategy.epoch(epoch, *halves)

@@ -1,7 +1,7 @@
 """Search: a strategy trains a supernet for some epochs and says how strong each operation is.
 
-The loop knows nothing of the algorithm: it opens the two halves of the training set, runs the
-strategy's epochs, and saves a checkpoint after each, so that a killed search goes on from there.
+The loop knows only the contract of strategies. It opens the two halves of the training set, runs
+the strategy's epochs, and saves a checkpoint after each, so that a killed search resumes there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from pipeline import devices, registry
 from pipeline.compilation import compile_pays
@@ -22,10 +23,8 @@ from pipeline.errors import InputError
 from pipeline.files import replacing
 from pipeline.nasbench import Table, find_table
 from pipeline.progress import progress
-from pipeline.stages.stage import stage
-from pipeline.strategies.contract import Strategy
-from pipeline.strategies.table_search import TableSearch
-from pipeline.strategies.weights import WeightSharing
+from pipeline.stages.stage import Stage, stage
+from pipeline.strategies.contract import Inputs, Strategy
 from pipeline.training import checkpoint
 
 COUNTED = ("seconds", "images_forward", "images_backward", "evaluations")
@@ -38,12 +37,12 @@ def run(
     split: Path,
     data_root: Path,
     out: Path,
-    on: str = "auto",
+    device: str = "auto",
     table: Path | None = None,
 ) -> None:
     """Search and write `strength.npz` (strength and alpha, also by epoch), metrics, history.
 
-    A strategy that trains a supernet also leaves it, as `supernet.pt`.
+    The strategy may leave more: one that trains a supernet leaves it as `supernet.pt`.
 
     Args:
         job: space, algorithm and recipe.
@@ -52,61 +51,72 @@ def run(
         split: index lists of the two halves.
         data_root: where the data set lies.
         out: folder of the results.
-        on: `auto`, `cpu` or `cuda`.
+        device: `auto`, `cpu` or `cuda`.
         table: for strategies that search it; None: the one that belongs to the data set.
 
     Raises:
         InputError: data or settings do not fit; a checkpoint of other settings lies in the way.
     """
-    where = devices.resolve(on)
-    described = job.model_dump(mode="json", exclude={"search": {"workers"}})  # they change no bit
-    identity = {"seed": seed, "data": manifest["fingerprint"], **described}
-    with stage("search", out, job, seed, where.type, data=manifest) as s:
-        train, valid = open_halves(job.search, manifest, split, data_root, str(where))
+    torch_device = devices.resolve(device)
+    with stage("search", out, job, seed, torch_device.type, data=manifest) as s:
+        train, valid = open_halves(job.search, manifest, split, data_root, str(torch_device))
         n_steps = job.search.epochs * train.n_batches(job.search.batch_size)
-        strategy = make_strategy(job, manifest["classes"], seed, where, n_steps)
-        if isinstance(strategy, TableSearch):
-            table = table or find_table(data_root, manifest["name"], job.table or "")
-            strategy.open_table(Table.load(table) if table else None, manifest["name"])
-        path = s.state / "search.pt"
-        saved = checkpoint.load(path, identity)
-        history, records = (saved["history"], saved["records"]) if saved else ([], [])
-        if saved:
-            strategy.load_state_dict(saved["strategy"])
-            s.log(f"resumed from epoch {len(history)} of {strategy.n_epochs}")
-        for step, row in enumerate(history):
-            s.epoch(row, step)
-        for epoch in progress(range(len(history), strategy.n_epochs), s.run):
-            started = time.perf_counter()
-            metrics = strategy.epoch(epoch, train, valid)
-            history.append({"epoch": epoch, **metrics, "seconds": time.perf_counter() - started})
-            recorded = {**strategy.record(), "strength": strategy.strength()}
-            records.append(as_tensors(recorded))
-            state = {"strategy": strategy.state_dict(), "history": history, "records": records}
-            checkpoint.save(path, state, identity)
-            s.epoch(history[-1], epoch)
-            s.log(f"epoch {epoch + 1}/{strategy.n_epochs}: {brief(history[-1])}")
+        strategy = make_strategy(job, manifest["classes"], seed, torch_device, n_steps)
+        table = table or find_table(data_root, manifest["name"], job.table or "")
+        strategy.prepare(Inputs(manifest["name"], lambda: Table.load(table) if table else None))
+        history, records = run_epochs(s, strategy, train, valid, identity_of(job, seed, manifest))
         save_strength(out / "strength.npz", strategy, records)
-        if isinstance(strategy, WeightSharing):
-            from pipeline.supernet import saved as supernet_file
-
-            supernet_file.save(out / "supernet.pt", strategy.supernet, strategy.alpha())
+        strategy.save(out)
         s.finish(summary(history, job), history, artifacts=[out / "strength.npz"])
 
 
+def run_epochs(
+    s: Stage, strategy: Strategy, train: Images, valid: Images, identity: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Run all epochs that the checkpoint, if there is one, does not hold.
+
+    Returns:
+        the metrics and the record of each epoch, those of the checkpoint first.
+    """
+    path = s.state / "search.pt"
+    saved = checkpoint.load(path, identity)
+    history, records = (saved["history"], saved["records"]) if saved else ([], [])
+    if saved:
+        strategy.load_state_dict(saved["strategy"])
+        s.log(f"resumed from epoch {len(history)} of {strategy.n_epochs}")
+    for step, row in enumerate(history):
+        s.epoch(row, step)
+    for epoch in progress(range(len(history), strategy.n_epochs), s.run):
+        started = time.perf_counter()
+        metrics = strategy.epoch(epoch, train, valid)
+        history.append({"epoch": epoch, **metrics, "seconds": time.perf_counter() - started})
+        records.append(as_tensors({**strategy.record(), "strength": strategy.strength()}))
+        state = {"strategy": strategy.state_dict(), "history": history, "records": records}
+        checkpoint.save(path, state, identity)
+        s.epoch(history[-1], epoch)
+        s.log(f"epoch {epoch + 1}/{strategy.n_epochs}: {brief(history[-1])}")
+    return history, records
+
+
+def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the bits of a search depend on; the number of workers changes none."""
+    described = job.model_dump(mode="json", exclude={"search": {"workers"}})
+    return {"seed": seed, "data": manifest["fingerprint"], **described}
+
+
 def open_halves(
-    search: SearchSettings, manifest: Mapping[str, Any], split: Path, data_root: Path, where: str
+    search: SearchSettings, manifest: Mapping[str, Any], split: Path, data_root: Path, device: str
 ) -> tuple[Images, Images]:
     """The training images for the weights, as many as the recipe takes, and those for the value."""
     train, valid = (
-        open_images(manifest, data_root, part, split, where, search.workers)
+        open_images(manifest, data_root, part, split, device, search.workers)
         for part in ("weights", "value")
     )
     return (train.take(search.limit_train) if search.limit_train else train), valid
 
 
 def make_strategy(
-    job: SearchJob, classes: int, seed: int, where: Any, n_steps: int = 0
+    job: SearchJob, classes: int, seed: int, device: Any, n_steps: int = 0
 ) -> Strategy:
     """The strategy with its supernet, if it trains one, on the device.
 
@@ -114,7 +124,7 @@ def make_strategy(
         job: space, algorithm and recipe.
         classes: of the images.
         seed: of weights and strategy.
-        where: the device.
+        device: where images and supernet are.
         n_steps: training steps of the whole search, by which `compile: auto` decides.
     """
     space = registry.get("spaces", job.space)(job.search.supernet)
@@ -133,14 +143,12 @@ def make_strategy(
         if algorithm.differentiates_twice(settings):
             compiled = False
         shape = shape.model_copy(update={"compile": compiled})
-        supernet = space.supernet(shape, classes, seed).to(where)
-    return algorithm(space, supernet, settings, job.search, seed, where)
+        supernet = space.supernet(shape, classes, seed).to(device)
+    return algorithm(space, supernet, settings, job.search, seed, device)
 
 
 def as_tensors(record: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Arrays as tensors, which a checkpoint may hold."""
-    import torch
-
     return {name: torch.from_numpy(np.array(values)) for name, values in record.items()}
 
 

@@ -1,14 +1,17 @@
 """What a search strategy is to the search stage.
 
-The stage makes the strategy, calls `epoch` for each epoch and then reads `strength`, which the
-space discretises to a genotype. All that a strategy draws at random comes from `pipeline.seeds` by
-(seed, purpose, epoch), so that its state is whole between two epochs and holds no generator.
+The stage makes the strategy, calls `prepare` once and `epoch` for each epoch. Then it reads
+`strength`, which the space discretises to a genotype, and calls `save`. All that a strategy draws
+at random comes from `pipeline.seeds` by (seed, purpose, epoch), so that its state is whole between
+two epochs and holds no generator.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,8 +19,22 @@ import torch
 
 from pipeline.config.recipes import SearchSettings
 from pipeline.data import Images
+from pipeline.nasbench import Table
 from pipeline.spaces import Space
 from pipeline.supernet import Supernet
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a search may read beside images.
+
+    Attributes:
+        dataset: name of the data set searched on.
+        open_table: opens the table of trained architectures, None where there is none.
+    """
+
+    dataset: str
+    open_table: Callable[[], Table | None]
 
 
 class Strategy(ABC):
@@ -56,6 +73,13 @@ class Strategy(ABC):
         """How often the stage calls `epoch`; a strategy that trains nothing has no epochs."""
         return 0
 
+    def prepare(self, inputs: Inputs) -> None:  # noqa: B027  (nothing by default)
+        """Open what the search reads beside images; called once, before the first epoch.
+
+        Raises:
+            InputError: something that the strategy needs is not there.
+        """
+
     @abstractmethod
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """One epoch, counted from 0, on the images for weights and those for the value.
@@ -68,6 +92,9 @@ class Strategy(ABC):
     @abstractmethod
     def strength(self) -> np.ndarray:
         """Strength of each player, float64[n_players], which the space discretises."""
+
+    def save(self, folder: Path) -> None:  # noqa: B027  (nothing by default)
+        """Write what the search leaves beside its strength; called once, after the last epoch."""
 
     def alpha(self) -> np.ndarray | None:
         """Architecture parameters, float64[n_players], if there are any."""

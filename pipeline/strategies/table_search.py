@@ -23,7 +23,7 @@ from pipeline.errors import InputError
 from pipeline.nasbench import Table
 from pipeline.spaces.genotype import Genotype
 from pipeline.strategies.architectures import may_win, one_hot
-from pipeline.strategies.contract import Strategy
+from pipeline.strategies.contract import Inputs, Strategy
 
 EVALUATIONS_AN_EPOCH = 10
 Architecture = tuple[int, ...]
@@ -43,12 +43,13 @@ class TableSearch(Strategy):
         self.values: list[float] = []
         self.asked: list[Architecture] = []
 
-    def open_table(self, table: Table | None, dataset: str) -> None:
-        """Say where to look up.
+    def prepare(self, inputs: Inputs) -> None:
+        """Open the table.
 
         Raises:
             InputError: there is no table, or the data set is not in it.
         """
+        table, dataset = inputs.open_table(), inputs.dataset
         if table is None:
             raise InputError(
                 f"{type(self).__name__} searches the NAS-Bench-201 table, and none is at hand: put "

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from pipeline.devices import autocast
 from pipeline.spaces import Space
 from pipeline.strategies.contract import Strategy
 from pipeline.strategies.edges import ranked_strength, softmax_rows
-from pipeline.supernet import Supernet, mixture
+from pipeline.supernet import Supernet, mixture, saved
 from pipeline.training.divergence import check_finite
 
 NOISE = 1e-3
@@ -168,6 +169,10 @@ class WeightSharing(Strategy):
         best = np.where(selectable, weights, 0).max(axis=1)
         importance = best * edge_weights.detach().double().cpu().numpy().ravel()
         return ranked_strength(self.space, weights, importance)
+
+    def save(self, folder: Path) -> None:
+        """Write the supernet as `supernet.pt`."""
+        saved.save(folder / "supernet.pt", self.supernet, self.alpha())
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, their momentum, alpha."""

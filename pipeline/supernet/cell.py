@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.spaces import Space
 from pipeline.spaces.operations import Zero, make
-
-if TYPE_CHECKING:
-    from pipeline.spaces import Space
 
 Present = list[Any] | None
 Edges = tuple[tuple[int, int], ...]  # (edge, source state)

@@ -8,20 +8,17 @@ three times the channels of a cell, as the one for CIFAR (PC-DARTS, Xu et al., I
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from pipeline.config.recipes import SupernetSettings
+from pipeline.spaces import Space
 from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN
 from pipeline.spaces.stems import conv_bn, imagenet_stem
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fast.cell import FusedCell
 from pipeline.supernet.fast.reuse import Beginning
 from pipeline.supernet.supernet import Supernet
-
-if TYPE_CHECKING:
-    from pipeline.config.recipes import SupernetSettings
-    from pipeline.spaces import Space
 
 NORMAL, REDUCE = 0, 1
 STEM_MULTIPLIER = 3

@@ -9,13 +9,10 @@ operation's weight becomes zero and the others keep theirs, which makes `none` a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from pipeline.spaces import Space
+from pipeline.spaces import Space
 
 
 def mixture(

@@ -6,20 +6,18 @@ Three stages of N cells with C, 2C and 4C channels; a residual block of stride 2
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
+from pipeline.config.recipes import SupernetSettings
+from pipeline.spaces import Space
 from pipeline.spaces.operations import ResNetBlock
 from pipeline.spaces.stems import conv_bn
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fast.cell import FusedCell
 from pipeline.supernet.fast.reuse import Beginning, run_remembered
 from pipeline.supernet.supernet import Supernet
-
-if TYPE_CHECKING:
-    from pipeline.config.recipes import SupernetSettings
-    from pipeline.spaces import Space
 
 STAGES = 3
 

@@ -12,21 +12,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.compilation import compile_mode, compiled
+from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
+from pipeline.seeds import derive
+from pipeline.spaces import Space
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fast.checkpointing import checkpointed
 from pipeline.supernet.fast.reuse import Beginning
-
-if TYPE_CHECKING:
-    from pipeline.config.recipes import SupernetSettings
-    from pipeline.spaces import Space
 
 # Shapes of cells times batch sizes: torch's own limit of graphs a function is too small.
 COMPILED_GRAPHS = 64
@@ -52,6 +51,21 @@ class Supernet(nn.Module):
         self.space, self.settings, self.classes = space, settings, classes
         beta = torch.zeros(len(space.cell_types), len(space.edges))
         self.beta = nn.Parameter(beta) if settings.edge_normalisation else None
+
+    @classmethod
+    def from_seed(cls, space: Space, settings: SupernetSettings, classes: int, seed: int) -> Self:
+        """The supernet of a space with weights drawn by a seed, as `Space.supernet` says."""
+        if settings.channels % settings.partial_channels:
+            raise InputError(
+                f"supernet.partial_channels: {settings.partial_channels} does not divide "
+                f"supernet.channels ({settings.channels}); choose a divisor"
+            )
+        with torch.random.fork_rng(devices=[]):  # the weights are drawn on the CPU
+            torch.default_generator.manual_seed(derive(seed, "supernet"))
+            supernet = cls(space, settings, classes)
+        if settings.channels_last:
+            supernet = supernet.to(memory_format=torch.channels_last)
+        return supernet
 
     @abstractmethod
     def features(

@@ -27,7 +27,7 @@ from pipeline.shapley import Estimate, Game
 from pipeline.shapley.truncated import truncated
 from pipeline.spaces import Genotype
 from pipeline.strategies.bayesnas import BayesNas
-from pipeline.strategies.contract import Strategy
+from pipeline.strategies.contract import Inputs, Strategy
 from pipeline.strategies.weights import WeightSharing
 from tests.nasbench.toys import toy_frame, write_toy_table
 from tests.strategies.toys import ToyImages, make_strategy, noisy_images
@@ -60,7 +60,7 @@ def make(name: str, space: str, seed: int = 0) -> Strategy:
     settings = {key: value for key, value in SMALL.items() if key in fields}
     strategy = make_strategy(name, space, settings, seed)
     if entry.needs_table:
-        strategy.open_table(toy_table(), "cifar10")
+        strategy.prepare(Inputs("cifar10", toy_table))
     return strategy
 
 

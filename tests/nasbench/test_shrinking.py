@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.experiments.oracle_table import one_by_one
 from pipeline.nasbench.table import CODE
+from pipeline.strategies.contract import Inputs
 from tests.strategies.toys import make_strategy
 
 
@@ -30,7 +31,7 @@ def test_it_finds_more_than_others_in_as_many_look_ups(real):
         found = []
         for seed in range(20):
             strategy: Any = make_strategy(name, "nasbench201", {}, seed)
-            strategy.open_table(real, "cifar10")
+            strategy.prepare(Inputs("cifar10", lambda: real))
             for epoch in range(strategy.n_epochs):
                 strategy.epoch(epoch, None, None)
             arch = strategy.space.genotype_from(strategy.strength()).to_arch_string()

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pipeline import registry
-from pipeline.config.recipes import SupernetSettings, TrainSettings
+from pipeline.config.recipes import SupernetSettings
+from pipeline.networks import build
 from pipeline.registry.spaces import SpaceEntry
 from pipeline.spaces import Space
 from pipeline.supernet import mixture
@@ -39,7 +40,7 @@ def test_supernet_genotype_and_network(space: Space) -> None:
     images = torch.randn(2, 3, 8, 8)
     assert supernet(images, mixture(space, torch.zeros(84))).shape == (2, 5)
     genotype = space.genotype_from(space.random_strength(np.random.default_rng(0)))
-    network = space.network(genotype, 5, TrainSettings(channels=4, cells=3))
+    network = build(genotype, classes=5, channels=4, cells=3)
     assert network(images).shape == (2, 5)
 
 

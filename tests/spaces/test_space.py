@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import registry
-from pipeline.config.recipes import NasBench201Train, SupernetSettings
+from pipeline.config.recipes import SupernetSettings
+from pipeline.networks import build
 from pipeline.spaces import Genotype, Space
 
 
@@ -220,5 +221,5 @@ def test_genotype_of_a_space_is_read_back() -> None:
 def test_network_of_a_strength_has_the_published_size() -> None:
     alpha = [float(player.operation == "nor_conv_3x3") for player in NB201.players]
     genotype = NB201.genotype_from(np.array(alpha))
-    network = NB201.network(genotype, 10, NasBench201Train())
+    network = build(genotype, "nasbench201")
     assert sum(p.numel() for p in network.parameters()) == 1_531_546  # index 1462

@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline.nasbench import Table
+from pipeline.strategies.contract import Inputs
 from pipeline.strategies.contributions import Evaluated, additive, evaluate
 from pipeline.strategies.remaining import Remaining, behind
 from tests.nasbench.toys import toy_frame, write_toy_table
@@ -119,7 +120,7 @@ def test_architectures_of_a_draw_see_the_same_images() -> None:
 
 def searched(table: Table, dataset: str, seed: int) -> Any:
     strategy: Any = make_strategy("lookup_shrinking", "nasbench201", {}, seed)
-    strategy.open_table(table, dataset)
+    strategy.prepare(Inputs(dataset, lambda: table))
     for epoch in range(strategy.n_epochs):
         strategy.epoch(epoch, None, None)
     return strategy

@@ -12,6 +12,7 @@ from pipeline.config.jobs import SearchJob
 from pipeline.errors import InputError
 from pipeline.nasbench import Table
 from pipeline.stages.search import make_strategy as make_strategy_of_job
+from pipeline.strategies.contract import Inputs
 from tests.nasbench.toys import toy_frame, write_toy_table
 from tests.strategies.toys import CPU, make_strategy, small_search
 
@@ -31,7 +32,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
 
 def searched(name: str, table: Table, **settings: Any) -> Any:
     strategy: Any = make_strategy(name, "nasbench201", settings)
-    strategy.open_table(table, "cifar10")
+    strategy.prepare(Inputs("cifar10", lambda: table))
     for epoch in range(strategy.n_epochs):
         strategy.epoch(epoch, None, None)
     return strategy
@@ -120,9 +121,9 @@ def test_reinforce_by_hand() -> None:
 def test_errors_are_one_line(table: Table) -> None:
     strategy: Any = make_strategy("evolution", "nasbench201", {})
     with pytest.raises(InputError, match=r"none is at hand: put nas_bench_201/nas_bench"):
-        strategy.open_table(None, "cifar10")
+        strategy.prepare(Inputs("cifar10", lambda: None))
     with pytest.raises(InputError, match="knows no data set 'digits'; choose one of cifar10"):
-        strategy.open_table(table, "digits")
+        strategy.prepare(Inputs("digits", lambda: table))
 
 
 def job(algorithm: str, space: str) -> SearchJob:

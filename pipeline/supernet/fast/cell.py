@@ -22,20 +22,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.spaces import Space
 from pipeline.spaces.operations import Zero
 from pipeline.supernet.cell import MixedCell, Present, total
 from pipeline.supernet.fast.chains import as_kernel, is_chain, is_linear, run_chains
 from pipeline.supernet.fast.depthwise import memory_format
 from pipeline.supernet.fast.pooling import pool
-
-if TYPE_CHECKING:
-    from pipeline.spaces import Space
 
 Term = tuple[Tensor | None, Tensor]  # mixing weight, unless it is in already, and [b, m, h, w]
 SHARED = (nn.MaxPool2d, nn.AvgPool2d)  # without parameters: the same on every edge
