@@ -28,7 +28,7 @@ from pipeline.data import Images, find, open_images, prepare
 from pipeline.data.augment import Augment
 from pipeline.files import write_json
 from pipeline.training.evaluation import evaluate
-from pipeline.training.train import train
+from pipeline.training.trainer import Trainer
 
 GENOTYPE = "shapley_nas_cifar10"
 # C below 16 is kept contiguous on a CPU, whatever the recipe says.
@@ -51,10 +51,7 @@ def accuracy(train_images: Images, judges: Images, form: Mapping[str, Any], seed
         seed, networks.resolve(GENOTYPE), "cifar10", classes, recipe.channels, recipe.cells, True
     )
     augment = Augment(recipe.crop_padding, recipe.flip, recipe.cutout)
-    train(
-        network, train_images, augment, recipe, seed, where, None, {}, lambda row: None,
-        lambda line: None,
-    )  # fmt: skip
+    Trainer(network, train_images, augment, recipe, seed, where).train()
     return evaluate(network, judges, recipe, where)["accuracy"]
 
 

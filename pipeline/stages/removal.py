@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from pipeline import devices, files
 from pipeline.config.jobs import RemovalJob
@@ -22,6 +23,7 @@ from pipeline.shapley import Game
 from pipeline.shapley.interaction import interactions, removal_drops
 from pipeline.stages.stage import stage
 from pipeline.strategies.value_function import ValueFunction, ValueSettings
+from pipeline.supernet import saved
 
 
 def run(
@@ -32,9 +34,9 @@ def run(
     split: Path,
     data_root: Path,
     out: Path,
-    on: str = "auto",
+    device: str = "auto",
 ) -> None:
-    """Write `drops.csv`, one row an operation and one a pair; drops are fractions.
+    """Write `drops.csv`, one row for each operation and for each pair; drops are fractions.
 
     Args:
         job: edges and images.
@@ -44,17 +46,15 @@ def run(
         split: index lists of the two halves.
         data_root: where the data set lies.
         out: folder of the results.
-        on: `auto`, `cpu` or `cuda`.
+        device: `auto`, `cpu` or `cuda`.
 
     Raises:
         InputError: no supernet of a search, or it has no such edge.
     """
-    from pipeline.supernet import saved
-
-    where = devices.resolve(on)
-    with stage("removal", out, job, seed, where.type, data=manifest) as s:
+    torch_device = devices.resolve(device)
+    with stage("removal", out, job, seed, torch_device.type, data=manifest) as s:
         network, alpha = saved.load(supernet)
-        V = value_function(job, network.to(where), alpha, manifest, split, data_root, seed)
+        V = value_function(job, network.to(torch_device), alpha, manifest, split, data_root, seed)
         chosen = np.flatnonzero(np.isin(V.edges, job.removal.edges))
         if not set(job.removal.edges) <= set(V.edges.tolist()):
             last = int(V.edges.max())
@@ -93,28 +93,26 @@ def value_function(
     seed: int,
 ) -> ValueFunction:
     """V on the value half, the same images for all coalitions."""
-    import torch
-
-    where = next(supernet.parameters()).device
-    images = open_images(manifest, data_root, "value", split, str(where))
+    device = next(supernet.parameters()).device
+    images = open_images(manifest, data_root, "value", split, str(device))
     settings = ValueSettings(
         value_images=job.removal.images or images.n,
         value_batch_size=job.removal.batch_size,
         batch_norm=job.removal.batch_norm,
         redraw="epoch",
     )
-    return ValueFunction(supernet, torch.from_numpy(alpha).to(where), images, settings, seed)
+    return ValueFunction(supernet, torch.from_numpy(alpha).to(device), images, settings, seed)
 
 
 def as_rows(space: Any, players: np.ndarray, drops: np.ndarray) -> list[dict[str, Any]]:
-    """One row an operation (`second_*` empty), then one a pair."""
+    """A row for each operation (`second_*` empty), then one for each pair."""
     named = [space.players[player] for player in players]
     beyond = interactions(drops)
     first = [{"first_edge": p.edge, "first_operation": p.operation} for p in named]
     second = [{"second_edge": p.edge, "second_operation": p.operation} for p in named]
     alone = [
-        {**one, "second_edge": "", "second_operation": "", "drop": drops[i, i], "interaction": ""}
-        for i, one in enumerate(first)
+        {**row, "second_edge": "", "second_operation": "", "drop": drops[i, i], "interaction": ""}
+        for i, row in enumerate(first)
     ]
     pairs = [
         {**first[i], **second[j], "drop": drops[i, j], "interaction": beyond[i, j]}

@@ -7,7 +7,7 @@ Under torchrun every rank runs it, and rank 0 writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -21,11 +21,11 @@ from pipeline.config.jobs import RetrainJob
 from pipeline.config.recipes import TrainSettings
 from pipeline.data import Images, open_images
 from pipeline.data.augment import Augment, FolderAugment
-from pipeline.stages.stage import stage
+from pipeline.stages.stage import Stage, stage
 from pipeline.training import distributed
 from pipeline.training.distributed import Ranks
 from pipeline.training.evaluation import ALONE, evaluate
-from pipeline.training.train import best_epoch, train
+from pipeline.training.trainer import Row, Trainer, best_epoch
 
 if TYPE_CHECKING:
     from pipeline.networks.network import Network
@@ -42,7 +42,7 @@ def run(
     manifest: Mapping[str, Any],
     data_root: Path,
     out: Path,
-    on: str = "auto",
+    device: str = "auto",
 ) -> None:
     """Train a genotype on the whole training set, then look at the test set.
 
@@ -54,27 +54,20 @@ def run(
         manifest: of the prepared data set.
         data_root: where the data set lies.
         out: folder of the results.
-        on: `auto`, `cpu` or `cuda`.
+        device: `auto`, `cpu` or `cuda`.
 
     Raises:
         InputError: genotype, data or settings do not fit; a checkpoint of other settings lies in
             the way; the training diverged.
     """
-    task = Task.of(job, seed, genotype, manifest, data_root, on)
+    task = Task.from_job(job, seed, genotype, manifest, data_root, device)
     with distributed.joined(task.device) as ranks:
         if not ranks.first:
-            network, _ = trained(task, None, lambda row: None, lambda line: None, ranks)
-            tested(task, network, ranks)
+            measure_test(task, train(task, None, ranks)[0], ranks)
             return
         with stage(name, out, job, seed, task.device.type, data=manifest) as s:
-            network, history = trained(
-                task,
-                s.state / "train.pt",
-                lambda row: s.epoch(row, int(row["epoch"])),
-                s.log,
-                ranks,
-            )
-            test = tested(task, network, ranks)
+            network, history = train(task, s, ranks)
+            test = measure_test(task, network, ranks)
             s.log(f"test error {test['top1_error']:.4f}")
             counts = networks.profile(network, manifest["image_size"])
             networks.save_model(out / "model.pt", network, task.genotype, job.layout, manifest)
@@ -84,7 +77,7 @@ def run(
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained, how and on what.
+    """What is trained, how and on what; a trial trains one too.
 
     Attributes:
         layout: the frame of the cells.
@@ -105,23 +98,24 @@ class Task:
     device: torch.device
 
     @classmethod
-    def of(
+    def from_job(
         cls,
         job: RetrainJob,
         seed: int,
         genotype: str,
         manifest: Mapping[str, Any],
         data_root: Path,
-        on: str,
+        device: str,
     ) -> Task:
         """The task of a job, its network within the job's budget.
 
         Raises:
             InputError: no such genotype or device, or no network fits the budget.
         """
-        found = networks.resolve(genotype)
-        recipe = _within_budget(found, job, manifest)
-        return cls(job.layout, recipe, seed, found, manifest, data_root, devices.resolve(on))
+        cells = networks.resolve(genotype)
+        recipe = _within_budget(cells, job, manifest)
+        torch_device = devices.resolve(device)
+        return cls(job.layout, recipe, seed, cells, manifest, data_root, torch_device)
 
     def identity(self) -> dict[str, Any]:
         """What the bits of the training depend on."""
@@ -133,38 +127,55 @@ class Task:
             **self.recipe.model_dump(mode="json", exclude=CHANGES_NO_BIT),
         }
 
+    def network(self) -> Network:
+        """The network with the weights that it starts from."""
+        return networks.build_seeded(
+            self.seed,
+            self.genotype,
+            self.layout,
+            self.manifest["classes"],
+            self.recipe.channels,
+            self.recipe.cells,
+            self.recipe.auxiliary_weight > 0,
+        )
 
-def trained(
-    task: Task,
-    state: Path | None,
-    on_epoch: Callable[[dict[str, float]], None],
-    log: Callable[[str], None],
-    ranks: Ranks = ALONE,
-) -> tuple[Network, list[dict[str, float]]]:
-    """The trained network and a row an epoch; no test image is opened. See `training.train`."""
-    recipe, where = task.recipe, task.device
-    network = networks.build_seeded(
+
+def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, list[Row]]:
+    """The trained network and a row for each epoch; no test image is opened.
+
+    Args:
+        task: what is trained.
+        s: takes the checkpoint, the rows and the log; None on ranks that write nothing.
+        ranks: who takes part.
+    """
+    network = task.network()
+    images, held_out = training_images(task)
+    augment = augmentation(task.manifest["kind"], task.recipe)
+    reports: dict[str, Any] = {}
+    if s is not None:
+        reports = {
+            "state": s.state / "train.pt",
+            "on_epoch": lambda row: s.epoch(row, int(row["epoch"])),
+            "log": s.log,
+        }
+    trainer = Trainer(
+        network,
+        images,
+        augment,
+        task.recipe,
         task.seed,
-        task.genotype,
-        task.layout,
-        task.manifest["classes"],
-        recipe.channels,
-        recipe.cells,
-        recipe.auxiliary_weight > 0,
+        task.device,
+        settings=task.identity(),
+        held_out=held_out,
+        ranks=ranks,
+        **reports,
     )
-    images, held_out = training_images(task.manifest, task.data_root, recipe, where)
-    augment = augmentation(task.manifest["kind"], recipe)
-    history = train(
-        network, images, augment, recipe, task.seed, where, state, task.identity(), on_epoch, log,
-        held_out=held_out, ranks=ranks,
-    )  # fmt: skip
-    return network, history
+    return network, trainer.train()
 
 
-def tested(task: Task, network: Network, ranks: Ranks) -> dict[str, float]:
+def measure_test(task: Task, network: Network, ranks: Ranks) -> dict[str, float]:
     """Errors on the test set, which is opened here and nowhere before."""
-    test = _open("test", task.manifest, task.data_root, task.recipe, task.device)
-    return evaluate(network, test, task.recipe, task.device, ranks)
+    return evaluate(network, _open("test", task), task.recipe, task.device, ranks)
 
 
 def _within_budget(
@@ -187,31 +198,24 @@ def _within_budget(
     return recipe.model_copy(update={"channels": channels, "cells": cells})
 
 
-def training_images(
-    manifest: Mapping[str, Any], data_root: Path, recipe: TrainSettings, where: torch.device
-) -> tuple[Images, Images | None]:
+def training_images(task: Task) -> tuple[Images, Images | None]:
     """What is trained on, all but the held-out share, and that share if there is one."""
-    images = _open("train", manifest, data_root, recipe, where)
-    if not recipe.held_out:
+    images = _open("train", task)
+    if not task.recipe.held_out:
         return images, None
     # The same for all runs on a data set, so that runs can be compared by it.
     order = seeds.numpy_generator(0, "held_out").permutation(images.n)
-    n_held_out = max(1, round(recipe.held_out * images.n))
+    n_held_out = max(1, round(task.recipe.held_out * images.n))
     kept, held_out = np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
     return images.only(kept), images.only(held_out)
 
 
-def _open(
-    part: Literal["train", "test"],
-    manifest: Mapping[str, Any],
-    data_root: Path,
-    recipe: TrainSettings,
-    where: torch.device,
-) -> Images:
+def _open(part: Literal["train", "test"], task: Task) -> Images:
     """The whole training set, or for a trial its first images; or the test set."""
-    workers = getattr(recipe, "workers", 0)
-    images = open_images(manifest, data_root, part, device=str(where), workers=workers)
-    return images.take(recipe.limit_train) if part == "train" and recipe.limit_train else images
+    limit, workers = task.recipe.limit_train, getattr(task.recipe, "workers", 0)
+    device = str(task.device)
+    images = open_images(task.manifest, task.data_root, part, device=device, workers=workers)
+    return images.take(limit) if part == "train" and limit else images
 
 
 def augmentation(kind: str, recipe: TrainSettings) -> Augment | FolderAugment:
@@ -222,7 +226,7 @@ def augmentation(kind: str, recipe: TrainSettings) -> Augment | FolderAugment:
 
 
 def metrics_of(
-    history: list[dict[str, float]],
+    history: list[Row],
     test: Mapping[str, float],
     counts: Mapping[str, int],
     recipe: TrainSettings,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.jobs import TrialJob
-from pipeline.stages.retrain import Task, trained
+from pipeline.stages.retrain import Task, train
 from pipeline.stages.stage import stage
 
 
@@ -22,7 +22,7 @@ def run(
     manifest: Mapping[str, Any],
     data_root: Path,
     out: Path,
-    on: str = "auto",
+    device: str = "auto",
 ) -> None:
     """Train a genotype on a part of the training set and measure it on the rest.
 
@@ -33,16 +33,14 @@ def run(
         manifest: of the data set searched on.
         data_root: where the data set lies.
         out: folder of the results.
-        on: `auto`, `cpu` or `cuda`.
+        device: `auto`, `cpu` or `cuda`.
 
     Raises:
         InputError: genotype, data or settings do not fit; the training diverged.
     """
-    task = Task.of(job, seed, genotype, manifest, data_root, on)
+    task = Task.from_job(job, seed, genotype, manifest, data_root, device)
     with stage("trial", out, job, seed, task.device.type, data=manifest) as s:
-        _, history = trained(
-            task, s.state / "train.pt", lambda row: s.epoch(row, int(row["epoch"])), s.log
-        )
+        _, history = train(task, s)
         error = 1 - history[-1]["held_out_accuracy"]
         s.log(f"error on held-out training images {error:.4f}")
         seconds = sum(row["seconds"] for row in history)

@@ -31,7 +31,7 @@ from pipeline.spaces import Space
 from pipeline.strategies.contract import Strategy
 from pipeline.strategies.edges import ranked_strength, softmax_rows
 from pipeline.supernet import Supernet, mixture, saved
-from pipeline.training.divergence import check_finite
+from pipeline.training.stopping import check_finite
 
 NOISE = 1e-3
 BeforeStep = Callable[["Tensor", "Tensor"], None]

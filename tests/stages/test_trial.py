@@ -51,10 +51,10 @@ def test_no_test_image_is_opened(tmp_path, manifest, monkeypatch):
 
 def test_its_network_is_within_the_budget(tmp_path, manifest, monkeypatch):
     built = []
-    original = training.train
+    original = training.Trainer
     monkeypatch.setattr(
         training,
-        "train",
+        "Trainer",
         lambda network, *a, **k: built.append(network) or original(network, *a, **k),
     )
     given = RECIPE.model_copy(update={"channels": 8, "max_params": 4_000})

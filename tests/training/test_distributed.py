@@ -24,7 +24,7 @@ import torch
 from pipeline.config.recipes import TrainSettings
 from pipeline.training.distributed import joined
 from pipeline.training.evaluation import evaluate
-from pipeline.training.train import train
+from pipeline.training.trainer import Trainer
 from tests.training.toys import ToyImages, toy_network
 
 torch.set_num_threads(1)
@@ -48,11 +48,11 @@ with joined(cpu) as ranks:
                 yield batch
 
     lines = []
-    history = train(
+    history = Trainer(
         network, Slow(images.images, images.labels), 0.1, recipe, 0, cpu,
-        Path(given["state"]) if ranks.first else None, {"a": 1}, lambda row: None, lines.append,
+        Path(given["state"]) if ranks.first else None, {"a": 1}, log=lines.append,
         ranks=ranks,
-    )
+    ).train()
     test = evaluate(network, ToyImages.make(50, seed=1), recipe, cpu, ranks)
     if ranks.first:
         torch.save(network.state_dict(), given["out"])

@@ -15,7 +15,7 @@ from pipeline.errors import InputError
 from pipeline.networks import build
 from pipeline.training.evaluation import evaluate
 from pipeline.training.optimisation import loss_of
-from pipeline.training.train import train
+from pipeline.training.trainer import Trainer
 from tests.training.toys import ToyImages, toy_network
 
 CPU = torch.device("cpu")
@@ -28,7 +28,7 @@ def recipe(**values):
 
 def run(path, given, network=None, images=None, seed=0, on_epoch=lambda row: None, lines=None):
     network = network or toy_network()
-    history = train(
+    history = Trainer(
         network,
         images or ToyImages.make(70),
         0.1,
@@ -39,7 +39,7 @@ def run(path, given, network=None, images=None, seed=0, on_epoch=lambda row: Non
         settings={"seed": seed, "train": given.model_dump(mode="json")},
         on_epoch=on_epoch,
         log=(lines if lines is not None else []).append,
-    )
+    ).train()
     return network, history
 
 

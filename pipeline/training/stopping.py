@@ -1,0 +1,66 @@
+"""Two reasons to stop a run early: it has diverged, or a cluster takes its machine back."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import torch
+from torch import nn
+
+from pipeline.errors import InputError
+
+EXIT_CODE = 128 + signal.SIGTERM
+
+
+def check_finite(loss: float, network: nn.Module, where: str, remedy: str) -> None:
+    """Stop a run whose loss or weights are infinite or no numbers, before it is saved.
+
+    The weights are looked at too: the step that spoils them follows a loss that was still finite.
+
+    Args:
+        loss: what the run measured so far.
+        network: whose parameters and statistics are looked at; one pass over them.
+        where: "training" or "the search", and how far it is.
+        remedy: the setting to change.
+
+    Raises:
+        InputError: it has diverged.
+    """
+    if math.isfinite(loss) and all(
+        bool(torch.isfinite(value).all())
+        for value in network.state_dict().values()
+        if value.is_floating_point()
+    ):
+        return
+    raise InputError(
+        f"{where} diverged: {remedy}. The last checkpoint, from before, is kept; with other "
+        "settings it is refused: delete it to start anew"
+    )
+
+
+@contextmanager
+def terminations() -> Iterator[Callable[[], bool]]:
+    """Within the block SIGTERM ends nothing; yields whether it has come.
+
+    So the step at work can be ended and saved. Further signals change nothing: torchrun passes on
+    one that its ranks may have had already. In a thread, which cannot have a handler, SIGTERM does
+    what it did before.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    came = threading.Event()
+
+    def take_note(number: int, frame: FrameType | None) -> None:
+        came.set()
+
+    before = signal.signal(signal.SIGTERM, take_note)
+    try:
+        yield came.is_set
+    finally:
+        signal.signal(signal.SIGTERM, before)

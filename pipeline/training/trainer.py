@@ -1,0 +1,276 @@
+"""Training a discrete network from scratch.
+
+The recipe is DARTS' (Liu et al., ICLR 2019, section 3.1 and appendix A.2) on small images and that
+of the DARTS family on ImageNet: SGD with momentum, a schedule by epochs, gradient clipping, drop
+path, an auxiliary tower, cutout or label smoothing. Two deviations are ours. A last micro-batch of
+a single image is left out, since the auxiliary tower has no batch statistics for it. Nothing here
+sees the test set, while the family reports the test error of every epoch.
+
+All that is random follows from (seed, epoch, micro-batch). So a checkpoint holds a position
+(epoch, step) and no random state, and any number of ranks goes on from it.
+
+Accuracies and errors are fractions, times seconds.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from pipeline import seeds
+from pipeline.config.recipes import TrainSettings
+from pipeline.progress import progress
+from pipeline.training import checkpoint, schedules, stopping
+from pipeline.training.distributed import Ranks, digest_of, digest_of_settings
+from pipeline.training.evaluation import ALONE, evaluate
+from pipeline.training.memory import move_to_device
+from pipeline.training.optimisation import Optimisation, Sums
+from pipeline.training.steps import Plan, plan
+
+if TYPE_CHECKING:
+    from pipeline.data import Augment, FolderAugment, Images
+    from pipeline.networks.network import Network
+
+Row = dict[str, float]
+
+
+def ignore(_: Any) -> None:
+    """Take note of nothing."""
+
+
+@dataclass
+class Position:
+    """How far a run is: what a checkpoint holds beside weights and optimiser.
+
+    Attributes:
+        history: a row for each whole epoch.
+        step: steps done of the epoch after those.
+        sums: what these steps measured, over all ranks.
+        seconds: what they took.
+        best: weights of the epoch that was best on held-out images, if there are some.
+    """
+
+    history: list[Row] = field(default_factory=list)
+    step: int = 0
+    sums: dict[str, Any] = field(default_factory=lambda: {"loss": 0.0, "n_correct": 0})
+    seconds: float = 0.0
+    best: dict[str, Tensor] | None = None
+
+
+@dataclass
+class Trainer:
+    """One training run: network, optimisation and position, which a checkpoint joins.
+
+    Attributes:
+        network: a discrete network of `pipeline.networks`; moved to `device` and trained in place.
+        images: the training images, on `device`.
+        augment: how each batch is augmented, as `images.batches` takes it.
+        recipe: the training recipe.
+        seed: of the order of images, augmentation and dropped paths.
+        device: where to train.
+        state: file of the checkpoint, written at the end of each epoch and now and then within.
+            Only rank 0 needs it; None: no checkpoint.
+        settings: what the bits of the run depend on; a checkpoint of other settings is refused.
+        on_epoch: takes the row of each epoch, those of the checkpoint first.
+        log: takes a line for the reader.
+        held_out: images to evaluate after each epoch, by which the best epoch is known.
+        ranks: who takes part; each has the same arguments but for `state`, `on_epoch` and `log`.
+
+    Raises:
+        InputError: the ranks do not agree on the settings.
+    """
+
+    network: Network
+    images: Images
+    augment: Augment | FolderAugment | None
+    recipe: TrainSettings
+    seed: int
+    device: torch.device
+    state: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    on_epoch: Callable[[Row], None] = ignore
+    log: Callable[[str], None] = ignore
+    held_out: Images | None = None
+    ranks: Ranks = ALONE
+
+    def __post_init__(self) -> None:
+        self.ranks.check_agreement("settings", digest_of_settings(self.settings))
+        move_to_device(self.network, self.recipe, self.device)
+        self.optimisation = Optimisation(self.network, self.recipe, self.device, self.ranks)
+        self.position = Position()
+
+    def train(self) -> list[Row]:
+        """Train to the recipe's last epoch, from the checkpoint on where there is one.
+
+        The network ends with the weights of the last epoch, or of the best one if the recipe says
+        so.
+
+        Returns:
+            A row for each epoch: its number from 0, minimised loss, accuracy, learning rate, drop
+            path, seconds, images per second.
+
+        Raises:
+            InputError: the loss is no longer finite, the checkpoint was made with other settings,
+                the ranks do not hold the same, or the batch does not divide among them.
+            SystemExit: SIGTERM came; the checkpoint is at the step that was at work.
+        """
+        self.resume()
+        history, n_epochs = self.position.history, self.recipe.epochs
+        # Paths are dropped by torch's global generators, which are restored afterwards.
+        generators = torch.random.fork_rng(["cuda"] if self.device.type == "cuda" else [])
+        with generators, stopping.terminations() as terminated:
+            for epoch in progress(range(len(history), n_epochs), "training"):
+                row = self.epoch(epoch, terminated)
+                if self.held_out is not None:
+                    row |= self.measure_held_out(self.held_out)
+                self.close_epoch(row)
+                if terminated() and epoch + 1 < n_epochs:
+                    raise SystemExit(stopping.EXIT_CODE)
+        if self.recipe.keep == "best" and self.position.best is not None:
+            self.network.load_state_dict(self.position.best)
+        return history
+
+    def epoch(self, epoch: int, terminated: Callable[[], bool] = lambda: False) -> Row:
+        """Take the steps of an epoch from the position on; its row.
+
+        Raises:
+            InputError: the loss is no longer finite.
+            SystemExit: SIGTERM came to any rank; the checkpoint holds the step after which it did.
+        """
+        rate = schedules.learning_rate(self.recipe, epoch)
+        self.optimisation.set_rate(rate)
+        self.network.drop_path = schedules.drop_path(self.recipe, epoch)
+        self.network.train()
+        steps = plan(self.images.n, self.recipe, self.ranks)
+        sums = Sums.zero(self.device)
+        if self.ranks.first:
+            sums.restore(self.position.sums)
+        started = time.perf_counter() - self.position.seconds
+        for step, micro_batches in steps.steps(self.position.step, self.batches(epoch, steps)):
+            stop = self.optimisation.step(
+                micro_batches,
+                steps.n_images_of(step),
+                lambda number: seeds.derive(self.seed, "drop_path", epoch, number),
+                sums,
+                terminated,
+            )
+            if step + 1 < steps.n_steps and (stop or self.checkpoint_is_due(step)):
+                self.save_within(epoch, step + 1, sums, time.perf_counter() - started)
+                if stop:
+                    self.log(f"terminated in epoch {epoch + 1} after step {step + 1}; saved")
+                    raise SystemExit(stopping.EXIT_CODE)
+        total = sums.state(self.ranks)  # waits for the device
+        seconds = time.perf_counter() - started
+        self.check_finite(total["loss"], epoch, steps.n_steps)
+        return {
+            "epoch": epoch,
+            "train_loss": total["loss"] / steps.n_used,
+            "train_accuracy": total["n_correct"] / steps.n_used,
+            "learning_rate": rate,
+            "drop_path": self.network.drop_path,
+            "seconds": seconds,
+            "images_per_second": steps.n_used / seconds,
+        }
+
+    def batches(self, epoch: int, steps: Plan) -> Iterator[tuple[Tensor, Tensor]]:
+        """This rank's micro-batches of an epoch from the position on."""
+        return self.images.batches(
+            steps.micro_size,
+            generator=seeds.torch_generator(self.seed, "images", epoch),
+            augment=self.augment,
+            drop_last=steps.drop_last,
+            chosen=steps.chosen(self.position.step),
+        )
+
+    def measure_held_out(self, images: Images) -> Row:
+        """Accuracy and loss on the held-out images; the weights are kept if they are the best."""
+        measured = evaluate(self.network, images, self.recipe, self.device, self.ranks)
+        rows = self.position.history
+        if all(measured["accuracy"] > row["held_out_accuracy"] for row in rows):
+            self.position.best = copy.deepcopy(self.network.state_dict())
+        return {"held_out_accuracy": measured["accuracy"], "held_out_loss": measured["loss"]}
+
+    def close_epoch(self, row: Row) -> None:
+        """Add a whole epoch to the history, tell of it and save.
+
+        Raises:
+            InputError: the ranks do not hold the same network.
+        """
+        history = self.position.history
+        history.append(row)
+        n = len(history)
+        self.ranks.check_agreement(f"weights after epoch {n}", digest_of(self.network))
+        self.position = Position(history, best=self.position.best)
+        self.on_epoch(row)
+        self.log(f"epoch {n}/{self.recipe.epochs}: {_brief(row)}")
+        self.save()
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one, and tell what it had done.
+
+        Raises:
+            InputError: the checkpoint was made with other settings, or the ranks do not hold the
+                same network.
+        """
+        # Rank 0 reads for all: a file that it sets aside as damaged must not be another's start.
+        reads = self.ranks.first and self.state
+        content = self.ranks.share(checkpoint.load(reads, self.settings) if reads else None)
+        if content:
+            self.position = Position(**content["position"])
+            self.network.load_state_dict(content["network"])
+            self.optimisation.load_state_dict(content["optimisation"])
+            n, step = len(self.position.history), self.position.step
+            within = f", step {step}" if step else ""
+            self.log(f"resumed from epoch {n} of {self.recipe.epochs}{within}")
+        self.ranks.check_agreement("weights", digest_of(self.network))
+        for row in self.position.history:
+            self.on_epoch(row)
+
+    def save(self) -> None:
+        """Write the checkpoint; rank 0 does, all hold the same."""
+        if self.ranks.first and self.state:
+            content = {
+                "network": self.network.state_dict(),
+                "optimisation": self.optimisation.state_dict(),
+                "position": vars(self.position),
+            }
+            checkpoint.save(self.state, content, self.settings)
+
+    def save_within(self, epoch: int, step: int, sums: Sums, seconds: float) -> None:
+        """Write a checkpoint within an epoch, `step` steps of which are done.
+
+        Raises:
+            InputError: the loss is no longer finite.
+        """
+        position = self.position
+        position.step, position.sums, position.seconds = step, sums.state(self.ranks), seconds
+        self.check_finite(position.sums["loss"], epoch, step)
+        self.save()
+
+    def checkpoint_is_due(self, step: int) -> bool:
+        """Whether the recipe asks for a checkpoint after this step, counted from 0."""
+        every = self.recipe.checkpoint_steps
+        return bool(every) and (step + 1) % every == 0
+
+    def check_finite(self, loss: float, epoch: int, step: int) -> None:
+        """Stop before a checkpoint would hold what is no longer finite."""
+        remedy = f"lower train.learning_rate ({self.recipe.learning_rate}) or set a gradient_clip"
+        where = f"training, epoch {epoch + 1}, by step {step},"
+        stopping.check_finite(loss, self.network, where, remedy)
+
+
+def best_epoch(history: list[Row]) -> int:
+    """The first epoch of the highest held-out accuracy."""
+    return max(range(len(history)), key=lambda epoch: history[epoch]["held_out_accuracy"])
+
+
+def _brief(row: Row) -> str:
+    keys = ("train_loss", "train_accuracy", "held_out_accuracy", "seconds", "images_per_second")
+    return ", ".join(f"{key} {row[key]:.4g}" for key in keys if key in row)
