@@ -194,12 +194,6 @@ def test_random_strength_repeats() -> None:
     assert np.array_equal(first, second)
 
 
-def test_layouts() -> None:
-    assert [s.layout for s in SPACES] == [
-        "cifar10", "cifar10", "nasbench201", "nasbench201", "imagenet",
-    ]  # fmt: skip
-
-
 def test_spaces_need_no_torch() -> None:
     code = (
         "import sys, numpy as np\n"
