@@ -71,12 +71,7 @@ def prepare(
     """
     root, out = Path(data_root), Path(out_dir)
     fractions = fractions or dataset.search_fractions
-    if download and dataset.download and not _all_there(dataset, root):
-        dataset.download(root)
-    if dataset.make:
-        dataset.make(root)
-    check(dataset, root)
-    facts = _small_facts(dataset, root) if dataset.kind == "small" else _folder_facts(dataset, root)
+    facts = _facts(dataset, root, download)
     if balanced:
         parts = balanced_halves(facts.labels, fractions, split_seed)
     else:
@@ -91,6 +86,16 @@ def prepare(
     }
     _write(out, manifest, dict(zip(("weights", "value"), parts, strict=True)), facts.paths)
     return manifest
+
+
+def _facts(dataset: DataSet, root: Path, download: bool) -> _Facts:
+    """What the files tell, once they are there and their checksums are right."""
+    if download and dataset.download and not _all_there(dataset, root):
+        dataset.download(root)
+    if dataset.make:
+        dataset.make(root)
+    check(dataset, root)
+    return _small_facts(dataset, root) if dataset.kind == "small" else _folder_facts(dataset, root)
 
 
 def _described(dataset: DataSet, facts: _Facts) -> dict[str, Any]:

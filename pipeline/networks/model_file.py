@@ -1,13 +1,11 @@
 """A ready model: one file with a network's weights and all that is needed to use them.
 
-The file is a dictionary written by `torch.save`; it holds plain values and tensors only and is
-read with `weights_only=True`, so that opening a stranger's model runs none of their code.
+The file is a dictionary of plain values and tensors, so that opening a stranger's model runs none
+of their code.
 """
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from pipeline.files import replacing
 from pipeline.networks.assembly import build
 from pipeline.networks.network import Network
 from pipeline.spaces.genotype import Genotype
+from pipeline.tensors import DamagedError, read_tensors
 
 FORMAT, VERSION = "shapley-nas-model", 1
 # What a data set's manifest says about the images that the model expects.
@@ -83,16 +82,12 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
 
 
 def _read(path: Path) -> Any:
-    """What `torch.save` wrote; it writes zip archives, whose end tells whether they are whole."""
     if not path.exists():
         raise InputError(f"{path}: no such file")
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: not a readable model file (cut short, or of another kind)")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path}: not a readable model file ({reason})") from None
+        return read_tensors(path)
+    except DamagedError as error:
+        raise InputError(f"{path}: not a readable model file ({error})") from None
 
 
 def _plain(value: Any) -> Any:

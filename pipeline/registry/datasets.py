@@ -20,8 +20,8 @@ class DataSetEntry(Entry):
 
 add(
     "datasets",
-    DataSetEntry("cifar10", "pipeline.data.cifar10:CIFAR10"),
-    DataSetEntry("cifar100", "pipeline.data.cifar100:CIFAR100"),
+    DataSetEntry("cifar10", "pipeline.data.cifar:CIFAR10"),
+    DataSetEntry("cifar100", "pipeline.data.cifar:CIFAR100"),
     DataSetEntry("digits", "pipeline.data.digits:DIGITS"),
     DataSetEntry("digits64", "pipeline.data.digits64:DIGITS64", kind="folder"),
     DataSetEntry("imagenet", "pipeline.data.imagenet:IMAGENET", kind="folder"),

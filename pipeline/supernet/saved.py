@@ -1,13 +1,7 @@
-"""The supernet that a search ends with, as one file: its shape, its weights, alpha.
-
-The file holds tensors, numbers and text only (`weights_only=True`), so that opening one runs no
-code from it.
-"""
+"""The supernet that a search ends with, as one file: its shape, its weights, alpha."""
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +13,7 @@ from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
 from pipeline.files import replacing
 from pipeline.supernet.supernet import Supernet
+from pipeline.tensors import DamagedError, read_tensors
 
 
 def save(path: Path, supernet: Supernet, alpha: np.ndarray) -> None:
@@ -44,16 +39,12 @@ def load(path: Path) -> tuple[Supernet, np.ndarray]:
     if not path.exists():
         raise InputError(f"{path}: no such file; run its search again")
     try:
-        # torch finds a cut file but not a changed byte: it skips the archive's own checksums.
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():
-                raise zipfile.BadZipFile(f"bad checksum of {damaged}")
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content: dict[str, Any] = read_tensors(path)
         shape = SupernetSettings(**{**content["shape"], "compile": False})
         space = registry.get("spaces", content["space"])(shape)
         supernet = space.supernet(shape, content["classes"], seed=0)
         supernet.load_state_dict(content["weights"])
-    except (zipfile.BadZipFile, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+    except (DamagedError, RuntimeError, KeyError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(f"{path}: no supernet of a search ({first}); run it again") from None
     return supernet, content["alpha"].numpy()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import torch
 
 from pipeline.errors import InputError
 from pipeline.files import replacing
+from pipeline.tensors import DamagedError, read_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -63,13 +62,9 @@ def _read(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        # torch finds a cut file but not a changed byte: it skips the archive's own checksums.
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"bad checksum of {damaged}")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, RuntimeError, pickle.UnpicklingError) as error:
+        content: dict[str, Any] = read_tensors(path)
+        return content
+    except DamagedError as error:
         # Out of the way: the next save must not put it in the place of the previous one.
         aside = path.replace(path.with_name(path.name + ".damaged"))
         logger.warning("%s: damaged checkpoint (%s), set aside as %s", path, error, aside.name)

@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from pipeline.data.cifar10 import CIFAR10
-from pipeline.data.cifar100 import CIFAR100
+from pipeline.data.cifar import CIFAR10, CIFAR100
 from pipeline.data.digits import DIGITS
 from pipeline.data.digits64 import DIGITS64
 from pipeline.data.imagenet import IMAGENET

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pipeline import registry
 from pipeline.config.folders import FolderSettings
-from pipeline.data import check, cifar10, cifar100, find, open_images, prepare, svhn
+from pipeline.data import check, cifar, find, open_images, prepare, svhn
 from pipeline.data.digits import read as read_digits
 from pipeline.data.spec import of_folder
 from pipeline.errors import InputError
@@ -99,8 +99,8 @@ def test_importing_the_specifications_needs_no_torch():
 
 def test_checksums_are_torchvisions():
     for ours, theirs in (
-        (cifar10.FILES, torchvision.datasets.CIFAR10),
-        (cifar100.FILES, torchvision.datasets.CIFAR100),
+        (cifar.FILES10, torchvision.datasets.CIFAR10),
+        (cifar.FILES100, torchvision.datasets.CIFAR100),
     ):
         published = dict([*theirs.train_list, *theirs.test_list])
         published[theirs.meta["filename"]] = theirs.meta["md5"]
@@ -180,8 +180,8 @@ def test_classes_in_one_part_only_are_an_error(tmp_path):
 
 
 def test_real_cifar10_is_torchvisions(real_data):
-    if not (real_data / cifar10.FOLDER).is_dir():
-        pytest.skip(f"real data: no {cifar10.FOLDER} in {real_data}")
+    if not (real_data / cifar.FOLDER10).is_dir():
+        pytest.skip(f"real data: no {cifar.FOLDER10} in {real_data}")
     dataset = registry.get("datasets", "cifar10")
     check(dataset, real_data, parts=("train", "test"))
     images, labels = dataset.read(real_data, "train")
