@@ -22,7 +22,7 @@ from pipeline import devices, registry
 from pipeline.bench.memory import peak_megabytes
 from pipeline.bench.timing import compare
 from pipeline.config.recipes import SupernetSettings
-from pipeline.supernet import Beginning, Supernet, evaluation_mode, mixture
+from pipeline.supernet import ActivationCache, Supernet, evaluation_mode, mixture
 
 SIZE = 32
 SIZES: dict[str, dict[str, Any]] = {
@@ -146,9 +146,9 @@ def walk(supernet: Supernet, images: Tensor, order: Tensor) -> Callable[[], None
         coalitions.append(mixture(space, torch.zeros(space.n_players), coalition).to(images.device))
 
     def once() -> None:
-        beginning = Beginning()
+        cache = ActivationCache()
         with torch.no_grad(), evaluation_mode(supernet, "batch"):
             for weights in coalitions:
-                supernet(images, weights, beginning)
+                supernet(images, weights, cache)
 
     return once

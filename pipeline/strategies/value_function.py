@@ -35,7 +35,7 @@ from pipeline.shapley import Estimate, estimate
 from pipeline.shapley.game import Processes
 from pipeline.strategies.architectures import in_batches
 from pipeline.strategies.recalibration import recalibrated
-from pipeline.supernet import Beginning, Supernet, evaluation_mode, mixture
+from pipeline.supernet import ActivationCache, Supernet, evaluation_mode, mixture
 
 __all__ = ["ValueFunction", "ValueSettings", "shapley_values"]
 
@@ -90,7 +90,7 @@ class ValueFunction:
         self._batches = self._draw(self._settings.value_images, "images", permutation)
         # Recalibrated batch norms are each coalition's own.
         alike = self._settings.batch_norm != "recalibrated"
-        self._beginnings = [Beginning() if alike else None for _ in self._batches]
+        self._beginnings = [ActivationCache() if alike else None for _ in self._batches]
         if self._settings.batch_norm == "recalibrated":
             n = self._settings.recalibration_images
             self._others = self._draw(n, "recalibration", permutation)
@@ -185,7 +185,7 @@ class ValueFunction:
         return total / self._n
 
     def _logits(
-        self, images: Tensor, weights: Tensor, beginning: Beginning | None = None
+        self, images: Tensor, weights: Tensor, beginning: ActivationCache | None = None
     ) -> Tensor:
         with autocast(self._alpha.device, self._supernet.settings.precision):
             logits: Tensor = self._supernet(images, weights, beginning)

@@ -5,8 +5,8 @@
 """
 
 from pipeline.supernet.batch_norm import evaluation_mode
-from pipeline.supernet.fast.reuse import Beginning
+from pipeline.supernet.fast.reuse import ActivationCache
 from pipeline.supernet.mixture import mixture
 from pipeline.supernet.supernet import Supernet
 
-__all__ = ["Beginning", "Supernet", "evaluation_mode", "mixture"]
+__all__ = ["ActivationCache", "Supernet", "evaluation_mode", "mixture"]

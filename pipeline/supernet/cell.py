@@ -35,12 +35,12 @@ class MixedOperation(nn.Module):
         )
         self.zero = Zero(stride)
 
-    def forward(self, x: Tensor, weights: Tensor, present: Present = None) -> Tensor:
+    def forward(self, x: Tensor, mixing: Tensor, present: Present = None) -> Tensor:
         """Mix the operations.
 
         Args:
             x: [b, channels, h, w].
-            weights: [operations].
+            mixing: [operations].
             present: bool [operations], which to compute; None: all. The others have weight zero,
                 so that the sum is the same without them.
 
@@ -49,7 +49,7 @@ class MixedOperation(nn.Module):
         """
         terms = [
             weight * operation(x)
-            for o, (weight, operation) in enumerate(zip(weights, self.operations, strict=True))
+            for o, (weight, operation) in enumerate(zip(mixing, self.operations, strict=True))
             if present is None or present[o]
         ]
         return total(terms) if terms else self.zero(x)
@@ -58,7 +58,7 @@ class MixedOperation(nn.Module):
 class MixedCell(nn.Module):
     """A cell of a supernet: from its input states to the concatenation of its nodes.
 
-    The readable form, against which the fast one (`fused.py`) is tested.
+    The readable form, against which the fast one (`fast/cell.py`) is tested.
 
     Args:
         space: edges and operations.
@@ -90,7 +90,7 @@ class MixedCell(nn.Module):
     def forward(
         self,
         inputs: Sequence[Tensor],
-        weights: Tensor,
+        mixing: Tensor,
         present: Present = None,
         edge_weights: Tensor | None = None,
     ) -> Tensor:
@@ -98,7 +98,7 @@ class MixedCell(nn.Module):
 
         Args:
             inputs: states [b, channels, h, w].
-            weights: [edges, operations], edge weights included.
+            mixing: [edges, operations], edge weights included.
             present: [edges][operations] as in `MixedOperation`.
             edge_weights: [edges], of the channels that go by; None: one.
 
@@ -109,7 +109,7 @@ class MixedCell(nn.Module):
         passed = self.pass_by(inputs)
         for edges in self.incoming.values():
             mixed = total(
-                self.mixed[e](states[source][:, : self.n_mixed], weights[e], present and present[e])
+                self.mixed[e](states[source][:, : self.n_mixed], mixing[e], present and present[e])
                 for e, source in edges
             )
             states.append(self.shuffle_in(mixed, edges, passed, edge_weights))

@@ -17,7 +17,7 @@ from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN
 from pipeline.spaces.stems import conv_bn, imagenet_stem
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fast.cell import FusedCell
-from pipeline.supernet.fast.reuse import Beginning
+from pipeline.supernet.fast.reuse import ActivationCache
 from pipeline.supernet.supernet import Supernet
 
 NORMAL, REDUCE = 0, 1
@@ -51,10 +51,10 @@ class DartsSupernet(Supernet):
     def features(
         self,
         images: Tensor,
-        weights: Tensor,
+        mixing: Tensor,
         present: Present,
         edge_weights: Tensor | None,
-        beginning: Beginning | None,
+        cache: ActivationCache | None,
     ) -> Tensor:
         """The output of the last cell."""
         run = self.cell_runner()
@@ -62,18 +62,18 @@ class DartsSupernet(Supernet):
 
         def pass_on(cells: Iterable[nn.Module], before: Tensor, last: Tensor) -> States:
             for cell in cells:
-                before, last = last, run(cell, before, last, weights, present, edge_weights)
+                before, last = last, run(cell, before, last, mixing, present, edge_weights)
             return before, last
 
-        def begin() -> States:
+        def run_normal_cells() -> States:
             before = self.stem[0](images)
             return pass_on([*self.cells][:start], before, self.stem[1](before))
 
-        if beginning is None:
-            states = begin()
+        if cache is None:
+            states = run_normal_cells()
         else:
-            of_normal = tuple(weights[NORMAL].flatten().tolist())
-            states = beginning.once("normal cells", of_normal, begin)
+            depends_on = tuple(mixing[NORMAL].flatten().tolist())
+            states = cache.get("normal cells", depends_on, run_normal_cells)
         return pass_on([*self.cells][start:], *states)[1]
 
 
@@ -101,13 +101,13 @@ class DartsCell(nn.Module):
         self,
         before: Tensor,
         last: Tensor,
-        weights: Tensor,
+        mixing: Tensor,
         present: Present,
         edge_weights: Tensor | None,
     ) -> Tensor:
         """Map the outputs of the two cells before to that of this one."""
         t = self.cell_type
         inputs = [self.first(before), self.second(last)]
-        own = None if edge_weights is None else edge_weights[t]
-        output: Tensor = self.cell(inputs, weights[t], present and present[t], own)
+        of_type = None if edge_weights is None else edge_weights[t]
+        output: Tensor = self.cell(inputs, mixing[t], present and present[t], of_type)
         return output

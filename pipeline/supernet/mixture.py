@@ -29,12 +29,10 @@ def mixture(
     Returns:
         [n_players], in the players' order, differentiable by alpha.
     """
-    weights = alpha.view(-1, space.n_operations).softmax(dim=1)
+    mixing = alpha.view(-1, space.n_operations).softmax(dim=1)
     if coalition is None:
-        return weights.flatten()
-    weights = torch.where(coalition.view_as(weights), weights, 0.0)
+        return mixing.flatten()
+    mixing = torch.where(coalition.view_as(mixing), mixing, 0.0)
     if renormalise:
-        weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(
-            torch.finfo(weights.dtype).tiny
-        )
-    return weights.flatten()
+        mixing = mixing / mixing.sum(dim=1, keepdim=True).clamp_min(torch.finfo(mixing.dtype).tiny)
+    return mixing.flatten()

@@ -16,7 +16,7 @@ from pipeline.spaces.operations import ResNetBlock
 from pipeline.spaces.stems import conv_bn
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fast.cell import FusedCell
-from pipeline.supernet.fast.reuse import Beginning, run_remembered
+from pipeline.supernet.fast.reuse import ActivationCache, run_cached
 from pipeline.supernet.supernet import Supernet
 
 STAGES = 3
@@ -45,27 +45,29 @@ class NasBench201Supernet(Supernet):
     def features(
         self,
         images: Tensor,
-        weights: Tensor,
+        mixing: Tensor,
         present: Present,
         edge_weights: Tensor | None,
-        beginning: Beginning | None,
+        cache: ActivationCache | None,
     ) -> Tensor:
         """The output of the last cell, normalised and rectified."""
-        run, here = self.cell_runner(), present and present[0]
+        run, table = self.cell_runner(), mixing[0]
+        chosen = present and present[0]
+        of_edges = None if edge_weights is None else edge_weights[0]
         parts: list[Any] = [*self.stages]
-        own = None if edge_weights is None else edge_weights[0]
-        if beginning is None or not self.remembers:
+        if cache is None or not self.caches_first_cell:
             x = self.stem(images)
         else:
-            x = beginning.once("stem", (), partial(self.stem, images))
-            x = run_remembered(parts.pop(0), x, weights[0], here, beginning)
+            x = cache.get("stem", (), partial(self.stem, images))
+            x = run_cached(parts.pop(0), x, table, chosen, cache)
         for part in parts:
-            x = run(part, [x], weights[0], here, own) if isinstance(part, MixedCell) else part(x)
+            is_cell = isinstance(part, MixedCell)
+            x = run(part, [x], table, chosen, of_edges) if is_cell else part(x)
         output: Tensor = self.head(x)
         return output
 
     @property
-    def remembers(self) -> bool:
+    def caches_first_cell(self) -> bool:
         """Whether the first cell is a large enough part of all to keep its operations' outputs."""
         settings = self.settings
         return settings.fused and settings.cells == 1 and settings.partial_channels == 1

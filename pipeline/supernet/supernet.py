@@ -2,9 +2,9 @@
 
 Shapley-NAS (Xiao et al., CVPR 2022, section 3.1): all operations of an edge are computed and
 summed with the mixing weights of `mixture`. The supernet knows no alpha and no coalition: both
-reach it as weights. Batch norms inside cells are not affine and none follows a pooling; those of
-the stem, the residual blocks and the head are. With that the parameters of the published search
-networks come out exactly (tests/published).
+reach it as mixing weights. Batch norms inside cells are not affine and none follows a pooling;
+those of the stem, the residual blocks and the head are. With that the parameters of the published
+search networks come out exactly (tests/published).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipeline.seeds import derive
 from pipeline.spaces import Space
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fast.checkpointing import checkpointed
-from pipeline.supernet.fast.reuse import Beginning
+from pipeline.supernet.fast.reuse import ActivationCache
 
 # Shapes of cells times batch sizes: torch's own limit of graphs a function is too small.
 COMPILED_GRAPHS = 64
@@ -71,49 +71,50 @@ class Supernet(nn.Module):
     def features(
         self,
         images: Tensor,
-        weights: Tensor,
+        mixing: Tensor,
         present: Present,
         edge_weights: Tensor | None,
-        beginning: Beginning | None,
+        cache: ActivationCache | None,
     ) -> Tensor:
         """The last feature map [b, c, h, w].
 
         Args:
             images: [b, 3, h, w].
-            weights: [cell types, edges, operations].
+            mixing: [cell types, edges, operations].
             present: which operations to compute, of the same shape; None: all.
-            edge_weights: [cell types, edges], in `weights` already; None: no edge normalisation.
-            beginning: as in `forward`.
+            edge_weights: [cell types, edges], in `mixing` already; None: no edge normalisation.
+            cache: as in `forward`.
         """
 
     def forward(
-        self, images: Tensor, weights: Tensor, beginning: Beginning | None = None
+        self, images: Tensor, mixing: Tensor, cache: ActivationCache | None = None
     ) -> Tensor:
         """Classify images.
 
         Args:
             images: [b, 3, h, w], from 8 x 8 upwards.
-            weights: [n_players] mixing weights; where one is zero the operation adds nothing.
-            beginning: remembers for these images what the next call without gradients can use.
+            mixing: [n_players] mixing weights; where one is zero the operation adds nothing.
+            cache: of these images; keeps what the next call without gradients can use.
 
         Returns:
             logits [b, classes].
         """
-        if beginning is None or torch.is_grad_enabled():
-            beginning = None
-            images = self.prepared(images)
+        if cache is None or torch.is_grad_enabled():
+            cache = None
+            images = self.resized(images)
         else:
-            images = beginning.of(self).once("images", (), partial(self.prepared, images))
-        table = weights.view(
+            cache.clear_if_trained(self)
+            images = cache.get("images", (), partial(self.resized, images))
+        table = mixing.view(
             len(self.space.cell_types), len(self.space.edges), self.space.n_operations
         )
         present, edge_weights = self._present(table), self.edge_weights()
         if edge_weights is not None:
             table = table * edge_weights[:, :, None]
-        maps = self.features(images, table, present, edge_weights, beginning)
+        maps = self.features(images, table, present, edge_weights, cache)
         return self.classifier(maps.mean(dim=(2, 3)))
 
-    def prepared(self, images: Tensor) -> Tensor:
+    def resized(self, images: Tensor) -> Tensor:
         """Images of the size and memory format that the settings ask for."""
         if self.settings.image_size:
             images = averaged_down(images, self.settings.image_size)
@@ -138,7 +139,7 @@ class Supernet(nn.Module):
 
     @cached_property
     def train_cell(self) -> Callable[..., Tensor]:
-        """What calls a cell in a training step; made at the first, when the device is known."""
+        """What calls a cell in a training step; made at the first one, when the device is known."""
         # `auto` is resolved by the search, which knows how long it is.
         if not (self.compiles and self.settings.compile is True):
             return call

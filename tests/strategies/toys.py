@@ -108,9 +108,9 @@ class Playing(Plain):
         self.space, self.settings = space, small_search(space.family).supernet
         self.bias = nn.Parameter(torch.zeros(CLASSES))
 
-    def forward(self, images: Tensor, weights: Tensor, beginning: Any = None) -> Tensor:
+    def forward(self, images: Tensor, mixing: Tensor, cache: Any = None) -> Tensor:
         player, label = images[:, 0, 0, 0].long(), images[:, 1, 0, 0].long()
-        answer = (label + (weights[player] == 0).long()) % CLASSES
+        answer = (label + (mixing[player] == 0).long()) % CLASSES
         return 100 * nn.functional.one_hot(answer, CLASSES).float() + self.bias
 
 
@@ -150,13 +150,13 @@ class Tiny(Plain):
         self.W = nn.Parameter(torch.randn(3, CLASSES, generator=generator))
         self.slopes = torch.randn(space.n_players, 3, generator=generator)
 
-    def forward(self, images: Tensor, weights: Tensor, beginning: Any = None) -> Tensor:
-        return logits_of(self.W, images, weights, self.slopes)
+    def forward(self, images: Tensor, mixing: Tensor, cache: Any = None) -> Tensor:
+        return logits_of(self.W, images, mixing, self.slopes)
 
 
-def logits_of(W: Tensor, images: Tensor, weights: Tensor, slopes: Tensor) -> Tensor:
+def logits_of(W: Tensor, images: Tensor, mixing: Tensor, slopes: Tensor) -> Tensor:
     """What `Tiny` computes, as a function of its weights."""
-    return (images.mean(dim=(2, 3)) * (weights @ slopes.to(weights)).tanh()) @ W
+    return (images.mean(dim=(2, 3)) * (mixing @ slopes.to(mixing)).tanh()) @ W
 
 
 def on_supernet(

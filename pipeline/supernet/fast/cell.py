@@ -5,7 +5,7 @@ differs, and a test holds both to the same outputs, gradients and batch-norm sta
 
 - Edges that leave the same state see the same input. Operations of one name on them are computed
   as one, their weights and batch norms stacked along the channels: g edges of m channels each.
-- Pooling is computed once a state, not once an edge, and faster than torch does (`pooling.py`).
+- Pooling is computed once per state, not once per edge, and faster than torch does (`pooling.py`).
 - Mixing weights are the scales of the last batch norms, so that mixing them costs nothing.
 - Depthwise convolutions have a backward pass of their own (`depthwise.py`).
 - An operation that is not present, and `none`, is not computed.
@@ -45,12 +45,12 @@ class Stack:
 
     Attributes:
         operations: [g] modules.
-        weights: [g] mixing weights.
+        mixing: [g] mixing weights.
         targets: [g] nodes at the other ends.
     """
 
     operations: list[Any]
-    weights: Tensor
+    mixing: Tensor
     targets: tuple[int, ...]
 
 
@@ -69,7 +69,7 @@ class FusedCell(MixedCell):
     def forward(
         self,
         inputs: Sequence[Tensor],
-        weights: Tensor,
+        mixing: Tensor,
         present: Present = None,
         edge_weights: Tensor | None = None,
     ) -> Tensor:
@@ -78,24 +78,24 @@ class FusedCell(MixedCell):
         passed = self.pass_by(inputs)
         terms: dict[int, list[Term]] = defaultdict(list)
         for source in range(self.n_inputs):
-            self.leave(source, states[source], weights, present, terms)
+            self.add_outgoing(source, states[source], mixing, present, terms)
         for node, edges in self.incoming.items():
             zero = self.mixed[edges[0][0]].zero
             mixed = weighted_total(terms[node] or [(None, zero(inputs[0][:, : self.n_mixed]))])
             states.append(self.shuffle_in(mixed, edges, passed, edge_weights))
-            self.leave(node, states[node], weights, present, terms)
+            self.add_outgoing(node, states[node], mixing, present, terms)
         return torch.cat([states[state] for state in self.concat], dim=1)
 
-    def leave(
+    def add_outgoing(
         self,
         source: int,
         state: Tensor,
-        weights: Tensor,
+        mixing: Tensor,
         present: Present,
         terms: dict[int, list[Term]],
     ) -> None:
         """Add to `terms` of each later node what reaches it from a state."""
-        stacks = self.stacks(source, weights, present)
+        stacks = self.stacks(source, mixing, present)
         if not stacks:
             return
         x = state
@@ -110,7 +110,7 @@ class FusedCell(MixedCell):
             if is_linear(first):
                 linear.append(stack)
             elif is_chain(first):
-                y = run_chains(stack.operations, rectified, copies, stack.weights)
+                y = run_chains(stack.operations, rectified, copies, stack.mixing)
                 sums[stack.targets].append(y)
             elif not isinstance(first, Zero):
                 call_each(stack, x, terms)
@@ -120,7 +120,7 @@ class FusedCell(MixedCell):
             for target, y in zip(targets, total(stacked).chunk(len(targets), dim=1), strict=True):
                 terms[target].append((None, y))
 
-    def stacks(self, source: int, weights: Tensor, present: Present) -> list[Stack]:
+    def stacks(self, source: int, mixing: Tensor, present: Present) -> list[Stack]:
         """What is to be computed from a state, by the operation's name."""
         members: dict[str, list[tuple[Any, int, int, int]]] = defaultdict(list)
         for e, target in self.outgoing[source]:
@@ -128,11 +128,11 @@ class FusedCell(MixedCell):
             for o, (name, operation) in enumerate(zip(mixed.names, mixed.operations, strict=True)):
                 if present is None or present[e][o]:
                     members[name].append((operation, e, o, target))
-        found = []
+        stacks = []
         for alike in members.values():
             operations, edges, numbers, targets = zip(*alike, strict=True)
-            found.append(Stack([*operations], weights[[*edges], [*numbers]], targets))
-        return found
+            stacks.append(Stack([*operations], mixing[[*edges], [*numbers]], targets))
+        return stacks
 
 
 def weighted_total(terms: Sequence[Term]) -> Tensor:
@@ -150,7 +150,7 @@ def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
     first = stack.operations[0]
     shared = pool(first, x) if isinstance(first, SHARED) else None
     for target, weight, operation in zip(
-        stack.targets, stack.weights, stack.operations, strict=True
+        stack.targets, stack.mixing, stack.operations, strict=True
     ):
         terms[target].append((weight, operation(x) if shared is None else shared))
 
@@ -164,16 +164,16 @@ def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[i
     chains: dict[int, list[tuple[Any, Tensor]]] = defaultdict(list)
     for stack in stacks:
         for target, chain, weight in zip(
-            stack.targets, stack.operations, stack.weights, strict=True
+            stack.targets, stack.operations, stack.mixing, strict=True
         ):
             chains[target].append((chain, weight))
     nodes: dict[int, list[int]] = defaultdict(list)  # by the largest kernel of what reaches them
     for target, members in chains.items():
         nodes[max(chain[1].kernel_size[0] for chain, _ in members)].append(target)
-    found = []
+    outputs = []
     for side, targets in nodes.items():
         kernels = [[as_kernel(c, w, side) for c, w in chains[target]] for target in targets]
         kernel = torch.cat([total(k for k, _ in members) for members in kernels])
         bias = torch.cat([total(b for _, b in members) for members in kernels])
-        found.append((tuple(targets), F.conv2d(rectified, kernel, bias, padding=side // 2)))
-    return found
+        outputs.append((tuple(targets), F.conv2d(rectified, kernel, bias, padding=side // 2)))
+    return outputs
