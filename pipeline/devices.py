@@ -34,7 +34,7 @@ def resolve(name: str) -> torch.device:
 
 
 def configure(threads: int, deterministic: bool = False) -> None:
-    """Set torch's threads and determinism, once a process, before any other use of torch.
+    """Set torch's threads and determinism, once per process, before any other use of torch.
 
     Args:
         threads: threads of torch's CPU kernels, those of the rule; ranks of torchrun share them.

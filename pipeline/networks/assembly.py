@@ -32,7 +32,7 @@ def build(
         layout: "cifar10", "imagenet" or "nasbench201".
         classes: outputs.
         channels: of the first cell; None: the layout's (36, 48, 16).
-        cells: in all, in NAS-Bench-201 a stage; None: the layout's (20, 14, 5).
+        cells: in all, in NAS-Bench-201 per stage; None: the layout's (20, 14, 5).
         auxiliary: with an auxiliary head, for `forward_with_auxiliary`.
 
     Raises:

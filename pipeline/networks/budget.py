@@ -37,7 +37,7 @@ def fit(
         layout: as `build` takes it.
         classes: outputs.
         channels: of the first cell, at most.
-        cells: in NAS-Bench-201 a stage, at most.
+        cells: at most, in NAS-Bench-201 per stage.
         image_size: side of the images, in pixels.
         max_macs: multiply-adds of one image.
         max_params: parameters without the auxiliary head.

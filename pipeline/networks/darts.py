@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from pipeline.networks.network import Network, Nodes
 from pipeline.spaces.genotype import Genotype
-from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN, make
-from pipeline.spaces.stems import conv_bn, imagenet_stem
+from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN, conv_bn, imagenet_stem, make
 
 N_INPUTS = 2
 STEM_MULTIPLIER = 3

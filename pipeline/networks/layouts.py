@@ -1,4 +1,4 @@
-"""The frames into which a found cell is stacked, with their published sizes."""
+"""The frames into which cells are stacked, with their published sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Layout:
     Attributes:
         family: whose cells fit, "darts" or "nasbench201".
         channels: of the first cell.
-        cells: in all; NAS-Bench-201: cells a stage (N).
+        cells: in all; in NAS-Bench-201 per stage (N).
         image_size: side of the published experiments' images, in pixels.
         classes: of the published experiments.
         auxiliary: whether it has a place for an auxiliary head.

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.networks.network import Network, Nodes
 from pipeline.spaces.genotype import Genotype
-from pipeline.spaces.operations import ResNetBlock, make
-from pipeline.spaces.stems import conv_bn
+from pipeline.spaces.operations import ResNetBlock, conv_bn, make
 
 STAGES = 3
 

@@ -1,4 +1,4 @@
-"""A found cell in discrete form, and the ways to write it down.
+"""An architecture in discrete form, and the ways to write it down.
 
 Three forms: JSON (ours, versioned, for every space), the text of DARTS (`Genotype(normal=...)`)
 and the architecture string of NAS-Bench-201 (`|nor_conv_3x3~0|+|...`). States are numbered as in
@@ -205,7 +205,7 @@ def _cell(nodes: Iterable[Iterable[Iterable[Any]]]) -> Cell:
 
 
 def _pairs(edges: list[Any]) -> list[list[Any]]:
-    """DARTS lists the edges of a cell in one row, two a node."""
+    """DARTS lists the edges of a cell in one row, two for each node."""
     return [edges[i : i + 2] for i in range(0, len(edges), 2)]
 
 

@@ -1,6 +1,6 @@
 """The space of NAS-Bench-201 (Dong & Yang, ICLR 2020): one cell, six edges, five operations.
 
-15,625 cells: every node is the sum over all earlier states, with one operation an edge.
+15,625 cells: every node is the sum over all earlier states, with one operation per edge.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class NasBench201Space(Space):
 
 
 def nasbench201(settings: SupernetSettings) -> NasBench201Space:
-    """The benchmark's space; without `include_none` four operations an edge are left."""
+    """The benchmark's space; without `include_none` each edge has four operations."""
     operations = OPERATIONS if settings.include_none else OPERATIONS[1:]
     return NasBench201Space(
         name="nasbench201",

@@ -1,4 +1,4 @@
-"""The operations on an edge, and the convolution blocks around the cells.
+"""The operations on an edge, and the stems and blocks around the cells.
 
 DARTS (Liu et al., ICLR 2019, section 3.1): every convolution is ReLU-Conv-BN, a separable one is
 applied twice, the depthwise part of a dilated one has dilation 2. NAS-Bench-201 (Dong & Yang,
@@ -7,7 +7,8 @@ those of DARTS, so that one definition of each name serves both families. As in 
 own search networks `nor_conv_*` has a bias where its batch norm is not affine; the batch norm
 takes it out again, but it counts as a parameter. Pooling has no batch norm. Deviation: what
 halves the image rounds odd sizes up throughout, where the original code fails on them; at even
-sizes the numbers are the same.
+sizes the numbers are the same. Batch norms of the stems, which supernets and discrete networks
+share, are always affine.
 
 A registered operation is a function (channels, stride, affine) -> module that maps images
 [b, channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. `affine` says whether
@@ -164,6 +165,29 @@ class ResNetBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [b, n_in, h, w] to [b, n_out, ceil(h / 2), ceil(w / 2)]."""
         return self.shortcut(x) + self.residual(x)
+
+
+def conv_bn(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
+    """3 x 3 convolution and batch norm: the whole stem for CIFAR and NAS-Bench-201."""
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False), nn.BatchNorm2d(n_out)
+    )
+
+
+def imagenet_stem(channels: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """DARTS' stem for ImageNet, which divides the image by 8.
+
+    Returns:
+        two modules: images [b, 3, h, w] -> [b, channels, h / 4, w / 4], the cells' first input
+        state; and that -> [b, channels, h / 8, w / 8], their second.
+    """
+    quarter = nn.Sequential(
+        *conv_bn(3, channels // 2, stride=2),
+        nn.ReLU(),
+        *conv_bn(channels // 2, channels, stride=2),
+    )
+    eighth = nn.Sequential(nn.ReLU(), *conv_bn(channels, channels, stride=2))
+    return quarter, eighth
 
 
 @register("operations", "none")

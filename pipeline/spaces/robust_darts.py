@@ -1,8 +1,11 @@
 """The spaces S1 to S4 of RobustDARTS (Zela et al., ICLR 2020, section 3): where DARTS fails.
 
-Cells and discretisation are DARTS', two or three operations an edge. S1: the two that DARTS found
-strongest on each edge of its own space. S2: a separable convolution or nothing done. S3: the same
-and `none`. S4: a separable convolution or noise, which no network should choose.
+Cells and discretisation are those of DARTS, with two or three operations per edge:
+
+- S1: the two that DARTS found strongest on each edge of its own space.
+- S2: a separable convolution or a skip connection.
+- S3: the same and `none`.
+- S4: a separable convolution or noise, which no network should choose.
 
 What an edge offers is the space itself, so that `include_none` has no effect here.
 """
@@ -54,7 +57,7 @@ def everywhere(*operations: str) -> Edges:
 
 
 def s1(settings: SupernetSettings) -> DartsSpace:
-    """Two operations an edge, other ones on each."""
+    """Two operations per edge, which differ from edge to edge."""
     return robust_darts_space("s1", read(NORMAL), read(REDUCE))
 
 

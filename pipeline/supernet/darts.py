@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces import Space
-from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN
-from pipeline.spaces.stems import conv_bn, imagenet_stem
+from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN, conv_bn, imagenet_stem
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fast.cell import FusedCell
 from pipeline.supernet.fast.reuse import ActivationCache

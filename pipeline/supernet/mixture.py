@@ -2,9 +2,9 @@
 
 DARTS (Liu et al., ICLR 2019, equation 2): w_o = exp(alpha_o) / sum over o' of exp(alpha_o').
 A coalition S of players (Shapley-NAS, section 3.2) is the supernet without the other operations.
-What that means for the weights the paper leaves open: here, as in its released code, a removed
-operation's weight becomes zero and the others keep theirs, which makes `none` a null player;
-`renormalise` scales the others to sum to one again, and then `none` is none.
+The paper does not say what that means for the weights. Here, as in its released code, a removed
+operation's weight is set to zero and the others keep theirs, so that `none` is a null player.
+With `renormalise` the others are scaled to sum to one again, and then `none` is no null player.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def mixture(
 
     Args:
         space: gives the order of the players.
-        alpha: [n_players], one real number an operation.
+        alpha: [n_players], one real number for each operation.
         coalition: bool [n_players], the operations that stay; None: all.
         renormalise: scale the weights of each edge to sum to one (to zero where none stays).
 

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces import Space
-from pipeline.spaces.operations import ResNetBlock
-from pipeline.spaces.stems import conv_bn
+from pipeline.spaces.operations import ResNetBlock, conv_bn
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fast.cell import FusedCell
 from pipeline.supernet.fast.reuse import ActivationCache, run_cached

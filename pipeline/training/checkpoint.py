@@ -25,7 +25,7 @@ def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]
     """Write a checkpoint atomically and keep the one before as `<path>.previous`.
 
     Args:
-        path: where; its folder holds nothing but what a rerun may lose.
+        path: of the file; its folder holds nothing but what a rerun may lose.
         state: what `load` gives back.
         settings: what the bits of the run depend on, JSON values only.
     """
@@ -39,7 +39,7 @@ def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]
 def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None:
     """The state saved last, on the CPU; None where there is none that can be read.
 
-    A damaged checkpoint costs a warning and an epoch: it is set aside for the one before.
+    A damaged checkpoint is set aside, with a warning, and the one before is taken.
 
     Raises:
         InputError: the checkpoint was made with other settings; the differing keys are named.
@@ -65,7 +65,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         content: dict[str, Any] = read_tensors(path)
         return content
     except DamagedError as error:
-        # Out of the way: the next save must not put it in the place of the previous one.
+        # The next save must not keep it as the previous checkpoint.
         aside = path.replace(path.with_name(path.name + ".damaged"))
         logger.warning("%s: damaged checkpoint (%s), set aside as %s", path, error, aside.name)
         return None

@@ -1,4 +1,4 @@
-"""Several processes that train one network, one a device, started by torchrun.
+"""Several processes that train one network, one per device, started by torchrun.
 
 Every rank holds the whole network and works on its share of each step's images; gradients are
 summed before the optimiser's step, which all ranks then take alike. The sum is one all-reduce of

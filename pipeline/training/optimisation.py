@@ -29,7 +29,7 @@ class Sums:
 
     @classmethod
     def zero(cls, device: torch.device) -> Sums:
-        """Nothing yet."""
+        """The sums before the first step."""
         return cls(
             torch.zeros((), dtype=torch.float64, device=device),
             torch.zeros((), dtype=torch.int64, device=device),
@@ -52,7 +52,7 @@ class Optimisation:
     Args:
         network: on its device.
         recipe: the training recipe.
-        device: where the network is.
+        device: of the network.
         ranks: who takes part.
     """
 
@@ -69,9 +69,9 @@ class Optimisation:
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
             weight_decay=recipe.weight_decay,
-            fused=True,  # one kernel for all parameters instead of one each
+            fused=True,  # one kernel for all parameters instead of one for each
         )
-        # float16 underflows below 6e-8: its loss is scaled up, and a step that overflows left out.
+        # float16 underflows below 6e-8: the loss is scaled up; a step that overflows is skipped.
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
 
     def set_rate(self, rate: float) -> None:

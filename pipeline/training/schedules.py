@@ -9,7 +9,7 @@ import math
 
 from pipeline.config.recipes import TrainSettings
 
-# The DARTS family's line flattens over the last epochs, where 1/250 of the rate is still large.
+# Last epochs over which the DARTS family flattens the line: 1/250 of the rate is still large.
 TAIL = 5
 
 

@@ -1,8 +1,8 @@
 """How the images of an epoch fall into steps, micro-batches and ranks.
 
-A pass is a sequence of micro-batches; `per_step` of them, one after the other, make a step of the
-optimiser, and the ranks take them in turns. A micro-batch is what one forward pass sees, so batch
-norm's statistics and all that is random depend on the micro-batch and not on who computes it: a
+An epoch passes over a sequence of micro-batches. `per_step` of them in a row make a step of the
+optimiser, and the ranks take them in turns. One forward pass sees one micro-batch, so batch norm's
+statistics and all that is random depend on the micro-batch and not on the rank that computes it. A
 run gives the same losses, up to the order of float sums, on any number of ranks.
 """
 
@@ -89,7 +89,7 @@ def plan(n_images: int, recipe: TrainSettings, ranks: Ranks) -> Plan:
         )
     if per_step % ranks.n:
         raise InputError(
-            f"train.micro_batch_size: {per_step} micro-batches a step do not divide among "
+            f"train.micro_batch_size: {per_step} micro-batches per step do not divide among "
             f"{ranks.n} ranks; set it to {recipe.batch_size // ranks.n or 1}, or change "
             "--nproc-per-node"
         )

@@ -6,8 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipeline.spaces.operations import FactorizedReduce, ResNetBlock, make
-from pipeline.spaces.stems import conv_bn, imagenet_stem
+from pipeline.spaces.operations import FactorizedReduce, ResNetBlock, conv_bn, imagenet_stem, make
 
 CENTRE = 10
 

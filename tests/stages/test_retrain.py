@@ -169,10 +169,9 @@ def test_the_best_epoch_by_held_out_images_is_kept_and_tested(data, tmp_path):
     assert last["kept_epoch"] == 3 and best["held_out_accuracy"] == max(accuracies)
     # The model in the file is the one whose held-out accuracy is reported.
     network, _ = load_model(tmp_path / "best" / "model.pt")
-    job = darts_job(**values)
-    kept, held_out = retrain.training_images(
-        data.manifest("digits"), data.root, job.train, torch.device("cpu")
-    )
+    manifest = data.manifest("digits")
+    task = retrain.Task.from_job(darts_job(**values), 0, "darts_v2", manifest, data.root, "cpu")
+    kept, held_out = retrain.training_images(task)
     assert (kept.n, held_out.n) == (180, 60)
     with torch.no_grad():
         correct = sum(int((network(x).argmax(1) == y).sum()) for x, y in held_out.batches(60))

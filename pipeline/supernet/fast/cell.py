@@ -1,4 +1,4 @@
-"""The mixed cell computed by what is alike rather than operation by operation.
+"""The mixed cell, computed by groups of alike operations instead of one by one.
 
 The modules, and so the state dictionary, are those of `MixedCell`; only the order of the work
 differs, and a test holds both to the same outputs, gradients and batch-norm statistics.
@@ -146,7 +146,7 @@ def weighted_total(terms: Sequence[Term]) -> Tensor:
 
 
 def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
-    """Operations as they are; those that are the same on every edge once."""
+    """Call operations one by one; those that are the same on every edge are called once."""
     first = stack.operations[0]
     shared = pool(first, x) if isinstance(first, SHARED) else None
     for target, weight, operation in zip(

@@ -76,7 +76,7 @@ def convolve(layers: Sequence[Any], x: Tensor, groups: int) -> Tensor:
 
 
 def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> Tensor:
-    """Batch norms side by side, then a scale a channel; running statistics as torch keeps them."""
+    """Batch norms side by side, then a scale per channel; statistics are kept as torch does."""
     first = layers[0]
     if first.training and not first.track_running_stats:
         return F.batch_norm(x, None, None, scale, None, True, 0.0, first.eps)

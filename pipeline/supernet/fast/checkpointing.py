@@ -1,7 +1,7 @@
 """Gradient checkpointing of a cell: its activations are computed again in the backward pass.
 
-Chen et al., "Training deep nets with sublinear memory cost" (2016). What a forward pass leaves
-behind, running statistics and the count of noise draws, it leaves behind once.
+Chen et al., "Training deep nets with sublinear memory cost" (2016). The second forward pass changes
+neither the running statistics nor the count of noise draws.
 """
 
 from __future__ import annotations
