@@ -6,15 +6,11 @@ a genotype keeps two of them, with one operation each.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces.genotype import Cell, Genotype, Node
 from pipeline.spaces.space import Space
-
-if TYPE_CHECKING:
-    from pipeline.config.recipes import SupernetSettings
 
 OPERATIONS = (
     "max_pool_3x3",

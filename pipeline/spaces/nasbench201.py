@@ -5,15 +5,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces.genotype import Genotype
 from pipeline.spaces.space import Space
-
-if TYPE_CHECKING:
-    from pipeline.config.recipes import SupernetSettings
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NODES = (1, 2, 3)

@@ -12,12 +12,8 @@ What an edge offers is the space itself, so that `include_none` has no effect he
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces.darts import CELL_TYPES, EDGES, NODES, DartsSpace
-
-if TYPE_CHECKING:
-    from pipeline.config.recipes import SupernetSettings
 
 SHORT = {
     "sk": "skip_connect",

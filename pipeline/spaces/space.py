@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from pipeline import registry
+from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces.genotype import Genotype
 
 if TYPE_CHECKING:
-    from pipeline.config.recipes import SupernetSettings
-    from pipeline.supernet import Supernet
+    from pipeline.supernet import Supernet  # a higher layer, loaded when a supernet is made
 
 
 @dataclass(frozen=True)

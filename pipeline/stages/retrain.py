@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,15 +21,13 @@ from pipeline.config.jobs import RetrainJob
 from pipeline.config.recipes import TrainSettings
 from pipeline.data import Images, open_images
 from pipeline.data.augment import Augment, FolderAugment
+from pipeline.networks.network import Network
+from pipeline.spaces.genotype import Genotype
 from pipeline.stages.stage import Stage, stage
 from pipeline.training import distributed
 from pipeline.training.distributed import Ranks
 from pipeline.training.evaluation import ALONE, evaluate
 from pipeline.training.trainer import Row, Trainer, best_epoch
-
-if TYPE_CHECKING:
-    from pipeline.networks.network import Network
-    from pipeline.spaces.genotype import Genotype
 
 CHANGES_NO_BIT = {"workers", "checkpoint_steps"}
 

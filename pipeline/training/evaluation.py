@@ -5,19 +5,15 @@ Accuracies and errors are fractions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch.nn import functional as F
 
 from pipeline.config.recipes import TrainSettings
+from pipeline.data import Images
 from pipeline.devices import autocast
+from pipeline.networks.network import Network
 from pipeline.training.distributed import Ranks
 from pipeline.training.memory import memory_format
-
-if TYPE_CHECKING:
-    from pipeline.data import Images
-    from pipeline.networks.network import Network
 
 ALONE = Ranks()
 

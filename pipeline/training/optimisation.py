@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,9 @@ from torch.nn import functional as F
 from pipeline.compilation import TrainingPass, compiled_training_pass
 from pipeline.config.recipes import TrainSettings
 from pipeline.devices import autocast
+from pipeline.networks.network import Network
 from pipeline.training.distributed import Ranks
 from pipeline.training.memory import memory_format
-
-if TYPE_CHECKING:
-    from pipeline.networks.network import Network
 
 
 @dataclass

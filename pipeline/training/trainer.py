@@ -19,13 +19,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pipeline import seeds
 from pipeline.config.recipes import TrainSettings
+from pipeline.data import Augment, FolderAugment, Images
+from pipeline.networks.network import Network
 from pipeline.progress import progress
 from pipeline.training import checkpoint, schedules, stopping
 from pipeline.training.distributed import Ranks, digest_of, digest_of_settings
@@ -33,10 +35,6 @@ from pipeline.training.evaluation import ALONE, evaluate
 from pipeline.training.memory import move_to_device
 from pipeline.training.optimisation import Optimisation, Sums
 from pipeline.training.steps import Plan, plan
-
-if TYPE_CHECKING:
-    from pipeline.data import Augment, FolderAugment, Images
-    from pipeline.networks.network import Network
 
 Row = dict[str, float]
 
