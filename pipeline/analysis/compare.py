@@ -1,88 +1,250 @@
-"""Strategies compared over seeds: mean, deviation, interval, and paired differences.
+"""Runs set beside each other: the strategies of a results folder, or some runs by name.
 
-One row a (space, data set, strategy, target, metric); rows with `versus` are differences of two
-strategies, strategy minus versus, over the seeds that both have. Units: `measures.py`.
+Runs that differ in their seeds alone are one *side*. A search has a search seed and its trainings
+have training seeds; a published cell has no search seed. Two sides are paired over the search seeds
+that both have, or over training seeds where neither side was searched or all runs are of one
+search. Otherwise their difference is Welch's, without pairs. Metrics of single runs keep the units
+of `metrics.json`; those of a folder have the units of `measures.py`.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from pipeline.analysis import measures, runs
-from pipeline.analysis.intervals import paired_difference, summarise
+from pipeline import paths
+from pipeline.analysis import measures
+from pipeline.analysis.intervals import LEAST, Summary, paired_difference, summarise, welch
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import FinishedRun
+from pipeline.config.experiments import is_searched
+from pipeline.errors import InputError
+from pipeline.files import read_json
+from pipeline.provenance import flatten
 
-COLUMNS = (
-    "space",
-    "dataset",
-    "target",
-    "metric",
-    "unit",
-    "strategy",
-    "versus",
-    "n",
-    "mean",
-    "deviation",
-    "low",
-    "high",
-)
+SEED = re.compile(r"/(r?seed)(\d+)")
+CODE = ("git_commit", "source_digest", "device", "data_fingerprint")  # tags, shown as they are
+GENOTYPE = "genotype"  # shown as a setting; the cells of several seeds may differ
+SEARCH, TRAINING = "search seeds", "training seeds"
 
 
-def render(results: Path, form: str = "text") -> str:
-    """The comparison as text, CSV or JSON.
+@dataclass(frozen=True)
+class Subject:
+    """One run that is compared.
 
-    Args:
-        results: `results/{preset}`.
-        form: "text", "csv" or "json".
+    Attributes:
+        name: as the run calls itself, seeds included.
+        search_seed: None for a genotype that no search of this seed found.
+        training_seed: None for what is no training.
+        config: flattened settings, code, device, data and genotype, as text.
+        metrics: numbers of `metrics.json`.
+        mlflow: (run id, experiment id), or None.
+    """
+
+    name: str
+    search_seed: int | None
+    training_seed: int | None
+    config: Mapping[str, str]
+    metrics: Mapping[str, float]
+    mlflow: tuple[str, str] | None = None
+
+    @classmethod
+    def named(cls, name: str, seed: Any, **content: Any) -> Subject:
+        """A run whose seeds its name says, or else its record (`seed`)."""
+        seeds = {kind: int(number) for kind, number in SEED.findall(name)}
+        place = paths.find(name)
+        found = seeds.get("seed", int(seed) if str(seed).isdigit() else None)
+        searched = place is None or is_searched(place.strategy)
+        return cls(name, found if searched else None, seeds.get("rseed"), **content)
+
+
+@dataclass(frozen=True)
+class Side:
+    """Runs that are seeds of the same thing."""
+
+    name: str
+    runs: tuple[Subject, ...]
+
+    def by_seed(self, metric: str, kind: str) -> dict[int, float]:
+        """Value by seed; trainings of one search count as their mean; what failed is left out."""
+        values: dict[int, list[float]] = defaultdict(list)
+        for run in self.runs:
+            seeds = (run.search_seed, run.training_seed)
+            first, second = seeds if kind == SEARCH else seeds[::-1]
+            if metric in run.metrics and not isnan(run.metrics[metric]):
+                seed = second if first is None else first
+                values[0 if seed is None else seed].append(run.metrics[metric])
+        return {seed: fmean(several) for seed, several in sorted(values.items())}
+
+    def setting(self, key: str) -> str:
+        """The value of a key; several where the runs differ in it."""
+        found = dict.fromkeys(run.config[key] for run in self.runs if key in run.config)
+        if key == GENOTYPE and len(found) > 1:
+            return f"{len(found)} different cells"
+        return ", ".join(found)
+
+
+def read(folder: Path) -> Subject:
+    """The run in a folder.
 
     Raises:
-        InputError: `results` is no folder, or a file of a run is broken.
+        InputError: it is not the folder of a run that has succeeded.
     """
-    rows = list(compare(runs.collect(results)))
-    if form == "json":
-        return json.dumps(rows, indent=2)
-    if form == "csv":
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return stream.getvalue().rstrip("\n")
-    return _as_text(rows)
+    if not (folder / "metrics.json").exists():
+        raise InputError(f"{folder}: no metrics.json: not the folder of a run that has succeeded")
+    metrics, record = read_json(folder / "metrics.json"), read_json(folder / "provenance.json")
+    data = record.get("data") or {}
+    code = {**record, "data_fingerprint": data.get("fingerprint")}
+    config = flatten(record.get("settings") or {})
+    config |= {key: str(code[key]) for key in CODE if code.get(key) is not None}
+    parts = folder.resolve().parts
+    name = "/".join(parts[-7:] if "rseed" in folder.name else parts[-5:])
+    ids = [record.get(key) for key in ("mlflow_run_id", "mlflow_experiment_id")]
+    return Subject.named(
+        name,
+        record.get("seed"),
+        config=config | _genotype(folder, metrics),
+        metrics={k: float(v) for k, v in metrics.items() if isinstance(v, int | float)},
+        mlflow=(str(ids[0]), str(ids[1])) if all(ids) else None,
+    )
 
 
-def compare(found: Sequence[FinishedRun]) -> Iterator[dict[str, Any]]:
-    """The rows: of each measure all strategies, then all pairs of them."""
-    for space, dataset in dict.fromkeys((run.space, run.dataset) for run in found):
-        own = [run for run in found if (run.space, run.dataset) == (space, dataset)]
-        strategies = list(dict.fromkeys(run.strategy for run in own))
-        searched = {run.strategy for run in own if run.searched}
-        for measure in _measures(own):
-            head = {
-                "space": space,
-                "dataset": dataset,
-                "target": measure.target or "",
-                "metric": f"{measure.stage}_{measure.key}",
-                "unit": measure.unit,
-            }
-            values = {
-                name: by_seed(measure, [run for run in own if run.strategy == name])
-                for name in strategies
-            }
-            values = {name: by for name, by in values.items() if by}
-            for name, by in values.items():
-                yield {**head, "strategy": name, "versus": "", **summarise(by.values()).numbers()}
-            # A genotype from elsewhere has no search seed to be paired by.
-            for a, b in itertools.combinations([n for n in values if n in searched], 2):
-                difference = paired_difference(values[a], values[b])
-                if difference:
-                    yield {**head, "strategy": a, "versus": b, **difference.numbers()}
+def _genotype(folder: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The cell that a run is of: what it says itself, else the `genotype.json` of its seed."""
+    if isinstance(metrics.get("arch"), str):
+        return {GENOTYPE: metrics["arch"]}
+    base = folder.resolve().parents[2] if "rseed" in folder.name else folder.resolve().parent
+    path = base / "genotype" / "genotype.json"
+    return {GENOTYPE: json.dumps(read_json(path)["cells"])} if path.exists() else {}
+
+
+def sides_of(subjects: Sequence[Subject]) -> list[Side]:
+    """Runs gathered by all that is not their seed, in the order given."""
+    gathered: dict[Any, list[Subject]] = defaultdict(list)
+    for one in subjects:
+        kept = {k: v for k, v in one.config.items() if k not in (*CODE, GENOTYPE)}
+        gathered[SEED.sub("", one.name), tuple(sorted(kept.items()))].append(one)
+    return [Side(name, tuple(runs)) for (name, _), runs in gathered.items()]
+
+
+def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
+    """What differs between the sides, in plain values; `values` has one entry per side."""
+    keys = dict.fromkeys(key for side in sides for run in side.runs for key in run.config)
+    rows = [{"key": key, "values": [side.setting(key) or None for side in sides]} for key in keys]
+    metrics = dict.fromkeys(m for side in sides for run in side.runs for m in run.metrics)
+    kind = pairing(sides)
+    return {
+        "sides": [
+            {"name": side.name, "n": len(side.runs), "runs": [run.name for run in side.runs]}
+            for side in sides
+        ],
+        "config": [row for row in rows if len({*row["values"]}) > 1],
+        "metrics": [_metric(sides, metric, kind) for metric in metrics],
+    }
+
+
+def pairing(sides: Sequence[Side]) -> str | None:
+    """Over which seeds the sides can be paired; None where one has a search and another none."""
+    searches = [{run.search_seed for run in side.runs} for side in sides]
+    searched = [seeds != {None} for seeds in searches]
+    if any(searched) and not all(searched):
+        return None
+    return SEARCH if len(set().union(*searches)) > 1 else TRAINING
+
+
+def _metric(sides: Sequence[Side], metric: str, kind: str | None) -> dict[str, Any]:
+    own = [side.by_seed(metric, kind or pairing([side]) or TRAINING) for side in sides]
+    row: dict[str, Any] = {
+        "metric": metric,
+        "values": [_numbers(summarise(by.values())) if by else None for by in own],
+        "failed": [sum(isnan(run.metrics.get(metric, 0.0)) for run in side.runs) for side in sides],
+    }
+    if len(sides) == 2 and all(own):
+        row["difference"] = difference(own[0], own[1], kind)
+    return row
+
+
+def _numbers(summary: Summary) -> dict[str, Any]:
+    return {**summary.numbers(), "text": summary.words(4)}
+
+
+def difference(
+    first: Mapping[int, float], second: Mapping[int, float], kind: str | None
+) -> dict[str, Any]:
+    """First minus second: paired over shared seeds, else Welch's interval of two means.
+
+    Args:
+        first: value by seed.
+        second: the same of the other side.
+        kind: of the seeds; None: they are of different kinds and cannot be paired.
+    """
+    paired = paired_difference(first, second) if kind else None
+    if paired:
+        seeds = sorted(first.keys() & second.keys())
+        return {**_numbers(paired), "paired": True, "over": kind, "seeds": seeds}
+    a, b = (summarise(by.values()) for by in (first, second))
+    gap = a.mean - b.mean
+    low = high = None
+    if min(a.n, b.n) >= LEAST and a.deviation is not None and b.deviation is not None:
+        _, half, _ = welch((a.mean, a.deviation, a.n), (b.mean, b.deviation, b.n))
+        low, high = gap - half, gap + half
+    found = Summary((gap,), gap, None, low, high)
+    return {**_numbers(found), "n": None, "paired": False, "over": None, "seeds": []}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The strategies of a space on a data set: measures, and summaries by strategy and measure."""
+
+    space: str
+    dataset: str
+    measures: tuple[Measure, ...]
+    values: Mapping[str, Mapping[Measure, Summary]]
+    rows: tuple[Mapping[str, Any], ...]
+
+
+def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
+    """A comparison for each space and data set; `rows` has all means, then all differences."""
+    for space, dataset in dict.fromkeys((run.space, run.dataset) for run in runs):
+        own = [run for run in runs if (run.space, run.dataset) == (space, dataset)]
+        labels = list(dict.fromkeys(run.strategy for run in own))
+        of = {label: [run for run in own if run.strategy == label] for label in labels}
+        wanted = _measures(own)
+        values: dict[str, dict[Measure, Summary]] = {label: {} for label in labels}
+        rows: list[dict[str, Any]] = []
+        for measure in wanted:
+            target = measure.target or ""
+            metric = f"{measure.stage}_{measure.key}"
+            head = {"space": space, "dataset": dataset, "target": target, "metric": metric}
+            head["unit"] = measure.unit
+            seeds = {label: by for label in labels if (by := by_seed(measure, of[label]))}
+            for label in seeds:
+                if found := measures.summary(measure, of[label]):
+                    values[label][measure] = found
+                    rows.append({**head, "strategy": label, "versus": "", **found.numbers()})
+            rows += [{**head, **row} for row in _differences(seeds)]
+        there = tuple(one for one in wanted if any(one in by for by in values.values()))
+        yield Comparison(space, dataset, there, values, tuple(rows))
+
+
+def _differences(seeds: Mapping[str, Mapping[int, float]]) -> Iterator[dict[str, Any]]:
+    """Of each pair of strategies that share seeds of one kind."""
+    for a, b in itertools.combinations(seeds, 2):
+        if is_searched(a) != is_searched(b):
+            continue
+        found = difference(seeds[a], seeds[b], SEARCH if is_searched(a) else TRAINING)
+        if found["paired"]:
+            shared = " ".join(map(str, found["seeds"]))
+            kept = {key: found[key] for key in ("n", "mean", "deviation", "low", "high", "over")}
+            yield {"strategy": a, "versus": b, **kept, "seeds": shared}
 
 
 def _measures(own: Sequence[FinishedRun]) -> list[Measure]:
@@ -95,26 +257,3 @@ def _measures(own: Sequence[FinishedRun]) -> list[Measure]:
         measures.params(),
         measures.seconds("search", own),
     ]
-
-
-def _as_text(rows: Sequence[dict[str, Any]]) -> str:
-    """Aligned columns, and what the interval is."""
-    if not rows:
-        return "no runs"
-    lines = [list(COLUMNS), *([_text(row[column]) for column in COLUMNS] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
-    is_number = [column in ("n", "mean", "deviation", "low", "high") for column in COLUMNS]
-    aligned = [
-        "  ".join(
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, is_number, strict=True)
-        ).rstrip()
-        for line in lines
-    ]
-    return "\n".join([*aligned, "low, high: 95 % t interval over n seeds"])
-
-
-def _text(value: Any) -> str:
-    if value is None or value == "":
-        return "-"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

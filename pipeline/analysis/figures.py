@@ -79,7 +79,7 @@ class Series:
     seeds: Mapping[int, Mapping[int, float]]
 
     def mean(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Epochs, mean over the seeds that have an epoch, half-width (0 for a single one)."""
+        """Epochs, mean over the seeds that have an epoch, half-width (0 for less than three)."""
         epochs = sorted({epoch for values in self.seeds.values() for epoch in values})
         found = [
             summarise(values[epoch] for values in self.seeds.values() if epoch in values)
@@ -101,6 +101,10 @@ class Dots:
     name: str
     index: int
     values: Mapping[int, float]
+
+    def words(self, decimals: int) -> str:
+        """Mean and interval, or the values of less than three seeds."""
+        return f"{summarise(self.values.values()).words(decimals)} (n = {len(self.values)})"
 
 
 def curves(series: Sequence[Series], band: bool = True) -> Figure:
@@ -154,7 +158,7 @@ def dots(rows: Sequence[Dots]) -> Figure:
             axes.errorbar(
                 [summary.mean],
                 [y],
-                xerr=None if summary.half_width is None else [summary.half_width],
+                xerr=[[arm] for arm in summary.arms] if any(summary.arms) else None,
                 fmt="|",
                 ms=13,
                 mew=2.2,

@@ -13,7 +13,6 @@ from typing import Any
 
 from pipeline.analysis import alphas, figures, measures
 from pipeline.analysis.figures import Dots, Series
-from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import FinishedRun
 
@@ -157,7 +156,7 @@ def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) 
         ]
         if rows:
             label = f"{measure.title} ({measure.unit})"
-            ends = [f"{r.name} {words(summarise(r.values.values()))}" for r in rows]
+            ends = [f"{r.name} {r.words(measure.decimals)}" for r in rows]
             yield Figure(
                 figures.svg(figures.dots(rows)),
                 label,
@@ -204,9 +203,3 @@ def curves(series: Sequence[Series], caption: str, description: str, band: bool 
     drawn = figures.curves(series, band)
     svg = figures.svg(drawn)
     return Figure(svg, caption, description, figures.readout(drawn, series))
-
-
-def words(summary: Summary, decimals: int = 2) -> str:
-    """`2.51 ± 0.12 (n = 4)`, the interval left out for a single value."""
-    half = "" if summary.half_width is None else f" ± {summary.half_width:.{decimals}f}"
-    return f"{summary.mean:.{decimals}f}{half} (n = {summary.n})"

@@ -1,8 +1,9 @@
 """An experiment's tables as measurements, the small JSON files that the docs quote.
 
-One file a table, in the form that `results_page` renders. A number is {"mean", "std",
-"half_width", "n"}, in the unit of its column: half the width of the 95 % t interval, none for one
-seed. What stands there is read from runs that happened, with their commits and machines.
+One file per table, in the form that `results_page` renders. A number is {"mean", "std", "low",
+"high", "n"} in the unit of its column, where `low` and `high` are the ends of the 95 % interval
+(`intervals.py`), or {"values", "n"} of fewer than three seeds. What stands there is read from runs
+that happened, with their commits and machines.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from pipeline import provenance
 from pipeline.analysis import runs, tables
+from pipeline.analysis.intervals import Summary
 from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Cell, Table
 from pipeline.config.experiments import Experiment
@@ -88,16 +90,24 @@ def _values(cells: Sequence[Cell], printed: dict[str, str]) -> dict[str, Any]:
     for i, cell in enumerate(cells):
         decimals = cell.measure.decimals + 2
         if cell.ours:
-            numbers = {
-                "mean": cell.ours.mean,
-                "std": cell.ours.deviation,
-                "half_width": cell.ours.half_width,
-            }
-            rounded = {k: None if v is None else round(v, decimals) for k, v in numbers.items()}
-            values[f"c{i}"] = {**rounded, "n": cell.ours.n}
+            values[f"c{i}"] = _plain(cell.ours, decimals)
         if f"c{i}_paper" in printed and cell.paper:
             values[f"c{i}_paper"] = {"mean": cell.paper.mean, "std": cell.paper.std}
     return values
+
+
+def _plain(summary: Summary, decimals: int) -> dict[str, Any]:
+    if summary.low is None or summary.high is None or summary.deviation is None:
+        return {"values": [round(v, decimals) for v in summary.values], "n": summary.n}
+    numbers = {
+        "mean": summary.mean,
+        "std": summary.deviation,
+        "low": summary.low,
+        "high": summary.high,
+    }
+    rounded = {key: round(value, decimals) for key, value in numbers.items()}
+    bounded = {"bounded": True} if summary.bounded else {}
+    return {**rounded, **bounded, "n": summary.n}
 
 
 def _machine(record: dict[str, Any]) -> str:

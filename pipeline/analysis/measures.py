@@ -6,12 +6,15 @@ percent. Here both become what the paper prints: percent, millions.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.runs import FinishedRun
+from pipeline.nasbench.cells import N_ARCHITECTURES
 
 PERCENT = 100.0
 MILLIONS = 1e-6
@@ -157,10 +160,37 @@ def place(dataset: str, stands_for: str) -> str:
     return f"{title} in place of {dataset_title(stands_for)}" if stands_for else title
 
 
+def summary(measure: Measure, runs: Sequence[FinishedRun]) -> Summary | None:
+    """The runs as one number; None if none has the measure."""
+    values = by_seed(measure, runs)
+    return summarise(values.values(), _bounds(measure, runs)) if values else None
+
+
+def _bounds(measure: Measure, runs: Sequence[FinishedRun]) -> tuple[float, float] | None:
+    """Least and largest value of a column that is looked up; None for what is measured here.
+
+    The largest accuracy is the table's best. For the least, a search is taken to find no worse a
+    cell than the median architecture; once a seed has found one, any accuracy is possible.
+    """
+    column = measure.key.removeprefix("rank_").removeprefix("regret_")
+    limits = [run.metrics for run in runs if f"median_{column}" in run.metrics]
+    if not limits or measure.stage != "query":
+        return None
+    median, best = (float(limits[0][f"{kind}_{column}"]) for kind in ("median", "best"))
+    accuracies = by_seed(table_column(column), runs).values()
+    least, worst = (
+        (median, N_ARCHITECTURES / 2) if min(accuracies, default=0.0) >= median else (0.0, N_ARCHITECTURES)
+    )
+    if measure.key.startswith("rank_"):
+        return 1.0, worst
+    return (0.0, best - least) if measure.key.startswith("regret_") else (least, best)
+
+
 def by_seed(measure: Measure, runs: Iterable[FinishedRun]) -> dict[int, float]:
     """Value of each seed; a search whose network was trained several times counts once, by mean.
 
-    A genotype from elsewhere has no search seed, so the seeds of its training take their place.
+    A genotype from elsewhere has no search seed, so the seeds of its training take their place. A
+    value that is not a number has failed and is left out.
     """
     values: dict[int, list[float]] = defaultdict(list)
     for run in runs:
@@ -169,7 +199,7 @@ def by_seed(measure: Measure, runs: Iterable[FinishedRun]) -> dict[int, float]:
                 if measure.key in row:
                     values[int(row["seed"])].append(row[measure.key] * measure.scale)
         value = measure.of(run)
-        if value is not None:
+        if value is not None and not math.isnan(value):
             by_training = run.rseed is not None and not run.searched
             values[run.rseed if by_training else run.seed].append(value)  # type: ignore[index]
     return {seed: fmean(several) for seed, several in sorted(values.items())}

@@ -5,7 +5,8 @@ A measurement is
     {"title", "question", "command", "commit", "machine", "date", "seeds",
      "columns": {key: label}, "rows": [{key: value}], "notes": [...], "does_not_show": [...]}
 
-where a value may be {"mean", "half_width" or "std", "n"}. It becomes a section with its question, a
+where a value may be {"mean", "low" and "high" (or "half_width") or "std", "n"}, or {"values", "n"}.
+It becomes a section with its question, a
 table, how it was made, and what it does not show.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.analysis.intervals import Summary
 from pipeline.errors import InputError
 from pipeline.files import read_json
 
@@ -31,6 +33,7 @@ KEYS = (
     "notes",
     "does_not_show",
 )
+T_OF_TWO = 12.7062  # t(0.975, 1): half the interval over half the distance of two values
 HEAD = """\
 # Results
 
@@ -39,7 +42,8 @@ HEAD = """\
 
 Each section is one measurement of this project, with the command that made it, the machine, and
 what it does not show. The files behind them are in `docs/measurements/`. `2.51 ± 0.12 (n = 4)` is a
-mean over n seeds, ± half the width of its 95 % t interval; after a number of the paper ± is the
+mean over n seeds, ± half the width of its 95 % interval, or the ends of the interval in brackets;
+of fewer than three seeds the values themselves stand there. After a number of the paper ± is the
 deviation that it prints.
 """
 
@@ -94,10 +98,29 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _spread(value: Mapping[str, Any]) -> str:
-    """`93.21 ± 0.40 (n = 4)`: half the 95 % t interval; of what others print, their deviation."""
-    spread = value.get("half_width", value.get("std"))
-    text = _text(value["mean"]) + ("" if spread is None else f" ± {_text(spread)}")
-    return f"{text} (n = {value['n']})" if value.get("n", 1) > 1 else text
+    """`93.21 ± 0.40 (n = 4)`: the 95 % interval; of what others print, their deviation.
+
+    Of fewer than three runs the values are shown.
+    """
+    n = value.get("n", 1)
+    end = f" (n = {n})" if n > 1 else ""
+    if "values" in value or n == 2:
+        return ", ".join(map(_text, value.get("values") or _both(value))) + end
+    mean, half = value["mean"], value.get("half_width")
+    if "low" not in value and half is None:
+        spread = value.get("std")
+        return _text(mean) + ("" if spread is None else f" ± {_text(spread)}") + end
+    low, high = (
+        (value.get("low"), value.get("high")) if half is None else (mean - half, mean + half)
+    )
+    return Summary((), mean, None, low, high, "bounded" in value).words() + end
+
+
+def _both(value: Mapping[str, Any]) -> tuple[float, float]:
+    """Two values from their mean and deviation, or from the t interval of their mean."""
+    std, half = value.get("std"), value.get("half_width")
+    apart = std / 2**0.5 if std is not None else (half or 0.0) / T_OF_TWO
+    return value["mean"] - apart, value["mean"] + apart
 
 
 def _list(items: Sequence[str]) -> str:

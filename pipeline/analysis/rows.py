@@ -2,7 +2,7 @@
 
 A row says what it is (`row`, `space`, `dataset`, `strategy`, and `stands_for` where the data set
 only stands for another: text) and what was measured, one number a column: `<stage>[/<target>]/
-<metric>` is the mean over seeds, with `_low` and `_high` the ends of its 95 % t interval, `_n` the
+<metric>` is the mean over seeds, with `_low` and `_high` the ends of its 95 % interval, `_n` the
 seeds, `_paper` the printed number. Units are those of `metrics.json` (fractions, counts, seconds;
 NAS-Bench-201's columns in percent), so that a column keeps its meaning whatever the report shows.
 """
@@ -61,8 +61,8 @@ def _numbers(cell: Cell) -> dict[str, float]:
     if cell.ours:
         ours = cell.ours
         values = {"": ours.mean / scale, "_n": ours.n}
-        if ours.half_width is not None:
-            values |= {"_low": ours.low / scale, "_high": ours.high / scale}  # type: ignore[operator]
+        if ours.low is not None and ours.high is not None:
+            values |= {"_low": ours.low / scale, "_high": ours.high / scale}
     if cell.paper:
         values["_paper"] = cell.paper.mean / scale
     return {f"{name}{suffix}": value for suffix, value in values.items() if value is not None}

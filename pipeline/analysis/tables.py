@@ -7,11 +7,18 @@ the first, the one that the row names first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.analysis import measures
-from pipeline.analysis.intervals import Summary, paired_difference, summarise
+from pipeline.analysis.intervals import (
+    CONFIDENCE,
+    LEAST,
+    Summary,
+    paired_difference,
+    welch,
+)
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import ORDER, FinishedRun
 from pipeline.config.experiments import KEPT, Experiment, Printed, Row
@@ -66,15 +73,22 @@ class Cell:
 
     @property
     def verdict(self) -> str:
-        """The difference in a word."""
-        if self.ours is None or self.difference is None:
+        """Whether ours differs from the paper's by Welch's test at 5 %, or why that is unknown.
+
+        Where the paper does not say of how many runs its deviation is, `LEAST` are assumed.
+        """
+        if self.ours is None or self.paper is None or self.difference is None:
             return ""
-        if self.ours.half_width is not None and abs(self.difference) <= self.ours.half_width:
-            return "within our interval"
-        if round(self.difference, self.measure.decimals) == 0:
-            return "equal"
         if self.measure.lower_is_better is None:
             return ""
+        if self.ours.n < LEAST or self.ours.deviation is None:
+            return f"no verdict: n < {LEAST}"
+        if self.paper.std is None:
+            return "no verdict: no deviation printed"
+        ours = (self.ours.mean, self.ours.deviation, self.ours.n)
+        _, _, p = welch(ours, (self.paper.mean, self.paper.std, self.paper.n or LEAST))
+        if p > 1 - CONFIDENCE:
+            return "within"
         return "better" if (self.difference < 0) == self.measure.lower_is_better else "worse"
 
 
@@ -280,14 +294,14 @@ def _cell(
     makers = {run.provenance.get("source_digest") for run in having}
     return Cell(
         measure=column,
-        ours=summarise(values.values()) if values else None,
+        ours=measures.summary(column, own),
         paper=row.paper.get(dataset, {}).get(column.printed_key) if is_printed else None,
         expected=row.repeats or (n_seeds if row.searched and not of_kept else foreign),
         applies=applies,
         made_by_other_code=bool(makers - {study.source_digest}),
         values=values,
         runs=having,
-        n_failed=_n_failed(row, dataset, column, study.failed),
+        n_failed=_n_failed(row, dataset, column, study.failed) + _n_diverged(column, own),
     )
 
 
@@ -302,3 +316,9 @@ def _n_failed(row: Row, dataset: str, column: Measure, failed: Sequence[Place]) 
         if same and (own or before):
             seeds.add(place.seed if row.searched else place.rseed)
     return len(seeds)
+
+
+def _n_diverged(column: Measure, own: Sequence[FinishedRun]) -> int:
+    """Runs whose value is not a number."""
+    values = [value for run in own if (value := column.of(run)) is not None]
+    return sum(map(math.isnan, values))

@@ -41,6 +41,7 @@ class Printed(Settings):
 
     mean: float
     std: float | None = None
+    n: int | None = Field(None, description="runs that mean and deviation are of, where printed")
     best: float | None = Field(None, description="of the paper's runs, shown beside their mean")
 
 

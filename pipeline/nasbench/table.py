@@ -158,6 +158,12 @@ class Table:
         regrets = {f"regret_{column}": self.regret(column, index) for column in self.accuracies}
         return {**row, **ranks, **regrets}
 
+    def limits(self) -> dict[str, float]:
+        """`median_<column>` and `best_<column>` over all architectures, for each accuracy."""
+        columns = {name: self.column(name) for name in self.accuracies}
+        medians = {f"median_{name}": float(np.nanmedian(c)) for name, c in columns.items()}
+        return medians | {f"best_{name}": float(np.nanmax(c)) for name, c in columns.items()}
+
     def protocols(self) -> dict[str, str]:
         """What each accuracy column measures, in words."""
         found = {name: protocol(name) for name in self.columns}

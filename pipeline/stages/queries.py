@@ -72,7 +72,7 @@ def run(
             if manifest:
                 checkpoint.save(path, {"rows": cells}, identity)
                 s.log(f"seed {seed}, {seed + 1} of {n} done")
-        metrics: dict[str, Any] = {"algorithm": job.algorithm, "n_seeds": n}
+        metrics: dict[str, Any] = {"algorithm": job.algorithm, "n_seeds": n, **rows.limits()}
         for column in rows.accuracies:
             summary = summarise(row[column] for row in cells)
             metrics |= {f"{column}_mean": summary.mean, f"{column}_std": summary.deviation}

@@ -43,7 +43,7 @@ def look_up(
     if arch is not None:
         index = rows.index_of(arch)
     assert index is not None
-    return {**rows.query(index), "protocols": rows.protocols()}
+    return {**rows.query(index), **rows.limits(), "protocols": rows.protocols()}
 
 
 def look_up_reference(name: str, table: Path) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,11 @@ from pipeline.verbs.options import (
     job_option,
     need,
 )
+
+if TYPE_CHECKING:
+    from pipeline.analysis.compare import Subject
+
+FINAL = "final/"  # before the name of what a stage measured at its end, in MLflow
 
 
 @click.command()
@@ -96,16 +102,46 @@ def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
     A RUN is its folder (the one with metrics.json) or its id in MLflow. Runs that differ in their
     seeds alone are one side of the comparison, with an interval.
     """
-    from pipeline.analysis import compare as study
-    from pipeline.analysis import differences
+    from pipeline.analysis import comparison_text
 
     form = "json" if as_json else form
     if len(runs) == 1 and not Path(runs[0], "metrics.json").exists():
-        print(study.render(Path(runs[0]), form))
-    elif form == "csv":
+        print(comparison_text.render_folder(Path(runs[0]), form))
+        return
+    if form == "csv":
         raise InputError("compare: --format csv is for a results folder; runs take text or json")
-    else:
-        print(differences.render(runs, form == "json"))
+    if len(runs) < 2:
+        raise InputError("compare: give a results folder, or two or more runs")
+    from pipeline import tracking
+
+    subjects = [_subject(argument) for argument in runs]
+    ids = [one.mlflow for one in subjects if one.mlflow is not None]
+    everywhere = len(ids) == len(subjects)
+    address = tracking.comparison_address(*zip(*ids, strict=True)) if everywhere else None
+    note = "" if tracking.store_uri().startswith("http") else " (after `make ui`)"
+    print(comparison_text.render_runs(comparison_text.sides_of(subjects), form, address, note))
+
+
+def _subject(argument: str) -> Subject:
+    """The run that an argument names: a folder, or an id of MLflow."""
+    from pipeline import tracking
+    from pipeline.analysis import compare as sides
+
+    if Path(argument).is_dir():
+        return sides.read(Path(argument))
+    if not re.fullmatch(r"[0-9a-f]{32}", argument):
+        raise InputError(f"{argument}: neither a folder of a run nor an id of MLflow (32 digits)")
+    found = tracking.recorded(argument)
+    final = {k.removeprefix(FINAL): v for k, v in found.metrics.items() if k.startswith(FINAL)}
+    config = {key: value for key, value in found.params.items() if key != "seed"}
+    config |= {key: found.tags[key] for key in sides.CODE if key in found.tags}
+    return sides.Subject.named(
+        found.tags.get("run", found.name),
+        found.params.get("seed"),
+        config=config,
+        metrics=final or found.metrics,
+        mlflow=(found.run_id, found.experiment_id),
+    )
 
 
 @click.command()

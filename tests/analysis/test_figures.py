@@ -13,10 +13,8 @@ def test_mean_over_the_seeds_that_have_an_epoch():
     epochs, mean, half_width = SERIES.mean()
     assert epochs.tolist() == [1, 2]
     assert mean.tolist() == pytest.approx([0.5, 0.6])
-    expected = [
-        stats.t.ppf(0.975, len(v) - 1) * stats.sem(v) for v in ([0.2, 0.4, 0.9], [0.4, 0.8])
-    ]
-    np.testing.assert_allclose(half_width, expected)
+    expected = stats.t.ppf(0.975, 2) * stats.sem([0.2, 0.4, 0.9])
+    np.testing.assert_allclose(half_width, [expected, 0.0])
 
 
 def test_same_numbers_same_picture():
@@ -30,12 +28,12 @@ def test_each_seed_is_a_thin_line_and_the_mean_a_thick_one():
     assert sorted(map(float, widths)) == [0.7, 0.7, 0.7, 1.9]
 
 
-def test_dots_without_interval_for_one_seed():
-    # The interval of two seeds widens the axis far beyond the values; one seed has none.
-    one = svg(dots([Dots("a", 0, {0: 2.0})]))
+def test_dots_without_interval_for_two_seeds():
+    # The interval of three seeds, 2.67 ± 1.43, widens the axis beyond the values; two have none.
     two = svg(dots([Dots("a", 0, {0: 2.0, 1: 3.0})]))
-    assert "−2" not in one
-    assert "−2" in two
+    three = svg(dots([Dots("a", 0, {0: 2.0, 1: 3.0, 2: 3.0})]))
+    assert "4.0" not in two
+    assert "4.0" in three
 
 
 def test_grid_has_a_title_a_panel():

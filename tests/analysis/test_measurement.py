@@ -34,6 +34,7 @@ def test_measurements_render(tmp_path):
     assert "(n = 3)" in page
     assert "±" in page
     assert "94.37 ± 0 |" in page
+    assert "(n = 2)" in page and ", " in page
 
 
 def test_an_experiment_without_runs_is_an_error(tmp_path):

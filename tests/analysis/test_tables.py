@@ -31,8 +31,8 @@ def test_ours_stands_beside_the_paper_in_percent(tmp_path):
     assert cell.ours.deviation == pytest.approx(0.1)
     assert cell.paper.mean == 2.43
     assert cell.difference == pytest.approx(0.17)
-    # 0.1 · 4.303 / sqrt(3) = 0.248 covers the difference.
-    assert cell.verdict == "within our interval"
+    # 2.43 ± 0.04 of the paper, taken as of three runs: Welch's p is 0.08.
+    assert cell.verdict == "within"
     # The printed number belongs to the first target.
     assert cells["Shapley-NAS", "test_error", "digits64"].paper is None
     assert not cells["Published cell", "test_error", "digits64"].applies
@@ -41,16 +41,35 @@ def test_ours_stands_beside_the_paper_in_percent(tmp_path):
 @pytest.mark.parametrize(
     ("ours", "paper", "measure", "verdict"),
     [
-        (2.0, 2.43, measures.test_error("x"), "better"),
-        (3.0, 2.43, measures.test_error("x"), "worse"),
-        (94.0, 93.0, measures.table_column("cifar10_test"), "better"),
-        (2.431, 2.43, measures.test_error("x"), "equal"),
-        (3.0, 3.6, measures.params(), ""),
+        (2.0, {"std": 0.04}, measures.test_error("x"), "better"),
+        (3.0, {"std": 0.04}, measures.test_error("x"), "worse"),
+        (3.0, {"std": 0.04}, measures.table_column("cifar10_test"), "better"),
+        (2.505, {"std": 0.04, "n": 4}, measures.test_error("x"), "within"),
+        (3.0, {}, measures.test_error("x"), "no verdict: no deviation printed"),
+        (3.0, {"std": 0.04}, measures.params(), ""),
     ],
 )
-def test_verdict_knows_which_way_is_better(ours, paper, measure, verdict):
-    cell = Cell(measure, summarise([ours]), Printed(mean=paper), 1, True, False)
+def test_verdict_is_welchs_and_knows_which_way_is_better(ours, paper, measure, verdict):
+    values = [ours - 0.01, ours, ours, ours + 0.01]
+    cell = Cell(measure, summarise(values), Printed(mean=2.47, **paper), 4, True, False)
     assert cell.verdict == verdict
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_few_seeds_are_never_judged(n):
+    cell = Cell(
+        measures.test_error("x"), summarise([3.0] * n), Printed(mean=2.4, std=0.1), n, True, False
+    )
+    assert cell.verdict == "no verdict: n < 3"
+
+
+def test_a_value_that_is_no_number_counts_as_failed(tmp_path):
+    for seed, error in enumerate((0.025, 0.026, 0.027)):
+        base = tmp_path / f"darts/digits/shapley/seed{seed}"
+        write_run(base / "retrain/digits/rseed0", {"test_error": error})
+    (base / "retrain/digits/rseed0/metrics.json").write_text('{"test_error": NaN}')
+    cell = cells_of(TRANSFER, tmp_path, "Trained here")["Shapley-NAS", "test_error", "digits"]
+    assert (cell.ours.n, cell.n_failed, cell.verdict) == (2, 1, "no verdict: n < 3")
 
 
 def test_size_is_that_of_the_trained_network(tmp_path):
@@ -61,6 +80,19 @@ def test_size_is_that_of_the_trained_network(tmp_path):
     cell = cells_of(TRANSFER, tmp_path, "Trained here")["Shapley-NAS", "params", "digits"]
     assert cell.ours.mean == pytest.approx(3.7)
     assert cell.difference == pytest.approx(0.1)
+
+
+def test_looked_up_accuracies_never_leave_the_table(tmp_path):
+    limits = {"median_cifar10_test": 90.0, "best_cifar10_test": 94.3733}
+    values = (94.3733, 94.3733, 94.36, 94.3733)
+    for seed, value in enumerate(values):
+        place = tmp_path / f"nasbench201/digits/shapley/seed{seed}/query"
+        write_run(place, {"cifar10_test": value, "rank_cifar10_test": 1 + seed, **limits})
+    cells = cells_of(BENCHMARK, tmp_path, "Looked up", n_seeds=4)
+    ours = cells["Shapley-NAS", "cifar10_test", None].ours
+    assert 90.0 < ours.low < ours.mean < ours.high <= 94.3733
+    ranks = cells_of(BENCHMARK, tmp_path, "Place", n_seeds=4)
+    assert ranks["Shapley-NAS", "rank_cifar10_test", None].ours.low >= 1.0
 
 
 def test_failed_seed_is_missing_from_n(study):
@@ -159,15 +191,16 @@ def test_cost_on_our_device_is_not_set_against_the_papers(tmp_path):
 
 
 def test_paired_differences_to_the_reference(tmp_path):
-    for strategy, values in (("shapley", (93.0, 94.0)), ("darts", (91.0, 93.5))):
+    for strategy, values in (("shapley", (93.0, 94.0, 94.0)), ("darts", (91.0, 93.5, 93.5))):
         for seed, value in enumerate(values):
             folder = tmp_path / f"nasbench201/digits/{strategy}/seed{seed}"
             write_run(folder / "query", {"cifar10_test": value})
-    (part,) = tables.parts(BENCHMARK, Study(runs.collect(tmp_path), 2, 1, ""))
+    (part,) = tables.parts(BENCHMARK, Study(runs.collect(tmp_path), 3, 1, ""))
     ((line, values),) = part.tables[0].differences("shapley")
     assert line.row.label == "DARTS (first order)"
-    assert values[0].mean == pytest.approx(-1.25)
-    assert values[0].half_width == pytest.approx(12.706 * 0.75, rel=1e-3)
+    # -2, -0.5, -0.5: deviation 0.866, t(0.975, 2) = 4.303.
+    assert values[0].mean == pytest.approx(-1.0)
+    assert values[0].half_width == pytest.approx(4.303 * 0.5, rel=1e-3)
 
 
 def test_no_table_without_rows(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import tracking
-from pipeline.analysis import differences
+from pipeline.verbs import study
 from tests.browser import chromium
 from tests.cluster.test_server import free_port, tracking_server
 from tests.test_tracking import STATE, child, database, start, tree
@@ -15,7 +15,7 @@ __all__ = ["database", "tree"]  # fixtures
 pytestmark = pytest.mark.cluster
 
 
-def test_the_comparison_page_paints(tree, monkeypatch):
+def test_the_comparison_page_paints(tree, monkeypatch, capsys):
     start()
     ids = []
     for seed, error in ((0, 0.125), (1, 0.375)):
@@ -27,8 +27,8 @@ def test_the_comparison_page_paints(tree, monkeypatch):
     (Path.cwd() / "artifacts").mkdir()
     with tracking_server(f"sqlite:///{tree}/mlflow.db", tree / "artifacts", port):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-        found = differences.render(ids, as_json=False)
-        (address,) = re.findall(r"MLflow: (\S+)", found)
+        study.compare.callback(tuple(ids), "text", False)
+        (address,) = re.findall(r"MLflow: (\S+)", capsys.readouterr().out)
         table = tracking.connect().get_experiment_by_name("toy/demo/table1")
         listed = f"http://127.0.0.1:{port}/#/experiments/{table.experiment_id}/runs"
         with chromium(tree / "profile") as page:

@@ -1,0 +1,150 @@
+"""Comparisons as text for a terminal, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as TextTable
+
+from pipeline.analysis import runs
+from pipeline.analysis.compare import Comparison, Side, compare_runs, compare_strategies, sides_of
+
+COLUMNS = (
+    "space",
+    "dataset",
+    "target",
+    "metric",
+    "unit",
+    "strategy",
+    "versus",
+    "n",
+    "mean",
+    "deviation",
+    "low",
+    "high",
+    "over",
+    "seeds",
+)
+WIDTH = 160  # where there is no terminal to ask
+INTERVALS = "±, or what stands in brackets: 95 % interval over n seeds, from three seeds on"
+
+
+def render_folder(results: Path, form: str = "text") -> str:
+    """The strategies of a results folder: a table of methods and metrics, or all rows.
+
+    Args:
+        results: `results/{preset}`.
+        form: "text"; "csv" or "json", which also hold the paired differences.
+
+    Raises:
+        InputError: `results` is no folder, or a file of a run is broken.
+    """
+    found = list(compare_strategies(runs.collect(results)))
+    rows = [row for one in found for row in one.rows]
+    if form == "json":
+        return json.dumps(rows, indent=2)
+    if form == "csv":
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return stream.getvalue().rstrip("\n")
+    if not rows:
+        return "no runs"
+    stream, console = _console()
+    for one in found:
+        console.print(f"{one.space}, searched on {one.dataset}", markup=False, highlight=False)
+        console.print(_matrix(one))
+    console.print(INTERVALS, highlight=False)
+    console.print("paired differences: --format csv", highlight=False)
+    return stream.getvalue().rstrip()
+
+
+def _matrix(one: Comparison) -> TextTable:
+    """A row for each method, a column for each metric."""
+    titles = [f"{m.title} ({m.unit})" if m.unit else m.title for m in one.measures]
+    rows = [
+        [
+            label,
+            *(
+                f"{by[m].words(m.decimals)} (n = {by[m].n})" if m in by else "-"
+                for m in one.measures
+            ),
+        ]
+        for label, by in one.values.items()
+    ]
+    return _table("method", titles, rows)
+
+
+def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str = "") -> str:
+    """Runs beside each other as tables of text, or as JSON.
+
+    Args:
+        sides: of `sides_of`.
+        form: "text" or "json".
+        address: of MLflow's comparison, if all runs are there.
+        note: what to do before the address opens.
+    """
+    found = {**compare_runs(sides), "mlflow": address}
+    if form == "json":
+        return json.dumps(found, indent=2)
+    stream, console = _console()
+    letters = [chr(ord("A") + i) if i < 26 else str(i) for i in range(len(sides))]
+    for letter, side in zip(letters, sides, strict=True):
+        seeds = f"  ({len(side.runs)} runs)" if len(side.runs) > 1 else ""
+        console.print(f"{letter}  {side.name}{seeds}", markup=False, highlight=False)
+    config = [[row["key"], *(value or "-" for value in row["values"])] for row in found["config"]]
+    console.print(_table("configuration", letters, config or [["no difference"]]))
+    metrics = [[row["metric"], *_cells(row, len(sides))] for row in found["metrics"]]
+    columns = [*letters, *(["A - B"] if len(sides) == 2 else [])]
+    console.print(_table("metric", columns, metrics or [["none"]]))
+    for line in dict.fromkeys(_pairs(row.get("difference")) for row in found["metrics"]):
+        if line:
+            console.print(line, highlight=False)
+    console.print(INTERVALS, highlight=False)
+    if address:
+        console.print(f"MLflow{note}: ", end="", highlight=False)
+        stream.write(address + "\n")  # whole, however narrow the terminal
+    return stream.getvalue().rstrip()
+
+
+def _cells(row: Mapping[str, Any], n_sides: int) -> list[str]:
+    """The values of each side, then the difference of two."""
+    cells = []
+    for value, failed in zip(row["values"], row["failed"], strict=True):
+        words = [] if value is None else [f"{value['text']} (n = {value['n']})"]
+        words += [f"{failed} failed"] if failed else []
+        cells.append(", ".join(words) or "-")
+    gap = row.get("difference")
+    return [*cells, *([gap["text"] if gap else "-"] if n_sides == 2 else [])]
+
+
+def _pairs(gap: Mapping[str, Any] | None) -> str:
+    """Whether a difference is paired, and over which seeds."""
+    if gap is None:
+        return ""
+    if not gap["paired"]:
+        return "A - B: not paired (no seeds of one kind in common); difference of the means"
+    return f"A - B: paired over {gap['over']} {', '.join(map(str, gap['seeds']))}"
+
+
+def _table(first: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> TextTable:
+    table = TextTable(first, *columns)
+    for row in rows:
+        table.add_row(*row, *("" for _ in range(len(columns) + 1 - len(row))))
+    return table
+
+
+def _console() -> tuple[io.StringIO, Console]:
+    terminal = Console()
+    stream = io.StringIO()
+    return stream, Console(file=stream, width=terminal.width if terminal.is_terminal else WIDTH)
+
+
+__all__ = ["COLUMNS", "render_folder", "render_runs", "sides_of"]
