@@ -179,7 +179,9 @@ def _bounds(measure: Measure, runs: Sequence[FinishedRun]) -> tuple[float, float
     median, best = (float(limits[0][f"{kind}_{column}"]) for kind in ("median", "best"))
     accuracies = by_seed(table_column(column), runs).values()
     least, worst = (
-        (median, N_ARCHITECTURES / 2) if min(accuracies, default=0.0) >= median else (0.0, N_ARCHITECTURES)
+        (median, N_ARCHITECTURES / 2)
+        if min(accuracies, default=0.0) >= median
+        else (0.0, N_ARCHITECTURES)
     )
     if measure.key.startswith("rank_"):
         return 1.0, worst
