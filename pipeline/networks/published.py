@@ -1,171 +1,22 @@
 """The genotypes printed in the papers, by name, and what else a genotype may be given as.
 
-Each cell lists four nodes, each node its two (operation, input state) pairs; states 0 and 1 are
-the outputs of the cell before last and of the last cell, state 2 is the first node. A test
-compares every network's parameters and multiply-adds to their known counts.
+`published.json` has them in the form in which DARTS and its successors print them, so that they
+can be compared with the papers' releases letter by letter. A test compares every network's
+parameters and multiply-adds to their known counts.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import registry
+from pipeline import files, registry
 from pipeline.errors import InputError
-from pipeline.spaces.genotype import Cell, Genotype
+from pipeline.spaces.genotype import Genotype
 
-SEP3, SEP5, DIL3, DIL5 = "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"
-SKIP, MAX, AVG = "skip_connect", "max_pool_3x3", "avg_pool_3x3"
+PUBLISHED = Path(__file__).with_name("published.json")
 
-
-def _publish(name: str, normal: Cell, reduce: Cell) -> None:
-    genotype = Genotype("darts", {"normal": normal, "reduce": reduce}, concat=(2, 3, 4, 5))
-    registry.register("genotypes", name)(genotype)
-
-
-# Shapley-NAS (Xiao et al., CVPR 2022): searched on CIFAR-10 and directly on ImageNet.
-_publish(
-    "shapley_nas_cifar10",
-    normal=(
-        ((SEP3, 0), (SEP3, 1)),
-        ((SEP3, 1), (DIL3, 0)),
-        ((DIL3, 2), (SKIP, 3)),
-        ((SEP3, 1), (DIL5, 3)),
-    ),
-    reduce=(
-        ((SEP3, 1), (MAX, 0)),
-        ((DIL5, 2), (SEP3, 0)),
-        ((SEP3, 2), (MAX, 0)),
-        ((DIL3, 3), (SKIP, 2)),
-    ),
-)
-_publish(
-    "shapley_nas_imagenet",
-    normal=(
-        ((SEP3, 1), (SEP5, 0)),
-        ((DIL5, 2), (SKIP, 1)),
-        ((SEP3, 2), (SEP5, 0)),
-        ((SEP3, 1), (SKIP, 2)),
-    ),
-    reduce=(
-        ((SEP3, 1), (DIL3, 0)),
-        ((AVG, 2), (SEP5, 1)),
-        ((SEP3, 3), (SKIP, 1)),
-        ((SEP3, 2), (SEP3, 4)),
-    ),
-)
-
-# DARTS (Liu et al., ICLR 2019): first and second order.
-_publish(
-    "darts_v1",
-    normal=(
-        ((SEP3, 1), (SEP3, 0)),
-        ((SKIP, 0), (SEP3, 1)),
-        ((SKIP, 0), (SEP3, 1)),
-        ((SEP3, 0), (SKIP, 2)),
-    ),
-    reduce=(
-        ((MAX, 0), (MAX, 1)),
-        ((SKIP, 2), (MAX, 0)),
-        ((MAX, 0), (SKIP, 2)),
-        ((SKIP, 2), (AVG, 0)),
-    ),
-)
-_publish(
-    "darts_v2",
-    normal=(
-        ((SEP3, 0), (SEP3, 1)),
-        ((SEP3, 0), (SEP3, 1)),
-        ((SEP3, 1), (SKIP, 0)),
-        ((SKIP, 0), (DIL3, 2)),
-    ),
-    reduce=(
-        ((MAX, 0), (MAX, 1)),
-        ((SKIP, 2), (MAX, 1)),
-        ((MAX, 0), (SKIP, 2)),
-        ((SKIP, 2), (MAX, 1)),
-    ),
-)
-
-# PC-DARTS (Xu et al., ICLR 2020).
-_publish(
-    "pc_darts_cifar",
-    normal=(
-        ((SEP3, 1), (SKIP, 0)),
-        ((SEP3, 0), (DIL3, 1)),
-        ((SEP5, 0), (SEP3, 1)),
-        ((AVG, 0), (DIL3, 1)),
-    ),
-    reduce=(
-        ((SEP5, 1), (MAX, 0)),
-        ((SEP5, 1), (SEP5, 2)),
-        ((SEP3, 0), (SEP3, 3)),
-        ((SEP3, 1), (SEP3, 2)),
-    ),
-)
-_publish(
-    "pc_darts_imagenet",
-    normal=(
-        ((SKIP, 1), (SEP3, 0)),
-        ((SEP3, 0), (SKIP, 1)),
-        ((SEP3, 1), (SEP3, 3)),
-        ((SEP3, 1), (DIL5, 4)),
-    ),
-    reduce=(
-        ((SEP3, 0), (SKIP, 1)),
-        ((DIL5, 2), (MAX, 1)),
-        ((SEP3, 2), (SEP3, 1)),
-        ((SEP5, 0), (SEP3, 3)),
-    ),
-)
-
-# DrNAS (Chen et al., ICLR 2021).
-_publish(
-    "drnas_cifar10",
-    normal=(
-        ((SEP3, 0), (SEP5, 1)),
-        ((SEP3, 1), (SEP3, 2)),
-        ((SKIP, 0), (SEP3, 1)),
-        ((SEP3, 2), (DIL5, 3)),
-    ),
-    reduce=(
-        ((MAX, 0), (SEP5, 1)),
-        ((DIL5, 2), (SEP5, 1)),
-        ((SEP5, 1), (DIL5, 3)),
-        ((SKIP, 4), (SEP5, 1)),
-    ),
-)
-_publish(
-    "drnas_imagenet",
-    normal=(
-        ((SEP3, 1), (SEP3, 0)),
-        ((SEP3, 0), (SEP3, 1)),
-        ((SEP3, 0), (DIL3, 3)),
-        ((SKIP, 0), (SEP3, 1)),
-    ),
-    reduce=(
-        ((MAX, 0), (SEP3, 1)),
-        ((SEP3, 0), (SKIP, 2)),
-        ((SEP3, 0), (SEP3, 2)),
-        ((SEP3, 3), (SEP3, 1)),
-    ),
-)
-
-# P-DARTS (Chen et al., ICCV 2019).
-_publish(
-    "p_darts",
-    normal=(
-        ((SKIP, 0), (DIL3, 1)),
-        ((SKIP, 0), (SEP3, 1)),
-        ((SEP3, 1), (SEP3, 3)),
-        ((SEP3, 0), (DIL5, 4)),
-    ),
-    reduce=(
-        ((AVG, 0), (SEP5, 1)),
-        ((SEP3, 0), (DIL5, 2)),
-        ((MAX, 0), (DIL3, 1)),
-        ((DIL3, 1), (DIL5, 3)),
-    ),
-)
+for _name, _row in files.read_json(PUBLISHED).items():
+    registry.register("genotypes", _name)(Genotype.from_darts_text(_row["genotype"]))
 
 
 def resolve(genotype: Genotype | str | Path) -> Genotype:
