@@ -39,10 +39,10 @@ def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("tra
 
 def _check_file(dataset: DataSet, root: Path, file: DataFile) -> None:
     path = root / file.path
-    found = digest(path, "md5")
-    if found != file.md5:
+    actual = digest(path, "md5")
+    if actual != file.md5:
         raise InputError(
-            f"{dataset.name}: {path} is damaged or truncated: md5 {found}, expected {file.md5} "
+            f"{dataset.name}: {path} is damaged or truncated: md5 {actual}, expected {file.md5} "
             f"({path.stat().st_size:,} bytes); delete it and get it again from {dataset.source}"
         )
 

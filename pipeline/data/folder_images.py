@@ -53,12 +53,12 @@ def list_images(folder: Path) -> Listing:
         InputError: no such folder, no class, or a class without images.
     """
     try:
-        found = ImageFolder(folder)
+        folders = ImageFolder(folder)
     except FileNotFoundError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{folder}: expected <class>/*.jpg in it ({reason})") from None
-    paths, labels = zip(*found.samples, strict=True)
-    return Listing(tuple(found.classes), np.array(paths), np.array(labels, dtype=np.int64))
+    paths, labels = zip(*folders.samples, strict=True)
+    return Listing(tuple(folders.classes), np.array(paths), np.array(labels, dtype=np.int64))
 
 
 @dataclass(frozen=True)

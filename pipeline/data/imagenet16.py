@@ -45,16 +45,16 @@ def read(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
     folder = data_root / FOLDER
     if part == "train":
         batches = [folder / f"train_data_batch_{i}" for i in range(1, 11)]
-        own = folder / "train.npz"
+        made = folder / "train.npz"
     else:
-        batches, own = [folder / "val_data"], folder / "val.npz"
+        batches, made = [folder / "val_data"], folder / "val.npz"
     if not batches[0].exists():
-        return _read_own(own)
+        return _read_made(made)
     images, labels = zip(*map(_first_classes, batches), strict=True)
     return np.concatenate(images), np.concatenate(labels)
 
 
-def _read_own(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_made(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """A file of `make_imagenet16`."""
     content = read_arrays(path)
     if not {"images", "labels"} <= set(content):
@@ -111,11 +111,11 @@ def _class_order(path: Path) -> list[str]:
 def _listing(folder: Path, wnids: list[str]) -> tuple[list[Path], np.ndarray]:
     paths, labels = [], []
     for label, wnid in enumerate(wnids):
-        found = sorted(path for path in (folder / wnid).glob("*") if path.is_file())
-        if not found:
+        images = sorted(path for path in (folder / wnid).glob("*") if path.is_file())
+        if not images:
             raise InputError(f"{folder / wnid}: no images of this class")
-        paths += found
-        labels += [label] * len(found)
+        paths += images
+        labels += [label] * len(images)
     return paths, np.array(labels, dtype=np.int64)
 
 

@@ -167,9 +167,9 @@ def balanced_halves(
     for label in np.unique(labels):
         of_class = np.flatnonzero(labels == label)
         # A seed of its own: otherwise classes of one size would all be cut alike.
-        one, other = halves(len(of_class), fractions, derive(seed, "class", int(label)))
-        weights.append(of_class[one])
-        value.append(of_class[other])
+        for_weights, for_value = halves(len(of_class), fractions, derive(seed, "class", int(label)))
+        weights.append(of_class[for_weights])
+        value.append(of_class[for_value])
     return np.sort(np.concatenate(weights)), np.sort(np.concatenate(value))
 
 

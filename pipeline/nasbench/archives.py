@@ -83,15 +83,15 @@ def check_name(path: Path) -> None:
     Raises:
         InputError: the file is another one than its name says, or carries no digits.
     """
-    found = re.search(r"-([0-9a-f]{5,6})\.", path.name)
-    if not found:
+    digits = re.search(r"-([0-9a-f]{5,6})\.", path.name)
+    if not digits:
         raise InputError(
             f"{path}: the name carries no part of its MD5, as NAS-Bench-201-v1_1-096897.pth does; "
             "give the file its published name"
         )
     digest = files.digest(path, "md5")
-    if not (digest.endswith(found[1]) or digest.startswith(found[1])):
-        raise InputError(f"{path}: its MD5 is {digest}, not one with {found[1]}; fetch it again")
+    if not (digest.endswith(digits[1]) or digest.startswith(digits[1])):
+        raise InputError(f"{path}: its MD5 is {digest}, not one with {digits[1]}; fetch it again")
 
 
 def check_memory(path: Path) -> None:
@@ -135,11 +135,11 @@ def _sizes(trials: Mapping[Any, Any], seeds: Mapping[str, Any]) -> dict[str, flo
     """Parameters and multiply-adds in millions, mean latency in ms where it was measured."""
     record = {}
     for name, data in SETS.items():
-        own = [trials[data, seed] for seed in seeds.get(data, ())]
-        if own:
-            record[f"{name}_params_m"] = float(own[0]["params"])
-            record[f"{name}_flops_m"] = float(own[0]["flop"])
-        measured = [float(np.mean(trial["latency"])) for trial in own if trial.get("latency")]
+        of_set = [trials[data, seed] for seed in seeds.get(data, ())]
+        if of_set:
+            record[f"{name}_params_m"] = float(of_set[0]["params"])
+            record[f"{name}_flops_m"] = float(of_set[0]["flop"])
+        measured = [float(np.mean(trial["latency"])) for trial in of_set if trial.get("latency")]
         measured = [seconds for seconds in measured if seconds > 0]
         if measured:
             record[f"{name}_latency_ms"] = 1000 * float(np.mean(measured))
@@ -153,14 +153,14 @@ def _last(trial: Mapping[str, Any]) -> int:
 def _parts(path: Path, whole: Any) -> Archive:
     """An archive in one file."""
     try:
-        found = whole["arch2infos"]
-        return Archive(list(whole["meta_archs"]), sorted(found), found.__getitem__)
+        results = whole["arch2infos"]
+        return Archive(list(whole["meta_archs"]), sorted(results), results.__getitem__)
     except (KeyError, TypeError, AttributeError):
         raise InputError(f"{path}: no NAS-Bench-201 archive (meta_archs, arch2infos)") from None
 
 
 def _folder(path: Path) -> Archive:
-    """NATS-Bench's folder: one file an architecture, opened one by one."""
+    """NATS-Bench's folder: one file per architecture, opened one by one."""
     try:
         metas = list(read_pickle(path / "meta.pickle.pbz2")["meta_archs"])
     except FileNotFoundError:

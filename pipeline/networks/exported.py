@@ -94,10 +94,10 @@ def write_onnx(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
 def _compare(network: Network, path: Path, size: int) -> None:
     images = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(0))
     session = _package("onnxruntime").InferenceSession(path.read_bytes())
-    (found,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+    (logits,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
     with torch.no_grad():
         expected = network(images)
-    error = (torch.from_numpy(found) - expected).abs().max().item()
+    error = (torch.from_numpy(logits) - expected).abs().max().item()
     if not error <= TOLERANCE * max(1.0, expected.abs().max().item()):
         raise InputError(f"{path.name}: logits differ from the network's by {error:.2g}; not kept")
 
@@ -121,14 +121,14 @@ FORMS: dict[str, Callable[[Network, Mapping[str, Any], Path], Path]] = {
 
 
 def card(meta: Mapping[str, Any], metrics: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
-    """The model card: what it is, how good, from where, how to use it."""
+    """The model card: what the network is, how good, how it was made, how to use it."""
     genotype = Genotype.from_json(meta["genotype"])
     data = provenance.get("data") or {}
     numbers = {
         "test error (top-1)": metrics.get("test_error"),
         "test error (top-5)": metrics.get("top5_error"),
         "parameters": metrics.get("params"),
-        "multiply-adds an image": metrics.get("macs"),
+        "multiply-adds per image": metrics.get("macs"),
     }
     facts = {
         "data set": data.get("name"),
@@ -167,8 +167,8 @@ logits = network(torch.zeros(1, 3, {meta["image_size"]}, {meta["image_size"]}))
 
 def _beside(model: Path, name: str) -> dict[str, Any]:
     path = model.with_name(f"{name}.json")
-    found: dict[str, Any] = read_json(path) if path.exists() else {}
-    return found
+    content: dict[str, Any] = read_json(path) if path.exists() else {}
+    return content
 
 
 def _package(name: str) -> Any:

@@ -144,8 +144,8 @@ def order_columns(graph: Graph) -> None:
             for order in itertools.permutations(kept):
                 column[:] = order
                 stack(column)
-                if (found := cost(graph)) < best - 1e-9:
-                    best, kept, improved = found, list(order), True
+                if (candidate := cost(graph)) < best - 1e-9:
+                    best, kept, improved = candidate, list(order), True
             column[:] = kept
             stack(column)
 

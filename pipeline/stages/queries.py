@@ -114,7 +114,7 @@ def search(
     genotype = strategy.space.genotype_from(np.asarray(strategy.strength()), may_win)
     row = table.query(table.index_of(genotype.to_arch_string()))
     names = [f"{kind}{column}" for column in table.accuracies for kind in ("", "rank_", "regret_")]
-    found = {"seed": seed, "index": row["index"], **{name: row[name] for name in names}}
+    answer = {"seed": seed, "index": row["index"], **{name: row[name] for name in names}}
     if halves[0] is None:
-        return found
-    return found | over_epochs(by_epoch(table, np.stack(strengths), may_win))
+        return answer
+    return answer | over_epochs(by_epoch(table, np.stack(strengths), may_win))

@@ -1,4 +1,4 @@
-"""Removal: accuracy that a trained supernet loses without one operation, and without two.
+"""Removal: the accuracy that a trained supernet loses without one operation, and without two.
 
 Figure 2 of Shapley-NAS (Xiao et al., CVPR 2022): operations of the fourth and the fifth edge of a
 NAS-Bench-201 supernet. Accuracy is the value function of the search (`value_function.py`), on the

@@ -1,4 +1,4 @@
-"""Retrain and transfer: a found network is trained from scratch and tested once, at the end.
+"""Retrain and transfer: a network is trained from scratch and tested once, at the end.
 
 One stage serves both verbs: the recipe and the layout come with the job, how images are augmented
 with the kind of data. It writes `model.pt` (a ready model), `metrics.json` and `history.csv`.

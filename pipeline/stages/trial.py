@@ -1,4 +1,4 @@
-"""Trial: a found cell trained for a while, to choose one of several by held-out training images.
+"""Trial: a cell is trained for a while, to choose one of several by held-out training images.
 
 Half of the training images are trained on, the other half decides; no test image is opened. The
 cell with the lowest error is the one that the stage `genotype` keeps.
