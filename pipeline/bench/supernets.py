@@ -42,7 +42,6 @@ class TrainingSettings(Settings):
     """Which of the two ways; α is frozen throughout."""
 
     way: Literal["uniform", "coalitions"] = setting("uniform", "what a batch trains", OURS)
-    warmup_epochs: int | None = setting(None, "unused: alpha never moves", OURS)
 
 
 class FrozenAlpha(WeightSharing):

@@ -72,11 +72,6 @@ class DartsNetwork(Network):
                 middle = last
         return last, middle
 
-    def classify(self, features: Tensor) -> Tensor:
-        """Global average, then a linear layer."""
-        logits: Tensor = self.classifier(features.mean(dim=(2, 3)))
-        return logits
-
 
 class DartsCell(nn.Module):
     """Both inputs brought to one shape, then the nodes, concatenated."""

@@ -43,11 +43,6 @@ class NasBench201Network(Network):
             x = part(x, keep) if isinstance(part, NasBench201Cell) else part(x)
         return self.head(x), None
 
-    def classify(self, features: Tensor) -> Tensor:
-        """Global average, then a linear layer."""
-        logits: Tensor = self.classifier(features.mean(dim=(2, 3)))
-        return logits
-
 
 class NasBench201Cell(nn.Module):
     """The nodes between the cell's one input and its last node, the output."""

@@ -70,6 +70,7 @@ class Network(nn.Module):
     """
 
     auxiliary: nn.Module | None
+    classifier: nn.Linear
     keep: Tensor
 
     def __init__(self, classes: int, channels: int, cells: int) -> None:
@@ -98,9 +99,10 @@ class Network(nn.Module):
     def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """The last feature map, and the one that the auxiliary head looks at, if there is one."""
 
-    @abstractmethod
     def classify(self, features: Tensor) -> Tensor:
-        """Logits [b, classes] from the last feature map."""
+        """Logits [b, classes] from the last feature map: its global average, a linear layer."""
+        logits: Tensor = self.classifier(features.mean(dim=(2, 3)))
+        return logits
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [b, 3, h, w] to logits [b, classes]."""

@@ -78,8 +78,8 @@ class WeightSharing(Strategy):
     @property
     def warmup_epochs(self) -> int:
         """The strategy's own number of epochs with alpha frozen, else the recipe's."""
-        own: int | None = self.settings.warmup_epochs
-        return self.search.warmup_epochs if own is None else own
+        chosen: int | None = self.settings.warmup_epochs
+        return self.search.warmup_epochs if chosen is None else chosen
 
     def train_weights(
         self, epoch: int, train: Images, before_step: BeforeStep = lambda images, labels: None
@@ -120,9 +120,9 @@ class WeightSharing(Strategy):
         """
         self.weight_optimiser.zero_grad()
         size = self.search.micro_batch_size or len(labels)
-        for part, own_labels in zip(images.split(size), labels.split(size), strict=True):
-            share = len(own_labels) / len(labels)
-            (self.loss(part, own_labels, self.mixing(), tally) * share).backward()
+        for part, part_labels in zip(images.split(size), labels.split(size), strict=True):
+            share = len(part_labels) / len(labels)
+            (self.loss(part, part_labels, self.mixing(), tally) * share).backward()
         if self.search.gradient_clip:
             clip_grad_norm_(self.weights(), self.search.gradient_clip)
         self.weight_optimiser.step()
