@@ -171,14 +171,16 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
 
     Later wins: the space's recipe < what the strategy's own paper does differently there < preset
     and user < what is said of the algorithm's own label < what this label says. An ablation
-    changes one thing of its base, so the base's own changes hold for it too.
+    changes one thing of its base, so the base's own changes hold for it too. Likewise the settings:
+    the strategy's defaults < what its authors choose in this space < the labels.
 
     Whether `none` may win is left out where only the final choice reads it: it reruns `genotype`.
     """
     label = _based(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)
     where = f"strategy label {strategy}: search"
-    settings = validate(algorithm.settings_model(), label.settings, where, label.settings)
+    values = merge(algorithm.settings_in.get(space, {}), label.settings)
+    settings = validate(algorithm.settings_model(), values, where, label.settings)
     search = _search(config, space, strategy)
     if not algorithm.chooses_cells:
         supernet = search.supernet.model_copy(update={"none_may_win": False})

@@ -23,6 +23,8 @@ from pipeline.settings import (
     setting,
 )
 
+LARGE_BATCH = 256
+
 
 class SupernetSettings(Settings):
     """The shape of a supernet."""
@@ -45,6 +47,11 @@ class SupernetSettings(Settings):
         False,
         "DARTS' eighth operation `none` as a player",
         "the paper's released code leaves it out",
+    )
+    pool_batch_norm: bool = setting(
+        False,
+        "a batch norm without affine parameters after pooling (DARTS' spaces)",
+        "DARTS has it, the paper's released code and DrNAS do not",
     )
     none_may_win: bool = setting(False, "`none` may be drawn and chosen (NAS-Bench-201)", OURS)
     fused: bool = setting(True, "operations of one kind computed as one; the same numbers", OURS)
@@ -76,6 +83,13 @@ class SearchSettings(Settings):
     )
     learning_rate: float = setting(0.1, "SGD, first value of the cosine", CODE, gt=0)
     learning_rate_min: float = setting(0.0, "last value of the cosine", CODE, ge=0)
+    rise_epochs: int = setting(
+        0,
+        "first epochs in which the learning rate rises in equal steps to its first value, where a "
+        f"batch has more than {LARGE_BATCH} images",
+        CODE,
+        ge=0,
+    )
     momentum: float = setting(0.9, "SGD", CODE, ge=0, lt=1)
     nesterov: bool = setting(False, "SGD", CODE)
     weight_decay: float = setting(3e-4, "SGD", CODE, ge=0)
@@ -93,9 +107,8 @@ class SearchSettings(Settings):
 
 
 class ImageNetSupernet(SupernetSettings):
-    """The supernet of the search directly on ImageNet."""
+    """The supernet of the search directly on ImageNet: k = 4, as on CIFAR-10."""
 
-    partial_channels: int = setting(2, "as SupernetSettings", "PC-DARTS on ImageNet", ge=1)
     precision: Literal["float32", "bfloat16"] = setting("bfloat16", "autocast type", OURS)
 
 
@@ -104,9 +117,8 @@ class ImageNetSearch(SearchSettings):
 
     warmup_epochs: int = setting(25, "first epochs in which alpha is frozen", PAPER, ge=0)
     batch_size: int = setting(1024, "images a weight step", PAPER, ge=1)
-    learning_rate: float = setting(
-        0.5, "SGD, first value of the cosine", "PC-DARTS on ImageNet", gt=0
-    )
+    learning_rate: float = setting(0.5, "SGD, first value of the cosine", CODE, gt=0)
+    rise_epochs: int = setting(5, "as SearchSettings: 0.1, 0.2, 0.3, 0.4, 0.5", CODE, ge=0)
     workers: int = setting(8, "processes that decode folders of images", OURS, ge=0)
     supernet: ImageNetSupernet = factory(ImageNetSupernet, "shape of the supernet", CODE)
 

@@ -1,9 +1,10 @@
 """ENAS' controller (Pham et al., ICML 2018): an LSTM that chooses players.
 
-    logits = c tanh(W h / T),   c = 2.5, T = 5, 100 hidden units, all weights uniform in [-0.1, 0.1]
+    logits = c tanh(W h / T),   c = 2.5, T = 5, two layers of 32, all weights uniform in [-0.1, 0.1]
 
-Each choice is fed back as an embedding. It lives on the CPU: it is small, and draws are the same
-on every device.
+as in the code of NAS-Bench-201. Each choice is fed back as an embedding. It lives on the CPU: it is
+small, and draws are the same on every device. Deviation: an embedding and a row of W for each
+player, where the benchmark's code has one for each operation, whatever its edge.
 """
 
 from __future__ import annotations
@@ -14,42 +15,54 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 
 from pipeline.registry.strategies.sampling import EnasSettings
 from pipeline.spaces import Space
 from pipeline.strategies.architectures import choose_all
 
-HIDDEN, TANH, TEMPERATURE, SPREAD = 100, 2.5, 5.0, 0.1
+HIDDEN, LAYERS, TANH, TEMPERATURE, SPREAD = 32, 2, 2.5, 5.0, 0.1
+BETAS, EPSILON = (0.0, 0.999), 1e-3  # of Adam
 
 
 class Reinforce:
-    """REINFORCE on the controller, with an entropy bonus and a moving baseline.
+    """REINFORCE on the controller, the entropy in the reward, with a moving baseline.
 
     Args:
         controller: the policy π.
         settings: learning rate of Adam, λ, d.
+
+    Attributes:
+        baseline: of the last draw; the accuracy itself until an epoch has ended.
     """
 
     def __init__(self, controller: Controller, settings: EnasSettings) -> None:
         self.controller, self._settings, self.baseline = controller, settings, 0.0
+        self._before: float | None = None  # the baseline at the end of the epoch before
         self._optimiser = torch.optim.Adam(
-            controller.parameters(), lr=settings.controller_learning_rate
+            controller.parameters(), settings.controller_learning_rate, BETAS, EPSILON
         )
 
     def step(self, reward: Callable[[list[int]], float], generator: torch.Generator) -> float:
-        """Ascend E (R - b) log π + λ H(π) over some draws; their mean reward."""
-        settings, rewards = self._settings, []
-        loss = torch.zeros(())
+        """Ascend E (R + λ H - b) log π over some draws; their mean accuracy."""
+        settings, accuracies = self._settings, []
+        d, loss = settings.baseline_decay, torch.zeros(())
         for _ in range(settings.samples):
             players, log_probability, entropy = self.controller.draw(generator)
-            R = reward(players)
-            self.baseline += (1 - settings.baseline_decay) * (R - self.baseline)
-            loss = loss - (R - self.baseline) * log_probability - settings.entropy_weight * entropy
-            rewards.append(R)
+            accuracies.append(reward(players))
+            R = accuracies[-1] + settings.entropy_weight * entropy.item()
+            before = self._before
+            self.baseline = accuracies[-1] if before is None else d * before + (1 - d) * R
+            loss = loss - (R - self.baseline) * log_probability
         self._optimiser.zero_grad()
         (loss / settings.samples).backward()
+        clip_grad_norm_(self.controller.parameters(), settings.controller_clip)
         self._optimiser.step()
-        return float(np.mean(rewards))
+        return float(np.mean(accuracies))
+
+    def end_epoch(self) -> None:
+        """The baseline of the epoch's last draw holds for the next."""
+        self._before = self.baseline
 
     def state_dict(self) -> dict[str, Any]:
         """Controller, moments of Adam, baseline."""
@@ -57,13 +70,14 @@ class Reinforce:
             "controller": self.controller.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "baseline": self.baseline,
+            "before": self._before,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of `state_dict`."""
         self.controller.load_state_dict(state["controller"])
         self._optimiser.load_state_dict(state["optimiser"])
-        self.baseline = state["baseline"]
+        self.baseline, self._before = state["baseline"], state["before"]
 
 
 class Controller(nn.Module):
@@ -80,7 +94,7 @@ class Controller(nn.Module):
         self.space, self.none_may_win = space, none_may_win
         with torch.random.fork_rng(devices=[]):
             self.embedding = nn.Embedding(space.n_players + 1, HIDDEN)  # the last: start
-            self.cell = nn.LSTMCell(HIDDEN, HIDDEN)
+            self.lstm = nn.LSTM(HIDDEN, HIDDEN, LAYERS)
             self.logits = nn.Linear(HIDDEN, space.n_players, bias=False)
         generator = torch.Generator().manual_seed(seed)
         for parameter in self.parameters():
@@ -98,8 +112,8 @@ class Controller(nn.Module):
 
         def choose(number: int, allowed: np.ndarray) -> int:
             nonlocal state, last, log_probability, entropy
-            state = self.cell(self.embedding(torch.tensor([last])), state)
-            logits = TANH * torch.tanh(self.logits(state[0])[0] / TEMPERATURE)
+            hidden, state = self.lstm(self.embedding(torch.tensor([last])), state)
+            logits = TANH * torch.tanh(self.logits(hidden)[0] / TEMPERATURE)
             logits = logits[torch.from_numpy(allowed)]
             log_p = logits.log_softmax(0)
             pick = int(torch.multinomial(log_p.detach().exp(), 1, generator=generator))

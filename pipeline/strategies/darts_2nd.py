@@ -7,8 +7,9 @@ Line 1 of algorithm 1 descends the loss after one step on the weights (Eq. 5 to 
 
     ξ    the learning rate of the weights    ε    0.01 / ‖∇_w' L_val‖₂    -> `EPSILON`
 
-As in the authors' code, the step to w' is the one that SGD would take, with its momentum and
-weight decay; neither depends on α.
+As in the authors' code, the step to w' is one of SGD with heavy-ball momentum and weight decay, but
+without clipping; neither depends on α. Where the recipe has Nesterov's momentum, as on
+NAS-Bench-201, SGD's own step is another one, in the authors' codes too.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 Wang et al., "Rethinking architecture selection in differentiable NAS" (ICLR 2021), algorithm 1.
 
-After DARTS' training, edge after edge in random order keeps the operation whose removal costs the
-supernet most accuracy; in between the supernet is trained on. Then each node of DARTS' cells keeps
-the two edges whose removal costs most; deviation: of all nodes at once, without training between.
+After DARTS' training SGD starts anew, and edge after edge in random order keeps the operation whose
+removal costs the supernet most accuracy; in between the supernet is trained on. Then each node of
+DARTS' cells keeps the two edges whose removal costs most; deviation: of all nodes at once, without
+training between.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class DartsPt(GradientSearch):
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Train as DARTS; when that is over, decide what is due and train on."""
         after, tune = epoch - self.search.epochs, self.settings.tune_epochs
+        if after == 0:
+            self.weight_optimiser = self.new_weight_optimiser()
         decided = self._decide(due_decisions(after, tune, len(self.space.edges)), valid)
         if epoch == self.n_epochs - 1:
             return {"images_forward": decided, "images_backward": 0}
@@ -48,11 +51,13 @@ class DartsPt(GradientSearch):
         return metrics | {"images_forward": metrics["images_forward"] + decided}
 
     def learning_rate(self, epoch: int) -> float:
-        """The recipe's; afterwards a cosine from a tenth of its first value."""
-        after, length = epoch - self.search.epochs, self.n_epochs - self.search.epochs
+        """The recipe's; afterwards a tenth of its first value, or a cosine from there."""
+        after, first = epoch - self.search.epochs, self.search.learning_rate / 10
         if after < 0:
             return super().learning_rate(epoch)
-        return cosine(self.search.learning_rate / 10, 0, after / length)
+        last = self.settings.tune_rate_min
+        length = self.n_epochs - self.search.epochs
+        return first if last is None else cosine(first, last, after / length)
 
     def _decide(self, due: list[int], valid: Images) -> int:
         """Decide the edges that are due; after the last of them rank all. Images classified."""

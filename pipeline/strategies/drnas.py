@@ -41,8 +41,9 @@ class DrNas(ProgressiveSearch):
 
     def shape(self, stage: int) -> None:
         """Let more channels pass through the operations."""
-        k = round(self.search.supernet.partial_channels / self.settings.growth**stage)
-        if grow(self.supernet, self.seed, max(1, k)):
+        most = round(self.search.supernet.partial_channels / self.settings.growth**stage)
+        k = next(k for k in range(max(1, most), 0, -1) if self.search.supernet.channels % k == 0)
+        if grow(self.supernet, self.seed, k):
             before, self.weight_optimiser = self.weight_optimiser, self.new_weight_optimiser()
             inherit_momentum(self.weight_optimiser, before)
 

@@ -5,11 +5,14 @@ Pham et al., "Efficient neural architecture search via parameter sharing" (ICML 
 Each epoch first trains the shared weights, in each step those of an architecture that the
 controller draws; then the controller, by REINFORCE on the validation accuracy R of its draws:
 
-    ascend  E (R - b) log π(a) + λ H(π),   b ← d b + (1 - d) R        averaged over `samples` draws
+    ascend  E (R + λ H - b) log π(a),   b = d b' + (1 - d) (R + λ H)    mean over `samples` draws
 
     π    controller, an LSTM that makes one choice after the other -> `_controller`
-    λ    `entropy_weight`    d    `baseline_decay`
+    H    entropy of the draw's choices    λ    `entropy_weight`
+    b'   baseline at the end of the epoch before    d    `baseline_decay`
     After the last epoch the best of some draws is kept.
+
+As in the benchmark's code; the weights' learning rate falls and rises along a cosine.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from pipeline.data import Images
 from pipeline.strategies import architectures
 from pipeline.strategies.architectures import one_hot
 from pipeline.strategies.controller import Controller, Reinforce
-from pipeline.strategies.weights import WeightSharing
+from pipeline.strategies.weights import WeightSharing, cosine
 
 
 class Enas(WeightSharing):
@@ -46,10 +49,16 @@ class Enas(WeightSharing):
         metrics = self.train_weights(epoch, train)
         steps = range(self.settings.steps)
         R = [self._training.step(lambda p: self._reward(p, valid), self._draws) for _ in steps]
+        self._training.end_epoch()
         if epoch == self.search.epochs - 1:
             self._choose(valid)
         metrics["images_forward"] += self._n_images
         return {**metrics, "valid_accuracy": sum(R) / len(R), "baseline": self._training.baseline}
+
+    def learning_rate(self, epoch: int) -> float:
+        """Along a cosine whose half period is `cosine_epochs`."""
+        first, last = self.search.learning_rate, self.search.learning_rate_min
+        return cosine(first, last, epoch / self.settings.cosine_epochs)
 
     def mixing(self) -> Tensor:
         """The weights of an architecture that the controller draws, 0 or 1."""

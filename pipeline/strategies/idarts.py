@@ -8,9 +8,10 @@ Neumann series, each on one batch:
 
     ∂_α L_val - γ Σ_{k=0..K} (∂²L_train / ∂α ∂w) (I - γ H)^k ∂_w L_val,   H = ∂²L_train / ∂w ∂w
 
-    γ    `gamma`, the step of the series    K    `terms`
+    γ    the learning rate of the weights, as in the authors' code, or `gamma`    K    `terms`
 
-K = 0 is DARTS' second order with γ for ξ, taken at w instead of w'.
+Before α moves the weights take `weight_steps` steps. K = 0 is DARTS' second order, taken at w
+instead of w'.
 """
 
 from __future__ import annotations
@@ -27,9 +28,21 @@ class IDarts(GradientSearch):
 
     second_derivatives = True
 
+    def begin(self, epoch: int) -> None:
+        """Count the epoch's steps."""
+        super().begin(epoch)
+        self._steps = 0
+
+    def step_alpha(self, train: Batch, valid: Batch, tally: Tally) -> None:
+        """Line 1, once the weights have taken their steps."""
+        if self._steps and self._steps % self.settings.weight_steps == 0:
+            super().step_alpha(train, valid, tally)
+        self._steps += 1
+
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
         """Direct term minus the series."""
         w, γ = list(self.supernet.parameters()), self.settings.gamma
+        γ = self.weight_optimiser.param_groups[0]["lr"] if γ is None else γ
         loss = self.loss(*valid, self.relaxed(), tally)
         gradient, *term = torch.autograd.grad(loss, [self._alpha, *w])
         loss = self.loss(*train, self.relaxed(), self.extra)

@@ -19,10 +19,11 @@ import numpy as np
 from torch import Tensor
 
 from pipeline.strategies.edges import softmax_rows, without_skips
+from pipeline.strategies.gradient import Batch
 from pipeline.strategies.growth import adopt, reshaped
 from pipeline.strategies.progressive import ProgressiveSearch, strongest
 from pipeline.strategies.skip_dropout import add_skip_dropout
-from pipeline.strategies.weights import initial_noise, learning_rate
+from pipeline.strategies.weights import Tally, initial_noise, learning_rate
 from pipeline.supernet import mixture
 
 
@@ -58,6 +59,11 @@ class PDarts(ProgressiveSearch):
     def learning_rate(self, epoch: int) -> float:
         """A cosine of its own in each stage."""
         return learning_rate(self.search, self.share * self.search.epochs)
+
+    def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
+        """∇_α L_val, clipped."""
+        (gradient,) = super().alpha_gradient(train, valid, tally)
+        return (gradient * min(1.0, self.settings.alpha_clip / (float(gradient.norm()) + 1e-6)),)
 
     def relaxed(self) -> Tensor:
         """Softmax over the operations that stay."""

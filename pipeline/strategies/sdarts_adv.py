@@ -8,8 +8,9 @@ Line 2 of algorithm 1 trains the weights under the worst mixing weights nearby:
     w descends max_{‖δ‖∞ ≤ ε} L_train(w, softmax(α) + δ)
 
 The maximum is sought by projected gradient ascent from a random start: seven steps of 2ε/7 along
-the sign of the gradient, each put back into the box and onto the simplex. Deviation: the authors'
-code drops a δ that has not raised the loss, at two forward passes more a step.
+the sign of the gradient, each put back into the box and onto the simplex. As in the authors' code
+the attack is made in evaluation mode: batch norms use their running statistics. Deviation: the
+authors' code drops a δ that has not raised the loss, at two forward passes more per step.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class SDartsAdv(SDartsRs):
         """Mixing weights [n_players] near softmax(α) under which the loss is large."""
         centre, steps = self.relaxed().detach(), self.settings.attack_steps
         weights = self.perturbed(centre)
-        with evaluation_mode(self.supernet, "batch"):  # running statistics stay as they are
+        with evaluation_mode(self.supernet, "running"):
             for _ in range(steps):
                 weights.requires_grad_()
                 loss = self.loss(images, labels, weights, self.extra)

@@ -1,14 +1,17 @@
 """SNAS: Xie, Zheng, Liu, Lin, "SNAS: stochastic neural architecture search" (ICLR 2019).
 
-Each step draws the mixing weights of each edge from a concrete distribution, and α and w descend
-the same loss on the same batch: there is no second level, and the images for the
-value stay unused.
+Each step draws the mixing weights of each edge from a concrete distribution:
 
     Z = softmax((α + G) / λ),   G Gumbel,   λ falling
 
     λ    `temperature`, linear over the epochs
 
-Left out: the resource penalty, off in the comparisons of the paper at hand.
+In the authors' code α and w descend the same loss on the same batch: there is one level, and the
+images for the value stay unused. The row of SNAS on NAS-Bench-201 is that of DrNAS' code, in which
+α descends the loss on the other half: two levels, algorithm 1.
+
+Left out: the resource penalty, off in the comparisons of the paper at hand, and the drop path of
+the authors' search.
 """
 
 from __future__ import annotations
@@ -22,26 +25,28 @@ from pipeline.strategies.weights import Tally
 
 
 class Snas(GradientSearch):
-    """One level, concrete draws."""
+    """Concrete draws."""
 
     def begin(self, epoch: int) -> None:
         """Lower the temperature."""
         super().begin(epoch)
         self.temperature = falling(
-            self.settings.temperature, self.settings.temperature_min, epoch, self.search.epochs
+            self.settings.temperature, self.settings.temperature_min, epoch, self.search.epochs + 1
         )
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """One pass for both α and w."""
+        """One pass for both α and w, or algorithm 1."""
+        if self.settings.levels == 2:
+            return super().epoch(epoch, train, valid)
         self.begin(epoch)
         self._frozen = epoch < self.warmup_epochs
         return self.train_weights(epoch, train)
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
-        """One step on w, and one on α by the gradient of the same loss."""
+        """One step on w; at one level one on α too, by the gradient of the same loss."""
         self._alpha.grad = None
         super().step_weights(images, labels, tally)
-        if not self._frozen:
+        if self.settings.levels == 1 and not self._frozen:
             self.alpha_optimiser.step()
 
     def relaxed(self) -> Tensor:
@@ -50,8 +55,8 @@ class Snas(GradientSearch):
         return concrete(logits, self.temperature, self.draws).flatten().float()
 
     def mixing(self) -> Tensor:
-        """The same, under its gradient."""
-        return self.relaxed()
+        """The same; at one level under its gradient."""
+        return self.relaxed() if self.settings.levels == 1 else self.relaxed().detach()
 
 
 def falling(first: float, last: float, epoch: int, epochs: int) -> float:

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
 from pipeline import seeds
-from pipeline.config.recipes import SearchSettings
+from pipeline.config.recipes import LARGE_BATCH, SearchSettings
 from pipeline.data import Augment, Images
 from pipeline.devices import autocast
 from pipeline.spaces import Space
@@ -218,7 +218,12 @@ class Tally:
 
 
 def learning_rate(search: SearchSettings, epoch: float) -> float:
-    """The cosine from the first to the last learning rate, which holds for a whole epoch."""
+    """The cosine from the first to the last learning rate, which holds for a whole epoch.
+
+    At large batches it rises before, in equal steps to the first one.
+    """
+    if epoch < search.rise_epochs and search.batch_size > LARGE_BATCH:
+        return search.learning_rate * (epoch + 1) / search.rise_epochs
     return cosine(search.learning_rate, search.learning_rate_min, epoch / search.epochs)
 
 

@@ -22,17 +22,33 @@ from pipeline.spaces.operations import Zero, make
 
 Present = list[Any] | None
 Edges = tuple[tuple[int, int], ...]  # (edge, source state)
+POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 
 
 class MixedOperation(nn.Module):
-    """The weighted sum of an edge's operations."""
+    """The weighted sum of an edge's operations.
 
-    def __init__(self, names: Sequence[str], channels: int, stride: int) -> None:
+    Args:
+        names: the operations.
+        channels: of what comes in and goes out.
+        stride: 2 halves the image.
+        pool_batch_norm: whether pooling has a batch norm without affine parameters after it.
+    """
+
+    def __init__(
+        self, names: Sequence[str], channels: int, stride: int, pool_batch_norm: bool = False
+    ) -> None:
         super().__init__()
         self.names = tuple(names)
-        self.operations = nn.ModuleList(
-            make(name, channels, stride, affine=False) for name in names
-        )
+        operations = [make(name, channels, stride, affine=False) for name in names]
+        if pool_batch_norm:
+            operations = [
+                nn.Sequential(operation, nn.BatchNorm2d(channels, affine=False))
+                if isinstance(operation, POOLING)
+                else operation
+                for operation in operations
+            ]
+        self.operations = nn.ModuleList(operations)
         self.zero = Zero(stride)
 
     def forward(self, x: Tensor, mixing: Tensor, present: Present = None) -> Tensor:
@@ -66,6 +82,7 @@ class MixedCell(nn.Module):
         channels: of each state.
         partial: k, of which 1/k of the channels are mixed.
         reduction: whether edges from the inputs have stride 2.
+        pool_batch_norm: as in `MixedOperation`.
     """
 
     def __init__(
@@ -75,13 +92,19 @@ class MixedCell(nn.Module):
         channels: int,
         partial: int,
         reduction: bool = False,
+        pool_batch_norm: bool = False,
     ) -> None:
         super().__init__()
         self.incoming = {node: space.incoming(node) for node in space.nodes}
         self.concat = space.concat
         self.partial, self.n_mixed = partial, channels // partial
         self.mixed = nn.ModuleList(
-            MixedOperation(names, self.n_mixed, 2 if reduction and source < space.n_inputs else 1)
+            MixedOperation(
+                names,
+                self.n_mixed,
+                2 if reduction and source < space.n_inputs else 1,
+                pool_batch_norm,
+            )
             for (_, source), names in zip(space.edges, space.operations[cell_type], strict=True)
         )
         # Channels that go by are pooled where the operations halve the image.

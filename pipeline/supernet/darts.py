@@ -94,7 +94,14 @@ class DartsCell(nn.Module):
         self.first = shrink(n_in[0], channels, affine=False)
         self.second = ReLUConvBN(n_in[1], channels, affine=False)
         make_cell = FusedCell if settings.fused else MixedCell
-        self.cell = make_cell(space, self.cell_type, channels, settings.partial_channels, reduction)
+        self.cell = make_cell(
+            space,
+            self.cell_type,
+            channels,
+            settings.partial_channels,
+            reduction,
+            settings.pool_batch_norm,
+        )
 
     def forward(
         self,

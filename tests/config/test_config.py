@@ -128,6 +128,16 @@ def test_a_strategy_searches_by_its_own_paper_unless_told_otherwise():
     assert jobs.search_job(labelled, "darts", "wide").search.batch_size == 16
 
 
+def test_settings_are_those_of_the_authors_in_the_space_unless_told_otherwise():
+    paper = resolve(preset="paper")
+    drnas = {space: jobs.search_job(paper, space, "drnas") for space in ("darts", "nasbench201")}
+    assert drnas["darts"].settings["alpha_learning_rate"] == 6e-4
+    assert drnas["nasbench201"].settings["alpha_learning_rate"] == 3e-4
+    label = {"slow": {"algorithm": "drnas", "settings": {"alpha_learning_rate": 1e-5}}}
+    told = resolve(preset="paper", strategies=label)
+    assert jobs.search_job(told, "darts", "slow").settings["alpha_learning_rate"] == 1e-5
+
+
 def test_the_paper_recipe_is_the_papers():
     """Section 4.1 of the paper."""
     job = jobs.search_job(resolve(preset="paper"), "darts", "shapley")
@@ -138,6 +148,10 @@ def test_the_paper_recipe_is_the_papers():
     assert (settings["momentum"], settings["step"]) == (0.8, 0.1)
     imagenet = jobs.search_job(resolve(preset="paper"), "darts_imagenet", "shapley").search
     assert (imagenet.epochs, imagenet.warmup_epochs, imagenet.batch_size) == (50, 25, 1024)
+    assert (imagenet.supernet.partial_channels, imagenet.rise_epochs) == (4, 5)
+    other = jobs.search_job(resolve(preset="paper"), "darts_imagenet", "pc_darts")
+    assert (other.search.supernet.partial_channels, other.search.warmup_epochs) == (2, 35)
+    assert (other.settings["alpha_learning_rate"], other.search.rise_epochs) == (6e-3, 5)
     transfer = jobs.transfer_job(resolve(preset="paper"), "darts", "imagenet").train
     assert (transfer.epochs, transfer.learning_rate, transfer.schedule) == (250, 0.5, "linear")
     assert (transfer.momentum, transfer.weight_decay) == (0.9, 3e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline import registry
-from pipeline.config.recipes import NasBench201Supernet, SupernetSettings
+from pipeline.config.recipes import ImageNetSearch, NasBench201Supernet, SupernetSettings
 
 
 def parameters(space: str, settings: SupernetSettings, classes: int) -> int:
@@ -21,6 +21,10 @@ def test_darts(k: int, expected: int) -> None:
 @pytest.mark.parametrize(("k", "expected"), [(2, 956_512), (4, 584_608)])
 def test_darts_imagenet(k: int, expected: int) -> None:
     assert parameters("darts_imagenet", SupernetSettings(partial_channels=k), 1000) == expected
+
+
+def test_darts_imagenet_as_it_is_searched() -> None:
+    assert parameters("darts_imagenet", ImageNetSearch().supernet, 1000) == 584_608
 
 
 @pytest.mark.parametrize(

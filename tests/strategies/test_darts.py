@@ -75,3 +75,4 @@ def test_its_papers_recipe() -> None:
     search = SearchSettings.model_validate(recipe)
     assert (search.batch_size, search.learning_rate, search.learning_rate_min) == (64, 0.025, 0.001)
     assert search.supernet.partial_channels == 1
+    assert search.supernet.include_none and search.supernet.pool_batch_norm

@@ -93,6 +93,14 @@ def test_snas_descends_one_loss() -> None:
     assert (strategy.alpha() != before).any()
 
 
+def test_snas_at_two_levels_is_algorithm_1() -> None:
+    """α descends the loss of the images for the value, under a draw of its own."""
+    strategy: Any = on_supernet("snas", Tiny, {"levels": 2})
+    metrics = strategy.epoch(0, noisy_images(8), noisy_images(8, seed=1))
+    assert metrics["images_forward"] == metrics["images_backward"] == 16
+    assert not strategy.mixing().requires_grad
+
+
 def test_gdas_has_one_operation_an_edge() -> None:
     strategy: Any = make_strategy("gdas", "nasbench201", {})
     first, second = (strategy.mixing().view(6, 5) for _ in range(2))

@@ -81,6 +81,22 @@ def test_darts_2nd_unrolls_momentum() -> None:
     torch.testing.assert_close(direction, g + DECAY * strategy.supernet.W.detach() + 0.9 * 2 * g)
 
 
+def test_idarts_moves_alpha_after_four_steps_of_the_weights() -> None:
+    strategy = on_supernet("idarts", Tiny, {}, batch_size=1)
+    moved, step = [], strategy.alpha_optimiser.step
+    strategy.alpha_optimiser.step = lambda: (moved.append(strategy._steps), step())
+    strategy.epoch(1, noisy_images(10), noisy_images(10))
+    assert moved == [4, 8]
+
+
+def test_the_series_steps_as_the_weights_do() -> None:
+    strategy = on_supernet("idarts", Tiny, {"terms": 1}, learning_rate=0.3)
+    given = on_supernet("idarts", Tiny, {"terms": 1, "gamma": 0.3})
+    assert_allclose(
+        gradient_of(strategy, Losses(strategy)), gradient_of(given, Losses(given)), atol=1e-7
+    )
+
+
 @pytest.mark.parametrize("terms", [0, 2])
 def test_idarts_is_the_neumann_series(terms: int) -> None:
     γ = 0.3

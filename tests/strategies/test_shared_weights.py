@@ -18,7 +18,7 @@ from pipeline.registry.strategies.sampling import EnasSettings
 from pipeline.strategies.architectures import choose_all, one_hot, shared_accuracy
 from pipeline.strategies.controller import Controller, Reinforce
 from pipeline.strategies.perturbation import due_decisions
-from tests.strategies.toys import Playing, images_of, make_strategy, on_supernet
+from tests.strategies.toys import Playing, images_of, make_strategy, noisy_images, on_supernet
 
 TRAIN = images_of({0: 8})
 
@@ -88,17 +88,40 @@ def test_controller_learns() -> None:
     """The reward is 1 with player 7 and else 0."""
     settings = EnasSettings(controller_learning_rate=0.02, samples=4)
     training = Reinforce(Controller(space_of("nasbench201"), False, seed=0), settings)
+    training.end_epoch()
     generator = torch.Generator().manual_seed(0)
     rewards = [training.step(lambda players: float(7 in players), generator) for _ in range(30)]
     assert np.mean(rewards[-10:]) > np.mean(rewards[:10]) + 0.3
 
 
 def test_baseline_by_hand() -> None:
-    settings = EnasSettings(baseline_decay=0.9, samples=2)
+    """In the first epoch the accuracy itself; then .9 of where the epoch before ended."""
+    settings = EnasSettings(baseline_decay=0.9, samples=2, entropy_weight=0.0)
     training = Reinforce(Controller(space_of("nasbench201"), False, seed=0), settings)
-    rewards = iter([1.0, 0.5])
+    rewards = iter([1.0, 0.5, 0.7, 0.8])
     training.step(lambda _: next(rewards), torch.Generator().manual_seed(0))
-    assert training.baseline == pytest.approx(0.1 + 0.1 * (0.5 - 0.1))
+    assert training.baseline == 0.5
+    training.end_epoch()
+    training.step(lambda _: next(rewards), torch.Generator().manual_seed(0))
+    assert training.baseline == pytest.approx(0.9 * 0.5 + 0.1 * 0.8)
+
+
+def test_entropy_is_a_reward() -> None:
+    """Of equal accuracies only the entropies, 6 ln 4 each at the start, tell."""
+    settings = EnasSettings(baseline_decay=0.9, samples=1, entropy_weight=0.5)
+    training = Reinforce(Controller(space_of("nasbench201"), False, seed=0), settings)
+    with torch.no_grad():
+        training.controller.logits.weight.zero_()
+    training.end_epoch()
+    training.step(lambda _: 0.4, torch.Generator().manual_seed(0))
+    assert training.baseline == pytest.approx(0.1 * (0.4 + 0.5 * 6 * math.log(4)), rel=1e-5)
+
+
+def test_the_learning_rate_falls_and_rises() -> None:
+    strategy: Any = on_supernet("enas", Playing, {"cosine_epochs": 10}, learning_rate_min=0.01)
+    first, last = strategy.search.learning_rate, 0.01
+    rates = [strategy.learning_rate(epoch) for epoch in (0, 5, 10, 20)]
+    assert_allclose(rates, [first, (first + last) / 2, last, first])
 
 
 def test_enas_keeps_the_best() -> None:
@@ -136,7 +159,20 @@ def test_perturbation_takes_its_time() -> None:
     due = [due_decisions(epoch - 3, 2, 6) for epoch in range(strategy.n_epochs)]
     assert [e for e, d in enumerate(due) if d] == [3, 5, 7, 9, 11, 13]
     assert [number for d in due for number in d] == [0, 1, 2, 3, 4, 5]
-    assert strategy.learning_rate(3) == pytest.approx(strategy.search.learning_rate / 10)
+    first = strategy.search.learning_rate / 10
+    assert [strategy.learning_rate(epoch) for epoch in (3, 13)] == [first, first]
+    falling: Any = on_supernet("darts_pt", Playing, {"tune_epochs": 2, "tune_rate_min": 0.001})
+    assert falling.learning_rate(3) == pytest.approx(first)
+    assert falling.learning_rate(14) == pytest.approx(0.001)
+
+
+def test_sgd_starts_anew_before_the_selection() -> None:
+    strategy: Any = make_strategy("darts_pt", "nasbench201", {"value_images": 4})
+    images = noisy_images(8)
+    strategy.epoch(2, images, images)
+    momentum = strategy.weight_optimiser
+    strategy.epoch(3, images, images)
+    assert strategy.weight_optimiser is not momentum
 
 
 @pytest.mark.parametrize("name", ["darts_shapley", "darts_shapley_frozen"])

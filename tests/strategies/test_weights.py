@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from numpy.testing import assert_array_equal
 from torch.testing import assert_close
 
-from pipeline.config.recipes import SearchSettings
+from pipeline.config.recipes import ImageNetSearch, SearchSettings
 from pipeline.errors import InputError
 from pipeline.strategies.weights import initial_noise, learning_rate
 from tests.strategies.toys import make_strategy, noisy_images
+
+
+def test_the_learning_rate_rises_at_large_batches() -> None:
+    """The released code on ImageNet: .1, .2, .3, .4, .5, then the cosine as if it had not."""
+    search = ImageNetSearch()
+    rates = [learning_rate(search, epoch) for epoch in range(6)]
+    fallen = 0.5 * 0.5 * (1 + math.cos(math.pi * 5 / 50))
+    assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, fallen])
+    small = search.model_copy(update={"batch_size": 256})
+    assert learning_rate(small, 0) == 0.5
 
 
 def test_learning_rate_is_torchs_cosine() -> None:

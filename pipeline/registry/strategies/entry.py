@@ -18,6 +18,7 @@ class StrategyEntry(Entry):
         paper: where it was published.
         trains_supernet: whether it needs a supernet and epochs.
         recipes: space -> where its own paper departs from the space's search recipe.
+        settings_in: space -> where its authors choose other settings than by default.
         families: families of spaces that it searches; None: all.
         needs_table: whether it looks accuracies up instead of training.
         chooses_cells: whether the search itself draws or decides operations, so that
@@ -28,6 +29,7 @@ class StrategyEntry(Entry):
     paper: str
     trains_supernet: bool = True
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings_in: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     families: tuple[str, ...] | None = None
     needs_table: bool = False
     chooses_cells: bool = False

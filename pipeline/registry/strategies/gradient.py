@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pipeline.registry.strategies.entry import StrategyEntry
-from pipeline.settings import DARTS, OURS, Settings, setting
+from pipeline.settings import DARTS, Settings, setting
 
 ROBUST = "RobustDARTS (Zela et al., ICLR 2020)"
 # Section 3.1 of DARTS: batch 64, learning rate 0.025; the last value is its code's.
@@ -11,17 +13,24 @@ RECIPE = {
     "batch_size": 64,
     "learning_rate": 0.025,
     "learning_rate_min": 0.001,
-    "supernet": {"partial_channels": 1},
+    "supernet": {"partial_channels": 1, "include_none": True, "pool_batch_norm": True},
 }
+# The supernet of RobustDARTS, DARTS' own: two of S1's operations are pools.
+ROBUST_SPACES = ("s1", "s2", "s3", "s4")
+POOLED = {"supernet": {"pool_batch_norm": True}}
+IN_DARTS = {"darts": RECIPE, **dict.fromkeys(ROBUST_SPACES, POOLED)}
 # The recipe of a method to which `none` is a null player, or says nothing of how good a cell is.
 WITHOUT_NONE = {"supernet": {"none_may_win": False}}
 DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021)"
 GDAS = "GDAS (Dong & Yang, CVPR 2019)"
 BENCHMARK = "GDAS in the code of NAS-Bench-201"
 PC_DARTS = "PC-DARTS (Xu et al., ICLR 2020)"
-WEIGHED = {"supernet": {"edge_normalisation": True}}
+PC_SUPERNET = {"edge_normalisation": True, "include_none": True, "pool_batch_norm": True}
+IDARTS = "code of iDARTS (Zhang et al., ICML 2021)"
 SDARTS = "SDARTS (Chen & Hsieh, ICML 2020)"
-DRNAS = "code of DrNAS (Chen et al., ICLR 2021); SNAS prints none"
+SNAS = "code of SNAS; on NAS-Bench-201 that of DrNAS (Chen et al., ICLR 2021)"
+# DrNAS' code on NAS-Bench-201, with which its authors ran other methods too.
+DRNAS_RECIPE = {"epochs": 100, "weight_decay": 3e-4, "nesterov": False}
 
 
 class AdamSettings(Settings):
@@ -54,6 +63,9 @@ class DartsPtSettings(GradientSettings):
     """How alpha descends and how operations are selected."""
 
     tune_epochs: int = setting(5, "epochs between two decisions; 0: all at once", DARTS_PT, ge=0)
+    tune_rate_min: float | None = setting(
+        None, "last learning rate between decisions; none: constant", DARTS_PT, ge=0
+    )
     value_images: int | None = setting(None, "images for accuracy; none: all", DARTS_PT, ge=1)
 
 
@@ -65,10 +77,11 @@ class GdasSettings(GradientSettings):
 
 
 class IDartsSettings(GradientSettings):
-    """How far the Neumann series goes."""
+    """How far the Neumann series goes, and how often alpha moves."""
 
-    terms: int = setting(2, "K; the paper compares several and shows small ones to do", OURS, ge=0)
-    gamma: float = setting(0.01, "γ; the series converges if γ H < 2", OURS, gt=0)
+    terms: int = setting(2, "K", IDARTS, ge=0)
+    gamma: float | None = setting(None, "γ; none: the weights' learning rate", IDARTS, gt=0)
+    weight_steps: int = setting(4, "steps of the weights before one of alpha", IDARTS, ge=1)
 
 
 class PcDartsSettings(GradientSettings):
@@ -96,8 +109,9 @@ class AdversarialSettings(SmoothSettings):
 class SnasSettings(GradientSettings):
     """How alpha descends and the temperature falls."""
 
-    temperature: float = setting(10.0, "λ of the first epoch", DRNAS, gt=0)
-    temperature_min: float = setting(1.0, "λ that the last epoch comes to", DRNAS, gt=0)
+    levels: Literal[1, 2] = setting(1, "1: α and w descend one loss; 2: algorithm 1", SNAS)
+    temperature: float = setting(1.0, "λ of the first epoch", SNAS, gt=0)
+    temperature_min: float = setting(0.03, "λ that the last epoch comes near", SNAS, gt=0)
 
 
 ENTRIES = (
@@ -107,7 +121,7 @@ ENTRIES = (
         title="DARTS (1st order)",
         paper="Liu et al., ICLR 2019",
         settings=DartsSettings,
-        recipes={"darts": RECIPE},
+        recipes=IN_DARTS,
     ),
     StrategyEntry(
         "darts_2nd",
@@ -115,7 +129,7 @@ ENTRIES = (
         title="DARTS (2nd order)",
         paper="Liu et al., ICLR 2019",
         settings=GradientSettings,
-        recipes={"darts": RECIPE},
+        recipes=IN_DARTS,
     ),
     StrategyEntry(
         "darts_pt",
@@ -123,7 +137,8 @@ ENTRIES = (
         title="DARTS-PT",
         paper="Wang et al., ICLR 2021",
         settings=DartsPtSettings,
-        recipes={"darts": RECIPE, "nasbench201": {"epochs": 100, "weight_decay": 3e-4}},
+        recipes={**IN_DARTS, "nasbench201": {"epochs": 100, "weight_decay": 3e-4}},
+        settings_in={space: {"tune_rate_min": 0.001} for space in IN_DARTS},
         chooses_cells=True,
     ),
     StrategyEntry(
@@ -133,7 +148,17 @@ ENTRIES = (
         paper="Dong & Yang, CVPR 2019",
         settings=GdasSettings,
         # 250 epochs in both the paper and the benchmark.
-        recipes={"darts": {**RECIPE, "epochs": 250}, "nasbench201": {"epochs": 250}},
+        recipes={
+            "darts": {
+                **RECIPE,
+                "epochs": 250,
+                "batch_size": 256,
+                "weight_decay": 5e-4,
+                "nesterov": True,
+                "supernet": {"partial_channels": 1, "include_none": True},
+            },
+            "nasbench201": {"epochs": 250},
+        },
     ),
     StrategyEntry(
         "idarts",
@@ -141,7 +166,7 @@ ENTRIES = (
         title="iDARTS",
         paper="Zhang et al., ICML 2021",
         settings=IDartsSettings,
-        recipes={"darts": RECIPE},
+        recipes={**IN_DARTS, "nasbench201": {"epochs": 30, "learning_rate": 0.01}},
     ),
     StrategyEntry(
         "pc_darts",
@@ -151,9 +176,18 @@ ENTRIES = (
         settings=PcDartsSettings,
         # Its recipe on CIFAR-10 is the one of the paper at hand, which took it from here.
         recipes={
-            **dict.fromkeys(("darts", "darts_imagenet", "s1", "s2", "s3", "s4"), WEIGHED),
+            "darts": {"supernet": PC_SUPERNET},
+            "darts_imagenet": {
+                "warmup_epochs": 35,
+                "supernet": {**PC_SUPERNET, "partial_channels": 2},
+            },
+            **{
+                space: {"supernet": {"edge_normalisation": True, "pool_batch_norm": True}}
+                for space in ROBUST_SPACES
+            },
             "nasbench201": {"supernet": {"partial_channels": 4, "edge_normalisation": True}},
         },
+        settings_in={"darts_imagenet": {"alpha_learning_rate": 6e-3}},
     ),
     StrategyEntry(
         "sdarts_rs",
@@ -161,7 +195,7 @@ ENTRIES = (
         title="SDARTS-RS",
         paper="Chen & Hsieh, ICML 2020",
         settings=SmoothSettings,
-        recipes={"darts": RECIPE},
+        recipes=IN_DARTS,
     ),
     StrategyEntry(
         "sdarts_adv",
@@ -169,7 +203,7 @@ ENTRIES = (
         title="SDARTS-ADV",
         paper="Chen & Hsieh, ICML 2020",
         settings=AdversarialSettings,
-        recipes={"darts": RECIPE},
+        recipes=IN_DARTS,
     ),
     StrategyEntry(
         "snas",
@@ -177,6 +211,9 @@ ENTRIES = (
         title="SNAS",
         paper="Xie et al., ICLR 2019",
         settings=SnasSettings,
-        recipes={"darts": RECIPE},
+        recipes={"darts": {**RECIPE, "epochs": 150}, "nasbench201": DRNAS_RECIPE},
+        settings_in={
+            "nasbench201": {"levels": 2, "temperature": 10.0, "temperature_min": 1.0},
+        },
     ),
 )

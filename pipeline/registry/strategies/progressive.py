@@ -6,6 +6,8 @@ from typing import Literal
 
 from pipeline.registry.strategies.entry import StrategyEntry
 from pipeline.registry.strategies.gradient import (
+    DRNAS_RECIPE,
+    IN_DARTS,
     RECIPE,
     WITHOUT_NONE,
     AdamSettings,
@@ -32,8 +34,12 @@ class DrnasSettings(AdamSettings):
     """How the Dirichlet moves and the search progresses."""
 
     stages: int = setting(2, "stages of equally many epochs", DRNAS, ge=1)
-    stage_warmup: float = setting(0.4, "share of a stage with α frozen: 10 of 25", CODE, ge=0, le=1)
-    growth: float = setting(2, "factor by which a stage mixes more channels", DRNAS, ge=1)
+    stage_warmup: float = setting(
+        0.4, "share of a stage with α frozen: 10 of 25; NAS-Bench-201: 10 of 50", CODE, ge=0, le=1
+    )
+    growth: float = setting(
+        2, "factor by which a stage mixes more channels; DARTS' space: 1.5, k 6 to 4", CODE, ge=1
+    )
     keep: float = setting(0.6, "operations that stay: 3 of 5, 4 of 7", DRNAS, gt=0, le=1)
 
 
@@ -44,7 +50,8 @@ class PDartsSettings(AdamSettings):
     stage_warmup: float = setting(0.4, "share of a stage with α frozen: 10 of 25", P_DARTS)
     added_cells: tuple[int, ...] = setting((0, 6, 12), "cells beyond the recipe's", P_DARTS)
     operations: tuple[int, ...] = setting((8, 5, 3), "the most operations an edge", P_DARTS)
-    skip_dropout: tuple[float, ...] = setting((0.0, 0.4, 0.7), "first rate of a stage", P_DARTS)
+    skip_dropout: tuple[float, ...] = setting((0.1, 0.4, 0.7), "first rate of a stage", P_DARTS)
+    alpha_clip: float = setting(5.0, "largest norm of alpha's gradient", P_DARTS, gt=0)
     max_skips: int = setting(2, "skip connections in the normal cell", P_DARTS, ge=0)
 
 
@@ -64,7 +71,7 @@ ENTRIES = (
         title="BayesNAS",
         paper="Zhou et al., ICML 2019",
         settings=BayesNasSettings,
-        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
+        recipes={**IN_DARTS, "nasbench201": WITHOUT_NONE},
     ),
     StrategyEntry(
         "drnas",
@@ -73,12 +80,15 @@ ENTRIES = (
         paper="Chen et al., ICLR 2021",
         settings=DrnasSettings,
         recipes={
-            "darts": {"batch_size": 64, "supernet": {"channels": 36, "partial_channels": 6}},
-            "nasbench201": {
-                "epochs": 100,
-                "weight_decay": 3e-4,
-                "supernet": {"partial_channels": 4},
+            "darts": {
+                "batch_size": 64,
+                "supernet": {"channels": 36, "cells": 20, "partial_channels": 6},
             },
+            "nasbench201": {**DRNAS_RECIPE, "supernet": {"partial_channels": 4}},
+        },
+        settings_in={
+            "darts": {"alpha_learning_rate": 6e-4, "growth": 1.5},
+            "nasbench201": {"stage_warmup": 0.2},
         },
     ),
     StrategyEntry(
@@ -92,7 +102,7 @@ ENTRIES = (
                 "epochs": 75,
                 "batch_size": 96,
                 "learning_rate": 0.025,
-                "supernet": {"cells": 5, "partial_channels": 1, "include_none": True},
+                "supernet": {**RECIPE["supernet"], "cells": 5},
             }
         },
         families=("darts",),
@@ -103,6 +113,6 @@ ENTRIES = (
         title="SGAS",
         paper="Li et al., CVPR 2020",
         settings=SgasSettings,
-        recipes={"darts": {**RECIPE, "supernet": {"partial_channels": 1, "include_none": True}}},
+        recipes=IN_DARTS,
     ),
 )

@@ -6,8 +6,6 @@ from pipeline.registry.strategies.entry import StrategyEntry
 from pipeline.registry.strategies.gradient import RECIPE
 from pipeline.settings import NB201, OURS, Settings, setting
 
-ENAS = "ENAS (Pham et al., ICML 2018)"
-
 
 class RspsSettings(Settings):
     """How the final choice is made."""
@@ -19,8 +17,12 @@ class RspsSettings(Settings):
 class EnasSettings(Settings):
     """How the controller is trained and the final choice made."""
 
-    controller_learning_rate: float = setting(3.5e-4, "Adam", ENAS, gt=0)
-    entropy_weight: float = setting(1e-4, "λ", ENAS, ge=0)
+    controller_learning_rate: float = setting(1e-3, "Adam", NB201, gt=0)
+    controller_clip: float = setting(5.0, "largest norm of its gradient", NB201, gt=0)
+    entropy_weight: float = setting(1e-4, "λ", NB201, ge=0)
+    cosine_epochs: int = setting(
+        10, "epochs in which the weights' learning rate falls, or rises again", NB201, ge=1
+    )
     baseline_decay: float = setting(0.99, "d", NB201, ge=0, lt=1)
     steps: int = setting(50, "controller steps an epoch", NB201, ge=1)
     samples: int = setting(20, "draws a controller step", NB201, ge=1)
@@ -53,7 +55,7 @@ ENTRIES = (
         title="RSPS",
         paper="Li & Talwalkar, UAI 2019",
         settings=RspsSettings,
-        recipes={"darts": RECIPE, "nasbench201": {"epochs": 100}},
+        recipes={"darts": RECIPE, "nasbench201": {"epochs": 250}},
         chooses_cells=True,
     ),
     StrategyEntry(
@@ -62,7 +64,16 @@ ENTRIES = (
         title="ENAS",
         paper="Pham et al., ICML 2018",
         settings=EnasSettings,
-        recipes={"darts": RECIPE},
+        recipes={
+            "darts": RECIPE,
+            "nasbench201": {
+                "epochs": 250,
+                "batch_size": 128,
+                "learning_rate": 0.05,
+                "learning_rate_min": 0.0005,
+                "weight_decay": 2.5e-4,
+            },
+        },
         chooses_cells=True,
     ),
     StrategyEntry(

@@ -8,7 +8,7 @@ from pydantic import field_validator, model_validator
 
 from pipeline import registry
 from pipeline.registry.strategies.entry import StrategyEntry
-from pipeline.registry.strategies.gradient import RECIPE, WITHOUT_NONE, GradientSettings
+from pipeline.registry.strategies.gradient import IN_DARTS, WITHOUT_NONE, GradientSettings
 from pipeline.settings import CODE, OURS, PAPER, Settings, setting
 
 # What the released code does, as defaults. What it does by accident is left out: batch norms that
@@ -141,7 +141,7 @@ ENTRIES = (
         title="DARTS+Shapley",
         paper="Xiao et al., CVPR 2022",
         settings=DartsShapleySettings,
-        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
+        recipes={**IN_DARTS, "nasbench201": WITHOUT_NONE},
     ),
     StrategyEntry(
         "darts_shapley_frozen",
@@ -149,6 +149,6 @@ ENTRIES = (
         title="DARTS+Shapley*",
         paper="Xiao et al., CVPR 2022",
         settings=DartsShapleySettings,
-        recipes={"darts": RECIPE, "nasbench201": WITHOUT_NONE},
+        recipes={**IN_DARTS, "nasbench201": WITHOUT_NONE},
     ),
 )

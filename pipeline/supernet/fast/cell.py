@@ -30,13 +30,12 @@ from torch import Tensor, nn
 
 from pipeline.spaces import Space
 from pipeline.spaces.operations import Zero
-from pipeline.supernet.cell import MixedCell, Present, total
+from pipeline.supernet.cell import POOLING, MixedCell, Present, total
 from pipeline.supernet.fast.chains import as_kernel, is_chain, is_linear, run_chains
 from pipeline.supernet.fast.depthwise import memory_format
 from pipeline.supernet.fast.pooling import pool
 
 Term = tuple[Tensor | None, Tensor]  # mixing weight, unless it is in already, and [b, m, h, w]
-SHARED = (nn.MaxPool2d, nn.AvgPool2d)  # without parameters: the same on every edge
 
 
 @dataclass
@@ -146,13 +145,23 @@ def weighted_total(terms: Sequence[Term]) -> Tensor:
 
 
 def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
-    """Call operations one by one; those that are the same on every edge are called once."""
+    """Call operations one by one, but pooling, which is the same on every edge, once.
+
+    A batch norm after it keeps its own running statistics on each edge.
+    """
     first = stack.operations[0]
-    shared = pool(first, x) if isinstance(first, SHARED) else None
+    normalised = isinstance(first, nn.Sequential) and isinstance(first[0], POOLING)
+    pooling = first[0] if normalised else first
+    shared = pool(pooling, x) if isinstance(pooling, POOLING) else None
     for target, weight, operation in zip(
         stack.targets, stack.mixing, stack.operations, strict=True
     ):
-        terms[target].append((weight, operation(x) if shared is None else shared))
+        y = shared
+        if shared is None:
+            y = operation(x)
+        elif normalised:
+            y = operation[1](shared)
+        terms[target].append((weight, y))
 
 
 def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.spaces.operations import Zero
-from pipeline.supernet.cell import Present
-from pipeline.supernet.fast.cell import SHARED, weighted_total
+from pipeline.supernet.cell import POOLING, Present
+from pipeline.supernet.fast.cell import weighted_total
 from pipeline.supernet.fast.pooling import pool
 
 Result = TypeVar("Result")
@@ -79,7 +79,7 @@ def run_cached(
                 if isinstance(operation, Zero) or not (present is None or present[e][o]):
                     continue
                 # A pooling is the same on every edge.
-                name = (source, type(operation)) if isinstance(operation, SHARED) else (e, o)
+                name = (source, type(operation)) if isinstance(operation, POOLING) else (e, o)
                 compute = partial(pool, operation, states[source])
                 terms.append((mixing[e, o], cache.get(name, before[source], compute)))
         states.append(weighted_total(terms) if terms else torch.zeros_like(x))

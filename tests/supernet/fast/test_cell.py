@@ -66,6 +66,37 @@ def test_fast_is_readable(name: str, partial: int) -> None:
             torch.testing.assert_close(found[key], value, rtol=1e-7, atol=1e-9, msg=key)
 
 
+@pytest.mark.parametrize(("name", "partial"), [("darts", 1), ("darts", 2), ("s1", 1)])
+def test_fast_is_readable_with_batch_norms_after_pooling(name: str, partial: int) -> None:
+    """Running statistics too, one set for each edge; no parameters more than without."""
+    options = {"partial_channels": partial, "include_none": True, "pool_batch_norm": True}
+    readable = toy(name, fused=False, **options).double()
+    fast = toy(name, seed=1, fused=True, **options).double()
+    plain = toy(name, fused=True, **{**options, "pool_batch_norm": False})
+    assert len(fast.state_dict()) > len(plain.state_dict())
+    assert sum(p.numel() for p in fast.parameters()) == sum(p.numel() for p in plain.parameters())
+    fast.load_state_dict(readable.state_dict())
+    x = images(name).double()
+    expected, found = (results(supernet, x, None, True) for supernet in (readable, fast))
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value, rtol=1e-7, atol=1e-9, msg=key)
+
+
+def test_pools_are_normalised() -> None:
+    """Mean 0 and variance 1 over a batch, so that a pool is as large as a convolution."""
+    supernet = toy("darts", partial_channels=1, pool_batch_norm=True)
+    pools = [
+        operation
+        for mixed in supernet.modules()
+        if hasattr(mixed, "names")
+        for name, operation in zip(mixed.names, mixed.operations, strict=True)
+        if "pool" in name
+    ]
+    y = pools[0](3 + 2 * torch.randn(4, pools[0][1].num_features, 8, 8))
+    assert torch.allclose(y.mean((0, 2, 3)), torch.zeros(y.shape[1]), atol=1e-5)
+    assert torch.allclose(y.var((0, 2, 3), correction=0), torch.ones(y.shape[1]), atol=1e-3)
+
+
 @pytest.mark.parametrize("name", ["darts", "nasbench201"])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_in_float32(name: str, channels_last: bool) -> None:
