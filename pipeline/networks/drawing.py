@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyBboxPatch, PathPatch
+from matplotlib.path import Path as Curve
 
 from pipeline.files import replacing
 from pipeline.networks.placement import RADIUS, Edge, Graph, Place, arrange, n_input_states
 from pipeline.spaces.genotype import Genotype
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SCALE = 0.72  # inches a unit
 BOX, BOX_HEIGHT = 1.62, 0.46  # an operation's box
@@ -40,9 +42,6 @@ def draw(genotype: Genotype, svg_path: Path | str, png_path: Path | str) -> None
 
     Both files are a function of the genotype and matplotlib's version: no date, fixed ids.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
     graphs = {cell_type: arrange(genotype, cell_type) for cell_type in genotype.cells}
     boxes = {cell_type: bounds(graph) for cell_type, graph in graphs.items()}
     width = max(right - left for left, right, _, _ in boxes.values())
@@ -154,9 +153,6 @@ def draw_curve(
     width: float = 1.5,
 ) -> None:
     """A curve that leaves and arrives horizontally."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path as Curve
-
     (x, y), (u, v) = start, end
     middle = (x + u) / 2
     curve = Curve(
@@ -170,8 +166,6 @@ def draw_curve(
 
 def draw_box(axes: Axes, left: float, y: float, operation: str) -> None:
     """An operation's labelled box, coloured by its kind."""
-    from matplotlib.patches import FancyBboxPatch
-
     fill, outline = COLOURS.get(operation.split("_")[0], OTHER_COLOURS)
     shape = FancyBboxPatch(
         (left, y - BOX_HEIGHT / 2),
@@ -205,8 +199,6 @@ def operation_label(operation: str) -> str:
 
 def draw_circle(axes: Axes, graph: Graph, place: Place, label: str) -> None:
     """A state: inputs and output dark, nodes white."""
-    from matplotlib.patches import Circle
-
     dark = not place.inputs or place is graph.columns[-1][0]
     x, y = column_x(graph, place.column), place.y
     radius = RADIUS * (1.35 if dark else 1.0)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.optimize import lsq_linear
 
 from pipeline.spaces.genotype import Genotype
 
@@ -163,8 +164,6 @@ def straighten(graph: Graph) -> None:
 
     Unknowns are the height of each column's first place and the slack of each gap.
     """
-    from scipy.optimize import lsq_linear
-
     places = [place for column in graph.columns for place in column]
     index = {id(place): i for i, place in enumerate(places)}
     n = len(places)
