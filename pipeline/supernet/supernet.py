@@ -12,23 +12,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.compilation import compile_mode, compiled
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
 from pipeline.seeds import derive
 from pipeline.spaces import Space
-from pipeline.supernet.cell import MixedCell, Present
-from pipeline.supernet.fast.checkpointing import checkpointed
+from pipeline.supernet.cell import Present
 from pipeline.supernet.fast.reuse import ActivationCache
-
-# Shapes of cells times batch sizes: torch's own limit of graphs a function is too small.
-COMPILED_GRAPHS = 64
+from pipeline.supernet.fast.running import call, checkpointed, compiled_cell
 
 
 class Supernet(nn.Module):
@@ -133,9 +129,8 @@ class Supernet(nn.Module):
         """What calls a cell: (cell, *arguments) -> its output."""
         if not torch.is_grad_enabled():
             return call
-        return (
-            partial(checkpointed, self.train_cell) if self.settings.checkpoint else self.train_cell
-        )
+        checkpoints = self.settings.checkpoint
+        return partial(checkpointed, self.train_cell) if checkpoints else self.train_cell
 
     @cached_property
     def train_cell(self) -> Callable[..., Tensor]:
@@ -169,20 +164,3 @@ def averaged_down(images: Tensor, size: int) -> Tensor:
             "give a smaller one, or 0"
         )
     return F.adaptive_avg_pool2d(images, size)
-
-
-def call(cell: nn.Module, *arguments: Any) -> Tensor:
-    """Call a cell."""
-    output: Tensor = cell(*arguments)
-    return output
-
-
-def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
-    """What calls a cell in a training step, compiled.
-
-    It is the readable form that is compiled: stacking by hand stands in the compiler's way.
-    """
-    import torch._dynamo
-
-    torch._dynamo.config.recompile_limit = COMPILED_GRAPHS
-    return compiled(MixedCell.forward, compile_mode(device))

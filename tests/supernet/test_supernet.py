@@ -176,7 +176,7 @@ def test_memory_format_changes_no_number(name: str) -> None:
 def test_compiled(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     """The mode of a GPU too: on a CPU it is taken, and no graph is recorded."""
     mode = compile_mode(torch.device(where))
-    monkeypatch.setattr("pipeline.supernet.supernet.compile_mode", lambda _: mode)
+    monkeypatch.setattr("pipeline.supernet.fast.running.compile_mode", lambda _: mode)
     name = "nasbench201"  # the cells of DARTS are not compiled
     # The graph is captured as for real; generating code from it would take a minute.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))

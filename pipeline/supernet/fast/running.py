@@ -1,7 +1,8 @@
-"""Gradient checkpointing of a cell: its activations are computed again in the backward pass.
+"""How a cell is called: plainly, compiled, or with gradient checkpointing.
 
-Chen et al., "Training deep nets with sublinear memory cost" (2016). The second forward pass changes
-neither the running statistics nor the count of noise draws.
+With checkpointing a cell's activations are computed again in the backward pass (Chen et al.,
+"Training deep nets with sublinear memory cost", 2016). The second forward pass changes neither the
+running statistics nor the count of noise draws.
 """
 
 from __future__ import annotations
@@ -14,7 +15,29 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from pipeline.compilation import compile_mode, compiled
 from pipeline.spaces.operations import Noise
+from pipeline.supernet.cell import MixedCell
+
+# Shapes of cells times batch sizes: torch's own limit of graphs per function is too small.
+COMPILED_GRAPHS = 64
+
+
+def call(cell: nn.Module, *arguments: Any) -> Tensor:
+    """Call a cell as it is."""
+    output: Tensor = cell(*arguments)
+    return output
+
+
+def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
+    """What calls a cell in a training step, compiled.
+
+    It is the readable form that is compiled: stacking by hand stands in the compiler's way.
+    """
+    import torch._dynamo  # loads the compiler: only where it is used
+
+    torch._dynamo.config.recompile_limit = COMPILED_GRAPHS
+    return compiled(MixedCell.forward, compile_mode(device))
 
 
 def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -> Tensor:
