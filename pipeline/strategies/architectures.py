@@ -82,13 +82,13 @@ def shared_accuracy(
         a fraction; images classified.
     """
     device = batches[0][0].device
-    weights = torch.from_numpy(strength).float().to(device)
+    mixing = torch.from_numpy(strength).float().to(device)
     with (
         torch.no_grad(),
         evaluation_mode(supernet, "batch"),
         autocast(device, supernet.settings.precision),
     ):
-        right = sum((supernet(x, weights).argmax(1) == labels).sum() for x, labels in batches)
+        right = sum((supernet(x, mixing).argmax(1) == labels).sum() for x, labels in batches)
     n = sum(len(labels) for _, labels in batches)
     return int(right) / n, n
 

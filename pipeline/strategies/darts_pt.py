@@ -81,8 +81,8 @@ class DartsPt(GradientSearch):
 
     def strength(self) -> np.ndarray:
         """The operations decided on, edges by what their removal costs."""
-        weights = softmax_rows(self.alpha(), self.space.n_operations) * self._kept
-        return ranked_strength(self.space, weights, self._importance)
+        mixing = softmax_rows(self.alpha(), self.space.n_operations) * self._kept
+        return ranked_strength(self.space, mixing, self._importance)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, optimisers, decisions."""

@@ -57,5 +57,5 @@ class DrNas(ProgressiveSearch):
 
     def strength(self) -> np.ndarray:
         """Log softmax(α) over what stays; what is pruned comes last."""
-        weights = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
-        return np.log(weights + 1e-9).ravel()
+        mixing = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
+        return np.log(mixing + 1e-9).ravel()

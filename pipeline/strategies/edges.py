@@ -15,7 +15,7 @@ from pipeline.spaces import Space
 KEPT_EDGES = {"darts": 2}
 
 
-def ranked_strength(space: Space, weights: np.ndarray, importance: np.ndarray) -> np.ndarray:
+def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) -> np.ndarray:
     """A strength under which operations rank by their weights and edges by their importance.
 
     The strongest operation of an edge, `none` aside, gets (1 + importance) / 2, at least one half,
@@ -24,19 +24,19 @@ def ranked_strength(space: Space, weights: np.ndarray, importance: np.ndarray) -
 
     Args:
         space: whose players these are.
-        weights: [edges, operations], at least 0.
+        mixing: [edges, operations], at least 0.
         importance: [edges], in [0, 1].
 
     Returns:
         float64 [edges * operations], logarithms.
     """
     if space.family not in KEPT_EDGES:
-        return np.log(weights + 1e-9).ravel()
-    edges = np.arange(len(weights))
-    selectable = space.selectable().reshape(weights.shape)
-    best = np.where(selectable, weights, -1.0).argmax(axis=1)
+        return np.log(mixing + 1e-9).ravel()
+    edges = np.arange(len(mixing))
+    selectable = space.selectable().reshape(mixing.shape)
+    best = np.where(selectable, mixing, -1.0).argmax(axis=1)
     share = (1 + np.clip(importance, 1e-6, 1 - 1e-6)) / 2
-    others = weights + 1e-9
+    others = mixing + 1e-9
     others[edges, best] = 0.0
     others *= ((1 - share) / others.sum(axis=1))[:, None]
     others[edges, best] = share
@@ -51,9 +51,9 @@ def softmax_rows(
     Over the operations that `kept`, bool [edges, operations], names, 0 for the others; None: all.
     """
     table = alpha.reshape(-1, n_operations)
-    weights = np.exp(table - table.max(axis=1, keepdims=True))
-    weights = weights if kept is None else weights * kept
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+    mixing = np.exp(table - table.max(axis=1, keepdims=True))
+    mixing = mixing if kept is None else mixing * kept
+    return np.asarray(mixing / mixing.sum(axis=1, keepdims=True))
 
 
 def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:

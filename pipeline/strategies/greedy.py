@@ -55,7 +55,7 @@ class Decisions:
 
 
 def edge_scores(
-    weights: np.ndarray,
+    mixing: np.ndarray,
     selectable: np.ndarray,
     n_cell_types: int,
     past: Sequence[np.ndarray] | None = None,
@@ -63,7 +63,7 @@ def edge_scores(
     """Score of each edge: criterion 1, or with `past` criterion 2.
 
     Args:
-        weights: softmax of alpha [edges, operations].
+        mixing: softmax of alpha [edges, operations].
         selectable: bool [edges, operations], all but `none`.
         n_cell_types: the edges are theirs, in equal parts.
         past: the second result of earlier epochs, as many as stability looks back.
@@ -71,7 +71,7 @@ def edge_scores(
     Returns:
         scores [edges] in [0, 1]; softmax over the operations but `none` [edges, operations].
     """
-    p = weights * selectable
+    p = mixing * selectable
     importance = p.sum(axis=1)
     p = p / importance[:, None]
     entropy = -(p * np.log(np.where(p > 0, p, 1))).sum(axis=1)

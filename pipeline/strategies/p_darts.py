@@ -72,8 +72,8 @@ class PDarts(ProgressiveSearch):
 
     def strength(self) -> np.ndarray:
         """Log weights of what stays, skip connections of the normal cell within their bound."""
-        weights = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
-        return without_skips(self.space, np.log(weights + 1e-9).ravel(), self.settings.max_skips)
+        mixing = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
+        return without_skips(self.space, np.log(mixing + 1e-9).ravel(), self.settings.max_skips)
 
 
 def falling_rate(first: float, share: float, warm: float) -> float:

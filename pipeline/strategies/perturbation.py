@@ -47,10 +47,10 @@ class Perturbation:
         return np.array([full - self._accuracy(edge, ...) for edge in range(self._shape[0])])
 
     def _accuracy(self, *removed: Any) -> float:
-        weights = self._mixing().detach().cpu().double().numpy().reshape(self._shape).copy()
+        mixing = self._mixing().detach().cpu().double().numpy().reshape(self._shape).copy()
         if removed:
-            weights[removed] = 0
-        accuracy, n = shared_accuracy(self._supernet, self._batches, weights.ravel())
+            mixing[removed] = 0
+        accuracy, n = shared_accuracy(self._supernet, self._batches, mixing.ravel())
         self.n_images += n
         return accuracy
 

@@ -41,9 +41,9 @@ def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -
     return gamma / gamma.sum(-1, keepdim=True)
 
 
-def on_simplex(weights: Tensor) -> Tensor:
+def on_simplex(mixing: Tensor) -> Tensor:
     """Clip to [0, 1] and scale to sum to one over the last axis; the largest alone if all are 0."""
-    clipped = weights.clamp(0, 1)
-    largest = torch.nn.functional.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights)
+    clipped = mixing.clamp(0, 1)
+    largest = torch.nn.functional.one_hot(mixing.argmax(-1), mixing.shape[-1]).to(mixing)
     total = clipped.sum(-1, keepdim=True)
     return torch.where(total > 0, clipped / total.clamp_min(1e-12), largest)

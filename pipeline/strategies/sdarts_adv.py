@@ -38,13 +38,13 @@ class SDartsAdv(SDartsRs):
     def attack(self, images: Tensor, labels: Tensor) -> Tensor:
         """Mixing weights [n_players] near softmax(α) under which the loss is large."""
         centre, steps = self.relaxed().detach(), self.settings.attack_steps
-        weights = self.perturbed(centre)
+        mixing = self.perturbed(centre)
         with evaluation_mode(self.supernet, "running"):
             for _ in range(steps):
-                weights.requires_grad_()
-                loss = self.loss(images, labels, weights, self.extra)
-                (gradient,) = torch.autograd.grad(loss, weights)
-                weights = weights.detach() + 2 * self.epsilon / steps * gradient.sign()
-                delta = (weights - centre).clamp(-self.epsilon, self.epsilon)
-                weights = self.projected(centre + delta)
-        return weights
+                mixing.requires_grad_()
+                loss = self.loss(images, labels, mixing, self.extra)
+                (gradient,) = torch.autograd.grad(loss, mixing)
+                mixing = mixing.detach() + 2 * self.epsilon / steps * gradient.sign()
+                delta = (mixing - centre).clamp(-self.epsilon, self.epsilon)
+                mixing = self.projected(centre + delta)
+        return mixing

@@ -32,11 +32,11 @@ class SDartsRs(GradientSearch):
         """softmax(α) + δ on the simplex."""
         return self.perturbed(self.relaxed().detach())
 
-    def perturbed(self, weights: Tensor) -> Tensor:
+    def perturbed(self, mixing: Tensor) -> Tensor:
         """Mixing weights [n_players] moved by uniform noise, back on the simplex of each edge."""
-        noise = 2 * torch.rand(len(weights), generator=self.draws) - 1
-        return self.projected(weights + self.epsilon * noise.to(weights))
+        noise = 2 * torch.rand(len(mixing), generator=self.draws) - 1
+        return self.projected(mixing + self.epsilon * noise.to(mixing))
 
-    def projected(self, weights: Tensor) -> Tensor:
+    def projected(self, mixing: Tensor) -> Tensor:
         """The simplex of each edge."""
-        return on_simplex(weights.view(-1, self.space.n_operations)).flatten()
+        return on_simplex(mixing.view(-1, self.space.n_operations)).flatten()

@@ -45,10 +45,10 @@ class Sgas(GradientSearch):
         return {**metrics, "edges_open": int((self._decisions.operation == OPEN).sum())}
 
     def _scores(self) -> tuple[np.ndarray, np.ndarray]:
-        weights = softmax_rows(self.alpha(), self.space.n_operations)
-        selectable = self.space.selectable().reshape(weights.shape)
+        mixing = softmax_rows(self.alpha(), self.space.n_operations)
+        selectable = self.space.selectable().reshape(mixing.shape)
         past = self._past if self.settings.criterion == 2 else None
-        return edge_scores(weights, selectable, len(self.space.cell_types), past)
+        return edge_scores(mixing, selectable, len(self.space.cell_types), past)
 
     def relaxed(self) -> Tensor:
         """Softmax where an edge is open, one-hot where it is decided, 0 where it is pruned."""
@@ -60,13 +60,13 @@ class Sgas(GradientSearch):
 
     def strength(self) -> np.ndarray:
         """Decided edges first, then open ones by score, pruned ones last."""
-        score, weights = self._scores()
+        score, mixing = self._scores()
         operation, order = self._decisions.operation, self._decisions.order
         first = operation >= 0
-        weights[first] = np.eye(self.space.n_operations)[operation[first]]
+        mixing[first] = np.eye(self.space.n_operations)[operation[first]]
         importance = np.where(first, 1 - 1e-3 * (order + 1), 0.4 * score + 0.1)
         importance[operation == PRUNED] = 0
-        return ranked_strength(self.space, weights, importance)
+        return ranked_strength(self.space, mixing, importance)
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, optimisers, decisions, what stability looks back on."""

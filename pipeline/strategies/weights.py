@@ -3,7 +3,7 @@
     w* = argmin_w L_train(w, α)    (paper, Eq. 2 and the constraint of Eq. 5)
 
 is followed by SGD on the first half of the training images while α is held; what happens to α,
-and when, is the strategy's. In the first `warmup_epochs` it is nothing.
+and when, is the strategy's. In the first `warmup_epochs` nothing happens to it.
 
     w    weights of the supernet     -> `supernet.parameters()`
     α    architecture parameters     -> `_alpha` -> float64[n_players]; starts at 1e-3 N(0, 1), as
@@ -144,10 +144,10 @@ class WeightSharing(Strategy):
         """Mixing weights float32[n_players] under alpha as it is, without a gradient."""
         return mixture(self.space, self._alpha.detach().float())
 
-    def loss(self, images: Tensor, labels: Tensor, weights: Tensor, tally: Tally) -> Tensor:
+    def loss(self, images: Tensor, labels: Tensor, mixing: Tensor, tally: Tally) -> Tensor:
         """Cross entropy of a batch, the mean over its images, which the tally takes note of."""
         with autocast(self.device, self.search.supernet.precision):
-            logits = self.supernet(images, weights)
+            logits = self.supernet(images, mixing)
         loss = F.cross_entropy(logits.float(), labels)
         tally.add(loss, logits, labels)
         return loss
@@ -164,11 +164,11 @@ class WeightSharing(Strategy):
         edge_weights = self.supernet.edge_weights()
         if edge_weights is None:
             return self.alpha()
-        weights = softmax_rows(self.alpha(), self.space.n_operations)
-        selectable = self.space.selectable().reshape(weights.shape)
-        best = np.where(selectable, weights, 0).max(axis=1)
+        mixing = softmax_rows(self.alpha(), self.space.n_operations)
+        selectable = self.space.selectable().reshape(mixing.shape)
+        best = np.where(selectable, mixing, 0).max(axis=1)
         importance = best * edge_weights.detach().double().cpu().numpy().ravel()
-        return ranked_strength(self.space, weights, importance)
+        return ranked_strength(self.space, mixing, importance)
 
     def save(self, folder: Path) -> None:
         """Write the supernet as `supernet.pt`."""
