@@ -1,4 +1,4 @@
-"""What all discrete networks share: the nodes of a cell, dropped paths, the two forms of output.
+"""What all discrete networks share: the nodes of a cell, dropped paths, both kinds of output.
 
 Drop path: Larsson et al., FractalNet (ICLR 2017), as scheduled by NASNet (Zoph et al., CVPR 2018)
 and used by DARTS: in training, each path into a node is dropped for each image by itself with

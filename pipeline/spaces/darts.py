@@ -1,7 +1,7 @@
 """The space of DARTS (Liu et al., ICLR 2019): two cell types, four nodes, seven operations.
 
-A node may have an edge from both inputs of the cell and from every earlier node (14 edges a cell);
-a genotype keeps two of them, with one operation each.
+A node may have an edge from both inputs of the cell and from every earlier node (14 edges per cell).
+A genotype keeps two edges of each node, with one operation each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A search space: the cells' edges, the operations to choose from, and what a choice means.
+"""A search space: the edges of its cells, their operations, and the genotype of a choice.
 
 A player of the Shapley game is an operation on an edge of a cell type. Arrays over players are in
 one order throughout: cell type, then edge, then operation, so that player

@@ -1,7 +1,7 @@
 """What batch norms do while a coalition's value is measured.
 
-The paper does not say. Running statistics were gathered with all operations in place, so they
-misjudge a network from which some are removed; the default is the statistics of the batch itself.
+The paper does not say. Running statistics are gathered with all operations present, so they do not
+fit a network from which some are removed. The default is the statistics of the batch itself.
 """
 
 from __future__ import annotations

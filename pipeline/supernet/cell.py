@@ -2,8 +2,8 @@
 
 DARTS (Liu et al., ICLR 2019, equations 1 and 2): state j is the sum over its edges (i, j) of
 sum over o of w_o(i, j) * o(state i). PC-DARTS (Xu et al., ICLR 2020, section 3.2): only the first
-1/k of the channels pass through the operations, the others go by and are shuffled in; and
-(section 3.3) the edges into a node may have weights of their own.
+1/k of the channels pass through the operations. The others bypass them, and a shuffle mixes both.
+In section 3.3 the edges into a node have weights too.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class MixedCell(nn.Module):
             )
             for (_, source), names in zip(space.edges, space.operations[cell_type], strict=True)
         )
-        # Channels that go by are pooled where the operations halve the image.
+        # Where the operations halve the image, the channels that bypass are pooled.
         self.halve = nn.MaxPool2d(2, ceil_mode=True) if reduction else nn.Identity()
 
     def forward(
@@ -123,7 +123,7 @@ class MixedCell(nn.Module):
             inputs: states [b, channels, h, w].
             mixing: [edges, operations], edge weights included.
             present: [edges][operations] as in `MixedOperation`.
-            edge_weights: [edges], of the channels that go by; None: one.
+            edge_weights: [edges], of the channels that bypass; None: one.
 
         Returns:
             [b, nodes in `concat` * channels, h, w], halved by a reduction.
@@ -145,9 +145,9 @@ class MixedCell(nn.Module):
     def shuffle_in(
         self, mixed: Tensor, edges: Edges, passed: list[Tensor], edge_weights: Tensor | None
     ) -> Tensor:
-        """The state whose mixed channels are given; its own channels that go by join `passed`.
+        """The state whose mixed channels are given; those of it that bypass are added to `passed`.
 
-        The shuffle is the same on every edge, so it is done once, on their sum.
+        The shuffle is the same on every edge, so the sum of all edges is shuffled.
         """
         if self.partial == 1:
             return mixed

@@ -1,7 +1,7 @@
 """The supernet of DARTS (Liu et al., ICLR 2019, section 3), with partial channels.
 
-Cells follow each other, each with the outputs of the two cells before as inputs; those at one and
-two thirds of the depth halve the image and double the channels. The search stem for ImageNet has
+The inputs of a cell are the outputs of the two cells before it. The cells at one and two thirds of
+the depth halve the image and double the channels. The search stem for ImageNet has
 three times the channels of a cell, as the one for CIFAR (PC-DARTS, Xu et al., ICLR 2020).
 """
 

@@ -1,7 +1,7 @@
-"""Chains of ReLU, convolution and batch norm, g of them with the same layers computed as one.
+"""g chains of ReLU, convolution and batch norm with the same layers, computed as one chain.
 
-Their channels lie side by side: a depthwise convolution of m channels becomes one of g m channels,
-another a grouped one, and a batch norm sees every channel alone anyway.
+Their channels lie side by side. Depthwise convolutions of m channels are computed as one of g m
+channels, other convolutions as a grouped one, and batch norms treat each channel separately anyway.
 """
 
 from __future__ import annotations
