@@ -1,6 +1,6 @@
 """The space of DARTS (Liu et al., ICLR 2019): two cell types, four nodes, seven operations.
 
-A node may have an edge from both inputs of the cell and from every earlier node (14 edges per cell).
+A node may have an edge from both inputs of the cell and from every earlier node, 14 edges per cell.
 A genotype keeps two edges of each node, with one operation each.
 """
 

@@ -1,11 +1,11 @@
 """Several processes that train one network, one per device, started by torchrun.
 
-Every rank holds the whole network and works on its share of each step's images; gradients are
-summed before the optimiser's step, so that all ranks take the same step. The sum is one all-reduce of
-one buffer and not `DistributedDataParallel`: networks here have a few million parameters, a sum
+Every rank holds the whole network and works on its share of each step's images. Gradients are
+summed before the optimiser's step, so that all ranks take the same step. The sum is one all-reduce
+of one buffer and not `DistributedDataParallel`: networks here have a few million parameters, a sum
 takes milliseconds beside a step of a second, ranks may have unequal shares or none, and nothing
-wraps the network. In the same buffer travel the running statistics of batch norms, averaged, so
-that all ranks hold the same network after each step, and the wish to stop.
+wraps the network. The same buffer carries the running statistics of batch norms, which are
+averaged so that all ranks hold the same network after each step, and the wish to stop.
 
 Backends: gloo on the CPU, NCCL on GPUs.
 """

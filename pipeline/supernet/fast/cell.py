@@ -145,7 +145,7 @@ def weighted_total(terms: Sequence[Term]) -> Tensor:
 
 
 def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
-    """Call operations one by one, but pooling, which is the same on every edge, once.
+    """Call operations one by one; pooling, which is the same on every edge, is called once.
 
     A batch norm after it keeps its own running statistics on each edge.
     """
@@ -156,11 +156,12 @@ def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
     for target, weight, operation in zip(
         stack.targets, stack.mixing, stack.operations, strict=True
     ):
-        y = shared
         if shared is None:
             y = operation(x)
         elif normalised:
             y = operation[1](shared)
+        else:
+            y = shared
         terms[target].append((weight, y))
 
 
