@@ -1,52 +1,63 @@
-"""The verbs of `python -m pipeline`: a thin one a stage, and a few that look at what there is."""
+"""The verbs of `python -m pipeline`: a thin one for each stage, and a few that look at results."""
 
 from __future__ import annotations
 
+import ast
 import signal
 import sys
+from pathlib import Path
 
 import click
 
 from pipeline.errors import InputError, explain
-from pipeline.verbs import benchmark, looks, models, space, stages, study
+from pipeline.registry import resolve
+
+# Module of `pipeline.verbs` -> its verbs. It is imported when one of them is called, so that a verb
+# that trains nothing does not wait for torch.
+MODULES: dict[str, tuple[str, ...]] = {
+    "stages": (
+        *("prepare", "search", "genotype", "trial", "retrain", "transfer"),
+        *("removal", "queries", "digits-table", "imagenet16"),
+    ),
+    "benchmark": ("query", "ranking", "convert"),
+    "study": ("report", "draw", "plan", "measurements", "cost", "config"),
+    "record": ("sync", "track", "compare"),
+    "looks": ("list", "bench"),
+    "models": ("profile", "export"),
+    "space": ("disk", "clean-state"),
+}
+VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
 
 
-@click.group(context_settings={"max_content_width": 100})
+class Verbs(click.Group):
+    """A group of commands that are imported when they are asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """All verbs, sorted."""
+        return sorted(VERBS)
+
+    def get_command(self, context: click.Context | None, name: str) -> click.Command | None:
+        """One verb; None if there is none of this name."""
+        if name not in VERBS:
+            return None
+        command: click.Command = resolve(f"pipeline.verbs.{VERBS[name]}:{_function(name)}")
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List each verb with the first line of its docstring, read from the source."""
+        docs = {}
+        for module in MODULES:
+            source = Path(__file__).parent.joinpath("verbs", f"{module}.py").read_text("utf-8")
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.FunctionDef):
+                    docs[node.name] = (ast.get_docstring(node) or "").partition("\n")[0]
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, docs[_function(name)]) for name in sorted(VERBS)])
+
+
+@click.group(cls=Verbs, context_settings={"max_content_width": 100})
 def cli() -> None:
     """Shapley-NAS: search, retrain and compare architectures by what each operation adds."""
-
-
-for verb in (
-    stages.prepare,
-    stages.search,
-    stages.genotype,
-    stages.trial,
-    stages.retrain,
-    stages.transfer,
-    stages.imagenet16,
-    benchmark.query,
-    benchmark.queries,
-    benchmark.removal,
-    benchmark.ranking,
-    benchmark.convert,
-    benchmark.digits_table,
-    study.report,
-    study.draw,
-    study.plan,
-    study.measurements,
-    study.compare,
-    study.sync,
-    study.track,
-    study.config,
-    looks.list_,
-    looks.profile,
-    looks.bench,
-    models.export,
-    models.cost,
-    space.disk,
-    space.clean_state,
-):
-    cli.add_command(verb)
 
 
 def main() -> None:
@@ -67,6 +78,11 @@ def main() -> None:
         if line is None:
             raise
         sys.exit(_complain(f"error: {line}"))
+
+
+def _function(verb: str) -> str:
+    """The name of the function that is a verb; `list` is taken."""
+    return "list_" if verb == "list" else verb.replace("-", "_")
 
 
 def _complain(line: str) -> int:

@@ -1,4 +1,4 @@
-"""Verbs that look at what there is and write nothing."""
+"""The verbs that look at what there is and write nothing."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ import click
 from pipeline import bench as benches
 from pipeline import registry
 
+KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures", "experiments")
+
 
 @click.command("list")
-@click.argument(
-    "kind",
-    type=click.Choice(
-        ["datasets", "spaces", "strategies", "estimators", "genotypes", "figures", "experiments"]
-    ),
-)
+@click.argument("kind", type=click.Choice(KINDS))
 def list_(kind: str) -> None:
     """List what is registered, one name a line."""
     if kind == "experiments":
@@ -25,22 +22,6 @@ def list_(kind: str) -> None:
     else:
         known = registry.names(kind)
     print("\n".join(known))
-
-
-@click.command()
-@click.option("--genotype", "source", required=True, metavar="NAME|FILE|ARCH")
-@click.option(
-    "--layout", type=click.Choice(["cifar10", "imagenet", "nasbench201"]), default="cifar10"
-)
-@click.option("--classes", type=int, help="number of classes [10; ImageNet 1000]")
-@click.option("--channels", type=int, help="channels of the first cell [the layout's]")
-@click.option("--cells", type=int, help="number of cells [the layout's]")
-@click.option("--image-size", type=int, help="side of the images [32; ImageNet 224]")
-def profile(source: str, layout: str, **sizes: int | None) -> None:
-    """Count parameters and multiply-adds of a discrete network."""
-    from pipeline.networks.count import profile_genotype
-
-    print(json.dumps(profile_genotype(source, layout, **sizes)))
 
 
 @click.command()

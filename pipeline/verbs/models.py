@@ -1,30 +1,36 @@
-"""Verbs about trained networks: hand one to other programs, and what training one costs."""
+"""The verbs about networks: count one, and hand a trained one to other programs."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
-FORMS = ("program", "onnx", "safetensors")
+from pipeline.networks import export as write_exported
+from pipeline.networks import profile_genotype
+
+FORMATS = ("program", "onnx", "safetensors")
+
+
+@click.command()
+@click.option("--genotype", "source", required=True, metavar="NAME|FILE|ARCH")
+@click.option(
+    "--layout", type=click.Choice(["cifar10", "imagenet", "nasbench201"]), default="cifar10"
+)
+@click.option("--classes", type=int, help="number of classes [10; ImageNet 1000]")
+@click.option("--channels", type=int, help="channels of the first cell [the layout's]")
+@click.option("--cells", type=int, help="number of cells [the layout's]")
+@click.option("--image-size", type=int, help="side of the images [32; ImageNet 224]")
+def profile(source: str, layout: str, **sizes: int | None) -> None:
+    """Count parameters and multiply-adds of a discrete network."""
+    print(json.dumps(profile_genotype(source, layout, **sizes)))
 
 
 @click.command()
 @click.option("--model", type=Path, required=True, help="model.pt of a retrain or transfer")
 @click.option("--out", type=Path, required=True, help="folder of the exported files")
-@click.option("--form", "forms", multiple=True, type=click.Choice(FORMS), help="[all]")
-def export(model: Path, out: Path, forms: tuple[str, ...]) -> None:
+@click.option("--form", "formats", multiple=True, type=click.Choice(FORMATS), help="[all]")
+def export(model: Path, out: Path, formats: tuple[str, ...]) -> None:
     """Write a trained network as torch.export program, ONNX, safetensors, with a model card."""
-    from pipeline.networks.exported import export as write
-
-    print("\n".join(map(str, write(model, out, forms or FORMS))))
-
-
-@click.command()
-@click.option("--out", type=Path, default=Path("docs/cost.md"), show_default=True)
-def cost(out: Path) -> None:
-    """Render what the paper's trainings cost on a GPU."""
-    from pipeline import files
-    from pipeline.analysis.cost import render
-
-    files.write_text(out, render())
+    print("\n".join(map(str, write_exported(model, out, formats or FORMATS))))

@@ -1,155 +1,199 @@
-"""Options that several verbs share, and how a verb finds its job, by the workflow or by hand.
+"""Options that several verbs share, and what a verb makes of them.
 
-The workflow passes `--job` (a JSON slice of the configuration) and paths. By hand a verb builds
-the same slice from the configuration and puts its files where the workflow would.
+The workflow passes `--job`, the slice of the configuration that a stage reads, and the paths of its
+inputs and outputs. Then nothing here loads the configuration: it may have changed since the
+workflow started. By hand a verb builds the same slice from the configuration and puts its files
+where the workflow would.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import yaml
 
-from pipeline import files, paths
+from pipeline import files, machine, paths, staging
 from pipeline.config import load
 from pipeline.config.model import Config
 from pipeline.errors import InputError
 
 Job = TypeVar("Job")
 
+_PRESET = "demo, cpu or paper; else what config/config.yaml says"
+OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "space": (click.option("--space", help="name of the space (`list spaces`)"),),
+    "dataset": (click.option("--dataset", help="name of the data set (`list datasets`)"),),
+    "strategy": (click.option("--strategy", help="strategy label"),),
+    "genotype": (
+        click.option("--genotype", help="genotype.json, published name, NAS-Bench-201 string"),
+        click.option("--space", default="darts", show_default=True, help="space of the genotype"),
+    ),
+    "target": (click.option("--target", help="data set to train on"),),
+    "experiment": (click.option("--experiment", help="an experiment that draws a figure"),),
+    "seed": (click.option("--seed", type=int, default=0, show_default=True),),
+    "manifest": (click.option("--manifest", type=Path, help="manifest.json of the data set"),),
+    "table": (click.option("--table", type=Path, help="NAS-Bench-201 table, .npy or .csv(.gz)"),),
+    "job": (click.option("--job", metavar="JSON|FILE", help="what the stage reads of the config"),),
+    "data_root": (
+        click.option(
+            "--data-root", envvar="SHAPLEY_NAS_DATA", type=Path, help="folder of the data sets"
+        ),
+    ),
+    "results": (
+        click.option("--results", type=Path, default=Path("results/demo"), show_default=True),
+    ),
+    "out": (click.option("--out", type=Path, help="folder of the results"),),
+    "device": (
+        click.option("--device", envvar="SHAPLEY_NAS_DEVICE", default="auto", show_default=True),
+        click.option("--threads", type=int, default=os.cpu_count(), help="CPU threads [all]"),
+        click.option(
+            "--deterministic", envvar="SHAPLEY_NAS_DETERMINISTIC", type=bool, default=True
+        ),
+    ),
+    "ranks": (
+        click.option(
+            "--processes", type=int, default=1, show_default=True, help="for each machine"
+        ),
+        click.option("--nodes", type=int, default=1, show_default=True, help="machines (SLURM)"),
+    ),
+    "config": (
+        click.option("--preset", help=_PRESET),
+        click.option("--configfile", type=Path, multiple=True, help="YAML over config/config.yaml"),
+        click.option(
+            "--set", "assignments", multiple=True, metavar="KEY.SUB=VALUE", help="one setting"
+        ),
+    ),
+}
 
-def _stack(*options: Callable[..., Any]) -> Callable[..., Any]:
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
+
+def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator: a verb with some of `OPTIONS`, which it gets as one `Given`.
+
+    The verb's own options are its keyword arguments.
+    """
+
+    def decorate(verb: Callable[..., None]) -> Callable[..., None]:
+        own = verb.__code__.co_varnames[1 : verb.__code__.co_argcount]
+
+        @functools.wraps(verb)
+        def command(**values: Any) -> None:
+            verb(Given(values), **{name: values[name] for name in own})
+
+        for name in reversed(names):
+            for option in reversed(OPTIONS[name]):
+                command = option(command)
         return command
 
     return decorate
 
 
-config_options = _stack(
-    click.option("--preset", help="demo, cpu or paper; else what config/config.yaml says"),
-    click.option("--configfile", type=Path, multiple=True, help="YAML over config/config.yaml"),
-    click.option(
-        "--set", "assignments", multiple=True, metavar="KEY.SUB=VALUE", help="one setting"
-    ),
-)
-job_option = click.option(
-    "--job", metavar="JSON|FILE", help="slice of the configuration; else built from it"
-)
-where_options = _stack(
-    click.option("--device", envvar="SHAPLEY_NAS_DEVICE", default="auto", show_default=True),
-    click.option("--threads", type=int, default=os.cpu_count(), help="CPU threads [all]"),
-    click.option("--deterministic", envvar="SHAPLEY_NAS_DETERMINISTIC", type=bool, default=True),
-)
-spread_options = _stack(
-    click.option("--processes", type=int, default=1, show_default=True, help="ranks a machine"),
-    click.option("--nodes", type=int, default=1, show_default=True, help="machines (SLURM)"),
-)
-data_root_option = click.option(
-    "--data-root", envvar="SHAPLEY_NAS_DATA", type=Path, help="folder of the data sets"
-)
-out_option = click.option("--out", type=Path, help="folder of the results; else as the workflow")
+class Given(dict[str, Any]):
+    """The shared options of a verb by name, and what follows from them."""
 
+    def need(self, name: str) -> Any:
+        """The value of an option that is needed here.
 
-def configuration(
-    preset: str | None, configfile: tuple[Path, ...], assignments: tuple[str, ...]
-) -> Config:
-    """The configuration with the labels of all experiments."""
-    overrides: dict[str, Any] = {"preset": preset} if preset else {}
-    for assignment in assignments:
-        key, sign, value = assignment.partition("=")
-        if not sign:
-            raise InputError(f"--set {assignment}: expected KEY=VALUE")
-        nested: Any = yaml.safe_load(value)
-        for part in reversed(key.split(".")):
-            nested = {part: nested}
-        overrides = load.merge(overrides, nested)
-    config = load.load(configfile, overrides)
-    return load.with_labels(config, load.experiments(config))
-
-
-def job_from(text: str | None, model: type[Job], build: Callable[[], Job]) -> Job:
-    """The job given as JSON text or file, else built from the configuration."""
-    if text is None:
-        return build()
-    source = "--job" if text.lstrip().startswith("{") else text
-    if source == text:
-        values = files.read_json(text)
-    else:
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InputError(f"--job: not valid JSON ({error})") from None
-    return load.validate(model, values, source, values)
-
-
-def required(**options: Any) -> None:
-    """Options that are needed where no `--job` and paths are given."""
-    for name, value in options.items():
-        if value is None:
+        Raises:
+            InputError: it was not given.
+        """
+        if self[name] is None:
             raise InputError(f"--{name.replace('_', '-')}: missing; see --help")
+        return self[name]
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration with the labels of all experiments; only for a verb without `--job`."""
+        overrides: dict[str, Any] = {"preset": self["preset"]} if self["preset"] else {}
+        for assignment in self["assignments"]:
+            overrides = load.merge(overrides, _assigned(assignment))
+        config = load.load(self["configfile"], overrides)
+        # By hand as in the workflow: checkpoints and journals lie in the preset's `state` folder.
+        os.environ.setdefault("SHAPLEY_NAS_RESULTS", str(paths.results(config.preset)))
+        return load.with_labels(config, load.experiments(config))
+
+    def job(self, model: type[Job], build: Callable[[Config], Job]) -> Job:
+        """The job given as JSON text or file, else built from the configuration."""
+        text = self["job"]
+        if text is None:
+            return build(self.config)
+        source = "--job" if text.lstrip().startswith("{") else text
+        if source == text:
+            values = files.read_json(text)
+        else:
+            try:
+                values = json.loads(text)
+            except json.JSONDecodeError as error:
+                raise InputError(f"--job: not valid JSON ({error})") from None
+        return load.validate(model, values, source, values)
+
+    @property
+    def in_workflow(self) -> bool:
+        """Whether a job was given, so that paths must be too and the configuration is not read."""
+        return self.get("job") is not None
+
+    @property
+    def data_root(self) -> Path:
+        """The data root of the command line or environment, else the configured one."""
+        return self["data_root"] or Path("data" if self.in_workflow else self.config.data_root)
+
+    def manifest(self, dataset: str) -> Path:
+        """The manifest given, else where `prepare` puts that of a data set.
+
+        Args:
+            dataset: the option that names the data set.
+
+        Raises:
+            InputError: no such file, or no data set is named.
+        """
+        path = self.need("manifest") if self.in_workflow else self["manifest"]
+        path = path or paths.data(self.config.preset, self.need(dataset)) / "manifest.json"
+        if not path.exists():
+            raise InputError(f"{path}: no such file; run `python -m pipeline prepare` for it first")
+        return Path(path)
+
+    def images(self, manifest: Path) -> tuple[Mapping[str, Any], Path, Path]:
+        """What a stage opens images by.
+
+        Returns:
+            the manifest's content, the file of the split, the data root. Content and root name the
+            copy on the node's own disk if `cluster.local_disk` says so.
+        """
+        content, root = files.read_json(manifest), self.data_root
+        if disk := os.environ.get("SHAPLEY_NAS_LOCAL_DISK"):
+            content, root = staging.stage_in(content, root, staging.folder(disk))
+        return content, manifest.with_name("split.npz"), root
+
+    def folder(self, stage: str, space: str) -> Path:
+        """The folder of the results, else where the workflow puts this stage of a search."""
+        if self["out"] or self.in_workflow:
+            return Path(self.need("out"))
+        dataset, strategy = self.need("dataset"), self.need("strategy")
+        place = paths.Place(stage, space, dataset, strategy, self["seed"])
+        return paths.results(self.config.preset) / place.folder
+
+    def configure_device(self) -> str:
+        """Set torch up once, before anything else uses it; the device's name."""
+        from pipeline import devices  # torch, which most verbs do without
+
+        if machine.has_gpu(self["device"]):
+            machine.take_gpus()
+        devices.configure(self["threads"], self["deterministic"])
+        return str(self["device"])
 
 
-def manifest_of(path: Path | None, config: Config, dataset: str | None) -> Path:
-    """The manifest given, or where `prepare` puts that of a data set."""
-    if path is None:
-        required(dataset=dataset)
-        path = paths.data(config.preset, str(dataset)) / "manifest.json"
-    if not path.exists():
-        raise InputError(f"{path}: no such file; run `python -m pipeline prepare` for it first")
-    return path
-
-
-def data_root_of(path: Path | None, config: Config) -> Path:
-    """The data root of the command line or environment, else the configured one."""
-    return path or Path(config.data_root)
-
-
-def near(manifest: Mapping[str, Any], data_root: Path) -> tuple[Mapping[str, Any], Path]:
-    """Manifest and data root, on the node's own disk if `cluster.local_disk` says so."""
-    from pipeline import staging
-
-    disk = os.environ.get("SHAPLEY_NAS_LOCAL_DISK")
-    return (
-        staging.stage_in(manifest, data_root, staging.folder(disk))
-        if disk
-        else (manifest, data_root)
-    )
-
-
-def configuration_of(options: dict[str, Any]) -> Config:
-    """The configuration that the options of `config_options` describe."""
-    config = configuration(options["preset"], options["configfile"], options["assignments"])
-    # By hand as in the workflow: checkpoints and journals lie in the preset's `state` folder.
-    os.environ.setdefault("SHAPLEY_NAS_RESULTS", str(paths.results(config.preset)))
-    return config
-
-
-def configure(options: dict[str, Any]) -> str:
-    """Set torch up once, before anything else uses it; the device's name."""
-    from pipeline import devices, machine
-
-    if machine.has_gpu(options["device"]):
-        machine.take_gpus()
-    devices.configure(options["threads"], options["deterministic"])
-    return options["device"]
-
-
-def need(**option: Any) -> Any:
-    """The value of one option that is needed here: `need(seed=seed)`."""
-    required(**option)
-    return next(iter(option.values()))
-
-
-def folder_of(
-    config: Config, stage: str, space: str, dataset: Any, strategy: Any, seed: int
-) -> Path:
-    """Where the workflow puts a stage of a search."""
-    required(dataset=dataset, strategy=strategy)
-    return paths.results(config.preset) / paths.Place(stage, space, dataset, strategy, seed).folder
+def _assigned(assignment: str) -> dict[str, Any]:
+    """`a.b=1` as nested mappings."""
+    key, sign, value = assignment.partition("=")
+    if not sign:
+        raise InputError(f"--set {assignment}: expected KEY=VALUE")
+    nested: Any = yaml.safe_load(value)
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    return dict(nested)

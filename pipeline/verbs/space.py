@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import click
+from rich.console import Console
+from rich.table import Table
 
-from pipeline.verbs.options import (
-    config_options,
-    configuration_of,
-    data_root_of,
-    data_root_option,
-)
+from pipeline import disk as analysis
+from pipeline.verbs.options import Given, takes
 
 results_option = click.option(
     "--results", type=Path, default=Path("results"), show_default=True, help="all presets"
@@ -24,17 +21,10 @@ results_option = click.option(
 @click.command()
 @results_option
 @click.option("--json", "as_json", is_flag=True, help="sizes in bytes, for other programs")
-@data_root_option
-@config_options
-def disk(results: Path, as_json: bool, **options: Any) -> None:
+@takes("data_root", "config")
+def disk(given: Given, results: Path, as_json: bool) -> None:
     """List what fills the disk by preset, stage and kind, largest first."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from pipeline import disk as analysis
-
-    root = data_root_of(options["data_root"], configuration_of(options))
-    shares = analysis.usage(Path.cwd(), results, root)
+    shares = analysis.usage(Path.cwd(), results, given.data_root)
     if as_json:
         print(json.dumps([dataclasses.asdict(share) for share in shares], indent=2))
         return
@@ -54,8 +44,6 @@ def disk(results: Path, as_json: bool, **options: Any) -> None:
 @results_option
 def clean_state(results: Path) -> None:
     """Remove checkpoints and sent journals of finished runs; what can be resumed is kept."""
-    from pipeline import disk as analysis
-
     done = analysis.clean_state(results)
     print(f"{analysis.readable(done.size)} freed, {done.n_runs} finished runs")
     if done.n_waiting:

@@ -21,7 +21,7 @@ def test_its_commands_have_these_options():
     commands = re.findall(r"-m pipeline (\w+)((?:[^\n`]|(?<=\\)\n)*)", PAGE)
     assert {verb for verb, _ in commands} >= {"prepare", "retrain", "transfer", "export", "bench"}
     for verb, rest in commands:
-        known = {option for p in cli.commands[verb].params for option in p.opts}
+        known = {option for p in cli.get_command(None, verb).params for option in p.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known, verb
 
 

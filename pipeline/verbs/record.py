@@ -1,0 +1,85 @@
+"""The verbs about the record of runs: in MLflow, and beside each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import click
+
+from pipeline import tracking
+from pipeline.analysis import compare as sides
+from pipeline.analysis import comparison_text
+from pipeline.config import jobs
+from pipeline.errors import InputError
+from pipeline.stages import workflow
+from pipeline.verbs.options import Given, takes
+
+FINAL = "final/"  # before the name of what a stage measured at its end, in MLflow
+
+
+@click.command()
+@click.option("--results", type=Path, default=Path("results"), show_default=True)
+def sync(results: Path) -> None:
+    """Complete the MLflow record from the journals on disk, without duplicates."""
+    print(json.dumps(tracking.sync(results)))
+
+
+@click.command()
+@click.argument("when", type=click.Choice(["start", "finish"]))
+@click.option("--status", type=click.Choice(["FINISHED", "FAILED"]), default="FINISHED")
+@takes("job", "data_root", "config")
+def track(given: Given, when: str, status: str) -> None:
+    """Open or close a workflow run: data checked, MLflow store and parent run made once."""
+    if when == "start":
+        job = given.job(jobs.WorkflowJob, lambda config: jobs.workflow_job(config, ()))
+        workflow.start(job, given.data_root, Path(os.environ["SHAPLEY_NAS_RESULTS"]))
+    else:
+        workflow.finish(Path(os.environ["SHAPLEY_NAS_RESULTS"]), status)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RESULTS | RUN RUN...")
+@click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text")
+@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
+def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
+    """Compare the strategies of a results folder over seeds, or some runs with each other.
+
+    A RUN is its folder (the one with metrics.json) or its id in MLflow. Runs that differ in their
+    seeds alone are one side of the comparison, with an interval.
+    """
+    form = "json" if as_json else form
+    if len(runs) == 1 and not Path(runs[0], "metrics.json").exists():
+        print(comparison_text.render_folder(Path(runs[0]), form))
+        return
+    if form == "csv":
+        raise InputError("compare: --format csv is for a results folder; runs take text or json")
+    if len(runs) < 2:
+        raise InputError("compare: give a results folder, or two or more runs")
+    subjects = [_subject(argument) for argument in runs]
+    ids = [subject.mlflow for subject in subjects if subject.mlflow is not None]
+    everywhere = len(ids) == len(subjects)
+    address = tracking.comparison_address(*zip(*ids, strict=True)) if everywhere else None
+    note = "" if tracking.store_uri().startswith("http") else " (after `make ui`)"
+    print(comparison_text.render_runs(comparison_text.sides_of(subjects), form, address, note))
+
+
+def _subject(argument: str) -> sides.Subject:
+    """The run that an argument names: a folder, or an id of MLflow."""
+    if Path(argument).is_dir():
+        return sides.read(Path(argument))
+    if not re.fullmatch(r"[0-9a-f]{32}", argument):
+        raise InputError(f"{argument}: neither a folder of a run nor an id of MLflow (32 digits)")
+    run = tracking.recorded(argument)
+    final = {k.removeprefix(FINAL): v for k, v in run.metrics.items() if k.startswith(FINAL)}
+    config = {key: value for key, value in run.params.items() if key != "seed"}
+    config |= {key: run.tags[key] for key in sides.CODE if key in run.tags}
+    return sides.Subject.named(
+        run.tags.get("run", run.name),
+        run.params.get("seed"),
+        config=config,
+        metrics=final or run.metrics,
+        mlflow=(run.run_id, run.experiment_id),
+    )
