@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import tracking
-from pipeline.verbs import study
+from pipeline.verbs import record
 from tests.browser import chromium
 from tests.cluster.test_server import free_port, tracking_server
 from tests.test_tracking import STATE, child, database, start, tree
@@ -27,7 +27,7 @@ def test_the_comparison_page_paints(tree, monkeypatch, capsys):
     (Path.cwd() / "artifacts").mkdir()
     with tracking_server(f"sqlite:///{tree}/mlflow.db", tree / "artifacts", port):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-        study.compare.callback(tuple(ids), "text", False)
+        record.compare.callback(tuple(ids), "text", False)
         (address,) = re.findall(r"MLflow: (\S+)", capsys.readouterr().out)
         table = tracking.connect().get_experiment_by_name("toy/demo/table1")
         listed = f"http://127.0.0.1:{port}/#/experiments/{table.experiment_id}/runs"

@@ -8,7 +8,7 @@ from scipy import stats
 from pipeline import tracking
 from pipeline.errors import InputError
 from pipeline.files import write_json
-from pipeline.verbs import study
+from pipeline.verbs import record
 from tests.analysis.study import write_run
 
 ERRORS = {"darts": {0: 0.030, 1: 0.040}, "shapley": {0: 0.025, 1: 0.033, 2: 0.020}}
@@ -34,7 +34,7 @@ def runs(tmp_path, monkeypatch):
 @pytest.fixture
 def text(capsys):
     def printed(*arguments, as_json=False):
-        study.compare.callback(arguments, "text", as_json)
+        record.compare.callback(arguments, "text", as_json)
         return capsys.readouterr().out
 
     return printed
@@ -164,10 +164,10 @@ def test_what_is_no_run_is_one_line(runs, argument, words, tmp_path, monkeypatch
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     with pytest.raises(InputError, match=words) as error:
-        study.compare.callback((runs["darts", 0], argument), "json", False)
+        record.compare.callback((runs["darts", 0], argument), "json", False)
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_one_run_is_compared_with_nothing(runs):
     with pytest.raises(InputError, match="two or more"):
-        study.compare.callback((runs["darts", 0],), "json", False)
+        record.compare.callback((runs["darts", 0],), "json", False)
