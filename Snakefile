@@ -44,8 +44,6 @@ onstart:
     if targets() != {"disk"}:  # which only looks, also while a workflow is at work
         shell("python -m pipeline track start --job {WORKFLOW:q}")
         keep_study()
-        if CONFIG.warm:
-            warm.start(os.environ[warm.ADDRESS], Path(f"{RESULTS}/logs/warm.log"))
 
 
 onsuccess:

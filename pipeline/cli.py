@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from pipeline import journal
 from pipeline.errors import InputError, explain
 from pipeline.registry import resolve
 
@@ -62,8 +63,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run a verb; what the user can mend is one line on stderr and exit code 2."""
-    # A cluster's SIGTERM unwinds the stack, so that open runs are closed as failed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    exit_on_sigterm()
     try:
         cli(standalone_mode=False)
     except InputError as error:
@@ -78,6 +78,16 @@ def main() -> None:
         if line is None:
             raise
         sys.exit(_complain(f"error: {line}"))
+    finally:
+        if journal.OWN:
+            from pipeline.tracking import recorder  # not at the top: no other verb needs it
+
+            recorder.mirror_own()
+
+
+def exit_on_sigterm() -> None:
+    """Let a cluster's SIGTERM unwind the stack, so that open journals are ended as failed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def _function(verb: str) -> str:

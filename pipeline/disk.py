@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import journal as journals
-from pipeline import locks, paths, tracking
+from pipeline import locks, paths
 from pipeline.errors import InputError
 from pipeline.journal import Journal
+from pipeline.tracking import recorder
 
 BLOCK = 512  # bytes of `st_blocks`, whatever the file system's own block is
 STAGES = (*paths.STAGES, "data", "report", "tables")
@@ -118,7 +119,7 @@ def clean_state(results: Path) -> Cleaned:
         if locks.workflow_lives(state):
             raise InputError(f"{state}: a workflow is at work in these results; wait for its end")
     finished = [run for state in states for run in _finished(state)]
-    recorded = tracking.complete([journal for _, every in finished for journal in every])
+    recorded = recorder.complete([journal for _, every in finished for journal in every])
     size = n_waiting = 0
     for folder, every in finished:
         waiting = {journal.path for journal in every if journal.key not in recorded}

@@ -1,4 +1,4 @@
-"""What a run reports, as lines of JSON on disk: written first, mirrored to MLflow second.
+"""What a run reports, as lines of JSON on disk: the truth, which MLflow mirrors.
 
 One file a run, only ever appended to. Every line is one event with its `time` in milliseconds:
 
@@ -10,6 +10,7 @@ One file a run, only ever appended to. Every line is one event with its `time` i
     end       status: FINISHED | FAILED
 
 A process that is killed while it writes leaves a torn last line, which the reader passes over.
+Nothing here knows of MLflow: `pipeline/tracking` reads journals and mirrors them.
 """
 
 from __future__ import annotations
@@ -17,24 +18,25 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import logging
 import os
-import re
-import signal
-import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from pipeline.deadline import Deadline
-
-logger = logging.getLogger(__name__)
+from pipeline import locks
+from pipeline import provenance as origin
 
 NAME = "journal.jsonl"
+MIRRORED = "mlflow.jsonl"  # in `state`: the recorder's list of the runs that MLflow has
+EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
+EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable with another one
+
+
+OWN: list[Journal] = []  # those of this process's stages, for a verb that mirrors them at its end
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,18 @@ class Journal:
             os.fsync(stream.fileno())
         self.events.append(record)
 
+    def append_metrics(self, values: Mapping[str, float], step: int) -> None:
+        """Report one step; what a resumed stage reports again is left out: the first one counts."""
+        known = self.points
+        fresh = {name: float(v) for name, v in values.items() if (name, step) not in known}
+        if fresh:
+            self.append("metrics", step=step, values=fresh)
+
     def append_artifact(self, path: Path | str, form: str = "file") -> None:
-        """Add a product, named relative to the journal so that the working tree may move."""
+        """Add a product: a file, a `table` (CSV) or a `model` (a `model.pt`).
+
+        Its name is relative to the journal, so that the working tree may move.
+        """
         self.append("artifact", path=os.path.relpath(path, self.path.parent), form=form)
 
     @property
@@ -79,6 +91,12 @@ class Journal:
     def tags(self) -> dict[str, str]:
         """Tags, the latest if it was resumed."""
         return self._latest("tags")
+
+    @property
+    def state(self) -> Path | None:
+        """`results/{preset}/state`, if it is a stage's journal, which knows its run's folder."""
+        run = self.tags.get("run")
+        return self.path.parents[len(Path(run).parts)] if run else None
 
     @property
     def status(self) -> str:
@@ -121,8 +139,8 @@ def read(path: Path) -> Journal:
             with contextlib.suppress(json.JSONDecodeError):
                 events.append(json.loads(line))
     # Without its start, as when the folder went while a stage was at work, it is no run's journal.
-    begun = bool(events) and events[0].get("event") == "start"
-    return Journal(path, events if begun else [])
+    has_start = bool(events) and events[0].get("event") == "start"
+    return Journal(path, events if has_start else [])
 
 
 def read_all(folder: Path) -> list[Journal]:
@@ -171,128 +189,81 @@ def begin(
     return journal
 
 
-class Mirror(Protocol):
-    """Where a journal is copied to; `tracking.Mirror` is the one there is."""
+@contextlib.contextmanager
+def recorded(
+    path: Path,
+    stage: str,
+    name: str,
+    workflow: Journal | None,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> Iterator[Journal]:
+    """Keep a stage's journal: FINISHED when the block ends, FAILED when it raises.
 
-    def update(self) -> str:
-        """Bring the copy up to the journal; return its id."""
-
-    def identity(self) -> dict[str, str]:
-        """Where the copy is found."""
-
-
-class Run:
-    """What a stage reports to: its journal first, the mirror (if any) second.
-
-    `params` are the flattened settings; `prepare` makes a model ready to be sent.
+    Args:
+        path: The journal, kept when the stage is done. If the run in it was killed or failed with
+            the same parameters, it goes on.
+        stage: The stage's verb.
+        name: Which run of it.
+        workflow: The workflow's journal; none by hand.
+        params: Settings, nested as they are.
+        tags: Names and digests; those of code and packages are added.
     """
-
-    def __init__(
-        self,
-        journal: Journal,
-        make_mirror: Callable[[], Mirror] | None = None,
-        prepare: Callable[[Path], object] | None = None,
-    ) -> None:
-        self.params: Mapping[str, str] = journal.start["params"]
-        self._journal = journal
-        self._make_mirror = make_mirror
-        self._prepare = prepare
-        self._mirror: Mirror | None = None
-        self._deadline = Deadline(patience())
-        self._lost = False
-        self._update()
-
-    def identity(self) -> dict[str, str]:
-        """Ids of this run in MLflow, for the record beside the results; empty without a mirror."""
-        return self._mirror.identity() if self._mirror else {}
-
-    @property
-    def seconds_before(self) -> float:
-        """Time that this run was at work in processes before this one."""
-        return self._journal.seconds_before
-
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Report one step: one line in the journal, one request to the mirror.
-
-        What a resumed stage reports again is left out: the first report counts.
-        """
-        known = self._journal.points
-        fresh = {name: float(v) for name, v in values.items() if (name, step) not in known}
-        if fresh:
-            self._journal.append("metrics", step=step, values=fresh)
-            self._update()
-
-    def artifact(self, path: Path | str, form: str = "file") -> None:
-        """Report a product: a file, a `table` (CSV) or a `model` (a `model.pt`)."""
-        self._journal.append_artifact(path, form)
-        if form == "model" and self._prepare and not self._lost:
-            # Before the deadline runs: it bounds what a store takes, and this needs none.
-            self._prepare(self._journal.artifacts[-1][0])
-        self._update()
-
-    def end(self, status: str) -> None:
-        """End as FINISHED or FAILED; a store that was lost is tried once more."""
-        self._journal.append("end", status=status)
-        self._update(last=True)
-
-    def _update(self, last: bool = False) -> None:
-        if self._make_mirror is None or (self._lost and not last):
-            return
-        try:
-            self._deadline.call(self._send)
-        except Exception as error:  # whatever a store may raise: it must not end a training
-            if not self._lost:
-                warn(error)
-            # Sent or not is unknown now, so the next mirror is a new one, which asks the store.
-            self._lost, self._mirror = True, None
-
-    def _send(self) -> None:
-        assert self._make_mirror is not None
-        mirror = self._mirror or self._make_mirror()
-        self._mirror = mirror
-        mirror.update()
-
-
-def patience() -> float:
-    """Seconds that a stage waits for the mirror to take one report."""
-    return float(os.environ.get("SHAPLEY_NAS_TRACKING_SECONDS", "60"))
-
-
-@contextlib.contextmanager
-def sigterm_raises() -> Iterator[None]:
-    """Turn SIGTERM, which ends a process silently, into SystemExit (main thread only)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def first_line(error: Exception) -> str:
-    """An error in one line of a message, without the secrets that an address may hold."""
-    line = str(error).splitlines()[0] if str(error) else ""
-    line = re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
-    for name in ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD"):
-        if secret := os.environ.get(name):
-            line = line.replace(secret, "***")
-    return f"{type(error).__name__}: {line[:160]}"
-
-
-def warn(error: Exception) -> None:
-    """Say that the mirror is lost."""
-    logger.warning(
-        "MLflow is not recording (%s); nothing is lost: `python -m pipeline sync` sends it later",
-        first_line(error),
+    journal = begin(
+        path,
+        stage,
+        f"{stage} {name}",
+        workflow.start["experiment"] if workflow else os.environ.get(EXPERIMENT_NAME, EXPERIMENT),
+        workflow.key if workflow else None,
+        origin.flatten(params),
+        origin.tags(tags),
     )
-
-
-@contextlib.contextmanager
-def store_errors_warn() -> Iterator[None]:
-    """Whatever a store raises (each kind has its own errors), it must not stop a workflow."""
+    OWN.append(journal)
     try:
-        yield
-    except Exception as error:
-        warn(error)
+        yield journal
+    except BaseException:
+        journal.append("end", status="FAILED")
+        raise
+    journal.append("end", status="FINISHED")
+
+
+def workflow_of(state: Path) -> Journal | None:
+    """The journal of the workflow that is at work in a results folder; none where none is.
+
+    Args:
+        state: `results/{preset}/state`.
+    """
+    journal = read(state / NAME)
+    at_work = journal.events and journal.status == "RUNNING" and locks.workflow_lives(state)
+    return journal if at_work else None
+
+
+def mirrored(state: Path) -> dict[str, dict[str, str]]:
+    """Key of a journal -> `run_id`, `experiment_id` and `status` of its run in MLflow."""
+    path = state / MIRRORED
+    return _mirrored(path, path.stat().st_mtime_ns) if path.exists() else {}
+
+
+@lru_cache(maxsize=8)
+def _mirrored(path: Path, _: int) -> dict[str, dict[str, str]]:
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):  # torn by a kill
+            run = json.loads(line)
+            found[run["key"]] = run
+    return found
+
+
+def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
+    """`mlflow_run_id` and `mlflow_experiment_id` of a run, if MLflow has it.
+
+    Args:
+        folder: Of the run's results.
+        provenance: The record there; that of an earlier version holds the ids itself.
+    """
+    names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
+    if "run_key" not in provenance:
+        return {name: provenance[name] for name in names if provenance.get(name)}
+    root = folder.absolute().parents[len(Path(provenance["run"]).parts) - 1]
+    run = mirrored(root / "state").get(provenance["run_key"], {})
+    return {name: run[field] for name, field in names.items() if field in run}

@@ -23,6 +23,7 @@ from pipeline.files import write_json
 WORKFLOW = "workflow.lock"
 STAGE = "stage.lock"
 GRACE = 30  # seconds that a stage left over has to save and end
+TICK = 0.1  # seconds between two tries
 
 
 def identity_of(pid: int) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def take_workflow(state: Path, controller: int) -> None:
         InputError: another one lives.
     """
     path = state / WORKFLOW
-    owner, me = _read(path), identity_of(controller)
+    owner, me = workflow_owner(state), identity_of(controller)
     if owner and owner != me and alive(owner):
         raise InputError(
             f"{path}: another workflow (process {owner['pid']} on {owner['host']}) is at work in "
@@ -53,9 +54,20 @@ def take_workflow(state: Path, controller: int) -> None:
     write_json(path, me)
 
 
+def workflow_owner(state: Path) -> dict[str, Any]:
+    """The identity of the workflow that has taken a results folder; empty if none has."""
+    return _read(state / WORKFLOW)
+
+
 def owns_workflow(state: Path, controller: int) -> bool:
     """Whether the workflow of a results folder is this one."""
-    return _read(state / WORKFLOW) == identity_of(controller)
+    return workflow_owner(state) == identity_of(controller)
+
+
+def workflow_lives(state: Path) -> bool:
+    """Whether a workflow is at work in a results folder."""
+    owner = workflow_owner(state)
+    return bool(owner) and alive(owner)
 
 
 def release_workflow(state: Path) -> None:
@@ -63,16 +75,27 @@ def release_workflow(state: Path) -> None:
     (state / WORKFLOW).unlink(missing_ok=True)
 
 
-def workflow_lives(state: Path) -> bool:
-    """Whether a workflow is at work in a results folder."""
-    owner = _read(state / WORKFLOW)
-    return bool(owner) and alive(owner)
-
-
 def lives_elsewhere(results: Path, state: Path) -> bool:
     """Whether a workflow of another preset lives beside this one."""
-    others = (_read(path) for path in results.glob(f"*/state/{WORKFLOW}") if path.parent != state)
-    return any(owner and alive(owner) for owner in others)
+    others = (path.parent for path in results.glob(f"*/state/{WORKFLOW}") if path.parent != state)
+    return any(workflow_lives(other) for other in others)
+
+
+def controller() -> int | None:
+    """The process of the snakemake that started this one; none by hand or on a cluster's node."""
+    pid = os.environ.get("SHAPLEY_NAS_CONTROLLER")
+    return int(pid) if pid and "SLURM_JOB_ID" not in os.environ else None
+
+
+@contextlib.contextmanager
+def held(path: Path, seconds: float) -> Iterator[bool]:
+    """Hold a lock file while the block runs; False if another process holds it all that time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    with path.open("a", encoding="utf-8") as stream:
+        while not (ours := _try(stream)) and time.monotonic() < deadline:
+            time.sleep(TICK)
+        yield ours
 
 
 @contextlib.contextmanager
@@ -90,7 +113,12 @@ def stage(state: Path) -> Iterator[None]:
         _take(stream)
         stream.seek(0)
         stream.truncate()
-        json.dump({"stage": identity_of(os.getpid()), "controller": _controller()}, stream)
+        starter = controller()
+        owners = {
+            "stage": identity_of(os.getpid()),
+            "controller": identity_of(starter) if starter else None,
+        }
+        json.dump(owners, stream)
         stream.flush()
         yield
     (state / STAGE).unlink(missing_ok=True)
@@ -100,18 +128,11 @@ def _take(stream: Any) -> None:
     """Lock an open file, or end the stage left over that has it locked."""
     deadline = time.monotonic() + GRACE
     told = False
-    while True:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            pass
-        except OSError:
-            return  # a file system without locks
-        owner = _parse(Path(stream.name).read_text(encoding="utf-8"))
-        holder, controller = owner.get("stage"), owner.get("controller")
+    while not _try(stream):
+        owner = _read(Path(stream.name))
+        holder, starter = owner.get("stage"), owner.get("controller")
         late = time.monotonic() > deadline
-        if holder and controller and not alive(controller):
+        if holder and starter and not alive(starter):
             if not told or late:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(holder["pid"], signal.SIGKILL if late else signal.SIGTERM)
@@ -119,13 +140,18 @@ def _take(stream: Any) -> None:
         elif late or holder:
             who = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
             raise InputError(f"{stream.name}: {who} is at work on this run; wait for it or end it")
-        time.sleep(0.1)
+        time.sleep(TICK)
 
 
-def _controller() -> dict[str, Any] | None:
-    """The workflow that this stage belongs to; none for a stage run by hand or on a node."""
-    pid = os.environ.get("SHAPLEY_NAS_CONTROLLER")
-    return identity_of(int(pid)) if pid and "SLURM_JOB_ID" not in os.environ else None
+def _try(stream: Any) -> bool:
+    """Lock an open file, if nobody has; a file system without locks lets everybody in."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _started(pid: int) -> int | None:
@@ -139,16 +165,9 @@ def _started(pid: int) -> int | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """A lock's content; nothing where it is missing or half written."""
     try:
-        return _parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-
-
-def _parse(text: str) -> dict[str, Any]:
-    """A lock's content; nothing where it was half written."""
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -6,7 +6,6 @@ import sys
 from shlex import quote
 
 sys.path.insert(0, workflow.basedir)
-from pipeline import warm
 from pipeline.analysis import plan
 from pipeline.config import jobs, load, needs
 from pipeline.config.experiments import KEPT, is_searched
@@ -67,8 +66,6 @@ os.environ.update(
     DO_NOT_TRACK="true",
     PYTHONUNBUFFERED="1",
 )
-if CONFIG.warm:
-    os.environ[warm.ADDRESS] = f"{RESULTS}/state/warm.socket"
 if CONFIG.cluster.local_disk:
     # Its variables ($TMPDIR) mean something on the node only: expanded there.
     os.environ.update(SHAPLEY_NAS_LOCAL_DISK=CONFIG.cluster.local_disk)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import disk, journal, locks, paths, tracking
+from pipeline import disk, journal, locks, paths
 from pipeline.errors import InputError
 from pipeline.files import write_json
-from tests.test_tracking import database, tree
+from tests.tracking import toys
+from tests.tracking.conftest import database, tree
 
 __all__ = ["database", "tree"]  # fixtures
 RESULTS = Path("results")
@@ -25,18 +26,19 @@ def fill(path, size):
 def full(tree):
     """A finished run and one that was cut off, each with a checkpoint; other things beside."""
     state = RESULTS / "demo" / "state"
-    tracking.start_workflow(state, "toy", {})
+    toys.begin(state=state)
     for name in (DONE, CUT_OFF):
-        parent = state / tracking.PARENT_FILE
         try:
-            with tracking.run("search", name, state / name, parent, {}, {"run": name}) as run:
-                run.metrics({"loss": 1.0}, 0)
+            with toys.child(name, tags={"run": name}, state=state) as run:
+                run.append_metrics({"loss": 1.0}, 0)
                 if name == CUT_OFF:
                     raise RuntimeError("cut off")
         except RuntimeError:
             pass
         fill(state / name / "search.pt", 300_000)
         fill(state / name / "log.txt", 10)
+    toys.mirror(state)
+    locks.release_workflow(state)
     write_json(RESULTS / "demo" / DONE / "metrics.json", {})
     fill(RESULTS / "demo/darts/digits/shapley/seed0/retrain/digits/rseed0/model.pt", 900_000)
     fill(RESULTS / "demo/logs/search/a.log", 50_000)

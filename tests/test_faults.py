@@ -59,7 +59,8 @@ def prepared(tmp_path_factory):
 
 def verb(*arguments, **options):
     own = {key: value for key, value in os.environ.items() if not key.startswith("SHAPLEY_NAS")}
-    environment = {**own, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **options}
+    fixed = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "SHAPLEY_NAS_TRACKING": "false"}
+    environment = {**own, **fixed, **options}
     command = [sys.executable, "-m", "pipeline", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 

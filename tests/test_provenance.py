@@ -130,3 +130,16 @@ def test_neither_torch_nor_mlflow_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert json.loads(done.stdout) == [None, False, False]
+
+
+def test_parameters_are_flat_text_cut_at_500_characters():
+    settings = {"a": {"b": 1, "c": {"d": None}}, "flag": True, "rate": 1e-3, "text": "t"}
+    assert provenance.flatten(settings) == {
+        "a.b": "1",
+        "a.c.d": "null",
+        "flag": "true",
+        "rate": "0.001",
+        "text": "t",
+    }
+    (cut,) = provenance.flatten({"long": [0] * 400}).values()
+    assert len(cut) == 500 and cut.endswith("…")

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pipeline import paths
+from pipeline import journal, paths
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import LEAST, Summary, paired_difference, summarise, welch
 from pipeline.analysis.measures import Measure, by_seed
@@ -107,13 +107,13 @@ def read(folder: Path) -> Subject:
     config |= {key: str(code[key]) for key in CODE if code.get(key) is not None}
     parts = folder.resolve().parts
     name = "/".join(parts[-7:] if "rseed" in folder.name else parts[-5:])
-    ids = [record.get(key) for key in ("mlflow_run_id", "mlflow_experiment_id")]
+    ids = [*journal.mlflow_ids(folder, record).values()]
     return Subject.named(
         name,
         record.get("seed"),
         config=config | _genotype(folder, metrics),
         metrics={k: float(v) for k, v in metrics.items() if isinstance(v, int | float)},
-        mlflow=(str(ids[0]), str(ids[1])) if all(ids) else None,
+        mlflow=(ids[0], ids[1]) if ids else None,
     )
 
 

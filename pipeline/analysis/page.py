@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline import tracking
 from pipeline.analysis import figures, svg
 from pipeline.analysis.architectures import anchor_of
 from pipeline.analysis.measures import Measure
@@ -53,7 +53,7 @@ def headline(run: FinishedRun) -> str:
 
 def mlflow_url(run: FinishedRun) -> str | None:
     """Address of the run in the MLflow interface, if the store is a server."""
-    store = tracking.store_uri()
+    store = os.environ.get("MLFLOW_TRACKING_URI", "")
     ids = [run.provenance.get(key) for key in ("mlflow_experiment_id", "mlflow_run_id")]
     if not store.startswith(("http://", "https://")) or not all(ids):
         return None

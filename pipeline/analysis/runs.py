@@ -69,12 +69,13 @@ def unfinished(
 
 
 def _read(results: Path, folder: Path) -> FinishedRun:
-    provenance = folder / "provenance.json"
+    path = folder / "provenance.json"
+    provenance = read_json(path) if path.exists() else {}
     return FinishedRun(
         **vars(paths.parse(folder.relative_to(results).as_posix())),
         metrics=read_json(folder / "metrics.json"),
         history=_history(folder / "history.csv"),
-        provenance=read_json(provenance) if provenance.exists() else {},
+        provenance={**provenance, **journal.mlflow_ids(folder, provenance)},
     )
 
 

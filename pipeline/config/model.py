@@ -152,9 +152,6 @@ class Config(Settings):
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: CUDA where there is one", OURS)
     deterministic: bool = setting(True, "on GPUs: deterministic kernels, slower", OURS)
     tracking: bool = setting(True, "mirror runs to MLflow", OURS)
-    warm: bool = setting(
-        False, "start stages of seconds out of one process that has torch imported", OURS
-    )
     mlflow_experiment: str = setting("shapley-nas", "MLflow experiment of the runs", OURS)
     nasbench_table: str = setting(
         "nas_bench_201/nas_bench_201.csv.gz", "compact NAS-Bench-201 table, below data_root", OURS

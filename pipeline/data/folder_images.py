@@ -18,8 +18,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
-from torchvision.datasets import ImageFolder
-from torchvision.transforms import v2
 
 from pipeline.data.augment import Augment, FolderAugment, normalise
 from pipeline.data.spec import EVERY, Channels
@@ -52,6 +50,8 @@ def list_images(folder: Path) -> Listing:
     Raises:
         InputError: no such folder, no class, or a class without images.
     """
+    from torchvision.datasets import ImageFolder  # costs a second, which other data need not pay
+
     try:
         folders = ImageFolder(folder)
     except FileNotFoundError as error:
@@ -161,6 +161,8 @@ class FolderImages:
 
     def _transform(self, augment: FolderAugment | None) -> Transform:
         """From an RGB image to uint8 [3, image_size, image_size]."""
+        from torchvision.transforms import v2  # as in `list_images`
+
         if augment is None:
             steps = [v2.Resize(self.resize_size), v2.CenterCrop(self.image_size)]
         else:

@@ -135,7 +135,7 @@ def card(meta: Mapping[str, Any], metrics: Mapping[str, Any], provenance: Mappin
         "its fingerprint": data.get("fingerprint"),
         "commit": provenance.get("git_commit"),
         "seed": provenance.get("seed"),
-        "MLflow run": provenance.get("mlflow_run_id"),
+        "run": provenance.get("run_key"),
     }
     table = "\n".join(
         f"| {name} | {value} |" for name, value in {**numbers, **facts}.items() if value is not None

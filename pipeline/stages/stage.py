@@ -1,8 +1,8 @@
 """What all stages share: a folder for results, one for what a rerun may lose, and a record.
 
 A stage writes `metrics.json`, `history.csv` and `provenance.json` beside what it makes, each
-whole or absent. Checkpoints and the journal of the tracking lie in `state`, outside the declared
-outputs, because Snakemake removes those before it starts a job.
+whole or absent. Checkpoints, log and journal lie in `state`, outside the declared outputs, because
+Snakemake removes those before it starts a job.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, locks, paths, provenance, tracking
+from pipeline import files, locks, paths, provenance
+from pipeline import journal as journals
+from pipeline.journal import Journal
 from pipeline.settings import Settings
 
 LOG = "log.txt"
@@ -35,19 +37,19 @@ class Stage:
     seed: int | None
     device: str
     data: Mapping[str, Any] | None
-    record: Any = None
+    journal: Journal
     started: float = field(default_factory=time.monotonic)  # a clock may jump
 
     def log(self, text: str) -> None:
-        """One line on stderr, which is the rule's log, and in the log that the tracking keeps."""
+        """Write one line to stderr, which is the rule's log, and to the log beside the journal."""
         line = f"{time.strftime('%H:%M:%S')} {self.name} {self.run}: {text}"
         print(line, file=sys.stderr)
         with (self.state / LOG).open("a", encoding="utf-8") as stream:
             print(line, file=stream)
 
     def epoch(self, metrics: Mapping[str, float], step: int) -> None:
-        """Send one epoch's metrics to the tracking; a step that it has already is left out."""
-        self.record.metrics(metrics, step)
+        """Put one epoch's metrics into the journal; a step that it has already is left out."""
+        self.journal.append_metrics(metrics, step)
 
     def finish(
         self,
@@ -60,9 +62,9 @@ class Stage:
 
         Args:
             metrics: what the stage measured; accuracies and errors as fractions.
-            history: one row an epoch, if the stage has epochs.
-            artifacts: files that the tracking keeps a copy of.
-            model: a ready model, kept as a file and as one that MLflow can load.
+            history: one row for each epoch, if the stage has epochs.
+            artifacts: files that the journal names.
+            model: a ready model, which the journal names as such.
         """
         if history:
             files.write_csv(self.out / "history.csv", history)
@@ -70,21 +72,20 @@ class Stage:
             settings=self.settings.model_dump(mode="json"),
             seed=self.seed,
             device=self.device,
-            seconds=self.record.seconds_before + time.monotonic() - self.started,
+            seconds=self.journal.seconds_before + time.monotonic() - self.started,
             data=self.data,
         )
-        files.write_json(
-            self.out / "provenance.json", {"stage": self.name, **record, **self.record.identity()}
-        )
+        names = {"stage": self.name, "run": self.run, "run_key": self.journal.key}
+        files.write_json(self.out / "provenance.json", {**names, **record})
         files.write_json(self.out / "metrics.json", metrics)
         # A prefix of their own: a stage's `seconds` is not the last epoch's.
         numbers = {f"final/{k}": v for k, v in metrics.items() if isinstance(v, int | float)}
-        self.record.metrics(numbers, step=len(history))
+        self.journal.append_metrics(numbers, step=len(history))
         log = self.state / LOG
         for path in (*artifacts, self.out / "provenance.json", *([log] if log.exists() else [])):
-            self.record.artifact(path)
+            self.journal.append_artifact(path)
         if model:
-            self.record.artifact(model, form="model")
+            self.journal.append_artifact(model, form="model")
 
 
 @contextmanager
@@ -96,7 +97,7 @@ def stage(
     device: str = "cpu",
     data: Mapping[str, Any] | None = None,
 ) -> Iterator[Stage]:
-    """Open a stage: its run in the tracking, ended as FINISHED or FAILED whatever happens.
+    """Open a stage: its journal ends as FINISHED or FAILED whatever happens.
 
     Args:
         name: the verb.
@@ -108,20 +109,20 @@ def stage(
     """
     results = results_root(out)
     run = out.resolve().relative_to(results.resolve()).as_posix()
-    at_work = Stage(name, run, out, results / "state" / run, settings, seed, device, data)
-    at_work.state.mkdir(parents=True, exist_ok=True)
+    state = results / "state" / run
+    state.mkdir(parents=True, exist_ok=True)
     fingerprint = {"data_fingerprint": str(data["fingerprint"])} if data else {}
-    record = tracking.run(
+    record = journals.recorded(
+        state / journals.NAME,
         stage=name,
         name=run,
-        state=at_work.state,
-        parent_file=results / "state" / tracking.PARENT_FILE,
+        workflow=journals.workflow_of(results / "state"),
         params={"seed": seed, **settings.model_dump(mode="json")},
         tags={**_names(results, run), "stage": name, "run": run, "device": device, **fingerprint},
     )
-    with locks.stage(at_work.state), record as at_work.record:
-        yield at_work
-    remove_checkpoints(at_work.state)
+    with locks.stage(state), record as journal:
+        yield Stage(name, run, out, state, settings, seed, device, data, journal)
+    remove_checkpoints(state)
 
 
 def _names(results: Path, run: str) -> dict[str, str]:

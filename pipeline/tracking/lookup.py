@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from pipeline.errors import InputError
-from pipeline.journal import first_line
 from pipeline.tracking import store
 
 
@@ -34,8 +33,8 @@ def recorded(run_id: str) -> Recorded:
         found = store.connect().get_run(run_id)
     except Exception as error:
         raise InputError(
-            f"{run_id}: no folder of a run, and MLflow has no such run ({first_line(error)}); "
-            "MLFLOW_TRACKING_URI names the store"
+            f"{run_id}: no folder of a run, and MLflow has no such run "
+            f"({store.first_line(error)}); MLFLOW_TRACKING_URI names the store"
         ) from error
     return Recorded(
         run_id,

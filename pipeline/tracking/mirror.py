@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.journal import Journal, first_line
+from pipeline.journal import Journal
 from pipeline.tracking import models, tables
+from pipeline.tracking.store import RefusedError, first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
     from mlflow.entities import Run as MlflowRun
 
 logger = logging.getLogger(__name__)
@@ -22,30 +24,26 @@ BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a r
 
 
 class Mirror:
-    """One journal's run in a store; `update` brings it up to the journal."""
+    """One journal's run in a store; `update` brings it up to the journal.
 
-    def __init__(self, client: MlflowClient, journal: Journal, parent_id: str | None) -> None:
+    A new mirror asks the store what it has, so that nothing is sent twice, whoever was killed
+    where. After an error it is unknown what arrived: make another mirror.
+    """
+
+    def __init__(self, client: MlflowClient, journal: Journal) -> None:
         from mlflow.entities import ViewType
 
-        name = journal.start["experiment"]
-        found = client.get_experiment_by_name(name)
-        self._experiment_id = found.experiment_id if found else client.create_experiment(name)
+        self._client = client
+        self._journal = journal
+        self._experiment_id = _experiment(client, journal.start["experiment"]).experiment_id
         query = f"tags.`{KEY}` = '{journal.key}'"
         runs = client.search_runs([self._experiment_id], query, ViewType.ALL, max_results=1)
         self.run: MlflowRun | None = runs[0] if runs else None
-        self._client = client
-        self._journal = journal
-        self._parent_id = parent_id
         self._open = False
         self._sent: set[tuple[str, int]] = set()
         self._n_artifacts = 0
 
-    def identity(self) -> dict[str, str]:
-        """Ids for links to MLflow; empty if the store has no such run (yet)."""
-        if self.run is None:
-            return {}
-        return {"mlflow_run_id": self.run.info.run_id, "mlflow_experiment_id": self._experiment_id}
-
+    @property
     def complete(self) -> bool:
         """Whether the store has all of it (the status is sent last) or had it deleted."""
         if self.run is None:
@@ -55,29 +53,48 @@ class Mirror:
             return True
         return (info.status, info.end_time) == end and not self._stale_tags()[1]
 
-    def update(self) -> str:
-        """Send what the store lacks, the status last; return the run's id."""
+    def prepare(self, journal: Journal) -> None:
+        """Make new models ready to be sent, which takes seconds and needs no store."""
+        for path, form in journal.artifacts[self._n_artifacts :]:
+            folder = _model_folder(journal)
+            if form == "model" and path.exists() and not folder.exists():
+                _export(path, folder)
+
+    def update(self, journal: Journal, parent_id: str | None) -> str:
+        """Send what the store lacks, the status last; return the run's id.
+
+        Args:
+            journal: As it is now.
+            parent_id: The workflow's run.
+        """
         from mlflow.entities import Metric
 
-        run_id = self._opened()
+        self._journal = journal
+        run_id = self._opened(parent_id)
         fresh = [
             Metric(name, value, moment, step)
-            for (name, step), (value, moment) in self._journal.points.items()
+            for (name, step), (value, moment) in journal.points.items()
             if (name, step) not in self._sent
         ]
         self._log("metrics", run_id, fresh)
         self._sent.update((metric.key, metric.step) for metric in fresh)
-        artifacts = self._journal.artifacts
-        for path, form in dict.fromkeys(artifacts[self._n_artifacts :]):
+        for path, form in dict.fromkeys(journal.artifacts[self._n_artifacts :]):
             if path.exists():  # a product may be gone by the time of a `sync`
                 self._send(run_id, path, form)
-        self._n_artifacts = len(artifacts)
-        if self._journal.status != "RUNNING":
-            end = self._journal.events[-1]
+        self._n_artifacts = len(journal.artifacts)
+        if journal.status != "RUNNING":
+            end = journal.events[-1]
             self._client.set_terminated(run_id, end["status"], end["time"])
         return run_id
 
-    def _opened(self) -> str:
+    def end_orphans(self) -> None:
+        """End as FAILED the children of this workflow's run whose journals are gone."""
+        assert self.run is not None
+        query = f"tags.`mlflow.parentRunId` = '{self.run.info.run_id}' and status = 'RUNNING'"
+        for child in self._client.search_runs([self._experiment_id], query):
+            self._client.set_terminated(child.info.run_id, "FAILED")
+
+    def _opened(self, parent_id: str | None) -> str:
         """The id of the run, which is made at need, or reopened and asked for its metrics."""
         from mlflow.entities import Param, RunTag
 
@@ -91,7 +108,7 @@ class Mirror:
             for name in self.run.data.metrics:
                 history = client.get_metric_history(run_id, name)
                 self._sent.update((metric.key, metric.step) for metric in history)
-            parent = {"mlflow.parentRunId": self._parent_id} if self._parent_id else {}
+            parent = {"mlflow.parentRunId": parent_id} if parent_id else {}
             wanted, stale = self._stale_tags()
             tags = {**self._journal.tags, **wanted, **parent}
             self._log("tags", run_id, [RunTag(*item) for item in tags.items()])
@@ -122,9 +139,27 @@ class Mirror:
             _log_table(self._client, run_id, path)
             return
         self._client.log_artifact(run_id, whole)
-        if form == "model" and (folder := model_folder(path, self._journal)):
+        folder = _model_folder(self._journal)
+        if form == "model" and folder.exists():
             models.log(self._client, run_id, self._experiment_id, folder)
             shutil.rmtree(folder)
+
+
+def _experiment(client: MlflowClient, name: str) -> Experiment:
+    """The experiment of this name, made where there is none.
+
+    Raises:
+        RefusedError: it was deleted.
+    """
+    found = client.get_experiment_by_name(name) or client.get_experiment(
+        client.create_experiment(name)
+    )
+    if found.lifecycle_stage == "deleted":
+        raise RefusedError(
+            f"experiment {name!r} was deleted in MLflow: restore it (`mlflow experiments restore "
+            f"--experiment-id {found.experiment_id}`) or set mlflow_experiment to another name"
+        )
+    return found
 
 
 def _log_table(client: MlflowClient, run_id: str, path: Path) -> None:
@@ -136,14 +171,16 @@ def _log_table(client: MlflowClient, run_id: str, path: Path) -> None:
         client.log_table(run_id, pd.read_csv(path), name)
 
 
-def model_folder(model: Path, journal: Journal) -> Path | None:
-    """The model in MLflow's format, beside the journal; made where it is not, which takes seconds.
+def _model_folder(journal: Journal) -> Path:
+    """Where a run's model waits in MLflow's format until it is sent."""
+    return journal.path.with_name("mlflow_model")
+
+
+def _export(model: Path, folder: Path) -> None:
+    """Write a model in MLflow's format.
 
     A network that torch cannot export costs a warning: its `model.pt` is an artifact all the same.
     """
-    folder = journal.path.with_name("mlflow_model")
-    if (folder / "MLmodel").exists():
-        return folder
     partial = folder.with_name("mlflow_model.partial")
     try:
         models.save(model, partial)
@@ -151,5 +188,3 @@ def model_folder(model: Path, journal: Journal) -> Path | None:
     except Exception as error:  # whatever torch.export raises
         logger.warning("%s: not logged as a model (%s)", model, first_line(error))
         shutil.rmtree(partial, ignore_errors=True)
-        return None
-    return folder

@@ -1,22 +1,39 @@
-"""Where MLflow keeps its runs, and a client of it."""
+"""Where MLflow keeps its runs: a client of it, a bound on what it may take, and its refusals."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import re
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 UI = "http://127.0.0.1:5000"  # where `make ui` serves a store that is a file
+# HTTP codes that say the store will take this never, whoever asks again; 401 and 403 are of the
+# whole store, 408 and 429 of the moment.
+REFUSALS = {400, 404, 405, 409, 410, 413, 422}
+
+
+class RefusedError(Exception):
+    """The store will not take a run as it is; the message names the remedy."""
+
+
+class NoAnswer(BaseException):
+    """The time is up. No `Exception`, since a library in between would try again."""
 
 
 def enabled() -> bool:
-    """Whether stages speak to MLflow at all."""
+    """Whether journals are mirrored to MLflow at all."""
     return os.environ.get("SHAPLEY_NAS_TRACKING", "true").lower() not in ("false", "0", "off", "no")
 
 
@@ -34,6 +51,11 @@ def exists() -> bool:
 def web_address() -> str:
     """Where a browser finds the runs: the store if it is a server, else what `make ui` starts."""
     return store_uri().rstrip("/") if store_uri().startswith("http") else UI
+
+
+def patience() -> float:
+    """Seconds that the store may take for one run's news."""
+    return float(os.environ.get("SHAPLEY_NAS_TRACKING_SECONDS", "60"))
 
 
 def connect() -> MlflowClient:
@@ -62,3 +84,49 @@ def prepared() -> MlflowClient:
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", store_uri()]
         subprocess.run(command, check=True, capture_output=True)
         return connect()
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Bound what a block may take, by an alarm (in the main thread; elsewhere there is no bound).
+
+    Time limits of a request do not bound a call: a server that sends a byte now and then or a
+    database that another process has locked is waited for without end.
+
+    Raises:
+        TimeoutError: the block has not ended in time.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        raise NoAnswer
+
+    previous = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except NoAnswer:
+        raise TimeoutError(f"no answer in {seconds:g} s") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def refusal(error: Exception) -> str | None:
+    """Why the store will never take a run, in one line; None if it may take it later."""
+    if isinstance(error, RefusedError):
+        return str(error)
+    code = getattr(error, "get_http_status_code", lambda: 500)()
+    return first_line(error) if code in REFUSALS else None
+
+
+def first_line(error: Exception) -> str:
+    """An error in one line of a message, without the secrets that an address may hold."""
+    line = str(error).splitlines()[0] if str(error) else ""
+    line = re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
+    for name in ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD"):
+        if secret := os.environ.get(name):
+            line = line.replace(secret, "***")
+    return f"{type(error).__name__}: {line[:160]}"

@@ -37,15 +37,11 @@ def tags_of(journal: Journal) -> dict[str, str]:
 
     A run that was made again (its journal is put aside) serves none.
     """
-    run = journal.tags.get("run")
-    if run is None or journal.path.name != journals.NAME:
+    state = journal.state
+    if state is None or journal.path.name != journals.NAME or not (state / STUDY).exists():
         return {}
-    folders = journal.path.parents
-    depth = len(Path(run).parts)
-    study = folders[depth] / STUDY if depth < len(folders) else None
-    if study is None or not study.exists():
-        return {}
-    served = _served(study, study.stat().st_mtime_ns).get(run, {})
+    study = state / STUDY
+    served = _served(study, study.stat().st_mtime_ns).get(journal.tags["run"], {})
     return {f"{TAG}{table}": "; ".join(labels) for table, labels in served.items()}
 
 
@@ -61,35 +57,29 @@ def _served(study: Path, _: int) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def record(state: Path, parent: Journal, preset: str, tables: Mapping[str, Rows]) -> list[Journal]:
+def record(state: Path, parent: Journal, tables: Mapping[str, Rows]) -> None:
     """Add a study's tables to the workflow's journal, and their rows as journals of their own.
 
     Args:
         state: `results/{preset}/state`.
         parent: the workflow's journal.
-        preset: its preset.
         tables: name -> rows; a row without a number of ours stands in the tables only.
-
-    Returns:
-        The journals of the rows.
     """
-    found = []
     for name, rows in tables.items():
         path = state / FOLDER / parent.key / f"{name}.csv"
         files.write_csv(path, rows)
         parent.append_artifact(path, form="table")
-        experiment = f"{parent.start['experiment']}/{preset}/{name}"
+        experiment = f"{parent.start['experiment']}/{state.parent.name}/{name}"
         for row in rows:
             if any(_is_ours(key, value) for key, value in row.items()):
-                found.append(_record_row(state / FOLDER / name, experiment, parent, row))
-    return found
+                _record_row(state / FOLDER / name, experiment, parent, row)
 
 
 def _is_ours(name: str, value: Any) -> bool:
     return isinstance(value, int | float) and not name.endswith("_paper")
 
 
-def _record_row(folder: Path, experiment: str, parent: Journal, row: Mapping[str, Any]) -> Journal:
+def _record_row(folder: Path, experiment: str, parent: Journal, row: Mapping[str, Any]) -> None:
     """The row's journal, gone on with if its numbers have changed."""
     texts = {key: str(value) for key, value in row.items() if isinstance(value, str)}
     numbers = {key: float(v) for key, v in row.items() if isinstance(v, int | float)}
@@ -102,13 +92,12 @@ def _record_row(folder: Path, experiment: str, parent: Journal, row: Mapping[str
             path, ROW, row["row"], experiment, workflow=None, params=texts, tags=tags
         )
     elif _last(journal) == numbers:
-        return journal
+        return
     else:
         journal.append("resume", workflow=None, tags=tags)
     step = sum(event["event"] == "end" for event in journal.events)
     journal.append("metrics", step=step, values=numbers)
     journal.append("end", status="FINISHED")
-    return journal
 
 
 def _last(journal: Journal) -> dict[str, float]:

@@ -116,6 +116,8 @@ class Given(dict[str, Any]):
         config = load.load(self["configfile"], overrides)
         # By hand as in the workflow: checkpoints and journals lie in the preset's `state` folder.
         os.environ.setdefault("SHAPLEY_NAS_RESULTS", str(paths.results(config.preset)))
+        os.environ.setdefault("SHAPLEY_NAS_TRACKING", str(config.tracking).lower())
+        os.environ.setdefault("SHAPLEY_NAS_EXPERIMENT", config.mlflow_experiment)
         return load.with_labels(config, load.experiments(config))
 
     def job(self, model: type[Job], build: Callable[[Config], Job]) -> Job:

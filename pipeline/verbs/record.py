@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from pipeline import tracking
+from pipeline import paths
 from pipeline.analysis import compare as sides
 from pipeline.analysis import comparison_text
 from pipeline.config import jobs
 from pipeline.errors import InputError
-from pipeline.stages import workflow
+from pipeline.tracking import lookup, recorder, store, workflow
 from pipeline.verbs.options import Given, takes
 
 FINAL = "final/"  # before the name of what a stage measured at its end, in MLflow
@@ -23,8 +23,8 @@ FINAL = "final/"  # before the name of what a stage measured at its end, in MLfl
 @click.command()
 @click.option("--results", type=Path, default=Path("results"), show_default=True)
 def sync(results: Path) -> None:
-    """Complete the MLflow record from the journals on disk, without duplicates."""
-    print(json.dumps(tracking.sync(results)))
+    """Mirror all journals on disk that MLflow lacks, without duplicates."""
+    print(json.dumps(recorder.sync(results)))
 
 
 @click.command()
@@ -32,12 +32,13 @@ def sync(results: Path) -> None:
 @click.option("--status", type=click.Choice(["FINISHED", "FAILED"]), default="FINISHED")
 @takes("job", "data_root", "config")
 def track(given: Given, when: str, status: str) -> None:
-    """Open or close a workflow run: data checked, MLflow store and parent run made once."""
+    """Open or close a workflow's run: check the data and start the recorder, or let it finish."""
+    results = Path(os.environ.get("SHAPLEY_NAS_RESULTS") or paths.results(given.config.preset))
     if when == "start":
         job = given.job(jobs.WorkflowJob, lambda config: jobs.workflow_job(config, ()))
-        workflow.start(job, given.data_root, Path(os.environ["SHAPLEY_NAS_RESULTS"]))
+        workflow.start(job, given.data_root, results)
     else:
-        workflow.finish(Path(os.environ["SHAPLEY_NAS_RESULTS"]), status)
+        workflow.finish(results, status)
 
 
 @click.command()
@@ -61,8 +62,8 @@ def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
     subjects = [_subject(argument) for argument in runs]
     ids = [subject.mlflow for subject in subjects if subject.mlflow is not None]
     everywhere = len(ids) == len(subjects)
-    address = tracking.comparison_address(*zip(*ids, strict=True)) if everywhere else None
-    note = "" if tracking.store_uri().startswith("http") else " (after `make ui`)"
+    address = lookup.comparison_address(*zip(*ids, strict=True)) if everywhere else None
+    note = "" if store.store_uri().startswith("http") else " (after `make ui`)"
     print(comparison_text.render_runs(comparison_text.sides_of(subjects), form, address, note))
 
 
@@ -72,7 +73,7 @@ def _subject(argument: str) -> sides.Subject:
         return sides.read(Path(argument))
     if not re.fullmatch(r"[0-9a-f]{32}", argument):
         raise InputError(f"{argument}: neither a folder of a run nor an id of MLflow (32 digits)")
-    run = tracking.recorded(argument)
+    run = lookup.recorded(argument)
     final = {k.removeprefix(FINAL): v for k, v in run.metrics.items() if k.startswith(FINAL)}
     config = {key: value for key, value in run.params.items() if key != "seed"}
     config |= {key: run.tags[key] for key in sides.CODE if key in run.tags}

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tracking
+from pipeline import journal
+from pipeline.tracking import store
 from pipeline.verbs import record
 from tests.browser import chromium
 from tests.cluster.test_server import free_port, tracking_server
-from tests.test_tracking import STATE, child, database, start, tree
+from tests.tracking.conftest import database, tree
+from tests.tracking.toys import STATE, child, finish, start
 
 __all__ = ["database", "tree"]  # fixtures
 pytestmark = pytest.mark.cluster
@@ -17,19 +19,21 @@ pytestmark = pytest.mark.cluster
 
 def test_the_comparison_page_paints(tree, monkeypatch, capsys):
     start()
-    ids = []
+    keys = []
     for seed, error in ((0, 0.125), (1, 0.375)):
-        with child(f"toy/seed{seed}", {"epochs": 7 + seed}, STATE / f"toy{seed}") as run:
-            run.metrics({"final/test_error": error}, 0)
-            ids.append(run.identity()["mlflow_run_id"])
-    tracking.finish_workflow(STATE, "FINISHED", "demo", {"table1": [{"row": "DARTS", "n": 1.0}]})
+        with child(f"toy/seed{seed}", {"epochs": 7 + seed}) as run:
+            run.append_metrics({"final/test_error": error}, 0)
+            keys.append(run.key)
+    finish("FINISHED", {"table1": [{"row": "DARTS", "n": 1.0}]})
+    known = journal.mirrored(STATE)
+    ids = [known[key]["run_id"] for key in keys]
     port = free_port()
     (Path.cwd() / "artifacts").mkdir()
     with tracking_server(f"sqlite:///{tree}/mlflow.db", tree / "artifacts", port):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
         record.compare.callback(tuple(ids), "text", False)
         (address,) = re.findall(r"MLflow: (\S+)", capsys.readouterr().out)
-        table = tracking.connect().get_experiment_by_name("toy/demo/table1")
+        table = store.connect().get_experiment_by_name("toy/results/table1")
         listed = f"http://127.0.0.1:{port}/#/experiments/{table.experiment_id}/runs"
         with chromium(tree / "profile") as page:
             page.look(1440)

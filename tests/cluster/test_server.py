@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tracking
-from tests.test_tracking import STATE, WHOLE, child, start
-from tests.test_tracking_faults import write_at_once
+from pipeline.tracking import recorder, workflow
+from tests.tracking.toys import STATE, WHOLE, begin, child, stage_process
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
@@ -116,24 +115,27 @@ def test_a_study_outlives_its_server_and_writers_lose_nothing(postgres, tmp_path
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")  # slow is not sick, on a busy machine
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("SHAPLEY_NAS_TRACKING_SECONDS", "20")
     monkeypatch.delenv("SHAPLEY_NAS_TRACKING", raising=False)
     artifacts = tmp_path / "artifacts"
     with tracking_server(postgres, artifacts, port) as server:
-        assert start() is not None
-        assert write_at_once(3, STATE) == [0] * 3
+        begin()
+        recorder.start(STATE)
+        writers = [stage_process("none", f"writer{i}") for i in range(3)]
+        assert [writer.wait(300) for writer in writers] == [0] * 3
         with child() as run:
-            run.metrics({"loss": WHOLE[0][1]}, 0)
-            assert run.identity()
+            run.append_metrics({"loss": WHOLE[0][1]}, 0)
+            time.sleep(3)
             kill(server)
             for step, loss in WHOLE[1:]:
-                run.metrics({"loss": loss}, step)
+                run.append_metrics({"loss": loss}, step)
             product = tmp_path / "genotype.json"
             product.write_text("{}")
-            run.artifact(product)
-        tracking.finish_workflow(STATE, "FINISHED")  # still nobody there
+            run.append_artifact(product)
+        workflow.finish(STATE.parent, "FINISHED")  # still nobody there
     with tracking_server(postgres, artifacts, port):
-        assert tracking.sync(Path("results")) > 0
+        assert recorder.sync(Path("results")) > 0
         assert finished(address) == [WHOLE] * 4
-        assert tracking.sync(Path("results")) == 0
+        assert recorder.sync(Path("results")) == 0
         assert finished(address) == [WHOLE] * 4, "nothing sent twice"
     assert len(list(artifacts.rglob("genotype.json"))) == 1

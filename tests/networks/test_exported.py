@@ -32,7 +32,7 @@ def trained(tmp_path_factory):
         network.forward_with_auxiliary(torch.randn(8, 3, 16, 16))
     save_model(folder / "model.pt", network, resolve("darts_v2"), "cifar10", MANIFEST)
     (folder / "metrics.json").write_text(json.dumps({"test_error": 0.125, "params": 4321}))
-    provenance = {"data": {"name": "mine", "fingerprint": "f00"}, "mlflow_run_id": "r1"}
+    provenance = {"data": {"name": "mine", "fingerprint": "f00"}, "run_key": "r1"}
     (folder / "provenance.json").write_text(json.dumps(provenance))
     return network.eval(), folder / "model.pt"
 

@@ -5,9 +5,9 @@ from urllib.parse import unquote
 import pytest
 from scipy import stats
 
-from pipeline import tracking
 from pipeline.errors import InputError
 from pipeline.files import write_json
+from pipeline.tracking import lookup
 from pipeline.verbs import record
 from tests.analysis.study import write_run
 
@@ -141,7 +141,7 @@ def test_text_says_what_stands_where(runs, text):
 
 
 def test_ids_of_mlflow_are_runs_too(runs, monkeypatch, compared):
-    told = tracking.Recorded(
+    told = lookup.Recorded(
         run_id="a" * 32,
         experiment_id="7",
         name="retrain darts/digits/darts/seed5/retrain/digits/rseed0",
@@ -149,7 +149,7 @@ def test_ids_of_mlflow_are_runs_too(runs, monkeypatch, compared):
         metrics={"final/test_error": 0.05, "train_loss": 1.0},
         tags={"run": "darts/digits/darts/seed5/retrain/digits/rseed0"},
     )
-    monkeypatch.setattr(tracking, "recorded", lambda run_id: told)
+    monkeypatch.setattr(lookup, "recorded", lambda run_id: told)
     found = compared(runs["darts", 0], "a" * 32)
     assert [side["n"] for side in found["sides"]] == [2], "the same thing, another seed"
     assert found["metrics"][0]["values"][0]["mean"] == pytest.approx(0.04)

@@ -8,37 +8,44 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import journal, networks, tracking
+from pipeline import journal, networks
 from pipeline.analysis import rows
 from pipeline.errors import InputError
-from pipeline.files import write_json
+from pipeline.files import read_json, write_json
 from pipeline.settings import Settings
-from pipeline.stages import workflow
 from pipeline.stages.stage import stage as open_stage
-from pipeline.tracking import models, tables
+from pipeline.tracking import lookup, models, store, tables, workflow
+from pipeline.tracking.recorder import mirror_own, sync
 from tests.analysis.study import make_study, report_job
-from tests.test_tracking import client, database, tree
+from tests.tracking import toys
+from tests.tracking.toys import client
 
-__all__ = ["database", "tree"]  # fixtures
 RESULTS, STATE = Path("results/demo"), Path("results/demo/state")
 RUN = "darts/digits/shapley/seed0/retrain/digits/rseed0"
 
 
 def begin():
-    return tracking.start_workflow(STATE, "toy", {"preset": "demo"})
+    return toys.start(state=STATE, preset="demo")
+
+
+def finish(status="FINISHED", study=None):
+    toys.finish(status, study, STATE)
 
 
 def stage(run=RUN, loss=1.0, model=None):
-    parent = STATE / tracking.PARENT_FILE
-    with tracking.run("retrain", run, STATE / run, parent, {"seed": 0}, {"run": run}) as record:
-        record.metrics({"final/test_error": loss}, 0)
+    """A training, mirrored; the id of its run."""
+    with toys.child(run, tags={"run": run}, state=STATE) as record:
+        record.append_metrics({"final/test_error": loss}, 0)
         if model:
-            record.artifact(model, form="model")
-        return record.identity()
+            record.append_artifact(model, form="model")
+    if not store.enabled():
+        return None
+    toys.mirror(STATE)
+    return journal.mirrored(STATE)[record.key]["run_id"]
 
 
-def tags(identity):
-    return client().get_run(identity["mlflow_run_id"]).data.tags
+def tags(run_id):
+    return client().get_run(run_id).data.tags
 
 
 def of_experiment(name):
@@ -50,7 +57,7 @@ def study(*experiments):
     job = report_job()
     kept = [e for e in job.experiments if e.name in experiments]
     write_json(
-        STATE / tracking.STUDY, {**job.model_dump(mode="json"), "experiments": [
+        STATE / tables.STUDY, {**job.model_dump(mode="json"), "experiments": [
             e.model_dump(mode="json") for e in kept
         ]}
     )  # fmt: skip
@@ -59,27 +66,27 @@ def study(*experiments):
 
 def test_a_run_names_the_tables_that_it_serves_also_those_of_a_later_study(tree):
     begin()
-    identity = stage()
-    assert not any(name.startswith(tables.TAG) for name in tags(identity))
+    run_id = stage()
+    assert not any(name.startswith(tables.TAG) for name in tags(run_id))
     study("cells")
     foreign = stage("nasbench201/digits/shapley/seed0/search")
-    tracking.finish_workflow(STATE, "FINISHED")
-    assert tags(identity)["experiment.cells"] == "Shapley-NAS"
+    finish()
+    assert tags(run_id)["experiment.cells"] == "Shapley-NAS"
     assert "experiment.nasbench" not in tags(foreign)
 
     study("nasbench")
     begin()
-    tracking.finish_workflow(STATE, "FINISHED")
-    assert "experiment.cells" not in tags(identity)
+    finish()
+    assert "experiment.cells" not in tags(run_id)
     assert tags(foreign)["experiment.nasbench"] == "Shapley-NAS", "a search serves its row too"
-    assert tracking.sync(RESULTS) == 0
+    assert sync(RESULTS) == 0
 
 
 def test_a_run_that_was_made_again_serves_no_table(tree):
     study("cells")
     begin()
     first, second = stage(), stage(loss=0.5)
-    tracking.finish_workflow(STATE, "FINISHED")
+    finish()
     assert "experiment.cells" not in tags(first)
     assert tags(second)["experiment.cells"] == "Shapley-NAS"
 
@@ -109,8 +116,8 @@ def test_a_table_is_an_experiment_with_a_run_a_row(tree):
     assert list(table["strategy"]) == [row["strategy"] for row in expected.values()]
     shown = json.loads(client().get_run(parent).data.tags["mlflow.loggedArtifacts"])
     assert {"path": "tables/nasbench.json", "type": "table"} in shown
-    assert tracking.sync(RESULTS) == 1, "the training that the study lets fail"
-    assert tracking.sync(RESULTS) == 0
+    assert len(of_experiment("test")) == 1, "the training that the study lets fail"
+    assert sync(RESULTS) == 0
     again = client().load_table(experiment, "tables/nasbench.json", [parent])
     assert len(again) == len(expected), "a second sending appends nothing"
 
@@ -130,7 +137,7 @@ def test_a_row_stays_one_run_whose_numbers_go_on(tree):
         begin()
         row = {"row": "DARTS", "dataset": "digits", "retrain/digits/test_error": error}
         paper = {"row": "DARTS", "dataset": "cifar10", "retrain/cifar10/test_error_paper": 0.03}
-        tracking.finish_workflow(STATE, "FINISHED", "demo", {"table1": [row, paper]})
+        finish(study={"table1": [row, paper]})
 
     for error in (0.5, 0.5, 0.25):
         finished(error)
@@ -140,15 +147,12 @@ def test_a_row_stays_one_run_whose_numbers_go_on(tree):
     assert run.info.status == "FINISHED" and run.data.params["dataset"] == "digits"
 
 
-def test_without_a_store_the_tables_wait_on_disk(tree, monkeypatch):
-    monkeypatch.setenv("SHAPLEY_NAS_TRACKING", "false")
-    begin()
-    rows_ = {"table1": [{"row": "DARTS", "retrain/digits/test_error": 0.5}]}
-    tracking.finish_workflow(STATE, "FINISHED", "demo", rows_)
+def test_without_a_store_the_tables_wait_on_disk(tree):
+    toys.begin(state=STATE)
+    toys.end("FINISHED", {"table1": [{"row": "DARTS", "retrain/digits/test_error": 0.5}]}, STATE)
     (path,) = STATE.glob("tables/*/table1.csv")
     assert next(csv.DictReader(path.open()))["row"] == "DARTS"
-    monkeypatch.delenv("SHAPLEY_NAS_TRACKING")
-    assert tracking.sync(RESULTS) == 2
+    assert sync(RESULTS) == 2
     assert len(of_experiment("toy/demo/table1")) == 1
 
 
@@ -172,10 +176,10 @@ def test_a_logged_model_gives_the_same_logits_and_holds_no_pickle(model, monkeyp
 
     path, network = model
     begin()
-    run_id = stage(model=path)["mlflow_run_id"]
-    tracking.finish_workflow(STATE, "FINISHED")
+    run_id = stage(model=path)
+    finish()
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    mlflow.set_tracking_uri(tracking.store_uri())
+    mlflow.set_tracking_uri(store.store_uri())
     images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         expected = network(images)
@@ -187,7 +191,7 @@ def test_a_logged_model_gives_the_same_logits_and_holds_no_pickle(model, monkeyp
     assert [spec.shape for spec in signature.outputs.inputs] == [(-1, 10)]
     assert "model.pt" in {f.path for f in client().list_artifacts(run_id)}
     assert not list(STATE.rglob("mlflow_model*")), "sent, so not kept twice"
-    assert tracking.sync(RESULTS) == 0
+    assert sync(RESULTS) == 0
 
 
 def test_a_model_waits_for_a_store_that_is_away(model, monkeypatch):
@@ -195,15 +199,15 @@ def test_a_model_waits_for_a_store_that_is_away(model, monkeypatch):
     with monkeypatch.context() as away:
         away.setenv("SHAPLEY_NAS_TRACKING", "false")
         away.setattr(models, "save", lambda *_: pytest.fail("costs seconds and nobody asked"))
-        begin()
+        toys.begin(state=STATE)
         stage(model=path)
-        tracking.finish_workflow(STATE, "FINISHED")
-    assert tracking.sync(RESULTS) == 2
+        toys.end("FINISHED", state=STATE)
+    assert sync(RESULTS) == 2
     (run,) = [run for run in of_experiment("toy") if "run" in run.data.tags]
     first = logged(run.info.run_id)
     # Killed after the model and before the status: sent again, the run keeps its one model.
     client().update_run(run.info.run_id, status="RUNNING")
-    assert tracking.sync(RESULTS) == 1
+    assert sync(RESULTS) == 1
     assert logged(run.info.run_id) == first
 
 
@@ -214,7 +218,7 @@ def test_a_network_that_cannot_be_exported_costs_a_warning(model, monkeypatch, c
     monkeypatch.setattr(models, "save", save)
     path, _ = model
     begin()
-    run_id = stage(model=path)["mlflow_run_id"]
+    run_id = stage(model=path)
     assert "no graph" in caplog.text
     run = client().get_run(run_id)
     assert run.info.status == "FINISHED"
@@ -244,14 +248,21 @@ def test_a_stage_is_tagged_by_what_a_run_table_is_grouped_by(tree, monkeypatch):
     metrics = {name for name, _ in kept.points}
     assert metrics == {"seconds", "final/test_error", "final/seconds"}
 
+    record = read_json(RESULTS / RUN / "provenance.json")
+    assert journal.mlflow_ids(RESULTS / RUN, record) == {}
+    mirror_own()
+    ids = journal.mlflow_ids(RESULTS / RUN, record)
+    assert client().get_run(ids["mlflow_run_id"]).data.metrics["final/test_error"] == 0.5
+    assert client().get_experiment(ids["mlflow_experiment_id"]).name == journal.EXPERIMENT
+
 
 def test_a_run_is_looked_up_by_its_id(tree):
     begin()
-    identity = stage()
-    found = tracking.recorded(identity["mlflow_run_id"])
+    run_id = stage()
+    found = lookup.recorded(run_id)
     assert found.params["seed"] == "0" and found.metrics == {"final/test_error": 1.0}
     with pytest.raises(InputError, match="no such run"):
-        tracking.recorded("f" * 32)
+        lookup.recorded("f" * 32)
 
 
 def test_a_journal_without_a_form_is_of_files(tmp_path):
