@@ -18,7 +18,11 @@ from pipeline.analysis.runs import FinishedRun
 
 # Metric of an epoch -> axis label, scale; a figure is drawn if a history has the metric.
 SEARCH_CURVES = {
-    "valid_accuracy": ("supernet's validation accuracy (%)", 100.0),
+    # Three things that are never drawn together: over an epoch's steps of alpha, of the supernet
+    # whole after the epoch, and of single architectures drawn from it.
+    "valid_accuracy": ("supernet's validation accuracy while alpha is trained (%)", 100.0),
+    "value_full": ("value of the whole supernet, V(N)", 1.0),
+    "drawn_accuracy": ("mean validation accuracy of the architectures drawn (%)", 100.0),
     "train_accuracy": ("supernet's training accuracy (%)", 100.0),
     "train_loss": ("supernet's training loss", 1.0),
 }

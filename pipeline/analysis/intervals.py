@@ -25,7 +25,7 @@ from scipy.special import stdtr, stdtrit  # Student's t without the slow import 
 
 CONFIDENCE = 0.95
 LEAST = 3  # values that an interval or a verdict takes
-DRAWS = 10_000  # of the weights of a bounded interval
+DRAWS = 4_000  # of the weights of a bounded interval
 MOST_DECIMALS = 6
 
 

@@ -163,29 +163,41 @@ def place(dataset: str, stands_for: str) -> str:
 def summary(measure: Measure, runs: Sequence[FinishedRun]) -> Summary | None:
     """The runs as one number; None if none has the measure."""
     values = by_seed(measure, runs)
-    return summarise(values.values(), _bounds(measure, runs)) if values else None
+    if not values:
+        return None
+    accuracies = by_seed(table_column(_column(measure)), runs)
+    return summarise(values.values(), bounds(measure, runs, [*accuracies.values()]))
 
 
-def _bounds(measure: Measure, runs: Sequence[FinishedRun]) -> tuple[float, float] | None:
+def bounds(
+    measure: Measure, runs: Sequence[FinishedRun], accuracies: Sequence[float]
+) -> tuple[float, float] | None:
     """Least and largest value of a column that is looked up; None for what is measured here.
 
     The largest accuracy is the table's best. For the least, a search is taken to find no worse a
     cell than the median architecture; once a seed has found one, any accuracy is possible.
+
+    Args:
+        measure: an accuracy of the table, or the rank or regret by it.
+        runs: what the values come from; they say the table's median and best.
+        accuracies: the values of that column.
     """
-    column = measure.key.removeprefix("rank_").removeprefix("regret_")
+    column = _column(measure)
     limits = [run.metrics for run in runs if f"median_{column}" in run.metrics]
     if not limits or measure.stage != "query":
         return None
     median, best = (float(limits[0][f"{kind}_{column}"]) for kind in ("median", "best"))
-    accuracies = by_seed(table_column(column), runs).values()
-    least, worst = (
-        (median, N_ARCHITECTURES / 2)
-        if min(accuracies, default=0.0) >= median
-        else (0.0, N_ARCHITECTURES)
-    )
+    least, worst = median, N_ARCHITECTURES / 2
+    if min(accuracies, default=0.0) < median:
+        least, worst = 0.0, float(N_ARCHITECTURES)
     if measure.key.startswith("rank_"):
         return 1.0, worst
     return (0.0, best - least) if measure.key.startswith("regret_") else (least, best)
+
+
+def _column(measure: Measure) -> str:
+    """The column of the table that an accuracy, a rank or a regret is by."""
+    return measure.key.removeprefix("rank_").removeprefix("regret_")
 
 
 def by_seed(measure: Measure, runs: Iterable[FinishedRun]) -> dict[int, float]:

@@ -13,9 +13,15 @@ from pipeline.analysis.architectures import anchor_of
 from pipeline.analysis.measures import Measure
 from pipeline.analysis.runs import FinishedRun
 
+SEARCHED = {
+    # What the table of runs says of a search: metric -> format; a search has one of them.
+    "valid_accuracy": "{:.2%} validation accuracy",
+    "value_full": "V(N) = {:.3f}",
+    "drawn_accuracy": "{:.2%} of the architectures drawn",
+    "best_drawn_accuracy": "{:.2%} of the best architecture drawn",
+}
 HEADLINES = {
-    # Stage -> what the table of runs says of it: metric, format.
-    "search": ("valid_accuracy", "{:.2%} validation accuracy"),
+    # The same of the other stages.
     "genotype": ("params", "{:,.0f} parameters"),
     "trial": ("held_out_error", "{:.2%} held-out error"),
     "query": ("cifar10_test", "{:.2f} % CIFAR-10 test"),
@@ -46,7 +52,8 @@ def duration(seconds: float) -> str:
 
 def headline(run: FinishedRun) -> str:
     """The one number that the table of runs gives."""
-    key, form = HEADLINES[run.stage]
+    forms = SEARCHED if run.stage == "search" else dict([HEADLINES[run.stage]])
+    key, form = next(((k, f) for k, f in forms.items() if k in run.metrics), ("", ""))
     value = run.metrics.get(key)
     return "" if value is None else form.format(value).replace("%", " %").replace("  %", " %")
 

@@ -53,7 +53,7 @@ class Enas(WeightSharing):
         if epoch == self.search.epochs - 1:
             self._choose(valid)
         metrics["images_forward"] += self._n_images
-        return {**metrics, "valid_accuracy": sum(R) / len(R), "baseline": self._training.baseline}
+        return {**metrics, "drawn_accuracy": sum(R) / len(R), "baseline": self._training.baseline}
 
     def learning_rate(self, epoch: int) -> float:
         """Along a cosine whose half period is `cosine_epochs`."""

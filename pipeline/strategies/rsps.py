@@ -46,7 +46,7 @@ class Rsps(WeightSharing):
         best, accuracy, n_images = best_of(self.supernet, batches, drawn)
         self._alpha.copy_(torch.from_numpy(best))
         return {
-            "valid_accuracy": accuracy,
+            "best_drawn_accuracy": accuracy,
             "evaluations": len(drawn),
             "images_forward": images_forward + n_images,
         }

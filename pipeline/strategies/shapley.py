@@ -70,7 +70,6 @@ class Shapley(WeightSharing):
             "images_backward": metrics["images_backward"] + V.images_backward,
             "evaluations": evaluations,
             "value_full": value_full,
-            **({"valid_accuracy": value_full} if self.settings.value == "accuracy" else {}),
             "weight_seconds": trained - started,
             "value_seconds": time.perf_counter() - trained,
         }

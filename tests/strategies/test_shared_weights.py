@@ -63,7 +63,7 @@ def test_rsps_keeps_the_best() -> None:
     """Only architectures with player 7 (an operation on the second edge) get images right."""
     strategy: Any = on_supernet("rsps", Playing, {"candidates": 30}, epochs=1)
     metrics = strategy.epoch(0, TRAIN, images_of({7: 12}))
-    assert metrics["valid_accuracy"] == 1
+    assert metrics["best_drawn_accuracy"] == 1
     assert strategy.strength()[7] == 1
     assert metrics["images_forward"] == 8 + 30 * 12
 

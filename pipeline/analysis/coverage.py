@@ -1,0 +1,69 @@
+"""How often an interval of looked-up accuracies covers the true mean, by simulation.
+
+A run of many seeds (`queries`) stands for its strategy: its mean is the true one, and n seeds are
+drawn from it with replacement again and again. Each draw gets the t interval and the bounded one
+(`intervals.py`). A 95 % interval should cover in 95 of 100 draws or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.analysis import measures
+from pipeline.analysis.intervals import Summary, summarise
+from pipeline.analysis.measures import by_seed
+from pipeline.analysis.runs import FinishedRun
+from pipeline.errors import InputError
+
+SIZES = {4: 500, 500: 100}  # seeds -> draws
+
+
+def coverage(runs: Sequence[FinishedRun], column: str) -> list[dict[str, Any]]:
+    """A row for each run of `queries`, number of seeds and interval: coverage, median width.
+
+    Args:
+        runs: others than `queries` are left out.
+        column: of the table, in percent.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    measure = measures.table_column(column)
+    own = [run for run in runs if run.stage == "queries" and by_seed(measure, [run])]
+    if not own:
+        raise InputError(f"coverage: no run of many seeds has the column {column}; run table5")
+    return [
+        row
+        for run in own
+        for n, draws in SIZES.items()
+        for row in _simulate(run, measure, n, draws)
+    ]
+
+
+def _simulate(
+    run: FinishedRun, measure: measures.Measure, n: int, draws: int
+) -> list[dict[str, Any]]:
+    values = np.array([*by_seed(measure, [run]).values()])
+    generator = np.random.default_rng(0)
+    samples = [generator.choice(values, n) for _ in range(draws)]
+    kinds = {
+        "t": [summarise(sample) for sample in samples],
+        "bounded": [summarise(s, measures.bounds(measure, [run], s.tolist())) for s in samples],
+    }
+    return [
+        {"strategy": run.strategy, "n": n, "interval": kind, **_rate(found, float(values.mean()))}
+        for kind, found in kinds.items()
+    ]
+
+
+def _rate(found: Sequence[Summary], mean: float) -> dict[str, float]:
+    ends = np.array([(one.low, one.high) for one in found])
+    # A mean over seeds that are all equal is rounded.
+    covers = (ends[:, 0] <= mean + 1e-9) & (mean - 1e-9 <= ends[:, 1])
+    return {
+        "covers_percent": round(100 * float(covers.mean()), 1),
+        "width": round(float(np.median(ends[:, 1] - ends[:, 0])), 4),
+    }
