@@ -8,7 +8,9 @@ import click
 
 from pipeline import files
 from pipeline.analysis import cost as costs
+from pipeline.analysis import coverage as coverages
 from pipeline.analysis import plan as plans
+from pipeline.analysis import runs
 from pipeline.config import generate, jobs, load, needs
 from pipeline.config.model import Config
 from pipeline.stages import report as report_stage
@@ -51,6 +53,18 @@ def measurements(given: Given, keep: str | None, notes: tuple[str, ...], folder:
         job = _report_job(given.config, keep)
         report_stage.write_measurements(job, given["results"], folder, notes)
     report_stage.write_results_page(folder, given["out"] or Path("docs/results.md"))
+
+
+@click.command()
+@click.option("--column", default="cifar10_test", show_default=True, help="column of the table")
+@takes("results", "out")
+def coverage(given: Given, column: str) -> None:
+    """Measure how often intervals over seeds cover the mean, from searches of many seeds."""
+    results = given["results"]
+    command = f"python -m pipeline coverage --results {results}"
+    found = coverages.measurement(runs.collect(results), column, command)
+    out = given["out"] or Path("docs/measurements/interval_coverage.json")
+    files.write_json(out, found)
 
 
 @click.command()
