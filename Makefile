@@ -47,8 +47,9 @@ ui: $(READY)     ## open MLflow on 127.0.0.1:5000
 config: $(READY) ## write config/config.yaml and config/schema.json from the models
 	python -m pipeline config
 
-docs: $(READY)   ## render docs/results.md from docs/measurements
+docs: $(READY)   ## render docs/results.md and docs/fidelity.md
 	snakemake --cores 1 docs/results.md
+	python -m pipeline fidelity
 
 guide: $(READY)  ## build the user guide, build/guide/index.html
 	sphinx-build -W --keep-going -n -q -b html docs build/guide

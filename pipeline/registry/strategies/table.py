@@ -7,7 +7,7 @@ from typing import Literal
 from pipeline.registry.strategies.entry import StrategyEntry
 from pipeline.settings import NB201, OURS, Settings, setting
 
-NB201_CODE = "documentation of the benchmark's code"
+NB201_CODE = "meets the printed row; the code's docs say 0.5, that of NATS-Bench 0.01"
 
 
 class TableSettings(Settings):
@@ -37,7 +37,7 @@ class LookupShrinkingSettings(TableSettings):
 class ReinforceSettings(TableSettings):
     """How the policy learns."""
 
-    learning_rate: float = setting(0.5, "Adam", NB201_CODE, gt=0)
+    learning_rate: float = setting(0.03, "Adam", NB201_CODE, gt=0)
     baseline_decay: float = setting(0.9, "d", NB201, ge=0, lt=1)
 
 

@@ -1,0 +1,125 @@
+"""`docs/fidelity.md`: what the authors' codes do beside what ours does, rendered from YAML.
+
+`config/fidelity/<strategy>.yaml` has for each hyper-parameter the authors' value, where it stands,
+and why ours differs where it does. Our own value is never typed: it is read from the search that
+the preset `paper` resolves. Rules (sampling, discretisation, ...) say in words what both do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from pipeline import registry
+from pipeline.config import jobs, load
+from pipeline.config.generate import flow
+from pipeline.config.model import Config
+from pipeline.errors import InputError
+from pipeline.settings import Settings
+
+FOLDER = Path("config/fidelity")
+HEAD = """# Fidelity
+
+Each method as its authors run it, and each deviation. Written by `python -m pipeline fidelity` from
+`config/fidelity/`; the column "ours" is the search that the preset `paper` resolves, so that it is
+what runs. Where it says **differs**, the last column says why. Sources are repositories and paths.
+"""
+
+
+class Value(Settings):
+    """A hyper-parameter in one space."""
+
+    key: str
+    authors: Any
+    source: str = ""
+    why: str = ""
+
+
+class Rule(Settings):
+    """What both do where no key says it; no `why` means that both do the same."""
+
+    what: str
+    authors: str
+    ours: str = "the same"
+    source: str = ""
+    why: str = ""
+    test: str = ""
+
+
+class Fidelity(Settings):
+    """A file: values by space, and rules; `source` holds where none is given."""
+
+    strategy: str
+    source: str
+    values: dict[str, list[Value]] = Field(default_factory=dict)
+    rules: list[Rule] = Field(default_factory=list)
+
+
+def read(folder: Path = FOLDER) -> list[Fidelity]:
+    """All files, by the strategy's name.
+
+    Raises:
+        InputError: a file does not fit.
+    """
+    found = []
+    for path in sorted(folder.glob("*.yaml")):
+        content = yaml.safe_load(path.read_text())
+        try:
+            found.append(Fidelity(**content))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: {error}") from None
+    return found
+
+
+def effective(config: Config, strategy: str, space: str, key: str) -> Any:
+    """The value of `search.<key>`, `settings.<key>` or `supernet.<key>` that a search would have.
+
+    Raises:
+        InputError: there is no such key.
+    """
+    job = jobs.search_job(config, space, strategy).model_dump(mode="json")
+    # Whether `none` may win is read where the cell is chosen.
+    final = jobs.genotype_job(config, space, "cifar10", strategy).supernet
+    known = {**job, "supernet": final.model_dump(mode="json")}
+    value: Any = known
+    for name in key.split("."):
+        if not isinstance(value, dict) or name not in value:
+            raise InputError(f"{FOLDER}/{strategy}.yaml: {space}: no key {key}")
+        value = value[name]
+    return value
+
+
+def render(folder: Path = FOLDER) -> str:
+    """The page."""
+    config = load.resolve({"preset": "paper"}, folder.parent)
+    return "\n".join([HEAD, *(_section(config, one) for one in read(folder))])
+
+
+def _section(config: Config, one: Fidelity) -> str:
+    title = registry.entry("strategies", one.strategy).title
+    lines = [f"## {title}\n", "| what | authors | ours | source, and why ours differs |"]
+    lines.append("| --- | --- | --- | --- |")
+    lines += [_row(*cells) for cells in _values(config, one)]
+    lines += [
+        _row(rule.what, rule.authors, rule.ours, rule.source or one.source, rule.why)
+        for rule in one.rules
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _values(config: Config, one: Fidelity) -> Iterator[tuple[str, str, str, str, str]]:
+    for space, values in one.values.items():
+        for value in values:
+            ours = effective(config, one.strategy, space, value.key)
+            source = value.source or one.source
+            yield f"{space}: `{value.key}`", flow(value.authors), flow(ours), source, value.why
+
+
+def _row(what: str, authors: str, ours: str, source: str, why: str) -> str:
+    said = f"{source}. **differs**: {why}" if why else source
+    cells = [text.replace("|", "\\|") for text in (what, str(authors), str(ours), said)]
+    return f"| {' | '.join(cells)} |"
