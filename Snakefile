@@ -9,6 +9,7 @@
 #                                                      .../retrain/{target}/rseed{rseed}/  trained network
 # results/{preset}/report/index.html                                 all of it beside the paper
 # results/{preset}/report/figures/{experiment}/                      SVG, PNG and CSV of a figure
+# results/{preset}/report/claims/{experiment}/                       verdicts on the paper's claims
 # results/{preset}/state/                                            checkpoints, journals (never outputs)
 # results/{preset}/logs/, benchmarks/                                by rule
 configfile: "config/config.yaml"

@@ -21,7 +21,10 @@ MODULES: dict[str, tuple[str, ...]] = {
         *("removal", "queries", "digits-table", "imagenet16"),
     ),
     "benchmark": ("query", "ranking", "convert"),
-    "study": ("report", "draw", "plan", "measurements", "fidelity", "coverage", "cost", "config"),
+    "study": (
+        *("report", "draw", "plan", "measurements", "claims", "fidelity"),
+        *("coverage", "cost", "config"),
+    ),
     "record": ("sync", "track", "compare"),
     "looks": ("list", "bench"),
     "models": ("profile", "export"),

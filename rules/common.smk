@@ -53,6 +53,7 @@ FOLDERS = [
 ]
 
 FIGURES = [name for name, experiment in EXPERIMENTS.items() if experiment.figure]
+CLAIMS = [name for name, experiment in EXPERIMENTS.items() if experiment.claims]
 
 # Where and how jobs run, not what they compute: it must not make finished results stale, so it
 # goes through the environment and not through `params`.

@@ -8,9 +8,13 @@ def metrics_of(*experiments):
 
 
 def figures_of(*experiments):
-    """The folders of the figures that some experiments draw."""
+    """The folders of the figures that some experiments draw, and of the claims that they judge."""
+    made = {"figures": FIGURES, "claims": CLAIMS}
     return [
-        f"{RESULTS}/report/figures/{name}" for name in experiments if name in FIGURES
+        f"{RESULTS}/report/{kind}/{name}"
+        for name in experiments
+        for kind, names in made.items()
+        if name in names
     ]
 
 

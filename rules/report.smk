@@ -80,6 +80,45 @@ rule draw_figure:
         " 2> {log:q}"
 
 
+rule judge_claims:
+    """Judge the claims of the paper that an experiment states, by the rules that stand there.
+
+    Input: the metrics of every run that the experiment needs; output: a page, its pictures and
+    the measurements behind it.
+    """
+    input:
+        lambda wildcards: metrics_of(wildcards.experiment),
+    output:
+        report(
+            directory(f"{REPORT}/claims/{{experiment}}"),
+            patterns=["images/{picture}.svg"],
+            caption="../docs/captions/figure.rst",
+            category="Claims",
+        ),
+    log:
+        f"{LOGS}/claims/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/claims/{{experiment}}.tsv"
+    wildcard_constraints:
+        experiment="|".join(CLAIMS),
+    threads: ask("report").threads
+    resources:
+        **resources_of("report"),
+    params:
+        job=lambda wildcards: jobs.report_job(
+            CONFIG, [EXPERIMENTS[wildcards.experiment]]
+        ).model_dump_json(),
+        results=ROOT,
+    shell:
+        "python -m pipeline claims"
+        " --judge {wildcards.experiment}"
+        " --job {params.job:q}"
+        " --results {params.results:q}"
+        " --folder {output:q}"
+        " --out {output:q}/claims.md"
+        " 2> {log:q}"
+
+
 # Every experiment is a target by its name: `snakemake --cores all table5 --config preset=paper`.
 for experiment in EXPERIMENTS:
 

@@ -107,17 +107,20 @@ class Dots:
         return f"{summarise(self.values.values()).words(decimals)} (n = {len(self.values)})"
 
 
-def curves(series: Sequence[Series], band: bool = True) -> Figure:
+def curves(series: Sequence[Series], band: bool = True, legend: bool = False) -> Figure:
     """Curves over epochs in one axes; what stands on the vertical axis says the caption.
 
     Args:
         series: one curve each.
         band: draw the interval of the mean; too much where many curves cross.
+        legend: name the curves below the axes, for a picture that stands without a page's legend.
     """
     with style():
         figure, axes = one_axes()
         _draw_curves(axes, series, band)
         axes.set_xlabel("epoch")
+        if legend:
+            figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=7.5)
     return figure
 
 
@@ -243,7 +246,7 @@ def _draw_curves(axes: Axes, series: Sequence[Series], band: bool) -> None:
             for values in one.seeds.values():
                 axes.plot([*values], [*values.values()], color=colour, lw=0.7, alpha=0.45, gid=gid)
         marker = "o" if len(epochs) == 1 else None
-        axes.plot(epochs, mean, lw=1.9, marker=marker, ms=4, gid=gid, **line)
+        axes.plot(epochs, mean, lw=1.9, marker=marker, ms=4, gid=gid, label=one.name, **line)
     _whole_epochs(axes)
 
 

@@ -40,25 +40,39 @@ def measurements(
     study = tables.Study(everything, len(job.seeds), len(job.retrain_seeds), digest)
     found = {}
     for experiment in job.experiments:
-        own = [
-            run
-            for row in experiment.rows
-            for dataset in row.datasets
-            for run in tables.runs_of(row, dataset, everything)
-        ]
-        if not own:
+        if not of_experiment(experiment, everything):
             raise InputError(f"{results}: no run of experiment {experiment.name}; run it first")
         every = [table for part in tables.parts(experiment, study) for table in part.tables]
         for number, table in enumerate(every, start=1):
             name = f"{experiment.name}_{job.preset}_{number}.json"
-            found[name] = {**_measurement(job, experiment, table, own), "notes": [*notes]}
+            content = _measurement(experiment, table)
+            found[name] = {**content, **made(job, experiment, everything), "notes": [*notes]}
     return found
 
 
-def _measurement(
-    job: ReportJob, experiment: Experiment, table: Table, own: Sequence[FinishedRun]
-) -> dict[str, Any]:
-    records = [run.provenance for run in own]
+def of_experiment(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[FinishedRun]:
+    """The runs that the rows of an experiment show."""
+    return [
+        run
+        for row in experiment.rows
+        for dataset in row.datasets
+        for run in tables.runs_of(row, dataset, finished)
+    ]
+
+
+def made(job: ReportJob, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
+    """How the runs of an experiment came about: command, commits, machines, date, seeds."""
+    records = [run.provenance for run in of_experiment(experiment, finished)]
+    return {
+        "command": f"snakemake --cores all {experiment.name} --config preset={job.preset}",
+        "commit": ", ".join(_distinct(records, "git_commit")),
+        "machine": "; ".join(dict.fromkeys(sorted(map(_machine, records)))),
+        "date": max((record.get("finished") or "" for record in records), default="")[:10],
+        "seeds": list(job.seeds),
+    }
+
+
+def _measurement(experiment: Experiment, table: Table) -> dict[str, Any]:
     titles = {f"c{i}": _title(column) for i, column in enumerate(table.columns)}
     printed = {
         f"c{i}_paper": f"{_title(column)}, paper"
@@ -70,11 +84,6 @@ def _measurement(
     return {
         "title": f"{experiment.title}. {table.caption}",
         "question": experiment.note,
-        "command": f"snakemake --cores all {experiment.name} --config preset={job.preset}",
-        "commit": ", ".join(_distinct(records, "git_commit")),
-        "machine": "; ".join(dict.fromkeys(sorted(map(_machine, records)))),
-        "date": max((record.get("finished") or "" for record in records), default="")[:10],
-        "seeds": list(job.seeds),
         "columns": {"row": "Row", **{key: labels[key] for key in both if key in labels}},
         "rows": [{"row": line.row.label, **_values(line.cells, printed)} for line in table.lines],
         "does_not_show": list(experiment.does_not_show),

@@ -37,6 +37,7 @@ RULES = {
     "retrain": "retrain_network",
     "transfer": "transfer_network",
     "draw": "draw_figure",
+    "claims": "judge_claims",
     "report": "write_report",
 }
 ASKS_TABLE = ("query", "reference", "queries", "ranking")
@@ -91,9 +92,13 @@ def plan(
         converted = (results / "data" / "nas_bench_201" / "table.npy").exists()
         by_stage["convert"].append((converted, work.Work()))
     for experiment in chosen:
-        if experiment.figure:
-            drawn = (results / "report" / "figures" / experiment.name).exists()
-            by_stage["draw"].append((drawn, work.Work()))
+        for stage, folder, wanted in (
+            ("draw", "figures", experiment.figure),
+            ("claims", "claims", experiment.claims),
+        ):
+            if wanted:
+                made = (results / "report" / folder / experiment.name).exists()
+                by_stage[stage].append((made, work.Work()))
     by_stage["report"].append(((results / "report" / f"{page}.html").exists(), work.Work()))
     on_gpu = has_gpu(config.device)
     return [_line(RULES[stage], own, on_gpu) for stage, own in by_stage.items() if own]

@@ -56,8 +56,13 @@ def render(folder: Path) -> str:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of measurements")
-    sections = [_section(path) for path in sorted(folder.glob("*.json"))]
+    sections = [_section(path) for path in sorted(folder.glob("*.json")) if not is_claim(path)]
     return "\n".join([HEAD, *(sections or ["Nothing has been measured yet.\n"])])
+
+
+def is_claim(path: Path) -> bool:
+    """Whether a measurement is part of the page of claims, `claims_page.py`."""
+    return "claim" in read_json(path)
 
 
 def _section(path: Path) -> str:

@@ -53,6 +53,8 @@ def of_stage(config: Config, place: Place) -> Work:
     stage, space, dataset, strategy = place.stage, place.space, place.dataset, place.strategy
     if stage == "search":
         return _search(config, space, dataset, strategy)
+    if stage == "queries":
+        return Work(_search(config, space, dataset, strategy).operations * place.repeats)
     if stage == "genotype":
         job = jobs.genotype_job(config, space, dataset, strategy)
         return Work(size=_network(job.layout, job.channels, job.cells, dataset, config)[1])
@@ -105,6 +107,7 @@ def _search(config: Config, space: str, dataset: str, strategy: str) -> Work:
 def supernet_macs(space: str, shape: SupernetSettings, side: int) -> float:
     """Multiply-adds of a supernet for one image."""
     one = registry.get("spaces", space)(shape)
+    side = shape.image_size or side
     c = shape.channels / shape.partial_channels
     if one.family == "nasbench201":
         return float(10 * c**2 * len(one.edges) * side**2 * 3 * shape.cells)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import files
-from pipeline.analysis import drawings, measurement, report, results_page, runs
+from pipeline.analysis import claims, claims_page, drawings, measurement, report, results_page, runs
 from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
 
@@ -50,6 +50,25 @@ def write_measurements(
     """
     for name, content in measurement.measurements(job, results, notes).items():
         files.write_json(folder / name, content)
+
+
+def write_claims(job: ReportJob, results: Path, folder: Path) -> None:
+    """Write each claim of the job's experiments, and what has run, as `folder/*.json`.
+
+    Raises:
+        InputError: `results` is no folder, or a file of a run is broken.
+    """
+    for name, content in claims.measure(job, results).items():
+        files.write_json(folder / name, content)
+
+
+def write_claims_page(folder: Path, out: Path) -> None:
+    """Render the claims measured in `folder` as Markdown, pictures in `images` beside the page.
+
+    Raises:
+        InputError: there are none.
+    """
+    files.write_text(out, claims_page.render(folder, out.parent / "images"))
 
 
 def write_results_page(measurements: Path, out: Path) -> None:

@@ -68,6 +68,18 @@ def coverage(given: Given, column: str) -> None:
 
 
 @click.command()
+@click.option("--judge", metavar="EXPERIMENT", help="first judge this experiment's claims")
+@click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
+@takes("results", "job", "out", "config")
+def claims(given: Given, judge: str | None, folder: Path) -> None:
+    """Render the judged claims of the paper as docs/claims.md; --judge judges them first."""
+    if judge:
+        job = given.job(jobs.ReportJob, lambda config: _report_job(config, judge))
+        report_stage.write_claims(job, given["results"], folder)
+    report_stage.write_claims_page(folder, given["out"] or Path("docs/claims.md"))
+
+
+@click.command()
 @click.option("--out", type=Path, default=Path("docs/cost.md"), show_default=True)
 def cost(out: Path) -> None:
     """Render what the paper's trainings cost on a GPU."""

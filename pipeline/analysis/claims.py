@@ -1,0 +1,204 @@
+"""The claims of an experiment as measurements: values by seed, their intervals, a verdict.
+
+The rules stand in the experiment's file (`config/claims.py`); here they are applied to the runs
+that there are. What has not run is counted as such: a study of which a part is done has a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.analysis import measurement, runs
+from pipeline.analysis.intervals import Summary, summarise
+from pipeline.analysis.measures import Measure, by_seed
+from pipeline.analysis.runs import FinishedRun
+from pipeline.config.claims import OPEN, Claim, Condition, overall
+from pipeline.config.experiments import Experiment, Row
+from pipeline.config.jobs import ReportJob
+from pipeline.nasbench.additive import kendall
+
+PLAN = "plan"
+DECIMALS = 4
+
+Values = Mapping[int, float]
+
+
+def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
+    """File name -> measurement, for each claim and for the plan, of the job's experiments.
+
+    Args:
+        job: experiments with claims, and seeds.
+        results: `results/{preset}`.
+
+    Raises:
+        InputError: `results` is no folder, or a file of a run is broken.
+    """
+    finished = runs.collect(results)
+    found = {}
+    for experiment in job.experiments:
+        if not experiment.claims:
+            continue
+        made = measurement.made(job, experiment, finished)
+        parts = {name: _claim(one, experiment, finished) for name, one in experiment.claims.items()}
+        parts[PLAN] = {"rows": [_planned(row, job.seeds, finished) for row in experiment.rows]}
+        for name, part in parts.items():
+            file = f"{experiment.name}_{name.lower()}.json"
+            found[file] = {"claim": name, "title": experiment.title, **part, **made}
+    return found
+
+
+def values(
+    label: str, dataset: str, measure: str, finished: Sequence[FinishedRun]
+) -> dict[int, float]:
+    """A measure by seed; `search/passes` are images, those of a backward pass counted twice."""
+    stage, _, key = measure.partition("/")
+    own = [run for run in finished if (run.strategy, run.dataset) == (label, dataset)]
+    if measure == "search/passes":
+        return {
+            run.seed: run.metrics["images_forward"] + 2 * run.metrics["images_backward"]
+            for run in own
+            if run.stage == stage
+        }
+    return by_seed(Measure(stage, key, ""), own)
+
+
+def compared(
+    condition: Condition, experiment: Experiment, finished: Sequence[FinishedRun]
+) -> dict[int, float]:
+    """What a condition bounds, by seed."""
+    of = {
+        label: values(label, condition.dataset, condition.measure, finished)
+        for label in condition.labels
+    }
+    if condition.order:
+        return _agreement(of, _printed(condition, experiment))
+    own = of[condition.strategy]
+    if not condition.versus:
+        return own
+    other = of[condition.versus]
+    shared = sorted(own.keys() & other.keys())
+    if condition.ratio:
+        return {seed: own[seed] / other[seed] for seed in shared}
+    return {seed: own[seed] - other[seed] for seed in shared}
+
+
+def _agreement(of: Mapping[str, Values], printed: Mapping[str, float]) -> dict[int, float]:
+    """Kendall's tau of the strategies' values and the printed ones, for seeds that all have."""
+    import numpy as np
+
+    shared = set.intersection(*({*by} for by in of.values()))
+    theirs = np.array([printed[label] for label in of])
+    return {
+        seed: kendall(np.array([by[seed] for by in of.values()]), theirs) for seed in sorted(shared)
+    }
+
+
+def _printed(condition: Condition, experiment: Experiment) -> dict[str, float]:
+    """The paper's numbers of the strategies that a condition orders."""
+    key = condition.measure.partition("/")[2]
+    return {
+        row.strategy: row.paper[condition.dataset][key].mean
+        for row in experiment.rows
+        if row.strategy in condition.order and key in row.paper.get(condition.dataset, {})
+    }
+
+
+def _claim(claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
+    """Words, conditions with their verdicts, the verdict, and what its picture shows."""
+    conditions = [_judged(one, experiment, finished) for one in claim.conditions]
+    deciding = [one["verdict"] for one in conditions if one["decides"]]
+    return {
+        "sentence": claim.sentence,
+        "section": claim.section,
+        "here": claim.here,
+        "differs": claim.differs,
+        "verdict": overall(deciding),
+        "conditions": conditions,
+        "picture": _picture(claim, experiment, finished),
+    }
+
+
+def _judged(
+    condition: Condition, experiment: Experiment, finished: Sequence[FinishedRun]
+) -> dict[str, Any]:
+    by = compared(condition, experiment, finished)
+    summary = summarise(by.values()) if by else Summary(0, float("nan"), None, None)
+    side = "above" if condition.above is not None else "below"
+    return {
+        "says": condition.says,
+        "rule": f"{side} {getattr(condition, side):g}",
+        "seeds": condition.seeds,
+        "decides": condition.decides,
+        "result": _numbers(by),
+        "verdict": condition.verdict(summary.n, summary.low, summary.high) if by else OPEN,
+    }
+
+
+def _numbers(by: Values) -> dict[str, Any] | None:
+    """Mean, half the 95 % t interval and the number of seeds; None where there is no value."""
+    if not by:
+        return None
+    one = summarise(by.values())
+    half = None if one.half_width is None else round(one.half_width, DECIMALS)
+    return {"mean": round(one.mean, DECIMALS), "half_width": half, "n": one.n}
+
+
+def _picture(
+    claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]
+) -> dict[str, Any]:
+    """Curves of the claim's labels over epochs, else their values of its first measure."""
+    titles = {label: _title(label, experiment) for label in claim.labels}
+    if claim.curve:
+        series = {titles[label]: epochs(label, claim.curve, finished) for label in titles}
+        return {"curve": claim.curve, "series": {name: by for name, by in series.items() if by}}
+    first = claim.conditions[0]
+    same = [
+        label
+        for one in claim.conditions
+        if (one.measure, one.dataset) == (first.measure, first.dataset)
+        for label in one.labels
+    ]
+    dots = {
+        titles[label]: values(label, first.dataset, first.measure, finished)
+        for label in dict.fromkeys(same)
+    }
+    return {"measure": first.measure, "dots": {name: by for name, by in dots.items() if by}}
+
+
+def epochs(
+    label: str, column: str, finished: Sequence[FinishedRun], dataset: str = "cifar10"
+) -> dict[int, dict[int, float]]:
+    """By seed, a column of the ranking's history by epoch, counted from one."""
+    return {
+        run.seed: {int(row["epoch"]) + 1: round(row[column], DECIMALS) for row in run.history}
+        for run in finished
+        if (run.stage, run.strategy, run.dataset) == ("ranking", label, dataset)
+        and all(column in row for row in run.history)
+    }
+
+
+def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) -> dict[str, Any]:
+    """A row of the experiment: how many of its seeds have run, and what they found."""
+    dataset = row.datasets[0]
+    query = values(row.strategy, dataset, f"query/{dataset}_test", finished)
+    wanted = row.repeats or len(row.seeds or seeds)
+    return {
+        "label": row.label,
+        "dataset": dataset,
+        "wanted": 0 if row.not_run else wanted,
+        "done": len(query),
+        "not_run": row.not_run,
+        "accuracy": _numbers(query),
+        "tau": _numbers(values(row.strategy, dataset, f"ranking/tau_{dataset}_test", finished)),
+        "by_epoch": {
+            column: epochs(row.strategy, column, finished, dataset)
+            for column in (f"{dataset}_test", f"tau_{dataset}_test")
+        },
+    }
+
+
+def _title(label: str, experiment: Experiment) -> str:
+    """The label of the row that a strategy has."""
+    return next(row.label for row in experiment.rows if row.strategy == label)

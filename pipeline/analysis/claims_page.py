@@ -1,0 +1,191 @@
+"""`docs/claims.md` from the measurements of `claims.py`: rendered, never typed.
+
+A table of verdicts, a section with a picture for each claim, what every search would have returned
+at each epoch, and the plan with what has not run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import files
+from pipeline.analysis import figures
+from pipeline.analysis.claims import PLAN
+from pipeline.analysis.figures import Dots, Series
+from pipeline.analysis.measures import column_title
+from pipeline.analysis.results_page import is_claim, table
+from pipeline.config.claims import FAILS, HOLDS, OPEN
+from pipeline.errors import InputError
+
+HEAD = """\
+# The paper's claims, tested
+
+<!-- Rendered from docs/measurements/claims_*.json; change those and run
+`python -m pipeline claims`. -->
+
+Each claim of Shapley-NAS (Xiao et al., CVPR 2022) beside an experiment of this project. The rule
+that decides stands in `config/experiments/claims.yaml` and was committed before the runs. Every
+condition takes one value per seed and the 95 % t interval of their mean. If the whole interval
+lies on the claimed side of the bound, the condition holds; if it lies on the other side, it does
+not hold; else, or with fewer seeds than the rule asks for, it cannot be told. A claim holds if all
+its deciding conditions hold, and does not hold if one of them does not. `0.51 ± 0.12 (n = 4)` is a
+mean over n seeds, ± half the width of that interval.
+"""
+END = """\
+## What has run
+
+Accuracy (%) and Kendall's tau are those of the end of a search, looked up in the table.
+"""
+BY_EPOCH = """\
+## By epoch
+
+What each search would have returned had it ended at that epoch, and how its strength ranks all
+15,625 cells, both looked up in the table after the fact: thin lines are seeds, thick lines their
+mean, bands its interval. No search saw these numbers.
+"""
+CONDITIONS = {"says": "Condition", "rule": "Rule", "result": "Result", "verdict": "Verdict"}
+PLAN_COLUMNS = {
+    "label": "Row",
+    "dataset": "Data set",
+    "done": "Seeds done",
+    "wanted": "of",
+    "accuracy": "Test accuracy (%)",
+    "tau": "Tau, all cells",
+}
+
+
+def render(folder: Path, images: Path) -> str:
+    """The page; its pictures are written to `images`, a folder beside the page.
+
+    Raises:
+        InputError: there is no measurement of claims in `folder`.
+    """
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        if is_claim(path):
+            content = files.read_json(path)
+            found[content["claim"]] = content
+    if not found:
+        raise InputError(f"{folder}: no measurement of claims; give --results to make them")
+    plan = found.pop(PLAN, {"rows": []})
+    claims = [found[name] for name in sorted(found, key=lambda name: int(name[1:]))]
+    sections = [_section(one, images) for one in claims]
+    made = [_made(claims[0])] if claims else []
+    return "\n".join([HEAD, _summary(claims), *sections, *_ran(plan["rows"], images), *made])
+
+
+def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
+    """Claim, verdict and the first condition's result, and how many there are of each verdict."""
+    rows = [
+        {
+            "claim": f"[{one['claim']}](#{one['claim'].lower()})",
+            "sentence": one["sentence"],
+            "verdict": f"**{one['verdict']}**",
+            "says": one["conditions"][0]["says"],
+            "result": one["conditions"][0]["result"] or "not run",
+        }
+        for one in claims
+    ]
+    columns = {
+        "claim": "",
+        "sentence": "Claim",
+        "verdict": "Verdict",
+        "says": "First condition",
+        "result": "Result",
+    }
+    verdicts = [one["verdict"] for one in claims]
+    counts = ", ".join(f"{verdicts.count(one)} {one}" for one in (HOLDS, FAILS, OPEN))
+    return f"{table(columns, rows)}\n\nOf {len(claims)} claims: {counts}.\n"
+
+
+def _section(claim: Mapping[str, Any], images: Path) -> str:
+    rows = [
+        {
+            **one,
+            "says": one["says"] if one["decides"] else f"{one['says']} (beside, not decisive)",
+            "rule": f"{one['rule']}, {one['seeds']} seeds",
+            "result": one["result"] or "not run",
+        }
+        for one in claim["conditions"]
+    ]
+    parts = [
+        f"## {claim['claim']}",
+        f"{claim['sentence']} (Section {claim['section']}.) **{claim['verdict'].capitalize()}.**",
+        f"Here: {claim['here']}",
+        f"Differs from the paper: {claim['differs']}",
+        table(CONDITIONS, rows),
+        _picture(claim, images),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _picture(claim: Mapping[str, Any], images: Path) -> str:
+    """The claim's curves or dots as a file, and the line that shows it; empty without values."""
+    picture = claim["picture"]
+    name = f"claims_{claim['claim'].lower()}.svg"
+    if picture.get("series"):
+        what = f"{_words(picture['curve'])} over the epochs"
+        return _curves(picture["series"], what, images / name)
+    if picture.get("dots"):
+        rows = [
+            Dots(title, i, {int(seed): value for seed, value in by.items()})
+            for i, (title, by) in enumerate(picture["dots"].items())
+        ]
+        files.write_text(images / name, figures.svg(figures.dots(rows)))
+        return f"![{_words(picture['measure'])} by seed]({images.name}/{name})"
+    return "No picture: nothing of it has run."
+
+
+def _curves(by_title: Mapping[str, Any], what: str, path: Path) -> str:
+    """Curves of several searches, written to `path`, with a legend in words."""
+    series = [
+        Series(
+            title,
+            i,
+            {int(seed): {int(e): v for e, v in values.items()} for seed, values in by.items()},
+        )
+        for i, (title, by) in enumerate(by_title.items())
+    ]
+    files.write_text(path, figures.svg(figures.curves(series, legend=True)))
+    ends = "; ".join(f"{one.name} {one.last()}" for one in series)
+    return f"![{what}]({path.parent.name}/{path.name})\n\n{what}; at the end: {ends}."
+
+
+def _ran(rows: Sequence[Mapping[str, Any]], images: Path) -> list[str]:
+    """By epoch, then the plan."""
+    drawn = []
+    for part in ("cifar10_test", "tau_cifar10_test"):
+        series = {row["label"]: row["by_epoch"][part] for row in rows if row["by_epoch"].get(part)}
+        if series:
+            drawn.append(_curves(series, _words(part), images / f"claims_{part}.svg"))
+    lines = [{**row, "accuracy": row["accuracy"] or row["not_run"] or "not run"} for row in rows]
+    return [
+        BY_EPOCH,
+        *(f"{one}\n" for one in drawn or ["Nothing has run."]),
+        END,
+        table(PLAN_COLUMNS, lines),
+        "",
+    ]
+
+
+def _words(measure: str) -> str:
+    """`ranking/tau_cifar10_test` as `Kendall's tau, CIFAR-10 test`."""
+    key = measure.rpartition("/")[2]
+    if key.startswith("tau_"):
+        return f"Kendall's tau over all cells, {column_title(key.removeprefix('tau_'))}"
+    if key.endswith("_test"):
+        return f"{column_title(key)} accuracy (%) of the cell"
+    return key.replace("_", " ").capitalize()
+
+
+def _made(claim: Mapping[str, Any]) -> str:
+    commits = ", ".join(f"`{one[:12]}`" for one in claim["commit"].split(", ") if one)
+    lines = [
+        f"Command: `{claim['command']}`",
+        f"Commits: {commits or 'none'}",
+        f"Machine: {claim['machine'] or 'none'}",
+        f"Date: {claim['date'] or 'none'}",
+    ]
+    return "\n".join(["", *(f"- {line}" for line in lines), ""])
