@@ -22,7 +22,7 @@ HEAD = """\
 # Uncomment what you change, and keep the lines above it that it is nested in.
 # Later wins: these defaults < config/presets/<preset>.yaml < this file < --configfile < --config.
 
-preset: demo  # demo: digits, minutes; cpu: CIFAR-10, hours; paper: as published, GPUs
+preset: demo  # demo: digits, minutes; laptop: CIFAR-10, a night; paper: as published, GPUs
 """
 
 

@@ -137,7 +137,7 @@ SpaceSearches = create_model(
 class Config(Settings):
     """Everything that can be set; `config/config.yaml` is generated from it."""
 
-    preset: Literal["demo", "cpu", "laptop", "paper"] = setting("demo", "size of everything", OURS)
+    preset: Literal["demo", "laptop", "paper"] = setting("demo", "size of everything", OURS)
     experiments: tuple[str, ...] = setting(
         ("demo",), "experiments that `all` builds and the report shows", OURS
     )

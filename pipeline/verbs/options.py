@@ -26,7 +26,7 @@ from pipeline.errors import InputError
 
 Job = TypeVar("Job")
 
-_PRESET = "demo, cpu or paper; else what config/config.yaml says"
+_PRESET = "demo, laptop or paper; else what config/config.yaml says"
 OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "space": (click.option("--space", help="name of the space (`list spaces`)"),),
     "dataset": (click.option("--dataset", help="name of the data set (`list datasets`)"),),

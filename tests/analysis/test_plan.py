@@ -27,7 +27,7 @@ def configured(preset):
     return load.with_labels(config, found), found
 
 
-@pytest.mark.parametrize("preset", ["demo", "cpu", "paper"])
+@pytest.mark.parametrize("preset", ["demo", "laptop", "paper"])
 def test_the_plan_has_the_jobs_that_snakemake_plans(preset, monkeypatch, tmp_path):
     monkeypatch.setenv("SHAPLEY_NAS_DATA", str(tmp_path))
     config, found = configured(preset)

@@ -19,7 +19,7 @@ def snakemake(*arguments, **environment):
     )
 
 
-@pytest.mark.parametrize("preset", ["demo", "cpu", "paper"])
+@pytest.mark.parametrize("preset", ["demo", "laptop", "paper"])
 def test_a_dry_run_imports_neither_torch_nor_mlflow(preset, tmp_path):
     for module in ("torch", "mlflow"):
         (tmp_path / f"{module}.py").write_text("raise ImportError('not in a dry run')\n")
