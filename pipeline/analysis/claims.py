@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.analysis import measurement, runs
-from pipeline.analysis.intervals import Summary, summarise
+from pipeline.analysis.intervals import summarise
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import FinishedRun
 from pipeline.config.claims import OPEN, Claim, Condition, overall
@@ -124,7 +124,7 @@ def _judged(
     condition: Condition, experiment: Experiment, finished: Sequence[FinishedRun]
 ) -> dict[str, Any]:
     by = compared(condition, experiment, finished)
-    summary = summarise(by.values()) if by else Summary(0, float("nan"), None, None)
+    found = summarise(by.values()) if by else None
     side = "above" if condition.above is not None else "below"
     return {
         "says": condition.says,
@@ -132,17 +132,19 @@ def _judged(
         "seeds": condition.seeds,
         "decides": condition.decides,
         "result": _numbers(by),
-        "verdict": condition.verdict(summary.n, summary.low, summary.high) if by else OPEN,
+        "verdict": condition.verdict(found.n, found.low, found.high) if found else OPEN,
     }
 
 
 def _numbers(by: Values) -> dict[str, Any] | None:
-    """Mean, half the 95 % t interval and the number of seeds; None where there is no value."""
+    """Mean, half the 95 % t interval and number of seeds, the values where they are too few."""
     if not by:
         return None
     one = summarise(by.values())
-    half = None if one.half_width is None else round(one.half_width, DECIMALS)
-    return {"mean": round(one.mean, DECIMALS), "half_width": half, "n": one.n}
+    known = {"mean": round(one.mean, DECIMALS), "n": one.n}
+    if one.half_width is None:
+        return {**known, "values": [round(value, DECIMALS) for value in one.values]}
+    return {**known, "half_width": round(one.half_width, DECIMALS)}
 
 
 def _picture(

@@ -35,7 +35,7 @@ class Condition(Settings):
     measure: str = Field(description="`<stage>/<key>` of metrics.json, or of a row of `queries`")
     above: float | None = setting(None, "the claimed side is above this", OURS)
     below: float | None = setting(None, "the claimed side is below this", OURS)
-    seeds: int = setting(4, "seeds without which it cannot be told", OURS, ge=2)
+    seeds: int = setting(4, "seeds without which it cannot be told", OURS, ge=3)
     decides: bool = setting(True, "part of the verdict; else shown beside it", OURS)
 
     @model_validator(mode="after")

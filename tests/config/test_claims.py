@@ -24,8 +24,8 @@ WORDS = {"says": "x", "strategy": "a", "measure": "query/y"}
         ({"below": 70}, (4, 60, 80), OPEN),
         ({"below": 70}, (4, 80, 95), FAILS),
         ({"below": 70}, (3, 54.3, 54.3), OPEN),  # too few seeds
-        ({"below": 70, "seeds": 2}, (3, 54.3, 54.3), HOLDS),
-        ({"below": 70}, (1, None, None), OPEN),
+        ({"below": 70, "seeds": 3}, (3, 54.3, 54.3), HOLDS),
+        ({"below": 70, "seeds": 3}, (2, None, None), OPEN),
     ],
 )
 def test_an_interval_on_one_side_decides(bound, interval, expected):
