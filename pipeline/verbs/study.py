@@ -9,6 +9,7 @@ import click
 from pipeline import files
 from pipeline.analysis import cost as costs
 from pipeline.analysis import coverage as coverages
+from pipeline.analysis import fidelity as fidelities
 from pipeline.analysis import plan as plans
 from pipeline.analysis import runs
 from pipeline.config import generate, jobs, load, needs
@@ -53,6 +54,14 @@ def measurements(given: Given, keep: str | None, notes: tuple[str, ...], folder:
         job = _report_job(given.config, keep)
         report_stage.write_measurements(job, given["results"], folder, notes)
     report_stage.write_results_page(folder, given["out"] or Path("docs/results.md"))
+
+
+@click.command()
+@click.option("--out", type=Path, default=Path("docs/fidelity.md"), show_default=True)
+def fidelity(out: Path) -> None:
+    """Render config/fidelity as docs/fidelity.md: the authors' values beside ours."""
+    with files.replacing(out) as temporary:
+        temporary.write_text(fidelities.render())
 
 
 @click.command()
