@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +21,11 @@ class Settings(BaseModel):
     """Frozen settings; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @classmethod
+    def over(cls, base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """Given values over others, before they are validated; a model may know which go."""
+        return {**base, **given}
 
 
 def setting(default: Any, meaning: str, source: str, **limits: Any) -> Any:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from pipeline import files, registry
 from pipeline.config.model import Config
+from pipeline.settings import Settings
 
 HEAD = """\
 # Settings of the workflow. Generated from the models in pipeline/config (`make config`).
@@ -35,7 +36,7 @@ def write(folder: Path) -> None:
 def config_yaml() -> str:
     """The default YAML, each key commented out but `preset`."""
     body = "\n".join(f"# {line}" if line else "" for line in _lines(Config(), skip=("preset",)))
-    return f"{HEAD}\n{body}\n\n{_strategies()}"
+    return f"{HEAD}\n{body}\n\n{_strategies()}\n{_estimators()}"
 
 
 def schema_json() -> str:
@@ -43,6 +44,10 @@ def schema_json() -> str:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Config.model_json_schema(),
+    }
+    schema["$defs"]["Estimators"] = {
+        "description": "Options of each estimator, which stand beside `estimator` in settings.",
+        "properties": {name: model.model_json_schema() for name, model in estimators()},
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
@@ -79,4 +84,19 @@ def _strategies() -> str:
         lines += [f"#   {name}:  # {entry.title}", f"#     algorithm: {name}"]
         lines += ["#     settings:"] * bool(settings.model_fields)
         lines += [f"#       {line}" for line in _lines(settings())]
+    return "\n".join(lines) + "\n"
+
+
+def estimators() -> Iterator[tuple[str, type[Settings]]]:
+    """Each registered estimator and the model of its options."""
+    for name in registry.names("estimators"):
+        yield name, registry.get("estimators", name).settings
+
+
+def _estimators() -> str:
+    """What each estimator can be told, beside its name."""
+    lines = ["# Options of the estimators. They stand beside `estimator` in the settings above; an"]
+    lines += ["# estimator takes its own and no others. `permutations` is there already."]
+    for name, model in estimators():
+        lines += [f"#   {name}:", *(f"#     {line}" for line in _lines(model()))]
     return "\n".join(lines) + "\n"

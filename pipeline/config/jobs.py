@@ -297,9 +297,10 @@ def _based(config: Config, strategy: str) -> StrategyLabel:
     """The label upon that of its algorithm."""
     label = _label(config, strategy)
     base = config.strategies.get(label.algorithm, label)
+    model = registry.entry("strategies", label.algorithm).settings_model()
     return label.model_copy(
         update={
-            "settings": {**base.settings, **label.settings},
+            "settings": model.over(base.settings, label.settings),
             "search": merge(base.search, label.search),
         }
     )

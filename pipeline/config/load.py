@@ -151,6 +151,8 @@ def validate(
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
+    except InputError as error:  # of a model that asks the registry
+        raise InputError(f"{source}: {error}") from None
     location = [str(part) for part in first["loc"]]
     inside = _contains(known_in, location)
     where = source if inside else "config (config/config.yaml, --configfile or --config)"

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from pipeline import registry
 from pipeline.config.experiments import Experiment, Printed, Row, StrategyLabel
 from pipeline.config.folders import FolderSettings
-from pipeline.config.generate import flow
+from pipeline.config.generate import estimators, flow
 from pipeline.config.model import SEARCH_RECIPES, Config
 from pipeline.config.recipes import SearchSettings
 
@@ -26,7 +26,7 @@ FIRST = "darts"  # the space whose table has all keys of a search
 
 def markdown() -> str:
     """The page's generated part; headings start at the second level."""
-    sections = [*_config(), *_strategies(), *_entries()]
+    sections = [*_config(), *_strategies(), *_estimators(), *_entries()]
     return "\n".join(sections)
 
 
@@ -58,6 +58,17 @@ def _strategies() -> Iterator[str]:
         entry = registry.entry("strategies", name)
         rows = _flat(entry.settings_model()(), "")
         yield f"### `{name}`\n\n{entry.title}{'.' if rows else ': no settings.'}\n"
+        if rows:
+            yield _table(rows)
+
+
+def _estimators() -> Iterator[str]:
+    """What each estimator can be told, beside `estimator` in a strategy's settings."""
+    yield "## Options of the estimators\n"
+    yield "Beside `estimator` in the settings of a strategy; see [Shapley values](shapley.md).\n"
+    for name, model in estimators():
+        rows = _flat(model(), "")
+        yield f"### `{name}`\n\n{'' if rows else 'No options.'}\n"
         if rows:
             yield _table(rows)
 

@@ -41,10 +41,10 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
     "released_code": {"estimator": "released_code"},
     "antithetic": {"estimator": "antithetic"},
     "banzhaf": {"estimator": "banzhaf"},
-    "beta(16, 1), small coalitions": {"estimator": "beta", "beta_weights": (16.0, 1.0)},
-    "beta(4, 1)": {"estimator": "beta", "beta_weights": (4.0, 1.0)},
-    "beta(1, 4)": {"estimator": "beta", "beta_weights": (1.0, 4.0)},
-    "beta(1, 16), large coalitions": {"estimator": "beta", "beta_weights": (1.0, 16.0)},
+    "beta(16, 1), small coalitions": {"estimator": "beta", "alpha": 16.0, "beta": 1.0},
+    "beta(4, 1)": {"estimator": "beta", "alpha": 4.0, "beta": 1.0},
+    "beta(1, 4)": {"estimator": "beta", "alpha": 1.0, "beta": 4.0},
+    "beta(1, 16), large coalitions": {"estimator": "beta", "alpha": 1.0, "beta": 16.0},
     "gradient of soft accuracy": {"estimator": "gradient", "value": "soft_accuracy"},
 }
 

@@ -71,7 +71,6 @@ VARIANTS = (
         "permutation",
         "antithetic",
         "orthogonal",
-        "stratified",
         "control_variate",
         "regression_adjusted",
         "kernel",

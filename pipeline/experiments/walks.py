@@ -104,7 +104,7 @@ class AllValues(ValueFunction):
             return np.array([self._all_means(S) for S in coalitions])
 
     def _all_means(self, S: NDArray[np.bool_]) -> list[float]:
-        weights = self._weights(S)
+        weights = self._mixing(self._present(S))
         with self._normalised(weights):
             sums = [
                 [float(value(logits, labels)) for value in VALUES.values()]

@@ -1,8 +1,8 @@
 """Shapley values of a cooperative game; knows nothing of networks and is free of torch.
 
-`estimate` plays a game, `update` turns the values into architecture parameters. An estimator is
-one file that registers a function of kind "estimators" and one import line here; `docs/shapley.md`
-says which is for what.
+`estimate` plays a game, `update` turns the values into architecture parameters.
+`docs/shapley.md` says which estimator is for what, `docs/add-an-estimator.md` how to add one: a
+file, and its name among the imports here.
 """
 
 from pipeline.shapley import (

@@ -20,53 +20,60 @@ probability asked for, as far as t tests hold. Stopping by the data leaves φ it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate, at_least, average, mean_and_error
+from pipeline.settings import OURS, Settings, setting
+from pipeline.shapley.estimation import (
+    Estimate,
+    average,
+    estimator,
+    mean_and_error,
+    require_budget,
+)
 from pipeline.shapley.game import Game
-from pipeline.shapley.permutation import M
+from pipeline.shapley.permutation import M, walk
 
 ROUND = 5
 # A t test needs some permutations, whose number must not depend on what they show.
 FEWEST = 2 * ROUND
 MOST = 100
 
-
-@dataclass(frozen=True)
-class Stop:
-    """When a player is no longer sampled; `edges` and `confidence` belong together."""
-
-    target_error: float | None
-    edges: NDArray[np.int64] | None
-    confidence: float
-
-    def open_players(self, samples: NDArray[np.float64], look: int) -> NDArray[np.bool_]:
-        """Whom to go on with, bool[n], after the samples [m, n] at look number 1, 2, ..."""
-        is_open = np.ones(samples.shape[1], dtype=bool)
-        if self.target_error is not None:
-            error = mean_and_error(samples)[1]
-            is_open &= ~(error <= self.target_error)
-        if self.edges is not None:
-            is_open &= undecided(samples, self.edges, (1 - self.confidence) / (look * (look + 1)))
-        return is_open
+Edges = NDArray[np.int64]
 
 
-@register("estimators", "adaptive")
+class AdaptiveSettings(Settings):
+    """When enough is known of a player."""
+
+    permutations: int | None = setting(
+        None,
+        f"the most permutations; none: as the budget allows, else {MOST}, or {M} if nothing stops",
+        OURS,
+        ge=2,
+    )
+    target_error: float | None = setting(
+        None, "the standard error that is small enough, in units of V; none: not asked", OURS, ge=0
+    )
+    confidence: float = setting(
+        0.95,
+        "probability that all decisions on the best player of an edge are right",
+        OURS,
+        gt=0,
+        lt=1,
+    )
+
+
+@estimator("adaptive", AdaptiveSettings)
 def adaptive(
     game: Game,
     rng: np.random.Generator,
-    budget: int | None = None,
+    budget: int | None,
+    settings: AdaptiveSettings,
     *,
-    permutations: int | None = None,
-    target_error: float | None = None,
-    edges: NDArray[np.int64] | Sequence[int] | None = None,
-    confidence: float = 0.95,
+    edges: Edges | Sequence[int] | None = None,
 ) -> Estimate:
     """Sample until the error is small, the edges are decided, or the budget is spent.
 
@@ -74,98 +81,72 @@ def adaptive(
         game: the game.
         rng: draws the permutations.
         budget: the most coalitions to evaluate.
-        permutations: the most permutations; None: 100, with a budget as many as it allows, and
-            without anything to stop by the paper's 10.
-        target_error: the standard error that is small enough, in units of V.
+        settings: when to stop.
         edges: int[n], the edge of each player; None: edges are not compared.
-        confidence: of all edges' decisions together, in (0, 1).
 
     Raises:
-        InputError: an option is out of range, or the budget does not reach for two permutations.
+        InputError: `edges` has another length, or the budget does not reach for two permutations.
     """
     n = game.n_players
-    at_least(2, "adaptive", permutations=permutations)
-    at_least(0, "adaptive", target_error=target_error)
-    at_least(2 * n + 2, "adaptive", budget=budget)
-    if not 0 < confidence < 1:
-        raise InputError(f"estimator adaptive: confidence is {confidence}, between 0 and 1")
+    require_budget(budget, 2 * n + 2)
     if edges is not None and len(edges) != n:
-        raise InputError(f"estimator adaptive: edges names {len(edges)} players, not {n}")
-    stop = Stop(target_error, None if edges is None else np.asarray(edges), confidence)
-    asked = target_error is not None or edges is not None
-    most = permutations or budget or (MOST if asked else M)
-    samples = np.empty((0, n))
-    full_values: list[float] = []
+        raise InputError(f"edges names {len(edges)} players, not {n}")
+    edges = None if edges is None else np.asarray(edges)
+    stops = settings.target_error is not None or edges is not None
+    most = settings.permutations or budget or (MOST if stops else M)
+    delta, V_N = np.empty((0, n)), np.empty(0)
     is_open = np.ones(n, dtype=bool)
     look = 0
-    while is_open.any() and len(samples) < most:
-        count = min(ROUND, most - len(samples), _affordable(game, budget))
+    while is_open.any() and len(delta) < most:
+        fitting = ROUND if budget is None else (budget - game.evaluations) // (n + 1)
+        count = min(ROUND, most - len(delta), fitting)
         if count < 1:
             break
         orders = [rng.permutation(n) for _ in range(count)]
-        found = game.each(_walk(game, orders, len(samples), is_open), range(count))
-        samples = np.concatenate([samples, [marginal for marginal, _ in found]])
-        full_values += [full for _, full in found]
-        if asked and len(samples) >= FEWEST:
+        later, V_N_later = walk(game, orders, len(delta), is_open)
+        delta, V_N = np.concatenate([delta, later]), np.concatenate([V_N, V_N_later])
+        if stops and len(delta) >= FEWEST:
             look += 1
             # Once closed, a player stays closed: what is not sampled has no new evidence.
-            is_open &= stop.open_players(samples, look)
-    whole = not np.isnan(samples).any()
-    return average(samples, full_values, game.evaluations, efficient=whole)
+            is_open &= open_players(delta, look, edges, settings)
+    return average(delta, V_N, game.evaluations, efficient=not np.isnan(delta).any())
 
 
-def undecided(
-    samples: NDArray[np.float64], edges: NDArray[np.int64], error: float
+def open_players(
+    delta: NDArray[np.float64], look: int, edges: Edges | None, settings: AdaptiveSettings
 ) -> NDArray[np.bool_]:
+    """Whom to go on with, bool[n], after the samples [m, n] at look number 1, 2, ..."""
+    is_open = np.ones(delta.shape[1], dtype=bool)
+    if settings.target_error is not None:
+        error = mean_and_error(delta)[1]
+        is_open &= ~(error <= settings.target_error)
+    if edges is not None:
+        is_open &= undecided(delta, edges, (1 - settings.confidence) / (look * (look + 1)))
+    return is_open
+
+
+def undecided(delta: NDArray[np.float64], edges: Edges, error: float) -> NDArray[np.bool_]:
     """Players that may still be the best of an undecided edge, bool[n].
 
     Args:
-        samples: float64[m, n], NaN where a player was no longer sampled.
+        delta: float64[m, n], NaN where a player was no longer sampled.
         edges: int[n].
         error: the probability of any wrong decision at this look.
     """
-    from scipy.special import stdtrit
+    from scipy.special import stdtrit  # scipy takes longer to import than most estimates
 
     contender = np.ones(len(edges), dtype=bool)
-    mean = mean_and_error(samples)[0]
+    mean = mean_and_error(delta)[0]
     n_edges = len(np.unique(edges))
     for edge in np.unique(edges):
         players = np.flatnonzero(edges == edge)
         best = players[np.argmax(mean[players])]
         rivals = players[players != best]
         if len(rivals):
-            difference, spread = mean_and_error(samples[:, [best]] - samples[:, rivals])
-            degrees = np.sum(~np.isnan(samples[:, rivals] + samples[:, [best]]), axis=0) - 1
+            difference, spread = mean_and_error(delta[:, [best]] - delta[:, rivals])
+            degrees = np.sum(~np.isnan(delta[:, rivals] + delta[:, [best]]), axis=0) - 1
             quantile = stdtrit(np.maximum(degrees, 1), 1 - error / (n_edges * len(rivals)))
             contender[rivals] = ~(difference > quantile * spread)
         # The best of a decided edge has no rival left.
         contender[best] = contender[rivals].any()
     return contender
-
-
-def _affordable(game: Game, budget: int | None) -> int:
-    whole = game.n_players + 1
-    return ROUND if budget is None else (budget - game.evaluations) // whole
-
-
-def _walk(
-    game: Game, orders: list[NDArray[np.int64]], first: int, is_open: NDArray[np.bool_]
-) -> Callable[[int], tuple[NDArray[np.float64], float]]:
-    """A function of k: marginal contributions along `orders[k]`, NaN for closed players; V(N)."""
-
-    def walk(k: int) -> tuple[NDArray[np.float64], float]:
-        game.redraw(first + k)
-        n = game.n_players
-        leaves = np.argsort(orders[k])
-        # Row j: those who are left after j departures; needed if an open player leaves next to it.
-        coalitions = leaves >= np.arange(n + 1)[:, None]
-        leaving = is_open[orders[k]]
-        needed = np.r_[leaving, False] | np.r_[False, leaving]
-        needed[0] = True
-        V = np.full(n + 1, np.nan)
-        V[needed] = game.value(coalitions[needed])
-        marginal = (V[:-1] - V[1:])[leaves]
-        # Between two open players a closed one would be sampled for its neighbours: not uniformly.
-        return np.where(is_open, marginal, np.nan), float(V[0])
-
-    return walk

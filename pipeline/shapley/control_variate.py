@@ -1,7 +1,8 @@
 """Permutation sampling with a control variate: a game that resembles V and whose values are known.
 
-With weights a_o (the previous epoch's Shapley values, or all equal) and u(S) = Σ_{o ∈ S} a_o, the
-game g(S) = u(S)² has φ_o(g) = a_o u(N); the marginal contribution of o after Pre_o exceeds it by
+With a worth a_o of each player (the previous epoch's Shapley values, or all equal) and u(S) =
+Σ_{o ∈ S} a_o, the game g(S) = u(S)² has φ_o(g) = a_o u(N); the marginal contribution of o after
+Pre_o exceeds it by
 
     x_o = 2 a_o [u(Pre_o) - (u(N) - a_o) / 2],    E x_o = 0.
 
@@ -12,7 +13,7 @@ along a permutation V falls slowly at first and then fast, or the other way roun
 
 with one slope b for all players, taken for each permutation from the other ones, so that the mean
 is unbiased. Since x is the marginal contribution of a game whose V(N) is known, Σ_o x_o = 0 in each
-permutation and efficiency holds exactly. Equal weights correct for the position alone.
+permutation and efficiency holds exactly. Equal worths correct for the position alone.
 """
 
 from __future__ import annotations
@@ -23,50 +24,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate, average
+from pipeline.settings import OURS, setting
+from pipeline.shapley.estimation import Estimate, average, estimator
 from pipeline.shapley.game import Game
-from pipeline.shapley.permutation import affordable, walk_all
+from pipeline.shapley.permutation import PermutationSettings, affordable, walk
 
 
-@register("estimators", "control_variate")
+class ControlVariateSettings(PermutationSettings):
+    """What the known game is made of."""
+
+    control: bool = setting(
+        True, "players are worth their previous values where there are some; false: all equal", OURS
+    )
+
+
+@estimator("control_variate", ControlVariateSettings)
 def control_variate(
     game: Game,
     rng: np.random.Generator,
-    budget: int | None = None,
+    budget: int | None,
+    settings: ControlVariateSettings,
     *,
-    permutations: int | None = None,
     previous: NDArray[np.float64] | Sequence[float] | None = None,
 ) -> Estimate:
-    """Permutation sampling less a multiple of a game whose values are known.
+    """Sample permutations and take off a multiple of a game whose values are known.
 
     Args:
         game: the game.
         rng: draws the permutations.
         budget: the most coalitions to evaluate.
-        permutations: M, as `permutation`.
+        settings: as above.
         previous: a, float[n], e.g. the previous epoch's φ; NaN counts as the mean of the others.
-            None: all equal.
 
     Raises:
         InputError: the budget does not reach for one permutation, or `previous` has another length.
     """
-    n = game.n_players
-    a = weights(previous, n)
-    count = affordable("control_variate", game, budget, permutations)
-    orders = [rng.permutation(n) for _ in range(count)]
-    walks, full_values = walk_all(game, orders)
-    marginals = np.stack(walks)
+    a = worths(previous if settings.control else None, game.n_players)
+    count = affordable(game, budget, settings.permutations)
+    orders = [rng.permutation(game.n_players) for _ in range(count)]
+    delta, V_N = walk(game, orders)
     x = np.stack([control(order, a) for order in orders])
-    b = slopes(marginals, x)
-    return average(marginals - b[:, None] * x, full_values, game.evaluations, efficient=True)
+    b = slopes(delta, x)
+    return average(delta - b[:, None] * x, V_N, game.evaluations, efficient=True)
 
 
-def weights(previous: NDArray[np.float64] | Sequence[float] | None, n: int) -> NDArray[np.float64]:
+def worths(previous: NDArray[np.float64] | Sequence[float] | None, n: int) -> NDArray[np.float64]:
     """a, scaled to a mean absolute value of one; float64[n]."""
     a = np.ones(n) if previous is None else np.asarray(previous, dtype=np.float64)
     if a.shape != (n,):
-        raise InputError(f"estimator control_variate: previous has the shape {a.shape}, not ({n},)")
+        raise InputError(f"previous has the shape {a.shape}, not ({n},)")
     known = a[np.isfinite(a)]
     a = np.where(np.isfinite(a), a, known.mean() if len(known) else 1.0)
     scale = np.abs(a).mean()
@@ -83,14 +89,14 @@ def control(order: NDArray[np.int64], a: NDArray[np.float64]) -> NDArray[np.floa
     return x
 
 
-def slopes(marginals: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+def slopes(delta: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
     """The slope b for each permutation from the others, float64[m]; zero where they say nothing."""
-    m = len(marginals)
+    m = len(delta)
     if m < 3:
         return np.zeros(m)
     b = np.empty(m)
     for k in range(m):
-        rest, z = np.delete(marginals, k, axis=0), np.delete(x, k, axis=0)
+        rest, z = np.delete(delta, k, axis=0), np.delete(x, k, axis=0)
         z = z - z.mean(axis=0)  # or a player's own φ would count as slope
         norm = float(np.sum(z**2))
         b[k] = np.sum(rest * z) / norm if norm > 0 else 0.0

@@ -4,13 +4,10 @@
                   permutations for Shapley value estimation", JMLR 2022)
     orthogonal    orders of the coordinates of orthonormal vectors in the plane Σ x = 0, each with
                   its antithetic (Mitchell et al., 2022, section 4)
-    stratified    one order read from evenly spaced starting points, so that each player leaves at
-                  evenly spaced positions (Latin square)
 
 Each permutation by itself is uniform, so that the mean is unbiased, and whole, so that it is
-efficient. The standard error of `antithetic` is that over pairs. Between pairs of `orthogonal`, and
-between the permutations of `stratified`, there is a correlation, meant to be negative, which the
-standard error takes for zero: it errs towards too large.
+efficient. Standard errors are those over pairs. The pairs of `orthogonal` depend on each other; its
+standard error leaves that out and may be too large or too small.
 """
 
 from __future__ import annotations
@@ -18,69 +15,46 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate, average
+from pipeline.settings import PAPER, Settings, setting
+from pipeline.shapley.estimation import Estimate, average, estimator
 from pipeline.shapley.game import Game
-from pipeline.shapley.permutation import affordable, walk_all
+from pipeline.shapley.permutation import MEANING, affordable, walk
 
 PAIR = 2
 
 
-@register("estimators", "antithetic")
+class PairSettings(Settings):
+    """How many permutations are walked, two at a time."""
+
+    permutations: int | None = setting(None, MEANING, PAPER, ge=PAIR)
+
+
+@estimator("antithetic", PairSettings)
 def antithetic(
-    game: Game,
-    rng: np.random.Generator,
-    budget: int | None = None,
-    *,
-    permutations: int | None = None,
+    game: Game, rng: np.random.Generator, budget: int | None, settings: PairSettings
 ) -> Estimate:
-    """Pairs of a permutation and its reverse; arguments as `permutation`, an even number M."""
-    n_pairs = affordable("antithetic", game, budget, permutations, PAIR) // PAIR
-    orders: list[NDArray[np.int64]] = []
-    for _ in range(n_pairs):
-        order = rng.permutation(game.n_players)
-        orders += [order, order[::-1]]
-    marginals, full_values = walk_all(game, orders)
-    return average(marginals, full_values, game.evaluations, PAIR, efficient=True)
-
-
-@register("estimators", "orthogonal")
-def orthogonal(
-    game: Game,
-    rng: np.random.Generator,
-    budget: int | None = None,
-    *,
-    permutations: int | None = None,
-) -> Estimate:
-    """Antithetic pairs from orthonormal vectors; arguments as `antithetic`."""
-    n_pairs = affordable("orthogonal", game, budget, permutations, PAIR) // PAIR
-    orders: list[NDArray[np.int64]] = []
-    while len(orders) < PAIR * n_pairs:
-        for x in orthonormal(rng, game.n_players):
-            orders += [np.argsort(x), np.argsort(-x)]
-    marginals, full_values = walk_all(game, orders[: PAIR * n_pairs])
-    return average(marginals, full_values, game.evaluations, PAIR, efficient=True)
-
-
-@register("estimators", "stratified")
-def stratified(
-    game: Game,
-    rng: np.random.Generator,
-    budget: int | None = None,
-    *,
-    permutations: int | None = None,
-) -> Estimate:
-    """Rotations of one order by equal steps; arguments as `permutation`."""
-    n, count = game.n_players, affordable("stratified", game, budget, permutations)
+    """Walk pairs of a permutation and its reverse."""
+    count = affordable(game, budget, settings.permutations, PAIR)
     orders: list[NDArray[np.int64]] = []
     while len(orders) < count:
-        block = min(n, count - len(orders))
-        # The first offset is drawn, so that each rotation by itself is uniform.
-        offsets = (rng.integers(n) + np.arange(block) * n // block) % n
-        order = rng.permutation(n)
-        orders += [np.roll(order, offset) for offset in offsets]
-    marginals, full_values = walk_all(game, orders)
-    return average(marginals, full_values, game.evaluations, efficient=True)
+        order = rng.permutation(game.n_players)
+        orders += [order, order[::-1]]
+    delta, V_N = walk(game, orders)
+    return average(delta, V_N, game.evaluations, PAIR, efficient=True)
+
+
+@estimator("orthogonal", PairSettings)
+def orthogonal(
+    game: Game, rng: np.random.Generator, budget: int | None, settings: PairSettings
+) -> Estimate:
+    """Walk antithetic pairs from orthonormal vectors."""
+    count = affordable(game, budget, settings.permutations, PAIR)
+    orders: list[NDArray[np.int64]] = []
+    while len(orders) < count:
+        for x in orthonormal(rng, game.n_players):
+            orders += [np.argsort(x), np.argsort(-x)]
+    delta, V_N = walk(game, orders[:count])
+    return average(delta, V_N, game.evaluations, PAIR, efficient=True)
 
 
 def orthonormal(rng: np.random.Generator, n: int) -> NDArray[np.float64]:

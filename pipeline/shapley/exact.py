@@ -10,33 +10,26 @@ from math import comb
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate
+from pipeline.settings import Settings
+from pipeline.shapley.estimation import Estimate, estimator
 from pipeline.shapley.game import Game
 
 # 2^20 coalitions; an enumeration beyond is a mistake.
 LARGEST = 20
 
 
-@register("estimators", "exact")
-def exact(game: Game, rng: np.random.Generator, budget: int | None = None) -> Estimate:
-    """Enumerate all 2^n coalitions.
-
-    Args:
-        game: the game; a value function that redraws is drawn once.
-        rng: unused, nothing is random here.
-        budget: the most coalitions to evaluate, at least 2^n.
+@estimator("exact")
+def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Settings) -> Estimate:
+    """Enumerate all 2^n coalitions; a value function that redraws is drawn once.
 
     Raises:
-        InputError: more players than can be enumerated, or the budget is too small.
+        InputError: more players than can be enumerated, or the budget is below 2^n.
     """
     n = game.n_players
     if n > LARGEST:
-        raise InputError(f"estimator exact: {n} players, at most {LARGEST}; choose permutation")
+        raise InputError(f"{n} players, at most {LARGEST}; choose permutation")
     if budget is not None and budget < 2**n:
-        raise InputError(
-            f"estimator exact: budget is {budget}, {n} players need {2**n} evaluations"
-        )
+        raise InputError(f"budget is {budget}, {n} players need {2**n} evaluations")
     game.redraw(0)
     coalitions = np.indices((2,) * n, np.uint8).reshape(n, -1).T.astype(np.bool_)  # [2^n, n]
     V = game.value(coalitions).reshape((2,) * n)  # V[0, 1, 1] is the value of {2, 3}

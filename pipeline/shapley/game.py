@@ -4,24 +4,22 @@ N    the players           -> `n_players`
 S    a coalition, S ⊆ N    -> bool[n]: which players take part
 V    the value function    -> `value`: bool[b, n] -> float64[b]
 
-A coalition's value under one draw is evaluated once, whoever asks for it how often, and counts
-once. Several processes that run the same estimator with the same seed share the evaluations, see
-`each`; because they share what is known and not what is summed, the numbers are those of one
-process, bit for bit.
+The value of a coalition under a draw is evaluated once, whoever asks for it, and counts once.
+Several processes that run the same estimator with the same seed share the evaluations: `Game.draws`
+is the one place where they do. They exchange the values of coalitions and no sums, so that the
+numbers are those of one process, bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-# bool[b, n] -> float[b]. What else it may have, `Game` says.
+# bool[b, n] -> float[b]. `Game` says what else it may have.
 ValueFunction = Callable[[NDArray[np.bool_]], Any]
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Key = tuple[int, bytes]  # draw, members in packed bits
 
 # A backward pass costs two forward passes, and it needs one before it.
@@ -55,10 +53,10 @@ class Game:
         value_function: V, from bool[b, n] to float[b]. It may have
 
             redraw(m: int)    called before the first evaluation under draw m; V may change
-            redraws: bool     whether `redraw` changes anything; else it does if it is there
+            redraws: bool     whether `redraw` changes anything; without it: if there is `redraw`
             gradient(bool[b, n]) -> float[b, n]    ∂V/∂z_o, z_o being how present player o is
         n_players: |N|, at least one.
-        processes: that share the evaluations.
+        processes: the processes that share the evaluations.
 
     Attributes:
         n_players: |N|.
@@ -80,11 +78,11 @@ class Game:
         self._values: dict[Key, float] = {}
         self._gradients: dict[Key, NDArray[np.float64]] = {}
         self._fresh: dict[Key, Any] = {}  # evaluated here since the last exchange
-        self._draw = self._drawn = -1  # asked for, told to V
+        self._draw = self._drawn = -1  # the draw that is asked for, and the one that V was told
 
     @property
     def evaluations(self) -> int:
-        """Coalitions evaluated so far; a gradient counts as three."""
+        """Number of coalitions evaluated so far; a gradient counts as three."""
         return len(self._values) + GRADIENT_COST * len(self._gradients)
 
     @property
@@ -108,43 +106,47 @@ class Game:
         answers = self._look_up(coalitions, self._gradients, function, (self.n_players,))
         return np.array(answers, dtype=np.float64).reshape(-1, self.n_players)
 
-    def redraw(self, permutation: int) -> None:
-        """Permutation number m begins; a value function that wants to know is told.
-
-        The supernet's accuracy is measured on images drawn anew for each permutation, and the
-        same for all coalitions of one, so that their differences are paired.
-        """
-        if self.redraws:
-            self._draw = permutation
-
     def full(self) -> float:
         """V(N)."""
-        return self._end(True)
+        return float(self.value(np.ones((1, self.n_players), dtype=bool))[0])
 
     def empty(self) -> float:
         """V(∅)."""
-        return self._end(False)
+        return float(self.value(np.zeros((1, self.n_players), dtype=bool))[0])
 
-    def each(self, walk: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """`walk(item)` for every item; several processes share the evaluations it takes.
+    def redraw(self, number: int) -> None:
+        """Let draw `number` begin; a value function that has `redraw` is told.
 
-        Each process walks its own items, all tell each other the values they found, and then each
-        walks every item without a further evaluation. So `walk` must depend on nothing but its
-        item and the game's values.
+        The supernet's accuracy is measured on images that are drawn anew for each permutation and
+        stay the same for all of its coalitions, so that their differences are paired.
         """
-        items = list(items)
-        if self._processes.size > 1:
-            for item in items[self._processes.rank :: self._processes.size]:
-                walk(item)
-            for entries in self._processes.exchange(self._fresh):
-                for key, entry in entries.items():
-                    known: dict[Key, Any] = self._gradients if np.ndim(entry) else self._values
-                    known.setdefault(key, entry)
-            self._fresh = {}
-        return [walk(item) for item in items]
+        if self.redraws:
+            self._draw = number
 
-    def _end(self, member: bool) -> float:
-        return float(self.value(np.full((1, self.n_players), member))[0])
+    def draws(self, numbers: Iterable[int]) -> Iterator[int]:
+        """Loop over draws, each of which begins before its number is handed out.
+
+        Several processes share the work. Each process first loops over its part of the numbers;
+        then they tell each other the values; then each loops over all numbers and has every value.
+        So the body of the loop must depend on nothing but the number and the game's values, must
+        write its result to a place that the number names, and must not leave the loop early.
+        """
+        numbers = list(numbers)
+        if self._processes.size > 1:
+            for number in numbers[self._processes.rank :: self._processes.size]:
+                self.redraw(number)
+                yield number
+            self._exchange()
+        for number in numbers:
+            self.redraw(number)
+            yield number
+
+    def _exchange(self) -> None:
+        for entries in self._processes.exchange(self._fresh):
+            for key, entry in entries.items():
+                known: dict[Key, Any] = self._gradients if np.ndim(entry) else self._values
+                known.setdefault(key, entry)
+        self._fresh = {}
 
     def _look_up(
         self,
@@ -166,7 +168,7 @@ class Game:
                 raise ValueError(f"V of {len(rows)} coalitions has the shape {answers.shape}")
             if not np.isfinite(answers).all():
                 raise ValueError("V of a coalition is not a finite number")
-            found = dict(zip(missing, answers if shape else answers.tolist(), strict=True))
-            known.update(found)
-            self._fresh.update(found)
+            entries = dict(zip(missing, answers if shape else answers.tolist(), strict=True))
+            known.update(entries)
+            self._fresh.update(entries)
         return [known[key] for key in keys]

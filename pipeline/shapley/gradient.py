@@ -14,51 +14,47 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate, at_least, average
+from pipeline.settings import OURS, Settings, setting
+from pipeline.shapley.estimation import Estimate, average, estimator, require_budget
 from pipeline.shapley.game import GRADIENT_COST, Game
 from pipeline.shapley.multilinear import coalitions, stratified
 
 SAMPLES = 22
 
 
-@register("estimators", "gradient")
+class GradientSettings(Settings):
+    """Where gradients are taken."""
+
+    samples: int | None = setting(
+        None,
+        f"coalitions; none: as many as the budget allows, without a budget {SAMPLES}",
+        OURS,
+        ge=1,
+    )
+    q_min: float = setting(0.5, "the least probability of a player to take part", OURS, ge=0, lt=1)
+
+
+@estimator("gradient", GradientSettings)
 def gradient(
-    game: Game,
-    rng: np.random.Generator,
-    budget: int | None = None,
-    *,
-    samples: int | None = None,
-    q_min: float = 0.5,
+    game: Game, rng: np.random.Generator, budget: int | None, settings: GradientSettings
 ) -> Estimate:
     """Average the gradient over random coalitions.
 
-    Args:
-        game: a game whose value function has `gradient`.
-        rng: draws the coalitions.
-        budget: the most evaluations, a gradient counting as three.
-        samples: coalitions; None: as many as the budget allows, without a budget 22.
-        q_min: the least probability to take part, in [0, 1).
-
     Raises:
-        InputError: V has no gradient, or an option is out of range.
+        InputError: V has no gradient, or the budget does not reach for one.
     """
     if not game.differentiable:
         raise InputError(
-            "estimator gradient: this value function has no gradient; choose permutation, or for "
-            "a supernet the value negative_loss or soft_accuracy"
+            "this value function has no gradient; choose permutation, or for a supernet the value "
+            "negative_loss or soft_accuracy"
         )
-    if not 0 <= q_min < 1:
-        raise InputError(f"estimator gradient: q_min is {q_min}, at least 0 and below 1")
-    at_least(1, "gradient", samples=samples)
-    at_least(GRADIENT_COST + 1, "gradient", budget=budget)
+    require_budget(budget, GRADIENT_COST + 1)
+    q_min, samples = settings.q_min, settings.samples
     if budget is not None:
         samples = min(samples or budget, (budget - 1) // GRADIENT_COST)
     count = samples or SAMPLES
     drawn = coalitions(rng, game.n_players, q_min + (1 - q_min) * stratified(rng, count))
-
-    def at(k: int) -> np.ndarray:
-        game.redraw(k)
-        return game.gradient(drawn[k][None])[0]
-
-    return average(game.each(at, range(count)), [game.full()], game.evaluations)
+    slope = np.empty((count, game.n_players))
+    for k in game.draws(range(count)):
+        slope[k] = game.gradient(drawn[k][None])[0]
+    return average(slope, np.array([game.full()]), game.evaluations)

@@ -44,6 +44,6 @@ def removal_drops(game: Game, players: Sequence[int]) -> NDArray[np.float64]:
 def interactions(drops: NDArray[np.float64]) -> NDArray[np.float64]:
     """d_ij - d_i - d_j, float64[k, k]; NaN on the diagonal, where it means nothing."""
     alone = drops.diagonal()
-    found = drops - alone[:, None] - alone
-    np.fill_diagonal(found, np.nan)
-    return found
+    beyond = drops - alone[:, None] - alone
+    np.fill_diagonal(beyond, np.nan)
+    return beyond

@@ -2,7 +2,7 @@
 
     φ_o = E_q E_{S ~ q} [V(S ∪ {o}) - V(S ∖ {o})]      (Owen, "Multilinear extensions of games")
 
-What q is drawn from decides on the value, since it weighs the sizes of coalitions:
+The distribution of q decides on the value, since it weighs the sizes of coalitions:
 
     owen       q ~ U(0, 1): the Shapley value
     banzhaf    q = 1/2: the Banzhaf value, all coalitions alike (sizes near n/2)
@@ -12,8 +12,8 @@ What q is drawn from decides on the value, since it weighs the sizes of coalitio
 Beta-Shapley gives coalitions of s others the weight B(s + β, n - 1 - s + α) / B(α, β), which is
 ∫ q^s (1 - q)^(n-1-s) over that distribution of q. The values of a sample come from one coalition
 and its n neighbours. The q of the samples are stratified, one in each equally likely interval; the
-standard error takes them for independent and so errs towards too large. None of these is efficient
-but in expectation, Banzhaf and Beta not even so.
+standard error leaves that out and may be too large or too small. Owen's values are efficient in
+expectation, those of Banzhaf and Beta not even so.
 """
 
 from __future__ import annotations
@@ -23,88 +23,82 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate, at_least, average
+from pipeline.settings import OURS, Settings, setting
+from pipeline.shapley.estimation import Estimate, average, estimator, require_budget
 from pipeline.shapley.game import Game
 from pipeline.shapley.permutation import M
 
 Quantile = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-@register("estimators", "owen")
-def owen(
-    game: Game, rng: np.random.Generator, budget: int | None = None, *, samples: int | None = None
-) -> Estimate:
-    """Shapley values by multilinear sampling.
+class SampleSettings(Settings):
+    """How many coalitions are sampled, each with its neighbours."""
 
-    Args:
-        game: the game.
-        rng: draws the coalitions.
-        budget: the most coalitions to evaluate.
-        samples: coalitions whose neighbours are looked at; None: as many as the budget allows,
-            without a budget 10, which costs as much as 10 permutations.
+    samples: int | None = setting(
+        None, f"coalitions; none: as many as the budget allows, without a budget {M}", OURS, ge=1
+    )
+
+
+class BetaSettings(SampleSettings):
+    """Which sizes of coalitions weigh most."""
+
+    alpha: float = setting(16.0, "α, the weight of small coalitions", "Beta Shapley, 2022", gt=0)
+    beta: float = setting(1.0, "β, the weight of large coalitions", "Beta Shapley, 2022", gt=0)
+
+
+@estimator("owen", SampleSettings)
+def owen(
+    game: Game, rng: np.random.Generator, budget: int | None, settings: SampleSettings
+) -> Estimate:
+    """Shapley values."""
+    return _average(game, rng, budget, settings, lambda u: u)
+
+
+@estimator("banzhaf", SampleSettings)
+def banzhaf(
+    game: Game, rng: np.random.Generator, budget: int | None, settings: SampleSettings
+) -> Estimate:
+    """Banzhaf values."""
+    return _average(game, rng, budget, settings, lambda u: np.full_like(u, 0.5))
+
+
+@estimator("beta", BetaSettings)
+def beta(
+    game: Game, rng: np.random.Generator, budget: int | None, settings: BetaSettings
+) -> Estimate:
+    """Beta(α, β)-Shapley values."""
+    from scipy.special import betaincinv  # scipy takes longer to import than most estimates
+
+    return _average(
+        game, rng, budget, settings, lambda u: betaincinv(settings.beta, settings.alpha, u)
+    )
+
+
+def _average(
+    game: Game,
+    rng: np.random.Generator,
+    budget: int | None,
+    settings: SampleSettings,
+    quantile: Quantile,
+) -> Estimate:
+    """Mean of V(S ∪ {o}) - V(S ∖ {o}) over coalitions S, q being a quantile of stratified numbers.
 
     Raises:
         InputError: the budget does not reach for one sample.
     """
-    return _sample("owen", game, rng, budget, samples, lambda u: u)
-
-
-@register("estimators", "banzhaf")
-def banzhaf(
-    game: Game, rng: np.random.Generator, budget: int | None = None, *, samples: int | None = None
-) -> Estimate:
-    """Banzhaf values; arguments as `owen`."""
-    return _sample("banzhaf", game, rng, budget, samples, lambda u: np.full_like(u, 0.5))
-
-
-@register("estimators", "beta")
-def beta(
-    game: Game,
-    rng: np.random.Generator,
-    budget: int | None = None,
-    *,
-    samples: int | None = None,
-    alpha: float = 16.0,
-    beta: float = 1.0,
-) -> Estimate:
-    """Beta(α, β)-Shapley values.
-
-    Args:
-        game: the game.
-        rng: draws the coalitions.
-        budget: as `owen`.
-        samples: as `owen`.
-        alpha: α > 0, weight of small coalitions; the paper's Beta(16, 1) by default.
-        beta: β > 0, weight of large coalitions.
-    """
-    from scipy.special import betaincinv
-
-    if min(alpha, beta) <= 0:
-        raise InputError(f"estimator beta: alpha and beta are {alpha} and {beta}; both exceed 0")
-    return _sample("beta", game, rng, budget, samples, lambda u: betaincinv(beta, alpha, u))
-
-
-def _sample(
-    estimator: str,
-    game: Game,
-    rng: np.random.Generator,
-    budget: int | None,
-    samples: int | None,
-    quantile: Quantile,
-) -> Estimate:
-    """Mean difference that each player makes, q being a quantile of stratified numbers."""
-    at_least(1, estimator, samples=samples)
-    n = game.n_players
+    n, samples = game.n_players, settings.samples
+    require_budget(budget, n + 2)
     if budget is not None:
-        at_least(n + 2, estimator, budget=budget)
-        # One evaluation of V(N), which the estimate reports.
+        # One evaluation is that of V(N), which the estimate reports.
         samples = min(samples or budget, max((budget - 1) // (n + 1), 1))
     count = samples or M
     drawn = coalitions(rng, n, quantile(stratified(rng, count)))
-    found = game.each(lambda k: _neighbours(game, k, drawn[k]), range(count))
-    return average(found, [game.full()], game.evaluations)
+    delta = np.empty((count, n))
+    for k in game.draws(range(count)):
+        S = drawn[k]
+        V = game.value(np.concatenate([S[None], S ^ np.eye(n, dtype=bool)]))
+        delta[k] = np.where(S, V[0] - V[1:], V[1:] - V[0])
+    return average(delta, np.array([game.full()]), game.evaluations)
 
 
 def stratified(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
@@ -115,10 +109,3 @@ def stratified(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
 def coalitions(rng: np.random.Generator, n: int, q: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Random coalitions bool[k, n]: in number k each player takes part with probability q[k]."""
     return rng.random((len(q), n)) < q[:, None]
-
-
-def _neighbours(game: Game, k: int, S: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """V(S ∪ {o}) - V(S ∖ {o}) for every player o, under draw number k."""
-    game.redraw(k)
-    V = game.value(np.concatenate([S[None], S ^ np.eye(len(S), dtype=bool)]))
-    return np.where(S, V[0] - V[1:], V[1:] - V[0])

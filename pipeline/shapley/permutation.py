@@ -16,88 +16,89 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate, at_least, average
+from pipeline.settings import PAPER, Settings, setting
+from pipeline.shapley.estimation import Estimate, average, estimator
 from pipeline.shapley.game import Game
 
 M = 10  # paper, section 4.1
+MEANING = "M; none: as many as the budget allows, without a budget 10"
 
 
-@register("estimators", "permutation")
+class PermutationSettings(Settings):
+    """How many permutations are walked."""
+
+    permutations: int | None = setting(None, MEANING, PAPER, ge=1)
+
+
+@estimator("permutation", PermutationSettings)
 def permutation(
-    game: Game,
-    rng: np.random.Generator,
-    budget: int | None = None,
-    *,
-    permutations: int | None = None,
+    game: Game, rng: np.random.Generator, budget: int | None, settings: PermutationSettings
 ) -> Estimate:
-    """Average the marginal contributions over whole permutations.
+    """Average the marginal contributions over whole permutations that fit in the budget."""
+    count = affordable(game, budget, settings.permutations)
+    delta, V_N = walk(game, [rng.permutation(game.n_players) for _ in range(count)])
+    return average(delta, V_N, game.evaluations, efficient=True)
+
+
+def walk(
+    game: Game,
+    orders: Sequence[NDArray[np.int64]],
+    first: int = 0,
+    is_open: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Marginal contributions along permutations, each under a draw of its own.
 
     Args:
         game: the game.
-        rng: draws the permutations.
-        budget: the most coalitions to evaluate; only permutations that fit whole are walked.
-        permutations: M; None: as many as the budget allows, without a budget the paper's 10.
+        orders: who leaves first, second, ..., int64[n] for each permutation.
+        first: number of the first draw.
+        is_open: bool[n], the players that are asked about; only coalitions next to one of them
+            are evaluated, and V(N). None: all.
 
-    Raises:
-        InputError: the budget does not reach for one permutation.
+    Returns:
+        float64[m, n], NaN for players that are not asked about; V(N) under each draw, float64[m].
     """
-    count = affordable("permutation", game, budget, permutations)
-    orders = [rng.permutation(game.n_players) for _ in range(count)]
-    marginals, full_values = walk_all(game, orders)
-    return average(marginals, full_values, game.evaluations, efficient=True)
-
-
-def walk_all(
-    game: Game, orders: Sequence[NDArray[np.int64]]
-) -> tuple[list[NDArray[np.float64]], list[float]]:
-    """Marginal contributions float64[n] and V(N) of each permutation, under a draw of its own.
-
-    Args:
-        game: the game.
-        orders: who leaves first, second, ..., int64[n] each.
-    """
-    walks = game.each(lambda m: walk(game, m, orders[m]), range(len(orders)))
-    return [marginal for marginal, _ in walks], [full for _, full in walks]
-
-
-def walk(game: Game, m: int, order: NDArray[np.int64]) -> tuple[NDArray[np.float64], float]:
-    """Marginal contributions float64[n] along permutation number m, and V(N)."""
-    game.redraw(m)
     n = game.n_players
-    leaves = np.argsort(order)
-    # Row k: those who are left after k departures, k = 0 .. n.
-    coalitions = leaves >= np.arange(n + 1)[:, None]
-    V = game.value(coalitions)
-    return (V[:-1] - V[1:])[leaves], float(V[0])
+    is_open = np.ones(n, dtype=bool) if is_open is None else is_open
+    delta, V_N = np.empty((len(orders), n)), np.empty(len(orders))
+    for m in game.draws(range(first, first + len(orders))):
+        order = orders[m - first]
+        leaves = np.argsort(order)
+        # Row k: those who are left after k departures, k = 0 .. n.
+        coalitions = leaves >= np.arange(n + 1)[:, None]
+        leaving = is_open[order]
+        needed = np.r_[leaving, False] | np.r_[False, leaving]
+        needed[0] = True
+        V = np.full(n + 1, np.nan)
+        V[needed] = game.value(coalitions[needed])
+        # A closed player between two open ones is known here, but not at uniform places.
+        delta[m - first] = np.where(is_open, (V[:-1] - V[1:])[leaves], np.nan)
+        V_N[m - first] = V[0]
+    return delta, V_N
 
 
-def affordable(
-    estimator: str, game: Game, budget: int | None, permutations: int | None, block: int = 1
-) -> int:
+def affordable(game: Game, budget: int | None, permutations: int | None, block: int = 1) -> int:
     """Number of whole permutations to walk.
 
     Args:
-        estimator: for the error message.
         game: the game.
         budget: the most coalitions to evaluate.
         permutations: the most permutations; None: as many as the budget allows, else the paper's M.
-        block: permutations that belong together; the number is a multiple.
+        block: number of permutations that belong together; the result is a multiple.
 
     Raises:
-        InputError: the options or the budget do not reach for one block.
+        InputError: the budget does not reach for one block.
     """
-    at_least(block, estimator, permutations=permutations)
     count = permutations or M
     if budget is not None:
         n = game.n_players
         least = block * (n + 1) if game.redraws else 2 + block * (n - 1)
         if budget < max(least, n + 1):
             raise InputError(
-                f"estimator {estimator}: budget is {budget}, one permutation of {n} players takes "
-                f"{n + 1}, and they come {block} at a time"
+                f"budget is {budget}, one permutation of {n} players takes {n + 1}, and they come "
+                f"{block} at a time"
             )
-        # V(N) and V(∅) are evaluated once a draw, which is once in all if V stays the same.
+        # V(N) and V(∅) are evaluated once for each draw, which is once in all if V stays the same.
         most = budget // (n + 1) if game.redraws else (budget - 2) // max(n - 1, 1)
         count = min(permutations or most, max(most, 1))
     return max(count // block, 1) * block

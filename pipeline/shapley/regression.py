@@ -25,12 +25,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate, at_least
+from pipeline.settings import OURS, Settings, setting
+from pipeline.shapley.estimation import Estimate, estimator, require_budget
 from pipeline.shapley.game import Game
 from pipeline.shapley.permutation import M
 
 PAIR = 2
+
+
+class PairSettings(Settings):
+    """How many coalitions are drawn, each with its complement."""
+
+    samples: int | None = setting(
+        None,
+        f"pairs; none: as the budget allows, without it the cost of {M} permutations",
+        OURS,
+        ge=1,
+    )
 
 
 @dataclass(frozen=True)
@@ -56,84 +67,70 @@ class Sampled:
     value_full: float
 
 
-@register("estimators", "kernel")
+@estimator("kernel", PairSettings)
 def kernel(
-    game: Game, rng: np.random.Generator, budget: int | None = None, *, samples: int | None = None
+    game: Game, rng: np.random.Generator, budget: int | None, settings: PairSettings
 ) -> Estimate:
-    """Kernel regression.
-
-    Args:
-        game: the game.
-        rng: draws the coalitions.
-        budget: the most coalitions to evaluate.
-        samples: pairs of coalitions; None: as many as the budget allows, without a budget those
-            that cost as much as 10 permutations.
-
-    Raises:
-        InputError: the budget does not reach for one pair.
-    """
+    """Kernel regression."""
     n = game.n_players
     s = np.arange(1, n)
-    found = sample("kernel", game, rng, budget, samples, 1 / (s * (n - s)))
-    return _solve(game, found, np.ones(len(found.y)))
+    sampled = sample(game, rng, budget, settings, 1 / (s * (n - s)))
+    return _solve(game, sampled, np.ones(len(sampled.y)))
 
 
-@register("estimators", "leverage")
+@estimator("leverage", PairSettings)
 def leverage(
-    game: Game, rng: np.random.Generator, budget: int | None = None, *, samples: int | None = None
+    game: Game, rng: np.random.Generator, budget: int | None, settings: PairSettings
 ) -> Estimate:
-    """Leverage-score regression; arguments as `kernel`."""
+    """Leverage-score regression."""
     n = game.n_players
-    found = sample("leverage", game, rng, budget, samples, np.ones(n - 1))
-    return _solve(game, found, 1 / (found.size * (n - found.size)))
+    sampled = sample(game, rng, budget, settings, np.ones(n - 1))
+    return _solve(game, sampled, 1 / (sampled.size * (n - sampled.size)))
 
 
 def sample(
-    estimator: str,
     game: Game,
     rng: np.random.Generator,
     budget: int | None,
-    samples: int | None,
+    settings: PairSettings,
     size_weights: NDArray[np.float64],
 ) -> Sampled:
     """Draw coalitions and evaluate them, as many under one draw as a permutation has.
 
     Args:
-        estimator: for the error message.
         game: the game.
         rng: draws the coalitions.
         budget: the most coalitions to evaluate.
-        samples: pairs.
+        settings: number of pairs.
         size_weights: float64[n - 1], proportional to the probability of each size 1 .. n - 1.
+
+    Raises:
+        InputError: the budget does not reach for one pair.
     """
     n = game.n_players
-    at_least(1, estimator, samples=samples)
-    at_least(min(n, 2) + 2, estimator, budget=budget)
-    a_draw = max((n - 1) // PAIR, 1)
-    count = samples or _pairs(M * (n + 1), a_draw, game.redraws)
+    require_budget(budget, min(n, 2) + 2)
+    a_draw = max((n - 1) // PAIR, 1)  # pairs
+    count = settings.samples or _pairs(M * (n + 1), a_draw, game.redraws)
     if budget is not None:
-        count = min(samples or budget, _pairs(budget, a_draw, game.redraws))
+        count = min(settings.samples or budget, _pairs(budget, a_draw, game.redraws))
     n_draws = -(-count // a_draw)
-    # Drawn a draw at a time, so that a larger budget begins with what a smaller one is.
+    # Each draw has its own part of the stream: a larger budget begins with what a smaller one is.
     drawn = [_draw(rng, n, a_draw if n > 1 else 0, size_weights) for _ in range(n_draws)]
     coalitions = np.concatenate(drawn)[: PAIR * count]
-    parts = np.array_split(coalitions, np.arange(1, n_draws) * PAIR * a_draw)
-    ends = np.array([[False] * n, [True] * n])
-
-    def evaluate(m: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        game.redraw(m)
-        V = game.value(np.concatenate([ends, parts[m]]))
-        share = parts[m].sum(axis=1) / n
-        return V[:2], V[2:] - V[0] - (V[1] - V[0]) * share
-
-    found = game.each(evaluate, range(n_draws))
-    V_ends = np.stack([values for values, _ in found])
-    gains = V_ends[:, 1] - V_ends[:, 0]
     size = coalitions.sum(axis=1)
+    parts = np.array_split(np.arange(len(coalitions)), np.arange(1, n_draws) * PAIR * a_draw)
+    ends = np.array([[False] * n, [True] * n])
+    y, V_ends = np.empty(len(coalitions)), np.empty((n_draws, 2))
+    for m in game.draws(range(n_draws)):
+        part = parts[m]
+        V = game.value(np.concatenate([ends, coalitions[part]]))
+        V_ends[m] = V[:2]
+        y[part] = V[2:] - V[0] - (V[1] - V[0]) * (size[part] / n)
+    gains = V_ends[:, 1] - V_ends[:, 0]
     return Sampled(
         coalitions=coalitions,
         x=coalitions - size[:, None] / n,
-        y=np.concatenate([y for _, y in found]),
+        y=y,
         size=size,
         gain=float(gains.mean()),
         gain_error=float(gains.std(ddof=1) / len(gains) ** 0.5) if len(gains) > 1 else 0.0,
@@ -142,7 +139,7 @@ def sample(
 
 
 def _pairs(budget: int, a_draw: int, redraws: bool) -> int:
-    """Pairs that a budget pays for; V(N) and V(∅) are evaluated once a draw."""
+    """Pairs that a budget pays for; V(N) and V(∅) are evaluated once for each draw."""
     if not redraws:
         return max((budget - 2) // PAIR, 1)
     whole, rest = divmod(budget, PAIR * a_draw + 2)
@@ -161,9 +158,10 @@ def _draw(
     return np.stack([S, ~S], axis=1).reshape(-1, n)
 
 
-def _solve(game: Game, found: Sampled, weights: NDArray[np.float64]) -> Estimate:
-    n, n_pairs = game.n_players, len(found.y) // PAIR
-    x, y = found.x, found.y
+def _solve(game: Game, sampled: Sampled, weights: NDArray[np.float64]) -> Estimate:
+    """Least squares with a weight for each coalition."""
+    n, n_pairs = game.n_players, len(sampled.y) // PAIR
+    x, y = sampled.x, sampled.y
     # Its null vector 1 is known to rounding only, hence a cut well above it.
     gram = np.linalg.pinv(x.T @ (weights[:, None] * x), rcond=1e-10, hermitian=True)
     beta = gram @ (x.T @ (weights * y))
@@ -173,12 +171,30 @@ def _solve(game: Game, found: Sampled, weights: NDArray[np.float64]) -> Estimate
         of_pairs = scores.reshape(n_pairs, PAIR, n).sum(axis=1)
         spread = of_pairs.T @ of_pairs * n_pairs / max(n_pairs - (n - 1), 1)
         variance = np.diag(gram @ spread @ gram)
-        standard_error = np.sqrt(np.maximum(variance, 0) + (found.gain_error / n) ** 2)
+        standard_error = np.sqrt(np.maximum(variance, 0) + (sampled.gain_error / n) ** 2)
+    return efficient_estimate(game, sampled, beta, standard_error)
+
+
+def efficient_estimate(
+    game: Game,
+    sampled: Sampled,
+    beta: NDArray[np.float64],
+    standard_error: NDArray[np.float64],
+) -> Estimate:
+    """φ = Δ/n + β, where Σ β = 0.
+
+    Args:
+        game: the game.
+        sampled: the coalitions behind it.
+        beta: float64[n].
+        standard_error: of φ, float64[n].
+    """
+    n = game.n_players
     return Estimate(
-        phi=found.gain / n + beta,
+        phi=sampled.gain / n + beta,
         standard_error=standard_error,
-        reached=np.full(n, len(y) or 1),
+        reached=np.full(n, len(sampled.y) or 1),
         evaluations=game.evaluations,
-        value_full=found.value_full,
+        value_full=sampled.value_full,
         efficient=True,
     )

@@ -23,50 +23,42 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate, mean_and_error
+from pipeline.shapley.estimation import Estimate, estimator, mean_and_error
 from pipeline.shapley.game import Game
-from pipeline.shapley.regression import PAIR, Sampled, sample
+from pipeline.shapley.regression import PAIR, PairSettings, Sampled, efficient_estimate, sample
 
 FOLDS = 5
 PENALTIES = 10.0 ** np.arange(-12, 2)  # as shares of the largest squared singular value
 
 
-@register("estimators", "regression_adjusted")
+@estimator("regression_adjusted", PairSettings)
 def regression_adjusted(
-    game: Game, rng: np.random.Generator, budget: int | None = None, *, samples: int | None = None
+    game: Game, rng: np.random.Generator, budget: int | None, settings: PairSettings
 ) -> Estimate:
-    """Least squares, and Monte Carlo on what it leaves; arguments as `kernel`."""
+    """Least squares, and Monte Carlo on what it leaves."""
     n = game.n_players
-    found = sample("regression_adjusted", game, rng, budget, samples, np.ones(n - 1))
-    phi = per_pair(found, n)
-    mean, error = mean_and_error(phi)
-    return Estimate(
-        phi=found.gain / n + mean,
-        standard_error=np.sqrt(error**2 + (found.gain_error / n) ** 2),
-        reached=np.full(n, len(found.y) or 1),
-        evaluations=game.evaluations,
-        value_full=found.value_full,
-        efficient=True,
-    )
+    sampled = sample(game, rng, budget, settings, np.ones(n - 1))
+    mean, error = mean_and_error(per_pair(sampled, n))
+    standard_error = np.sqrt(error**2 + (sampled.gain_error / n) ** 2)
+    return efficient_estimate(game, sampled, mean, standard_error)
 
 
-def per_pair(found: Sampled, n: int) -> NDArray[np.float64]:
+def per_pair(sampled: Sampled, n: int) -> NDArray[np.float64]:
     """φ_o - Δ/n by each pair of coalitions, float64[pairs, n]; their mean is the estimate."""
     if n == 1:
         return np.zeros((2, 1))
-    n_pairs = len(found.y) // PAIR
-    u = (found.size / n)[:, None]
-    curved = found.x * ((2 * u - 1) ** 2 - curvature(n))
-    features = np.hstack([found.x, u * (1 - u), u * (1 - u) * (1 - 2 * u), curved])
-    s = found.size[:, None]
-    bracket = (n - 1) * np.where(found.coalitions, 1 / s, -1 / (n - s))
+    n_pairs = len(sampled.y) // PAIR
+    u = (sampled.size / n)[:, None]
+    curved = sampled.x * ((2 * u - 1) ** 2 - curvature(n))
+    features = np.hstack([sampled.x, u * (1 - u), u * (1 - u) * (1 - 2 * u), curved])
+    s = sampled.size[:, None]
+    bracket = (n - 1) * np.where(sampled.coalitions, 1 / s, -1 / (n - s))
     fold = np.arange(n_pairs) % min(FOLDS, n_pairs)
     phi = np.empty((n_pairs, n))
     for k in np.unique(fold):
         inside = np.repeat(fold == k, PAIR)
-        w = fit(features[~inside], found.y[~inside], n)
-        residual = found.y[inside] - features[inside] @ w
+        w = fit(features[~inside], sampled.y[~inside], n)
+        residual = sampled.y[inside] - features[inside] @ w
         adjusted = w[:n] + bracket[inside] * residual[:, None]
         phi[fold == k] = adjusted.reshape(-1, PAIR, n).mean(axis=1)
     return phi

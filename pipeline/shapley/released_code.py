@@ -6,6 +6,9 @@ over the M permutations, where Δ_o(m) is the marginal contribution of player o 
 truncation ended permutation m before o. It is no Shapley value: a player that half of the
 permutations reach ends near zero or below, however much it adds. The deviation is the population's
 (divided by M); the standard error is the jackknife's over permutations.
+
+In the released ImageNet script the last operation of an edge never leaves and adds zero
+(`kept_edges`).
 """
 
 from __future__ import annotations
@@ -13,35 +16,50 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate
+from pipeline.shapley.estimation import Estimate, estimator
 from pipeline.shapley.game import Game
-from pipeline.shapley.truncated import ETA, walk_truncated
+from pipeline.shapley.truncated import Order, TruncationSettings, Walks, walk_truncated
 
 
-@register("estimators", "released_code")
+@estimator("released_code", TruncationSettings)
 def released_code(
     game: Game,
     rng: np.random.Generator,
-    budget: int | None = None,
+    budget: int | None,
+    settings: TruncationSettings,
     *,
-    permutations: int | None = None,
-    eta: float = ETA,
+    kept_edges: NDArray[np.int64] | None = None,
 ) -> Estimate:
     """Mean minus deviation of truncated marginal contributions, zeros for the unreached.
 
-    Arguments as `truncated`.
+    Args:
+        game: the game.
+        rng: draws the permutations.
+        budget: as `truncated`.
+        settings: as `truncated`.
+        kept_edges: int[n], the edge of each player, if the last player of each is to stay.
     """
-    walks, full_values = walk_truncated("released_code", game, rng, budget, permutations, eta)
-    marginals = np.stack(walks)
-    samples = np.nan_to_num(marginals)
+
+    def shorten(order: Order) -> Order:
+        return order if kept_edges is None else without_last(order, np.asarray(kept_edges))
+
+    walks = Walks(game, rng, budget, settings.permutations, shorten)
+    delta = walk_truncated(game, walks, settings).delta
+    samples = np.nan_to_num(delta)
     return Estimate(
         phi=mean_minus_deviation(samples),
         standard_error=_jackknife(samples),
-        reached=np.sum(~np.isnan(marginals), axis=0),
+        reached=np.sum(~np.isnan(delta), axis=0),
         evaluations=game.evaluations,
-        value_full=float(np.mean(full_values)),
+        value_full=float(np.mean(walks.full_values)),
     )
+
+
+def without_last(order: Order, edges: NDArray[np.int64]) -> Order:
+    """The order without the player of each edge that would leave it empty."""
+    from_behind = edges[order][::-1]
+    last = len(order) - 1 - np.unique(from_behind, return_index=True)[1]
+    return np.delete(order, last)
 
 
 def mean_minus_deviation(samples: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ to a drop beyond the threshold,
 
     (V(N) - V(S)) / V(N) > η.
 
-What the paper leaves open, and what is chosen here:
+The paper leaves some points open; these are chosen here:
 - The drop is relative to V(N), as in the released code. The inequality is multiplied out, so
   that V(N) = 0 is no special case, and takes |V(N)|, so that V may be negative (a loss).
 - The player whose removal crosses the threshold has been evaluated and counts as reached:
@@ -14,6 +14,8 @@ What the paper leaves open, and what is chosen here:
   permutations that reached the player, and NaN if none did. The released code fills in zeros
   (`released_code`). With `unreached: spread` the rest of the walk, V(S) - V(∅), is shared equally
   among those who were not reached, which keeps Σ_o φ_o = V(N) - V(∅) and costs V(∅).
+- A permutation is begun only if a whole one fits in what is left of the budget, so that the budget
+  cuts none short. A budget below one whole permutation cuts the first, which is then the only one.
 
 The mean over those that reached is the mean over large coalitions rather than over all, hence
 biased for φ; so the paper intends it, small coalitions being the noisy ones.
@@ -21,126 +23,138 @@ biased for φ; so the paper intends it, small coalitions being the noisy ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError
-from pipeline.registry import register
-from pipeline.shapley.estimation import Estimate, at_least, average
+from pipeline.settings import OURS, PAPER, setting
+from pipeline.shapley.estimation import Estimate, average, estimator, require_budget
 from pipeline.shapley.game import Game
-from pipeline.shapley.permutation import M
+from pipeline.shapley.permutation import M, PermutationSettings
 
-ETA = 0.5  # paper, section 4.1
-UNREACHED = ("mean", "spread")
+Order = NDArray[np.int64]
 
 
-@register("estimators", "truncated")
-def truncated(
-    game: Game,
-    rng: np.random.Generator,
-    budget: int | None = None,
-    *,
-    permutations: int | None = None,
-    eta: float = ETA,
-    unreached: str = "mean",
-) -> Estimate:
-    """Average the marginal contributions that truncated permutations reach.
+class TruncationSettings(PermutationSettings):
+    """When a permutation is broken off."""
 
-    Args:
-        game: the game; coalitions are evaluated one by one, since each decides on the next.
-        rng: draws the permutations.
-        budget: the most coalitions to evaluate; it may break off the last permutation.
-        permutations: M; None: until the budget is spent, without a budget the paper's 10.
-        eta: η, the tolerated drop as a share of V(N), at least 0.
-        unreached: "mean" over the permutations that reached a player, or "spread", see above.
+    eta: float = setting(0.5, "η, the drop of V, relative to V(N), that truncates", PAPER, ge=0)
 
-    Raises:
-        InputError: an option is out of range, or the budget reaches nobody.
-    """
-    if unreached not in UNREACHED:
-        raise InputError(
-            f"estimator truncated: unreached is {unreached!r}; choose {' or '.join(UNREACHED)}"
-        )
-    spread = unreached == "spread"
-    marginals, full_values = walk_truncated(
-        "truncated", game, rng, budget, permutations, eta, spread
+
+class TruncatedSettings(TruncationSettings):
+    """When a permutation is broken off, and what that means for the players behind."""
+
+    unreached: Literal["mean", "spread"] = setting(
+        "mean",
+        "players not reached: mean over the other permutations, or equal shares of the rest",
+        OURS,
     )
-    return average(marginals, full_values, game.evaluations, efficient=spread)
+
+
+@estimator("truncated", TruncatedSettings)
+def truncated(
+    game: Game, rng: np.random.Generator, budget: int | None, settings: TruncatedSettings
+) -> Estimate:
+    """Average the marginal contributions that truncated permutations reach."""
+    spread = settings.unreached == "spread"
+    walks = walk_truncated(game, Walks(game, rng, budget, settings.permutations), settings, spread)
+    delta, V_N = walks.delta, walks.full_values
+    return average(delta, V_N, game.evaluations, efficient=spread)
 
 
 def walk_truncated(
-    estimator: str,
-    game: Game,
-    rng: np.random.Generator,
-    budget: int | None,
-    permutations: int | None,
-    eta: float,
-    spread: bool = False,
-) -> tuple[list[NDArray[np.float64]], list[float]]:
-    """Marginal contributions float64[n] of each permutation, NaN where not reached, and V(N)s."""
-    at_least(1, estimator, permutations=permutations)
-    at_least(0, estimator, eta=eta)
-    at_least(2 + spread, estimator, budget=budget)
-    # A permutation may cost nothing where all its coalitions are known: budget bounds M as well.
-    count = permutations or budget or M
-    marginals: list[NDArray[np.float64]] = []
-    full_values: list[float] = []
-    whole = game.n_players + 1
-    while len(marginals) < count:
-        first = len(marginals)
-        left = np.iinfo(np.int64).max if budget is None else budget - game.evaluations
-        # V(N), and for the rest V(∅), are evaluated once a draw.
-        steps = left - (1 + spread if game.redraws or not first else 0)
-        if steps < 1:
-            break
-        # As many as fit whatever happens are walked together, else one up to the budget.
-        together = int(min(max(left // whole, 1), count - first))
-        orders = [rng.permutation(game.n_players) for _ in range(together)]
-        walks = game.each(
-            _walk(game, orders, first, eta, steps if together == 1 else whole, spread),
-            range(together),
-        )
-        marginals += [marginal for marginal, _ in walks]
-        full_values += [full for _, full in walks]
-    return marginals, full_values
-
-
-def _walk(
-    game: Game,
-    orders: list[NDArray[np.int64]],
-    first: int,
-    eta: float,
-    steps: int,
-    spread: bool,
-) -> Callable[[int], tuple[NDArray[np.float64], float]]:
-    """A function of k that removes players in `orders[k]` until the drop or the budget ends it.
+    game: Game, walks: Walks, settings: TruncationSettings, spread: bool = False
+) -> Walks:
+    """Section 3.3: remove players in the order of each permutation until the drop is too large.
 
     Args:
-        game: the game.
-        orders: of these permutations.
-        first: number of permutation `orders[0]` among all.
-        eta: η.
-        steps: the most removals. Counted, since the evaluations may be another process's.
+        game: the game; coalitions are evaluated singly, since each decides on the next.
+        walks: the permutations.
+        settings: the threshold.
         spread: share the rest equally among those not reached.
     """
-
-    def walk(k: int) -> tuple[NDArray[np.float64], float]:
-        game.redraw(first + k)
+    for order, delta in walks:
         V_N = V_S = game.full()
         S = np.ones(game.n_players, dtype=bool)
-        marginal = np.full(game.n_players, np.nan)
-        for o in orders[k][:steps]:
+        for o in order[: walks.longest - spread]:
             drop = V_N - V_S
-            if drop > eta * abs(V_N):
+            if drop > settings.eta * abs(V_N):
                 break
             S[o] = False
             V_without = float(game.value(S[None])[0])
-            marginal[o] = V_S - V_without
+            delta[o] = V_S - V_without
             V_S = V_without
         if spread and S.any():
-            marginal[S] = (V_S - game.empty()) / S.sum()
-        return marginal, V_N
+            delta[S] = (V_S - game.empty()) / S.sum()
+    return walks
 
-    return walk
+
+class Walks:
+    """Random permutations and the marginal contributions along them, within a budget.
+
+    A loop over it hands out (order int64[n], delta float64[n], all NaN), each pair under a draw of
+    its own; the body fills in `delta`. Several processes share them, see `Game.draws`.
+
+    Args:
+        game: the game.
+        rng: draws the permutations.
+        budget: the most coalitions to evaluate.
+        permutations: M; None: as many as fit in the budget, without a budget the paper's 10.
+        shorten: who leaves at all, of an order.
+
+    Attributes:
+        longest: the most removals of a permutation.
+
+    Raises:
+        InputError: the budget reaches nobody.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        rng: np.random.Generator,
+        budget: int | None,
+        permutations: int | None,
+        shorten: Callable[[Order], Order] = lambda order: order,
+    ):
+        require_budget(budget, 2)
+        # A permutation whose coalitions are all known costs nothing: the budget bounds M as well.
+        self._most = permutations or budget or M
+        self._game, self._rng, self._budget, self._shorten = game, rng, budget, shorten
+        self._rows: list[NDArray[np.float64]] = []
+        self.longest = game.n_players if budget is None else budget - 1
+
+    def __iter__(self) -> Iterator[tuple[Order, NDArray[np.float64]]]:
+        n = self._game.n_players
+        while count := self._fitting():
+            first = len(self._rows)
+            orders = [self._shorten(self._rng.permutation(n)) for _ in range(count)]
+            self._rows += [np.full(n, np.nan) for _ in orders]
+            for m in self._game.draws(range(first, first + count)):
+                yield orders[m - first], self._rows[m]
+
+    def _fitting(self) -> int:
+        """How many more permutations fit, whatever each of them costs."""
+        done = len(self._rows)
+        if self._budget is None:
+            return self._most - done
+        # V(N) is evaluated once for each draw, which is once in all if V stays the same.
+        whole = self._game.n_players + (self._game.redraws or not done)
+        fitting = min((self._budget - self._game.evaluations) // whole, self._most - done)
+        return fitting if done else max(fitting, 1)
+
+    @property
+    def delta(self) -> NDArray[np.float64]:
+        """Marginal contributions, float64[m, n], NaN where a permutation did not reach a player."""
+        return np.stack(self._rows)
+
+    @property
+    def full_values(self) -> NDArray[np.float64]:
+        """V(N) under each draw, float64[m]."""
+        values = np.empty(len(self._rows))
+        for m in range(len(values)):
+            self._game.redraw(m)
+            values[m] = self._game.full()
+        return values

@@ -9,14 +9,14 @@
     μ    momentum                             -> `mu`     -> 0.8 in the paper
     ε    step size                            -> `step`   -> 0.1 in the paper
 
-What the paper leaves open, and what is chosen here:
+The paper leaves some points open; these are chosen here:
 - The norm is taken over each group of players by itself; the strategy makes a group of each cell
   type, so that both types move equally far although one contributes more than the other.
 - A player whose φ is unknown keeps its s, and has no part in ‖φ‖₂.
 - A group whose norm is zero has no direction: its term is zero.
 
-In place of x / ‖x‖₂ the released code takes the z-score, `z_score`: √n times as long, about ten
-times for a cell of DARTS.
+The released code (Euphoria16/Shapley-NAS, `change_alpha`) takes the z-score of φ in Eq. 7
+(`z_score`), and s as it is in Eq. 6 (`unscaled`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # (x, float64[n], NaN where unknown; groups, int[n]) -> float64[n], zero where unknown.
-Normalise = Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
+Scale = Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
 
 
 def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -38,13 +38,22 @@ def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.f
 
 
 def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(x - mean) / deviation over the known players of each group; zero where there is none."""
+    """(x - mean) / deviation over the k known players of each group; zero where it has none.
+
+    The deviation is that of a sample, Σ (x - mean)² being divided by k - 1.
+    """
     known = ~np.isnan(x)
-    n = np.maximum(np.bincount(groups, weights=known), 1)
-    mean = np.bincount(groups, weights=np.where(known, x, 0.0)) / n
+    k = np.bincount(groups, weights=known)
+    mean = np.bincount(groups, weights=np.where(known, x, 0.0)) / np.maximum(k, 1)
     centred = np.where(known, x - mean[groups], 0.0)
-    deviation = np.sqrt(np.bincount(groups, weights=centred**2) / n)[groups]
+    variance = np.bincount(groups, weights=centred**2) / np.maximum(k - 1, 1)
+    deviation = np.sqrt(variance)[groups]
     return np.divide(centred, deviation, out=np.zeros_like(x), where=deviation > 0)
+
+
+def unscaled(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """X as it is."""
+    return x
 
 
 def momentum_update(
@@ -52,7 +61,7 @@ def momentum_update(
     phi: NDArray[np.float64],
     mu: float,
     groups: NDArray[np.int64],
-    scaled: Normalise = normalise,
+    scale: Scale = normalise,
 ) -> NDArray[np.float64]:
     """Eq. 7: the accumulated Shapley values s_t.
 
@@ -61,9 +70,9 @@ def momentum_update(
         phi: φ, float64[n], NaN where unknown.
         mu: μ in [0, 1].
         groups: int[n], the group of each player.
-        scaled: what stands for φ / ‖φ‖₂.
+        scale: gives φ / ‖φ‖₂, or what stands for it.
     """
-    return np.where(np.isnan(phi), s, mu * s + (1 - mu) * scaled(phi, groups))
+    return np.where(np.isnan(phi), s, mu * s + (1 - mu) * scale(phi, groups))
 
 
 def alpha_update(
@@ -71,7 +80,7 @@ def alpha_update(
     s: NDArray[np.float64],
     step: float,
     groups: NDArray[np.int64],
-    scaled: Normalise = normalise,
+    scale: Scale = normalise,
 ) -> NDArray[np.float64]:
     """Eq. 6: the architecture parameters α_t.
 
@@ -80,6 +89,6 @@ def alpha_update(
         s: s_t, float64[n].
         step: ε.
         groups: int[n], the group of each player.
-        scaled: what stands for s / ‖s‖₂.
+        scale: gives s / ‖s‖₂, or what stands for it.
     """
-    return alpha + step * scaled(s, groups)
+    return alpha + step * scale(s, groups)

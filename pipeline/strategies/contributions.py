@@ -2,8 +2,9 @@
 
     a = argmin Σ_A (V(A) - c_draw(A) - Σ_{o in A} a_o)²
 
-over evaluated architectures A, sets of players with one for each choice. Those that saw the same
-images share a level c, so that what differs between draws of images does not count.
+over evaluated architectures A; an architecture is a set of players, one for each choice. Those that
+were evaluated on the same images share a level c, so that differences between draws of images do
+not count.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ RIDGE = 0.3
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Architectures and what the shared weights made of them.
+    """Architectures and their accuracies under the shared weights.
 
     Attributes:
         players: int64[m, choices].
@@ -45,13 +46,13 @@ class Evaluated:
         return cls(np.empty((0, n_choices), dtype=np.int64), np.empty(0), nothing)
 
     def and_then(self, later: Evaluated, most: int) -> Evaluated:
-        """Both, whose draws are different ones, but not more than so many: the last."""
+        """Both, with different draws; of more than `most` the last."""
         renumbered = replace(later, draw=later.draw + self.draw.max(initial=-1) + 1)
         pairs = zip(self._all, renumbered._all, strict=True)
         return Evaluated(*(np.concatenate(pair)[-most:] for pair in pairs))
 
     def among(self, left: np.ndarray) -> Evaluated:
-        """Those all of whose players are left, bool[n_players]."""
+        """Only the architectures whose players are all left, bool[n_players]."""
         possible = left[self.players].all(axis=1)
         return Evaluated(*(array[possible] for array in self._all))
 
@@ -101,14 +102,14 @@ def evaluate(
     return Evaluated(np.array(architectures), np.array(accuracies), draws), classified
 
 
-def additive(found: Evaluated, n_players: int, ridge: float = RIDGE) -> np.ndarray:
+def additive(evaluated: Evaluated, n_players: int, ridge: float = RIDGE) -> np.ndarray:
     """a, float64[n_players], as if `ridge` more architectures had shown zero for each player."""
-    x = np.zeros((len(found.players), n_players))
-    np.put_along_axis(x, found.players, 1.0, axis=1)
-    y = found.accuracy.copy()
-    for draw in np.unique(found.draw):  # c drops out when means are taken off
-        own = found.draw == draw
-        x[own] -= x[own].mean(axis=0)
-        y[own] -= y[own].mean()
+    x = np.zeros((len(evaluated.players), n_players))
+    np.put_along_axis(x, evaluated.players, 1.0, axis=1)
+    y = evaluated.accuracy.copy()
+    for draw in np.unique(evaluated.draw):  # c drops out when means are taken off
+        same_images = evaluated.draw == draw
+        x[same_images] -= x[same_images].mean(axis=0)
+        y[same_images] -= y[same_images].mean()
     a: np.ndarray = np.linalg.solve(x.T @ x + ridge * np.eye(n_players), x.T @ y)
     return a

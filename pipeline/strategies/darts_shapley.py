@@ -35,14 +35,15 @@ class DartsShapley(GradientSearch):
             return metrics
         seed = seeds.derive(self.seed, "shapley", epoch)
         V = ValueFunction(self.supernet, self._alpha, valid, self.settings, seed)
-        self._estimate = found = shapley_values(V, self.settings, seed)
+        self._estimate = estimate = shapley_values(V, self.settings, seed)
         # A player that no permutation reached is neither better nor worse than the others.
-        self._phi = np.where(np.isnan(found.phi), np.nanmean(found.phi), found.phi)
+        self._phi = np.where(np.isnan(estimate.phi), np.nanmean(estimate.phi), estimate.phi)
         return {
             **metrics,
             "images_forward": metrics["images_forward"] + V.images_forward,
-            "evaluations": found.evaluations,
-            "value_full": found.value_full,
+            "images_backward": metrics["images_backward"] + V.images_backward,
+            "evaluations": estimate.evaluations,
+            "value_full": estimate.value_full,
         }
 
     def strength(self) -> np.ndarray:
@@ -51,8 +52,8 @@ class DartsShapley(GradientSearch):
 
     def record(self) -> dict[str, np.ndarray]:
         """Alpha after the epoch, and Shapley values: unknown before the last."""
-        found = self._estimate
-        return {**super().record(), "phi": found.phi, "standard_error": found.standard_error}
+        last = self._estimate
+        return {**super().record(), "phi": last.phi, "standard_error": last.standard_error}
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, optimisers, Shapley values once known."""

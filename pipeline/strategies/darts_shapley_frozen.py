@@ -1,4 +1,4 @@
-"""DARTS+Shapley* of Table 1 (Xiao et al., CVPR 2022, section 4.3): alpha frozen all along.
+"""DARTS+Shapley* of Table 1 (Xiao et al., CVPR 2022, section 4.3): alpha stays frozen.
 
 The supernet is trained under the nearly uniform mixture that alpha starts from; Shapley values
 after the last epoch choose the cell.
@@ -13,5 +13,5 @@ class DartsShapleyFrozen(DartsShapley):
     """A supernet without architecture search, discretised by Shapley values."""
 
     def frozen(self, epoch: int) -> bool:
-        """Always."""
+        """Alpha is frozen in every epoch."""
         return True

@@ -9,12 +9,10 @@ After the warm-up, in each epoch:
     φ    Shapley values                -> `_estimate.phi`    -> float64[n_players]
     s    accumulated Shapley values    -> `_s`               -> float64[n_players]
     α    architecture parameters       -> `_alpha`           -> float64[n_players]
-    M    permutations    η `eta`    μ `momentum`    ε `step`
 
-The operations of both cell types play one game; `none` is a null player and is never chosen. Chosen
-where the paper leaves it open: one update of α per epoch and s from 1e-3 N(0, 1), as in the
-released code; the norms per cell type. More in `shapley/update.py`, `shapley/truncated.py`,
-`value_function.py`; `registry/strategies/shapley.py` has what departs from the paper.
+The operations of both cell types play one game; `none` is a null player and is never chosen. Where
+the paper leaves it open, α is updated once per epoch, s starts from 1e-3 N(0, 1), and norms are per
+cell type. `registry/strategies/shapley.py` says what follows the released code instead.
 """
 
 from __future__ import annotations
@@ -30,10 +28,9 @@ import torch
 from pipeline import seeds
 from pipeline.data import Images
 from pipeline.shapley import Estimate
-from pipeline.shapley.update import alpha_update, momentum_update, normalise, z_score
+from pipeline.shapley.update import alpha_update, momentum_update, normalise, unscaled, z_score
 from pipeline.strategies.value_function import ValueFunction, shapley_values
 from pipeline.strategies.weights import WeightSharing, initial_noise
-from pipeline.training.processes import processes
 
 
 class Shapley(WeightSharing):
@@ -44,48 +41,53 @@ class Shapley(WeightSharing):
         n = self.space.n_players
         n_groups = 1 if self.settings.norm == "all" else len(self.space.cell_types)
         self._groups = np.arange(n) // (n // n_groups)
-        self._scaled = z_score if self.settings.norm == "z_score" else normalise
+        self._as_released = self.settings.fidelity == "released_code"
         self._s = initial_noise(n, self.seed, "s")
         self._estimate = Estimate.unknown(n)
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Section 3.4: weights, then, after the warm-up, one update of alpha."""
+        measured = self._move_alpha(epoch, valid) if self._as_released else {}
         started = time.perf_counter()
         metrics = self.train_weights(epoch, train)
-        trained = time.perf_counter()
-        seed = seeds.derive(self.seed, "shapley", epoch)
-        augment = self.augmentation()
-        V = ValueFunction(self.supernet, self._alpha, valid, self.settings, seed, augment)
+        metrics["weight_seconds"] = time.perf_counter() - started
+        measured = measured or self._move_alpha(epoch, valid)
+        both = {key: metrics[key] + measured[key] for key in ("images_forward", "images_backward")}
+        return {**metrics, **measured, **both}
+
+    def learning_rate(self, epoch: int) -> float:
+        """Of the weights in this epoch."""
+        return super().learning_rate(epoch + self._as_released)
+
+    def _move_alpha(self, epoch: int, valid: Images) -> dict[str, float]:
+        """Section 3.3, Eq. 7, Eq. 6; in the warm-up only the value of the whole supernet."""
+        started = time.perf_counter()
+        settings, seed = self.settings, seeds.derive(self.seed, "shapley", epoch)
+        V = ValueFunction(self.supernet, self._alpha, valid, settings, seed, self.augmentation())
         if epoch < self.warmup_epochs:
-            value_full, evaluations = V.full(), 1
+            metrics = {"value_full": V.full(), "evaluations": 1}
         else:
-            previous = self._estimate.phi
-            found = self._estimate = shapley_values(V, self.settings, seed, previous, processes())
-            self._update_alpha(found.phi)
-            value_full, evaluations = found.value_full, found.evaluations
-            metrics["reached_share"] = float(np.mean(found.reached[V.players] > 0))
-        return {
-            **metrics,
-            "images_forward": metrics["images_forward"] + V.images_forward,
-            "images_backward": metrics["images_backward"] + V.images_backward,
-            "evaluations": evaluations,
-            "value_full": value_full,
-            "weight_seconds": trained - started,
-            "value_seconds": time.perf_counter() - trained,
-        }
+            keep_last = self._as_released and self.space.name == "darts_imagenet"
+            last = shapley_values(V, settings, seed, self._estimate.phi, keep_last=keep_last)
+            self._estimate = last
+            self._update_alpha(last.phi)
+            metrics = {"value_full": last.value_full, "evaluations": last.evaluations}
+            metrics["reached_share"] = float(np.mean(last.reached[V.players] > 0))
+        metrics |= {"images_forward": V.images_forward, "images_backward": V.images_backward}
+        return {**metrics, "value_seconds": time.perf_counter() - started}
 
     def _update_alpha(self, phi: np.ndarray) -> None:
         """Eq. 7, then Eq. 6."""
-        settings, groups, scaled = self.settings, self._groups, self._scaled
-        self._s = momentum_update(self._s, phi, settings.momentum, groups, scaled)
-        alpha = alpha_update(self.alpha(), self._s, settings.step, groups, scaled)
+        in_7, in_6 = (z_score, unscaled) if self.settings.norm == "z_score" else (normalise,) * 2
+        self._s = momentum_update(self._s, phi, self.settings.momentum, self._groups, in_7)
+        alpha = alpha_update(self.alpha(), self._s, self.settings.step, self._groups, in_6)
         self._alpha.copy_(torch.from_numpy(alpha))
 
     def record(self) -> dict[str, np.ndarray]:
         """Alpha and s after the epoch, and its Shapley values: unknown in the warm-up."""
-        found = self._estimate
-        own = {"phi": found.phi, "standard_error": found.standard_error, "reached": found.reached}
-        return {**super().record(), "s": self._s.copy(), **own}
+        last = self._estimate
+        values = {"phi": last.phi, "standard_error": last.standard_error, "reached": last.reached}
+        return {**super().record(), "s": self._s.copy(), **values}
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, alpha, s, and the last Shapley values, which the next estimate may use."""

@@ -2,16 +2,16 @@
 
     V(S) = Acc_val(w, α), operations outside S removed    (paper, section 3.2 and Eq. 7)
 
-What the paper leaves open, and what is chosen here:
-- The accuracy is that of 1,024 images of the second half of the training set, not augmented,
-  drawn anew for each permutation and the same for all its coalitions (so the released code, which
-  augments them). Where the half is smaller, all of it.
+The paper leaves some points open; these are chosen here:
+- The accuracy is that of 1,024 images of the second half of the training set, not augmented. They
+  are drawn anew for each permutation and are the same for all its coalitions (as in the released
+  code, which augments them). Where the half is smaller, all of it counts.
 - Batch norms use the statistics of the batch, `batch_norm.py` says why. So batches are of nearly
-  equal size, none too small for its statistics.
-- What removal means for the mixing weights stands in `supernet/mixture.py`.
+  equal size, and none is too small for its statistics.
+- `supernet/mixture.py` says what removal means for the mixing weights.
 
 `none` adds nothing to an edge, so that without `renormalise` it is a null player: φ = 0. The game
-is played among the others and a permutation is shorter by as many evaluations.
+is played among the others, and a permutation is shorter by as many evaluations.
 
 The softer values are means over images too: of the probability of the true class, and of its
 logarithm (-loss). They are differentiable in how present an operation is, z_o w_o(α) at z = 1_S.
@@ -31,7 +31,7 @@ from pipeline import seeds
 from pipeline.data import Augment, Images
 from pipeline.devices import autocast
 from pipeline.registry.strategies.shapley import ValueSettings
-from pipeline.shapley import Estimate, estimate
+from pipeline.shapley import Estimate, estimate, option_names
 from pipeline.shapley.game import Processes
 from pipeline.strategies.architectures import in_batches
 from pipeline.strategies.recalibration import recalibrated
@@ -49,17 +49,17 @@ class ValueFunction:
         supernet: w; left as it was.
         alpha: α, float[n_players] on the supernet's device.
         images: what accuracy is measured on.
-        settings: images of a draw and of a pass, batch norms, mixing weights.
+        settings: number of images of a draw and of a pass, batch norms, mixing weights.
         seed: of the draws.
         augment: how `settings.augment` changes images.
 
     Attributes:
-        n_players: players of the space.
-        players: int64[n], those of them that play; the others are null.
-        edges: int64[n], the edge of each of those, over all cell types.
-        redraws: whether each permutation has images of its own.
-        images_forward: images that the supernet has classified so far, in this process.
-        images_backward: those of them under a gradient.
+        n_players: number of players of the space.
+        players: int64[n], the players that take part; the others are null.
+        edges: int64[n], the edge of each of those, counted over all cell types.
+        redraws: whether each permutation has its own images.
+        images_forward: number of images that the supernet has classified, in this process.
+        images_backward: how many of them under a gradient.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ValueFunction:
     def redraw(self, permutation: int) -> None:
         """Draw the images of a permutation."""
         self._batches = self._draw(self._settings.value_images, "images", permutation)
-        # Recalibrated batch norms are each coalition's own.
+        # Recalibrated batch norms differ from coalition to coalition, so that none shares a start.
         alike = self._settings.batch_norm != "recalibrated"
         self._beginnings = [ActivationCache() if alike else None for _ in self._batches]
         if self._settings.batch_norm == "recalibrated":
@@ -109,46 +109,41 @@ class ValueFunction:
             return np.array([self._value(S) for S in coalitions])
 
     def _value(self, S: np.ndarray) -> float:
-        weights = self._weights(S)
-        with self._normalised(weights):
-            return float(self._mean(weights))
-
-    def _weights(self, S: np.ndarray) -> Tensor:
-        coalition = np.ones(self.n_players, dtype=bool)
-        coalition[self.players] = S
-        return mixture(
-            self._supernet.space,
-            self._alpha,
-            torch.from_numpy(coalition).to(self._alpha.device),
-            self._settings.renormalise,
-        )
+        mixing = self._mixing(self._present(S))
+        with self._normalised(mixing):
+            return float(self._mean(mixing))
 
     def _gradient(self, coalitions: np.ndarray) -> np.ndarray:
         """∂V/∂z of each coalition of `players`, bool[b, n] -> float64[b, n]."""
         return np.stack([self._gradient_at(S) for S in coalitions])
 
     def _gradient_at(self, S: np.ndarray) -> np.ndarray:
-        present = torch.ones_like(self._alpha)
-        present[self.players] = present.new_tensor(S)
-        present.requires_grad_()
-        weights = present * mixture(self._supernet.space, self._alpha)
-        if self._settings.renormalise:
-            of_edges = weights.view(-1, self._supernet.space.n_operations)
-            least = torch.finfo(weights.dtype).tiny
-            weights = (of_edges / of_edges.sum(dim=1, keepdim=True).clamp_min(least)).flatten()
-        with self._normalised(weights.detach()):
-            (gradient,) = torch.autograd.grad(self._mean(weights), present)
+        present = self._present(S).requires_grad_()
+        mixing = self._mixing(present)
+        with self._normalised(mixing.detach()):
+            (gradient,) = torch.autograd.grad(self._mean(mixing), present)
         self.images_backward += self._n
         return gradient.double().cpu().numpy()[self.players]
+
+    def _present(self, S: np.ndarray) -> Tensor:
+        """z, float[n_players]: 1 for members of S and for players that take no part, else 0."""
+        present = torch.ones_like(self._alpha)
+        present[self.players] = present.new_tensor(S)
+        return present
+
+    def _mixing(self, present: Tensor) -> Tensor:
+        renormalise = self._settings.renormalise
+        return mixture(self._supernet.space, self._alpha, present, renormalise)
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[None]:
         """Batch norms as the settings say, set once for all that is evaluated inside.
 
-        Each evaluation does it by itself; to do it around many saves a walk over all modules each.
+        Each evaluation sets them by itself too; to do it around many of them saves a walk over all
+        modules for each.
         """
         policy = self._settings.batch_norm
-        if self._is_measuring or policy == "recalibrated":  # the latter a coalition at a time
+        if self._is_measuring or policy == "recalibrated":  # which is set for each coalition
             yield
             return
         with evaluation_mode(self._supernet, policy):
@@ -159,13 +154,13 @@ class ValueFunction:
                 self._is_measuring = False
 
     @contextlib.contextmanager
-    def _normalised(self, weights: Tensor) -> Iterator[None]:
+    def _normalised(self, mixing: Tensor) -> Iterator[None]:
         """Evaluation mode, batch norms as the settings say."""
         if self._settings.batch_norm != "recalibrated":
             with self.measuring():
                 yield
             return
-        with recalibrated(self._supernet, lambda images: self._logits(images, weights)) as adapt:
+        with recalibrated(self._supernet, lambda images: self._logits(images, mixing)) as adapt:
             adapt(images for images, _ in self._others)
             self.images_forward += sum(len(labels) for _, labels in self._others)
             yield
@@ -174,21 +169,21 @@ class ValueFunction:
     def _n(self) -> int:
         return sum(len(labels) for _, labels in self._batches)
 
-    def _mean(self, weights: Tensor) -> Any:
+    def _mean(self, mixing: Tensor) -> Any:
         """Mean value of the images of the draw."""
         value = VALUES[self._settings.value]
         total = sum(
-            value(self._logits(images, weights, beginning), labels)
+            value(self._logits(images, mixing, beginning), labels)
             for (images, labels), beginning in zip(self._batches, self._beginnings, strict=True)
         )
         self.images_forward += self._n
         return total / self._n
 
     def _logits(
-        self, images: Tensor, weights: Tensor, beginning: ActivationCache | None = None
+        self, images: Tensor, mixing: Tensor, beginning: ActivationCache | None = None
     ) -> Tensor:
         with autocast(self._alpha.device, self._supernet.settings.precision):
-            logits: Tensor = self._supernet(images, weights, beginning)
+            logits: Tensor = self._supernet(images, mixing, beginning)
         return logits
 
     def full(self) -> float:
@@ -224,6 +219,7 @@ def shapley_values(
     seed: int,
     previous: np.ndarray | None = None,
     processes: Processes | None = None,
+    keep_last: bool = False,
 ) -> Estimate:
     """φ of all players of the space.
 
@@ -232,16 +228,17 @@ def shapley_values(
         settings: the estimator and its options.
         seed: of the permutations.
         previous: φ of the epoch before, float64[n_players], for estimators that use it.
-        processes: that share the evaluations; None: this one alone.
+        processes: the processes that share the evaluations; None: this one alone.
+        keep_last: whether the last operation of an edge stays, for estimators that can do so.
     """
-    n = len(V.players)
-    known: dict[str, Any] = {"edges": V.edges}
-    if settings.control and previous is not None and not np.isnan(previous).all():
-        known["previous"] = previous[V.players]
-    options = settings.options(**known)
-    budget = settings.budget
-    if budget is None and "permutations" not in options:
-        budget = None if settings.estimator == "exact" else settings.permutations * (n + 1)
+    arrays: dict[str, Any] = {"edges": V.edges}
+    if keep_last:
+        arrays["kept_edges"] = V.edges
+    if previous is not None and not np.isnan(previous).all():
+        arrays["previous"] = previous[V.players]
+    taken = option_names(settings.estimator)
+    options = settings.options() | {name: arrays[name] for name in arrays if name in taken}
+    n, budget = len(V.players), settings.spending(len(V.players))
     with V.measuring():
-        found = estimate(V, n, settings.estimator, budget, seed, processes, **options)
-    return found.among(V.players, V.n_players)
+        estimated = estimate(V, n, settings.estimator, budget, seed, processes, **options)
+    return estimated.among(V.players, V.n_players)

@@ -16,23 +16,25 @@ from pipeline.spaces import Space
 
 
 def mixture(
-    space: Space, alpha: Tensor, coalition: Tensor | None = None, renormalise: bool = False
+    space: Space, alpha: Tensor, present: Tensor | None = None, renormalise: bool = False
 ) -> Tensor:
     """Mixing weights of all players.
 
     Args:
         space: gives the order of the players.
         alpha: [n_players], one real number for each operation.
-        coalition: bool [n_players], the operations that stay; None: all.
+        present: [n_players], how present each operation is: bool for a coalition, or numbers from
+            0 (removed) to 1, by which the weights are differentiable; None: all are.
         renormalise: scale the weights of each edge to sum to one (to zero where none stays).
 
     Returns:
         [n_players], in the players' order, differentiable by alpha.
     """
     mixing = alpha.view(-1, space.n_operations).softmax(dim=1)
-    if coalition is None:
+    if present is None:
         return mixing.flatten()
-    mixing = torch.where(coalition.view_as(mixing), mixing, 0.0)
+    mixing = mixing * present.view_as(mixing)
     if renormalise:
-        mixing = mixing / mixing.sum(dim=1, keepdim=True).clamp_min(torch.finfo(mixing.dtype).tiny)
+        least = torch.finfo(mixing.dtype).tiny
+        mixing = mixing / mixing.sum(dim=1, keepdim=True).clamp_min(least)
     return mixing.flatten()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -11,7 +13,7 @@ import yaml
 from pydantic import BaseModel
 
 from pipeline import registry
-from pipeline.config import generate, jobs, load, needs
+from pipeline.config import generate, jobs, load, needs, reference
 from pipeline.config.model import Config
 from pipeline.errors import InputError
 
@@ -81,6 +83,10 @@ def test_the_schema_accepts_the_presets_and_refuses_a_typo():
         ({"experiments": ["tabel5"]}, ["'tabel5'", "'table5'"]),
         ({"strategies": {"mine": {"algorithm": "shaply"}}}, ["'shaply'", "'shapley'"]),
         ({"strategies": {"shapley": {"settings": {"etaa": 1}}}}, ["etaa", "'eta'"]),
+        (
+            {"strategies": {"shapley": {"settings": {"estimator": "kernel", "eta": 0.1}}}},
+            ["strategies.shapley.settings", "kernel", "'eta'", "samples"],
+        ),
         ({"strategies": {"shapley": {"setings": {}}}}, ["setings", "'settings'"]),
         ({"datasets": {"mine": {"path": "x", "imagesize": 8}}}, ["imagesize", "'image_size'"]),
     ],
@@ -297,3 +303,35 @@ def test_only_datasets_leave_out_the_others():
 def test_only_datasets_are_known():
     with pytest.raises(InputError, match="config: only_datasets: unknown 'cifar'"):
         load.experiments(resolve(only_datasets=["cifar"]), FOLDER)
+
+
+def test_an_experiment_gives_an_estimator_its_own_options_only(tmp_path: Path) -> None:
+    """The file at fault is named, and what the estimator takes; the base has another estimator."""
+    shutil.copytree(FOLDER, tmp_path / "config")
+    experiment = """
+title: One
+strategies: {mine: {algorithm: shapley, settings: {estimator: kernel, OPTION: 5}}}
+rows: [{label: mine, strategy: mine, datasets: [digits]}]
+"""
+    path = tmp_path / "config" / "experiments" / "one.yaml"
+    base = {"shapley": {"settings": {"eta": 0.3}}}
+    path.write_text(experiment.replace("OPTION", "samples"))
+    config = load.resolve({"strategies": base}, tmp_path / "config")
+    config = load.with_labels(config, load.experiments(config, tmp_path / "config"))
+    settings = jobs.search_job(config, "darts", "mine").settings
+    assert settings["samples"] == 5
+    assert "eta" not in settings
+    path.write_text(experiment.replace("OPTION", "eta"))
+    with pytest.raises(InputError, match=r"one\.yaml.*kernel: .* 'eta'.*takes: samples"):
+        load.experiments(config, tmp_path / "config")
+
+
+def test_the_reference_lists_the_options_of_every_estimator() -> None:
+    schema = json.loads((FOLDER / "schema.json").read_text())["$defs"]["Estimators"]["properties"]
+    text = (FOLDER / "config.yaml").read_text().split("# Options of the estimators.")[1]
+    for name in registry.names("estimators"):
+        options = registry.get("estimators", name).settings.model_fields
+        assert [*schema[name].get("properties", {})] == [*options]
+        own = re.search(rf"^#   {name}:\n((?:#     .*\n)*)", text, re.M).group(1)
+        assert re.findall(r"^#     (\w+):", own, re.M) == [*options]
+        assert reference.markdown().count(f"### `{name}`\n") == 1

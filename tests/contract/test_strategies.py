@@ -24,6 +24,7 @@ from pipeline.registry import Entry
 from pipeline.registry.strategies import StrategyEntry
 from pipeline.settings import Settings
 from pipeline.shapley import Estimate, Game
+from pipeline.shapley.estimation import Estimator
 from pipeline.shapley.truncated import truncated
 from pipeline.spaces import Genotype
 from pipeline.strategies.bayesnas import BayesNas
@@ -208,7 +209,7 @@ def check_resumes(
     assert same(resumed.strength(), strategy.strength())
 
 
-def brief(game: Game, rng: np.random.Generator, budget: int | None = None) -> Estimate:
+def brief(game: Game, rng: np.random.Generator, budget: int | None, settings: Settings) -> Estimate:
     """Twelve evaluations: a walk over all 196 players would take seconds."""
     return truncated(game, rng, budget=12)
 
@@ -216,7 +217,8 @@ def brief(game: Game, rng: np.random.Generator, budget: int | None = None) -> Es
 @pytest.fixture(autouse=True)
 def small_and_repeatable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Bits repeat for a fixed number of threads."""
-    monkeypatch.setitem(registry._entries["estimators"], "brief", Entry("brief", brief))
+    entry = Entry("brief", Estimator("brief", Settings, brief))
+    monkeypatch.setitem(registry._entries["estimators"], "brief", entry)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

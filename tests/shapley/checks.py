@@ -19,6 +19,7 @@ from tests.shapley.games import (
     Differentiable,
     KnownGame,
     Orders,
+    Recorder,
     airport,
     by_sizes,
     dividends,
@@ -111,6 +112,27 @@ def released_by_hand(estimator: Estimator) -> None:
     value = lambda S: np.array([0.0, 0.4, 1.0])[S.sum(axis=1)]  # noqa: E731
     found = estimator(Game(value, 2), Orders([0, 1], [1, 0], [0, 1]), permutations=3)
     assert_allclose(found.phi, [0.4 - 0.08**0.5, 0.2 - 0.08**0.5])
+
+
+def last_of_an_edge_stays(estimator: Estimator) -> None:
+    """Edges {0, 1, 2} and {3}: of the order 0, 3, 1, 2 players 2 and 3 are the last and stay."""
+    game = Recorder(lambda S: S @ np.array([1.0, 2.0, 3.0, 4.0]))
+    options = {"permutations": 1, "eta": 9.0, "kept_edges": [0, 0, 0, 1]}
+    estimated = estimator(Game(game, 4), Orders([0, 3, 1, 2]), **options)
+    assert_allclose(estimated.phi, [1, 2, 0, 0])
+    left = [[1, 1, 1, 1], [0, 1, 1, 1], [0, 0, 1, 1]]
+    assert np.array_equal(game.asked, np.array(left, dtype=bool))
+
+
+def closed_players(estimator: Estimator) -> None:
+    """Players 2 and 3 are asked about; 0 leaves between them, 1 at last."""
+    walk = estimator.function.__globals__["walk"]
+    game = Game(lambda S: S @ np.array([1.0, 2.0, 3.0, 4.0]), 4)
+    is_open = np.array([False, False, True, True])
+    delta, V_N = walk(game, [np.array([2, 0, 3, 1])], is_open=is_open)
+    assert_allclose(delta, [[np.nan, np.nan, 3, 4]])
+    assert_allclose(V_N, [10])
+    assert game.evaluations == 4  # all but the empty coalition
 
 
 def banzhaf_value(estimator: Estimator) -> None:

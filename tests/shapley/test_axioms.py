@@ -21,10 +21,10 @@ TABLES = st.lists(st.floats(-10, 10, allow_nan=False, width=32), min_size=2**N, 
 )
 SEEDS = st.integers(0, 1000)
 # Their estimates are sums of values of coalitions with weights that do not depend on V.
-LINEAR = ["exact", "permutation", "antithetic", "orthogonal", "stratified", "owen", "banzhaf"]
+LINEAR = ["exact", "permutation", "antithetic", "orthogonal", "owen", "banzhaf"]
 LINEAR += ["beta", "kernel", "leverage"]
 MARGINAL = [name for name in LINEAR if name not in ("kernel", "leverage")]
-EFFICIENT = ["exact", "permutation", "antithetic", "orthogonal", "stratified", "kernel"]
+EFFICIENT = ["exact", "permutation", "antithetic", "orthogonal", "kernel"]
 EFFICIENT += ["leverage", "regression_adjusted", "control_variate", "adaptive"]
 quick = settings(max_examples=15, deadline=None, derandomize=True)
 

@@ -91,8 +91,17 @@ class TestEveryEstimator:
         assert (found.reached > 0).all()
 
     def test_unknown_option(self, estimator: str) -> None:
-        with pytest.raises(InputError, match=f"{estimator}: unknown option 'permutation'"):
+        known = ", ".join(option_names(estimator)) or "none"
+        message = f"{estimator}: unknown option 'permutation'; what it takes: {known}$"
+        with pytest.raises(InputError, match=message):
             play(airport().value, 5, estimator, permutation=3)
+
+    def test_its_settings_say_where_defaults_are_from(self, estimator: str) -> None:
+        settings = registry.get("estimators", estimator).settings
+        settings()  # all have defaults
+        for field in settings.model_fields.values():
+            assert field.description
+            assert field.json_schema_extra["source"]
 
     def test_budget_too_small(self, estimator: str) -> None:
         with pytest.raises(InputError, match=f"{estimator}: budget"):
@@ -161,6 +170,12 @@ def test_unknown_estimator() -> None:
 def test_option_names() -> None:
     assert option_names("exact") == []
     assert option_names("truncated") == ["permutations", "eta", "unreached"]
+    assert option_names("adaptive")[-1] == "edges"
+
+
+def test_an_option_of_another_estimator() -> None:
+    with pytest.raises(InputError, match=r"kernel: unknown option 'eta'.*takes: samples"):
+        estimate(additive, 4, "kernel", eta=0.1)
 
 
 def test_value_function_that_misbehaves() -> None:

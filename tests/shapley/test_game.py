@@ -76,6 +76,13 @@ def test_gradients_count_three() -> None:
     assert game.evaluations == 2 * 3 + 1
 
 
+def test_draws_begin_one_after_the_other() -> None:
+    V = Draws()
+    game = Game(V, 3)
+    assert [(m, game.full()) for m in game.draws([3, 5])] == [(3, 3), (5, 5)]
+    assert V.draws == [3, 5]
+
+
 class Threads:
     """Processes as threads of one, which meet at a barrier."""
 

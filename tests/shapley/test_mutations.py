@@ -64,14 +64,13 @@ MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
         [("PAIR = 2", "PAIR = 4")],
     ),
     ("correlated", "orthogonal", SHAPLEY, [("x), np.argsort(-x)", "x), np.arange(len(x))")]),
-    ("correlated", "stratified", SHAPLEY, [("order = rng.permutation(n)", "order = np.arange(n)")]),
     (
         "truncated",
         "truncated",
         checks.truncated_by_hand,
         [
-            ("np.full(game.n_players, np.nan)", "np.zeros(game.n_players)"),
-            ("drop > eta", "drop >= eta"),
+            ("np.full(n, np.nan)", "np.zeros(n)"),
+            ("drop > settings.eta", "drop >= settings.eta"),
             ("V_S - V_without", "V_without - V_S"),
             ("V_S = V_without\n", "V_S = V_N\n"),
         ],
@@ -91,7 +90,7 @@ MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
         checks.released_by_hand,
         [
             ("samples.mean(axis=0) - samples.std", "samples.mean(axis=0) + samples.std"),
-            ("samples = np.nan_to_num(marginals)", "samples = marginals"),
+            ("samples = np.nan_to_num(delta)", "samples = delta"),
             ("samples.std(axis=0)", "samples.std(axis=0, ddof=1)"),
         ],
     ),
@@ -110,7 +109,7 @@ MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
         "multilinear",
         "beta",
         checks.beta_value,
-        [("betaincinv(beta, alpha, u)", "betaincinv(alpha, beta, u)")],
+        [("settings.beta, settings.alpha, u", "settings.alpha, settings.beta, u")],
     ),
     ("gradient", "gradient", checks.gradient_window, [("q_min + (1 - q_min) *", "q_min *")]),
     (
@@ -118,21 +117,21 @@ MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
         "kernel",
         SHAPLEY,
         [
-            ("np.ones(len(found.y))", "found.size**3.0"),
-            ("found.gain / n + beta", "found.gain / n - beta"),
+            ("np.ones(len(sampled.y))", "sampled.size**3.0"),
+            ("sampled.gain / n + beta", "sampled.gain / n - beta"),
         ],
     ),
     (
         "regression",
         "leverage",
         SHAPLEY,
-        [("1 / (found.size * (n - found.size))", "1.0 * found.size**3")],
+        [("1 / (sampled.size * (n - sampled.size))", "1.0 * sampled.size**3")],
     ),
     (
         "regression",
         "leverage",
         EFFICIENT,
-        [("phi=found.gain / n + beta", "phi=found.value_full / n + beta")],
+        [("phi=sampled.gain / n + beta", "phi=sampled.value_full / n + beta")],
     ),
     (
         "regression_adjusted",
@@ -156,7 +155,7 @@ MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
         "control_variate",
         PREVIOUS,
         [
-            ("marginals - b[:, None] * x", "marginals + b[:, None] * x"),
+            ("delta - b[:, None] * x", "delta + b[:, None] * x"),
         ],
     ),
     (
@@ -175,11 +174,22 @@ MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
         "adaptive",
         "adaptive",
         checks.open_players_only,
+        [("~(difference > quantile * spread)", "~(difference < quantile * spread)")],
+    ),
+    (
+        "permutation",
+        "permutation",
+        checks.closed_players,
         [
             ("np.r_[leaving, False] | np.r_[False, leaving]", "np.r_[leaving, False]"),
-            ("np.where(is_open, marginal, np.nan)", "marginal"),
-            ("~(difference > quantile * spread)", "~(difference < quantile * spread)"),
+            ("np.where(is_open, (V[:-1] - V[1:])[leaves], np.nan)", "(V[:-1] - V[1:])[leaves]"),
         ],
+    ),
+    (
+        "released_code",
+        "released_code",
+        checks.last_of_an_edge_stays,
+        [("[::-1]", ""), ("len(order) - 1 -", "len(order) - 2 -")],
     ),
 ]
 CASES = [(*case[:3], *change) for case in MUTATIONS for change in case[3]]

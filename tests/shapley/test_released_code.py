@@ -23,9 +23,9 @@ def test_reached_by_half_of_the_permutations_is_worth_nothing() -> None:
 def test_without_truncation_it_is_the_mean_less_the_deviation() -> None:
     game = dividends(5, seed=7)
     whole = estimate(game.value, 5, "permutation", permutations=6, seed=2)
-    found = estimate(game.value, 5, "released_code", permutations=6, seed=2, eta=1e9)
+    estimated = estimate(game.value, 5, "released_code", permutations=6, seed=2, eta=1e9)
     # The standard error is s / √6 with s over 5; the population's deviation is over 6.
-    assert_allclose(found.phi, whole.phi - whole.standard_error * 5**0.5)
+    assert_allclose(estimated.phi, whole.phi - whole.standard_error * 5**0.5)
 
 
 def test_jackknife_is_close_to_the_spread_over_seeds() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pipeline.shapley.update import alpha_update, momentum_update, z_score
+from pipeline.shapley.update import alpha_update, momentum_update, unscaled, z_score
 
 ONE = np.array([0, 0])
 TWO = np.array([0, 0, 1, 1])
@@ -53,24 +53,45 @@ def test_arguments_stay_as_they_are() -> None:
 
 
 def test_z_score_by_hand() -> None:
-    """(1, 3) and (2, 2, 8) by group: mean 2 deviation 1; mean 4 deviation √8."""
+    """(1, 3): mean 2, deviation √(2/1). (2, 2, 8): mean 4, deviation √((4 + 4 + 16)/2) = √12."""
     groups = np.array([0, 0, 1, 1, 1])
-    found = z_score(np.array([1.0, 3.0, 2.0, 2.0, 8.0]), groups)
-    assert_allclose(found, [-1, 1, -2 / 8**0.5, -2 / 8**0.5, 4 / 8**0.5])
+    scores = z_score(np.array([1.0, 3.0, 2.0, 2.0, 8.0]), groups)
+    half, twelfth = 2**-0.5, 12**-0.5
+    assert_allclose(scores, [-half, half, -2 * twelfth, -2 * twelfth, 4 * twelfth])
 
 
 def test_z_score_is_over_known_players_and_flat_without_deviation() -> None:
-    assert_allclose(z_score(np.array([1.0, np.nan, 3.0]), np.zeros(3, int)), [-1, 0, 1])
+    scores = z_score(np.array([1.0, np.nan, 3.0]), np.zeros(3, int))
+    assert_allclose(scores, [-(2**-0.5), 0, 2**-0.5])
     assert_allclose(z_score(np.array([2.0, 2.0]), ONE), [0, 0])
 
 
-def test_z_score_is_about_ten_times_as_long_on_a_cell_of_darts() -> None:
+def test_the_released_update_by_hand() -> None:
+    """Two cell types, φ = (1, 2, 3 | 0, 0, 6), s = (1, 0, -1 | 0, 1, 0), α = (0, 1, 2 | 3, 4, 5).
+
+    First cell:  mean 2, squares (1, 0, 1), deviation √(2/2) = 1, z = (-1, 0, 1),
+                 s = 0.8 (1, 0, -1) + 0.2 (-1, 0, 1) = (0.6, 0, -0.6).
+    Second cell: mean 2, squares (4, 4, 16), deviation √(24/2) = √12, z = (-2, -2, 4) / √12,
+                 s = (-0.4, 0.8 √12 - 0.4, 0.8) / √12, as 0.2 z = (-0.4, -0.4, 0.8) / √12.
+    Then α + 0.1 s, without a norm.
+    """
+    groups = np.array([0, 0, 0, 1, 1, 1])
+    phi = np.array([1.0, 2.0, 3.0, 0.0, 0.0, 6.0])
+    s = np.array([1.0, 0.0, -1.0, 0.0, 1.0, 0.0])
+    alpha = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    s = momentum_update(s, phi, 0.8, groups, z_score)
+    root = 12**0.5
+    assert_allclose(s, [0.6, 0, -0.6, -0.4 / root, 0.8 - 0.4 / root, 0.8 / root], atol=1e-15)
+    alpha = alpha_update(alpha, s, 0.1, groups, unscaled)
+    second = [3 - 0.04 / root, 4.08 - 0.04 / root, 5 + 0.08 / root]
+    assert_allclose(alpha, [0.06, 1, 1.94, *second])
+
+
+def test_the_released_step_has_no_length_of_its_own() -> None:
+    """A first step from s = 0 on a cell of 98 is 0.1 x 0.2 x √97 long, and grows with s after."""
     x, groups = np.random.default_rng(0).normal(size=98), np.zeros(98, dtype=int)
-    assert_allclose(np.linalg.norm(z_score(x, groups)), 98**0.5)
-    alpha = alpha_update(np.zeros(98), x, 0.1, groups, z_score)
-    assert_allclose(np.linalg.norm(alpha), 0.1 * 98**0.5)
-
-
-def test_eq_7_with_the_z_score() -> None:
-    s = momentum_update(np.array([0.5, -0.5]), np.array([1.0, 3.0]), 0.8, ONE, z_score)
-    assert_allclose(s, [0.4 - 0.2, -0.4 + 0.2])
+    s, lengths = np.zeros(98), []
+    for _ in range(25):
+        s = momentum_update(s, x, 0.8, groups, z_score)
+        lengths.append(np.linalg.norm(alpha_update(np.zeros(98), s, 0.1, groups, unscaled)))
+    assert_allclose(lengths, [0.1 * (1 - 0.8**t) * 97**0.5 for t in range(1, 26)])

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from pipeline import registry
 from pipeline.errors import InputError
+from pipeline.registry.strategies.shapley import DartsShapleySettings, ShapleySettings
 from pipeline.strategies.value_function import ValueFunction, ValueSettings, shapley_values
 from tests.strategies.toys import (
     CLASSES,
@@ -50,10 +51,54 @@ def test_shapley_values_are_the_shares_of_the_images() -> None:
 
 
 def test_every_estimator_takes_its_options_and_no_other() -> None:
-    settings = ValueSettings(estimator="permutation", permutations=3, eta=0.1)
-    found = shapley_values(playing(), settings, seed=0)
+    found = shapley_values(playing(), ValueSettings(estimator="permutation", permutations=3), 0)
     assert set(found.reached) == {0, 3}
     assert found.evaluations == 3 * 25
+    with pytest.raises(InputError, match=r"permutation: unknown option 'eta'.*takes: permutations"):
+        ValueSettings(estimator="permutation", permutations=3, eta=0.1)
+
+
+def test_defaults_of_options_are_the_estimators() -> None:
+    assert ValueSettings().options() == {"permutations": 10, "eta": 0.5, "unreached": "mean"}
+    beta = ValueSettings(estimator="beta", beta=16)
+    assert beta.options() == {"samples": None, "alpha": 16.0, "beta": 16.0}
+    assert beta.model_dump()["beta"] == 16.0
+
+
+def test_options_of_estimators_clash_with_no_key_of_a_strategy() -> None:
+    """But for M, which a strategy sets for all of them."""
+    options = {
+        key
+        for name in registry.names("estimators")
+        for key in registry.get("estimators", name).settings.model_fields
+    }
+    keys = {*ShapleySettings.model_fields, *DartsShapleySettings.model_fields}
+    assert options & keys == {"permutations"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "spending"),
+    [
+        ({}, None),  # M binds by itself
+        ({"estimator": "kernel", "permutations": 3}, 3 * 25),
+        ({"estimator": "kernel", "samples": 500}, None),
+        ({"estimator": "kernel", "permutations": 3, "budget": 200}, 200),
+        ({"estimator": "exact"}, None),
+    ],
+)
+def test_what_an_estimate_may_spend(settings: dict, spending: int | None) -> None:
+    assert ValueSettings(**settings).spending(24) == spending
+
+
+def test_a_label_that_chooses_an_estimator_leaves_the_options_of_another() -> None:
+    base = {"eta": 0.3, "permutations": 2, "value_images": 64}
+    shared = {"permutations": 2, "value_images": 64}
+    over = ShapleySettings.over
+    assert over(base, {"estimator": "kernel"}) == {**shared, "estimator": "kernel"}
+    assert over(base, {"fidelity": "released_code"})["eta"] == 0.3
+    assert over(base, {"momentum": 0.5}) == {**base, "momentum": 0.5}
+    with pytest.raises(InputError, match="kernel: unknown option 'eta'"):
+        ShapleySettings(**over(base, {"estimator": "kernel", "eta": 0.1}))
 
 
 def test_misspelt_estimator_is_found_at_once() -> None:

@@ -1,64 +1,51 @@
-"""Strategies that estimate Shapley values: settings of the game, the estimate and the update."""
+"""Strategies that estimate Shapley values: settings of the game, the estimate and the update.
+
+`fidelity: released_code` follows Euphoria16/Shapley-NAS, train_search.py, where it differs from the
+paper: the defaults in `RELEASED_CODE`, and
+- alpha is updated before the weights in each epoch;
+- the weights have the learning rate of the next epoch, since the scheduler steps first;
+- on ImageNet the last operation of an edge is never removed (train_search_imagenet.py).
+Two accidents of that code are left out: in its CIFAR script the gradients of alpha are never zeroed
+and count when those of the weights are clipped, and its Shapley pass moves the running statistics
+of the batch norms.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import ConfigDict, model_validator
 
 from pipeline import registry
+from pipeline.errors import InputError
 from pipeline.registry.strategies.entry import StrategyEntry
 from pipeline.registry.strategies.gradient import IN_DARTS, WITHOUT_NONE, GradientSettings
 from pipeline.settings import CODE, OURS, PAPER, Settings, setting
 
-# What the released code does, as defaults. What it does by accident is left out: batch norms that
-# alternate between batch and running statistics.
-RELEASED_CODE = {
-    "estimator": "released_code",
-    "norm": "z_score",
-    "augment": True,
-    "warmup_epochs": 25,
-}
-
 
 class ValueSettings(Settings):
-    """How the Shapley values of operations are estimated (section 3.3)."""
+    """How the Shapley values of operations are estimated (section 3.3).
+
+    The options of the estimator stand beside these keys, as the estimator's own settings have them.
+    """
+
+    model_config = ConfigDict(extra="allow")  # the options, checked by `_with_options`
 
     estimator: str = setting("truncated", "a registered estimator", PAPER)
     permutations: int = setting(
         10,
-        "M, permutations an estimate; estimators without any get as many evaluations",
+        "M; an estimator that walks none evaluates as many coalitions as M permutations have",
         PAPER,
         ge=1,
     )
     budget: int | None = setting(
-        None, "the most coalitions to evaluate an estimate; none: as M says", OURS, ge=1
-    )
-    eta: float = setting(0.5, "η, drop of the accuracy, relative, that truncates", PAPER, ge=0)
-    unreached: Literal["mean", "spread"] = setting(
-        "mean",
-        "players that a truncated permutation did not reach: mean over the others, or equal share",
-        OURS,
-    )
-    target_error: float | None = setting(
-        None, "adaptive: standard error that is small enough", OURS, ge=0
-    )
-    confidence: float = setting(
-        0.95, "adaptive: that the best operation of each edge is known", OURS, gt=0, lt=1
-    )
-    control: bool = setting(
-        True, "control_variate: weights are the previous epoch's values, else all equal", OURS
-    )
-    q_min: float = setting(
-        0.5, "gradient: least probability of an operation to take part", OURS, ge=0, lt=1
-    )
-    beta_weights: tuple[float, float] = setting(
-        (16.0, 1.0), "beta: weights (α, β) of small and large coalitions", "Beta Shapley, 2022"
+        None, "the most coalitions to evaluate for an estimate; none: as M says", OURS, ge=1
     )
     value: Literal["accuracy", "soft_accuracy", "negative_loss"] = setting(
         "accuracy", "V: share of right answers, mean probability of the true class, or -loss", PAPER
     )
-    value_images: int = setting(1024, "images that V is measured on, a draw", CODE, ge=1)
+    value_images: int = setting(1024, "images of a draw, which V is measured on", CODE, ge=1)
     redraw: Literal["permutation", "epoch"] = setting(
         "permutation", "how long V keeps its images", CODE
     )
@@ -68,35 +55,73 @@ class ValueSettings(Settings):
         "batch", "statistics that normalise while V is measured", OURS
     )
     recalibration_images: int = setting(
-        512, "images that `recalibrated` re-estimates statistics on, a coalition", OURS, ge=1
+        512, "images that `recalibrated` re-estimates statistics on, for each coalition", OURS, ge=1
     )
     renormalise: bool = setting(False, "remaining weights of an edge scaled to sum to one", CODE)
 
-    @field_validator("estimator")
+    @model_validator(mode="before")
     @classmethod
-    def _registered(cls, name: str) -> str:
-        """A misspelt name is found before the search, not after its warm-up."""
-        registry.get("estimators", name)
-        return name
+    def _with_options(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Check the estimator's name and its options, and fill in what is implied.
 
-    def options(self, **known: Any) -> dict[str, Any]:
-        """Options of the estimator, out of these settings and what else is known (`edges`, ...)."""
-        alpha, beta = self.beta_weights
-        offered = {
-            "permutations": self.permutations,
-            "eta": self.eta,
-            "unreached": self.unreached,
-            "target_error": self.target_error,
-            "confidence": self.confidence,
-            "q_min": self.q_min,
-            "alpha": alpha,
-            "beta": beta,
-            **known,
-        }
-        from pipeline.shapley import option_names
+        Raises:
+            InputError: no such estimator, or one that does not take an option.
+        """
+        values, keys = cls.implied(values), cls.model_fields
+        estimator = _estimator(cls, values)
+        options = {name: value for name, value in values.items() if name not in keys}
+        for name in set(options) - _all_options():
+            known = sorted({*keys, *estimator.settings.model_fields})
+            raise InputError(f"unknown key {name!r}; {registry.nearest(name, known)}")
+        checked = estimator.check(options).model_dump()
+        return {**values, **{name: checked[name] for name in checked if name not in keys}}
 
-        taken = option_names(self.estimator)
-        return {name: value for name, value in offered.items() if name in taken}
+    @classmethod
+    def implied(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values with what some of them imply for others."""
+        return values
+
+    @classmethod
+    def over(cls, base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """Given values over others, without the options of an estimator that is no longer used."""
+        merged = super().over(base, given)
+        taken = {*_estimator(cls, cls.implied(merged)).settings.model_fields, *cls.model_fields}
+        gone = _all_options() - taken - {*given}
+        return {name: value for name, value in merged.items() if name not in gone}
+
+    def options(self) -> dict[str, Any]:
+        """The estimator's options."""
+        options = dict(self.model_extra or {})
+        if "permutations" in registry.get("estimators", self.estimator).options:
+            options["permutations"] = self.permutations
+        return options
+
+    def spending(self, n_players: int) -> int | None:
+        """The most coalitions to evaluate; None: as the options say."""
+        if self.budget is None and self.options().get("samples", 0) is None:
+            return self.permutations * (n_players + 1)
+        return self.budget
+
+
+def _estimator(model: type[ValueSettings], values: Mapping[str, Any]) -> Any:
+    default = model.model_fields["estimator"].default
+    return registry.get("estimators", values.get("estimator", default))
+
+
+def _all_options() -> set[str]:
+    """Options that any estimator takes."""
+    names = registry.names("estimators")
+    return {key for name in names for key in registry.get("estimators", name).settings.model_fields}
+
+
+# What `fidelity: released_code` means for other keys, unless they are given.
+RELEASED_CODE = {
+    "estimator": "released_code",
+    "norm": "z_score",
+    "augment": True,
+    "value_batch_size": 1024,
+    "warmup_epochs": 25,
+}
 
 
 class ShapleySettings(ValueSettings):
@@ -108,17 +133,21 @@ class ShapleySettings(ValueSettings):
     momentum: float = setting(0.8, "μ of Eq. 7", PAPER, ge=0, le=1)
     step: float = setting(0.1, "ε of Eq. 6", PAPER, gt=0)
     norm: Literal["cell_type", "all", "z_score"] = setting(
-        "cell_type", "norms of Eq. 6 and 7: over a cell type, over all, or its z-score", OURS
+        "cell_type",
+        "norms of Eq. 6 and 7: over a cell type, or over all; z_score: that of φ over a cell type "
+        "in Eq. 7, and s as it is in Eq. 6",
+        OURS,
     )
     fidelity: Literal["paper", "released_code"] = setting(
-        "paper", "released_code: other defaults, those of the paper's released code", PAPER
+        "paper",
+        "released_code: other defaults, and order, schedule and removal as in the released code",
+        PAPER,
     )
 
-    @model_validator(mode="before")
     @classmethod
-    def _as_released(cls, values: Any) -> Any:
-        """What is given wins over what fidelity implies."""
-        released = isinstance(values, dict) and values.get("fidelity") == "released_code"
+    def implied(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What `fidelity` implies, below what is given."""
+        released = values.get("fidelity") == "released_code"
         return {**RELEASED_CODE, **values} if released else values
 
 
