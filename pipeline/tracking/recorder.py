@@ -1,17 +1,8 @@
-"""The recorder: the one process of a workflow that mirrors its journals into MLflow.
+"""Mirror the journals of a results folder into MLflow: by the recorder, by hand, by `sync`.
 
-It starts before the first job and follows all journals below `results/{preset}/state` while jobs
-write them. It ends with the workflow: when the workflow's own journal has its end, or the process
-of snakemake is gone, it sends what is left in a bounded time. Jobs never wait for it, and only the
-machine that runs snakemake needs a way to the tracking server.
-
-    the store does not answer   one warning; tried again until it does or the workflow has ended
-    it refuses a run for good   one warning that names the remedy; all other runs go on
-    the recorder is killed      `track finish` starts another one
-    a stage is killed           its run stays open until it goes on or the workflow ends
-
-What MLflow still lacks then, `sync` sends. Only one process at a time mirrors a results folder: it
-holds `mlflow.jsonl` locked, and adds a line to it for each run that MLflow has got.
+Only one process at a time mirrors a results folder: it holds `mlflow.jsonl` locked, and adds a line
+to it for each run that MLflow has got. What the store does not take now is tried again later; a run
+that it refuses for good is named with its remedy, and all other runs go on.
 """
 
 from __future__ import annotations
@@ -19,20 +10,17 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
-import select
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import journal as journals
 from pipeline import locks
 from pipeline.errors import InputError
-from pipeline.journal import MIRRORED, NAME, Journal
+from pipeline.journal import MIRRORED, Journal
 from pipeline.tracking import store, tables
 from pipeline.tracking.mirror import Mirror
 
@@ -42,10 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LATER = "nothing is lost: `python -m pipeline sync` sends it later"
-TICK = 1.0  # seconds between two looks at the journals
 FIRST = 3  # times the patience for the first contact, which may make or migrate a database
-LONGEST_PAUSE = 30.0  # seconds between two tries of a store that does not answer
-CATCH_UP_SECONDS = 600.0  # for all that is left when a workflow ends
 
 Seen = tuple[int, ...]  # what tells one state of a file from another
 
@@ -113,6 +98,7 @@ class Recorder:
     def _update(self, journal: Journal) -> bool:
         mirror = self._mirrors.get(journal.key)
         if self._client is None:
+            import_module("mlflow")  # takes seconds, which are not the store's
             with self._time_limit(FIRST):
                 self._client = store.prepared()
         if mirror is None:
@@ -169,33 +155,7 @@ class Recorder:
             logger.warning("%s; %s", self.refused[-1], "all other runs are recorded")
 
 
-def follow(state: Path) -> None:
-    """Be the recorder of the workflow that has taken a results folder, until it ends."""
-    owner = locks.workflow_owner(state)
-    with locks.held(state / MIRRORED, math.inf):  # the one of a killed workflow ends first
-        recorder = Recorder(state)
-        away = _try(recorder, [state / NAME])
-        print(json.dumps({"ready": not away}), flush=True)
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads it from here on
-        told, pause, next_try, end = bool(away), TICK, 0.0, math.inf
-        while True:
-            ended = not locks.alive(owner) or journals.read(state / NAME).status != "RUNNING"
-            now = time.monotonic()
-            if ended and end == math.inf:
-                end = now + store.patience()
-                recorder.until = now + CATCH_UP_SECONDS
-            if ended or now >= next_try:
-                away = _try(recorder, None, quiet=told)
-                told = told or bool(away)
-                took = time.monotonic() - now
-                pause = min(2 * pause, LONGEST_PAUSE) if away else max(TICK, 10 * took)
-                next_try = time.monotonic() + min(pause, LONGEST_PAUSE)
-                if ended and (not away or time.monotonic() > end):
-                    return
-            time.sleep(TICK)
-
-
-def _try(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool = False) -> bool:
+def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool = False) -> bool:
     """Mirror what is new; whether the store does not answer, which is told once."""
     try:
         recorder.mirror_all() if paths is None else recorder.mirror(paths)
@@ -204,58 +164,6 @@ def _try(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool = False) 
             logger.warning("MLflow is not recording (%s); %s", store.first_line(error), LATER)
         return True
     return False
-
-
-def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
-    """Start the recorder of a workflow and wait, in a bounded time, until the parent run is there.
-
-    Args:
-        state: `results/{preset}/state`, taken by the workflow.
-        append: Whether its log goes on.
-    """
-    log = log_of(state)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a" if append else "w", encoding="utf-8") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.tracking.recorder", str(state)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            start_new_session=True,  # Ctrl-C is for the jobs; it ends after them
-        )
-    assert process.stdout is not None
-    select.select([process.stdout], [], [], FIRST * store.patience())
-    return process
-
-
-def drain(state: Path, parent: Journal) -> None:
-    """Wait, in a bounded time, until the recorder of a workflow that has ended has sent the rest.
-
-    One that was killed is replaced.
-    """
-    deadline = time.monotonic() + CATCH_UP_SECONDS + store.patience()
-    successor = start(state, append=True) if _is_free(state) else None
-    while time.monotonic() < deadline:
-        if successor.poll() is not None if successor else _is_free(state):
-            break
-        time.sleep(locks.TICK)
-    lines = log_of(state).read_text(encoding="utf-8").splitlines()
-    told = [line for line in lines if line.startswith("warning: ")]
-    if journals.mirrored(state).get(parent.key, {}).get("status") != parent.status and not told:
-        told = [f"warning: MLflow has not got all of this workflow; {LATER}"]
-    for line in told:
-        print(line, file=sys.stderr)
-
-
-def log_of(state: Path) -> Path:
-    """What the recorder has to say."""
-    return state.parent / "logs" / "recorder.log"
-
-
-def _is_free(state: Path) -> bool:
-    with locks.held(state / MIRRORED, 0) as ours:
-        return ours
 
 
 def mirror_own() -> None:
@@ -268,7 +176,7 @@ def mirror_own() -> None:
         assert journal.state is not None
         with locks.held(journal.state / MIRRORED, 0) as ours:
             if ours:
-                _try(Recorder(journal.state, FIRST * store.patience()), [journal.path])
+                mirror_or_warn(Recorder(journal.state, FIRST * store.patience()), [journal.path])
 
 
 def sync(results: Path) -> int:
@@ -321,8 +229,3 @@ def states_of(results: Path) -> Iterator[Path]:
         if path.is_dir() and not any(path.is_relative_to(other) for other in found):
             found.append(path)
     return iter(found)
-
-
-if __name__ == "__main__":
-    logging.basicConfig(format="warning: %(message)s")
-    follow(Path(sys.argv[1]))

@@ -17,7 +17,7 @@ from pipeline.analysis import rows
 from pipeline.config.jobs import ReportJob, WorkflowJob
 from pipeline.errors import InputError
 from pipeline.journal import Journal
-from pipeline.tracking import recorder, store, tables
+from pipeline.tracking import process, store, tables
 from pipeline.tracking.tables import Rows
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
             data.check(dataset, data_root)
     begin(state, job.mlflow_experiment, {"preset": job.preset, **provenance.code()})
     if store.enabled():
-        recorder.start(state)
+        process.start(state)
 
 
 def begin(state: Path, experiment: str, tags: dict[str, str]) -> Journal:
@@ -84,7 +84,7 @@ def finish(results: Path, status: str) -> None:
     if parent.events and parent.status == "RUNNING":
         end(state, parent, status, _tables(results))
         if store.enabled():
-            recorder.drain(state, parent)
+            process.drain(state, parent)
     locks.release_workflow(state)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tracking import recorder, workflow
+from pipeline.tracking import process, recorder, workflow
 from tests.tracking.toys import STATE, WHOLE, begin, child, stage_process
 
 pytestmark = pytest.mark.cluster
@@ -120,7 +120,7 @@ def test_a_study_outlives_its_server_and_writers_lose_nothing(postgres, tmp_path
     artifacts = tmp_path / "artifacts"
     with tracking_server(postgres, artifacts, port) as server:
         begin()
-        recorder.start(STATE)
+        process.start(STATE)
         writers = [stage_process("none", f"writer{i}") for i in range(3)]
         assert [writer.wait(300) for writer in writers] == [0] * 3
         with child() as run:

@@ -20,7 +20,7 @@ import pytest
 
 from pipeline import journal, locks
 from pipeline.errors import InputError
-from pipeline.tracking import recorder, store, workflow
+from pipeline.tracking import process, recorder, store, workflow
 from tests.tracking.toys import (
     LOSSES,
     STATE,
@@ -93,10 +93,10 @@ def impatient(monkeypatch):
 @pytest.fixture
 def controller(monkeypatch):
     """A process that stands for snakemake."""
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
-        monkeypatch.setenv(workflow.CONTROLLER, str(process.pid))
-        yield process
-        process.kill()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as sleeper:
+        monkeypatch.setenv(workflow.CONTROLLER, str(sleeper.pid))
+        yield sleeper
+        sleeper.kill()
 
 
 def wait_until(condition, seconds=SLOW):
@@ -109,7 +109,7 @@ def wait_until(condition, seconds=SLOW):
 def recorder_pid():
     """The process that mirrors the results folder here; none where none does."""
     listed = subprocess.run(["ps", "-e", "-o", "pid=,args="], capture_output=True, text=True)
-    found = [line.split() for line in listed.stdout.splitlines() if "tracking.recorder" in line]
+    found = [line.split() for line in listed.stdout.splitlines() if "tracking.process" in line]
     here = [int(pid) for pid, *_ in found if Path(f"/proc/{pid}/cwd").resolve() == Path.cwd()]
     return here[0] if here else None
 
@@ -120,7 +120,7 @@ def losses_of(name):
 
 def test_runs_are_mirrored_while_jobs_write_them_and_the_end_waits_for_the_rest(tree, controller):
     begin(controller=controller.pid)
-    recorder.start(STATE)
+    process.start(STATE)
     (parent,) = runs()
     with child() as run:
         for epoch in (0, 1):
@@ -138,7 +138,7 @@ def test_runs_are_mirrored_while_jobs_write_them_and_the_end_waits_for_the_rest(
 
 def test_several_stages_at_once_lose_nothing(tree, controller):
     begin(controller=controller.pid)
-    recorder.start(STATE)
+    process.start(STATE)
     stages = [stage_process("none", f"writer{i}") for i in range(4)]
     assert [stage.wait(SLOW) for stage in stages] == [0] * 4
     workflow.finish(RESULTS, "FINISHED")
@@ -150,7 +150,7 @@ def test_several_stages_at_once_lose_nothing(tree, controller):
 
 def test_a_killed_recorder_is_replaced_at_the_end(tree, controller):
     begin(controller=controller.pid)
-    recorder.start(STATE)
+    process.start(STATE)
     with child() as run:
         run.append_metrics(LOSSES[0], 0)
         wait_until(lambda: losses_of("toy") == WHOLE[:1])
@@ -163,7 +163,7 @@ def test_a_killed_recorder_is_replaced_at_the_end(tree, controller):
 
 def test_when_snakemake_is_killed_the_recorder_sends_what_is_there_and_ends(tree, controller):
     begun = begin(controller=controller.pid)
-    recorder.start(STATE)
+    process.start(STATE)
     pid = recorder_pid()
     with child() as run:
         run.append_metrics(LOSSES[0], 0)
@@ -185,7 +185,7 @@ def test_a_sick_server_costs_a_bounded_time_and_no_metric(
         patch.setenv("MLFLOW_TRACKING_URI", address)
         begin(controller=controller.pid)
         began = time.monotonic()
-        recorder.start(STATE)
+        process.start(STATE)
         waited = time.monotonic()
         assert waited - began < 3 * PATIENCE + 1
         report()
@@ -205,7 +205,7 @@ def test_an_unreachable_store_loses_nothing(tree, monkeypatch, impatient, contro
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
         begin(controller=controller.pid)
-        recorder.start(STATE)
+        process.start(STATE)
         product.write_text("<svg/>")
         with child() as run:
             for step, loss in WHOLE:
@@ -238,7 +238,7 @@ def test_a_store_that_comes_back_is_completed_while_the_workflow_runs(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tree}/later/mlflow.db")
     (tree / "later").write_text("no folder: nothing can be made here")
     begin(controller=controller.pid)
-    recorder.start(STATE)
+    process.start(STATE)
     report()
     (tree / "later").unlink()
     (tree / "later").mkdir()
@@ -313,7 +313,7 @@ def test_switched_off_the_same_files_come_out(tree, monkeypatch, controller):
         monkeypatch.chdir(folder)
         begin(controller=controller.pid)
         if store.enabled():
-            recorder.start(STATE)
+            process.start(STATE)
         report()
         workflow.finish(RESULTS, "FINISHED")
         told = journal.read(STATE / "toy" / journal.NAME).points
@@ -327,7 +327,7 @@ def test_switched_off_the_same_files_come_out(tree, monkeypatch, controller):
     monkeypatch.setenv("SHAPLEY_NAS_TRACKING", "false")
     monkeypatch.setattr(store, "connect", lambda: pytest.fail("speaks to MLflow"))
     # The recorder's own two files say what MLflow has and why not.
-    own = {STATE / journal.MIRRORED, recorder.log_of(STATE)}
+    own = {STATE / journal.MIRRORED, process.log_of(STATE)}
     assert run(tree / "off") == (files - own, points)
     monkeypatch.chdir(tree)
     assert len(runs()) == 2
