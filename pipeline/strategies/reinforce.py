@@ -16,9 +16,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
+from pipeline.strategies.edges import softmax_rows
 from pipeline.strategies.table_search import Architecture, TableSearch
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 
 
 class Reinforce(TableSearch):
@@ -27,15 +29,17 @@ class Reinforce(TableSearch):
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
         shape = (self.space.n_edges, len(self.allowed()))
-        self._theta = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
-        self._optimiser = torch.optim.Adam([self._theta], lr=self.settings.learning_rate)
+        self._theta, self._m, self._v = (np.zeros(shape) for _ in range(3))
         self._rewards, self._weight = 0.0, 0.0  # numerator and denominator of b
 
     def ask(self, rng: np.random.Generator) -> Architecture:
         """A draw from the policy."""
-        policy = self._theta.detach().softmax(1).numpy()
         allowed = self.allowed()
-        return tuple(int(allowed[rng.choice(len(p), p=p / p.sum())]) for p in policy)
+        return tuple(int(allowed[rng.choice(len(p), p=p)]) for p in self._policy())
+
+    def _policy(self) -> np.ndarray:
+        """π, [edges, operations]."""
+        return softmax_rows(self._theta.ravel(), self._theta.shape[1])
 
     def tell(self, architecture: Architecture, value: float) -> None:
         """One step of the baseline, then of the policy."""
@@ -44,7 +48,9 @@ class Reinforce(TableSearch):
         self._weight = d * self._weight + (1 - d)
         b = self._rewards / self._weight
         picks = np.searchsorted(self.allowed(), architecture)
-        log_pi = self._theta.log_softmax(1)[range(len(picks)), picks].sum()
-        self._optimiser.zero_grad()
-        (-(R - b) * log_pi).backward()
-        self._optimiser.step()
+        gradient = (R - b) * (np.eye(self._theta.shape[1])[picks] - self._policy())  # ∇ log π
+        t = len(self.values)  # this one is among them
+        self._m += (1 - BETA_1) * (gradient - self._m)
+        self._v += (1 - BETA_2) * (gradient**2 - self._v)
+        m, v = self._m / (1 - BETA_1**t), self._v / (1 - BETA_2**t)
+        self._theta += self.settings.learning_rate * m / (np.sqrt(v) + EPSILON)
