@@ -1,0 +1,119 @@
+"""The recorder: the one process of a workflow that mirrors its journals into MLflow.
+
+It starts before the first job and follows all journals below `results/{preset}/state` while jobs
+write them. It ends with the workflow: when the workflow's own journal has its end, or the process
+of snakemake is gone, it sends what is left in a bounded time. Jobs never wait for it, and only the
+machine that runs snakemake needs a way to the tracking server.
+
+    the store does not answer   one warning; tried again until it does or the workflow has ended
+    it refuses a run for good   one warning that names the remedy; all other runs go on
+    the recorder is killed      `track finish` starts another one
+    a stage is killed           its run stays open until it goes on or the workflow ends
+
+What MLflow still lacks then, `sync` sends.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pipeline import journal as journals
+from pipeline import locks
+from pipeline.journal import MIRRORED, NAME, Journal
+from pipeline.tracking import store
+from pipeline.tracking.recorder import FIRST, LATER, Recorder, mirror_or_warn
+
+TICK = 1.0  # seconds between two looks at the journals
+LONGEST_PAUSE = 30.0  # seconds between two tries of a store that does not answer
+CATCH_UP_SECONDS = 600.0  # for all that is left when a workflow ends
+
+
+def follow(state: Path) -> None:
+    """Be the recorder of the workflow that has taken a results folder, until it ends."""
+    owner = locks.workflow_owner(state)
+    with locks.held(state / MIRRORED, math.inf):  # the one of a killed workflow ends first
+        recorder = Recorder(state)
+        away = mirror_or_warn(recorder, [state / NAME])
+        print(json.dumps({"ready": not away}), flush=True)
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads it from here on
+        told, pause, next_try, end = bool(away), TICK, 0.0, math.inf
+        while True:
+            ended = not locks.alive(owner) or journals.read(state / NAME).status != "RUNNING"
+            now = time.monotonic()
+            if ended and end == math.inf:
+                end = now + store.patience()
+                recorder.until = now + CATCH_UP_SECONDS
+            if ended or now >= next_try:
+                away = mirror_or_warn(recorder, None, quiet=told)
+                told = told or bool(away)
+                took = time.monotonic() - now
+                pause = min(2 * pause, LONGEST_PAUSE) if away else max(TICK, 10 * took)
+                next_try = time.monotonic() + min(pause, LONGEST_PAUSE)
+                if ended and (not away or time.monotonic() > end):
+                    return
+            time.sleep(TICK)
+
+
+def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
+    """Start the recorder of a workflow and wait, in a bounded time, until the parent run is there.
+
+    Args:
+        state: `results/{preset}/state`, taken by the workflow.
+        append: Whether its log goes on.
+    """
+    log = log_of(state)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a" if append else "w", encoding="utf-8") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.tracking.process", str(state)],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            start_new_session=True,  # Ctrl-C is for the jobs; it ends after them
+        )
+    assert process.stdout is not None
+    select.select([process.stdout], [], [], FIRST * store.patience())
+    return process
+
+
+def drain(state: Path, parent: Journal) -> None:
+    """Wait, in a bounded time, until the recorder of a workflow that has ended has sent the rest.
+
+    One that was killed is replaced.
+    """
+    deadline = time.monotonic() + CATCH_UP_SECONDS + store.patience()
+    successor = start(state, append=True) if _is_free(state) else None
+    while time.monotonic() < deadline:
+        if successor.poll() is not None if successor else _is_free(state):
+            break
+        time.sleep(locks.TICK)
+    lines = log_of(state).read_text(encoding="utf-8").splitlines()
+    told = [line for line in lines if line.startswith("warning: ")]
+    if journals.mirrored(state).get(parent.key, {}).get("status") != parent.status and not told:
+        told = [f"warning: MLflow has not got all of this workflow; {LATER}"]
+    for line in told:
+        print(line, file=sys.stderr)
+
+
+def log_of(state: Path) -> Path:
+    """What the recorder has to say."""
+    return state.parent / "logs" / "recorder.log"
+
+
+def _is_free(state: Path) -> bool:
+    with locks.held(state / MIRRORED, 0) as ours:
+        return ours
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="warning: %(message)s")
+    follow(Path(sys.argv[1]))
