@@ -72,8 +72,8 @@ def test_a_table_is_made_of_its_measurement(tmp_path: Path) -> None:
     lines = pages.fill(page, tmp_path).splitlines()
     assert (lines[0], lines[-1]) == ("before", "after")
     assert lines[2].startswith("| Estimator | Cost, plain = 1 | uniform, 3 | loop, 6 | Mean tau")
-    assert lines[4] == "| `b` | 0.2 | 0.5 ± 0.23 | 0.6 ± 0.23 | 0.55 | 0.55 | 0.55 |"
-    assert lines[5].startswith("| `a` | 0.2 | 0.1 ± 0.23 | 0.3 ± 0.23 | 0.2 |")
+    assert lines[4] == "| `b` | 0.2 | 0.50 ± 0.23 | 0.60 ± 0.23 | 0.55 | 0.55 | 0.55 |"
+    assert lines[5].startswith("| `a` | 0.2 | 0.10 ± 0.23 | 0.30 ± 0.23 | 0.2 |")
 
 
 def test_a_reading_that_knows_nothing_has_a_dash(tmp_path: Path) -> None:
