@@ -49,7 +49,9 @@ CONFIGURED = {name: EXPERIMENTS[name] for name in CONFIG.experiments}
 WORKFLOW = jobs.workflow_job(CONFIG, needs.datasets_of(CONFIGURED)).model_dump_json()
 DATA_ROOT = os.environ.setdefault("SHAPLEY_NAS_DATA", CONFIG.data_root)
 FOLDERS = [
-    name for name in needs.datasets_of(EXPERIMENTS) if jobs.is_folder(CONFIG, name)
+    name
+    for name in sorted({*needs.datasets_of(EXPERIMENTS), *CONFIG.datasets})
+    if jobs.is_folder(CONFIG, name)
 ]
 
 FIGURES = [name for name, experiment in EXPERIMENTS.items() if experiment.figure]
