@@ -2,7 +2,7 @@
 
 An entry in `registry/figures.py` names a function
 
-    def figure3(experiment: Experiment, study: Study, results: Path) -> list[Drawn]
+    def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]
 
 which draws what there is of the experiment's runs below `results`, and nothing where there is
 none. An experiment names its figure by the key `figure`.
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from pipeline import registry
 from pipeline.analysis.drawn import Drawn
-from pipeline.analysis.tables import Study
+from pipeline.analysis.tables import Evidence
 from pipeline.config.experiments import Experiment
 
 
-def draw(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
+def draw(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
     """The pictures of an experiment; none if it names no figure."""
     if not experiment.figure:
         return []

@@ -21,7 +21,7 @@ from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.intervals import summarise
 from pipeline.analysis.runs import FinishedRun
-from pipeline.analysis.tables import Study, runs_of_stage
+from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 from pipeline.spaces.nasbench201 import EDGES
 
@@ -52,7 +52,7 @@ QUANTITIES = (
 )
 
 
-def figure2(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
+def figure2(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
     """Drops and interactions of every row and data set."""
     return [
         drawn

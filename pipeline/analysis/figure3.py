@@ -17,7 +17,7 @@ from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.tables import Study, runs_of
+from pipeline.analysis.tables import Evidence, runs_of
 from pipeline.config.experiments import Experiment
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Point:
     cost: Summary
 
 
-def figure3(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
+def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
     """One picture a setting: error above, cost below."""
     dataset = experiment.rows[0].datasets[0]
     error = measures.test_error(experiment.rows[0].targets(dataset)[0])
@@ -47,7 +47,7 @@ def figure3(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
 
 
 def _points(
-    experiment: Experiment, dataset: str, study: Study, error: Measure, cost: Measure
+    experiment: Experiment, dataset: str, study: Evidence, error: Measure, cost: Measure
 ) -> Iterator[Point]:
     for row in experiment.rows:
         own = runs_of(row, dataset, study.runs)

@@ -14,11 +14,11 @@ from pipeline.analysis import alphas, figures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.figures import Series
 from pipeline.analysis.runs import FinishedRun
-from pipeline.analysis.tables import Study, runs_of_stage
+from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 
 
-def figure4(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
+def figure4(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
     """One picture a row and cell type."""
     return [
         drawn

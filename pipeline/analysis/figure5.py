@@ -17,7 +17,7 @@ from typing import Any
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawn import Drawn
 from pipeline.analysis.runs import FinishedRun
-from pipeline.analysis.tables import Study, runs_of_stage
+from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 
 OVER = {"sample": "drawn", "all": "all"}
@@ -45,7 +45,7 @@ class Ranked:
         return number.mean if number else None
 
 
-def figure5(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
+def figure5(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
     """Scatters by row and data set, then the taus by data set."""
     found = list(_ranked(experiment, study))
     datasets = dict.fromkeys(one.stood_for for one in found)
@@ -57,7 +57,7 @@ def figure5(experiment: Experiment, study: Study, results: Path) -> list[Drawn]:
     ]
 
 
-def _ranked(experiment: Experiment, study: Study) -> Iterator[Ranked]:
+def _ranked(experiment: Experiment, study: Evidence) -> Iterator[Ranked]:
     colours = {label: i for i, label in enumerate(dict.fromkeys(r.label for r in experiment.rows))}
     for row, dataset, runs in runs_of_stage(experiment, study, "ranking"):
         yield Ranked(row, dataset, runs, colours[row.label])

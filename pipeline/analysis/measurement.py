@@ -16,7 +16,7 @@ from pipeline import provenance
 from pipeline.analysis import runs, tables
 from pipeline.analysis.intervals import Summary
 from pipeline.analysis.runs import FinishedRun
-from pipeline.analysis.tables import Cell, Table
+from pipeline.analysis.tables import Cell, ResultTable
 from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
@@ -37,7 +37,7 @@ def measurements(
     """
     everything = runs.collect(results)
     digest = provenance.source_digest()
-    study = tables.Study(everything, len(job.seeds), len(job.retrain_seeds), digest)
+    study = tables.Evidence(everything, len(job.seeds), len(job.retrain_seeds), digest)
     found = {}
     for experiment in job.experiments:
         if not of_experiment(experiment, everything):
@@ -72,7 +72,7 @@ def made(job: ReportJob, experiment: Experiment, finished: Sequence[FinishedRun]
     }
 
 
-def _measurement(experiment: Experiment, table: Table) -> dict[str, Any]:
+def _measurement(experiment: Experiment, table: ResultTable) -> dict[str, Any]:
     titles = {f"c{i}": _title(column) for i, column in enumerate(table.columns)}
     printed = {
         f"c{i}_paper": f"{_title(column)}, paper"

@@ -49,7 +49,7 @@ COPIES = 2  # MLflow keeps a copy of each model
 
 
 @dataclass(frozen=True)
-class Line:
+class RuleCost:
     """Jobs of one rule."""
 
     rule: str
@@ -61,7 +61,7 @@ class Line:
 
 def plan(
     config: Config, experiments: Mapping[str, Experiment], page: str, results: Path, table: bool
-) -> list[Line]:
+) -> list[RuleCost]:
     """The jobs behind a report page, by rule.
 
     Args:
@@ -112,7 +112,7 @@ def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -
     return render(plan(config, experiments, page, results, table), config, page)
 
 
-def render(lines: Sequence[Line], config: Config, page: str) -> str:
+def render(lines: Sequence[RuleCost], config: Config, page: str) -> str:
     """The plan as text, widths aligned."""
     on_gpu = has_gpu(config.device)
     device = GPUS[0].name if on_gpu else "one core of a CPU"
@@ -159,7 +159,7 @@ def _stage_of(config: Config, place: Place) -> str:
     return "transfer" if is_folder else "retrain"
 
 
-def _line(rule: str, own: Sequence[tuple[bool, work.Work]], on_gpu: bool) -> Line:
+def _line(rule: str, own: Sequence[tuple[bool, work.Work]], on_gpu: bool) -> RuleCost:
     operations = sum(one.operations for _, one in own)
     slow, fast = CORE
     if on_gpu:
@@ -167,7 +167,7 @@ def _line(rule: str, own: Sequence[tuple[bool, work.Work]], on_gpu: bool) -> Lin
     start = START_SECONDS * len(own)
     hours = ((operations / fast + start) / 3600, (operations / slow + start) / 3600)
     size = sum(one.size for _, one in own) * COPIES
-    return Line(rule, len(own), sum(done for done, _ in own), hours, size)
+    return RuleCost(rule, len(own), sum(done for done, _ in own), hours, size)
 
 
 def _hours(hours: tuple[float, float]) -> str:

@@ -74,7 +74,9 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
     return page.environment().get_template("report.html").render(context)
 
 
-def study_of(job: jobs.ReportJob, results: Path, everything: Sequence[FinishedRun]) -> tables.Study:
+def study_of(
+    job: jobs.ReportJob, results: Path, everything: Sequence[FinishedRun]
+) -> tables.Evidence:
     """Of all runs those that the job's experiments need, and which of the others failed."""
     expected = needs.all_runs(job, job.experiments)
     wanted = {place.folder for place in expected}
@@ -82,7 +84,7 @@ def study_of(job: jobs.ReportJob, results: Path, everything: Sequence[FinishedRu
     missing = runs.unfinished(results, expected, shown)
     failed = tuple(one.place for one in missing if one.status == "failed")
     digest = provenance.source_digest()
-    return tables.Study(shown, len(job.seeds), len(job.retrain_seeds), digest, failed)
+    return tables.Evidence(shown, len(job.seeds), len(job.retrain_seeds), digest, failed)
 
 
 def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pipeline import provenance
 from pipeline.analysis import runs
 from pipeline.analysis import tables as study_tables
 from pipeline.analysis.measures import Measure
-from pipeline.analysis.tables import Cell, Study
+from pipeline.analysis.tables import Cell, Evidence
 from pipeline.config.experiments import Row
 from pipeline.config.jobs import ReportJob
 
@@ -31,7 +31,7 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
         InputError: `results` is no folder, or a file of a run is broken.
     """
     digest = provenance.source_digest()
-    study = Study(runs.collect(results), len(job.seeds), len(job.retrain_seeds), digest)
+    study = Evidence(runs.collect(results), len(job.seeds), len(job.retrain_seeds), digest)
     found = {}
     for experiment in job.experiments:
         rows: dict[tuple[str, ...], dict[str, Any]] = {}

@@ -102,7 +102,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """Some columns of an experiment."""
 
     caption: str
@@ -141,12 +141,12 @@ class Part:
     """An experiment on one data set; `lacks_benchmark`: cells that no table was there to rate."""
 
     dataset: str
-    tables: tuple[Table, ...]
+    tables: tuple[ResultTable, ...]
     lacks_benchmark: bool
 
 
 @dataclass(frozen=True)
-class Study:
+class Evidence:
     """What all experiments draw on.
 
     Attributes:
@@ -168,13 +168,13 @@ class Study:
         return row.select and self.n_seeds > 1
 
 
-def parts(experiment: Experiment, study: Study) -> list[Part]:
+def parts(experiment: Experiment, study: Evidence) -> list[Part]:
     """The tables of an experiment, by data set searched on and the one that it stands for."""
     keys = dict.fromkeys((name, row.stands_for) for row in experiment.rows for name in row.datasets)
     return [_part(experiment, *key, study) for key in keys]
 
 
-def _part(experiment: Experiment, dataset: str, stood_for: str, study: Study) -> Part:
+def _part(experiment: Experiment, dataset: str, stood_for: str, study: Evidence) -> Part:
     rows = [r for r in experiment.rows if dataset in r.datasets and r.stands_for == stood_for]
     stands_for = measures.dataset_title(stood_for or experiment.stands_for.get(dataset, ""))
     where = f"searched on {dataset}" + (f" in place of {stands_for}" if stands_for else "")
@@ -189,7 +189,7 @@ def _part(experiment: Experiment, dataset: str, stood_for: str, study: Study) ->
         ("Trained here", _own_columns(trained, dataset, found) if trained else [], trained),
     ]
     tables = tuple(
-        Table(
+        ResultTable(
             f"{caption}, {where}",
             tuple(columns),
             tuple(_line(row, dataset, columns, study, stands_for) for row in wanted),
@@ -203,7 +203,7 @@ def _part(experiment: Experiment, dataset: str, stood_for: str, study: Study) ->
 
 
 def _line(
-    row: Row, dataset: str, columns: Sequence[Measure], study: Study, stands_for: str
+    row: Row, dataset: str, columns: Sequence[Measure], study: Evidence, stands_for: str
 ) -> Line:
     own = runs_of(row, dataset, study.runs)
     cells = (_cell(row, dataset, column, own, study) for column in columns)
@@ -224,7 +224,7 @@ def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[Finishe
 
 
 def runs_of_stage(
-    experiment: Experiment, study: Study, stage: str
+    experiment: Experiment, study: Evidence, stage: str
 ) -> Iterator[tuple[Row, str, list[FinishedRun]]]:
     """Each row and data set of an experiment that has runs of a stage, with these runs."""
     for row in experiment.rows:
@@ -272,7 +272,7 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun])
 
 
 def _cell(
-    row: Row, dataset: str, column: Measure, own: Sequence[FinishedRun], study: Study
+    row: Row, dataset: str, column: Measure, own: Sequence[FinishedRun], study: Evidence
 ) -> Cell:
     values = by_seed(column, own)
     having = tuple(run for run in own if by_seed(column, [run]))

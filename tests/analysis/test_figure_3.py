@@ -45,7 +45,7 @@ def write_runs(results: Path, seeds: tuple[int, ...] = SEEDS) -> None:
 
 def draw(results: Path) -> list:
     """The pictures of what is there."""
-    study = tables.Study(runs.collect(results), len(SEEDS), 1, "")
+    study = tables.Evidence(runs.collect(results), len(SEEDS), 1, "")
     return drawings.draw(EXPERIMENT, study, results)
 
 

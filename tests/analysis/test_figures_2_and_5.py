@@ -21,7 +21,7 @@ def write(results, folder, metrics, **files):
 
 
 def study_of(results):
-    return tables.Study(runs.collect(results), 2, 1, "")
+    return tables.Evidence(runs.collect(results), 2, 1, "")
 
 
 def drops(alone, together):

@@ -2,7 +2,7 @@ import pytest
 
 from pipeline.analysis import measures, runs, tables
 from pipeline.analysis.intervals import summarise
-from pipeline.analysis.tables import Cell, Study
+from pipeline.analysis.tables import Cell, Evidence
 from pipeline.config.experiments import Experiment, Printed
 from pipeline.nasbench import ACCURACIES
 from pipeline.paths import Place
@@ -10,7 +10,7 @@ from tests.analysis.study import BENCHMARK, TRANSFER, write_run, write_seed
 
 
 def cells_of(experiment, results, caption, n_seeds=3, source_digest=""):
-    study = Study(runs.collect(results), n_seeds, 1, source_digest)
+    study = Evidence(runs.collect(results), n_seeds, 1, source_digest)
     (part,) = tables.parts(experiment, study)
     (table,) = [t for t in part.tables if t.caption.startswith(caption)]
     return {
@@ -115,7 +115,7 @@ def test_benchmark_columns_and_places(study):
 
 
 def test_no_benchmark_table_is_said(single):
-    (part,) = tables.parts(BENCHMARK, Study(runs.collect(single), 1, 1, ""))
+    (part,) = tables.parts(BENCHMARK, Evidence(runs.collect(single), 1, 1, ""))
     assert part.lacks_benchmark
     assert not any(table.caption.startswith("Place") for table in part.tables)
 
@@ -195,7 +195,7 @@ def test_paired_differences_to_the_reference(tmp_path):
         for seed, value in enumerate(values):
             folder = tmp_path / f"nasbench201/digits/{strategy}/seed{seed}"
             write_run(folder / "query", {"cifar10_test": value})
-    (part,) = tables.parts(BENCHMARK, Study(runs.collect(tmp_path), 3, 1, ""))
+    (part,) = tables.parts(BENCHMARK, Evidence(runs.collect(tmp_path), 3, 1, ""))
     ((line, values),) = part.tables[0].differences("shapley")
     assert line.row.label == "DARTS (first order)"
     # -2, -0.5, -0.5: deviation 0.866, t(0.975, 2) = 4.303.
@@ -208,14 +208,14 @@ def test_no_table_without_rows(tmp_path):
     write_run(tmp_path / "nasbench201/digits/shapley/seed0/query", {"cifar10_test": 93.0})
     row = {**BENCHMARK.rows[-1].model_dump(), "query": False}
     experiment = Experiment(name="f", title="F", rows=(row,))
-    (part,) = tables.parts(experiment, Study(runs.collect(tmp_path), 1, 1, ""))
+    (part,) = tables.parts(experiment, Evidence(runs.collect(tmp_path), 1, 1, ""))
     assert [len(table.lines) for table in part.tables] == [1]
 
 
 def test_failed_seeds_are_counted(tmp_path):
     write_run(tmp_path / "darts/digits/shapley/seed0/retrain/digits/rseed0", {"test_error": 0.1})
     failed = (Place("retrain", "darts", "digits", "shapley", 1, "digits", 0),)
-    (part,) = tables.parts(TRANSFER, Study(runs.collect(tmp_path), 2, 1, "", failed))
+    (part,) = tables.parts(TRANSFER, Evidence(runs.collect(tmp_path), 2, 1, "", failed))
     (table,) = part.tables
     assert [cell.n_failed for cell in table.lines[0].cells][:2] == [1, 0]
 
@@ -226,7 +226,7 @@ def test_a_failed_search_fails_all_that_comes_of_its_seed(tmp_path):
     # A training of an earlier attempt failed as well: still one seed.
     search = Place("search", "darts", "digits", "shapley", 1)
     failed = (search, search.at("retrain", "digits", 0))
-    (part,) = tables.parts(TRANSFER, Study(runs.collect(tmp_path), 2, 1, "", failed))
+    (part,) = tables.parts(TRANSFER, Evidence(runs.collect(tmp_path), 2, 1, "", failed))
     ours, published = part.tables[0].lines
     assert {cell.n_failed for cell in ours.cells} == {1}
     assert {cell.n_failed for cell in published.cells} == {0}
