@@ -47,7 +47,7 @@ rule transfer_network:
     benchmark:
         f"{BENCHMARKS}/transfer/{TRAINING}.tsv"
     wildcard_constraints:
-        target="|".join(FOLDERS),
+        target="|".join(FOLDERS) or "(?!)",  # without folders of images nothing
     threads: ask("transfer").threads
     resources:
         **resources_of("transfer", on_gpu=True),

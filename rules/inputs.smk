@@ -55,7 +55,8 @@ def trials_if_kept(wildcards):
     if not wildcards.strategy.startswith(KEPT):
         return []
     searched = {**wildcards, "strategy": wildcards.strategy.removeprefix(KEPT)}
+    place = (searched["space"], searched["dataset"], searched["strategy"])
     return [
         f"{TRIAL}/metrics.json".format(**searched | {"seed": seed})
-        for seed in CONFIG.seeds
+        for seed in needs.seeds_of(CONFIG, EXPERIMENTS.values(), *place)
     ]

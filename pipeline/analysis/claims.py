@@ -185,7 +185,7 @@ def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) ->
     """A row of the experiment: how many of its seeds have run, and what they found."""
     dataset = row.datasets[0]
     query = values(row.strategy, dataset, f"query/{dataset}_test", finished)
-    wanted = row.repeats or len(row.seeds or seeds)
+    wanted = row.repeats or len(row.own_seeds(seeds))
     return {
         "label": row.label,
         "dataset": dataset,

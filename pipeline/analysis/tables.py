@@ -165,7 +165,7 @@ class Evidence:
 
     def keeps_one(self, row: Row) -> bool:
         """Whether one of several searches is kept and trained."""
-        return row.select and self.n_seeds > 1
+        return row.select and len(row.own_seeds(range(self.n_seeds))) > 1
 
 
 def parts(experiment: Experiment, study: Evidence) -> list[Part]:
@@ -288,7 +288,7 @@ def _cell(
         }[column.stage]
     )
     is_printed = column.target is None or column.target in targets[:1]
-    n_seeds = len(row.seeds) or study.n_seeds
+    n_seeds = len(row.own_seeds(range(study.n_seeds)))
     foreign = study.n_retrain_seeds if column.stage == "retrain" else 1
     of_kept = study.keeps_one(row) and column.stage not in ("search", "trial")
     makers = {run.provenance.get("source_digest") for run in having}

@@ -69,6 +69,9 @@ class Row(Settings):
         0, "searches of seconds: seeds 0, 1, ... in one job, instead of `seeds`", OURS
     )
     seeds: tuple[int, ...] = setting((), "seeds of this row; empty: those of the study", OURS)
+    most_seeds: int = setting(
+        0, "the first seeds of the study, at most so many; 0: all", OURS, ge=0
+    )
     retrain: tuple[str, ...] = setting(
         (), "data sets the found network is trained on; `same`: the one searched on", OURS
     )
@@ -99,6 +102,10 @@ class Row(Settings):
     def has_genotype(self) -> bool:
         """Whether each seed has a genotype of its own, counted and drawn."""
         return not self.repeats and not self.strategy.startswith(TABLE)
+
+    def own_seeds(self, study: Sequence[int]) -> tuple[int, ...]:
+        """The seeds of this row in a study of these seeds."""
+        return self.seeds or tuple(study)[: self.most_seeds or None]
 
     def targets(self, dataset: str) -> tuple[str, ...]:
         """Data sets that a network found on `dataset` is trained on."""
@@ -186,4 +193,5 @@ class Experiment(Settings):
 
 def shown_strategy(row: Row, seeds: Sequence[int]) -> str:
     """The label whose networks are trained: the row's, or the one kept of its several searches."""
-    return f"{KEPT}{row.strategy}" if row.select and len(seeds) > 1 else row.strategy
+    several = row.select and len(row.own_seeds(seeds)) > 1
+    return f"{KEPT}{row.strategy}" if several else row.strategy

@@ -36,8 +36,8 @@ def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[Place]:
 
 
 def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[Place]:
-    seeds = row.seeds or config.seeds
-    shown = shown_strategy(row, seeds)
+    seeds = row.own_seeds(config.seeds)
+    shown = shown_strategy(row, config.seeds)
     if shown != row.strategy:
         for seed in seeds:
             yield from _found(Place("trial", row.space, dataset, row.strategy, seed))
@@ -60,6 +60,20 @@ def _found(place: Place) -> Iterator[Place]:
     yield place.at("genotype")
     if place.stage != "genotype":
         yield place
+
+
+def seeds_of(
+    config: Config, experiments: Iterable[Experiment], space: str, dataset: str, strategy: str
+) -> list[int]:
+    """The seeds that some rows search with one strategy."""
+    return sorted(
+        {
+            place.seed
+            for place in all_runs(config, experiments)
+            if (place.stage, place.space, place.dataset, place.strategy)
+            == ("search", space, dataset, strategy)
+        }
+    )
 
 
 def on_page(config: Config, page: str, found: Mapping[str, Experiment]) -> list[str]:
