@@ -36,13 +36,14 @@ def imported(*arguments: object) -> set[str]:
 )
 def test_without_torch(arguments: list[str]) -> None:
     packages = imported(*arguments)
-    assert arguments[0] in packages or "pipeline" in packages or "click" in packages
+    assert "click" in packages or arguments[0] == "snakemake"
     assert not packages & {"torch", "torchvision"}
 
 
 def test_query_and_report_without_torch(tmp_path: Path) -> None:
     table = write_toy_table(tmp_path / "table.csv")
     assert not imported("pipeline", "query", "--table", table, "--index", 1) & {"torch"}
+    (tmp_path / "demo").mkdir()
     report = ("report", "--results", tmp_path / "demo", "--out", tmp_path / "page.html")
     packages = imported("pipeline", *report)
     assert "jinja2" in packages
