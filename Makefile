@@ -32,9 +32,10 @@ soak: $(READY)   ## some hundred tiny jobs under random kills, ten minutes at mo
 fast: $(READY)   ## the tests without the workflow
 	OMP_NUM_THREADS=1 python -m pytest -m "not workflow and not cluster" $(WORKERS)
 
-lint: $(READY)   ## format, lint and types
+lint: $(READY)   ## format, lint, imports and types
 	ruff format --check pipeline tests
 	ruff check pipeline tests
+	lint-imports --no-cache
 	mypy
 	snakefmt --check Snakefile rules
 	snakemake --lint
