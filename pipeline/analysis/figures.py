@@ -8,6 +8,7 @@ returns a matplotlib figure; `svg` and `png` render it, the same bytes for the s
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ INK, MUTED, GRID = "#1f2430", "#5b6473", "#d9dde4"
 THEME = {INK: "ink", MUTED: "muted", GRID: "grid"} | {
     colour: f"series-{index}" for index, colour in enumerate(SERIES)
 }
+LEGEND_LINE = 0.18  # inches
 SIZE = (4.1, 2.4)  # inches; a phone shows it at about its own size
 STYLE: Any = {
     "svg.hashsalt": "shapley-nas",
@@ -115,8 +117,9 @@ def curves(series: Sequence[Series], band: bool = True, legend: bool = False) ->
         band: draw the interval of the mean; too much where many curves cross.
         legend: name the curves below the axes, for a picture that stands without a page's legend.
     """
+    below = LEGEND_LINE * math.ceil(len(series) / 2) if legend else 0.0
     with style():
-        figure, axes = one_axes()
+        figure, axes = one_axes(SIZE[1] + below)
         _draw_curves(axes, series, band)
         axes.set_xlabel("epoch")
         if legend:
