@@ -62,18 +62,15 @@ def render(folder: Path, images: Path) -> str:
     Raises:
         InputError: there is no measurement of claims in `folder`.
     """
-    found = {}
-    for path in sorted(folder.glob("*.json")):
-        if is_claim(path):
-            content = files.read_json(path)
-            found[content["claim"]] = content
+    found = [files.read_json(path) for path in sorted(folder.glob("*.json")) if is_claim(path)]
     if not found:
-        raise InputError(f"{folder}: no measurement of claims; give --results to make them")
-    plan = found.pop(PLAN, {"rows": []})
-    claims = [found[name] for name in sorted(found, key=lambda name: int(name[1:]))]
+        raise InputError(f"{folder}: no measurement of claims; give --judge to make them")
+    claims = [one for one in found if one["claim"] != PLAN]
+    claims.sort(key=lambda one: (one["claim"][0], int(one["claim"][1:])))
+    rows = [row for one in found if one["claim"] == PLAN for row in one["rows"]]
     sections = [_section(one, images) for one in claims]
     made = [_made(claims[0])] if claims else []
-    return "\n".join([HEAD, _summary(claims), *sections, *_ran(plan["rows"], images), *made])
+    return "\n".join([HEAD, _summary(claims), *sections, *_ran(rows, images), *made])
 
 
 def _summary(claims: Sequence[Mapping[str, Any]]) -> str:

@@ -186,7 +186,7 @@ class Experiment(Settings):
         dict, "data set that only stands for another -> whose printed numbers are shown", OURS
     )
     claims: dict[str, Claim] = factory(
-        dict, "claims of the paper, each with the rule that decides it", OURS
+        dict, "claims by a letter and a number, each with the rule that decides it", OURS
     )
     rows: tuple[Row, ...] = Field(min_length=1)
 
