@@ -7,6 +7,8 @@
 #                                                      .../query/    its row of the NAS-Bench-201 table
 #                                                      .../removal/, .../ranking/   for Figures 2 and 5
 #                                                      .../retrain/{target}/rseed{rseed}/  trained network
+# results/{preset}/studies/{study}/{supernet}/{search,walk,draw}/     what a study measures of supernets
+#                                .../summary/measurements/           its tables
 # results/{preset}/report/index.html                                 all of it beside the paper
 # results/{preset}/report/figures/{experiment}/                      SVG, PNG and CSV of a figure
 # results/{preset}/report/claims/{experiment}/                       verdicts on the paper's claims
@@ -30,6 +32,8 @@ include: "rules/figures.smk"
 include: "rules/retrain.smk"
 include: "rules/imagenet.smk"
 include: "rules/report.smk"
+include: "rules/supernets.smk"
+include: "rules/studies.smk"
 
 
 rule all:

@@ -21,6 +21,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         *("removal", "queries", "digits-table", "imagenet16"),
     ),
     "benchmark": ("query", "ranking", "convert"),
+    "studies": ("walk", "estimate", "summarise"),
     "study": (
         *("report", "draw", "plan", "measurements", "claims", "fidelity"),
         *("coverage", "cost", "config"),

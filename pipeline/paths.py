@@ -50,6 +50,13 @@ SEARCH, GENOTYPE, TRIAL, QUERY, REMOVAL, RANKING, RETRAIN, QUERIES = (
     f"{ROOT}/{folder}" for folder in STAGES.values()
 )
 
+# Below `results/{preset}`: what a study measures on each of its supernets, and its short trainings.
+STUDY = "studies/{study}"
+SUPERNET = STUDY + "/{supernet}"
+WALK = SUPERNET + "/{walk}"
+DRAW = SUPERNET + "/{draw}"
+FORM = STUDY + "/{form}/{rseed}"
+
 NUMBERS = ("seed", "rseed", "repeats")  # wildcards that are numbers; all others are names
 WILDCARD = re.compile(r"\{(\w+)\}")
 

@@ -7,7 +7,7 @@ from shlex import quote
 
 sys.path.insert(0, workflow.basedir)
 from pipeline.analysis import plan
-from pipeline.config import jobs, load, needs
+from pipeline.config import jobs, load, needs, studies
 from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
@@ -15,6 +15,8 @@ from pipeline.files import write_json
 from pipeline.paths import (
     BENCHMARKS,
     DATA,
+    DRAW,
+    FORM,
     GENOTYPE,
     LOGS,
     NASBENCH_TABLE,
@@ -28,9 +30,12 @@ from pipeline.paths import (
     SEARCH,
     SEED,
     SEEDS,
+    STUDY,
+    SUPERNET,
     TARGET_DATA,
     TRAINING,
     TRIAL,
+    WALK,
 )
 from pipeline.registry.tables import EMBEDDED, find_table
 
@@ -38,6 +43,7 @@ try:
     CONFIG = load.resolve(config)
     EXPERIMENTS = load.experiments(CONFIG)
     CONFIG = load.with_labels(CONFIG, EXPERIMENTS)
+    STUDIES = studies.load_all(CONFIG.preset)
 except InputError as error:
     # One line and exit code 2 instead of Snakemake's traceback.
     print(f"error: {error}", file=sys.stderr)

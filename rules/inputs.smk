@@ -20,7 +20,12 @@ def figures_of(*experiments):
 
 def table_if_there(wildcards):
     """The table that knows a data set as an input, so that a query reruns when its source arrives."""
-    found = find_table(DATA_ROOT, wildcards.dataset, CONFIG.nasbench_table)
+    return table_of(wildcards.dataset)
+
+
+def table_of(dataset):
+    """The table that knows a data set, if there is one."""
+    found = find_table(DATA_ROOT, dataset, CONFIG.nasbench_table)
     if found == EMBEDDED:
         return [os.path.relpath(found)]
     return [NASBENCH_TABLE] if found else []
@@ -60,3 +65,28 @@ def trials_if_kept(wildcards):
         f"{TRIAL}/metrics.json".format(**searched | {"seed": seed})
         for seed in needs.seeds_of(CONFIG, EXPERIMENTS.values(), *place)
     ]
+
+
+def of_study(job, *names):
+    """A `params` function: the JSON slice of a study that a stage reads."""
+
+    def of(wildcards):
+        study = STUDIES[wildcards.study]
+        return job(study, *(wildcards[name] for name in names)).model_dump_json()
+
+    return of
+
+
+def data_of_study(file):
+    """An `input` function: a prepared file of the data set of a study."""
+    return lambda wildcards: (
+        f"{RESULTS}/data/{STUDIES[wildcards.study].dataset}/{file}"
+    )
+
+
+def walks_before(wildcards):
+    """The first walks of the same training at the age before, where an estimate asks for them."""
+    study = STUDIES[wildcards.study]
+    before, first = study.before(wildcards.supernet), next(iter(study.walks))
+    base = f"{RESULTS}/studies/{study.name}"
+    return [f"{base}/{before}/{first}/walks.npz"] if before else []

@@ -65,9 +65,7 @@ def made(job: ReportJob, experiment: Experiment, finished: Sequence[FinishedRun]
     records = [run.provenance for run in of_experiment(experiment, finished)]
     return {
         "command": f"snakemake --cores all {experiment.name} --config preset={job.preset}",
-        "commit": ", ".join(_distinct(records, "git_commit")),
-        "machine": "; ".join(dict.fromkeys(sorted(map(_machine, records)))),
-        "date": max((record.get("finished") or "" for record in records), default="")[:10],
+        **made_by(records),
         "seeds": list(job.seeds),
     }
 
@@ -87,6 +85,15 @@ def _measurement(experiment: Experiment, table: ResultTable) -> dict[str, Any]:
         "columns": {"row": "Row", **{key: labels[key] for key in both if key in labels}},
         "rows": [{"row": line.row.label, **_values(line.cells, printed)} for line in table.lines],
         "does_not_show": list(experiment.does_not_show),
+    }
+
+
+def made_by(records: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Commits, machines and date of a measurement, from the provenance of its runs."""
+    return {
+        "commit": ", ".join(_distinct(records, "git_commit")),
+        "machine": "; ".join(dict.fromkeys(sorted(map(_machine, records)))),
+        "date": max((record.get("finished") or "" for record in records), default="")[:10],
     }
 
 

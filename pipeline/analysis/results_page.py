@@ -73,7 +73,7 @@ def _section(path: Path) -> str:
     seeds = measurement["seeds"]
     seeds = ", ".join(map(str, seeds)) if isinstance(seeds, list) else seeds
     made = {
-        "Command": f"`{measurement['command']}`",
+        "Command": f"`{measurement['command']}`{_of_earlier_code(measurement['command'])}",
         "Commit": ", ".join(f"`{one[:12]}`" for one in measurement["commit"].split(", ")),
         "Machine": measurement["machine"],
         "Date": measurement["date"],
@@ -93,6 +93,13 @@ def _section(path: Path) -> str:
         _list([f"{name}: {value}" for name, value in made.items()]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _of_earlier_code(command: str) -> str:
+    """What is said of a command that only its commit has."""
+    if "pipeline.experiments" not in command:
+        return ""
+    return ", code of that commit; today the studies of `config/studies/` measure it"
 
 
 def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:

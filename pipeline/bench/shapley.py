@@ -7,6 +7,8 @@ tau and Pearson's r with 95 % intervals against two long references together, of
 references agree with each other. CIFAR-10 of 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else
 digits. V is the probability of the true class. Seconds are those of one process alone; references
 and repeats share the cores. It takes some 20 minutes of two cores.
+
+The sizes are those of `bench` in `config/studies/estimators.yaml`.
 """
 
 from __future__ import annotations
@@ -14,129 +16,148 @@ from __future__ import annotations
 import multiprocessing
 import os
 import tempfile
-from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+import torch
 
+from pipeline import files
 from pipeline.analysis.intervals import summarise
-from pipeline.bench.supernets import Trained
+from pipeline.config import studies
+from pipeline.config.load import merge
+from pipeline.config.studies import Study
+from pipeline.data import Images, find, open_images, prepare
 from pipeline.devices import configure
-from pipeline.experiments.agreement import edges_of, with_reference
-from pipeline.experiments.forms import Form
-from pipeline.experiments.shapley import REFERENCES, Study, open_study
-from pipeline.experiments.summary import references
-from pipeline.experiments.variants import VARIANTS
-from pipeline.files import read_json
+from pipeline.stages.search import make_strategy
+from pipeline.studies import estimators, walks
+from pipeline.studies.agreement import MEASURES, with_reference
+from pipeline.studies.estimates import estimate
+from pipeline.supernet import saved
 
-FORM = Form(
-    epochs=20,
-    train_images=6_400,
-    ages=(20,),
-    # The paper's loop, 14 updates after the warm-up: what an estimator meets in a search.
-    main=(("loop", 20),),
-    images=32,
-    permutations=100,
-    other_permutations=0,
-    policy_permutations=0,
-    repeats=5,
-    compile=False,
-    channels=8,
-    # By accuracy, which is coarser, two references agree less.
-    reads="soft_accuracy",
-    reference_draws=16,
-    plain_draws=32,
-)
-# All but the dearest, which is for the study.
-ESTIMATORS = tuple(v.name for v in VARIANTS if v.name != "regression_adjusted_whole")
+
+@dataclass(frozen=True)
+class Bench:
+    """A study of one supernet, in a folder laid out as the workflow's."""
+
+    study: Study
+    root: Path
+    folder: Path
+
+    @property
+    def supernet(self) -> str:
+        """Its name in the study."""
+        return next(iter(self.study.supernets()))
+
+    def images(self, part: Any) -> Images:
+        """One half of the training set."""
+        manifest = files.read_json(self.folder / "manifest.json")
+        return open_images(manifest, self.root, part, self.folder / "split.npz")
 
 
 def rows(
-    repeats: int = 5,
-    form: Form = FORM,
-    variants: tuple[str, ...] = ESTIMATORS,
-    workers: int = os.cpu_count() or 1,
+    repeats: int = 5, study: Study | None = None, workers: int = os.cpu_count() or 1
 ) -> list[dict[str, Any]]:
-    """Train, walk the references, run every estimator `repeats` times; a row each.
+    """Train, walk the references, run every estimator `repeats` times; a row for each.
 
     Args:
-        repeats: estimates a row.
-        form: how large everything is.
-        variants: names of estimators.
+        repeats: estimates behind a row.
+        study: one training at one age, two walks; None: the one of the file.
         workers: processes that references and repeats are spread over.
     """
+    study = study or studies.load("estimators", "bench")
     root = Path(os.environ.get("SHAPLEY_NAS_DATA", "data"))
-    dataset, size = ("cifar10", 16) if (root / "cifar-10-batches-py").is_dir() else ("digits", 0)
-    form = replace(form, repeats=repeats, image_size=size)
     with tempfile.TemporaryDirectory() as folder:
-        study = open_study(form, root, Path(folder), dataset)
-        _trained(study)
-        step = partial(_step, study, variants)
-        steps = (*REFERENCES, *range(repeats))
+        bench = Bench(_sized(study, root, repeats), root, Path(folder))
+        prepare(find(bench.study.dataset, {}), root, folder, split_seed=0)
+        train(bench)
+        steps = (*bench.study.walks, *bench.study.draws())
         if workers == 1:
-            for one in steps:
-                step(one)
+            for name in steps:
+                measure(bench, name)
         else:
             spawn = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-                list(pool.map(step, steps))
-        return _rows(study, dataset)
+                list(pool.map(partial(measure, bench), steps))
+        return _rows(bench)
 
 
-def _step(study: Study, variants: tuple[str, ...], step: str | int) -> None:
-    """One reference, or one repeat of every estimator; kept in the study's folder."""
+def train(bench: Bench) -> None:
+    """Train the supernet; no image of the references moves alpha."""
+    study = bench.study
+    job = studies.supernet_job(study, bench.supernet)
+    weights = bench.images("weights")
+    images = weights.take(job.search.limit_train)
+    # Where the weights leave none, the images of the estimates move it.
+    rest = weights.only(np.arange(images.n, weights.n))
+    enough = rest.n >= study.value["value_images"]
+    valid = rest if enough else walks.part_of(bench.images("value"), study.estimates.part)
+    strategy: Any = make_strategy(job, images.classes, study.seed, torch.device("cpu"))
+    for epoch in range(job.search.stop_epoch):
+        strategy.epoch(epoch, images, valid)
+    saved.save(bench.folder / "supernet.pt", strategy.supernet, strategy.alpha())
+
+
+def measure(bench: Bench, name: str) -> None:
+    """One reference, or one repeat of every estimator."""
     configure(1)
-    if isinstance(step, str):
-        study.reference(_trained(study), step)
+    study, out = bench.study, bench.folder / bench.supernet / name
+    network, alpha = saved.load(bench.folder / "supernet.pt")
+    images = bench.images("value")
+    if name in study.walks:
+        found = walks.walk(studies.walk_job(study, name), network, alpha, images)
+        with files.replacing(out / "walks.npz") as temporary:
+            np.savez(temporary, V=found.V, orders=found.orders)
     else:
-        study.estimate(_trained(study), variants, step)
+        job = studies.estimate_job(study, bench.supernet, name)
+        files.write_json(out / "estimates.json", estimate(job, network, alpha, images))
 
 
-def _trained(study: Study) -> Trained:
-    """The supernet, from its checkpoints once it is trained."""
-    (trained,) = study.supernets(study.form.main[0][0])
-    return trained
+def _sized(study: Study, root: Path, repeats: int) -> Study:
+    """The study with so many repeats, on CIFAR-10 or on digits, which have 8 pixels a side."""
+    there = (root / "cifar-10-batches-py").is_dir()
+    search = study.search if there else merge(study.search, {"supernet": {"image_size": 0}})
+    streams = tuple(("repeat", repeat) for repeat in range(repeats))
+    changes: dict[str, Any] = {
+        "dataset": "cifar10" if there else "digits",
+        "search": search,
+        "estimates": study.estimates.model_copy(update={"streams": streams}),
+    }
+    return study.model_copy(update=changes)
 
 
-def _rows(study: Study, dataset: str) -> list[dict[str, Any]]:
-    way, age = study.form.main[0]
-    reference, ceiling = references(study.out, way, age, study.form.reads)
-    edges = edges_of(reference)
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for path in sorted((study.out / "runs").glob("*.json")):
-        run = read_json(path)
-        groups[run["variant"]].append(run)
-    plain = median(run["seconds"] for run in groups["plain"])
+def _rows(bench: Bench) -> list[dict[str, Any]]:
+    folder = bench.folder / bench.supernet
+    reference, ceiling = estimators.references(bench.study, folder)
+    runs = estimators.estimates(bench.study, folder)
+    plain = median(run["seconds"] for run in runs["plain"])
     return [
         {
             "name": name,
             "baseline_s": plain,
-            "ours_s": (seconds := median(run["seconds"] for run in runs)),
+            "ours_s": (seconds := median(run["seconds"] for run in repeats)),
             "ratio": plain / seconds,
-            **_agreement(runs, reference, edges),
-            "evaluations": round(np.mean([run["evaluations"] for run in runs])),
-            "image_forwards": round(np.mean([run["image_forwards"] for run in runs])),
+            **_agreement(repeats, reference),
+            "evaluations": round(np.mean([run["evaluations"] for run in repeats])),
+            "image_forwards": round(np.mean([run["image_forwards"] for run in repeats])),
             "ceiling_tau": ceiling["tau"],
             "ceiling_r": ceiling["r"],
-            "repeats": len(runs),
-            "dataset": dataset,
+            "repeats": len(repeats),
+            "dataset": bench.study.dataset,
         }
-        for name, runs in groups.items()
+        for name, repeats in sorted(runs.items())
     ]
 
 
-def _agreement(
-    runs: list[dict[str, Any]], reference: np.ndarray, edges: np.ndarray
-) -> dict[str, float | None]:
+def _agreement(runs: list[dict[str, Any]], reference: np.ndarray) -> dict[str, float | None]:
     """Means over repeats, and the ends of their 95 % t intervals."""
-    found = [with_reference(np.array(run["phi"], dtype=float), reference, edges) for run in runs]
+    found = [with_reference(estimators.phi_of(run), reference) for run in runs]
     row: dict[str, float | None] = {}
-    for measured in ("tau", "r", "winners"):
+    for measured in MEASURES:
         over = summarise(agreement[measured] for agreement in found)
         row |= {measured: over.mean, f"{measured}_low": over.low, f"{measured}_high": over.high}
     return row

@@ -72,6 +72,9 @@ class SearchSettings(Settings):
     """Training the supernet's weights: CIFAR-10 in the DARTS space."""
 
     epochs: int = setting(50, "epochs in all", PAPER, ge=0)
+    stop_epoch: int = setting(
+        0, "the search ends after so many epochs of its schedule; 0: after the last", OURS, ge=0
+    )
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", PAPER, ge=0)
     batch_size: int = setting(256, "images a weight step", PAPER, ge=1)
     micro_batch_size: int = setting(

@@ -59,7 +59,7 @@ class WeightSharing(Strategy):
     @property
     def n_epochs(self) -> int:
         """As many as the recipe says."""
-        return self.search.epochs
+        return self.search.stop_epoch or self.search.epochs
 
     def new_weight_optimiser(self) -> torch.optim.SGD:
         """SGD as the recipe says, without momentum so far."""

@@ -15,6 +15,7 @@ from pipeline.analysis import runs
 from pipeline.config import generate, jobs, load, needs
 from pipeline.config.model import Config
 from pipeline.stages import report as report_stage
+from pipeline.studies import pages
 from pipeline.verbs.options import Given, takes
 
 
@@ -47,13 +48,18 @@ def plan(given: Given, page: str) -> None:
 @click.option("--keep", metavar="EXPERIMENT", help="first write this experiment's tables there")
 @click.option("--note", "notes", multiple=True, help="with --keep: what a reader must know")
 @click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
+@click.option("--page", type=Path, help="also fill this page's tables, draw `images/` beside it")
 @takes("results", "out", "config")
-def measurements(given: Given, keep: str | None, notes: tuple[str, ...], folder: Path) -> None:
+def measurements(
+    given: Given, keep: str | None, notes: tuple[str, ...], folder: Path, page: Path | None
+) -> None:
     """Render the committed measurements as docs/results.md; --keep adds an experiment's first."""
     if keep:
         job = _report_job(given.config, keep)
         report_stage.write_measurements(job, given["results"], folder, notes)
     report_stage.write_results_page(folder, given["out"] or Path("docs/results.md"))
+    if page:
+        pages.write(folder, page, page.parent / "images")
 
 
 @click.command()

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.experiments.oracle_table import one_by_one
 from pipeline.nasbench.table import CODE
 from pipeline.strategies.contract import Inputs
+from pipeline.studies.table import one_by_one
 from tests.strategies.toys import make_strategy
 
 

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 
 from pipeline import registry
 from pipeline.config import jobs, load
-from pipeline.experiments import pages
-from pipeline.experiments.picture import DRAWN
 from pipeline.files import write_json
+from pipeline.studies import pages
+from pipeline.studies.pictures import DRAWN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "shapley.md").read_text()
 CONFIG = Path(__file__).parents[2] / "config"

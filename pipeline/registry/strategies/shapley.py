@@ -155,6 +155,14 @@ class DartsShapleySettings(GradientSettings, ValueSettings):
     """How alpha descends, and how Shapley values are estimated."""
 
 
+class FrozenSettings(Settings):
+    """Which mixture a step trains."""
+
+    mixture: Literal["uniform", "coalitions"] = setting(
+        "uniform", "a step trains all operations alike, or a random coalition of them", OURS
+    )
+
+
 ENTRIES = (
     StrategyEntry(
         "shapley",
@@ -179,5 +187,12 @@ ENTRIES = (
         paper="Xiao et al., CVPR 2022",
         settings=DartsShapleySettings,
         recipes={**IN_DARTS, "nasbench201": WITHOUT_NONE},
+    ),
+    StrategyEntry(
+        "frozen",
+        "pipeline.strategies.frozen:Frozen",
+        title="Frozen alpha (ours)",
+        paper="none",
+        settings=FrozenSettings,
     ),
 )

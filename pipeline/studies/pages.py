@@ -1,7 +1,4 @@
-"""The tables and pictures of docs/shapley.md, made from the measurements.
-
-python -m pipeline.experiments.pages
-"""
+"""The tables and pictures of docs/shapley.md, made of the measurements of the studies."""
 
 from __future__ import annotations
 
@@ -10,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from pipeline.analysis.results_page import table
-from pipeline.experiments.picture import DRAWN
-from pipeline.files import read_json, replacing
+from pipeline.files import read_json, write_text
+from pipeline.studies.pictures import DRAWN
 
 Row = Mapping[str, Any]
 PLACE = re.compile(r"<!-- ((?:shapley|oracle)_\w+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -92,18 +88,14 @@ TABLES = {
 }
 
 
-@click.command()
-@click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
-@click.option("--page", type=Path, default=Path("docs/shapley.md"), show_default=True)
-@click.option("--pictures", type=Path, default=Path("docs/images"), show_default=True)
-def main(folder: Path, page: Path, pictures: Path) -> None:
-    """Write the page's tables anew, and draw its pictures."""
+def write(folder: Path, page: Path, pictures: Path) -> None:
+    """Write the page's tables anew, and draw its pictures.
+
+    Args:
+        folder: of the measurements.
+        page: with a place for each table.
+        pictures: folder of the pictures.
+    """
     for name, draw in DRAWN.items():
         draw(folder / f"{name}.json", pictures / f"{name}.svg")
-    content = fill(page.read_text(), folder)
-    with replacing(page) as temporary:
-        temporary.write_text(content)
-
-
-if __name__ == "__main__":
-    main()
+    write_text(page, fill(page.read_text(encoding="utf-8"), folder))

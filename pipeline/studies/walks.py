@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pipeline import seeds
-from pipeline.files import read_arrays, replacing
+from pipeline.config.studies import WalkJob
+from pipeline.data import Images
+from pipeline.files import read_arrays
 from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.shapley.estimation import mean_and_error
 from pipeline.strategies.value_function import VALUES, ValueFunction
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pipeline.data import Images
-    from pipeline.supernet import Supernet
+from pipeline.supernet import Supernet
+from pipeline.training import checkpoint
 
 VALUE_NAMES = tuple(VALUES)
-KEPT_EVERY = 10
+KEPT_EVERY = 10  # permutations between two checkpoints
 
 
 @dataclass(frozen=True)
@@ -70,21 +70,15 @@ class Walks:
         np.put_along_axis(samples, self.orders, np.where(kept, marginal, np.nan), axis=1)
         return mean_and_error(samples)[0]
 
-
-def load(out: Path, way: str, age: int, which: str, policy: str = "batch") -> Walks:
-    """Walks that `walk` has kept below `out`."""
-    return read(path_of(out, way, age, which, policy))
+    def value_full(self) -> float:
+        """V(N) by accuracy, the mean over draws."""
+        return float(self.V[0, :, 0].mean())
 
 
 def read(path: Path) -> Walks:
-    """Walks that `walk` has kept in a file."""
+    """The walks that the stage `walk` has written."""
     saved = read_arrays(path)
     return Walks(saved["orders"], saved["V"])
-
-
-def path_of(out: Path, way: str, age: int, which: str, policy: str = "batch") -> Path:
-    """Where the walks of a supernet are kept."""
-    return out / "walks" / f"{way}_{age}_{which}_{policy}.npz"
 
 
 def together(parts: Sequence[Walks]) -> Walks:
@@ -93,65 +87,75 @@ def together(parts: Sequence[Walks]) -> Walks:
     return Walks(orders, np.concatenate([walks.V for walks in parts], axis=1))
 
 
+def part_of(images: Images, part: tuple[int, int]) -> Images:
+    """Part k of n equal parts; parts share no image."""
+    k, n = part
+    first, last = np.linspace(0, images.n, n + 1).astype(int)[[k - 1, k]]
+    return images.only(np.arange(first, last))
+
+
 class AllValues(ValueFunction):
     """A value function that measures by all of `VALUES` at once."""
 
     def all_values(self, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
         """bool[b, n] -> float64[b, values]."""
-        import torch
-
         with torch.no_grad(), self.measuring():
             return np.array([self._all_means(S) for S in coalitions])
 
     def _all_means(self, S: NDArray[np.bool_]) -> list[float]:
-        weights = self._mixing(self._present(S))
-        with self._normalised(weights):
+        mixing = self._mixing(self._present(S))
+        with self._normalised(mixing):
             sums = [
                 [float(value(logits, labels)) for value in VALUES.values()]
-                for logits, labels in self._answers(weights)
+                for logits, labels in self._answers(mixing)
             ]
         return [total / self._n for total in np.sum(sums, axis=0)]
 
-    def _answers(self, weights: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def _answers(self, mixing: Tensor) -> list[tuple[Tensor, Tensor]]:
         self.images_forward += self._n
         return [
-            (self._logits(images, weights, beginning), labels)
+            (self._logits(images, mixing, beginning), labels)
             for (images, labels), beginning in zip(self._batches, self._beginnings, strict=True)
         ]
 
 
 def walk(
+    job: WalkJob,
     supernet: Supernet,
+    alpha: NDArray[np.float64],
     images: Images,
-    settings: ValueSettings,
-    permutations: int,
-    seed: int,
-    path: Path,
-    alpha: NDArray[np.float64] | None = None,
+    state: Path | None = None,
+    identity: dict[str, Any] | None = None,
 ) -> Walks:
-    """Walk permutations under α (None: zeros), or go on from those that `path` holds.
+    """Walk the permutations of a job under α; goes on from those that `state` holds.
 
     Each order is walked in both directions, on images of their own: a player's early and late
     places make up for each other, so that the mean is as unbiased and less noisy.
-    """
-    import torch
 
-    alpha = np.zeros(supernet.space.n_players) if alpha is None else alpha
-    V = AllValues(supernet, torch.from_numpy(alpha), images, settings, seed)
-    n = len(V.players)
+    Args:
+        job: permutations, value function, random numbers.
+        supernet: the network.
+        alpha: by which its operations are mixed, float64[n_players].
+        images: the value images, of which the job names a part.
+        state: file that keeps what has been walked; None: none.
+        identity: of what the values depend on besides the job.
+    """
+    seed = seeds.derive(job.seed, *job.stream)
+    on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)
+    own = part_of(images, job.part)
+    V = AllValues(supernet, on_device, own, ValueSettings(**job.value), seed)
+    n, permutations = len(V.players), job.permutations
     drawn = [
         seeds.numpy_generator(seed, "order", m // 2).permutation(n) for m in range(permutations)
     ]
     orders = np.stack([order[:: -1 if m % 2 else 1] for m, order in enumerate(drawn)])
-    done = np.empty((len(VALUE_NAMES), 0, n + 1))
-    if path.exists():
-        done = read(path).V
-    values = [*np.moveaxis(done, 1, 0)][:permutations]
+    identity = {**(identity or {}), **job.model_dump(mode="json")}
+    saved = checkpoint.load(state, identity) if state else None
+    values = [*saved["V"].numpy()] if saved else []
     for m in range(len(values), permutations):
         V.redraw(m)
         coalitions = np.argsort(orders[m]) >= np.arange(n + 1)[:, None]
         values.append(V.all_values(coalitions).T)
-        if (m + 1) % KEPT_EVERY == 0 or m + 1 == permutations:
-            with replacing(path) as temporary:
-                np.savez(temporary, V=np.stack(values, axis=1), orders=orders[: m + 1])
+        if state and (m + 1) % KEPT_EVERY == 0:
+            checkpoint.save(state, {"V": torch.from_numpy(np.stack(values))}, identity)
     return Walks(orders, np.stack(values, axis=1))

@@ -1,0 +1,262 @@
+"""A study: what is measured of supernets, of the NAS-Bench-201 table or of short trainings.
+
+One YAML file in `config/studies/` is one study; its file name is its name. Supernets are trained
+in several ways to several ages, long walks and estimates are measured on each, and the
+measurements say which rows are made of all that, with the words around them. `sizes` holds what
+differs under a preset (`demo`) or in a bench (`bench`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from pipeline import registry
+from pipeline.config.experiments import LABEL, StrategyLabel
+from pipeline.config.jobs import SearchJob, TrialJob
+from pipeline.config.load import FOLDER, merge, read_yaml, validate
+from pipeline.config.recipes import NasBench201Search, TrialTrain
+from pipeline.errors import InputError
+from pipeline.registry.strategies.shapley import ValueSettings
+from pipeline.settings import OURS, Settings, factory, setting
+
+
+class Words(Settings):
+    """One measurement: which rows it has, and what is said around them."""
+
+    rows: str = Field(description="a function of `pipeline/studies` (`summary.ROWS`)")
+    title: str
+    question: str
+    columns: dict[str, str] = Field(description="key of a row -> head of its column")
+    notes: tuple[str, ...] = ()
+    does_not_show: tuple[str, ...] = ()
+
+
+class WalkSettings(Settings):
+    """Whole permutations that are walked on each supernet."""
+
+    stream: tuple[str | int, ...] = Field(description="names of its random numbers")
+    part: tuple[int, int] = setting((1, 1), "k of n: its part of the value images", OURS)
+    permutations: int = Field(ge=1)
+    settings: dict[str, Any] = factory(dict, "of the value function, over the study's", OURS)
+
+
+class Variant(Settings):
+    """An estimator with its settings."""
+
+    title: str = setting("", "name in tables; empty: its key", OURS)
+    share: float = setting(0.0, "of `Estimates.whole`; 0: the settings say the budget", OURS)
+    previous: bool = setting(False, "it knows the values of the age before", OURS)
+    settings: dict[str, Any] = factory(dict, "of the value function and the estimator", OURS)
+
+
+class Estimates(Settings):
+    """What each variant estimates on each supernet, once for each stream of random numbers."""
+
+    streams: tuple[tuple[str | int, ...], ...] = ()
+    part: tuple[int, int] = setting((1, 1), "k of n: their part of the value images", OURS)
+    whole: int = setting(0, "evaluations that a share is of", OURS)
+    settings: dict[str, Any] = factory(dict, "of all variants", OURS)
+    only: tuple[str, ...] = setting((), "variants that run; empty: all", OURS)
+    variants: dict[str, Variant] = factory(dict, "by name", OURS)
+
+
+class Form(Settings):
+    """One way to train the network of a study of trainings."""
+
+    title: str
+    train: dict[str, Any] = factory(dict, "of the recipe, over the study's", OURS)
+
+
+class Trials(Settings):
+    """Short trainings of one cell in several forms; the first is what the others differ from."""
+
+    genotype: str
+    layout: str = "cifar10"
+    seeds: int = Field(ge=1)
+    train: dict[str, Any] = factory(dict, "the recipe of all forms", OURS)
+    forms: dict[str, Form]
+
+
+class Study(Settings):
+    """All that one file says."""
+
+    name: str = Field(pattern=LABEL, description="set from the file's name")
+    dataset: str = "cifar10"
+    seed: int = 0
+    trainings: dict[str, StrategyLabel] = factory(dict, "ways to train a supernet", OURS)
+    ages: tuple[int, ...] = setting((), "epochs after which a supernet is looked at", OURS)
+    search: dict[str, Any] = factory(dict, "the recipe of all supernets", OURS)
+    value: dict[str, Any] = factory(dict, "settings of the value function", OURS)
+    walks: dict[str, WalkSettings] = factory(dict, "by name", OURS)
+    estimates: Estimates = Estimates()
+    trials: Trials | None = None
+    measurements: dict[str, Words]
+
+    def supernets(self) -> dict[str, tuple[str, int]]:
+        """Name of each supernet -> how it was trained, and for how many epochs."""
+        return {f"{way}_{age}": (way, age) for way in self.trainings for age in self.ages}
+
+    def supernet(self, name: str) -> tuple[str, int]:
+        """How the supernet of this name was trained, and for how many epochs."""
+        return _known(self, "supernet", name, self.supernets())
+
+    def before(self, name: str) -> str | None:
+        """The supernet of the same training at the age before, if an estimate asks for it."""
+        way, age = self.supernet(name)
+        place = self.ages.index(age)
+        wanted = any(variant.previous for variant in self.estimates.variants.values())
+        return f"{way}_{self.ages[place - 1]}" if wanted and place else None
+
+    def draws(self) -> dict[str, tuple[str | int, ...]]:
+        """Name of each repeat of the estimates -> its stream."""
+        return {"_".join(map(str, stream)): stream for stream in self.estimates.streams}
+
+    def files(self) -> Iterator[str]:
+        """What its measurements are made of, below `results/{preset}/studies/{name}`."""
+        for name in self.supernets():
+            yield f"{name}/search/metrics.json"
+            yield from (f"{name}/{walk}/walks.npz" for walk in self.walks)
+            yield from (f"{name}/{draw}/estimates.json" for draw in self.draws())
+        if self.trials:
+            for form in self.trials.forms:
+                yield from (f"{form}/{seed}/metrics.json" for seed in range(self.trials.seeds))
+
+
+class WalkJob(Settings):
+    """Slice of the verb `walk`."""
+
+    seed: int
+    stream: tuple[str | int, ...]
+    part: tuple[int, int]
+    permutations: int
+    value: dict[str, Any] = Field(description="settings of the value function, whole")
+
+
+class EstimateJob(Settings):
+    """Slice of the verb `estimate`: the settings of each variant, whole."""
+
+    seed: int
+    stream: tuple[str | int, ...]
+    part: tuple[int, int]
+    variants: dict[str, dict[str, Any]]
+    previous: tuple[str, ...] = Field(description="variants that know the age before")
+
+
+class SummaryJob(Settings):
+    """Slice of the verb `summarise`."""
+
+    preset: str
+    study: Study
+
+
+def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
+    """The study of one file, as large as a preset or a bench wants it.
+
+    Raises:
+        InputError: there is no such file, or a key or value in it is wrong.
+    """
+    path = folder / "studies" / f"{name}.yaml"
+    known = sorted(other.stem for other in path.parent.glob("*.yaml"))
+    if name not in known:
+        raise InputError(f"config/studies: no {name!r}; {registry.nearest(name, known)}")
+    values = read_yaml(path)
+    values = merge({"name": name}, values, values.pop("sizes", {}).get(size) or {})
+    values = _without_nulls(values)
+    study: Study = validate(Study, values, str(path), values)
+    return study
+
+
+def _without_nulls(values: Any) -> Any:
+    """What a size sets to null is left out."""
+    if not isinstance(values, dict):
+        return values
+    return {key: _without_nulls(value) for key, value in values.items() if value is not None}
+
+
+def load_all(size: str, folder: Path = FOLDER) -> dict[str, Study]:
+    """All studies by name."""
+    paths = sorted((folder / "studies").glob("*.yaml"))
+    return {path.stem: load(path.stem, size, folder) for path in paths}
+
+
+def supernet_job(study: Study, name: str) -> SearchJob:
+    """The slice of `search` that trains a supernet; no preset changes it."""
+    way, age = study.supernet(name)
+    label, where = study.trainings[way], f"config/studies/{study.name}.yaml: trainings.{way}"
+    settings = registry.entry("strategies", label.algorithm).settings_model()
+    recipe = merge(study.search, label.search, {"stop_epoch": age})
+    return SearchJob(
+        space="nasbench201",
+        algorithm=label.algorithm,
+        settings=validate(settings, label.settings, where, label.settings).model_dump(mode="json"),
+        search=validate(NasBench201Search, recipe, where, recipe),
+    )
+
+
+def walk_job(study: Study, name: str) -> WalkJob:
+    """The slice for one of the study's walks."""
+    walk: WalkSettings = _known(study, "walk", name, study.walks)
+    return WalkJob(
+        seed=study.seed,
+        stream=walk.stream,
+        part=walk.part,
+        permutations=walk.permutations,
+        value=_value(study, f"walks.{name}", walk.settings),
+    )
+
+
+def estimate_job(study: Study, supernet: str, draw: str) -> EstimateJob:
+    """The slice for one repeat of the estimates on a supernet."""
+    estimates, before = study.estimates, study.before(supernet)
+    chosen = {
+        name: variant
+        for name, variant in estimates.variants.items()
+        if name in (estimates.only or (name,)) and (before or not variant.previous)
+    }
+    settings = {}
+    for name, variant in chosen.items():
+        budget = round(variant.share * estimates.whole)
+        # M bounds an estimate beside the budget, so it is set where it cannot bind.
+        shared = {"budget": budget, "permutations": budget} if budget else {}
+        given = merge(estimates.settings, shared, variant.settings)
+        settings[name] = _value(study, f"estimates.variants.{name}", given)
+    return EstimateJob(
+        seed=study.seed,
+        stream=_known(study, "draw", draw, study.draws()),
+        part=estimates.part,
+        variants=settings,
+        previous=tuple(name for name, variant in chosen.items() if variant.previous),
+    )
+
+
+def form_job(study: Study, form: str) -> TrialJob:
+    """The slice of `trial` that trains the study's cell in one form."""
+    trials = study.trials
+    forms = trials.forms if trials else {}
+    chosen: Form = _known(study, "form", form, forms)
+    recipe = merge(trials.train, chosen.train)  # type: ignore[union-attr]
+    where = f"config/studies/{study.name}.yaml: trials.forms.{form}"
+    return TrialJob(layout=trials.layout, train=validate(TrialTrain, recipe, where, recipe))  # type: ignore[union-attr]
+
+
+def summary_job(study: Study, preset: str) -> SummaryJob:
+    """The slice for the study's measurements."""
+    return SummaryJob(preset=preset, study=study)
+
+
+def _value(study: Study, key: str, settings: dict[str, Any]) -> dict[str, Any]:
+    given = merge(study.value, settings)
+    where = f"config/studies/{study.name}.yaml: {key}"
+    value: ValueSettings = validate(ValueSettings, given, where, given)
+    return value.model_dump(mode="json")
+
+
+def _known(study: Study, kind: str, name: str, known: dict[str, Any]) -> Any:
+    if name not in known:
+        nearest = registry.nearest(name, [*known])
+        raise InputError(f"config/studies/{study.name}.yaml: no {kind} {name!r}; {nearest}")
+    return known[name]

@@ -1,1 +1,0 @@
-"""Studies that take longer than a bench: resumable, summarised as measurements."""

@@ -1,0 +1,107 @@
+"""Walk, estimate and summarise: what the studies of `config/studies/` measure, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import devices, files
+from pipeline.config.studies import EstimateJob, SummaryJob, WalkJob
+from pipeline.data import open_images
+from pipeline.files import replacing
+from pipeline.stages.stage import stage
+from pipeline.studies import summary
+from pipeline.studies.estimates import estimate
+from pipeline.studies.walks import read, walk
+from pipeline.supernet import saved
+
+
+def run_walk(
+    job: WalkJob,
+    supernet: Path,
+    manifest: Mapping[str, Any],
+    split: Path,
+    data_root: Path,
+    out: Path,
+    device: str = "auto",
+) -> None:
+    """Write `walks.npz`: whole permutations and V along them by every value.
+
+    Args:
+        job: permutations, value function, random numbers.
+        supernet: `supernet.pt` of a search.
+        manifest: of the prepared data set.
+        split: index lists of the two halves.
+        data_root: where the data set lies.
+        out: folder of the results.
+        device: `auto`, `cpu` or `cuda`.
+    """
+    torch_device = devices.resolve(device)
+    with stage("walk", out, job, job.seed, torch_device.type, data=manifest) as s:
+        network, alpha = saved.load(supernet)
+        images = open_images(manifest, data_root, "value", split, str(torch_device))
+        identity = {"data": manifest["fingerprint"], "supernet": files.digest(supernet)}
+        found = walk(job, network.to(torch_device), alpha, images, s.state / "walk.pt", identity)
+        with replacing(out / "walks.npz") as temporary:
+            np.savez(temporary, V=found.V, orders=found.orders)
+        n = len(found.orders)
+        s.log(f"{n} permutations; accuracy of all operations {found.value_full():.4f}")
+        s.finish({"permutations": n, "value_full": found.value_full()})
+
+
+def run_estimate(
+    job: EstimateJob,
+    supernet: Path,
+    previous: Path | None,
+    manifest: Mapping[str, Any],
+    split: Path,
+    data_root: Path,
+    out: Path,
+    device: str = "auto",
+) -> None:
+    """Write `estimates.json`: values, cost and seconds of each variant.
+
+    Args:
+        job: the variants, with their random numbers.
+        supernet: `supernet.pt` of a search.
+        previous: `walks.npz` of the same training at the age before, for variants that know it.
+        manifest: of the prepared data set.
+        split: index lists of the two halves.
+        data_root: where the data set lies.
+        out: folder of the results.
+        device: `auto`, `cpu` or `cuda`.
+    """
+    torch_device = devices.resolve(device)
+    with stage("estimate", out, job, job.seed, torch_device.type, data=manifest) as s:
+        network, alpha = saved.load(supernet)
+        images = open_images(manifest, data_root, "value", split, str(torch_device))
+        before = read(previous).phi() if previous else None
+        found = estimate(job, network.to(torch_device), alpha, images, before)
+        files.write_json(out / "estimates.json", found)
+        for name, run in found.items():
+            s.log(f"{name}: {run['evaluations']} evaluations, {run['seconds']:.1f} s")
+        totals = ("evaluations", "image_forwards")
+        s.finish({key: sum(run[key] for run in found.values()) for key in totals})
+
+
+def run_summary(job: SummaryJob, results: Path, table: Path | None, out: Path) -> None:
+    """Write the study's measurements, `measurements/NAME.json` each.
+
+    Args:
+        job: the study and its words.
+        results: folder of the study's runs.
+        table: the NAS-Bench-201 table that knows its data set, if there is one.
+        out: folder of the results.
+
+    Raises:
+        InputError: a measurement needs the table, and there is none.
+    """
+    with stage("summarise", out, job, job.study.seed) as s:
+        rows = {}
+        for name, content in summary.measurements(job, results, table):
+            files.write_json(out / "measurements" / f"{name}.json", content)
+            rows[f"{name}_rows"] = len(content["rows"])
+        s.finish(rows)

@@ -1,0 +1,48 @@
+"""A supernet whose α is zero throughout: its weights are trained and nothing is searched (ours).
+
+Studies measure estimators on such supernets. Two mixtures are trained:
+
+    uniform       every operation of an edge has the same weight, always
+    coalitions    each step draws an inclusion probability q ~ U(0.3, 1) and gives each player
+                  its weight with probability q, else zero
+
+V(S) of a small coalition S means little on the first supernet and more on the second.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from pipeline import seeds
+from pipeline.data import Images
+from pipeline.strategies.weights import WeightSharing, initial_noise
+
+SMALLEST_Q = 0.3
+
+
+class Frozen(WeightSharing):
+    """Training of the weights alone; no operation is stronger than another."""
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._alpha.zero_()
+
+    def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
+        """One pass over the images for the weights."""
+        self._draws = seeds.numpy_generator(self.seed, "coalitions", epoch)
+        return self.train_weights(epoch, train)
+
+    def mixing(self) -> Tensor:
+        """Equal weights on each edge; of a random coalition those outside it are zero."""
+        weights = super().mixing()
+        if self.settings.mixture == "uniform":
+            return weights
+        q = self._draws.uniform(SMALLEST_Q, 1)
+        return weights * weights.new_tensor(self._draws.random(len(weights)) < q)
+
+    def strength(self) -> np.ndarray:
+        """Noise: nothing was searched, so the cell is one uniform draw."""
+        return initial_noise(self.space.n_players, self.seed, "strength")

@@ -1,0 +1,89 @@
+"""How well values agree: with a reference, and with the accuracies of the NAS-Bench-201 table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.analysis.intervals import summarise
+from pipeline.nasbench import Table, additive
+from pipeline.nasbench.game import N_EDGES, N_PLAYERS, with_none
+from pipeline.nasbench.table import CODE
+
+MEASURES = ("tau", "r", "winners")
+EDGES = np.arange(N_PLAYERS) // (N_PLAYERS // N_EDGES)  # of the players of NAS-Bench-201 that play
+
+
+def with_reference(
+    phi: NDArray[np.float64], reference: NDArray[np.float64], edges: NDArray[np.int64] = EDGES
+) -> dict[str, float]:
+    """Kendall's tau, Pearson's r and the share of edges with the same winner.
+
+    Args:
+        phi: float64[n]; a player that is unknown gets the mean of the known.
+        reference: float64[n].
+        edges: int64[n].
+    """
+    phi = _whole(phi)
+    winners = [
+        np.argmax(phi[edges == edge]) == np.argmax(reference[edges == edge])
+        for edge in np.unique(edges)
+    ]
+    r = float(np.corrcoef(phi, reference)[0, 1]) if phi.std() and reference.std() else 0.0
+    tau = additive.kendall(phi, reference)
+    return {"tau": tau, "r": r, "winners": float(np.mean(winners))}
+
+
+def over_repeats(
+    phis: Sequence[NDArray[np.float64]], reference: NDArray[np.float64]
+) -> dict[str, dict[str, Any]]:
+    """Agreement of several estimates with a reference, as numbers of a measurement."""
+    found = [with_reference(phi, reference) for phi in phis]
+    return {name: number(agreement[name] for agreement in found) for name in MEASURES}
+
+
+def number(values: Iterable[float], decimals: int = 3) -> dict[str, Any]:
+    """Several values as {"mean", "std", "half_width", "n"}: half of the 95 % t interval."""
+    over = summarise(values)
+    numbers = {"mean": over.mean, "std": over.deviation, "half_width": over.half_width}
+    rounded = {key: None if x is None else round(x, decimals) for key, x in numbers.items()}
+    return {**rounded, "n": over.n}
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What a strength says of all architectures of the table.
+
+    Attributes:
+        accuracies: of all architectures, percent, float64[15625].
+        codes: operation on each edge, uint8[15625, edges].
+    """
+
+    accuracies: NDArray[np.float64]
+    codes: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, table: Table, column: str) -> Ranking:
+        """By one column of the table."""
+        return cls(table.column(column), np.asarray(table.rows[CODE]))
+
+    def against(self, phi: NDArray[np.float64]) -> Mapping[str, float]:
+        """Tau of the sum over edges with the accuracies, and the accuracy of the winners' cell.
+
+        Args:
+            phi: float64[24] of the players that play; unknown ones count as their mean, `none` as
+                zero, since it is a null player.
+        """
+        strength = with_none(_whole(phi))
+        best = 1 + strength[:, 1:].argmax(axis=1)
+        chosen = int(np.flatnonzero((self.codes == best).all(axis=1))[0])
+        tau = additive.kendall(additive.scores(self.codes, strength), self.accuracies)
+        return {"table_tau": tau, "found_accuracy": float(self.accuracies[chosen])}
+
+
+def _whole(phi: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isnan(phi), np.nanmean(phi), phi)

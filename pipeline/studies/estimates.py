@@ -1,0 +1,67 @@
+"""Estimates of Shapley values on one supernet by several estimators, under one seed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline import seeds
+from pipeline.config.studies import EstimateJob
+from pipeline.data import Images
+from pipeline.registry.strategies.shapley import ValueSettings
+from pipeline.strategies.value_function import shapley_values
+from pipeline.studies.remembering import Remembering
+from pipeline.studies.walks import part_of
+from pipeline.supernet import Supernet
+
+
+def estimate(
+    job: EstimateJob,
+    supernet: Supernet,
+    alpha: NDArray[np.float64],
+    images: Images,
+    previous: NDArray[np.float64] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """`phi` of the players that play, its cost and its seconds, for each variant.
+
+    What two variants ask for is evaluated once, if they measure alike.
+
+    Args:
+        job: the variants, with their random numbers.
+        supernet: the network.
+        alpha: by which its operations are mixed, float64[n_players].
+        images: the value images, of which the job names a part.
+        previous: values at the age before, float64 of the players that play.
+    """
+    seed, own = seeds.derive(job.seed, *job.stream), part_of(images, job.part)
+    on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)
+    shared: dict[tuple[int, str], Remembering] = {}
+    found = {}
+    for name, given in job.variants.items():
+        settings = ValueSettings(**given)
+        key = settings.value_images, settings.value
+        if key not in shared:
+            shared[key] = Remembering(supernet, on_device, own, settings, seed)
+        V = shared[key]
+        before = _among(V, previous) if name in job.previous and previous is not None else None
+        started, saved = time.perf_counter(), V.seconds_saved
+        result = shapley_values(V, settings, seed, before)
+        seconds = time.perf_counter() - started + V.seconds_saved - saved
+        found[name] = {
+            "phi": [None if np.isnan(x) else float(x) for x in result.phi[V.players]],
+            "evaluations": result.evaluations,
+            "image_forwards": result.evaluations * settings.value_images,
+            "seconds": seconds,
+        }
+    return found
+
+
+def _among(V: Remembering, phi: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values of those who play among all players of the space; the others' are zero."""
+    every = np.zeros(V.n_players)
+    every[V.players] = phi
+    return every

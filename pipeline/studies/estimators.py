@@ -1,0 +1,83 @@
+"""How well estimators, and short walks, agree with long walks on the same supernet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.studies import Study
+from pipeline.files import read_json
+from pipeline.studies.agreement import MEASURES, over_repeats, with_reference
+from pipeline.studies.walks import VALUE_NAMES, Walks, read, together
+
+BLOCK_SIZES = (4, 8, 16, 24, 50, 100)  # even, since walks come in pairs
+READINGS: dict[str, dict[str, Any]] = {
+    **{value: {"value": value} for value in VALUE_NAMES},
+    "truncated": {"eta": 0.5},
+}
+
+
+def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
+    """For each supernet a row for each variant, the best first, and one for the ceiling.
+
+    The reference is all walks together; the ceiling says how far they agree with each other.
+    """
+    for name, (way, age) in study.supernets().items():
+        head = {"supernet": f"{way}, {age} passes"}
+        reference, ceiling = references(study, results / name)
+        runs = estimates(study, results / name)
+        plain = np.mean([run["image_forwards"] for run in runs["plain"]])
+        rows = [
+            {
+                **head,
+                "estimator": variant,
+                **over_repeats([phi_of(run) for run in repeats], reference),
+                "evaluations": round(np.mean([run["evaluations"] for run in repeats])),
+                "share": round(np.mean([run["image_forwards"] for run in repeats]) / plain, 3),
+                "seconds": round(float(np.median([run["seconds"] for run in repeats])), 2),
+            }
+            for variant, repeats in runs.items()
+        ]
+        yield from sorted(rows, key=lambda row: -row["tau"]["mean"])
+        agreed = {measure: {"mean": round(ceiling[measure], 3), "n": 1} for measure in MEASURES}
+        yield {**head, "estimator": "ceiling", **agreed}
+
+
+def references(study: Study, supernet: Path) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """Values by the first two walks together, float64[24]; how far they agree with each other."""
+    first, second = (read(supernet / name / "walks.npz") for name in [*study.walks][:2])
+    value = study.value.get("value", "accuracy")
+    ceiling = with_reference(second.phi(value), first.phi(value))
+    return together([first, second]).phi(value), ceiling
+
+
+def estimates(study: Study, supernet: Path) -> dict[str, list[dict[str, Any]]]:
+    """The repeats of each variant on one supernet."""
+    draws = [read_json(supernet / draw / "estimates.json") for draw in study.draws()]
+    return {variant: [draw[variant] for draw in draws] for variant in draws[0]} if draws else {}
+
+
+def phi_of(run: dict[str, Any]) -> NDArray[np.float64]:
+    """Its values, NaN where a player is unknown."""
+    return np.array(run["phi"], dtype=float)
+
+
+def block_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
+    """Few permutations against many: blocks of the second walks against the first by accuracy."""
+    for name, (way, age) in study.supernets().items():
+        first, second = (read(results / name / walk / "walks.npz") for walk in [*study.walks][:2])
+        reference = first.phi()
+        for m in (size for size in BLOCK_SIZES if size <= len(second.orders)):
+            starts = range(0, len(second.orders) - m + 1, m)
+            blocks = [Walks(second.orders[a : a + m], second.V[:, a : a + m]) for a in starts]
+            for reading, how in READINGS.items():
+                yield {
+                    "supernet": f"{way}, {age} passes",
+                    "reading": reading,
+                    "permutations": m,
+                    **over_repeats([block.phi(**how) for block in blocks], reference),
+                }

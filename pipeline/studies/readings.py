@@ -1,0 +1,104 @@
+"""What supernets say of the NAS-Bench-201 table: a row for each supernet and reading.
+
+A reading is Shapley values, or parts of them, that are read off walks under one batch-norm policy;
+an estimate; or α itself, where it is not zero. Each is compared with the table's own Shapley
+values and ranks and chooses architectures as Figure 5 and Table 5 do.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.studies import Study, walk_job
+from pipeline.files import read_arrays, read_json
+from pipeline.nasbench import Table
+from pipeline.nasbench.additive import softmax
+from pipeline.nasbench.game import N_PLAYERS, TableGame
+from pipeline.studies.agreement import Ranking, with_reference
+from pipeline.studies.estimators import estimates, phi_of
+from pipeline.studies.walks import VALUE_NAMES, Walks, read, together
+
+THIRD = N_PLAYERS // 3
+# Read off walks under the statistics of the batch; the others change one thing of the first,
+# which alone is read under other statistics.
+READINGS: dict[str, dict[str, Any]] = {
+    **{value: {"value": value} for value in VALUE_NAMES},
+    "accuracy, truncated at .5": {"eta": 0.5},
+    "accuracy, smallest third of coalitions": {"sizes": (0, THIRD)},
+    "accuracy, middle third": {"sizes": (THIRD, N_PLAYERS - THIRD)},
+    "accuracy, largest third": {"sizes": (N_PLAYERS - THIRD, N_PLAYERS)},
+}
+
+
+def reading_rows(study: Study, results: Path, table: Table) -> Iterator[dict[str, Any]]:
+    """A row for each supernet and reading."""
+    column = f"{study.dataset}_test"
+    ranking = Ranking.of(table, column)
+    exact = TableGame.of(ranking.codes, ranking.accuracies).semivalues()
+    for name, (way, age) in sorted(study.supernets().items(), key=lambda entry: entry[1]):
+        trained = read_json(results / name / "search" / "metrics.json")
+        head = {"way": way, "age": age, "train_accuracy": round(trained["train_accuracy"], 3)}
+        for read_off in (_alpha_row, _walk_rows, _estimate_rows):
+            for row, phi in read_off(study, results / name, ranking):
+                yield {**head, **row, **_against(phi, exact, ranking)}
+
+
+Found = Iterator[tuple[dict[str, Any], NDArray[np.float64]]]
+
+
+def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
+    """Softmax of α, less that of `none`, which counts as zero: the same shift on a whole edge."""
+    alpha = read_arrays(supernet / "search" / "strength.npz")["alpha_history"][-1]
+    if alpha.any():
+        weights = softmax(alpha)
+        row = {"batch_norm": "", "reading": "softmax of alpha itself"}
+        yield row, (weights - weights[:, :1])[:, 1:].ravel()
+
+
+def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
+    """Walks under one policy are read together, and each by itself to see how far chance goes."""
+    by_policy: dict[str, list[Walks]] = defaultdict(list)
+    for name in study.walks:
+        policy = walk_job(study, name).value["batch_norm"]
+        by_policy[policy].append(read(supernet / name / "walks.npz"))
+    for policy, walks in by_policy.items():
+        facts = {
+            "value_full": round(float(np.mean([w.value_full() for w in walks])), 3),
+            "batch_norm": policy,
+            "permutations": sum(len(w.orders) for w in walks),
+        }
+        for reading in READINGS if policy == "batch" else [*READINGS][:1]:
+            how = READINGS[reading]
+            taus = [ranking.against(w.phi(**how))["table_tau"] for w in walks]
+            alone = " / ".join(f"{tau:.2f}" for tau in taus)
+            row = {**facts, "reading": reading, "table_tau_halves": alone}
+            yield row, together(walks).phi(**how)
+
+
+def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
+    """Each variant that was estimated once; repeats are compared with walks, not with the table."""
+    for name, repeats in estimates(study, supernet).items():
+        if len(repeats) == 1:
+            title = study.estimates.variants[name].title or name
+            yield {"batch_norm": "batch", "reading": title}, phi_of(repeats[0])
+
+
+def _against(
+    phi: NDArray[np.float64], exact: NDArray[np.float64], ranking: Ranking
+) -> dict[str, Any]:
+    """With the table's Shapley values, and with its accuracies; None where no φ is known."""
+    if np.isnan(phi).all():
+        return dict.fromkeys(("phi_tau", "phi_r", "table_tau", "found_accuracy"))
+    values, accuracies = with_reference(phi, exact), ranking.against(phi)
+    return {
+        "phi_tau": round(values["tau"], 3),
+        "phi_r": round(values["r"], 3),
+        "table_tau": round(accuracies["table_tau"], 3),
+        "found_accuracy": round(accuracies["found_accuracy"], 2),
+    }

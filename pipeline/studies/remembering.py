@@ -1,0 +1,59 @@
+"""A value function that several estimators ask, of which each value is evaluated once.
+
+Estimators of one seed walk the same permutations on the same images, as far as they walk any. A
+study compares them and need not pay for each alone. The seconds that a value took are remembered
+beside it, so that each estimate is told the time that it would have taken by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from pipeline.shapley.game import Key
+from pipeline.strategies.value_function import ValueFunction
+
+
+class Remembering(ValueFunction):
+    """Arguments as `ValueFunction`; the estimators that ask have its images and its value.
+
+    Attributes:
+        seconds_saved: what the values that were known already took when they were evaluated.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        self._known: dict[Key, tuple[float, float]] = {}
+        self._asked = self._drawn = -1
+        self.seconds_saved = 0.0
+        super().__init__(*arguments)
+
+    def redraw(self, permutation: int) -> None:
+        """Images are drawn only for what is not known."""
+        self._asked = permutation
+
+    def __call__(self, coalitions: np.ndarray) -> np.ndarray:
+        """V of each coalition of `players`, bool[b, n] -> float64[b]."""
+        return np.array([self._recall(S) for S in coalitions])
+
+    def _recall(self, S: np.ndarray) -> float:
+        key = self._asked, np.packbits(S).tobytes()
+        if key in self._known:
+            value, seconds = self._known[key]
+            self.seconds_saved += seconds
+            return value
+        started = time.perf_counter()
+        self._draw_asked()
+        value = float(super().__call__(S[None])[0])
+        self._known[key] = value, time.perf_counter() - started
+        return value
+
+    def _gradient(self, coalitions: np.ndarray) -> np.ndarray:
+        self._draw_asked()
+        return super()._gradient(coalitions)
+
+    def _draw_asked(self) -> None:
+        if self._drawn != self._asked:
+            super().redraw(self._asked)
+            self._drawn = self._asked

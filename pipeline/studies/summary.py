@@ -1,0 +1,124 @@
+"""A study's measurements: the JSON files that the docs quote, made of all that it has measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline import provenance
+from pipeline.analysis.measurement import made_by
+from pipeline.config.recipes import NasBench201Search
+from pipeline.config.studies import Study, SummaryJob, Words, estimate_job, walk_job
+from pipeline.errors import InputError
+from pipeline.files import read_json
+from pipeline.nasbench import EMBEDDED, Table
+from pipeline.studies.agreement import number
+from pipeline.studies.digits import digits_rows
+from pipeline.studies.estimators import block_rows, estimator_rows
+from pipeline.studies.readings import reading_rows
+from pipeline.studies.table import table_rows
+
+Rows = Iterable[dict[str, Any]]
+
+
+def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
+    """A row for each form of training: its accuracy, and its difference from the first form's."""
+    if study.trials is None:
+        raise InputError(f"config/studies/{study.name}.yaml: trials: missing")
+    plain: list[float] = []
+    for name, form in study.trials.forms.items():
+        paths = [results / name / str(s) / "metrics.json" for s in range(study.trials.seeds)]
+        found = [100 * (1 - read_json(path)["held_out_error"]) for path in paths]
+        each = ", ".join(map("{:.2f}".format, found))
+        row = {"form": form.title, "accuracy": number(found), "each": each}
+        apart = [a - b for a, b in zip(found, plain, strict=False)]
+        yield {**row, "difference": number(apart)} if plain else row
+        plain = plain or found
+
+
+FROM_RUNS: dict[str, Callable[[Study, Path], Rows]] = {
+    "estimators": estimator_rows,
+    "blocks": block_rows,
+    "trials": trial_rows,
+}
+FROM_TABLE: dict[str, Callable[[Study, Path, Table], Rows]] = {
+    "readings": reading_rows,
+    "table": lambda study, results, table: table_rows(table),
+    "digits": lambda study, results, table: digits_rows(Table.load(EMBEDDED), table),
+}
+
+
+def measurements(
+    job: SummaryJob, results: Path, table: Path | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, measurement) for each one that the study's file describes.
+
+    Args:
+        job: the study, and the preset under which it ran.
+        results: `results/{preset}/studies/{study}`.
+        table: the NAS-Bench-201 table that knows its data set, if there is one.
+
+    Raises:
+        InputError: a measurement needs a table that is not there, or its rows have no such name.
+    """
+    study = job.study
+    for name, words in study.measurements.items():
+        yield (
+            name,
+            {
+                "command": f"snakemake --cores all {study.name} --config preset={job.preset}",
+                **_made(study, results),
+                "rows": list(_rows(study, words, results, table)),
+                **words.model_dump(mode="json", exclude={"rows"}),
+                "notes": [*words.notes, *_sizes(study)],
+            },
+        )
+
+
+def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows:
+    if words.rows in FROM_RUNS:
+        return FROM_RUNS[words.rows](study, results)
+    if words.rows not in FROM_TABLE:
+        known = ", ".join([*FROM_RUNS, *FROM_TABLE])
+        raise InputError(f"config/studies/{study.name}.yaml: rows: {words.rows!r}; known: {known}")
+    if table is None:
+        raise InputError(f"study {study.name}: no table of trained cells knows {study.dataset}")
+    return FROM_TABLE[words.rows](study, results, Table.load(table))
+
+
+def _made(study: Study, results: Path) -> dict[str, Any]:
+    """Commits, machines, date and seeds of the runs; of this process where there is no run."""
+    records = [read_json((results / file).parent / "provenance.json") for file in study.files()]
+    now = provenance.collect({}, study.seed, "cpu", 0.0)
+    n = study.trials.seeds if study.trials else 0
+    return {**made_by(records or [now]), "seeds": [*range(n)] if n else [study.seed]}
+
+
+def _sizes(study: Study) -> Iterator[str]:
+    """How large everything was, one sentence for each part."""
+    if study.trainings:
+        recipe = NasBench201Search(**study.search)
+        shape = recipe.supernet
+        pixels = f", averaged down to {shape.image_size} pixels a side" if shape.image_size else ""
+        yield (
+            f"Supernets of C = {shape.channels}, N = {shape.cells} on {study.dataset}: "
+            f"{recipe.limit_train:,} images per pass{pixels}, batches of {recipe.batch_size}, a "
+            f"cosine over {recipe.epochs} passes."
+        )
+    for name in study.walks:
+        job = walk_job(study, name)
+        yield (
+            f"Walks `{name}`: {job.permutations} permutations on {job.value['value_images']} "
+            f"images each, {job.value['batch_norm']} statistics, part {job.part[0]} of "
+            f"{job.part[1]} of the value images."
+        )
+    if study.estimates.variants and study.trainings:
+        draw, last = next(iter(study.draws())), [*study.supernets()][-1]
+        variants = estimate_job(study, last, draw).variants.values()
+        images = sorted({settings["value_images"] for settings in variants})
+        yield (
+            f"Estimates: {len(study.draws())} of each variant, by {next(iter(variants))['value']}, "
+            f"on {' or '.join(map(str, images))} images per draw, part {study.estimates.part[0]} "
+            f"of {study.estimates.part[1]}."
+        )

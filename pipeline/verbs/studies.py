@@ -1,0 +1,64 @@
+"""The verbs of `config/studies/`: walk, estimate, summarise.
+
+By hand they take the name of the study instead of the workflow's `--job`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.config import studies
+from pipeline.stages import measuring
+from pipeline.verbs.options import Given, takes
+
+study_option = click.option("--study", help="a file of config/studies, where there is no --job")
+supernet_option = click.option(
+    "--supernet", type=Path, required=True, help="supernet.pt of a search"
+)
+
+
+@click.command()
+@study_option
+@click.option("--name", help="one of the study's walks")
+@supernet_option
+@takes("manifest", "job", "data_root", "out", "device", "config")
+def walk(given: Given, study: str, name: str, supernet: Path) -> None:
+    """Walk whole permutations on a supernet, from which many values can be read."""
+    job = given.job(
+        studies.WalkJob, lambda c: studies.walk_job(studies.load(study, c.preset), name)
+    )
+    images, out = given.images(given.need("manifest")), given.need("out")
+    measuring.run_walk(job, supernet, *images, out, given.configure_device())
+
+
+@click.command()
+@study_option
+@click.option("--name", help="of the supernet in the study, for example uniform_12")
+@click.option("--draw", help="which repeat, for example repeat_0")
+@click.option("--previous", type=Path, help="walks.npz of the same training at the age before")
+@supernet_option
+@takes("manifest", "job", "data_root", "out", "device", "config")
+def estimate(
+    given: Given, study: str, name: str, draw: str, previous: Path | None, supernet: Path
+) -> None:
+    """Estimate the Shapley values of a supernet once by each variant of a study."""
+    job = given.job(
+        studies.EstimateJob,
+        lambda c: studies.estimate_job(studies.load(study, c.preset), name, draw),
+    )
+    images, out = given.images(given.need("manifest")), given.need("out")
+    measuring.run_estimate(job, supernet, previous, *images, out, given.configure_device())
+
+
+@click.command()
+@study_option
+@takes("results", "table", "job", "out", "config")
+def summarise(given: Given, study: str) -> None:
+    """Make a study's measurements of all that it has measured."""
+    job = given.job(
+        studies.SummaryJob,
+        lambda c: studies.summary_job(studies.load(study, c.preset), c.preset),
+    )
+    measuring.run_summary(job, given["results"], given["table"], given.need("out"))

@@ -1,0 +1,90 @@
+"""Studies of `config/studies/`: short trainings in several forms, and the measurements of all."""
+
+
+def results_of_study(wildcards):
+    """All that the measurements of a study are made of."""
+    base = f"{RESULTS}/studies/{wildcards.study}"
+    return [f"{base}/{file}" for file in STUDIES[wildcards.study].files()]
+
+
+def table_of_study(wildcards):
+    """The table that knows the data set of a study, if there is one."""
+    return table_of(STUDIES[wildcards.study].dataset)
+
+
+rule train_form:
+    """Train the cell of a study in one form; held-out training images judge it.
+
+    Input: manifest of the data set; output: its error, history.
+    """
+    input:
+        manifest=data_of_study("manifest.json"),
+    output:
+        metrics=f"{ROOT}/{FORM}/metrics.json",
+        history=f"{ROOT}/{FORM}/history.csv",
+        provenance=f"{ROOT}/{FORM}/provenance.json",
+    log:
+        f"{LOGS}/{FORM}.log",
+    benchmark:
+        f"{BENCHMARKS}/{FORM}.tsv"
+    threads: ask("trial").threads
+    resources:
+        **resources_of("trial", on_gpu=True),
+    params:
+        job=of_study(studies.form_job, "form"),
+        genotype=lambda wildcards: STUDIES[wildcards.study].trials.genotype,
+        out=f"{ROOT}/{FORM}",
+    shell:
+        "python -m pipeline trial"
+        " --job {params.job:q}"
+        " --seed {wildcards.rseed}"
+        " --genotype {params.genotype:q}"
+        " --manifest {input.manifest:q}"
+        " --out {params.out:q}"
+        " --threads {threads}"
+        " 2> {log:q}"
+
+
+rule summarise_study:
+    """Make the measurements of a study: the JSON files that the docs quote.
+
+    Input: all that it has measured, and the table if there is one; output: a file for each table.
+    """
+    input:
+        runs=results_of_study,
+        table=table_of_study,
+    output:
+        measurements=directory(f"{ROOT}/{STUDY}/summary/measurements"),
+        metrics=f"{ROOT}/{STUDY}/summary/metrics.json",
+        provenance=f"{ROOT}/{STUDY}/summary/provenance.json",
+    log:
+        f"{LOGS}/{STUDY}/summary.log",
+    benchmark:
+        f"{BENCHMARKS}/{STUDY}/summary.tsv"
+    threads: ask("report").threads
+    resources:
+        **resources_of("report"),
+    params:
+        job=lambda wildcards: studies.summary_job(
+            STUDIES[wildcards.study], wildcards.preset
+        ).model_dump_json(),
+        results=f"{ROOT}/{STUDY}",
+        out=f"{ROOT}/{STUDY}/summary",
+        table=table_option,
+    shell:
+        "python -m pipeline summarise"
+        " --job {params.job:q}"
+        " --results {params.results:q}"
+        " {params.table}"
+        " --out {params.out:q}"
+        " 2> {log:q}"
+
+
+# Every study is a target by its name: `snakemake --cores all oracle --config preset=cpu`.
+for study in STUDIES:
+
+    rule:
+        name:
+            study
+        input:
+            f"{RESULTS}/studies/{study}/summary/metrics.json",

@@ -1,0 +1,38 @@
+"""The stages of a study in this process, laid out as the rules lay them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config import studies
+from pipeline.config.jobs import PrepareJob
+from pipeline.files import read_json
+from pipeline.stages import measuring, prepare, search
+
+
+def prepared(dataset: str, root: Path) -> tuple[dict, Path, Path]:
+    """Manifest, data root and split."""
+    job = PrepareJob(
+        dataset=dataset, split_seed=0, weights_fraction=None, value_fraction=None, folders={}
+    )
+    prepare.run(job, root / "raw", root / "data")
+    return read_json(root / "data" / "manifest.json"), root / "raw", root / "data" / "split.npz"
+
+
+def run(study: studies.Study, root: Path) -> Path:
+    """Train, walk and estimate; the folder of the study's runs."""
+    manifest, raw, split = prepared(study.dataset, root)
+    results = root / "studies" / study.name
+    for name in study.supernets():
+        job, out = studies.supernet_job(study, name), results / name
+        search.run(job, study.seed, manifest, split, raw, out / "search", "cpu")
+        trained = out / "search" / "supernet.pt"
+        for walk in study.walks:
+            job = studies.walk_job(study, walk)
+            measuring.run_walk(job, trained, manifest, split, raw, out / walk, "cpu")
+        before = study.before(name)
+        previous = before and results / before / next(iter(study.walks)) / "walks.npz"
+        for draw in study.draws():
+            job = studies.estimate_job(study, name, draw)
+            measuring.run_estimate(job, trained, previous, manifest, split, raw, out / draw, "cpu")
+    return results
