@@ -185,6 +185,7 @@ def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) ->
     """A row of the experiment: how many of its seeds have run, and what they found."""
     dataset = row.datasets[0]
     query = values(row.strategy, dataset, f"query/{dataset}_test", finished)
+    ranked = "query" if row.repeats else "ranking"  # a row of `queries` has both
     wanted = row.repeats or len(row.own_seeds(seeds))
     return {
         "label": row.label,
@@ -193,7 +194,7 @@ def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) ->
         "done": len(query),
         "not_run": row.not_run,
         "accuracy": _numbers(query),
-        "tau": _numbers(values(row.strategy, dataset, f"ranking/tau_{dataset}_test", finished)),
+        "tau": _numbers(values(row.strategy, dataset, f"{ranked}/tau_{dataset}_test", finished)),
         "by_epoch": {
             column: epochs(row.strategy, column, finished, dataset)
             for column in (f"{dataset}_test", f"tau_{dataset}_test")

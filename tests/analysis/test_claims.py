@@ -31,6 +31,8 @@ EXPERIMENT = Experiment.model_validate(
                 for name, printed in PRINTED.items()
             ),
             {"label": "GDAS", "strategy": "gdas", **ROWS},
+            {"label": "Grid", "strategy": "grid", "space": "nasbench201", "datasets": ["digits"],
+             "query": True, "repeats": 3},
         ],
         "claims": {
             "C1": {"sentence": "One.", **WORDS, "curve": "cifar10_test", "conditions": [
@@ -66,6 +68,9 @@ def results(tmp_path):
             write_run(base / "query", {"cifar10_test": accuracy})
             epochs = [{"epoch": e, "cifar10_test": accuracy - 2 + e} for e in range(3)]
             write_run(base / "ranking", {"tau_cifar10_test": 0.1}, epochs)
+    grid = tmp_path / "laptop" / "nasbench201" / "digits" / "grid" / "seeds3" / "queries"
+    rows = [{"seed": s, "digits_test": 80 + s, "tau_digits_test": s / 10} for s in range(3)]
+    write_run(grid, {"n_seeds": 3}, rows)
     return tmp_path / "laptop"
 
 
@@ -112,6 +117,8 @@ def test_pictures_show_curves_or_values(measured):
 def test_what_has_not_run_is_in_the_plan(measured):
     rows = {row["label"]: row for row in measured["claims_plan.json"]["rows"]}
     assert (rows["SHAPLEY"]["done"], rows["SHAPLEY"]["wanted"]) == (4, 4)
+    assert (rows["Grid"]["done"], rows["Grid"]["wanted"]) == (3, 3)
+    assert (rows["Grid"]["accuracy"]["mean"], rows["Grid"]["tau"]["mean"]) == (81, 0.1)
     assert (rows["GDAS"]["done"], rows["GDAS"]["wanted"], rows["GDAS"]["accuracy"]) == (0, 4, None)
 
 
