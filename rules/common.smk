@@ -8,6 +8,7 @@ from shlex import quote
 sys.path.insert(0, workflow.basedir)
 from pipeline.analysis import plan
 from pipeline.config import jobs, load, needs, studies
+from pipeline.config.trainings import is_folder
 from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
@@ -57,7 +58,7 @@ DATA_ROOT = os.environ.setdefault("SHAPLEY_NAS_DATA", CONFIG.data_root)
 FOLDERS = [
     name
     for name in sorted({*needs.datasets_of(EXPERIMENTS), *CONFIG.datasets})
-    if jobs.is_folder(CONFIG, name)
+    if is_folder(CONFIG, name)
 ]
 
 FIGURES = [name for name, experiment in EXPERIMENTS.items() if experiment.figure]

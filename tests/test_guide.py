@@ -169,7 +169,7 @@ def test_the_reference_says_type_limits_default_and_source():
     text = reference.markdown()
     row = "| `learning_rate` | `0.1` (number, > 0) | SGD, first value of the cosine [the paper's"
     assert row in text
-    assert "`demo` or `cpu` or `paper`" in text
+    assert "`demo` or `laptop` or `paper`" in text
     section = text.partition("### `search.nasbench201`")[2].partition("\n###")[0]
     assert "`warmup_epochs`" not in section or "As `search.darts`, but:" in section
 

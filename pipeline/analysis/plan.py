@@ -17,7 +17,7 @@ from pipeline.analysis.cost import GPUS, UTILISATION
 from pipeline.config import jobs, needs
 from pipeline.config.experiments import TABLE, Experiment
 from pipeline.config.model import Config
-from pipeline.data import find
+from pipeline.config.trainings import is_folder
 from pipeline.machine import has_gpu
 from pipeline.nasbench.protocols import DIGITS
 from pipeline.paths import Place
@@ -155,8 +155,7 @@ def _stage_of(config: Config, place: Place) -> str:
         return "reference"
     if stage != "retrain":
         return stage
-    is_folder = find(str(place.target), config.datasets).kind == "folder"
-    return "transfer" if is_folder else "retrain"
+    return "transfer" if is_folder(config, str(place.target)) else "retrain"
 
 
 def _line(rule: str, own: Sequence[tuple[bool, work.Work]], on_gpu: bool) -> RuleCost:

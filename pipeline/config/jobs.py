@@ -22,7 +22,7 @@ from pipeline.config.experiments import (
 from pipeline.config.folders import FolderSettings
 from pipeline.config.load import merge, validate
 from pipeline.config.looks import RankingSettings, RemovalSettings
-from pipeline.config.model import SEARCH_RECIPES, TRAIN_RECIPES, Config
+from pipeline.config.model import SEARCH_RECIPES, Config
 from pipeline.config.recipes import (
     ImageNetTrain,
     SearchSettings,
@@ -30,6 +30,7 @@ from pipeline.config.recipes import (
     TrainSettings,
     TrialTrain,
 )
+from pipeline.config.trainings import layout_of, recipe_of
 from pipeline.errors import InputError
 from pipeline.settings import Settings
 
@@ -176,7 +177,7 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
 
     Whether `none` may win is left out where only the final choice reads it: it reruns `genotype`.
     """
-    label = _based(config, strategy)
+    label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)
     where = f"strategy label {strategy}: search"
     values = merge(algorithm.settings_in.get(space, {}), label.settings)
@@ -196,7 +197,7 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
 
 def _search(config: Config, space: str, strategy: str) -> SearchSettings:
     """The recipe of a search, with all that departs from the space's."""
-    label = _based(config, strategy)
+    label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)
     given = getattr(config.search, space).model_dump(exclude_unset=True)
     values = merge(algorithm.recipes.get(space, {}), given, label.search)
@@ -206,28 +207,24 @@ def _search(config: Config, space: str, strategy: str) -> SearchSettings:
 
 def labels(config: Config, **wanted: bool) -> list[str]:
     """Strategy labels by what their algorithm's entry says, e.g. `trains_supernet=True`."""
-    found = {
-        name: registry.entry("strategies", label.algorithm)
-        for name, label in config.strategies.items()
-    }
-    return [
-        name
-        for name, entry in found.items()
-        if all(getattr(entry, key) == value for key, value in wanted.items())
-    ]
+
+    def is_wanted(label: StrategyLabel) -> bool:
+        entry = registry.entry("strategies", label.algorithm)
+        return all(getattr(entry, key) == value for key, value in wanted.items())
+
+    return [name for name, label in config.strategies.items() if is_wanted(label)]
 
 
 def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> GenotypeJob:
     """The slice for one genotype, counted as the network that its data set would train."""
-    layout = layout_of(config, space, dataset)
-    train = _train(config, space, dataset, layout)
+    train = recipe_of(config, space, dataset)
     searched = is_searched(strategy)
     chosen_here = searched or strategy.startswith(KEPT)
     return GenotypeJob(
         space=space,
         genotype=None if chosen_here else _foreign_genotype(config, strategy),
         supernet=_search(config, space, strategy).supernet if searched else SupernetSettings(),
-        layout=layout,
+        layout=layout_of(config, space, dataset),
         channels=train.channels,
         cells=train.cells,
         auxiliary=train.auxiliary_weight > 0,
@@ -235,12 +232,12 @@ def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> Gen
 
 
 def removal_job(config: Config) -> RemovalJob:
-    """The slice for Figure 2's drops."""
+    """The slice for the drops of Figure 2."""
     return RemovalJob(removal=config.removal)
 
 
 def ranking_job(config: Config, space: str, dataset: str, strategy: str) -> RankingJob:
-    """The slice for Figure 5's taus and for what a search would have returned at each epoch."""
+    """The slice for the taus of Figure 5, and for what a search would return at each epoch."""
     supernet = genotype_job(config, space, dataset, strategy).supernet
     return RankingJob(ranking=config.ranking, none_may_win=supernet.none_may_win)
 
@@ -248,7 +245,7 @@ def ranking_job(config: Config, space: str, dataset: str, strategy: str) -> Rank
 def retrain_job(config: Config, space: str, target: str) -> RetrainJob:
     """The slice for training a found network on small images."""
     layout = layout_of(config, space, target)
-    return RetrainJob(layout=layout, train=_train(config, space, target, layout))
+    return RetrainJob(layout=layout, train=recipe_of(config, space, target))
 
 
 def trial_job(config: Config, space: str, dataset: str) -> TrialJob:
@@ -261,41 +258,12 @@ def transfer_job(config: Config, space: str, target: str) -> TransferJob:
     return TransferJob(layout=layout_of(config, space, target), train=config.retrain.folder)
 
 
-def layout_of(config: Config, space: str, dataset: str) -> str:
-    """Which discrete network a cell of `space` becomes on `dataset`."""
-    if registry.entry("spaces", space).family == "nasbench201":
-        return "nasbench201"
-    return "imagenet" if is_folder(config, dataset) else "cifar10"
-
-
-def is_folder(config: Config, dataset: str) -> bool:
-    """Whether a data set is a folder of images, decoded as needed."""
-    if dataset in config.datasets:
-        return True
-    return bool(registry.entry("datasets", dataset).kind == "folder")
-
-
-def _train(config: Config, space: str, target: str, layout: str) -> TrainSettings:
-    if (space, target) in TRAIN_RECIPES:
-        recipe: TrainSettings = getattr(config.retrain, TRAIN_RECIPES[space, target])
-        return recipe
-    return {
-        "cifar10": config.retrain.darts,
-        "nasbench201": config.retrain.nasbench201,
-        "imagenet": config.retrain.folder,
-    }[layout]
-
-
 def _label(config: Config, strategy: str) -> StrategyLabel:
+    """What a label says, over what the label of its algorithm says."""
     if strategy not in config.strategies:
         known = registry.nearest(strategy, [*config.strategies])
         raise InputError(f"config: strategies: unknown label {strategy!r}; {known}")
-    return config.strategies[strategy]
-
-
-def _based(config: Config, strategy: str) -> StrategyLabel:
-    """The label upon that of its algorithm."""
-    label = _label(config, strategy)
+    label = config.strategies[strategy]
     base = config.strategies.get(label.algorithm, label)
     model = registry.entry("strategies", label.algorithm).settings_model()
     return label.model_copy(

@@ -94,7 +94,7 @@ def resolve(given: Mapping[str, Any], folder: Path = FOLDER) -> Config:
 
 def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
     """All experiments by name, each checked: labels, spaces and data sets exist."""
-    found = {}
+    known = {}
     for path in sorted((folder / "experiments").glob("*.yaml")):
         values = {"name": path.stem, **read_yaml(path)}
         experiment = validate(Experiment, values, source=str(path), known_in=values)
@@ -103,20 +103,17 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
         rows = (only_on(row, config.only_datasets) for row in experiment.rows)
         rows = (row for own in rows for row in with_stand_ins(own, config.stand_ins))
         rows = (_without_table(config, row, labels) for row in rows)
-        found[experiment.name] = experiment.model_copy(update={"rows": tuple(rows)})
+        known[experiment.name] = experiment.model_copy(update={"rows": tuple(rows)})
     known_data = {*registry.names("datasets"), *config.datasets}
-    known_data |= {name for experiment in found.values() for name in experiment.datasets}
+    known_data |= {name for experiment in known.values() for name in experiment.datasets}
     for name in config.only_datasets:
         _known(name, [*known_data], "config: only_datasets")
     for name in config.experiments:
-        if name not in found:
-            raise InputError(
-                f"config: experiments: no {name!r}; {registry.nearest(name, [*found])}"
-            )
-    return found
+        _known(name, [*known], "config: experiments")
+    return known
 
 
-def with_labels(config: Config, found: Mapping[str, Experiment]) -> Config:
+def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
     """The configuration with the strategy labels and image folders that experiments bring.
 
     Raises:
@@ -125,7 +122,7 @@ def with_labels(config: Config, found: Mapping[str, Experiment]) -> Config:
     merged: dict[str, dict[str, Any]] = {}
     for kind in ("strategies", "datasets"):
         merged[kind] = dict(getattr(config, kind))
-        for experiment in found.values():
+        for experiment in experiments.values():
             _check_names(getattr(experiment, kind), f"experiment {experiment.name}: {kind}")
             for name, entry in getattr(experiment, kind).items():
                 if merged[kind].setdefault(name, entry) != entry:

@@ -35,14 +35,6 @@ SEARCH_RECIPES: dict[str, type[SearchSettings]] = {
 }
 
 
-# (space, data set) whose found networks are not trained by the recipe of their layout.
-TRAIN_RECIPES = {
-    (space, target): "robust_darts"
-    for space in ("s1", "s2", "s3", "s4")
-    for target in ("cifar100", "svhn")
-}
-
-
 class SplitSettings(Settings):
     """How the training set is cut into the parts for weights and for the value function."""
 
@@ -95,8 +87,8 @@ class StageResources(Settings):
 class TrainingResources(StageResources):
     """As others, for stages that train on several GPUs at once (torchrun)."""
 
-    gpus: int = setting(1, "GPUs a node, where the device is one", OURS, ge=1)
-    nodes: int = setting(1, "machines a job; more than one needs SLURM", OURS, ge=1)
+    gpus: int = setting(1, "GPUs per node, where the device is one", OURS, ge=1)
+    nodes: int = setting(1, "machines per job; more than one needs SLURM", OURS, ge=1)
 
 
 def _resources(model: type[StageResources] = StageResources, **values: int) -> Any:
@@ -125,7 +117,7 @@ def _search_of(space: str) -> Any:
     return (recipe, factory(recipe, f"search in the space {space}", PAPER))
 
 
-# One field a registered space: a new space is configurable without a line here.
+# One field for each registered space: a new space is configurable without a line here.
 SpaceSearches = create_model(
     "SpaceSearches",
     __base__=Settings,

@@ -76,18 +76,20 @@ def seeds_of(
     )
 
 
-def on_page(config: Config, page: str, found: Mapping[str, Experiment]) -> list[str]:
+def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) -> list[str]:
     """Names of the experiments of a report page: all of the paper, the configured, or the named.
 
     Raises:
         InputError: no experiment is called so.
     """
     if page == "paper":
-        return [n for kind in ("table", "figure") for n in found if n.startswith(kind)]
+        return [n for kind in ("table", "figure") for n in experiments if n.startswith(kind)]
     if page == "index":
         return list(config.experiments)
-    if page not in found:
-        raise InputError(f"report: no experiment {page!r}; {registry.nearest(page, [*found])}")
+    if page not in experiments:
+        raise InputError(
+            f"report: no experiment {page!r}; {registry.nearest(page, [*experiments])}"
+        )
     return [page]
 
 

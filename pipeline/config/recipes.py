@@ -30,7 +30,7 @@ class SupernetSettings(Settings):
     """The shape of a supernet."""
 
     channels: int = setting(16, "channels of the first cell", PAPER, ge=1)
-    cells: int = setting(8, "cells in all; NAS-Bench-201: cells a stage (N)", CODE, ge=1)
+    cells: int = setting(8, "cells in all; NAS-Bench-201: cells per stage (N)", CODE, ge=1)
     partial_channels: int = setting(
         4, "1/k of the channels pass through the operations (PC-DARTS); 1: all", CODE, ge=1
     )
@@ -76,7 +76,7 @@ class SearchSettings(Settings):
         0, "the search ends after so many epochs of its schedule; 0: after the last", OURS, ge=0
     )
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", PAPER, ge=0)
-    batch_size: int = setting(256, "images a weight step", PAPER, ge=1)
+    batch_size: int = setting(256, "images per weight step", PAPER, ge=1)
     micro_batch_size: int = setting(
         0,
         "images of one pass through the supernet; a weight step sums the gradients of its passes; "
@@ -119,7 +119,7 @@ class ImageNetSearch(SearchSettings):
     """The search directly on ImageNet, on 10 % and 2.5 % of the training images."""
 
     warmup_epochs: int = setting(25, "first epochs in which alpha is frozen", PAPER, ge=0)
-    batch_size: int = setting(1024, "images a weight step", PAPER, ge=1)
+    batch_size: int = setting(1024, "images per weight step", PAPER, ge=1)
     learning_rate: float = setting(0.5, "SGD, first value of the cosine", CODE, gt=0)
     rise_epochs: int = setting(5, "as SearchSettings: 0.1, 0.2, 0.3, 0.4, 0.5", CODE, ge=0)
     workers: int = setting(8, "processes that decode folders of images", OURS, ge=0)
@@ -129,7 +129,7 @@ class ImageNetSearch(SearchSettings):
 class NasBench201Supernet(SupernetSettings):
     """The supernet of NAS-Bench-201."""
 
-    cells: int = setting(5, "cells a stage (N)", NB201, ge=1)
+    cells: int = setting(5, "cells per stage (N)", NB201, ge=1)
     partial_channels: int = setting(1, "all channels: the benchmark's own supernets", NB201, ge=1)
     include_none: bool = setting(True, "`none` belongs to the space", NB201)
     none_may_win: bool = setting(
@@ -143,7 +143,7 @@ class NasBench201Supernet(SupernetSettings):
 class NasBench201Search(SearchSettings):
     """The search in NAS-Bench-201; Shapley-NAS states no recipe of its own there."""
 
-    batch_size: int = setting(64, "images a weight step", NB201, ge=1)
+    batch_size: int = setting(64, "images per weight step", NB201, ge=1)
     learning_rate: float = setting(0.025, "SGD, first value of the cosine", NB201, gt=0)
     learning_rate_min: float = setting(0.001, "last value of the cosine", NB201, ge=0)
     nesterov: bool = setting(True, "SGD", NB201)
@@ -161,7 +161,7 @@ class RobustDartsSearch(SearchSettings):
     """The search in S1 to S4; Shapley-NAS states no recipe of its own there."""
 
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", OURS, ge=0)
-    batch_size: int = setting(64, "images a weight step", ROBUST_DARTS, ge=1)
+    batch_size: int = setting(64, "images per weight step", ROBUST_DARTS, ge=1)
     learning_rate: float = setting(0.025, "SGD, first value of the cosine", ROBUST_DARTS, gt=0)
     learning_rate_min: float = setting(0.001, "last value of the cosine", ROBUST_DARTS, ge=0)
     supernet: RobustDartsSupernet = factory(
@@ -173,9 +173,9 @@ class TrainSettings(Settings):
     """Training a found network from scratch: DARTS' recipe for CIFAR-10."""
 
     channels: int = setting(36, "channels of the first cell", DARTS, ge=1)
-    cells: int = setting(20, "cells in all; NAS-Bench-201: cells a stage (N)", DARTS, ge=1)
+    cells: int = setting(20, "cells in all; NAS-Bench-201: cells per stage (N)", DARTS, ge=1)
     epochs: int = setting(600, "epochs", PAPER, ge=1)
-    batch_size: int = setting(96, "images a step", DARTS, ge=1)
+    batch_size: int = setting(96, "images per step", DARTS, ge=1)
     learning_rate: float = setting(0.025, "SGD, first value", DARTS, gt=0)
     learning_rate_min: float = setting(0.0, "SGD, last value", DARTS, ge=0)
     schedule: Literal["cosine", "linear"] = setting("cosine", "decay of the learning rate", DARTS)
@@ -196,8 +196,8 @@ class TrainSettings(Settings):
     cutout: int = setting(16, "side of the square cut out; 0: none", DARTS, ge=0)
     micro_batch_size: int = setting(
         0,
-        "images a forward pass, whose gradients are summed to a step; batch norm's statistics are "
-        "over these; 0: batch_size. With several ranks at most batch_size / ranks",
+        "images per forward pass, whose gradients are summed to a step; batch norm's statistics "
+        "are over these; 0: batch_size. With several ranks at most batch_size / ranks",
         OURS,
         ge=0,
     )
@@ -263,9 +263,9 @@ class NasBench201Train(TrainSettings):
     """NAS-Bench-201's own recipe (200 epochs)."""
 
     channels: int = setting(16, "channels of the first stage", NB201, ge=1)
-    cells: int = setting(5, "cells a stage (N)", NB201, ge=1)
+    cells: int = setting(5, "cells per stage (N)", NB201, ge=1)
     epochs: int = setting(200, "epochs", NB201, ge=1)
-    batch_size: int = setting(256, "images a step", NB201, ge=1)
+    batch_size: int = setting(256, "images per step", NB201, ge=1)
     learning_rate: float = setting(0.1, "SGD, first value", NB201, gt=0)
     nesterov: bool = setting(True, "SGD", NB201)
     weight_decay: float = setting(5e-4, "SGD", NB201, ge=0)
@@ -281,18 +281,13 @@ class ImageNetTrain(TrainSettings):
     channels: int = setting(48, "channels of the first cell", DARTS, ge=1)
     cells: int = setting(14, "cells in all", DARTS, ge=1)
     epochs: int = setting(250, "epochs", PAPER, ge=1)
-    batch_size: int = setting(1024, "images a step", DARTS_FAMILY, ge=1)
+    batch_size: int = setting(1024, "images per step", DARTS_FAMILY, ge=1)
     micro_batch_size: int = setting(
-        128,
-        "as TrainSettings; a batch of 1024 on eight GPUs, whoever computes it",
-        DARTS_FAMILY,
-        ge=0,
+        128, "as TrainSettings; 1024 images on eight GPUs, on any machine", DARTS_FAMILY, ge=0
     )
     learning_rate: float = setting(0.5, "SGD, first value", PAPER, gt=0)
     schedule: Literal["cosine", "linear"] = setting("linear", "decay of the learning rate", PAPER)
-    warmup_epochs: int = setting(
-        5, "epochs in which the learning rate rises linearly", DARTS_FAMILY, ge=0
-    )
+    warmup_epochs: int = setting(5, "epochs of the learning rate's rise", DARTS_FAMILY, ge=0)
     weight_decay: float = setting(3e-5, "SGD", PAPER, ge=0)
     drop_path: float = setting(0.0, "no drop path", DARTS_FAMILY, ge=0, lt=1)
     label_smoothing: float = setting(0.1, "cross entropy", DARTS_FAMILY, ge=0, lt=1)
@@ -304,4 +299,4 @@ class ImageNetTrain(TrainSettings):
     precision: Literal["float32", "bfloat16", "float16"] = setting(
         "bfloat16", "autocast type", OURS
     )
-    workers: int = setting(8, "processes a rank that decode images", OURS, ge=0)
+    workers: int = setting(8, "processes per rank that decode images", OURS, ge=0)

@@ -16,7 +16,7 @@ KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 def list_(kind: str) -> None:
-    """List what is registered, one name a line."""
+    """List what is registered, one name per line."""
     if kind == "experiments":
         known = sorted(path.stem for path in Path("config/experiments").glob("*.yaml"))
     else:

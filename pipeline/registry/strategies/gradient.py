@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.registry.strategies.entry import StrategyEntry
 from pipeline.settings import DARTS, Settings, setting
 
 ROBUST = "RobustDARTS (Zela et al., ICLR 2020)"
 # Section 3.1 of DARTS: batch 64, learning rate 0.025; the last value is its code's.
-RECIPE = {
+RECIPE: dict[str, Any] = {
     "batch_size": 64,
     "learning_rate": 0.025,
     "learning_rate_min": 0.001,
@@ -17,10 +17,10 @@ RECIPE = {
 }
 # The supernet of RobustDARTS, DARTS' own: two of S1's operations are pools.
 ROBUST_SPACES = ("s1", "s2", "s3", "s4")
-POOLED = {"supernet": {"pool_batch_norm": True}}
+POOLED: dict[str, Any] = {"supernet": {"pool_batch_norm": True}}
 IN_DARTS = {"darts": RECIPE, **dict.fromkeys(ROBUST_SPACES, POOLED)}
 # The recipe of a method to which `none` is a null player, or says nothing of how good a cell is.
-WITHOUT_NONE = {"supernet": {"none_may_win": False}}
+WITHOUT_NONE: dict[str, Any] = {"supernet": {"none_may_win": False}}
 DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021)"
 GDAS = "GDAS (Dong & Yang, CVPR 2019)"
 BENCHMARK = "GDAS in the code of NAS-Bench-201"

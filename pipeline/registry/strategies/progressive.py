@@ -49,7 +49,7 @@ class PDartsSettings(AdamSettings):
     alpha_learning_rate: float = setting(6e-4, "Adam on alpha", P_DARTS, gt=0)
     stage_warmup: float = setting(0.4, "share of a stage with α frozen: 10 of 25", P_DARTS)
     added_cells: tuple[int, ...] = setting((0, 6, 12), "cells beyond the recipe's", P_DARTS)
-    operations: tuple[int, ...] = setting((8, 5, 3), "the most operations an edge", P_DARTS)
+    operations: tuple[int, ...] = setting((8, 5, 3), "the most operations per edge", P_DARTS)
     skip_dropout: tuple[float, ...] = setting((0.1, 0.4, 0.7), "first rate of a stage", P_DARTS)
     alpha_clip: float = setting(5.0, "largest norm of alpha's gradient", P_DARTS, gt=0)
     max_skips: int = setting(2, "skip connections in the normal cell", P_DARTS, ge=0)

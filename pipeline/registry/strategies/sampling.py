@@ -24,8 +24,8 @@ class EnasSettings(Settings):
         10, "epochs in which the weights' learning rate falls, or rises again", NB201, ge=1
     )
     baseline_decay: float = setting(0.99, "d", NB201, ge=0, lt=1)
-    steps: int = setting(50, "controller steps an epoch", NB201, ge=1)
-    samples: int = setting(20, "draws a controller step", NB201, ge=1)
+    steps: int = setting(50, "controller steps per epoch", NB201, ge=1)
+    samples: int = setting(20, "draws per controller step", NB201, ge=1)
     candidates: int = setting(100, "draws compared at the end", NB201, ge=1)
     value_images: int = setting(1024, "images that they are compared on", OURS, ge=1)
 

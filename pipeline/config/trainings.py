@@ -1,0 +1,38 @@
+"""Which network a found cell becomes on a data set, and by which recipe it is trained."""
+
+from __future__ import annotations
+
+from pipeline import registry
+from pipeline.config.model import Config
+from pipeline.config.recipes import TrainSettings
+
+# Layout of the network -> its recipe among `config.retrain`.
+RECIPES = {"cifar10": "darts", "nasbench201": "nasbench201", "imagenet": "folder"}
+# (space, data set) whose networks are not trained by the recipe of their layout.
+OTHER_RECIPES = {
+    (space, target): "robust_darts"
+    for space in ("s1", "s2", "s3", "s4")
+    for target in ("cifar100", "svhn")
+}
+
+
+def is_folder(config: Config, dataset: str) -> bool:
+    """Whether a data set is a folder of images, decoded as needed."""
+    if dataset in config.datasets:
+        return True
+    return bool(registry.entry("datasets", dataset).kind == "folder")
+
+
+def layout_of(config: Config, space: str, dataset: str) -> str:
+    """The layout of the network that a cell of `space` becomes on `dataset`."""
+    if registry.entry("spaces", space).family == "nasbench201":
+        return "nasbench201"
+    return "imagenet" if is_folder(config, dataset) else "cifar10"
+
+
+def recipe_of(config: Config, space: str, dataset: str) -> TrainSettings:
+    """The recipe by which a network from `space` is trained on `dataset`."""
+    layout = layout_of(config, space, dataset)
+    name = OTHER_RECIPES.get((space, dataset), RECIPES[layout])
+    recipe: TrainSettings = getattr(config.retrain, name)
+    return recipe
