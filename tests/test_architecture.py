@@ -1,0 +1,48 @@
+"""docs/architecture.md names files that exist, and the layers that import-linter checks."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+NAMED = sorted(set(re.findall(r"`([\w/.-]+(?:/|\.(?:py|yaml|toml|md)))`", PAGE)))
+
+
+def lines_of_picture():
+    """The packages of each line of the picture, from the top down."""
+    picture = re.search(r"```text\n(.*?)```", PAGE, re.S)[1]
+    return [re.split(r"\s{2,}", line)[0] for line in picture.splitlines()]
+
+
+def layers():
+    """The layers of pyproject.toml, from the top down, each a set of packages."""
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (contract,) = (c for c in linter["contracts"] if c["name"] == "Layers")
+    return [{name.strip() for name in layer.split(":")} for layer in contract["layers"]]
+
+
+def test_the_page_names_many_files():
+    assert len(NAMED) > 30
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_named_file_exists(name):
+    assert any((base / name).exists() for base in (ROOT, ROOT / "pipeline")), name
+
+
+def test_the_picture_shows_the_layers_that_are_checked():
+    shown = [set(line.split(" | ")) for line in lines_of_picture()]
+    checked = layers()
+    assert shown[0] == {"cli"} <= checked[0]
+    assert shown[1:-1] == checked[1:-1]
+    lowest = set(lines_of_picture()[-1].split(", ")) - {"..."}
+    assert lowest <= checked[-1]
+
+
+def test_every_package_is_in_the_picture():
+    shown = {name for line in lines_of_picture() for name in line.split(" | ")}
+    packages = {path.parent.name for path in (ROOT / "pipeline").glob("*/__init__.py")}
+    assert packages <= shown
