@@ -15,7 +15,7 @@ What MLflow still lacks then, `sync` sends.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
 import math
 import os
@@ -34,6 +34,7 @@ from pipeline.tracking.recorder import FIRST, LATER, Recorder, mirror_or_warn
 TICK = 1.0  # seconds between two looks at the journals
 LONGEST_PAUSE = 30.0  # seconds between two tries of a store that does not answer
 CATCH_UP_SECONDS = 600.0  # for all that is left when a workflow ends
+ENDED = "the recorder has ended"  # in its log; it is missing if the recorder was killed
 
 
 def follow(state: Path) -> None:
@@ -42,7 +43,8 @@ def follow(state: Path) -> None:
     with locks.held(state / MIRRORED, math.inf):  # the one of a killed workflow ends first
         recorder = Recorder(state)
         away = mirror_or_warn(recorder, [state / NAME])
-        print(json.dumps({"ready": not away}), flush=True)
+        with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+            print("ready", flush=True)
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads it from here on
         told, pause, next_try, end = bool(away), TICK, 0.0, math.inf
         while True:
@@ -58,6 +60,7 @@ def follow(state: Path) -> None:
                 pause = min(2 * pause, LONGEST_PAUSE) if away else max(TICK, 10 * took)
                 next_try = time.monotonic() + min(pause, LONGEST_PAUSE)
                 if ended and (not away or time.monotonic() > end):
+                    print(ENDED, file=sys.stderr)
                     return
             time.sleep(TICK)
 
@@ -91,12 +94,17 @@ def drain(state: Path, parent: Journal) -> None:
     One that was killed is replaced.
     """
     deadline = time.monotonic() + CATCH_UP_SECONDS + store.patience()
-    successor = start(state, append=True) if _is_free(state) else None
-    while time.monotonic() < deadline:
-        if successor.poll() is not None if successor else _is_free(state):
+    log = log_of(state)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.touch()
+    successor: subprocess.Popen[bytes] | None = None
+    while ENDED not in log.read_text(encoding="utf-8") and time.monotonic() < deadline:
+        if successor is None and _is_free(state):
+            successor = start(state, append=True)
+        elif successor is not None and successor.poll() is not None:
             break
         time.sleep(locks.TICK)
-    lines = log_of(state).read_text(encoding="utf-8").splitlines()
+    lines = log.read_text(encoding="utf-8").splitlines()
     told = [line for line in lines if line.startswith("warning: ")]
     if journals.mirrored(state).get(parent.key, {}).get("status") != parent.status and not told:
         told = [f"warning: MLflow has not got all of this workflow; {LATER}"]

@@ -107,6 +107,9 @@ def test_a_table_is_an_experiment_with_a_run_a_row(tree):
     metrics = runs["darts"].data.metrics
     assert metrics["query/cifar10_test_paper"] == 54.30
     assert metrics["retrain/digits/test_error_n"] == 2, "one of three seeds failed"
+    assert "retrain/digits/test_error_low" not in metrics, "an interval takes three"
+    metrics = runs["random"].data.metrics
+    assert metrics["retrain/digits/test_error_n"] == 3
     assert 0 < metrics["retrain/digits/test_error_low"] < metrics["retrain/digits/test_error"] < 0.1
 
     kept = {f.path for f in client().list_artifacts(parent, "tables")}
