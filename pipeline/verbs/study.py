@@ -40,7 +40,7 @@ def draw(given: Given) -> None:
 @click.argument("page", default="paper")
 @takes("config")
 def plan(given: Given, page: str) -> None:
-    """Say what a report page costs before it runs: jobs, device hours, disk, by rule."""
+    """Say what a report page costs before it runs: runs, device hours, disk, by stage."""
     print(plans.announce(given.config, load.experiments(given.config), page))
 
 
