@@ -82,11 +82,3 @@ def data_of_study(file):
     return lambda wildcards: (
         f"{RESULTS}/data/{STUDIES[wildcards.study].dataset}/{file}"
     )
-
-
-def walks_before(wildcards):
-    """The first walks of the same training at the age before, where an estimate asks for them."""
-    study = STUDIES[wildcards.study]
-    before, first = study.before(wildcards.supernet), next(iter(study.walks))
-    base = f"{RESULTS}/studies/{study.name}"
-    return [f"{base}/{before}/{first}/walks.npz"] if before else []

@@ -79,13 +79,12 @@ rule walk_supernet:
 rule estimate_values:
     """Estimate a supernet's Shapley values once by each variant of a study.
 
-    Input: supernet, manifest, split, walks at the age before; output: values and their cost.
+    Input: supernet, manifest, split; output: values and their cost.
     """
     input:
         supernet=f"{ROOT}/{SUPERNET}/search/supernet.pt",
         manifest=data_of_study("manifest.json"),
         split=data_of_study("split.npz"),
-        previous=walks_before,
     output:
         estimates=f"{ROOT}/{DRAW}/estimates.json",
         metrics=f"{ROOT}/{DRAW}/metrics.json",
@@ -99,15 +98,11 @@ rule estimate_values:
         **resources_of("search", on_gpu=True),
     params:
         job=of_study(studies.estimate_job, "supernet", "draw"),
-        previous=lambda wildcards, input: (
-            f"--previous {quote(str(input.previous))}" if input.previous else ""
-        ),
         out=f"{ROOT}/{DRAW}",
     shell:
         "python -m pipeline estimate"
         " --job {params.job:q}"
         " --supernet {input.supernet:q}"
-        " {params.previous}"
         " --manifest {input.manifest:q}"
         " --out {params.out:q}"
         " --threads {threads}"

@@ -49,7 +49,6 @@ class Variant(Settings):
 
     title: str = setting("", "name in tables; empty: its key", OURS)
     share: float = setting(0.0, "of `Estimates.whole`; 0: the settings say the budget", OURS)
-    previous: bool = setting(False, "it knows the values of the age before", OURS)
     settings: dict[str, Any] = factory(dict, "of the value function and the estimator", OURS)
 
 
@@ -104,13 +103,6 @@ class Study(Settings):
         """How the supernet of this name was trained, and for how many epochs."""
         return _known(self, "supernet", name, self.supernets())
 
-    def before(self, name: str) -> str | None:
-        """The supernet of the same training at the age before, if an estimate asks for it."""
-        way, age = self.supernet(name)
-        place = self.ages.index(age)
-        wanted = any(variant.previous for variant in self.estimates.variants.values())
-        return f"{way}_{self.ages[place - 1]}" if wanted and place else None
-
     def draws(self) -> dict[str, tuple[str | int, ...]]:
         """Name of each repeat of the estimates -> its stream."""
         return {"_".join(map(str, stream)): stream for stream in self.estimates.streams}
@@ -143,7 +135,6 @@ class EstimateJob(Settings):
     stream: tuple[str | int, ...]
     part: tuple[int, int]
     variants: dict[str, dict[str, Any]]
-    previous: tuple[str, ...] = Field(description="variants that know the age before")
 
 
 class SummaryJob(Settings):
@@ -211,14 +202,11 @@ def walk_job(study: Study, name: str) -> WalkJob:
 
 def estimate_job(study: Study, supernet: str, draw: str) -> EstimateJob:
     """The slice for one repeat of the estimates on a supernet."""
-    estimates, before = study.estimates, study.before(supernet)
-    chosen = {
-        name: variant
-        for name, variant in estimates.variants.items()
-        if name in (estimates.only or (name,)) and (before or not variant.previous)
-    }
+    estimates = study.estimates
     settings = {}
-    for name, variant in chosen.items():
+    for name, variant in estimates.variants.items():
+        if estimates.only and name not in estimates.only:
+            continue
         budget = round(variant.share * estimates.whole)
         # M bounds an estimate beside the budget, so it is set where it cannot bind.
         shared = {"budget": budget, "permutations": budget} if budget else {}
@@ -229,7 +217,6 @@ def estimate_job(study: Study, supernet: str, draw: str) -> EstimateJob:
         stream=_known(study, "draw", draw, study.draws()),
         part=estimates.part,
         variants=settings,
-        previous=tuple(name for name, variant in chosen.items() if variant.previous),
     )
 
 

@@ -6,9 +6,6 @@ file, and its name among the imports here.
 """
 
 from pipeline.shapley import (
-    adaptive,
-    control_variate,
-    correlated,
     exact,
     gradient,
     multilinear,
@@ -24,9 +21,6 @@ from pipeline.shapley.game import Game
 __all__ = [
     "Estimate",
     "Game",
-    "adaptive",
-    "control_variate",
-    "correlated",
     "estimate",
     "exact",
     "gradient",

@@ -28,9 +28,7 @@ from numpy.typing import NDArray
 from pipeline.settings import OURS, Settings, setting
 from pipeline.shapley.estimation import Estimate, estimator, require_budget
 from pipeline.shapley.game import Game
-from pipeline.shapley.permutation import M
-
-PAIR = 2
+from pipeline.shapley.permutation import PAIR, M
 
 
 class PairSettings(Settings):

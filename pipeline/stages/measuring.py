@@ -15,7 +15,7 @@ from pipeline.files import replacing
 from pipeline.stages.stage import stage
 from pipeline.studies import summary
 from pipeline.studies.estimates import estimate
-from pipeline.studies.walks import read, walk
+from pipeline.studies.walks import walk
 from pipeline.supernet import saved
 
 
@@ -55,7 +55,6 @@ def run_walk(
 def run_estimate(
     job: EstimateJob,
     supernet: Path,
-    previous: Path | None,
     manifest: Mapping[str, Any],
     split: Path,
     data_root: Path,
@@ -67,7 +66,6 @@ def run_estimate(
     Args:
         job: the variants, with their random numbers.
         supernet: `supernet.pt` of a search.
-        previous: `walks.npz` of the same training at the age before, for variants that know it.
         manifest: of the prepared data set.
         split: index lists of the two halves.
         data_root: where the data set lies.
@@ -78,8 +76,7 @@ def run_estimate(
     with stage("estimate", out, job, job.seed, torch_device.type, data=manifest) as s:
         network, alpha = saved.load(supernet)
         images = open_images(manifest, data_root, "value", split, str(torch_device))
-        before = read(previous).phi() if previous else None
-        found = estimate(job, network.to(torch_device), alpha, images, before)
+        found = estimate(job, network.to(torch_device), alpha, images)
         files.write_json(out / "estimates.json", found)
         for name, run in found.items():
             s.log(f"{name}: {run['evaluations']} evaluations, {run['seconds']:.1f} s")

@@ -68,7 +68,7 @@ class Shapley(WeightSharing):
             metrics = {"value_full": V.full(), "evaluations": 1}
         else:
             keep_last = self._as_released and self.space.name == "darts_imagenet"
-            last = shapley_values(V, settings, seed, self._estimate.phi, keep_last=keep_last)
+            last = shapley_values(V, settings, seed, keep_last=keep_last)
             self._estimate = last
             self._update_alpha(last.phi)
             metrics = {"value_full": last.value_full, "evaluations": last.evaluations}

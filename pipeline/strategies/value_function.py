@@ -217,7 +217,6 @@ def shapley_values(
     V: ValueFunction,
     settings: ValueSettings,
     seed: int,
-    previous: np.ndarray | None = None,
     processes: Processes | None = None,
     keep_last: bool = False,
 ) -> Estimate:
@@ -227,17 +226,12 @@ def shapley_values(
         V: the value of coalitions.
         settings: the estimator and its options.
         seed: of the permutations.
-        previous: φ of the epoch before, float64[n_players], for estimators that use it.
         processes: the processes that share the evaluations; None: this one alone.
         keep_last: whether the last operation of an edge stays, for estimators that can do so.
     """
-    arrays: dict[str, Any] = {"edges": V.edges}
-    if keep_last:
-        arrays["kept_edges"] = V.edges
-    if previous is not None and not np.isnan(previous).all():
-        arrays["previous"] = previous[V.players]
-    taken = option_names(settings.estimator)
-    options = settings.options() | {name: arrays[name] for name in arrays if name in taken}
+    options = settings.options()
+    if keep_last and "kept_edges" in option_names(settings.estimator):
+        options["kept_edges"] = V.edges
     n, budget = len(V.players), settings.spending(len(V.players))
     with V.measuring():
         estimated = estimate(V, n, settings.estimator, budget, seed, processes, **options)

@@ -24,7 +24,6 @@ def estimate(
     supernet: Supernet,
     alpha: NDArray[np.float64],
     images: Images,
-    previous: NDArray[np.float64] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """`phi` of the players that play, its cost and its seconds, for each variant.
 
@@ -35,7 +34,6 @@ def estimate(
         supernet: the network.
         alpha: by which its operations are mixed, float64[n_players].
         images: the value images, of which the job names a part.
-        previous: values at the age before, float64 of the players that play.
     """
     seed, own = seeds.derive(job.seed, *job.stream), part_of(images, job.part)
     on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)
@@ -47,9 +45,8 @@ def estimate(
         if key not in shared:
             shared[key] = Remembering(supernet, on_device, own, settings, seed)
         V = shared[key]
-        before = _among(V, previous) if name in job.previous and previous is not None else None
         started, saved = time.perf_counter(), V.seconds_saved
-        result = shapley_values(V, settings, seed, before)
+        result = shapley_values(V, settings, seed)
         seconds = time.perf_counter() - started + V.seconds_saved - saved
         found[name] = {
             "phi": [None if np.isnan(x) else float(x) for x in result.phi[V.players]],
@@ -58,10 +55,3 @@ def estimate(
             "seconds": seconds,
         }
     return found
-
-
-def _among(V: Remembering, phi: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values of those who play among all players of the space; the others' are zero."""
-    every = np.zeros(V.n_players)
-    every[V.players] = phi
-    return every

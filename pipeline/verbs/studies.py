@@ -37,19 +37,16 @@ def walk(given: Given, study: str, name: str, supernet: Path) -> None:
 @study_option
 @click.option("--name", help="of the supernet in the study, for example uniform_12")
 @click.option("--draw", help="which repeat, for example repeat_0")
-@click.option("--previous", type=Path, help="walks.npz of the same training at the age before")
 @supernet_option
 @takes("manifest", "job", "data_root", "out", "device", "config")
-def estimate(
-    given: Given, study: str, name: str, draw: str, previous: Path | None, supernet: Path
-) -> None:
+def estimate(given: Given, study: str, name: str, draw: str, supernet: Path) -> None:
     """Estimate the Shapley values of a supernet once by each variant of a study."""
     job = given.job(
         studies.EstimateJob,
         lambda c: studies.estimate_job(studies.load(study, c.preset), name, draw),
     )
     images, out = given.images(given.need("manifest")), given.need("out")
-    measuring.run_estimate(job, supernet, previous, *images, out, given.configure_device())
+    measuring.run_estimate(job, supernet, *images, out, given.configure_device())
 
 
 @click.command()

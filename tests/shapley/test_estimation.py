@@ -21,9 +21,7 @@ EFFICIENT = [name for name in SHAPLEY if name != "owen"]
 SAMPLED = [name for name in SHAPLEY if name != "exact"]
 # Values that are means of what a player adds: zero for one that never adds anything.
 MARGINAL = [
-    name
-    for name in ESTIMATORS
-    if name not in {"kernel", "leverage", "regression_adjusted", "control_variate"}
+    name for name in ESTIMATORS if name not in {"kernel", "leverage", "regression_adjusted"}
 ]
 
 
@@ -152,7 +150,7 @@ def test_efficiency_is_not_claimed_where_it_fails(estimator: str) -> None:
     assert abs(np.nansum(found.phi) - (ends[1] - ends[0])) > 1e-6
 
 
-@pytest.mark.parametrize("estimator", [n for n in SAMPLED if n not in {"orthogonal", "adaptive"}])
+@pytest.mark.parametrize("estimator", SAMPLED)
 def test_the_standard_error_is_the_spread_over_seeds(estimator: str) -> None:
     checks.honest_error(registry.get("estimators", estimator))
 
@@ -170,7 +168,7 @@ def test_unknown_estimator() -> None:
 def test_option_names() -> None:
     assert option_names("exact") == []
     assert option_names("truncated") == ["permutations", "eta", "unreached"]
-    assert option_names("adaptive")[-1] == "edges"
+    assert option_names("released_code")[-1] == "kept_edges"
 
 
 def test_an_option_of_another_estimator() -> None:

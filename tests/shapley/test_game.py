@@ -133,8 +133,7 @@ def test_any_number_of_processes_gives_the_same_numbers(estimator: str, redraws:
 
     def play(processes: Any) -> tuple:
         game = Shifting(value) if redraws else Recorder(value)
-        options = {"edges": [0, 0, 1, 1, 1]} if estimator == "adaptive" else {}
-        found = estimate(game, 5, estimator, 90, 1, processes, **options)
+        found = estimate(game, 5, estimator, 90, 1, processes)
         return found, game.cost
 
     (alone, whole_cost), *_ = together(1, play)

@@ -169,10 +169,9 @@ def test_released_code_runs(space: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("estimator", "value"), [("control_variate", "accuracy"), ("gradient", "negative_loss")]
+    ("estimator", "value"), [("antithetic", "accuracy"), ("gradient", "negative_loss")]
 )
 def test_other_estimators_resume_bit_for_bit(estimator: str, value: str) -> None:
-    """The control variate needs the values of the epoch before, which are in the state."""
     settings = {
         "warmup_epochs": 0,
         "permutations": 4,
@@ -190,13 +189,6 @@ def test_other_estimators_resume_bit_for_bit(estimator: str, value: str) -> None
     for strategy in (whole, resumed):
         strategy.epoch(1, train, valid)
     assert_array_equal(whole.record()["phi"], resumed.record()["phi"])
-    changed = {"control": False} if estimator == "control_variate" else {}
-    other = make_strategy("shapley", "nasbench201", {**settings, **changed})
-    other.load_state_dict(copy.deepcopy(resumed.state_dict()))
-    for strategy in (resumed, other):
-        strategy.epoch(2, train, valid)
-    differs = (resumed.record()["phi"] != other.record()["phi"]).any()
-    assert differs == (estimator == "control_variate")
 
 
 def test_momentum_over_epochs() -> None:

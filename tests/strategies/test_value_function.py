@@ -256,8 +256,7 @@ def test_every_estimator_plays_the_supernets_game(estimator: str) -> None:
     settings = ValueSettings(
         estimator=estimator, permutations=2, value="soft_accuracy", value_images=8
     )
-    previous = np.linspace(0, 1, 30)
-    found = shapley_values(V, settings, 0, previous)
+    found = shapley_values(V, settings, 0)
     assert found.evaluations <= 2 * 25
     assert found.phi.shape == (30,)
     assert np.isfinite(found.phi[V.players]).sum() > 0

@@ -30,9 +30,7 @@ def run(study: studies.Study, root: Path) -> Path:
         for walk in study.walks:
             job = studies.walk_job(study, walk)
             measuring.run_walk(job, trained, manifest, split, raw, out / walk, "cpu")
-        before = study.before(name)
-        previous = before and results / before / next(iter(study.walks)) / "walks.npz"
         for draw in study.draws():
             job = studies.estimate_job(study, name, draw)
-            measuring.run_estimate(job, trained, previous, manifest, split, raw, out / draw, "cpu")
+            measuring.run_estimate(job, trained, manifest, split, raw, out / draw, "cpu")
     return results
