@@ -23,6 +23,7 @@ from pipeline.files import read_json
 from pipeline.nasbench import Table
 from pipeline.stages import measuring
 from pipeline.studies import estimators, readings, walks
+from pipeline.studies.agreement import with_reference
 from tests.studies import runs
 from tests.studies.test_table import made_up
 
@@ -61,7 +62,8 @@ def sized(name: str, **changes) -> studies.Study:
 
 @pytest.fixture(scope="module")
 def estimated(tmp_path_factory):
-    study = sized("estimators", estimates={"only": FEW})
+    study = sized("estimators", estimates={"only": FEW, "streams": (("repeat", 1),)})
+    study = study.model_copy(update={"trainings": {"coalitions": study.trainings["coalitions"]}})
     return study, runs.run(study, tmp_path_factory.mktemp("estimators"))
 
 
@@ -95,13 +97,8 @@ def test_values_are_those_that_were_recorded(name, request):
 
 def test_rows_are_those_that_were_recorded(estimated, read_of_table, table):
     study, results = estimated
-    rows = [
-        {key: value for key, value in row.items() if key != "seconds"}
-        for row in estimators.estimator_rows(study, results)
-        if row["supernet"] == "uniform, 2 passes"
-    ]
-    assert alike(rows, RECORDED["estimators"]["rows"])
-    assert alike([*estimators.block_rows(study, results)][:8], RECORDED["blocks"][:8])
+    blocks = estimators.block_rows(study, results)
+    assert alike([b for b in blocks if b["supernet"] == "coalitions, 2 passes"], RECORDED["blocks"])
     study, results = read_of_table
     columned = study.model_copy(update={"dataset": "cifar10"})
     rows = [
@@ -114,6 +111,27 @@ def test_rows_are_those_that_were_recorded(estimated, read_of_table, table):
     assert found.keys() == recorded.keys()
     for key, row in recorded.items():
         assert alike({name: found[key][name] for name in row}, row), key
+
+
+def test_estimates_are_compared_with_all_walks_together(estimated):
+    """Each row says what its values say of the mean over both references; best ones first."""
+    study, results = estimated
+    both = [walks.read(results / "coalitions_2" / name / "walks.npz") for name in study.walks]
+    reference = walks.together(both).phi("soft_accuracy")
+    rows = [
+        row
+        for row in estimators.estimator_rows(study, results)
+        if row["supernet"] == "coalitions, 2 passes"
+    ]
+    *rows, ceiling = rows
+    assert {row["estimator"] for row in rows} == {*FEW} and ceiling["estimator"] == "ceiling"
+    for row in rows:
+        run = RECORDED["estimators"]["estimates"][f"coalitions_2/{row['estimator']}"]
+        agreed = with_reference(np.array(run["phi"], dtype=float), reference)
+        assert row["tau"]["mean"] == pytest.approx(agreed["tau"], abs=2e-3)
+        assert row["share"] == pytest.approx(run["image_forwards"] / (250 * 32), abs=1e-3)
+    taus = [row["tau"]["mean"] for row in rows]
+    assert taus == sorted(taus, reverse=True)
 
 
 def alike(found, recorded) -> bool:
@@ -145,7 +163,7 @@ def test_walks_go_on_where_they_stopped(estimated, tmp_path, monkeypatch):
     study, results = estimated
     manifest, raw, split = runs.prepared("digits", tmp_path)
     job = studies.walk_job(study, "first").model_copy(update={"permutations": 6})
-    arguments = (results / "uniform_1" / "search" / "supernet.pt", manifest, split, raw)
+    arguments = (results / "coalitions_1" / "search" / "supernet.pt", manifest, split, raw)
     monkeypatch.setattr(walks, "KEPT_EVERY", 4)
     measuring.run_walk(job, *arguments, tmp_path / "whole" / "first", "cpu")
     walked: list[int] = []
@@ -170,13 +188,13 @@ def test_what_estimators_share_is_what_each_would_find(estimated, tmp_path):
     """The same bits and counts, whether another estimator of this seed has asked before or not."""
     study, results = estimated
     manifest, raw, split = runs.prepared("digits", tmp_path)
-    together = read_json(results / "uniform_1" / "repeat_0" / "estimates.json")
+    together = read_json(results / "coalitions_1" / "repeat_1" / "estimates.json")
     for name in ("truncated_fifth", "regression_adjusted_fifth"):
         alone = study.estimates.model_copy(update={"only": (name,)})
         job = studies.estimate_job(
-            study.model_copy(update={"estimates": alone}), "uniform_1", "repeat_0"
+            study.model_copy(update={"estimates": alone}), "coalitions_1", "repeat_1"
         )
-        supernet, out = results / "uniform_1" / "search" / "supernet.pt", tmp_path / name
+        supernet, out = results / "coalitions_1" / "search" / "supernet.pt", tmp_path / name
         measuring.run_estimate(job, supernet, None, manifest, split, raw, out, "cpu")
         found = read_json(out / "estimates.json")[name]
         for key in ("phi", "evaluations", "image_forwards"):
