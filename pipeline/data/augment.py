@@ -19,45 +19,29 @@ from torch.nn.functional import pad
 
 @dataclass(frozen=True)
 class Augment:
-    """Augmentation of small images.
+    """Augmentation of small images."""
 
-    Attributes:
-        crop_padding: pixels padded on each side before the random crop; 0: no crop.
-        flip: mirror half of the images.
-        cutout: side of the square that is cut out; 0: none.
-    """
-
-    crop_padding: int = 0
-    flip: bool = False
-    cutout: int = 0
+    crop_padding: int = 0  # pixels padded on each side before the random crop; 0: no crop
+    flip: bool = False  # mirror half of the images
+    cutout: int = 0  # side of the square that is cut out; 0: none
 
 
 @dataclass(frozen=True)
 class FolderAugment:
-    """Augmentation of images in folders, which begins with a random resized crop.
+    """Augmentation of images in folders, which begins with a random resized crop."""
 
-    Attributes:
-        flip: mirror half of the images.
-        colour_jitter: strength for brightness, contrast and saturation; hue has half; 0: none.
-    """
-
-    flip: bool = True
+    flip: bool = True  # mirror half of the images
+    # Strength for brightness, contrast and saturation; hue has half; 0: none
     colour_jitter: float = 0.0
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What is random in the augmentation of b images.
+    """What is random in the augmentation of b images."""
 
-    Attributes:
-        corner: int64 [b, 2], row and column of the crop in the padded image, 0..2p.
-        flipped: bool [b].
-        centre: int64 [b, 2], row and column of the centre of the cutout, 0..h-1.
-    """
-
-    corner: Tensor
-    flipped: Tensor
-    centre: Tensor
+    corner: Tensor  # int64 [b, 2], row and column of the crop in the padded image, 0..2p
+    flipped: Tensor  # bool [b]
+    centre: Tensor  # int64 [b, 2], row and column of the centre of the cutout, 0..h-1
 
 
 def draw(augment: Augment, n_images: int, size: int, generator: torch.Generator) -> Draws:

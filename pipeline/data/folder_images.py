@@ -31,17 +31,11 @@ PREFETCHED = 4  # batches a worker is ahead, so that a slow image does not stop 
 
 @dataclass(frozen=True)
 class Listing:
-    """The images of one folder of classes, sorted by class and name as torchvision does.
+    """The images of one folder of classes, sorted by class and name as torchvision does."""
 
-    Attributes:
-        class_names: in the order of the labels.
-        paths: str [n].
-        labels: int64 [n].
-    """
-
-    class_names: tuple[str, ...]
-    paths: np.ndarray
-    labels: np.ndarray
+    class_names: tuple[str, ...]  # in the order of the labels
+    paths: np.ndarray  # str [n]
+    labels: np.ndarray  # int64 [n]
 
 
 def list_images(folder: Path) -> Listing:
@@ -63,29 +57,17 @@ def list_images(folder: Path) -> Listing:
 
 @dataclass(frozen=True)
 class FolderImages:
-    """A part of an image folder; see `images.Images`.
+    """A part of an image folder; see `images.Images`."""
 
-    Attributes:
-        paths: str [n].
-        labels: int64 [n].
-        classes: number of classes.
-        image_size: side of the images that are handed out, in pixels.
-        resize_size: shorter side before the central crop of an evaluation.
-        mean: mean of a channel.
-        std: deviation of a channel.
-        device: where the batches go.
-        workers: processes that decode; 0: the caller's.
-    """
-
-    paths: np.ndarray
-    labels: np.ndarray
-    classes: int
-    image_size: int
-    resize_size: int
-    mean: Channels
-    std: Channels
-    device: str = "cpu"
-    workers: int = 0
+    paths: np.ndarray  # str [n]
+    labels: np.ndarray  # int64 [n]
+    classes: int  # number of classes
+    image_size: int  # side of the images that are handed out, in pixels
+    resize_size: int  # shorter side before the central crop of an evaluation
+    mean: Channels  # mean of a channel
+    std: Channels  # deviation of a channel
+    device: str = "cpu"  # where the batches go
+    workers: int = 0  # processes that decode; 0: the caller's
 
     @property
     def n(self) -> int:

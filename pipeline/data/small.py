@@ -18,21 +18,13 @@ from pipeline.errors import InputError
 
 @dataclass(frozen=True)
 class SmallImages:
-    """A part of a small data set; see `images.Images`.
+    """A part of a small data set; see `images.Images`."""
 
-    Attributes:
-        pixels: uint8 [n, 3, h, h] on the device.
-        labels: int64 [n] on the device.
-        classes: number of classes.
-        mean: mean of a channel.
-        std: deviation of a channel.
-    """
-
-    pixels: Tensor
-    labels: Tensor
-    classes: int
-    mean: Channels
-    std: Channels
+    pixels: Tensor  # uint8 [n, 3, h, h] on the device
+    labels: Tensor  # int64 [n] on the device
+    classes: int  # number of classes
+    mean: Channels  # mean of a channel
+    std: Channels  # deviation of a channel
 
     @property
     def n(self) -> int:

@@ -24,67 +24,45 @@ EVERY = slice(None)  # of the batches of a pass
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of a data set.
+    """One file of a data set."""
 
-    Attributes:
-        path: relative to the data root.
-        md5: published checksum; None where there is none.
-        part: the part that it belongs to; what both need (class names) counts as train.
-    """
-
-    path: str
-    md5: str | None
+    path: str  # relative to the data root
+    md5: str | None  # published checksum; None where there is none
+    # The part that it belongs to; what both need (class names) counts as train
     part: Part = "train"
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set; small ones bring `read`, folders are `train/<class>/` and `val/<class>/`.
+    """A data set; small ones bring `read`, folders are `train/<class>/` and `val/<class>/`."""
 
-    Attributes:
-        name: as in the configuration and in paths.
-        title: as in print.
-        classes: number of classes; None: as many as a folder has.
-        image_size: side of the square images that a network sees, in pixels.
-        mean: mean of a channel; None: computed when the set is prepared.
-        std: deviation of a channel; None: computed when the set is prepared.
-        source: where the files come from.
-        licence: under what terms.
-        citation: whom to cite.
-        kind: `small` sets are held in memory whole, `folder` sets are decoded as needed.
-        path: folder of the data set, relative to the data root or absolute.
-        files: what must be there; none where a set is made or is a folder.
-        own_files: what serves instead of `files` where those are absent: files made locally.
-        n_train: number of training images of a small set.
-        n_test: number of test images of a small set.
-        read: small sets: (data root, part) -> images, labels.
-        class_names: small sets: data root -> names in the order of the labels.
-        resize_size: folders: shorter side before the central crop of an evaluation.
-        make: folders that the program makes itself: data root -> None, makes what is missing.
-        download: data root -> None, fetches the files; None where no one may.
-        search_fractions: parts of the training set for a search's (weights, value function).
-    """
-
-    name: str
-    title: str
-    classes: int | None
-    image_size: int
-    mean: Channels | None
-    std: Channels | None
-    source: str
-    licence: str
-    citation: str
+    name: str  # as in the configuration and in paths
+    title: str  # as in print
+    classes: int | None  # number of classes; None: as many as a folder has
+    image_size: int  # side of the square images that a network sees, in pixels
+    mean: Channels | None  # mean of a channel; None: computed when the set is prepared
+    std: Channels | None  # deviation of a channel; None: computed when the set is prepared
+    source: str  # where the files come from
+    licence: str  # under what terms
+    citation: str  # whom to cite
+    # `small` sets are held in memory whole, `folder` sets are decoded as needed
     kind: Literal["small", "folder"]
-    path: str
-    files: tuple[DataFile, ...] = ()
+    path: str  # folder of the data set, relative to the data root or absolute
+    files: tuple[DataFile, ...] = ()  # what must be there; none where a set is made or is a folder
+    # What serves instead of `files` where those are absent: files made locally
     own_files: tuple[DataFile, ...] = ()
-    n_train: int = 0
-    n_test: int = 0
+    n_train: int = 0  # number of training images of a small set
+    n_test: int = 0  # number of test images of a small set
+    # small sets: (data root, part) -> images, labels
     read: Callable[[Path, Part], tuple[np.ndarray, np.ndarray]] | None = None
+    # Small sets: data root -> names in the order of the labels
     class_names: Callable[[Path], tuple[str, ...]] | None = None
-    resize_size: int | None = None
+    resize_size: int | None = None  # folders: shorter side before the central crop of an evaluation
+    # Folders that the program makes itself: data root -> None, makes what is missing
     make: Callable[[Path], None] | None = None
+    # Data root -> None, fetches the files; None where no one may
     download: Callable[[Path], None] | None = None
+    # Parts of the training set for a search's (weights, value function)
     search_fractions: tuple[float, float] = (0.5, 0.5)
 
     def files_at(self, data_root: Path) -> tuple[DataFile, ...]:

@@ -43,13 +43,9 @@ SIZES = MEMBERS.sum(axis=1)
 
 @dataclass(frozen=True)
 class TableGame:
-    """The game of one column.
+    """The game of one column."""
 
-    Attributes:
-        accuracies: float64[5, 5, 5, 5, 5, 5], by the operation on each edge.
-    """
-
-    accuracies: NDArray[np.float64]
+    accuracies: NDArray[np.float64]  # float64[5, 5, 5, 5, 5, 5], by the operation on each edge
 
     @classmethod
     def of(cls, codes: NDArray[np.uint8], column: NDArray[np.float64]) -> TableGame:

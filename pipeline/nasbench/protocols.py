@@ -21,21 +21,13 @@ RESNET_CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|s
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a column came about.
+    """How a column came about."""
 
-    Attributes:
-        data: the data set.
-        epochs: of the training schedule, 200 or 12; of `nasbench_digits` 4.
-        trained_on: the images that the weights saw.
-        measured_on: the images of the accuracy.
-        trials: whose mean it is; per-trial columns `<column>_seed<n>` are single ones.
-    """
-
-    data: str
-    epochs: int
-    trained_on: str
-    measured_on: str
-    trials: str
+    data: str  # the data set
+    epochs: int  # of the training schedule, 200 or 12; of `nasbench_digits` 4
+    trained_on: str  # the images that the weights saw
+    measured_on: str  # the images of the accuracy
+    trials: str  # whose mean it is; per-trial columns `<column>_seed<n>` are single ones
 
     def __str__(self) -> str:
         return (

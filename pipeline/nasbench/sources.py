@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.nasbench import cells
 from pipeline.nasbench.protocols import ACCURACIES, DIGITS_ACCURACIES
-from pipeline.nasbench.rows import assemble
 from pipeline.registry import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Columns of our own: the operations of a cell, and the row in which the cell with a number stands.
+CODE, ROW_OF = "code", "row_of_number"
 WHERE_FROM = (
     "NAS-Bench-201-v1_1-096897.pth: github.com/D-X-Y/NAS-Bench-201; "
     "NATS-tss-v1_0-3ffb9-simple.tar: github.com/D-X-Y/NATS-Bench"
@@ -93,3 +94,19 @@ def _check_architectures(path: Path, frame: pd.DataFrame) -> None:
     missing = set(cells.architectures()).difference(frame["arch"])
     if missing:
         raise InputError(f"{path}: column 'arch' lacks {len(missing)}, first {min(missing)}")
+
+
+def assemble(codes: NDArray[np.uint8], columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """The structured array of a table.
+
+    Args:
+        codes: uint8[15625, 6], row i the architecture with the official index i.
+        columns: name -> float64[15625].
+    """
+    fields: list[Any] = [(CODE, np.uint8, (len(cells.EDGES),)), (ROW_OF, np.uint16)]
+    rows = np.empty(len(codes), dtype=[*fields, *((name, np.float64) for name in columns)])
+    rows[CODE] = codes
+    rows[ROW_OF][cells.numbers_of(codes)] = np.arange(len(codes))
+    for name, values in columns.items():
+        rows[name] = values
+    return rows

@@ -25,7 +25,7 @@ from pipeline.errors import InputError
 from pipeline.files import replacing
 from pipeline.nasbench import cells, sources
 from pipeline.nasbench.protocols import accuracies_of, protocol
-from pipeline.nasbench.rows import CODE, ROW_OF
+from pipeline.nasbench.sources import CODE, ROW_OF
 from pipeline.registry import nearest
 
 DECIMALS = 4  # as published
@@ -33,15 +33,10 @@ DECIMALS = 4  # as published
 
 @dataclass(frozen=True)
 class Table:
-    """The table, opened.
+    """The table, opened."""
 
-    Attributes:
-        path: the file that it was read from.
-        rows: structured array; row i is the architecture with the official index i.
-    """
-
-    path: Path
-    rows: NDArray[Any]
+    path: Path  # the file that it was read from
+    rows: NDArray[Any]  # structured array; row i is the architecture with the official index i
 
     @classmethod
     def load(cls, path: Path | str) -> Table:

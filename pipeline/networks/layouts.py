@@ -10,23 +10,14 @@ from pipeline.errors import InputError
 
 @dataclass(frozen=True)
 class Layout:
-    """A frame for cells.
+    """A frame for cells."""
 
-    Attributes:
-        family: whose cells fit, "darts" or "nasbench201".
-        channels: of the first cell.
-        cells: in all; in NAS-Bench-201 per stage (N).
-        image_size: side of the published experiments' images, in pixels.
-        classes: of the published experiments.
-        auxiliary: whether it has a place for an auxiliary head.
-    """
-
-    family: str
-    channels: int
-    cells: int
-    image_size: int
-    classes: int
-    auxiliary: bool
+    family: str  # whose cells fit, "darts" or "nasbench201"
+    channels: int  # of the first cell
+    cells: int  # in all; in NAS-Bench-201 per stage (N)
+    image_size: int  # side of the published experiments' images, in pixels
+    classes: int  # of the published experiments
+    auxiliary: bool  # whether it has a place for an auxiliary head
 
 
 LAYOUTS = {

@@ -40,19 +40,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Edge:
-    """A wire between neighbouring columns.
+    """A wire between neighbouring columns."""
 
-    Attributes:
-        start: the state, or its lane in passing.
-        end: the state that uses it, or its next lane.
-        offset: height of the port above the middle of `end`.
-        operation: on the way; None in passing and into the output.
-    """
-
-    start: Place
-    end: Place
-    offset: float = 0.0
-    operation: str | None = None
+    start: Place  # the state, or its lane in passing
+    end: Place  # the state that uses it, or its next lane
+    offset: float = 0.0  # height of the port above the middle of `end`
+    operation: str | None = None  # on the way; None in passing and into the output
 
     @property
     def y(self) -> float:

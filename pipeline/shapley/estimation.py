@@ -76,18 +76,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Estimator:
-    """A way to estimate Shapley values, and what can be set about it.
+    """A way to estimate Shapley values, and what can be set about it."""
 
-    Attributes:
-        name: as registered.
-        settings: the model of its options, each with its default.
-        function: (game, generator of all that is drawn, budget, settings) -> `Estimate`. Further
-            options, which only a program can give (arrays over the players), are keyword-only
-            arguments of it.
-    """
-
-    name: str
-    settings: type[Settings]
+    name: str  # as registered
+    settings: type[Settings]  # the model of its options, each with its default
+    # (game, generator of all that is drawn, budget, settings) -> `Estimate`. Further options, which
+    # only a program can give (arrays over the players), are keyword-only arguments of it
     function: Callable[..., Estimate]
 
     @property

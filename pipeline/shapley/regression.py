@@ -44,25 +44,15 @@ class PairSettings(Settings):
 
 @dataclass(frozen=True)
 class Sampled:
-    """Coalitions with their complements, row 2i + 1 being that of row 2i.
+    """Coalitions with their complements, row 2i + 1 being that of row 2i."""
 
-    Attributes:
-        coalitions: bool[2m, n].
-        x: float64[2m, n], indicator vectors less s/n.
-        y: float64[2m], V(S) - V(∅) - Δ s/n.
-        size: int64[2m], s.
-        gain: Δ = V(N) - V(∅), the mean over draws.
-        gain_error: its standard error; zero where V does not change.
-        value_full: V(N), the mean over draws.
-    """
-
-    coalitions: NDArray[np.bool_]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    size: NDArray[np.int64]
-    gain: float
-    gain_error: float
-    value_full: float
+    coalitions: NDArray[np.bool_]  # bool[2m, n]
+    x: NDArray[np.float64]  # float64[2m, n], indicator vectors less s/n
+    y: NDArray[np.float64]  # float64[2m], V(S) - V(∅) - Δ s/n
+    size: NDArray[np.int64]  # int64[2m], s
+    gain: float  # Δ = V(N) - V(∅), the mean over draws
+    gain_error: float  # its standard error; zero where V does not change
+    value_full: float  # V(N), the mean over draws
 
 
 @estimator("kernel", PairSettings)

@@ -32,30 +32,21 @@ class Player:
 
 @dataclass(frozen=True)
 class Space(ABC):
-    """A search space: a family of spaces is a subclass, a space an instance.
+    """A search space: a family of spaces is a subclass, a space an instance."""
 
-    Attributes:
-        name: as registered.
-        cell_types: e.g. ("normal", "reduce").
-        edges: (target state, source state) of each edge, the same in every cell type, by target.
-        operations: [cell type][edge] -> names; every edge has equally many.
-        n_inputs: input states of a cell; its nodes are the states after them.
-        concat: the states whose concatenation is the cell's output.
-        family: whose discrete networks its genotypes make, "darts" or "nasbench201".
-        supernet_class: "module:Class" of its supernet, which is loaded when one is made.
-        stem: first layers, "cifar" or "imagenet".
-    """
-
-    family: ClassVar[str]
+    family: ClassVar[str]  # whose discrete networks its genotypes make, "darts" or "nasbench201"
+    # "module:Class" of its supernet, which is loaded when one is made
     supernet_class: ClassVar[str]
 
-    name: str
-    cell_types: tuple[str, ...]
+    name: str  # as registered
+    cell_types: tuple[str, ...]  # e.g. ("normal", "reduce")
+    # (target state, source state) of each edge, the same in every cell type, by target
     edges: tuple[tuple[int, int], ...]
+    # [cell type][edge] -> names; every edge has equally many
     operations: tuple[tuple[tuple[str, ...], ...], ...]
-    n_inputs: int
-    concat: tuple[int, ...]
-    stem: str = "cifar"
+    n_inputs: int  # input states of a cell; its nodes are the states after them
+    concat: tuple[int, ...]  # the states whose concatenation is the cell's output
+    stem: str = "cifar"  # first layers, "cifar" or "imagenet"
 
     def __post_init__(self) -> None:
         counts = {len(names) for cell in self.operations for names in cell}

@@ -30,15 +30,10 @@ STARTED_BY = ("RANK", "WORLD_SIZE", "LOCAL_RANK")  # torchrun sets them
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that train together; by default it is alone.
+    """This process among those that train together; by default it is alone."""
 
-    Attributes:
-        rank: its number, from 0; rank 0 alone writes files.
-        n: how many there are.
-    """
-
-    rank: int = 0
-    n: int = 1
+    rank: int = 0  # its number, from 0; rank 0 alone writes files
+    n: int = 1  # how many there are
 
     @property
     def first(self) -> bool:

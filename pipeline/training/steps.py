@@ -20,19 +20,12 @@ from pipeline.training.distributed import Ranks
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of one pass.
+    """The steps of one pass."""
 
-    Attributes:
-        n_images: images of the pass.
-        micro_size: images of a micro-batch.
-        per_step: micro-batches of a step.
-        ranks: who takes part.
-    """
-
-    n_images: int
-    micro_size: int
-    per_step: int
-    ranks: Ranks
+    n_images: int  # images of the pass
+    micro_size: int  # images of a micro-batch
+    per_step: int  # micro-batches of a step
+    ranks: Ranks  # who takes part
 
     @property
     def drop_last(self) -> bool:

@@ -45,20 +45,14 @@ def ignore(_: Any) -> None:
 
 @dataclass
 class Position:
-    """How far a run is: what a checkpoint holds beside weights and optimiser.
+    """How far a run is: what a checkpoint holds beside weights and optimiser."""
 
-    Attributes:
-        history: a row for each whole epoch.
-        step: steps done of the epoch after those.
-        sums: what these steps measured, over all ranks.
-        seconds: what they took.
-        best: weights of the epoch that was best on held-out images, if there are some.
-    """
-
-    history: list[Row] = field(default_factory=list)
-    step: int = 0
+    history: list[Row] = field(default_factory=list)  # a row for each whole epoch
+    step: int = 0  # steps done of the epoch after those
+    # What these steps measured, over all ranks
     sums: dict[str, Any] = field(default_factory=lambda: {"loss": 0.0, "n_correct": 0})
-    seconds: float = 0.0
+    seconds: float = 0.0  # what they took
+    # Weights of the epoch that was best on held-out images, if there are some
     best: dict[str, Tensor] | None = None
 
 
@@ -66,36 +60,29 @@ class Position:
 class Trainer:
     """One training run: network, optimisation and position, which a checkpoint joins.
 
-    Attributes:
-        network: a discrete network of `pipeline.networks`; moved to `device` and trained in place.
-        images: the training images, on `device`.
-        augment: how each batch is augmented, as `images.batches` takes it.
-        recipe: the training recipe.
-        seed: of the order of images, augmentation and dropped paths.
-        device: where to train.
-        state: file of the checkpoint, written at the end of each epoch and now and then within.
-            Only rank 0 needs it; None: no checkpoint.
-        settings: what the bits of the run depend on; a checkpoint of other settings is refused.
-        on_epoch: takes the row of each epoch, those of the checkpoint first.
-        log: takes a line for the reader.
-        held_out: images to evaluate after each epoch, by which the best epoch is known.
-        ranks: who takes part; each has the same arguments but for `state`, `on_epoch` and `log`.
-
     Raises:
         InputError: the ranks do not agree on the settings.
     """
 
+    # A discrete network of `pipeline.networks`; moved to `device` and trained in place
     network: Network
-    images: Images
+    images: Images  # the training images, on `device`
+    # How each batch is augmented, as `images.batches` takes it
     augment: Augment | FolderAugment | None
-    recipe: TrainSettings
-    seed: int
-    device: torch.device
+    recipe: TrainSettings  # the training recipe
+    seed: int  # of the order of images, augmentation and dropped paths
+    device: torch.device  # where to train
+    # File of the checkpoint, written at the end of each epoch and now and then within. Only rank 0
+    # needs it; None: no checkpoint
     state: Path | None = None
+    # What the bits of the run depend on; a checkpoint of other settings is refused
     settings: Mapping[str, Any] = field(default_factory=dict)
+    # Takes the row of each epoch, those of the checkpoint first
     on_epoch: Callable[[Row], None] = ignore
-    log: Callable[[str], None] = ignore
+    log: Callable[[str], None] = ignore  # takes a line for the reader
+    # Images to evaluate after each epoch, by which the best epoch is known
     held_out: Images | None = None
+    # Who takes part; each has the same arguments but for `state`, `on_epoch` and `log`
     ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:

@@ -40,17 +40,11 @@ Term = tuple[Tensor | None, Tensor]  # mixing weight, unless it is in already, a
 
 @dataclass
 class Stack:
-    """Operations of one name on the edges that leave a state.
+    """Operations of one name on the edges that leave a state."""
 
-    Attributes:
-        operations: [g] modules.
-        mixing: [g] mixing weights.
-        targets: [g] nodes at the other ends.
-    """
-
-    operations: list[Any]
-    mixing: Tensor
-    targets: tuple[int, ...]
+    operations: list[Any]  # [g] modules
+    mixing: Tensor  # [g] mixing weights
+    targets: tuple[int, ...]  # [g] nodes at the other ends
 
 
 class FusedCell(MixedCell):
