@@ -27,10 +27,15 @@ GRADIENT_COST = 3
 
 
 class Processes(Protocol):
-    """Processes that run the same estimator; `pipeline.training.processes` has those of torch."""
+    """Processes that run the same estimator; `pipeline.training.distributed.Ranks` are some."""
 
-    rank: int
-    size: int
+    @property
+    def rank(self) -> int:
+        """Number of this process, from 0."""
+
+    @property
+    def n(self) -> int:
+        """How many there are."""
 
     def exchange(self, entries: dict[Key, Any]) -> list[dict[Key, Any]]:
         """The entries of all processes, by rank."""
@@ -39,7 +44,7 @@ class Processes(Protocol):
 class Alone:
     """One process."""
 
-    rank, size = 0, 1
+    rank, n = 0, 1
 
     def exchange(self, entries: dict[Key, Any]) -> list[dict[Key, Any]]:
         """Its own entries."""
@@ -132,8 +137,8 @@ class Game:
         write its result to a place that the number names, and must not leave the loop early.
         """
         numbers = list(numbers)
-        if self._processes.size > 1:
-            for number in numbers[self._processes.rank :: self._processes.size]:
+        if self._processes.n > 1:
+            for number in numbers[self._processes.rank :: self._processes.n]:
                 self.redraw(number)
                 yield number
             self._exchange()

@@ -54,16 +54,20 @@ class Ranks:
         distributed.broadcast_object_list(box)
         return box[0]
 
+    def exchange(self, value: Any) -> list[Any]:
+        """What all ranks have, by rank; pickled by one of us for another."""
+        values = [value] * self.n
+        if self.n > 1:
+            distributed.all_gather_object(values, value)
+        return values
+
     def check_agreement(self, what: str, digest: str) -> None:
         """Stop all ranks if they do not hold the same.
 
         Raises:
             InputError: they differ.
         """
-        if self.n == 1:
-            return
-        digests = [""] * self.n
-        distributed.all_gather_object(digests, digest)
+        digests = self.exchange(digest)
         odd = [rank for rank, other in enumerate(digests) if other != digests[0]]
         if odd:
             raise InputError(

@@ -87,7 +87,7 @@ class Threads:
     """Processes as threads of one, which meet at a barrier."""
 
     def __init__(self, rank: int, size: int, barrier: Barrier, board: list):
-        self.rank, self.size, self.barrier, self.board = rank, size, barrier, board
+        self.rank, self.n, self.barrier, self.board = rank, size, barrier, board
 
     def exchange(self, entries: dict) -> list[dict]:
         self.board[self.rank] = dict(entries)
