@@ -80,7 +80,7 @@ rule summarise_study:
         " 2> {log:q}"
 
 
-# Every study is a target by its name: `snakemake --cores all oracle --config preset=cpu`.
+# Every study is a target by its name: `snakemake --cores all oracle --config preset=laptop`.
 for study in STUDIES:
 
     rule:
