@@ -20,11 +20,9 @@ TrainingPass = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 
 def compile_pays(wanted: bool | str, n_steps: int) -> bool:
-    """Whether to compile a training of so many steps.
+    """Whether to compile a training of so many steps; `auto`: where the time comes back.
 
-    Args:
-        wanted: true or false, or `auto`: compile where the time that it takes comes back.
-        n_steps: of the whole run, not of what is left of it. So a resumed run decides alike.
+    The steps are those of the whole run, not of what is left: a resumed run decides alike.
     """
     return n_steps >= COMPILED_STEPS if wanted == "auto" else bool(wanted)
 
@@ -58,14 +56,9 @@ def compiled(function: Callable[..., Any], mode: str = "default") -> Callable[..
 def compiled_training_pass(
     plain: TrainingPass, network: nn.Module, batch_size: int
 ) -> TrainingPass:
-    """The forward pass of a training step, compiled for batches of one size.
+    """The forward pass of a training step of a network, compiled for batches of one size.
 
     A batch of another size runs as it is: compiling the smaller last one would not pay.
-
-    Args:
-        plain: the pass as it is.
-        network: whose pass it is.
-        batch_size: images of a batch.
     """
     chosen: TrainingPass | None = None
 

@@ -16,10 +16,7 @@ from pipeline.errors import InputError
 
 
 def resolve(name: str) -> torch.device:
-    """The device called `name`.
-
-    Args:
-        name: `auto` (the GPU where there is one, else the CPU), `cpu` or `cuda`.
+    """The device called `auto` (the GPU where there is one, else the CPU), `cpu` or `cuda`.
 
     Raises:
         InputError: the name is unknown, or torch sees no GPU.
@@ -36,10 +33,8 @@ def resolve(name: str) -> torch.device:
 def configure(threads: int, deterministic: bool = False) -> None:
     """Set torch's threads and determinism, once per process, before any other use of torch.
 
-    Args:
-        threads: threads of torch's CPU kernels, those of the rule; ranks of torchrun share them.
-        deterministic: only algorithms that repeat bit for bit on a GPU. Without it cuDNN times
-            its algorithms and takes the fastest.
+    The threads are those of the rule; ranks of torchrun share them. `deterministic` allows only
+    algorithms that repeat bit for bit on a GPU; without it cuDNN takes the fastest.
     """
     torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     if deterministic:

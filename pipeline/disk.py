@@ -47,10 +47,7 @@ class Cleaned:
 def usage(tree: Path, results: Path, data_root: Path) -> list[Share]:
     """What a working tree and its data take, largest first.
 
-    Args:
-        tree: where the MLflow store and Snakemake's folder lie.
-        results: `results`.
-        data_root: the data sets, a kind each.
+    The tree has the MLflow store and Snakemake's folder; each data set is a kind of its own.
     """
     sizes: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     seen: set[tuple[int, int]] = set()

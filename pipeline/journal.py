@@ -228,11 +228,7 @@ def recorded(
 
 
 def workflow_of(state: Path) -> Journal | None:
-    """The journal of the workflow that is at work in a results folder; none where none is.
-
-    Args:
-        state: `results/{preset}/state`.
-    """
+    """The journal of the workflow at work in `results/{preset}/state`; none where none is."""
     journal = read(state / NAME)
     at_work = journal.events and journal.status == "RUNNING" and locks.workflow_lives(state)
     return journal if at_work else None
@@ -257,9 +253,7 @@ def _mirrored(path: Path, _: int) -> dict[str, dict[str, str]]:
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
     """`mlflow_run_id` and `mlflow_experiment_id` of a run, if MLflow has it.
 
-    Args:
-        folder: Of the run's results.
-        provenance: The record there; that of an earlier version holds the ids itself.
+    The provenance record in the run's folder names the run; one of an earlier version has the ids.
     """
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:

@@ -24,11 +24,8 @@ def command(
 ) -> list[str]:
     """The command line that runs `python -m pipeline VERB` in `nodes * processes` ranks.
 
-    Args:
-        verb: the verb with its options.
-        processes: ranks a machine, one a GPU.
-        nodes: machines; more than one only inside a SLURM job, which holds them.
-        environment: of the job.
+    A machine has a rank for each GPU. More than one machine is had only inside a SLURM job, which
+    holds them and whose variables `environment` has.
 
     Raises:
         InputError: several machines outside a SLURM job.

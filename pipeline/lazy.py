@@ -8,12 +8,7 @@ from typing import Any
 
 
 def lazy(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """A package's `__getattr__`.
-
-    Args:
-        package: its name.
-        modules: public name -> module of the package that defines it.
-    """
+    """A package's `__getattr__`, from public name -> module of the package that defines it."""
 
     def getattr_(name: str) -> Any:
         if name not in modules:

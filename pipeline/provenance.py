@@ -48,17 +48,14 @@ def collect(
     seconds: float,
     data: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The record of a stage that ends now.
+    """The record of a stage that ends now, for `files.write_json`.
 
     Args:
-        settings: What the stage was told; kept whole.
-        seed: The run's seed, None where nothing is random.
+        settings: what the stage was told; kept whole.
+        seed: the run's seed, None where nothing is random.
         device: "cpu" or "cuda", as resolved.
-        seconds: Duration of the stage, over all its resumptions.
-        data: The data set's manifest; its name and fingerprint are kept.
-
-    Returns:
-        A dict for `files.write_json`.
+        seconds: duration of the stage, over all its resumptions.
+        data: the data set's manifest; its name and fingerprint are kept.
     """
     finished = datetime.datetime.now(datetime.UTC)
     return {

@@ -16,11 +16,6 @@ def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("tra
     The bytes of files outside `parts` are not read: test files are opened at the final
     evaluation only.
 
-    Args:
-        dataset: what to look for.
-        data_root: folder of all data sets.
-        parts: the parts whose checksums are compared.
-
     Raises:
         InputError: files are missing or damaged; it says which, from where, their checksums and
             the folder where they belong.

@@ -14,14 +14,9 @@ from pipeline.errors import InputError
 def torchvision_archive(
     name: str, parts: tuple[Mapping[str, Any], ...] = ({},)
 ) -> Callable[[Path], None]:
-    """A download by the class `torchvision.datasets.<name>`.
+    """A download by the class `torchvision.datasets.<name>`: data root -> None.
 
-    Args:
-        name: name of the class.
-        parts: keyword arguments of each call that is needed to have all files.
-
-    Returns:
-        A function of the data root that fetches what is missing there.
+    `parts` are the keyword arguments of each call that is needed to have all files.
     """
 
     def fetch(data_root: Path) -> None:

@@ -78,11 +78,8 @@ def class_names(data_root: Path) -> tuple[str, ...]:
 def make_imagenet16(imagenet_root: Path, data_root: Path, workers: int = 1) -> None:
     """Make `ImageNet16/{train,val}.npz` below the data root out of a local ImageNet.
 
-    Args:
-        imagenet_root: folder with train/<wnid>/, val/<wnid>/ and `map_clsloc.txt`, whose lines
-            are `<wnid> <number> <name>`.
-        data_root: folder of all data sets.
-        workers: processes that decode.
+    The ImageNet has train/<wnid>/, val/<wnid>/ and `map_clsloc.txt`, whose lines are
+    `<wnid> <number> <name>`. `workers` processes decode.
 
     Raises:
         InputError: the list of classes, a class or an image is missing or broken.

@@ -21,14 +21,9 @@ from pipeline.spaces.genotype import Genotype
 
 
 def profile(network: nn.Module, image_size: int) -> dict[str, int]:
-    """Count a network on the meta device, where shapes are computed and numbers are not.
+    """`params`, `macs`, `auxiliary_params` and `flops` of a network, which is left as it is.
 
-    Args:
-        network: maps images [b, 3, h, w] to logits; left as it is.
-        image_size: side of the image in pixels.
-
-    Returns:
-        `params`, `macs`, `auxiliary_params`, `flops`.
+    It is counted on the meta device, where shapes are computed and numbers are not.
     """
     return _count(copy.deepcopy(network).to("meta"), image_size)
 

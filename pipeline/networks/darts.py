@@ -23,13 +23,8 @@ STEM_MULTIPLIER = 3
 class DartsNetwork(Network):
     """Stem, cells, classifier.
 
-    Args:
-        genotype: of space "darts".
-        classes: outputs.
-        channels: C, of the first cell.
-        cells: in all.
-        auxiliary: with an auxiliary head behind the second reduction cell.
-        imagenet: whether the stem is ImageNet's.
+    The first cell has `channels`; there are `cells` in all. With `auxiliary` a head stands behind
+    the second reduction cell; `imagenet` says whether the stem is ImageNet's.
     """
 
     def __init__(
@@ -104,10 +99,7 @@ class DartsCell(nn.Module):
 class AuxiliaryHead(nn.Module):
     """A second classifier behind the second reduction cell, used in training only.
 
-    Args:
-        n_in: channels of the map it looks at.
-        classes: outputs.
-        final_norm: with the last batch norm, which DARTS leaves out for ImageNet.
+    `final_norm` adds the last batch norm, which DARTS leaves out for ImageNet.
     """
 
     def __init__(self, n_in: int, classes: int, final_norm: bool) -> None:

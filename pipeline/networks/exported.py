@@ -32,15 +32,9 @@ TOLERANCE = 1e-3
 
 
 def export(model: Path, out: Path, forms: tuple[str, ...]) -> list[Path]:
-    """Write a ready model in some forms, with its card.
+    """Write a ready model (`model.pt`) in some of `FORMS`, with its card; returns the files.
 
-    Args:
-        model: `model.pt`; the card reads `metrics.json` and `provenance.json` beside it.
-        out: folder.
-        forms: names in `FORMS`.
-
-    Returns:
-        The files.
+    The card reads `metrics.json` and `provenance.json` beside the model.
 
     Raises:
         InputError: no such model, or a package that a form needs is not installed.

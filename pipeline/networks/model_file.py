@@ -31,14 +31,9 @@ def save_model(
     layout: str,
     manifest: Mapping[str, Any],
 ) -> None:
-    """Write a ready model.
+    """Write a ready model, usually `model.pt`: a network that `build` made of genotype and layout.
 
-    Args:
-        path: usually `model.pt`.
-        network: made by `build` from `genotype` and `layout`.
-        genotype: its cells.
-        layout: its frame.
-        manifest: of the data set: image size, mean, deviation and, if known, names of the classes.
+    The data set's manifest has image size, mean, deviation and, if known, names of the classes.
     """
     content = {
         "format": FORMAT,

@@ -15,14 +15,7 @@ STAGES = 3
 
 
 class NasBench201Network(Network):
-    """Stem, three stages, classifier.
-
-    Args:
-        genotype: of space "nasbench201".
-        classes: outputs.
-        channels: C, of the first stage.
-        cells: N, of each stage.
-    """
+    """Stem, three stages of `cells` cells each, the first with `channels` channels, classifier."""
 
     def __init__(self, genotype: Genotype, classes: int, channels: int, cells: int) -> None:
         super().__init__(classes, channels, cells)

@@ -21,9 +21,7 @@ from pipeline.spaces.genotype import Cell
 class Nodes(nn.Module):
     """The graph inside a cell: each node is the sum of operations on earlier states.
 
-    Args:
-        cell: per node ((operation, input state), ...).
-        make_operation: (operation, input state) -> module.
+    `make_operation` makes a module from an operation's name and its input state.
     """
 
     def __init__(self, cell: Cell, make_operation: Callable[[str, int], nn.Module]) -> None:
@@ -34,11 +32,9 @@ class Nodes(nn.Module):
         )
 
     def forward(self, inputs: Sequence[Tensor], keep: Tensor | None = None) -> list[Tensor]:
-        """The cell's states, inputs first.
+        """The cell's states [b, c, h, w], inputs first.
 
-        Args:
-            inputs: [b, c, h, w] each.
-            keep: scalar 1 - p, applied in training only; None: no path is dropped.
+        `keep` is the scalar 1 - p, applied in training only; None: no path is dropped.
         """
         states, operations = list(inputs), iter(self.operations)
         for sources in self.sources:

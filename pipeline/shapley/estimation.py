@@ -54,11 +54,9 @@ class Estimate:
         return cls(nothing, nothing, np.zeros(n_players, dtype=np.int64), 0, np.nan)
 
     def among(self, players: NDArray[np.int64], n_players: int) -> Estimate:
-        """The same in a larger game whose other players are null: their φ is zero.
+        """The same in a larger game, where this one's players have the numbers int64[n].
 
-        Args:
-            players: int64[n], the numbers of this game's players in the larger one.
-            n_players: number of players of the larger game.
+        The other players are null: their φ is zero.
         """
 
         def scatter(values: NDArray[Any]) -> NDArray[Any]:

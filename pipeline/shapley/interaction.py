@@ -20,15 +20,7 @@ from pipeline.shapley.game import Game
 
 
 def removal_drops(game: Game, players: Sequence[int]) -> NDArray[np.float64]:
-    """Drops of some players, alone and in pairs.
-
-    Args:
-        game: V.
-        players: k of its players, in any order.
-
-    Returns:
-        float64[k, k], symmetric: d_i on the diagonal, d_ij beside it.
-    """
+    """Drops of k players, alone and in pairs: float64[k, k], symmetric, d_i on the diagonal."""
     k = len(players)
     pairs = [(i, j) for i in range(k) for j in range(i, k)]
     coalitions = np.ones((1 + len(pairs), game.n_players), dtype=bool)

@@ -69,12 +69,8 @@ def walk(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Marginal contributions along permutations, each under a draw of its own.
 
-    Args:
-        game: the game.
-        orders: who leaves first, second, ..., int64[n] for each permutation.
-
-    Returns:
-        float64[m, n]; V(N) under each draw, float64[m].
+    An order int64[n] says who leaves first, second, ...; returns float64[m, n] and V(N) under each
+    draw, float64[m].
     """
     n = game.n_players
     delta, V_N = np.empty((len(orders), n)), np.empty(len(orders))

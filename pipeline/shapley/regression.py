@@ -85,12 +85,7 @@ def sample(
 ) -> Sampled:
     """Draw coalitions and evaluate them, as many under one draw as a permutation has.
 
-    Args:
-        game: the game.
-        rng: draws the coalitions.
-        budget: the most coalitions to evaluate.
-        settings: number of pairs.
-        size_weights: float64[n - 1], proportional to the probability of each size 1 .. n - 1.
+    `size_weights` float64[n - 1] are proportional to the probability of each size 1 .. n - 1.
 
     Raises:
         InputError: the budget does not reach for one pair.

@@ -32,12 +32,7 @@ def released_code(
 ) -> Estimate:
     """Mean minus deviation of truncated marginal contributions, zeros for the unreached.
 
-    Args:
-        game: the game.
-        rng: draws the permutations.
-        budget: as `truncated`.
-        settings: as `truncated`.
-        kept_edges: int[n], the edge of each player, if the last player of each is to stay.
+    `kept_edges`, int64[n], is the edge of each player, if the last player of each is to stay.
     """
 
     def shorten(order: Order) -> Order:

@@ -69,11 +69,8 @@ def walk_truncated(
 ) -> Walks:
     """Section 3.3: remove players in the order of each permutation until the drop is too large.
 
-    Args:
-        game: the game; coalitions are evaluated singly, since each decides on the next.
-        walks: the permutations.
-        settings: the threshold.
-        spread: share the rest equally among those not reached.
+    Coalitions are evaluated singly, since each decides on the next. With `spread` the rest is
+    shared equally among those not reached.
     """
     for order, delta in walks:
         V_N = V_S = game.full()

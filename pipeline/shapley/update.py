@@ -65,12 +65,7 @@ def momentum_update(
 ) -> NDArray[np.float64]:
     """Eq. 7: the accumulated Shapley values s_t.
 
-    Args:
-        s: s_{t-1}, float64[n].
-        phi: φ, float64[n], NaN where unknown.
-        mu: μ in [0, 1].
-        groups: int[n], the group of each player.
-        scale: gives φ / ‖φ‖₂, or what stands for it.
+    Players have groups int[n]; `scale` gives φ / ‖φ‖₂, or what stands for it.
     """
     return np.where(np.isnan(phi), s, mu * s + (1 - mu) * scale(phi, groups))
 
@@ -84,11 +79,6 @@ def alpha_update(
 ) -> NDArray[np.float64]:
     """Eq. 6: the architecture parameters α_t.
 
-    Args:
-        alpha: α_{t-1}, float64[n].
-        s: s_t, float64[n].
-        step: ε.
-        groups: int[n], the group of each player.
-        scale: gives s / ‖s‖₂, or what stands for it.
+    Players have groups int[n]; `scale` gives s / ‖s‖₂, or what stands for it.
     """
     return alpha + step * scale(s, groups)

@@ -36,13 +36,9 @@ class DartsSpace(Space):
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
         """DARTS' discretisation: of each node the two edges with the strongest operation.
 
-        Strength is compared across edges by the softmax over each edge, in which `none` takes
-        its part; but `none` is never selected, whatever `none_may_win` says, since a node is cut
-        off by leaving the edge away. The stronger edge comes first; ties by index.
-
-        Args:
-            strength: [n_players], the final alpha.
-            none_may_win: without effect here.
+        Strength is compared across edges by the softmax over each edge, in which `none` takes its
+        part; but `none` is never selected, whatever `none_may_win` says, since a node is cut off by
+        leaving the edge away. The stronger edge comes first; ties by index.
         """
         weights = np.where(self.selectable(), softmax(self.table(strength, True)), -np.inf)
         cells = {

@@ -23,12 +23,7 @@ class NasBench201Space(Space):
     supernet_class = "pipeline.supernet.nasbench201:NasBench201Supernet"
 
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
-        """The strongest operation of each edge; ties by index.
-
-        Args:
-            strength: [n_players], the final alpha.
-            none_may_win: whether `none` may be the strongest.
-        """
+        """The strongest operation of each edge; ties by index."""
         best = self.table(strength, none_may_win)[0].argmax(axis=1)
         names = self.operations[0]
         cell = tuple(

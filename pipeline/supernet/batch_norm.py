@@ -19,10 +19,8 @@ POLICIES = ("batch", "running")
 def evaluation_mode(network: nn.Module, policy: str = "batch") -> Iterator[None]:
     """Evaluation mode inside the block; afterwards every module is as before.
 
-    Args:
-        network: any module.
-        policy: "batch" normalises by the statistics of each batch and leaves the running ones
-            untouched; "running" normalises by the running ones.
+    The policy "batch" normalises by the statistics of each batch and leaves the running ones
+    untouched; "running" normalises by the running ones.
 
     Raises:
         ValueError: if the policy is unknown.

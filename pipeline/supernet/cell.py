@@ -26,13 +26,9 @@ POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 
 
 class MixedOperation(nn.Module):
-    """The weighted sum of an edge's operations.
+    """The weighted sum of an edge's operations; a stride of 2 halves the image.
 
-    Args:
-        names: the operations.
-        channels: of what comes in and goes out.
-        stride: 2 halves the image.
-        pool_batch_norm: whether pooling has a batch norm without affine parameters after it.
+    With `pool_batch_norm` pooling has a batch norm without affine parameters after it.
     """
 
     def __init__(

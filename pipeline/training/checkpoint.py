@@ -24,10 +24,7 @@ logger = logging.getLogger(__name__)
 def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Write a checkpoint atomically and keep the one before as `<path>.previous`.
 
-    Args:
-        path: of the file; its folder holds nothing but what a rerun may lose.
-        state: what `load` gives back.
-        settings: what the bits of the run depend on, JSON values only.
+    `settings` are what the bits of the run depend on, JSON values only; `load` gives `state` back.
     """
     path = Path(path)
     with replacing(path) as temporary:

@@ -45,14 +45,7 @@ class Sums:
 
 
 class Optimisation:
-    """SGD on a network, in the recipe's number format.
-
-    Args:
-        network: on its device.
-        recipe: the training recipe.
-        device: of the network.
-        ranks: who takes part.
-    """
+    """SGD on a network, which is on its device already, in the recipe's number format."""
 
     def __init__(
         self, network: Network, recipe: TrainSettings, device: torch.device, ranks: Ranks
@@ -136,11 +129,7 @@ def loss_of(
 ) -> Tensor:
     """Cross entropy with label smoothing, plus that of the auxiliary tower times its weight.
 
-    Args:
-        logits: [b, classes].
-        auxiliary: [b, classes], None for a network without a tower.
-        labels: int64 [b].
-        recipe: gives the smoothing and the weight.
+    Logits are [b, classes] each, None for a network without a tower; labels int64 [b].
     """
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
     if auxiliary is None:

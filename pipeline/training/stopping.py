@@ -17,16 +17,11 @@ from pipeline.errors import InputError
 EXIT_CODE = 128 + signal.SIGTERM
 
 
-def check_finite(loss: float, network: nn.Module, where: str, remedy: str) -> None:
+def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None:
     """Stop a run whose loss or weights are infinite or no numbers, before it is saved.
 
     The weights are looked at too: the step that spoils them follows a loss that was still finite.
-
-    Args:
-        loss: what the run measured so far.
-        network: whose parameters and statistics are looked at; one pass over them.
-        where: "training" or "the search", and how far it is.
-        remedy: the setting to change.
+    `run` says what diverged and how far it is, `remedy` which setting to change.
 
     Raises:
         InputError: it has diverged.
@@ -38,7 +33,7 @@ def check_finite(loss: float, network: nn.Module, where: str, remedy: str) -> No
     ):
         return
     raise InputError(
-        f"{where} diverged: {remedy}. The last checkpoint, from before, is kept; with other "
+        f"{run} diverged: {remedy}. The last checkpoint, from before, is kept; with other "
         "settings it is refused: delete it to start anew"
     )
 

@@ -110,16 +110,7 @@ def is_linear(module: Any) -> bool:
 
 
 def as_kernel(chain: Any, scale: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """A linear chain as one convolution.
-
-    Args:
-        chain: for which `is_linear`.
-        scale: what its output is multiplied by.
-        side: of the kernel, at least the chain's.
-
-    Returns:
-        kernel [m, m, side, side] and bias [m].
-    """
+    """A chain for which `is_linear`, times a scale: a kernel [m, m, side, side] and a bias [m]."""
     _, convolution, norm = chain
     gain = scale / (norm.running_var + norm.eps).sqrt()
     bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean

@@ -36,14 +36,7 @@ VECTOR = 16  # which needs a multiple of so many channels
 def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> Tensor:
     """Depthwise convolution that keeps the image's size, up to the stride.
 
-    Args:
-        x: [b, c, h, w].
-        weight: [c, 1, k, k], k odd.
-        stride: of the output pixels.
-        dilation: of the taps.
-
-    Returns:
-        [b, c, ceil(h / stride), ceil(w / stride)].
+    [b, c, h, w] with a weight [c, 1, k, k], k odd -> [b, c, ceil(h / stride), ceil(w / stride)].
     """
     if stride == dilation == 2:
         x, stride, dilation = x[:, :, ::2, ::2].contiguous(memory_format=memory_format(x)), 1, 1

@@ -21,12 +21,7 @@ from pipeline.supernet.fast.depthwise import depthwise
 
 
 def pool(layer: Any, x: Tensor) -> Tensor:
-    """`layer(x)`.
-
-    Args:
-        layer: a pooling, or anything else, which is called as it is.
-        x: [b, c, h, w].
-    """
+    """`layer(x)` for x [b, c, h, w]; what is no pooling is called as it is."""
     if x.device.type == "cpu" and not torch.is_grad_enabled():
         if isinstance(layer, nn.MaxPool2d):
             return maximum(layer, x)

@@ -45,10 +45,7 @@ class ActivationCache:
     def get(self, name: Hashable, depends_on: Hashable, compute: Callable[[], Result]) -> Result:
         """The result of `compute` at the last call of this name, if that depended on the same.
 
-        Args:
-            name: of the activation.
-            depends_on: what it follows from beside images and network: mixing weights, say.
-            compute: gives it where it is not known.
+        `depends_on` is what it follows from beside images and network: mixing weights, say.
         """
         if name not in self._entries or self._entries[name][0] != depends_on:
             self._entries.pop(name, None)  # frees its memory first
@@ -60,14 +57,9 @@ class ActivationCache:
 def run_cached(
     cell: Any, x: Tensor, mixing: Tensor, present: Present, cache: ActivationCache
 ) -> Tensor:
-    """As `MixedCell.forward` for a cell of one input that is the same at each call.
+    """As `MixedCell.forward` for a cell of one input [b, channels, h, w], the same at each call.
 
-    Args:
-        cell: a `MixedCell` with all of its channels mixed (k = 1).
-        x: [b, channels, h, w].
-        mixing: [edges, operations], edge weights included.
-        present: [edges][operations], which to compute.
-        cache: keeps the outputs of the operations.
+    All channels of the cell are mixed (k = 1); the cache keeps the outputs of its operations.
     """
     rows = [tuple(row) for row in mixing.tolist()]
     states = [x]
