@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.analysis import drawings
+from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.figures import Series
-from pipeline.analysis.groups import Figure, curves, histories
+from pipeline.analysis.groups import histories
 from pipeline.analysis.runs import FinishedRun
 
 COUNTS = {"params": "parameters", "macs": "multiply-adds"}
@@ -31,7 +33,7 @@ class Architecture:
     title: str
     svg: str
     others: tuple[FinishedRun, ...]
-    training: Figure | None
+    training: Drawn | None
 
     @property
     def counts(self) -> dict[str, str]:
@@ -68,7 +70,7 @@ def _architecture(
     )
 
 
-def _training(title: str, own: Sequence[FinishedRun]) -> Figure | None:
+def _training(title: str, own: Sequence[FinishedRun]) -> Drawn | None:
     """One curve a data set that the network was trained on."""
     targets = dict.fromkeys(run.target for run in own if run.target is not None)
     series = [
@@ -78,9 +80,5 @@ def _training(title: str, own: Sequence[FinishedRun]) -> Figure | None:
     ]
     if not series:
         return None
-    ends = "; ".join(f"{one.name} {one.last()}" for one in series)
-    return curves(
-        series,
-        "Training accuracy (%) over epochs",
-        f"{title}: training accuracy in percent over epochs; at the end: {ends}",
-    )
+    words = f"{title}: training accuracy in percent over epochs; at the end"
+    return drawings.curves(series, "Training accuracy (%) over epochs", words)

@@ -146,8 +146,9 @@ def _curves(by_title: Mapping[str, Any], what: str, path: Path) -> str:
         for i, (title, by) in enumerate(by_title.items())
     ]
     files.write_text(path, figures.svg(figures.curves(series, legend=True)))
-    ends = "; ".join(f"{one.name} {one.last()}" for one in series)
-    return f"![{what}]({path.parent.name}/{path.name})\n\n{what}; at the end: {ends}."
+    return (
+        f"![{what}]({path.parent.name}/{path.name})\n\n{what}; at the end: {figures.ends(series)}."
+    )
 
 
 def _ran(rows: Sequence[Mapping[str, Any]], images: Path) -> list[str]:

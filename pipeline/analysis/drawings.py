@@ -1,4 +1,4 @@
-"""The figures of the paper, one file each.
+"""Drawings of a page, each with its caption and its numbers in words, and the paper's figures.
 
 An entry in `registry/figures.py` names a function
 
@@ -10,12 +10,70 @@ none. An experiment names its figure by the key `figure`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pipeline import registry
-from pipeline.analysis.drawn import Drawn
+from pipeline import files, registry
+from pipeline.analysis import figures
+from pipeline.analysis.figures import Series
 from pipeline.analysis.tables import Evidence
 from pipeline.config.experiments import Experiment
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One picture; a figure of the paper may be several.
+
+    Attributes:
+        caption: what stands above it.
+        description: its numbers in words, for those who do not see it.
+        figure: as matplotlib drew it, in the style of `figures.style`.
+        legend: name of a series -> its index of colour and dash.
+        curves: what `figures.curves` drew, so that points can be read off; empty for the rest.
+        name: of its files, without an ending; unique within the report.
+        data: what is drawn, a row for each point or line, numbers and words only.
+    """
+
+    caption: str
+    description: str
+    figure: Figure
+    legend: Mapping[str, int] = field(default_factory=dict)
+    curves: Sequence[Series] = ()
+    name: str = ""
+    data: Sequence[Mapping[str, Any]] = ()
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture for the page."""
+        return figures.svg(self.figure)
+
+    @property
+    def readout(self) -> dict[str, Any]:
+        """What a page needs to read points off, empty where it cannot."""
+        assert self.svg  # lays the figure out
+        return figures.readout(self.figure, self.curves) if self.curves else {}
+
+    def save(self, folder: Path) -> None:
+        """Write picture and numbers as NAME.svg, NAME.png, NAME.csv."""
+        files.write_text(folder / f"{self.name}.svg", self.svg)
+        with files.replacing(folder / f"{self.name}.png") as temporary:
+            temporary.write_bytes(figures.png(self.figure))
+        files.write_csv(folder / f"{self.name}.csv", self.data)
+
+
+def curves(
+    series: Sequence[Series], caption: str, description: str, band: bool = True, **named: Any
+) -> Drawn:
+    """Curves that a page can read points off; the description ends with their last values."""
+    words = f"{description}: {figures.ends(series)}"
+    legend = {one.name: one.index for one in series}
+    return Drawn(caption, words, figures.curves(series, band), legend, series, **named)
 
 
 def draw(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:

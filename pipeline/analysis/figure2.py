@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.analysis import figures, measures
-from pipeline.analysis.drawn import Drawn
+from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.intervals import summarise
 from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Evidence, runs_of_stage
@@ -77,7 +77,6 @@ def _of_row(row: Row, dataset: str, runs: Sequence[FinishedRun], results: Path) 
             description=_words(quantity, values),
             figure=_draw(quantity, values),
             data=[_numbers(pair, several, quantity) for pair, several in values.items()],
-            legend={},
         )
 
 
@@ -102,10 +101,7 @@ def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
         field[players.index(first), players.index(second)] = np.mean(several)
     most = max(float(np.nanmax(np.abs(field))), 1e-9)
     diverging = quantity.key == "interaction"
-    with figures.style():
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(figures.SIZE[0], 3.5), layout="constrained")
+    with figures.canvas(3.5) as figure:
         axes = figure.subplots()
         low, high = (-most, most) if diverging else (0.0, 1.25 * most)
         # Paths and not pixels: a page takes no embedded image.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.analysis import figures, measures
-from pipeline.analysis.drawn import Drawn
+from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.tables import Evidence, runs_of
@@ -79,10 +79,7 @@ def _varying(experiment: Experiment, points: Sequence[Point], setting: str) -> l
 
 def _draw(setting: str, points: Sequence[Point], error: Measure, cost: Measure) -> Drawn:
     x = [point.settings[setting] for point in points]
-    with figures.style():
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(figures.SIZE[0], 3.6), layout="constrained")
+    with figures.canvas(3.6) as figure:
         above, below = figure.subplots(2, 1, sharex=True)
         _line(above, x, [point.error for point in points], 0)
         above.set_ylabel("test error (%)")
@@ -103,7 +100,6 @@ def _draw(setting: str, points: Sequence[Point], error: Measure, cost: Measure) 
         description=f"by {name}: {said}",
         figure=figure,
         data=[_row(setting, point, cost) for point in points],
-        legend={},
     )
 
 

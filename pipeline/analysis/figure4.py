@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.analysis import alphas, figures
-from pipeline.analysis.drawn import Drawn
+from pipeline.analysis import alphas, drawings
+from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.figures import Series
 from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Evidence, runs_of_stage
@@ -34,18 +34,15 @@ def _of_row(
     for cell_type, edges in found.edges.items() if found else ():
         edge, series = next(iter(edges.items()))
         series = [one for one in series if any(one.seeds.values())]
-        if not series:
-            continue
-        ends = "; ".join(f"{one.name} {one.last()}" for one in series)
-        yield Drawn(
-            name=f"figure4_{row.strategy}_{dataset}_{cell_type}",
-            caption=f"{row.label}, {cell_type} cell: alpha on the first edge ({edge})",
-            description=f"alpha over epochs after the warm-up; at the end: {ends}",
-            figure=figures.curves(series, band=False),
-            data=list(_points(row, cell_type, edge, series)),
-            legend={one.name: one.index for one in series},
-            curves=series,
-        )
+        if series:
+            yield drawings.curves(
+                series,
+                f"{row.label}, {cell_type} cell: alpha on the first edge ({edge})",
+                "alpha over epochs after the warm-up; at the end",
+                band=False,
+                name=f"figure4_{row.strategy}_{dataset}_{cell_type}",
+                data=list(_points(row, cell_type, edge, series)),
+            )
 
 
 def _points(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.analysis import figures, measures
-from pipeline.analysis.drawn import Drawn
+from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
@@ -72,8 +72,8 @@ def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
         ]
     tau = run.metrics["tau_sample"]
     interval = f"{run.metrics['tau_sample_low']:.3f} to {run.metrics['tau_sample_high']:.3f}"
-    with figures.style():
-        figure, axes = figures.one_axes(height=2.7)
+    with figures.canvas(2.7) as figure:
+        axes = figure.subplots()
         x, y = ([point[key] for point in points] for key in ("strength", "accuracy"))
         axes.plot(x, y, "o", ms=3, mew=0, alpha=0.55, color=figures.SERIES[one.index])
         axes.set_xlabel("mean strength of its operations")
@@ -93,14 +93,11 @@ def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
     """One line a row and set of architectures, a dot and bar a seed."""
     data = [point for one in own for over in OVER for point in _points(one, over)]
     lines = [(one, over) for over in OVER for one in own]
-    with figures.style():
-        figure, axes = figures.one_axes(height=0.8 + 0.42 * len(lines))
-        axes.grid(False, axis="y")
+    with figures.canvas(0.8 + 0.42 * len(lines)) as figure:
+        axes = figure.subplots()
+        figures.name_rows(axes, [f"{one.row.label}, {OVER[over]}" for one, over in lines])
         for y, (one, over) in enumerate(lines):
             _line(axes, y, one, over)
-        names = [f"{one.row.label}, {OVER[over]}" for one, over in lines]
-        axes.set_yticks(range(len(lines)), names)
-        axes.tick_params(axis="y", labelcolor=figures.INK)
         axes.set(ylim=(len(lines) - 0.4, -0.6))
         axes.set_xlabel("Kendall's τ")
         axes.axvline(0, color=figures.MUTED, lw=0.7)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -118,8 +119,8 @@ def curves(series: Sequence[Series], band: bool = True, legend: bool = False) ->
         legend: name the curves below the axes, for a picture that stands without a page's legend.
     """
     below = LEGEND_LINE * math.ceil(len(series) / 2) if legend else 0.0
-    with style():
-        figure, axes = one_axes(SIZE[1] + below)
+    with canvas(SIZE[1] + below) as figure:
+        axes = figure.subplots()
         _draw_curves(axes, series, band)
         axes.set_xlabel("epoch")
         if legend:
@@ -129,11 +130,8 @@ def curves(series: Sequence[Series], band: bool = True, legend: bool = False) ->
 
 def grid(panels: Mapping[str, Sequence[Series]], columns: int) -> Figure:
     """Small multiples with shared axes, one a panel, its key the title."""
-    with style():
-        from matplotlib.figure import Figure
-
-        n_rows = -(-len(panels) // columns)
-        figure = Figure(figsize=(2.15 * columns, 1.45 * n_rows), layout="constrained")
+    n_rows = -(-len(panels) // columns)
+    with canvas(1.45 * n_rows, 2.15 * columns) as figure:
         all_axes = figure.subplots(n_rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, (title, series) in zip(all_axes.flat, panels.items(), strict=False):
             _draw_curves(axes, series, band=False)
@@ -145,9 +143,9 @@ def grid(panels: Mapping[str, Sequence[Series]], columns: int) -> Figure:
 
 def dots(rows: Sequence[Dots]) -> Figure:
     """One row a strategy: hollow dots are seeds, the bar is mean and interval."""
-    with style():
-        figure, axes = one_axes(height=0.45 + 0.4 * len(rows))
-        axes.grid(False, axis="y")
+    with canvas(0.45 + 0.4 * len(rows)) as figure:
+        axes = figure.subplots()
+        name_rows(axes, [row.name for row in rows])
         for y, row in enumerate(rows):
             colour = SERIES[row.index % len(SERIES)]
             summary = summarise(row.values.values())
@@ -171,8 +169,6 @@ def dots(rows: Sequence[Dots]) -> Figure:
                 lw=2.2,
                 color=colour,
             )
-        axes.set_yticks(range(len(rows)), [row.name for row in rows])
-        axes.tick_params(axis="y", labelcolor=INK)
         axes.set(ylim=(len(rows) - 0.5, -0.5))
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.08)
@@ -203,12 +199,25 @@ def style() -> Any:
     return matplotlib.rc_context(STYLE)
 
 
-def one_axes(height: float = SIZE[1]) -> tuple[Figure, Axes]:
-    """A figure with one axes, `height` in inches; call it within `style`."""
+@contextmanager
+def canvas(height: float, width: float = SIZE[0]) -> Iterator[Figure]:
+    """An empty figure of this size in inches, and the style to draw in while it is open."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(SIZE[0], height), layout="constrained")
-    return figure, figure.subplots()
+    with style():
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """One horizontal row for each name, without lines of the grid."""
+    axes.grid(False, axis="y")
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", labelcolor=INK)
+
+
+def ends(series: Sequence[Series]) -> str:
+    """The last value of each curve in words."""
+    return "; ".join(f"{one.name} {one.last()}" for one in series)
 
 
 def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:

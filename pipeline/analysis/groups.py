@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from pipeline.analysis import alphas, figures, measures
+from pipeline.analysis import alphas, drawings, figures, measures
+from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.figures import Dots, Series
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import FinishedRun
@@ -36,31 +36,13 @@ MOST_WITH_ALL_EDGES = 8
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A drawing with its caption, and the numbers in words for those who do not see it.
-
-    `readout` is what `figures.readout` says of curves, empty for other drawings.
-    """
-
-    svg: str
-    caption: str
-    description: str
-    readout: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def series(self) -> dict[str, int]:
-        """Name of each curve -> its index of colour and dash."""
-        return {one["name"]: one["index"] for one in self.readout.get("series", [])}
-
-
-@dataclass(frozen=True)
 class AlphaFigures:
     """Alpha of one strategy: the first edge of each cell type, and all edges of each."""
 
     strategy: str
     operations: dict[str, int]
-    first_edges: list[Figure]
-    all_edges: list[Figure]
+    first_edges: list[Drawn]
+    all_edges: list[Drawn]
 
 
 @dataclass(frozen=True)
@@ -70,8 +52,8 @@ class Group:
     space: str
     dataset: str
     strategies: dict[str, int]
-    searches: list[Figure] = field(default_factory=list)
-    trainings: dict[str, list[Figure]] = field(default_factory=dict)
+    searches: list[Drawn] = field(default_factory=list)
+    trainings: dict[str, list[Drawn]] = field(default_factory=dict)
     alphas: list[AlphaFigures] = field(default_factory=list)
 
 
@@ -117,7 +99,7 @@ def _group(
 
 def _curves(
     runs: Mapping[str, Sequence[FinishedRun]], metrics: Mapping[str, tuple[str, float]]
-) -> Iterable[Figure]:
+) -> Iterable[Drawn]:
     """A figure for each metric that a history has, one curve a strategy."""
     for metric, (label, scale) in metrics.items():
         series = [
@@ -126,12 +108,8 @@ def _curves(
             if (by_run := histories(own, metric, scale))
         ]
         if series:
-            ends = [f"{one.name} {one.last()}" for one in series]
-            yield curves(
-                series,
-                f"{label[0].upper()}{label[1:]}",
-                f"{label} over epochs; after the last epoch: {'; '.join(ends)}",
-            )
+            title = f"{label[0].upper()}{label[1:]}"
+            yield drawings.curves(series, title, f"{label} over epochs; after the last epoch")
 
 
 def histories(
@@ -150,7 +128,7 @@ def histories(
     return found
 
 
-def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) -> Iterable[Figure]:
+def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) -> Iterable[Drawn]:
     """A dot plot for each measure that some strategy has."""
     for measure in wanted:
         rows = [
@@ -161,11 +139,8 @@ def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) 
         if rows:
             label = f"{measure.title} ({measure.unit})"
             ends = [f"{r.name} {r.words(measure.decimals)}" for r in rows]
-            yield Figure(
-                figures.svg(figures.dots(rows)),
-                label,
-                f"{label} by seed; mean: {'; '.join(ends)}",
-            )
+            words = f"{label} by seed; mean: {'; '.join(ends)}"
+            yield Drawn(label, words, figures.dots(rows))
 
 
 def _alpha(
@@ -178,32 +153,12 @@ def _alpha(
     drawn = AlphaFigures(name, found.operations, [], [])
     for cell_type, edges in found.edges.items():
         where = f"{name}, cell" if cell_type == "cell" else f"{name}, {cell_type} cell"
-        drawn.first_edges.append(_first_edge(where, *next(iter(edges.items()))))
-        if not with_all:
-            continue
-        drawn.all_edges.append(
-            Figure(
-                figures.svg(figures.grid(edges, GRID_COLUMNS)),
-                f"{where}: alpha on all edges (source → node) over epochs",
-                f"{where}: alpha on all {len(edges)} edges over epochs",
-            )
-        )
+        edge, series = next(iter(edges.items()))  # the one that the paper's Figure 4 shows
+        first = f"{where}: alpha on the first edge ({edge})"
+        words = f"{where}: alpha on edge {edge} over epochs; at the end"
+        drawn.first_edges.append(drawings.curves(series, first, words, band=False))
+        if with_all:
+            caption = f"{where}: alpha on all edges (source → node) over epochs"
+            words = f"{where}: alpha on all {len(edges)} edges over epochs"
+            drawn.all_edges.append(Drawn(caption, words, figures.grid(edges, GRID_COLUMNS)))
     return drawn
-
-
-def _first_edge(where: str, edge: str, series: Sequence[Series]) -> Figure:
-    """The edge that the paper's Figure 4 shows."""
-    ends = "; ".join(f"{one.name} {one.last()}" for one in series)
-    return curves(
-        series,
-        f"{where}: alpha on the first edge ({edge})",
-        f"{where}: alpha on edge {edge} over epochs; at the end: {ends}",
-        band=False,
-    )
-
-
-def curves(series: Sequence[Series], caption: str, description: str, band: bool = True) -> Figure:
-    """Curves that a page can read points off."""
-    drawn = figures.curves(series, band)
-    svg = figures.svg(drawn)
-    return Figure(svg, caption, description, figures.readout(drawn, series))

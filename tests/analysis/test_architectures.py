@@ -15,4 +15,4 @@ def test_each_genotype_with_what_came_of_it(study):
         ("retrain", "digits64"),
     ]
     assert one.counts == {"parameters": "1,074,466", "multiply-adds": "153,272,960"}
-    assert set(one.training.series) == {"digits", "digits64"}
+    assert set(one.training.legend) == {"digits", "digits64"}
