@@ -83,7 +83,7 @@ def main() -> None:
             raise
         sys.exit(_complain(f"error: {line}"))
     finally:
-        if journal.OWN:
+        if journal.BEGUN_HERE:
             from pipeline.tracking import recorder  # not at the top: no other verb needs it
 
             recorder.mirror_own()

@@ -51,7 +51,7 @@ def usage(tree: Path, results: Path, data_root: Path) -> list[Share]:
     """
     sizes: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     seen: set[tuple[int, int]] = set()
-    for key, path in _places(tree, results, data_root):
+    for key, path in _every_file(tree, results, data_root):
         status = path.lstat()
         if (status.st_dev, status.st_ino) not in seen:
             seen.add((status.st_dev, status.st_ino))
@@ -61,7 +61,7 @@ def usage(tree: Path, results: Path, data_root: Path) -> list[Share]:
     return sorted(shares, key=lambda share: (-share.size, share.preset, share.stage, share.kind))
 
 
-def _places(
+def _every_file(
     tree: Path, results: Path, data_root: Path
 ) -> Iterator[tuple[tuple[str, str, str], Path]]:
     """((preset, stage, kind), file) for all files."""
@@ -69,18 +69,18 @@ def _places(
         for path in _files(preset):
             parts = path.relative_to(preset).parts
             yield (preset.name, _stage(parts), _kind(parts)), path
-    for place in (path for name in STORE for path in tree.glob(f"{name}*")):
-        yield from ((("", "", "MLflow store"), path) for path in _files(place))
+    for store in (path for name in STORE for path in tree.glob(f"{name}*")):
+        yield from ((("", "", "MLflow store"), path) for path in _files(store))
     for path in _files(tree / ".snakemake"):
         logs = "log" in path.relative_to(tree).parts[1]
         yield ("", "", "logs" if logs else "Snakemake's records"), path
-    for place in sorted(data_root.glob("*")):
-        yield from ((("", "", f"data: {place.name}"), path) for path in _files(place))
+    for dataset in sorted(data_root.glob("*")):
+        yield from ((("", "", f"data: {dataset.name}"), path) for path in _files(dataset))
 
 
-def _files(place: Path) -> Iterator[Path]:
-    found = place.rglob("*") if place.is_dir() and not place.is_symlink() else [place]
-    return (path for path in found if path.is_file() and not path.is_symlink())
+def _files(path: Path) -> Iterator[Path]:
+    paths = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
+    return (path for path in paths if path.is_file() and not path.is_symlink())
 
 
 def _stage(parts: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """What a run reports, as lines of JSON on disk: the truth, which MLflow mirrors.
 
-One file a run, only ever appended to. Every line is one event with its `time` in milliseconds:
+Each run has one file, which is only ever appended to. Every line is one event with its `time` in
+milliseconds:
 
     start     key (the run's identity, in MLflow a tag), stage, name, experiment, workflow, params,
               tags
@@ -36,7 +37,9 @@ EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
 EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable with another one
 
 
-OWN: list[Journal] = []  # those of this process's stages, for a verb that mirrors them at its end
+BEGUN_HERE: list[
+    Journal
+] = []  # those of this process's stages, for a verb that mirrors them at its end
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,8 @@ def read(path: Path) -> Journal:
 
 def read_all(folder: Path) -> list[Journal]:
     """All journals under a folder that hold at least their start, sorted by path."""
-    found = (read(path) for path in sorted(folder.rglob("journal*.jsonl")))
-    return [journal for journal in found if journal.events]
+    journals = (read(path) for path in sorted(folder.rglob("journal*.jsonl")))
+    return [journal for journal in journals if journal.events]
 
 
 def begin(
@@ -218,7 +221,7 @@ def recorded(
         origin.flatten(params),
         origin.tags(tags),
     )
-    OWN.append(journal)
+    BEGUN_HERE.append(journal)
     try:
         yield journal
     except BaseException:
@@ -242,12 +245,12 @@ def mirrored(state: Path) -> dict[str, dict[str, str]]:
 
 @lru_cache(maxsize=8)
 def _mirrored(path: Path, _: int) -> dict[str, dict[str, str]]:
-    found = {}
+    runs = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         with contextlib.suppress(json.JSONDecodeError):  # torn by a kill
             run = json.loads(line)
-            found[run["key"]] = run
-    return found
+            runs[run["key"]] = run
+    return runs
 
 
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:

@@ -60,10 +60,10 @@ def first_host(nodelist: str) -> str:
         )
         return listed.stdout.split()[0]
     except (OSError, subprocess.CalledProcessError, IndexError):
-        found = re.match(r"([^\[,]+)(?:\[([^\],-]+))?", nodelist)
-        if found is None:
+        match = re.match(r"([^\[,]+)(?:\[([^\],-]+))?", nodelist)
+        if match is None:
             raise InputError(f"SLURM_JOB_NODELIST: cannot be read ({nodelist!r})") from None
-        return found[1] + (found[2] or "")
+        return match[1] + (match[2] or "")
 
 
 def spread(device: str, processes: int, nodes: int) -> None:

@@ -81,7 +81,7 @@ def collect(
 def code() -> dict[str, Any]:
     """Commit, dirty flag and source digest of this package.
 
-    Read once a process, as early as a stage asks: an edit during a long run does not change the
+    Read once per process, as early as a stage asks: an edit during a long run does not change the
     code that runs. Outside a git checkout, or without git, commit and flag are None.
     """
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
@@ -116,13 +116,13 @@ def plain(settings: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Installed versions of what a result may depend on; what is not installed is left out."""
-    found = {}
+    installed = {}
     for name in DISTRIBUTIONS:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def tags(others: Mapping[str, Any]) -> dict[str, str]:

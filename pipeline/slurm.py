@@ -35,8 +35,8 @@ def orphans(folder: Path) -> list[str]:
     here = folder.resolve()
     return [
         number
-        for number, name, where in rows
-        if UUID.fullmatch(name) and Path(where).resolve() == here
+        for number, name, started_in in rows
+        if UUID.fullmatch(name) and Path(started_in).resolve() == here
     ]
 
 
@@ -51,20 +51,20 @@ def cancel_orphans(folder: Path) -> list[str]:
     if shutil.which("squeue") is None or not (folder / LOGS).exists():
         return []
     try:
-        found = orphans(folder)
+        jobs = orphans(folder)
     except (subprocess.SubprocessError, OSError) as error:
         logger.warning("SLURM does not answer (%s): jobs left over were not looked for", error)
         return []
-    if not found:
+    if not jobs:
         return []
-    logger.warning("cancelling SLURM jobs that a killed workflow left: %s", " ".join(found))
-    subprocess.run(["scancel", *found], check=False, timeout=TIMEOUT)
+    logger.warning("cancelling SLURM jobs that a killed workflow left: %s", " ".join(jobs))
+    subprocess.run(["scancel", *jobs], check=False, timeout=TIMEOUT)
     deadline = time.monotonic() + PATIENCE
-    while left := set(orphans(folder)) & set(found):
+    while left := set(orphans(folder)) & set(jobs):
         if time.monotonic() > deadline:
             raise InputError(
                 f"SLURM jobs of an earlier run do not end ({' '.join(sorted(left))}): see "
                 "`squeue`, `scancel` them, then run again"
             )
         time.sleep(0.5)
-    return found
+    return jobs

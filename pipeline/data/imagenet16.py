@@ -34,7 +34,7 @@ FILES = (
     DataFile(f"{FOLDER}/train_data_batch_10", "8f03f34ac4b42271a294f91bf480f29b"),
     DataFile(f"{FOLDER}/val_data", "3410e3017fdaefba8d5073aaa65e4bd6", "test"),
 )
-OWN_FILES = (
+MADE_FILES = (
     DataFile(f"{FOLDER}/train.npz", None),
     DataFile(f"{FOLDER}/val.npz", None, "test"),
 )
@@ -141,7 +141,7 @@ IMAGENET16 = DataSet(
     kind="small",
     path=FOLDER,
     files=FILES,
-    own_files=OWN_FILES,
+    made_files=MADE_FILES,
     n_train=151_700,
     n_test=6_000,
     read=read,

@@ -99,12 +99,12 @@ def read_small(dataset: DataSet, data_root: Path, part: Part) -> tuple[np.ndarra
     images, labels = dataset.read(data_root, part)
     n_images = dataset.n_train if part == "train" else dataset.n_test
     shape = (n_images, 3, dataset.image_size, dataset.image_size)
-    where = f"{dataset.name}: {part} part below {data_root / dataset.path}"
+    subject = f"{dataset.name}: {part} part below {data_root / dataset.path}"
     if images.shape != shape or images.dtype != np.uint8 or labels.shape != shape[:1]:
         raise InputError(
-            f"{where}: images {images.shape} {images.dtype}, labels {labels.shape}; expected "
+            f"{subject}: images {images.shape} {images.dtype}, labels {labels.shape}; expected "
             f"{shape} uint8; get it again from {dataset.source}"
         )
     if dataset.classes is None or not 0 <= labels.min() <= labels.max() < dataset.classes:
-        raise InputError(f"{where}: labels are not in 0..classes-1; classes: {dataset.classes}")
+        raise InputError(f"{subject}: labels are not in 0..classes-1; classes: {dataset.classes}")
     return images, labels

@@ -1,7 +1,7 @@
 """What is known of a data set before its images are opened.
 
 Images are uint8 [n, 3, h, w], labels int64 [n] counted from 0. Means and deviations are those of
-the training part with pixels in [0, 1], one value a channel (red, green, blue).
+the training part with pixels in [0, 1], one value for each channel (red, green, blue).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class DataSet:
     path: str  # folder of the data set, relative to the data root or absolute
     files: tuple[DataFile, ...] = ()  # what must be there; none where a set is made or is a folder
     # What serves instead of `files` where those are absent: files made locally
-    own_files: tuple[DataFile, ...] = ()
+    made_files: tuple[DataFile, ...] = ()
     n_train: int = 0  # number of training images of a small set
     n_test: int = 0  # number of test images of a small set
     # small sets: (data root, part) -> images, labels
@@ -69,8 +69,8 @@ class DataSet:
         """The published files, or those made locally where only these are there."""
         if any((data_root / file.path).exists() for file in self.files):
             return self.files
-        made = self.own_files and all((data_root / file.path).exists() for file in self.own_files)
-        return self.own_files if made else self.files
+        made = self.made_files and all((data_root / file.path).exists() for file in self.made_files)
+        return self.made_files if made else self.files
 
 
 def find(name: str, folders: Mapping[str, FolderSettings]) -> DataSet:

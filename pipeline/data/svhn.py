@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.data.digits import class_names
 from pipeline.data.download import torchvision_archive
 from pipeline.data.spec import DataFile, DataSet, Part
 from pipeline.errors import InputError
@@ -33,11 +34,6 @@ def read(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
     # [32, 32, 3, n] with rows first -> [n, 3, 32, 32]
     images = np.ascontiguousarray(images.transpose(3, 2, 0, 1))
     return images, labels.reshape(-1).astype(np.int64) % 10
-
-
-def class_names(data_root: Path) -> tuple[str, ...]:
-    """The digits."""
-    return tuple(map(str, range(10)))
 
 
 SVHN = DataSet(

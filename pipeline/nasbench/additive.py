@@ -36,8 +36,8 @@ def ranks(y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks of the values from 1, equals sharing their mean, float64[n]."""
     from scipy.stats import rankdata
 
-    found: NDArray[np.float64] = rankdata(y)
-    return found
+    ranked: NDArray[np.float64] = rankdata(y)
+    return ranked
 
 
 def scores(codes: NDArray[np.uint8], strength: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,7 +76,7 @@ def bootstrap(
 ) -> tuple[float, float]:
     """The 95 % percentile interval of a statistic of pairs, drawn with replacement n times."""
     draws = rng.integers(len(a), size=(n, len(a)))
-    found = [statistic(a[draw], b[draw]) for draw in draws]
+    values = [statistic(a[draw], b[draw]) for draw in draws]
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(found, [tail, 1 - tail])
+    low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)

@@ -1,7 +1,8 @@
 """The 15,625 cells of NAS-Bench-201 (Dong & Yang, ICLR 2020), as codes and as text.
 
-A code is one digit an edge, the operation's place in `OPERATIONS`; edges in the order of the text:
-node 1 from 0; node 2 from 0, 1; node 3 from 0, 1, 2. A cell's number is its code read in base 5.
+A code has one digit for each edge, the operation's place in `OPERATIONS`. Edges are in the order
+of the text: node 1 from 0; node 2 from 0, 1; node 3 from 0, 1, 2. A cell's number is its code read
+in base 5.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ def parse(arch: str) -> Code:
     Raises:
         InputError: it is no cell of the space.
     """
-    found = ARCH.fullmatch(arch.strip())
-    if not found or not set(found.groups()) <= set(OPERATIONS):
+    match = ARCH.fullmatch(arch.strip())
+    if not match or not set(match.groups()) <= set(OPERATIONS):
         raise InputError(
             f"arch: {arch!r} is no cell of NAS-Bench-201; expected "
             f"|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op in {', '.join(OPERATIONS)}"
         )
-    return tuple(OPERATIONS.index(name) for name in found.groups())
+    return tuple(OPERATIONS.index(name) for name in match.groups())
 
 
 def unique_text(code: Code) -> str:

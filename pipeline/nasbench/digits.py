@@ -64,10 +64,10 @@ def make(
                 # The test set is opened for the accuracies of trained networks only.
                 networks = train(cells.codes()[numbers], weights, seeds.derive(seed, "digits", i))
                 test = open_images(manifest, data_root, "test")
-                found = np.stack([measure(networks, valid), measure(networks, test)])
+                measured = np.stack([measure(networks, valid), measure(networks, test)])
                 with replacing(path) as temporary:
-                    np.savez(temporary, accuracies=found)
-                log(f"seed {seed}, chunk {i + 1} of {len(chunks)}: best {found[1].max():.2f} %")
+                    np.savez(temporary, accuracies=measured)
+                log(f"seed {seed}, chunk {i + 1} of {len(chunks)}: best {measured[1].max():.2f} %")
             for number, both in zip(numbers, read_arrays(path)["accuracies"].T, strict=True):
                 accuracies[seed, int(number)] = both
     _write(out, representative, accuracies)

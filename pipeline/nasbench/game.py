@@ -10,7 +10,8 @@ so that V(N) is the mean over all architectures without `none` and V(∅) the ac
 that is nothing. It is what a supernet's accuracy would be if it were the mean accuracy of the
 networks that it holds, each trained on its own.
 
-V of all 2^24 coalitions comes from the table by one matrix product an edge, and from it the exact
+V of all 2^24 coalitions comes from the table by one matrix product for each edge. From it comes
+the exact
 
     φ_p = Σ_S V(S ∪ {p}) - V(S)    weighted by w_s / C(23, s), s = |S|, over all S without p
 
@@ -74,7 +75,7 @@ class TableGame:
     def marginals(self) -> NDArray[np.float64]:
         """Mean of V(S ∪ {p}) - V(S) over all S of each size without p, float64[24, 24 sizes]."""
         others = _sizes(N_EDGES - 1).ravel()
-        found = np.empty((N_EDGES, REAL, N_PLAYERS))
+        totals = np.empty((N_EDGES, REAL, N_PLAYERS))
         for edge in range(N_EDGES):
             rest = np.moveaxis(self.values, edge, 0).reshape(SUBSETS, -1)
             by_size = np.stack(
@@ -86,9 +87,9 @@ class TableGame:
                 total = np.zeros(N_PLAYERS)
                 for subset, row in zip(without, gain, strict=True):
                     total[SIZES[subset] :] += row[: N_PLAYERS - SIZES[subset]]
-                found[edge, operation] = total
+                totals[edge, operation] = total
         counts = np.array([comb(N_PLAYERS - 1, size) for size in range(N_PLAYERS)])
-        return found.reshape(N_PLAYERS, N_PLAYERS) / counts
+        return totals.reshape(N_PLAYERS, N_PLAYERS) / counts
 
     def semivalues(self, weight: Callable[[int], float] = lambda size: 1.0) -> NDArray[np.float64]:
         """φ float64[24] under relative weights of the sizes 0..23; equal ones: Shapley values."""

@@ -88,7 +88,7 @@ def _check_numbers(path: Path, column: pd.Series) -> None:
 def _check_architectures(path: Path, frame: pd.DataFrame) -> None:
     n = cells.N_ARCHITECTURES
     if len(frame) != n:
-        raise InputError(f"{path}: {len(frame)} rows; the space has {n}, one a row")
+        raise InputError(f"{path}: {len(frame)} rows; the space has {n}, one for each row")
     if set(frame["index"]) != set(range(n)):
         raise InputError(f"{path}: column 'index' is not 0..{n - 1}, each once")
     missing = set(cells.architectures()).difference(frame["arch"])

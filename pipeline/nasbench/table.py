@@ -161,8 +161,7 @@ class Table:
 
     def protocols(self) -> dict[str, str]:
         """What each accuracy column measures, in words."""
-        found = {name: protocol(name) for name in self.columns}
-        return {name: str(value) for name, value in found.items() if value}
+        return {name: str(known) for name in self.columns if (known := protocol(name))}
 
     @cached_property
     def _number_of(self) -> dict[str, int]:

@@ -64,14 +64,14 @@ class Genotype:
         if not self.concat or not set(self.concat) <= set(range(n_inputs, n_inputs + n_nodes)):
             raise InputError(f"genotype: concat {list(self.concat)} names states that no node has")
 
-    def _check_node(self, where: str, node: Node, n_states: int) -> None:
+    def _check_node(self, name: str, node: Node, n_states: int) -> None:
         sources = [source for _, source in node]
         if not set(sources) <= set(range(n_states)):
-            raise InputError(f"genotype: {where} has inputs {sources}, not all below {n_states}")
+            raise InputError(f"genotype: {name} has inputs {sources}, not all below {n_states}")
         if self.space == "nasbench201" and sources != list(range(n_states)):
-            raise InputError(f"genotype: {where} has inputs {sources}, not {list(range(n_states))}")
+            raise InputError(f"genotype: {name} has inputs {sources}, not {list(range(n_states))}")
         if self.space == "darts" and not len(sources) == len(set(sources)) == 2:
-            raise InputError(f"genotype: {where} has inputs {sources}, not two different ones")
+            raise InputError(f"genotype: {name} has inputs {sources}, not two different ones")
 
     def to_json(self) -> dict[str, Any]:
         """A JSON value that `from_json` reads."""

@@ -171,7 +171,7 @@ def mirror_own() -> None:
 
     Where a recorder is at work, it does so.
     """
-    done = [journal for journal in journals.OWN if journal.workflow is None]
+    done = [journal for journal in journals.BEGUN_HERE if journal.workflow is None]
     for journal in done if store.enabled() else []:
         assert journal.state is not None
         with locks.held(journal.state / MIRRORED, 0) as ours:

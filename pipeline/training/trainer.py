@@ -247,8 +247,8 @@ class Trainer:
     def check_finite(self, loss: float, epoch: int, step: int) -> None:
         """Stop before a checkpoint would hold what is no longer finite."""
         remedy = f"lower train.learning_rate ({self.recipe.learning_rate}) or set a gradient_clip"
-        where = f"training, epoch {epoch + 1}, by step {step},"
-        stopping.check_finite(loss, self.network, where, remedy)
+        run = f"training, epoch {epoch + 1}, by step {step},"
+        stopping.check_finite(loss, self.network, run, remedy)
 
 
 def best_epoch(history: list[Row]) -> int:

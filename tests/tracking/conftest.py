@@ -30,7 +30,7 @@ def tree(tmp_path, database, monkeypatch):
     for name in ("MLFLOW_TRACKING_URI", "SHAPLEY_NAS_TRACKING", "SHAPLEY_NAS_CONTROLLER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr(journal, "OWN", [])
+    monkeypatch.setattr(journal, "BEGUN_HERE", [])
     return tmp_path
 
 

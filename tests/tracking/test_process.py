@@ -281,7 +281,7 @@ def test_an_experiment_that_was_deleted_is_named_once_with_its_remedy(tree, capl
 def test_by_hand_a_verb_mirrors_its_own_run_at_its_end(tree):
     with child("other", tags={"run": "other"}):
         pass
-    journal.OWN.clear()  # that was another process
+    journal.BEGUN_HERE.clear()  # that was another process
     with child(tags={"run": "toy"}) as run:
         run.append_metrics({"loss": 1.0}, 0)
     recorder.mirror_own()
