@@ -34,7 +34,6 @@ FEW = (
     "truncated_fifth",
     "regression_adjusted_fifth",
     "gradient_soft_fifth",
-    "control_variate_previous_fifth",
 )
 # Rounding differs from processor to processor.
 CLOSE = {"rtol": 1e-3, "atol": 1e-5}
