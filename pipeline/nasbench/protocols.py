@@ -7,7 +7,6 @@ confused; here the name of a column says which. All accuracies are top-1 in perc
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from pipeline.registry.tables import DIGITS, SETS
 
@@ -19,50 +18,35 @@ DIGITS_EPOCHS = 4
 RESNET_CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """How a column came about."""
-
-    data: str  # the data set
-    epochs: int  # of the training schedule, 200 or 12; of `nasbench_digits` 4
-    trained_on: str  # the images that the weights saw
-    measured_on: str  # the images of the accuracy
-    trials: str  # whose mean it is; per-trial columns `<column>_seed<n>` are single ones
-
-    def __str__(self) -> str:
-        return (
-            f"{self.data}, {self.epochs} epochs on {self.trained_on}, accuracy (%) on "
-            f"{self.measured_on}, {self.trials}"
-        )
-
-
 def accuracies_of(columns: Collection[str]) -> tuple[str, ...]:
     """The accuracies by which a table with these columns ranks; none where it is no such table."""
     kinds = (ACCURACIES, DIGITS_ACCURACIES)
     return next((kind for kind in kinds if set(kind) <= set(columns)), ())
 
 
-def protocol(column: str) -> Protocol | None:
-    """The protocol of an accuracy column, None for sizes, times and what is unknown here."""
+def protocol(column: str) -> str | None:
+    """Data, epochs, images and trials behind an accuracy column, in words.
+
+    None for sizes, times and what is unknown here. A column `<column>_seed<n>` is a single trial.
+    """
     head, _, seed = column.partition("_seed")
     name, _, part = head.partition("_")
     if head in DIGITS_ACCURACIES:
         trials = f"the training with seed {seed}" if seed else "the mean over its seeds"
         measured_on = {"valid": "its other half", "test": "the test set"}[part]
-        return Protocol("digits", DIGITS_EPOCHS, HALF, measured_on, trials)
-    if name not in SETS:
-        return None
+        return _described("digits", DIGITS_EPOCHS, HALF, measured_on, trials)
     short = part.endswith("_12ep")
     part = part.removesuffix("_12ep").removesuffix("_nats")
-    if (name, part) in SPLITS:
-        trained_on, measured_on = SPLITS[name, part]
-    elif ("", part) in SPLITS and name != "cifar10":
-        trained_on, measured_on = SPLITS["", part]
-    else:
+    split = SPLITS.get((name if name == "cifar10" else "", part))
+    if name not in SETS or split is None:
         return None
     several = "the mean of 1 or 2 trials" if short else "the mean of 1 to 3 trials"
     trials = f"the trial with seed {seed}" if seed else several
-    return Protocol(SETS[name], 12 if short else 200, trained_on, measured_on, trials)
+    return _described(SETS[name], 12 if short else 200, *split, trials)
+
+
+def _described(data: str, epochs: int, trained_on: str, measured_on: str, trials: str) -> str:
+    return f"{data}, {epochs} epochs on {trained_on}, accuracy (%) on {measured_on}, {trials}"
 
 
 HALF = "half of the training set"
