@@ -203,14 +203,15 @@ def recorded(
 ) -> Iterator[Journal]:
     """Keep a stage's journal: FINISHED when the block ends, FAILED when it raises.
 
+    If the run in it was killed or failed with the same parameters, it goes on.
+
     Args:
-        path: The journal, kept when the stage is done. If the run in it was killed or failed with
-            the same parameters, it goes on.
-        stage: The stage's verb.
-        name: Which run of it.
-        workflow: The workflow's journal; none by hand.
-        params: Settings, nested as they are.
-        tags: Names and digests; those of code and packages are added.
+        path: the journal, kept when the stage is done.
+        stage: the stage's verb.
+        name: which run of it.
+        workflow: the workflow's journal; none by hand.
+        params: settings, nested as they are.
+        tags: names and digests; those of code and packages are added.
     """
     journal = begin(
         path,

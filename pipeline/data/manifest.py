@@ -49,7 +49,7 @@ def prepare(
     download: bool = False,
     balanced: bool = False,
 ) -> dict[str, Any]:
-    """Check a data set and write `split.npz` and `manifest.json`.
+    """Check a data set, write `split.npz` and `manifest.json`, and return the manifest.
 
     For a folder of images `search_images.csv` too: the images of the search's parts by path, so
     that others can search on the same ones.
@@ -57,14 +57,11 @@ def prepare(
     Args:
         dataset: what to prepare.
         data_root: folder of all data sets.
-        out_dir: where the two files go.
+        out_dir: where the files go.
         split_seed: seed of the cut.
         fractions: parts of the training set for (weights, value function); None: the data set's.
         download: fetch missing files where torchvision can.
         balanced: give each class its share in each part.
-
-    Returns:
-        The manifest.
 
     Raises:
         InputError: files are missing or damaged, or the fractions do not fit.

@@ -97,12 +97,7 @@ def _check_architectures(path: Path, frame: pd.DataFrame) -> None:
 
 
 def assemble(codes: NDArray[np.uint8], columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """The structured array of a table.
-
-    Args:
-        codes: uint8[15625, 6], row i the architecture with the official index i.
-        columns: name -> float64[15625].
-    """
+    """The structured array of codes uint8[15625, 6] and columns float64[15625], in one order."""
     fields: list[Any] = [(CODE, np.uint8, (len(cells.EDGES),)), (ROW_OF, np.uint16)]
     rows = np.empty(len(codes), dtype=[*fields, *((name, np.float64) for name in columns)])
     rows[CODE] = codes

@@ -22,14 +22,7 @@ STAGES = 3
 
 
 class StackedNetworks(nn.Module):
-    """K networks of the layout `networks.nasbench201`.
-
-    Args:
-        codes: uint8[K, 6], the cell of each.
-        classes: outputs of each.
-        channels: C.
-        cells: N.
-    """
+    """K networks of the layout `networks.nasbench201`, a row of the codes uint8[K, 6] each."""
 
     def __init__(self, codes: NDArray[np.uint8], classes: int, channels: int, cells: int) -> None:
         super().__init__()

@@ -30,17 +30,8 @@ def fit(
     """The largest (channels, cells) within limits, no larger than the given ones.
 
     Both shrink in proportion, a cell at a time, until a network fits; then the width takes what
-    is left, in steps of 4 channels.
-
-    Args:
-        genotype: as `build` takes it.
-        layout: as `build` takes it.
-        classes: outputs.
-        channels: of the first cell, at most.
-        cells: at most, in NAS-Bench-201 per stage.
-        image_size: side of the images, in pixels.
-        max_macs: multiply-adds of one image.
-        max_params: parameters without the auxiliary head.
+    is left, in steps of 4 channels. The limits are multiply-adds of one image and parameters
+    without the auxiliary head; the other arguments are those of `build`.
 
     Raises:
         InputError: the smallest network exceeds the limits.

@@ -22,9 +22,8 @@ for _name, _row in files.read_json(PUBLISHED).items():
 def resolve(genotype: Genotype | str | Path) -> Genotype:
     """The genotype meant: itself, a text form, a JSON file or a published name, in this order.
 
-    Args:
-        genotype: a `Genotype`; a NAS-Bench-201 string `|nor_conv_3x3~0|+...`; a DARTS text
-            `Genotype(normal=[...], ...)`; the path of a genotype JSON; or a published name.
+    Texts are a NAS-Bench-201 string `|nor_conv_3x3~0|+...` and a DARTS text
+    `Genotype(normal=[...], ...)`.
 
     Raises:
         InputError: a text or file that does not parse, a missing file, an unknown name.

@@ -84,13 +84,9 @@ def walk(
 
 
 def affordable(game: Game, budget: int | None, permutations: int | None, block: int = 1) -> int:
-    """Number of whole permutations to walk.
+    """Number of whole permutations to walk, a multiple of `block`, which belong together.
 
-    Args:
-        game: the game.
-        budget: the most coalitions to evaluate.
-        permutations: the most permutations; None: as many as the budget allows, else the paper's M.
-        block: number of permutations that belong together; the result is a multiple.
+    At most `permutations`; None: as many as the budget allows, without a budget the paper's M.
 
     Raises:
         InputError: the budget does not reach for one block.

@@ -164,14 +164,7 @@ def efficient_estimate(
     beta: NDArray[np.float64],
     standard_error: NDArray[np.float64],
 ) -> Estimate:
-    """φ = Δ/n + β, where Σ β = 0.
-
-    Args:
-        game: the game.
-        sampled: the coalitions behind it.
-        beta: float64[n].
-        standard_error: of φ, float64[n].
-    """
+    """The answer φ = Δ/n + β with a standard error, both float64[n]."""
     n = game.n_players
     return Estimate(
         phi=sampled.gain / n + beta,

@@ -92,17 +92,9 @@ class Walks:
     """Random permutations and the marginal contributions along them, within a budget.
 
     A loop over it hands out (order int64[n], delta float64[n], all NaN), each pair under a draw of
-    its own; the body fills in `delta`. Several processes share them, see `Game.draws`.
-
-    Args:
-        game: the game.
-        rng: draws the permutations.
-        budget: the most coalitions to evaluate.
-        permutations: M; None: as many as fit in the budget, without a budget the paper's 10.
-        shorten: who leaves at all, of an order.
-
-    Attributes:
-        longest: the most removals of a permutation.
+    its own; the body fills in `delta`. Several processes share them, see `Game.draws`. There are M
+    `permutations`; None: as many as fit in the budget, without a budget the paper's 10. `shorten`
+    says who leaves at all, of an order; `longest` is the most removals of a permutation.
 
     Raises:
         InputError: the budget reaches nobody.

@@ -90,11 +90,9 @@ class Space(ABC):
 
     @abstractmethod
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
-        """The genotype that an array over players chooses.
+        """The genotype that a strength [n_players], such as the final alpha of a search, chooses.
 
-        Args:
-            strength: [n_players], larger is stronger; the final alpha of a search.
-            none_may_win: whether `none` may be chosen, where the family has such a choice.
+        `none_may_win` says whether `none` may be chosen, where the family has such a choice.
         """
 
     @abstractmethod
@@ -104,10 +102,7 @@ class Space(ABC):
     def supernet(self, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
         """The network that holds every architecture of the space, on the CPU.
 
-        Args:
-            settings: channels, cells, partial channels, memory format.
-            classes: outputs.
-            seed: of the initial weights; the global random state stays as it was.
+        The seed is that of the initial weights; the global random state stays as it was.
 
         Raises:
             InputError: if the partial channels do not divide the channels.

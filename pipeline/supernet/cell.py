@@ -48,16 +48,10 @@ class MixedOperation(nn.Module):
         self.zero = Zero(stride)
 
     def forward(self, x: Tensor, mixing: Tensor, present: Present = None) -> Tensor:
-        """Mix the operations.
+        """Mix the operations: [b, c, h, w] -> [b, c, ceil(h / stride), ceil(w / stride)].
 
-        Args:
-            x: [b, channels, h, w].
-            mixing: [operations].
-            present: bool [operations], which to compute; None: all. The others have weight zero,
-                so that the sum is the same without them.
-
-        Returns:
-            [b, channels, ceil(h / stride), ceil(w / stride)].
+        `mixing` is [operations]. `present`, bool [operations], says which to compute, all if None.
+        The others have weight zero, so that the sum is the same without them.
         """
         terms = [
             weight * operation(x)

@@ -84,10 +84,7 @@ class Optimisation:
             n_images: of the step, over all ranks.
             seed_of: seed of what the forward pass of a micro-batch draws, by its number.
             sums: added to.
-            stop: whether this rank was asked to stop.
-
-        Returns:
-            Whether any rank was.
+            stop: whether this rank was asked to stop; the step returns whether any rank was.
         """
         self.optimiser.zero_grad()
         for number, (images, labels) in micro_batches:
