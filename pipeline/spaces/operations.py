@@ -130,7 +130,6 @@ class Noise(nn.Module):
         self.stride, self.draws = stride, 0
         self.seed = int(torch.randint(2**62, (1,), device="cpu"))
 
-    @torch.compiler.disable
     def forward(self, x: Tensor) -> Tensor:
         """Map [b, c, h, w] to noise of [b, c, ceil(h / stride), ceil(w / stride)]."""
         x = x[:, :, :: self.stride, :: self.stride]

@@ -13,7 +13,6 @@ from pipeline.config import jobs
 from pipeline.data.imagenet16 import make_imagenet16
 from pipeline.launch import spread
 from pipeline.nasbench import digits
-from pipeline.stages import genotype as genotype_stage
 from pipeline.stages import prepare as prepare_stage
 from pipeline.stages import queries as queries_stage
 from pipeline.stages import removal as removal_stage
@@ -60,6 +59,8 @@ def search(given: Given) -> None:
 @takes("space", "dataset", "strategy", "seed", "manifest", "job", "out", "config")
 def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> None:
     """Discretise a search or take a genotype from elsewhere; draw, count and build it."""
+    from pipeline.stages import genotype as genotype_stage  # loads matplotlib, as no other does
+
     job = given.job(
         jobs.GenotypeJob,
         lambda c: jobs.genotype_job(c, *map(given.need, ("space", "dataset", "strategy"))),
