@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
+import io
 import json
 import os
 import struct
@@ -82,13 +83,25 @@ def read_arrays(path: Path | str) -> dict[str, Any]:
         ) from None
 
 
-def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV atomically; the header is the union of keys in order of appearance."""
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV; the header is the union of keys in order of appearance."""
+    stream = io.StringIO()
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV atomically."""
+    write_text(path, csv_text(rows))
+
+
+def read_csv(path: Path | str) -> list[dict[str, str]]:
+    """The rows of a CSV file, as text."""
+    with Path(path).open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
 
 
 def digest(path: Path | str, algorithm: str = "sha256") -> str:

@@ -229,7 +229,8 @@ def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
             for label in seeds:
                 if found := measures.summary(measure, of[label]):
                     values[label][measure] = found
-                    rows.append({**head, "strategy": label, "versus": "", **found.numbers()})
+                    single = {"strategy": label, "versus": "", **found.numbers()}
+                    rows.append({**head, **single, "over": "", "seeds": ""})
             rows += [{**head, **row} for row in _differences(seeds)]
         there = tuple(one for one in wanted if any(one in by for by in values.values()))
         yield Comparison(space, dataset, there, values, tuple(rows))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -14,23 +13,8 @@ from rich.table import Table as TextTable
 
 from pipeline.analysis import runs
 from pipeline.analysis.compare import Comparison, Side, compare_runs, compare_strategies, sides_of
+from pipeline.files import csv_text
 
-COLUMNS = (
-    "space",
-    "dataset",
-    "target",
-    "metric",
-    "unit",
-    "strategy",
-    "versus",
-    "n",
-    "mean",
-    "deviation",
-    "low",
-    "high",
-    "over",
-    "seeds",
-)
 WIDTH = 160  # where there is no terminal to ask
 INTERVALS = "±, or what stands in brackets: 95 % interval over n seeds, from three seeds on"
 
@@ -50,11 +34,7 @@ def render_folder(results: Path, form: str = "text") -> str:
     if form == "json":
         return json.dumps(rows, indent=2)
     if form == "csv":
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return stream.getvalue().rstrip("\n")
+        return csv_text(rows).rstrip("\n")
     if not rows:
         return "no runs"
     stream, console = _console()
@@ -147,4 +127,4 @@ def _console() -> tuple[io.StringIO, Console]:
     return stream, Console(file=stream, width=terminal.width if terminal.is_terminal else WIDTH)
 
 
-__all__ = ["COLUMNS", "render_folder", "render_runs", "sides_of"]
+__all__ = ["render_folder", "render_runs", "sides_of"]

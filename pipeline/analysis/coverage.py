@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import Summary, summarise
+from pipeline.analysis.measurement import made_by
 from pipeline.analysis.measures import by_seed
 from pipeline.analysis.runs import FinishedRun
 from pipeline.errors import InputError
@@ -47,16 +48,12 @@ def measurement(runs: Sequence[FinishedRun], column: str, command: str) -> dict[
     """The coverage as a measurement that the docs render."""
     rows = coverage(runs, column)
     records = [run.provenance for run in runs if run.stage == "queries"]
-    commits = sorted({str(record["git_commit"]) for record in records if record.get("git_commit")})
-    machines = sorted({str(record["cpu"]) for record in records if record.get("cpu")})
     return {
         "title": "How often an interval over seeds covers the mean",
         "question": "Accuracies that are looked up are few values near a maximum. Does a 95 % "
         "interval of their mean cover it in 95 of 100 samples of seeds?",
         "command": command,
-        "commit": ", ".join(commits),
-        "machine": "; ".join(machines),
-        "date": max((record.get("finished") or "" for record in records), default="")[:10],
+        **made_by(records),
         "seeds": f"{runs[0].repeats} of each strategy, from which n are drawn with replacement",
         "columns": {
             "strategy": "Strategy",

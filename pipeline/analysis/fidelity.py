@@ -15,6 +15,7 @@ import yaml
 from pydantic import Field
 
 from pipeline import registry
+from pipeline.analysis.results_page import table
 from pipeline.config import jobs, load
 from pipeline.config.generate import flow
 from pipeline.config.model import Config
@@ -22,6 +23,12 @@ from pipeline.errors import InputError
 from pipeline.settings import Settings
 
 FOLDER = Path("config/fidelity")
+COLUMNS = {
+    "what": "what",
+    "authors": "authors",
+    "ours": "ours",
+    "source": "source, and why ours differs",
+}
 HEAD = """# Fidelity
 
 Each method as its authors run it, and each deviation. Written by `python -m pipeline fidelity` from
@@ -101,14 +108,11 @@ def render(folder: Path = FOLDER) -> str:
 
 def _section(config: Config, one: Fidelity) -> str:
     title = registry.entry("strategies", one.strategy).title
-    lines = [f"## {title}\n", "| what | authors | ours | source, and why ours differs |"]
-    lines.append("| --- | --- | --- | --- |")
-    lines += [_row(*cells) for cells in _values(config, one)]
-    lines += [
-        _row(rule.what, rule.authors, rule.ours, rule.source or one.source, rule.why)
-        for rule in one.rules
+    rows = [
+        *_values(config, one),
+        *((r.what, r.authors, r.ours, r.source or one.source, r.why) for r in one.rules),
     ]
-    return "\n".join(lines) + "\n"
+    return f"## {title}\n\n{table(COLUMNS, [_row(*row) for row in rows])}\n"
 
 
 def _values(config: Config, one: Fidelity) -> Iterator[tuple[str, str, str, str, str]]:
@@ -119,7 +123,6 @@ def _values(config: Config, one: Fidelity) -> Iterator[tuple[str, str, str, str,
             yield f"{space}: `{value.key}`", flow(value.authors), flow(ours), source, value.why
 
 
-def _row(what: str, authors: str, ours: str, source: str, why: str) -> str:
+def _row(what: str, authors: str, ours: str, source: str, why: str) -> dict[str, str]:
     said = f"{source}. **differs**: {why}" if why else source
-    cells = [text.replace("|", "\\|") for text in (what, str(authors), str(ours), said)]
-    return f"| {' | '.join(cells)} |"
+    return {"what": what, "authors": authors, "ours": ours, "source": said}

@@ -7,7 +7,6 @@ where two operations do not depend on each other.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pipeline.analysis.intervals import summarise
 from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
+from pipeline.files import read_csv
 from pipeline.spaces.nasbench201 import EDGES
 
 POINTS = 100.0  # stored as fractions, shown in points of accuracy
@@ -83,13 +83,12 @@ def _of_row(row: Row, dataset: str, runs: Sequence[FinishedRun], results: Path) 
 def _read(path: Path) -> dict[Pair, dict[str, float]]:
     """Drop and interaction by pair, fractions; a single operation has no interaction."""
     found = {}
-    with path.open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            first = (int(row["first_edge"]), row["first_operation"])
-            alone = not row["second_operation"]
-            second = first if alone else (int(row["second_edge"]), row["second_operation"])
-            keys = [quantity.key for quantity in QUANTITIES if row[quantity.key]]
-            found[first, second] = {key: float(row[key]) for key in keys}
+    for row in read_csv(path):
+        first = (int(row["first_edge"]), row["first_operation"])
+        alone = not row["second_operation"]
+        second = first if alone else (int(row["second_edge"]), row["second_operation"])
+        keys = [quantity.key for quantity in QUANTITIES if row[quantity.key]]
+        found[first, second] = {key: float(row[key]) for key in keys}
     return found
 
 

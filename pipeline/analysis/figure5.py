@@ -8,7 +8,6 @@ its main effects, and those of its ranks, about the most that any such score can
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
+from pipeline.files import read_csv
 
 OVER = {"sample": "drawn", "all": "all"}
 EFFECTS: dict[str, tuple[float, ...]] = {"main_effects": (1.5, 1), "rank_effects": ()}
@@ -65,11 +65,10 @@ def _ranked(experiment: Experiment, study: Evidence) -> Iterator[Ranked]:
 
 def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
     run = one.runs[0]
-    with (results / run.folder / "sample.csv").open(newline="", encoding="utf-8") as stream:
-        points = [
-            {"strength": float(row["strength"]), "accuracy": float(row["accuracy"])}
-            for row in csv.DictReader(stream)
-        ]
+    points = [
+        {key: float(row[key]) for key in ("strength", "accuracy")}
+        for row in read_csv(results / run.folder / "sample.csv")
+    ]
     tau = run.metrics["tau_sample"]
     interval = f"{run.metrics['tau_sample_low']:.3f} to {run.metrics['tau_sample_high']:.3f}"
     with figures.canvas(2.7) as figure:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import provenance
 from pipeline.analysis import runs, tables
 from pipeline.analysis.intervals import Summary
 from pipeline.analysis.runs import FinishedRun
@@ -36,8 +35,7 @@ def measurements(
         InputError: an experiment has no finished run.
     """
     everything = runs.collect(results)
-    digest = provenance.source_digest()
-    study = tables.Evidence(everything, len(job.seeds), len(job.retrain_seeds), digest)
+    study = tables.Evidence.of(job, everything)
     found = {}
     for experiment in job.experiments:
         if not of_experiment(experiment, everything):

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pipeline.analysis import figures, svg
 from pipeline.analysis.architectures import anchor_of
-from pipeline.analysis.measures import Measure
+from pipeline.analysis.intervals import number
 from pipeline.analysis.runs import FinishedRun
 
 SEARCHED = {
@@ -30,16 +30,6 @@ HEADLINES = {
     "retrain": ("test_error", "{:.2%} test error"),
     "queries": ("n_seeds", "{:.0f} seeds"),
 }
-
-
-def number(value: float, measure: Measure) -> str:
-    """A value with the decimals of its column and a true minus sign."""
-    return f"{value:,.{measure.decimals}f}".replace("-", "−")
-
-
-def difference(value: float, measure: Measure) -> str:
-    """A signed difference."""
-    return f"{value:+,.{measure.decimals}f}".replace("-", "−")
 
 
 def duration(seconds: float) -> str:
@@ -85,7 +75,6 @@ def environment() -> Environment:
         anchor_of=anchor_of,
         drawing=drawing,
         number=number,
-        difference=difference,
         duration=duration,
         headline=headline,
         mlflow_url=mlflow_url,

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import provenance
 from pipeline.analysis import drawings, page, runs, tables
 from pipeline.analysis.architectures import architectures
 from pipeline.analysis.groups import groups
@@ -83,8 +82,7 @@ def study_of(
     shown = [run for run in everything if run.folder in wanted]
     missing = runs.unfinished(results, expected, shown)
     failed = tuple(one.place for one in missing if one.status == "failed")
-    digest = provenance.source_digest()
-    return tables.Evidence(shown, len(job.seeds), len(job.retrain_seeds), digest, failed)
+    return tables.Evidence.of(job, shown, failed)
 
 
 def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline import provenance
 from pipeline.analysis import runs
 from pipeline.analysis import tables as study_tables
 from pipeline.analysis.measures import Measure
@@ -30,8 +29,7 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
     Raises:
         InputError: `results` is no folder, or a file of a run is broken.
     """
-    digest = provenance.source_digest()
-    study = Evidence(runs.collect(results), len(job.seeds), len(job.retrain_seeds), digest)
+    study = Evidence.of(job, runs.collect(results))
     found = {}
     for experiment in job.experiments:
         rows: dict[tuple[str, ...], dict[str, Any]] = {}

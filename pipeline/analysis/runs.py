@@ -6,7 +6,6 @@ not may have left a journal below `state/`, which says whether it failed or was 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from pipeline import journal, paths
 from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
-from pipeline.files import read_json
+from pipeline.files import read_csv, read_json
 from pipeline.paths import Place
 
 ORDER = [*paths.STAGES]
@@ -82,10 +81,8 @@ def _read(results: Path, folder: Path) -> FinishedRun:
 def _history(path: Path) -> list[dict[str, float]]:
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
     try:
-        return [{key: float(text) for key, text in row.items() if text} for row in rows]
+        return [{key: float(text) for key, text in row.items() if text} for row in read_csv(path)]
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: not a table of numbers ({error}); rerun its stage") from None
 

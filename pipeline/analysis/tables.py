@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from pipeline import provenance
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import (
     CONFIDENCE,
@@ -22,6 +23,7 @@ from pipeline.analysis.intervals import (
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import ORDER, FinishedRun
 from pipeline.config.experiments import KEPT, Experiment, Printed, Row
+from pipeline.config.jobs import ReportJob
 from pipeline.nasbench.protocols import ACCURACIES, DIGITS, DIGITS_ACCURACIES
 from pipeline.paths import Place
 
@@ -162,6 +164,14 @@ class Evidence:
     n_retrain_seeds: int
     source_digest: str
     failed: tuple[Place, ...] = ()
+
+    @classmethod
+    def of(
+        cls, job: ReportJob, finished: Sequence[FinishedRun], failed: tuple[Place, ...] = ()
+    ) -> Evidence:
+        """The evidence of a report: its numbers of seeds, the present code."""
+        digest = provenance.source_digest()
+        return cls(finished, len(job.seeds), len(job.retrain_seeds), digest, failed)
 
     def keeps_one(self, row: Row) -> bool:
         """Whether one of several searches is kept and trained."""
