@@ -32,8 +32,12 @@ def codes() -> NDArray[np.uint8]:
 
 def architectures() -> Iterator[str]:
     """The text of all cells, by number."""
-    for a, b, c, d, e, f in itertools.product(OPERATIONS, repeat=len(EDGES)):
-        yield f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+    return itertools.starmap(text_of, itertools.product(OPERATIONS, repeat=len(EDGES)))
+
+
+def text_of(a: str, b: str, c: str, d: str, e: str, f: str) -> str:
+    """The text of a cell with these operations, by edge."""
+    return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
 
 def numbers_of(codes: NDArray[np.uint8]) -> NDArray[np.int64]:

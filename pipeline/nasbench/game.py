@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from math import comb
 
 import numpy as np
@@ -74,7 +74,8 @@ class TableGame:
     @cached_property
     def marginals(self) -> NDArray[np.float64]:
         """Mean of V(S ∪ {p}) - V(S) over all S of each size without p, float64[24, 24 sizes]."""
-        others = _sizes(N_EDGES - 1).ravel()
+        # Members of each coalition over the other edges.
+        others = reduce(np.add.outer, [SIZES] * (N_EDGES - 1)).ravel()
         totals = np.empty((N_EDGES, REAL, N_PLAYERS))
         for edge in range(N_EDGES):
             rest = np.moveaxis(self.values, edge, 0).reshape(SUBSETS, -1)
@@ -108,13 +109,3 @@ def with_none(phi: NDArray[np.float64]) -> NDArray[np.float64]:
     strength = np.zeros((N_EDGES, len(OPERATIONS)))
     strength[:, 1:] = phi.reshape(N_EDGES, REAL)
     return strength
-
-
-def _sizes(n_edges: int) -> NDArray[np.int64]:
-    """Members of each coalition over some edges, int64[16, ...]."""
-    sizes = np.zeros((1,) * n_edges, dtype=np.int64)
-    for edge in range(n_edges):
-        shape = [1] * n_edges
-        shape[edge] = SUBSETS
-        sizes = sizes + SIZES.reshape(shape)
-    return sizes

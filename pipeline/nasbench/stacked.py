@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.nasbench.cells import EDGES, OPERATIONS
+from pipeline.spaces.operations import ReLUConvBN, ResNetBlock, conv_bn
 
 STAGES = 3
 
@@ -27,13 +28,11 @@ class StackedNetworks(nn.Module):
     def __init__(self, codes: NDArray[np.uint8], classes: int, channels: int, cells: int) -> None:
         super().__init__()
         self.k = k = len(codes)
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, k * channels, 3, padding=1, bias=False), nn.BatchNorm2d(k * channels)
-        )
+        self.stem = conv_bn(3, k * channels)
         self.stack = nn.ModuleList()
         for stage in range(STAGES):
             if stage:
-                self.stack.append(StackedBlock(k, channels, 2 * channels))
+                self.stack.append(ResNetBlock(k * channels, 2 * k * channels, groups=k))
                 channels *= 2
             self.stack.extend(StackedCell(codes, channels) for _ in range(cells))
         self.head = nn.Sequential(nn.BatchNorm2d(k * channels), nn.ReLU())
@@ -80,8 +79,10 @@ class StackedEdge(nn.Module):
         self.counts = [int((operations == o).sum()) for o in range(len(OPERATIONS))]
         self.channels = channels
         _, _, n_1x1, n_3x3, _ = self.counts
-        self.conv_1x1 = _relu_conv_bn(n_1x1, channels, channels, 1) if n_1x1 else None
-        self.conv_3x3 = _relu_conv_bn(n_3x3, channels, channels, 3) if n_3x3 else None
+        self.conv_1x1, self.conv_3x3 = (
+            ReLUConvBN(n * channels, n * channels, kernel, groups=n) if n else None
+            for n, kernel in ((n_1x1, 1), (n_3x3, 3))
+        )
         self.pool = nn.AvgPool2d(3, 1, padding=1, count_include_pad=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,29 +99,3 @@ class StackedEdge(nn.Module):
             if operation is not None and part.shape[1]
         ]
         return torch.cat(outputs, dim=1)[:, self.back].view(x.shape)
-
-
-class StackedBlock(nn.Module):
-    """The residual block of stride 2 between two stages."""
-
-    def __init__(self, k: int, n_in: int, n_out: int) -> None:
-        super().__init__()
-        self.residual = nn.Sequential(
-            _relu_conv_bn(k, n_in, n_out, 3, stride=2), _relu_conv_bn(k, n_out, n_out, 3)
-        )
-        self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2, ceil_mode=True),
-            nn.Conv2d(k * n_in, k * n_out, 1, groups=k, bias=False),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[b, K·n_in, h, w] -> [b, K·n_out, h / 2, w / 2]."""
-        output: Tensor = self.shortcut(x) + self.residual(x)
-        return output
-
-
-def _relu_conv_bn(k: int, n_in: int, n_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(
-        k * n_in, k * n_out, kernel, stride, padding=kernel // 2, groups=k, bias=False
-    )
-    return nn.Sequential(nn.ReLU(), convolution, nn.BatchNorm2d(k * n_out))

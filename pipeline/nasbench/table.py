@@ -101,8 +101,7 @@ class Table:
 
     def arch(self, index: int) -> str:
         """The text of an official index."""
-        a, b, c, d, e, f = (cells.OPERATIONS[o] for o in self.rows[CODE][index])
-        return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+        return cells.text_of(*(cells.OPERATIONS[o] for o in self.rows[CODE][index]))
 
     def column(self, name: str) -> NDArray[np.float64]:
         """A column float64[15625], by official index.

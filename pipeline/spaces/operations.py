@@ -46,10 +46,11 @@ class ReLUConvBN(nn.Sequential):
         stride: int = 1,
         affine: bool = True,
         bias: bool = False,
+        groups: int = 1,
     ) -> None:
         super().__init__(
             nn.ReLU(),
-            nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=bias),
+            nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, groups=groups, bias=bias),
             nn.BatchNorm2d(n_out, affine=affine),
         )
 
@@ -151,14 +152,14 @@ class Noise(nn.Module):
 class ResNetBlock(nn.Module):
     """The residual block of stride 2 between the stages of NAS-Bench-201."""
 
-    def __init__(self, n_in: int, n_out: int, affine: bool = True) -> None:
+    def __init__(self, n_in: int, n_out: int, groups: int = 1) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            ReLUConvBN(n_in, n_out, 3, stride=2, affine=affine),
-            ReLUConvBN(n_out, n_out, 3, affine=affine),
+            ReLUConvBN(n_in, n_out, 3, stride=2, groups=groups),
+            ReLUConvBN(n_out, n_out, 3, groups=groups),
         )
         self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(n_in, n_out, 1, bias=False)
+            nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(n_in, n_out, 1, groups=groups, bias=False)
         )
 
     def forward(self, x: Tensor) -> Tensor:
