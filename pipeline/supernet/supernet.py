@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import cached_property, partial
+from operator import call
 from typing import Self
 
 import torch
@@ -24,7 +25,7 @@ from pipeline.seeds import derive
 from pipeline.spaces import Space
 from pipeline.supernet.cell import Present
 from pipeline.supernet.fast.reuse import ActivationCache
-from pipeline.supernet.fast.running import call, checkpointed, compiled_cell
+from pipeline.supernet.fast.running import checkpointed, compiled_cell
 
 
 class Supernet(nn.Module):

@@ -13,9 +13,8 @@ Backends: gloo on the CPU, NCCL on GPUs.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -130,8 +129,3 @@ def digest_of(network: nn.Module) -> str:
         if value.is_floating_point():
             total.update(value.detach().cpu().contiguous().numpy().data)
     return total.hexdigest()
-
-
-def digest_of_settings(settings: Mapping[str, Any]) -> str:
-    """SHA-256 of settings as JSON."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

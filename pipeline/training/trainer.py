@@ -29,8 +29,9 @@ from pipeline.config.recipes import TrainSettings
 from pipeline.data import Augment, FolderAugment, Images
 from pipeline.networks.network import Network
 from pipeline.progress import progress
+from pipeline.provenance import settings_digest
 from pipeline.training import checkpoint, schedules, stopping
-from pipeline.training.distributed import Ranks, digest_of, digest_of_settings
+from pipeline.training.distributed import Ranks, digest_of
 from pipeline.training.evaluation import ALONE, evaluate
 from pipeline.training.memory import move_to_device
 from pipeline.training.optimisation import Optimisation, Sums
@@ -86,7 +87,7 @@ class Trainer:
     ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
-        self.ranks.check_agreement("settings", digest_of_settings(self.settings))
+        self.ranks.check_agreement("settings", settings_digest(self.settings))
         move_to_device(self.network, self.recipe, self.device)
         self.optimisation = Optimisation(self.network, self.recipe, self.device, self.ranks)
         self.position = Position()

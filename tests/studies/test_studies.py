@@ -194,7 +194,7 @@ def test_what_estimators_share_is_what_each_would_find(estimated, tmp_path):
             study.model_copy(update={"estimates": alone}), "coalitions_1", "repeat_1"
         )
         supernet, out = results / "coalitions_1" / "search" / "supernet.pt", tmp_path / name
-        measuring.run_estimate(job, supernet, None, manifest, split, raw, out, "cpu")
+        measuring.run_estimate(job, supernet, manifest, split, raw, out, "cpu")
         found = read_json(out / "estimates.json")[name]
         for key in ("phi", "evaluations", "image_forwards"):
             assert found[key] == together[name][key]

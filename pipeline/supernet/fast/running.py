@@ -23,12 +23,6 @@ from pipeline.supernet.cell import MixedCell
 COMPILED_GRAPHS = 64
 
 
-def call(cell: nn.Module, *arguments: Any) -> Tensor:
-    """Call a cell as it is."""
-    output: Tensor = cell(*arguments)
-    return output
-
-
 def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
     """What calls a cell in a training step, compiled.
 
