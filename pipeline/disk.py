@@ -101,10 +101,10 @@ def _kind(parts: Sequence[str]) -> str:
 
 
 def clean_state(results: Path) -> Cleaned:
-    """Remove from each `results/*/state` what only an unfinished run needs, of those that finished.
+    """Remove from each `results/*/state` what finished runs no longer need.
 
-    A run has finished if its journal says so and its `metrics.json` is there; any other run can be
-    gone on with, so that all it has is kept. A journal goes when MLflow has all of it.
+    A run has finished if its journal says so and its `metrics.json` is there; any other run can
+    go on, so that all of its files are kept. A journal goes when MLflow has all of it.
 
     Raises:
         InputError: no such folder, or a workflow is at work in it.

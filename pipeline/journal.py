@@ -37,9 +37,7 @@ EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
 EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable with another one
 
 
-BEGUN_HERE: list[
-    Journal
-] = []  # those of this process's stages, for a verb that mirrors them at its end
+BEGUN_HERE: list[Journal] = []  # by stages of this process; a verb mirrors them at its end
 
 
 @dataclass(frozen=True)
@@ -164,8 +162,8 @@ def begin(
 ) -> Journal:
     """Go on with the run at `path`, or put it aside and start a new one.
 
-    A run is gone on with if it was killed or failed and has the same parameters (and `reopen`):
-    its stage resumes from a checkpoint, and its curve belongs together. A finished run that is
+    A run goes on if it was killed or failed and has the same parameters (and `reopen`): its stage
+    resumes from a checkpoint, and its curve belongs together. A finished run that is
     made again, or one with other parameters, is another run.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One training over several processes: the same command again, under torchrun.
+"""Training by several processes: torchrun runs the same command in each.
 
 A rule says how many processes a machine and how many machines; torchrun starts them and lets them
 find each other. Where they meet (the rendezvous) comes from the job's environment: on one machine

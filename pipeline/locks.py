@@ -27,12 +27,12 @@ TICK = 0.1  # seconds between two tries
 
 
 def identity_of(pid: int) -> dict[str, Any]:
-    """A process beyond its number, which is given again: host and start time as well."""
+    """Host, number and start time of a process, since its number may be given to another one."""
     return {"host": socket.gethostname(), "pid": pid, "started": _started(pid)}
 
 
 def alive(owner: dict[str, Any]) -> bool:
-    """Whether the process of an `identity_of` still lives; on another host we must assume so."""
+    """Whether the process with this identity lives; one on another host is taken to live."""
     if owner.get("host") != socket.gethostname():
         return True
     return owner.get("started") is not None and _started(owner["pid"]) == owner["started"]
@@ -71,7 +71,7 @@ def workflow_lives(state: Path) -> bool:
 
 
 def release_workflow(state: Path) -> None:
-    """Leave the results folder to the next workflow."""
+    """Let the next workflow take the results folder."""
     (state / WORKFLOW).unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""What this machine has, asked without importing torch, and which of it a process takes."""
+"""The GPUs of this machine, found without torch, and which of them a process takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
-_held: list[IO[str]] = []  # open for as long as the process lives: so long are the devices taken
+_held: list[IO[str]] = []  # a device is taken while its file is open
 
 
 def has_gpu(device: str) -> bool:
@@ -29,7 +29,7 @@ def visible_gpus() -> list[str]:
 
 
 def take_gpus(n: int = 1) -> list[str]:
-    """Take devices that no other job of this user holds; they are free again when we end.
+    """Take devices that no other job of this user holds; they are free when this process ends.
 
     Snakemake counts devices but does not say which one a job gets. Inside a SLURM job the devices
     were chosen already, and where fewer than `n` are free the first ones are shared.

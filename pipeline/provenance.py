@@ -1,4 +1,4 @@
-"""Where a result comes from: code, settings, versions, machine, data.
+"""The origin of a result: code, settings, versions, machine, data.
 
 Every stage writes this record beside its result as `provenance.json`. A commit id misses files
 that are not committed, so a digest of the package's own source stands beside it: the report marks

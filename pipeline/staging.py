@@ -2,7 +2,7 @@
 
 The copy is named by the data set's fingerprint, made under another name and renamed, so that a
 killed job leaves nothing that looks whole; jobs of one node wait for the one that copies. Small
-sets are read into memory once and are left where they are.
+sets are not copied, since they are read into memory once.
 """
 
 from __future__ import annotations

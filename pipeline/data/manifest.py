@@ -28,7 +28,7 @@ N_MEASURED = 10_000
 
 @dataclass(frozen=True)
 class _Facts:
-    """What only the files tell."""
+    """What is known only from the files."""
 
     class_names: tuple[str, ...]
     mean: Channels
@@ -86,7 +86,7 @@ def prepare(
 
 
 def _facts(dataset: DataSet, root: Path, download: bool) -> _Facts:
-    """What the files tell, once they are there and their checksums are right."""
+    """What the files say, after they were found and their checksums compared."""
     if download and dataset.download and not _all_there(dataset, root):
         dataset.download(root)
     if dataset.make:
@@ -96,7 +96,7 @@ def _facts(dataset: DataSet, root: Path, download: bool) -> _Facts:
 
 
 def _described(dataset: DataSet, facts: _Facts) -> dict[str, Any]:
-    """What the manifest says of the data set, however it is cut."""
+    """The part of the manifest that does not depend on the split."""
     return {
         "name": dataset.name,
         "title": dataset.title,

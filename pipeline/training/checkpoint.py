@@ -1,4 +1,4 @@
-"""Checkpoints at the end of an epoch: whole, two deep, and tied to the settings that made them.
+"""Checkpoints: written whole, with the one before kept, and refused under other settings.
 
 A checkpoint holds tensors, numbers, strings and containers of them only (`weights_only=True`).
 Random-number state is not among them: `pipeline.seeds` derives it from the seed and the epoch.

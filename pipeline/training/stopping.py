@@ -1,4 +1,4 @@
-"""Two reasons to stop a run early: it has diverged, or a cluster takes its machine back."""
+"""Stop a run early because it has diverged, or because a cluster takes its machine back."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None
 
 @contextmanager
 def terminations() -> Iterator[Callable[[], bool]]:
-    """Within the block SIGTERM ends nothing; yields whether it has come.
+    """Within the block SIGTERM does not end the process; yields whether it has come.
 
-    So the step at work can be ended and saved. Further signals change nothing: torchrun passes on
-    one that its ranks may have had already. In a thread, which cannot have a handler, SIGTERM does
-    what it did before.
+    So the current step can be finished and saved. Further signals change nothing: torchrun passes
+    on one that its ranks may have had already. In a thread, which cannot have a handler, SIGTERM
+    does what it did before.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

@@ -46,7 +46,7 @@ def ignore(_: Any) -> None:
 
 @dataclass
 class Position:
-    """How far a run is: what a checkpoint holds beside weights and optimiser."""
+    """How far a run has come; a checkpoint holds it beside weights and optimiser."""
 
     history: list[Row] = field(default_factory=list)  # a row for each whole epoch
     step: int = 0  # steps done of the epoch after those

@@ -1,4 +1,4 @@
-"""What two coalitions have in common is computed once.
+"""Compute once what two coalitions have in common.
 
 An operation gives the same output for all coalitions of a batch where its input is the same. In
 DARTS the cells before the first reduction know nothing of the reduction cell's players. Half of the
