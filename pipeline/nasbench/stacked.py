@@ -10,6 +10,7 @@ networks are sorted by their operation, and each operation is computed for those
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,9 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.nasbench.cells import EDGES, OPERATIONS
-from pipeline.spaces.operations import ReLUConvBN, ResNetBlock, conv_bn
-
-STAGES = 3
+from pipeline.spaces.operations import ReLUConvBN, conv_bn, three_stages
 
 
 class StackedNetworks(nn.Module):
@@ -29,12 +28,8 @@ class StackedNetworks(nn.Module):
         super().__init__()
         self.k = k = len(codes)
         self.stem = conv_bn(3, k * channels)
-        self.stack = nn.ModuleList()
-        for stage in range(STAGES):
-            if stage:
-                self.stack.append(ResNetBlock(k * channels, 2 * k * channels, groups=k))
-                channels *= 2
-            self.stack.extend(StackedCell(codes, channels) for _ in range(cells))
+        self.stack = three_stages(channels, cells, partial(StackedCell, codes), groups=k)
+        channels *= 4
         self.head = nn.Sequential(nn.BatchNorm2d(k * channels), nn.ReLU())
         bound = 1 / math.sqrt(channels)  # as nn.Linear draws both
         self.weight = nn.Parameter(torch.empty(k, classes, channels).uniform_(-bound, bound))

@@ -5,13 +5,13 @@ Three stages of N cells with C, 2C and 4C channels, a residual block of stride 2
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 
 from pipeline.networks.network import Network, Nodes
 from pipeline.spaces.genotype import Genotype
-from pipeline.spaces.operations import ResNetBlock, conv_bn, make
-
-STAGES = 3
+from pipeline.spaces.operations import conv_bn, make, three_stages
 
 
 class NasBench201Network(Network):
@@ -20,14 +20,9 @@ class NasBench201Network(Network):
     def __init__(self, genotype: Genotype, classes: int, channels: int, cells: int) -> None:
         super().__init__(classes, channels, cells)
         self.stem = conv_bn(3, channels)
-        self.stack = nn.ModuleList()
-        for stage in range(STAGES):
-            if stage:
-                self.stack.append(ResNetBlock(channels, 2 * channels))
-                channels *= 2
-            self.stack.extend(NasBench201Cell(genotype, channels) for _ in range(cells))
-        self.head = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
-        self.classifier = nn.Linear(channels, classes)
+        self.stack = three_stages(channels, cells, partial(NasBench201Cell, genotype))
+        self.head = nn.Sequential(nn.BatchNorm2d(4 * channels), nn.ReLU())
+        self.classifier = nn.Linear(4 * channels, classes)
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """The output of the last cell, normalised and rectified."""

@@ -17,6 +17,8 @@ batch norms carry a scale and a shift: not in a supernet, where they would compe
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -165,6 +167,20 @@ class ResNetBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [b, n_in, h, w] to [b, n_out, ceil(h / 2), ceil(w / 2)]."""
         return self.shortcut(x) + self.residual(x)
+
+
+def three_stages(
+    channels: int, cells: int, make_cell: Callable[[int], nn.Module], groups: int = 1
+) -> nn.ModuleList:
+    """The body of a network of NAS-Bench-201: cells with C, 2C and 4C channels, blocks between.
+
+    `make_cell` makes a cell of so many channels; `groups` networks lie side by side.
+    """
+    parts = nn.ModuleList(make_cell(channels) for _ in range(cells))
+    for width in (channels, 2 * channels):
+        parts.append(ResNetBlock(groups * width, 2 * groups * width, groups))
+        parts.extend(make_cell(2 * width) for _ in range(cells))
+    return parts
 
 
 def conv_bn(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:

@@ -12,13 +12,11 @@ from torch import Tensor, nn
 
 from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces import Space
-from pipeline.spaces.operations import ResNetBlock, conv_bn
+from pipeline.spaces.operations import conv_bn, three_stages
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fast.cell import FusedCell
 from pipeline.supernet.fast.reuse import ActivationCache, run_cached
 from pipeline.supernet.supernet import Supernet
-
-STAGES = 3
 
 
 class NasBench201Supernet(Supernet):
@@ -30,16 +28,11 @@ class NasBench201Supernet(Supernet):
         super().__init__(space, settings, classes)
         channels = settings.channels
         self.stem = conv_bn(3, channels)
-        self.stages = nn.ModuleList()
-        for stage in range(STAGES):
-            if stage:
-                self.stages.append(ResNetBlock(channels, 2 * channels))
-                channels *= 2
-            for _ in range(settings.cells):
-                make_cell = FusedCell if settings.fused else MixedCell
-                self.stages.append(make_cell(space, 0, channels, settings.partial_channels))
-        self.head = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
-        self.classifier = nn.Linear(channels, classes)
+        cell_class = FusedCell if settings.fused else MixedCell
+        make_cell = partial(cell_class, space, 0, partial=settings.partial_channels)
+        self.stages = three_stages(channels, settings.cells, make_cell)
+        self.head = nn.Sequential(nn.BatchNorm2d(4 * channels), nn.ReLU())
+        self.classifier = nn.Linear(4 * channels, classes)
 
     def features(
         self,
