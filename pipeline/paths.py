@@ -63,24 +63,16 @@ WILDCARD = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Place:
-    """What the folder of a run says.
+    """What the folder of a run says."""
 
-    Attributes:
-        stage: one of `STAGES`.
-        seed: of the search; of a run of `queries` the first.
-        target: data set of a training, else None.
-        rseed: seed of a training, else None.
-        repeats: number of seeds in a run of `queries`, else 0.
-    """
-
-    stage: str
+    stage: str  # one of `STAGES`
     space: str
     dataset: str
     strategy: str
-    seed: int = 0
-    target: str | None = None
-    rseed: int | None = None
-    repeats: int = 0
+    seed: int = 0  # of the search; of a run of `queries` the first
+    target: str | None = None  # data set of a training, else None
+    rseed: int | None = None  # seed of a training, else None
+    repeats: int = 0  # number of seeds in a run of `queries`, else 0
 
     @property
     def folder(self) -> str:

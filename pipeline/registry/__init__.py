@@ -37,16 +37,11 @@ _entries: dict[str, dict[str, Entry]] = {kind: {} for kind in SOURCES}
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a registered thing without making it.
+    """What is known of a registered thing without making it."""
 
-    Attributes:
-        name: as in the configuration and in paths.
-        target: the thing, or where it is as "module:attribute".
-        settings: model of what can be set about it, or where it is as "module:attribute".
-    """
-
-    name: str
-    target: Any
+    name: str  # as in the configuration and in paths
+    target: Any  # the thing, or where it is as "module:attribute"
+    # Model of what can be set about it, or where it is as "module:attribute"
     settings: type[Settings] | str = Settings
 
     def load(self) -> Any:

@@ -9,12 +9,9 @@ from pipeline.registry import Entry, add
 
 @dataclass(frozen=True)
 class DataSetEntry(Entry):
-    """A `pipeline.data.DataSet`.
+    """A `pipeline.data.DataSet`."""
 
-    Attributes:
-        kind: `small` sets are held in memory whole, `folder` sets are decoded as needed.
-    """
-
+    # `small` sets are held in memory whole, `folder` sets are decoded as needed
     kind: str = "small"
 
 

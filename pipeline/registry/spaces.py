@@ -9,13 +9,9 @@ from pipeline.registry import Entry, add
 
 @dataclass(frozen=True)
 class SpaceEntry(Entry):
-    """A function from the supernet's settings to a `pipeline.spaces.Space`.
+    """A function from the supernet's settings to a `pipeline.spaces.Space`."""
 
-    Attributes:
-        family: whose cells it has: `darts` or `nasbench201`, as in `Space.family`.
-    """
-
-    family: str = "darts"
+    family: str = "darts"  # whose cells it has: `darts` or `nasbench201`, as in `Space.family`
 
 
 add(

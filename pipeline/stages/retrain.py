@@ -75,25 +75,15 @@ def run(
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained, how and on what; a trial trains one too.
+    """What is trained, how and on what; a trial trains one too."""
 
-    Attributes:
-        layout: the frame of the cells.
-        recipe: its channels and cells are the network's.
-        seed: of the weights, the order of images, augmentation and dropped paths.
-        genotype: the cells.
-        manifest: of the prepared data set.
-        data_root: where it lies.
-        device: where to train.
-    """
-
-    layout: str
-    recipe: TrainSettings
-    seed: int
-    genotype: Genotype
-    manifest: Mapping[str, Any]
-    data_root: Path
-    device: torch.device
+    layout: str  # the frame of the cells
+    recipe: TrainSettings  # its channels and cells are the network's
+    seed: int  # of the weights, the order of images, augmentation and dropped paths
+    genotype: Genotype  # the cells
+    manifest: Mapping[str, Any]  # of the prepared data set
+    data_root: Path  # where it lies
+    device: torch.device  # where to train
 
     @classmethod
     def from_job(

@@ -27,17 +27,11 @@ RIDGE = 0.3
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Architectures and their accuracies under the shared weights.
+    """Architectures and their accuracies under the shared weights."""
 
-    Attributes:
-        players: int64[m, choices].
-        accuracy: float64[m].
-        draw: int64[m], the same number for the same images.
-    """
-
-    players: np.ndarray
-    accuracy: np.ndarray
-    draw: np.ndarray
+    players: np.ndarray  # int64[m, choices]
+    accuracy: np.ndarray  # float64[m]
+    draw: np.ndarray  # int64[m], the same number for the same images
 
     @classmethod
     def none(cls, n_choices: int) -> Evaluated:

@@ -56,15 +56,10 @@ def number(values: Iterable[float], decimals: int = 3) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Ranking:
-    """What a strength says of all architectures of the table.
+    """What a strength says of all architectures of the table."""
 
-    Attributes:
-        accuracies: of all architectures, percent, float64[15625].
-        codes: operation on each edge, uint8[15625, edges].
-    """
-
-    accuracies: NDArray[np.float64]
-    codes: NDArray[np.uint8]
+    accuracies: NDArray[np.float64]  # of all architectures, percent, float64[15625]
+    codes: NDArray[np.uint8]  # operation on each edge, uint8[15625, edges]
 
     @classmethod
     def of(cls, table: Table, column: str) -> Ranking:

@@ -32,14 +32,10 @@ KEPT_EVERY = 10  # permutations between two checkpoints
 
 @dataclass(frozen=True)
 class Walks:
-    """Permutations and the values along them.
+    """Permutations and the values along them."""
 
-    Attributes:
-        orders: int64[m, n], who leaves first, second, ...
-        V: float64[values, m, n + 1] in the order of `VALUE_NAMES`; column k: after k departures.
-    """
-
-    orders: NDArray[np.int64]
+    orders: NDArray[np.int64]  # int64[m, n], who leaves first, second,
+    # float64[values, m, n + 1] in the order of `VALUE_NAMES`; column k: after k departures
     V: NDArray[np.float64]
 
     def phi(

@@ -11,27 +11,19 @@ from pipeline.registry import Entry
 
 @dataclass(frozen=True, kw_only=True)
 class StrategyEntry(Entry):
-    """A subclass of `pipeline.strategies.contract.Strategy`.
+    """A subclass of `pipeline.strategies.contract.Strategy`."""
 
-    Attributes:
-        title: as shown in tables.
-        paper: where it was published.
-        trains_supernet: whether it needs a supernet and epochs.
-        recipes: space -> where its own paper departs from the space's search recipe.
-        settings_in: space -> where its authors choose other settings than by default.
-        families: families of spaces that it searches; None: all.
-        needs_table: whether it looks accuracies up instead of training.
-        chooses_cells: whether the search itself draws or decides operations, so that
-            `none_may_win` belongs to it and not only to the final choice.
-    """
-
-    title: str
-    paper: str
-    trains_supernet: bool = True
+    title: str  # as shown in tables
+    paper: str  # where it was published
+    trains_supernet: bool = True  # whether it needs a supernet and epochs
+    # Space -> where its own paper departs from the space's search recipe
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # Space -> where its authors choose other settings than by default
     settings_in: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    families: tuple[str, ...] | None = None
-    needs_table: bool = False
+    families: tuple[str, ...] | None = None  # families of spaces that it searches; None: all
+    needs_table: bool = False  # whether it looks accuracies up instead of training
+    # Whether the search itself draws or decides operations, so that `none_may_win` belongs to it
+    # and not only to the final choice
     chooses_cells: bool = False
 
     def supports(self, family: str) -> bool:
