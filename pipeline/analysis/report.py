@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,6 @@ from pipeline.analysis.architectures import architectures
 from pipeline.analysis.groups import groups
 from pipeline.analysis.runs import FinishedRun
 from pipeline.config import jobs, needs
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Runs that share something of their provenance, e.g. the commit or the machine."""
-
-    fields: dict[str, Any]
-    n_runs: int
 
 
 def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
@@ -102,18 +93,20 @@ def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:
     }
 
 
-def origins(shown: Sequence[FinishedRun]) -> dict[str, list[Origin]]:
-    """Distinct code, machines, versions and data behind the runs, the most frequent first."""
+def origins(shown: Sequence[FinishedRun]) -> dict[str, list[tuple[dict[str, Any], int]]]:
+    """Distinct code, machines, versions and data, each with its runs, the most frequent first."""
     kinds = {
         "code": ("git_commit", "git_dirty", "source_digest"),
         "machines": ("device", "gpu", "cpu", "threads", "platform", "python"),
         "versions": ("versions",),
         "data": ("data",),
     }
-    return {
-        kind: list(_distinct({key: run.provenance.get(key) for key in keys} for run in shown))
-        for kind, keys in kinds.items()
-    }
+    found = {}
+    for kind, keys in kinds.items():
+        records = [{key: run.provenance.get(key) for key in keys} for run in shown]
+        counted = Counter(json.dumps(record, sort_keys=True) for record in records)
+        found[kind] = [(json.loads(text), n_runs) for text, n_runs in counted.most_common()]
+    return found
 
 
 def settings_in_use(shown: Sequence[FinishedRun]) -> list[tuple[str, str, list[FinishedRun]]]:
@@ -129,9 +122,3 @@ def _settings_title(stage: str, own: Sequence[FinishedRun]) -> str:
     strategies = ", ".join(dict.fromkeys(run.strategy for run in own))
     where = ", ".join(dict.fromkeys(f"{run.space} on {run.target or run.dataset}" for run in own))
     return f"{stage}: {strategies} ({where})"
-
-
-def _distinct(records: Iterable[dict[str, Any]]) -> Iterable[Origin]:
-    counted = Counter(json.dumps(record, sort_keys=True) for record in records)
-    for text, n_runs in counted.most_common():
-        yield Origin(json.loads(text), n_runs)
