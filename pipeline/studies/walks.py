@@ -34,7 +34,7 @@ KEPT_EVERY = 10  # permutations between two checkpoints
 class Walks:
     """Permutations and the values along them."""
 
-    orders: NDArray[np.int64]  # int64[m, n], who leaves first, second,
+    orders: NDArray[np.int64]  # int64[m, n], who leaves first, second, ...
     # float64[values, m, n + 1] in the order of `VALUE_NAMES`; column k: after k departures
     V: NDArray[np.float64]
 
