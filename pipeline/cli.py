@@ -1,4 +1,5 @@
 """The verbs of `python -m pipeline`: a thin one for each stage, and a few that look at results."""
+# Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
 

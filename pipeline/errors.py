@@ -1,4 +1,5 @@
 """Errors that a user can mend."""
+# Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Files that are whole or absent: every write goes to a temporary name and is renamed."""
+# Tested in tests/test_damage.py.
 
 from __future__ import annotations
 

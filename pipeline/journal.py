@@ -13,6 +13,7 @@ milliseconds:
 A process that is killed while it writes leaves a torn last line, which the reader passes over.
 Nothing here knows of MLflow: `pipeline/tracking` reads journals and mirrors them.
 """
+# Tested in tests/tracking/test_workflow.py.
 
 from __future__ import annotations
 

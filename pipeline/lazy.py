@@ -1,4 +1,5 @@
 """Public functions of a package loaded on first use (PEP 562), so that a dry run stays light."""
+# Tested in tests/verbs/test_imports.py.
 
 from __future__ import annotations
 

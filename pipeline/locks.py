@@ -3,6 +3,7 @@
 A lock is a file that its owner holds locked (`flock`) while it lives, or, for a workflow, that
 names the process: a kill -9 leaves no lock behind that somebody would have to remove.
 """
+# Tested in tests/test_faults.py.
 
 from __future__ import annotations
 

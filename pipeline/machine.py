@@ -1,4 +1,5 @@
 """The GPUs of this machine, found without torch, and which of them a process takes."""
+# Tested in tests/test_launch.py.
 
 from __future__ import annotations
 

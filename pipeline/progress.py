@@ -1,4 +1,5 @@
 """Progress bars for a terminal; silent where standard error is a file."""
+# Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
 

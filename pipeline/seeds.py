@@ -3,6 +3,7 @@
 Every epoch of every stage draws from generators made anew from the run's seed and a name, so a
 run that resumes at an epoch draws what the undisturbed run would have drawn.
 """
+# Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations
 

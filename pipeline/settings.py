@@ -1,4 +1,5 @@
 """The base of all settings models, and how a default says where it comes from."""
+# Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 

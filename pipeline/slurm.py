@@ -4,6 +4,7 @@ Snakemake's executor names its jobs by a UUID of the run and starts them in the 
 A controller that was killed cannot cancel them, and the next one would submit the same work while
 the old jobs still write to the same files.
 """
+# Tested in tests/test_launch.py.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ The copy is named by the data set's fingerprint, made under another name and ren
 killed job leaves nothing that looks whole; jobs of one node wait for the one that copies. Small
 sets are not copied, since they are read into memory once.
 """
+# Tested in tests/test_launch.py.
 
 from __future__ import annotations
 

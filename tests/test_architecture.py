@@ -1,4 +1,4 @@
-"""docs/architecture.md names files that exist, and the layers that import-linter checks."""
+"""docs/architecture.md names what exists and the layers that are checked; tests mirror modules."""
 
 import re
 import tomllib
@@ -46,3 +46,21 @@ def test_every_package_is_in_the_picture():
     shown = {name for line in lines_of_picture() for name in line.split(" | ")}
     packages = {path.parent.name for path in (ROOT / "pipeline").glob("*/__init__.py")}
     assert packages <= shown
+
+
+MODULES = sorted(
+    path.relative_to(ROOT / "pipeline")
+    for path in (ROOT / "pipeline").rglob("*.py")
+    if path.name not in ("__init__.py", "__main__.py")
+)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_module_says_where_it_is_tested(module):
+    mirrored = ROOT / "tests" / module.with_name(f"test_{module.name}")
+    text = (ROOT / "pipeline" / module).read_text(encoding="utf-8")
+    named = re.search(r"^# Tested in (tests/[\w/]+\.py)\.$", text, re.M)
+    if mirrored.exists():
+        assert named is None, "its own file of tests is where one looks"
+    else:
+        assert named and (ROOT / named[1]).exists()

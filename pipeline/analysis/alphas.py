@@ -3,6 +3,7 @@
 A search saves it as `alpha_history` [epochs, players] in `strength.npz`; the settings in its
 provenance say which space the players belong to.
 """
+# Tested in tests/analysis/test_report.py.
 
 from __future__ import annotations
 

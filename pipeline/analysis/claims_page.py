@@ -3,6 +3,7 @@
 A table of verdicts, a section with a picture for each claim, what every search would have returned
 at each epoch, and the plan with what has not run.
 """
+# Tested in tests/analysis/test_claims.py.
 
 from __future__ import annotations
 

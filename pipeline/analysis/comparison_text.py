@@ -1,4 +1,5 @@
 """Comparisons as text for a terminal, CSV or JSON."""
+# Tested in tests/analysis/test_compare.py.
 
 from __future__ import annotations
 

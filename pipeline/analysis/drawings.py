@@ -7,6 +7,7 @@ An entry in `registry/figures.py` names a function
 which draws what there is of the experiment's runs below `results`, and nothing where there is
 none. An experiment names its figure by the key `figure`.
 """
+# Tested in tests/analysis/test_figures_2_and_5.py.
 
 from __future__ import annotations
 

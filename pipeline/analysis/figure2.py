@@ -4,6 +4,7 @@ Two pictures a data set, means over the seeds of the search: the drops, single o
 and joint ones above it; and the interaction, a joint drop less the two single ones, which is zero
 where two operations do not depend on each other.
 """
+# Tested in tests/analysis/test_figures_2_and_5.py.
 
 from __future__ import annotations
 

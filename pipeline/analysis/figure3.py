@@ -5,6 +5,7 @@ preset has smaller ones. A row belongs to the picture of the setting in which it
 row whose label is the algorithm itself, the base; the base belongs to both, and stands alone where
 a preset gives it the value of another row.
 """
+# Tested in tests/analysis/test_figure_3.py.
 
 from __future__ import annotations
 

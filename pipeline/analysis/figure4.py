@@ -3,6 +3,7 @@
 The paper shows Shapley-NAS after its warm-up; here every strategy of the experiment that has an
 alpha is drawn, each without the epochs in which its alpha is frozen.
 """
+# Tested in tests/analysis/test_figures.py.
 
 from __future__ import annotations
 

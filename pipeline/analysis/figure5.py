@@ -5,6 +5,7 @@ Kendall's tau of every seed with its bootstrap interval, over the drawn architec
 beside what the paper prints and what scores that add up over edges reach when they know the table:
 its main effects, and those of its ranks, about the most that any such score can reach.
 """
+# Tested in tests/analysis/test_figures_2_and_5.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 Our own metrics are fractions, counts and seconds; the table of NAS-Bench-201 (stage `query`) is in
 percent. Here both become what the paper prints: percent, millions.
 """
+# Tested in tests/analysis/test_tables.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """What the templates of the report call: numbers in words, drawings, links."""
+# Tested in tests/analysis/test_report.py.
 
 from __future__ import annotations
 

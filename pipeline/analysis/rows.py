@@ -6,6 +6,7 @@ only stands for another: text) and what was measured, one number a column: `<sta
 seeds, `_paper` the printed number. Units are those of `metrics.json` (fractions, counts, seconds;
 NAS-Bench-201's columns in percent), so that a column keeps its meaning whatever the report shows.
 """
+# Tested in tests/tracking/test_tables.py.
 
 from __future__ import annotations
 

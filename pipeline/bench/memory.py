@@ -1,4 +1,5 @@
 """The most memory that a piece of work holds at one time."""
+# Tested in tests/test_bench.py.
 
 from __future__ import annotations
 

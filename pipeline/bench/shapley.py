@@ -10,6 +10,7 @@ and repeats share the cores. It takes some 20 minutes of two cores.
 
 The sizes are those of `bench` in `config/studies/estimators.yaml`.
 """
+# Tested in tests/test_bench.py.
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ final choices): that does not grow with the number of steps and is counted in im
 `docs/strategies.md`. Processor time where there is no GPU, since machines are shared. Memory is the
 peak of what an epoch allocates: activations, gradients, copies of the weights.
 """
+# Tested in tests/test_bench.py.
 
 from __future__ import annotations
 

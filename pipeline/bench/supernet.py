@@ -8,6 +8,7 @@ players is measured with the batch's in both, anew and as a walk of removals pas
 computes again only what a removal changes. `peak_mb` is the most memory that
 a training step holds at one time, weights and images not counted.
 """
+# Tested in tests/test_bench.py.
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 Without the real table a made-up one of the same shape takes its place; the row says which.
 """
+# Tested in tests/test_bench.py.
 
 from __future__ import annotations
 

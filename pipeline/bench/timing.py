@@ -1,4 +1,5 @@
 """Two ways of doing one thing, timed in turns."""
+# Tested in tests/test_bench.py.
 
 from __future__ import annotations
 

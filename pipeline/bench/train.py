@@ -8,6 +8,7 @@ The networks are the published ones; only the batch is cut, to what a CPU takes 
 not cut below 16 images, where torch on one thread goes over to other convolution kernels, which no
 training ever sees.
 """
+# Tested in tests/test_bench.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """What a cluster wants to be told: read from `config/cluster.yaml`, the one file edited for it."""
+# Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 One YAML file in `config/experiments/` is one experiment; its file name is its name. It may bring
 strategy labels of its own (an ablation is one more label), so that one file adds an experiment.
 """
+# Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 

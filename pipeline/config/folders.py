@@ -1,4 +1,5 @@
 """One's own images: any tree `{train,val}/<class>/*.jpg`, declared in the configuration."""
+# Tested in tests/data/test_add_a_dataset.py.
 
 from __future__ import annotations
 

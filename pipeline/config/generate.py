@@ -2,6 +2,7 @@
 
 `make config` writes both; a test fails when they drift from the models.
 """
+# Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 Snakemake reruns a rule when its `params` change, so a slice that is too wide reruns too much and
 one that is too narrow reruns too little.
 """
+# Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 Later wins: model defaults < preset < `config/config.yaml` < `--configfile` < `--config`. Snakemake
 merges the last three itself; `load` does the same for a verb that is called by hand.
 """
+# Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """The whole configuration as one frozen model; every default is the paper's or says whose it is."""
+# Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 

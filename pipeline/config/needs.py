@@ -2,6 +2,7 @@
 
 Snakemake, the report and the tracking all take the runs from here.
 """
+# Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 

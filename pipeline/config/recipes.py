@@ -3,6 +3,7 @@
 The base class holds the values of the paper's CIFAR-10 experiments; a subclass is another
 published recipe and changes only what differs.
 """
+# Tested in tests/training/test_recipes.py.
 
 from __future__ import annotations
 

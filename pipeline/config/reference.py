@@ -3,6 +3,7 @@
 One table a group of keys. The searches of the spaces share most keys: the first table has them all,
 that of another space what is its own or has another default.
 """
+# Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ in several ways to several ages, long walks and estimates are measured on each, 
 measurements say which rows are made of all that, with the words around them. `sizes` holds what
 differs under a preset (`demo`) or in a bench (`bench`).
 """
+# Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Which network a found cell becomes on a data set, and by which recipe it is trained."""
+# Tested in tests/training/test_recipes.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 CIFAR-100 is read by its fine labels. The mean and deviation of CIFAR-10 are those of DARTS and its
 family.
 """
+# Tested in tests/data/test_data_sets.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 The set has no published cut; 360 of its 1,797 images, stratified by class, are the test part,
 always the same ones. Grey values 0..16 are scaled to 0..255 and repeated in three channels.
 """
+# Tested in tests/data/test_data_sets.py.
 
 from __future__ import annotations
 

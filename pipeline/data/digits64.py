@@ -1,4 +1,5 @@
 """The digits enlarged to 64x64 as a folder of images: a stand-in for ImageNet in the demo."""
+# Tested in tests/data/test_small.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Opt-in downloads by torchvision, which compares the checksums of what it fetches."""
+# Tested in tests/data/test_data_sets.py.
 
 from __future__ import annotations
 

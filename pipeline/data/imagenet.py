@@ -3,6 +3,7 @@
 A search directly on ImageNet takes 10 % of the training images for the weights and 2.5 % for the
 value function, as the paper does.
 """
+# Tested in tests/data/test_data_sets.py.
 
 from __future__ import annotations
 

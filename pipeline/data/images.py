@@ -1,4 +1,5 @@
 """A part of a prepared data set, opened: batches of normalised images for a network."""
+# Tested in tests/data/test_folder_images.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 Images are uint8 [n, 3, h, w], labels int64 [n] counted from 0. Means and deviations are those of
 the training part with pixels in [0, 1], one value for each channel (red, green, blue).
 """
+# Tested in tests/data/test_data_sets.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 Mean and deviation are those of the training part. The files label the digit 0 as 10; here it is
 0, as in torchvision.
 """
+# Tested in tests/data/test_data_sets.py.
 
 from __future__ import annotations
 

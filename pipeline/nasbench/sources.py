@@ -4,6 +4,7 @@
 NAS-Bench-201-v1_*.pth                  the benchmark's own file
 NATS-tss-v1_*.pickle.pbz2, *-simple/    NATS-Bench's topology space, one file or a folder of them
 """
+# Tested in tests/nasbench/test_archives.py.
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ of stride 2, then cells. Cells at one and two thirds of the depth are reduction 
 the image and double the channels. Deviation: the auxiliary head, which DARTS writes for maps of
 8 x 8 (CIFAR) and 7 x 7 (ImageNet), takes maps of any size; on those two it is the original one.
 """
+# Tested in tests/networks/test_assembly.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """The frames into which cells are stacked, with their published sizes."""
+# Tested in tests/networks/test_assembly.py.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ Drop path: Larsson et al., FractalNet (ICLR 2017), as scheduled by NASNet (Zoph 
 and used by DARTS: in training, each path into a node is dropped for each image by itself with
 probability p, the others are divided by 1 - p; identities are never dropped.
 """
+# Tested in tests/networks/test_assembly.py.
 
 from __future__ import annotations
 

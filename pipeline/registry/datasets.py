@@ -1,4 +1,5 @@
 """The data sets; `docs/add-a-dataset.md` shows how to add one."""
+# Tested in tests/data/test_add_a_dataset.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """The figures of the paper that are drawn again; `analysis/drawings.py` says how one is called."""
+# Tested in tests/analysis/test_figures.py.
 
 from __future__ import annotations
 

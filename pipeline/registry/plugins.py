@@ -2,6 +2,7 @@
 
 An entry point names a module that calls `pipeline.registry.add("strategies", ...)`.
 """
+# Tested in tests/strategies/test_plugins.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """The search spaces; `docs/add-a-space.md` shows how to add one."""
+# Tested in tests/spaces/test_add_a_space.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 NAS-Bench-201 (Dong & Yang, ICLR 2020) lies below the data root if the user has it;
 `nasbench_digits`, a small table of our own, comes with the package.
 """
+# Tested in tests/nasbench/test_digits.py.
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ that here it is an approximation, and a cheap one: a forward and a backward pass
 every player. Near the empty coalition the gradient of a supernet says little about what a whole
 operation adds; so q is drawn from the window (1/2, 1) by default.
 """
+# Tested in tests/shapley/test_estimation.py.
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ and its n neighbours. The q of the samples are stratified, one in each equally l
 standard error leaves that out and may be too large or too small. Owen's values are efficient in
 expectation, those of Banzhaf and Beta not even so.
 """
+# Tested in tests/shapley/test_statistics.py.
 
 from __future__ import annotations
 

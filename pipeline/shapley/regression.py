@@ -17,6 +17,7 @@ The constraint is taken out as the latter do: with Δ = V(N) - V(∅),
 and Σ β = 0 since every x_S is orthogonal to 1. A ratio estimator: its bias falls as 1/m. Standard
 errors are the sandwich's over pairs, unknown where there are fewer pairs than players.
 """
+# Tested in tests/shapley/test_statistics.py.
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ regression on the other folds only, so that the estimate is unbiased, and penali
 says. The bracket sums to zero over the players, and so does β: Σ_o φ_o = V(N) - V(∅) exactly.
 Standard errors are over pairs.
 """
+# Tested in tests/shapley/test_statistics.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 A node may have an edge from both inputs of the cell and from every earlier node, 14 edges per cell.
 A genotype keeps two edges of each node, with one operation each.
 """
+# Tested in tests/spaces/test_genotype.py.
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 15,625 cells: every node is the sum over all earlier states, with one operation per edge.
 """
+# Tested in tests/spaces/test_genotype.py.
 
 from __future__ import annotations
 

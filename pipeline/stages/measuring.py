@@ -1,4 +1,5 @@
 """Walk, estimate and summarise: what the studies of `config/studies/` measure, step by step."""
+# Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
 

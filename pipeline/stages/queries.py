@@ -4,6 +4,7 @@ A search of the table is a hundred look-ups, and a search on tiny images takes s
 process for each seed would cost more than the search. `history.csv` has one row per seed: what the
 table says of the cell found and, of a search by epochs, how its strength ranks all cells.
 """
+# Tested in tests/stages/test_looks.py.
 
 from __future__ import annotations
 

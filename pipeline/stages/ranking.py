@@ -15,6 +15,7 @@ of its ranks (see `nasbench/additive.py`). `history.csv` says of each epoch whic
 would have returned, its accuracies in the table, and tau over all. Intervals are percentile
 bootstraps over architectures: they say nothing of how searches differ, which several seeds tell.
 """
+# Tested in tests/stages/test_looks.py.
 
 from __future__ import annotations
 

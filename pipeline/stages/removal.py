@@ -5,6 +5,7 @@ NAS-Bench-201 supernet. Accuracy is the value function of the search (`value_fun
 half of the training set that it is measured on, all of it by default. `none` adds nothing to an
 edge, so that its removal costs nothing and it is left out.
 """
+# Tested in tests/stages/test_looks.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Report: the study as one HTML page; committed measurements as a page of the docs."""
+# Tested in tests/analysis/test_report.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 The loop knows only the contract of strategies. It opens the two halves of the training set, runs
 the strategy's epochs, and saves a checkpoint after each, so that a killed search resumes there.
 """
+# Tested in tests/test_faults.py.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ A stage writes `metrics.json`, `history.csv` and `provenance.json` beside what i
 whole or absent. Checkpoints, log and journal lie in `state`, outside the declared outputs, because
 Snakemake removes those before it starts a job.
 """
+# Tested in tests/test_faults.py.
 
 from __future__ import annotations
 

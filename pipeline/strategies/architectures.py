@@ -3,6 +3,7 @@
 A choice is a player (an operation on an edge). NAS-Bench-201 has one choice for each edge; in
 DARTS' spaces a node chooses twice among all its incoming edges, the second time another edge.
 """
+# Tested in tests/strategies/test_shared_weights.py.
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ The stage makes the strategy, calls `prepare` once and `epoch` for each epoch. T
 at random comes from `pipeline.seeds` by (seed, purpose, epoch), so that its state is whole between
 two epochs and holds no generator.
 """
+# Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ over evaluated architectures A; an architecture is a set of players, one for eac
 were evaluated on the same images share a level c, so that differences between draws of images do
 not count.
 """
+# Tested in tests/strategies/test_shrinking.py.
 
 from __future__ import annotations
 

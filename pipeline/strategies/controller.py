@@ -6,6 +6,7 @@ as in the code of NAS-Bench-201. Each choice is fed back as an embedding. It liv
 small, and draws are the same on every device. Deviation: an embedding and a row of W for each
 player, where the benchmark's code has one for each operation, whatever its edge.
 """
+# Tested in tests/strategies/test_shared_weights.py.
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ As in the authors' code, the step to w' is one of SGD with heavy-ball momentum a
 without clipping; neither depends on α. Where the recipe has Nesterov's momentum, as on
 NAS-Bench-201, SGD's own step is another one, in the authors' codes too.
 """
+# Tested in tests/strategies/test_second_order.py.
 
 from __future__ import annotations
 

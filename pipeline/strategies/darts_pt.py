@@ -7,6 +7,7 @@ removal costs the supernet most accuracy; in between the supernet is trained on.
 DARTS' cells keeps the two edges whose removal costs most; deviation: of all nodes at once, without
 training between.
 """
+# Tested in tests/strategies/test_shared_weights.py.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ The supernet and alpha are trained as by DARTS. After the last epoch the Shapley
 operations are estimated once (section 3.3), and they, not alpha, choose the cell. `none` is a null
 player and is never chosen.
 """
+# Tested in tests/strategies/test_shapley.py.
 
 from __future__ import annotations
 

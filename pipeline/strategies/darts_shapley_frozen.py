@@ -3,6 +3,7 @@
 The supernet is trained under the nearly uniform mixture that alpha starts from; Shapley values
 after the last epoch choose the cell.
 """
+# Tested in tests/strategies/test_shapley.py.
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ Progressive search: in equal stages the share of channels that pass through the 
 largest α stay. α is frozen in the first epochs of each stage. As in the authors' code the cell is
 that of softmax(α) over what stays. The supernet's first `partial_channels` is the recipe's.
 """
+# Tested in tests/strategies/test_progressive.py.
 
 from __future__ import annotations
 

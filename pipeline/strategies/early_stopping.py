@@ -10,6 +10,7 @@ second half and averaged over a window of k epochs, rises before DARTS degenerat
 
 The Hessian is never formed: Lanczos needs its product with some vectors only.
 """
+# Tested in tests/strategies/test_second_order.py.
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ controller draws; then the controller, by REINFORCE on the validation accuracy R
 
 As in the benchmark's code; the weights' learning rate falls and rises along a cosine.
 """
+# Tested in tests/strategies/test_shared_weights.py.
 
 from __future__ import annotations
 

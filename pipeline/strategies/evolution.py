@@ -7,6 +7,7 @@ The population is a queue. Of S members drawn from it, with replacement, the bes
 child is its copy with another operation on one edge: first a node is drawn, then one of the node's
 edges. The oldest member leaves. Both draws are those of the benchmark's code.
 """
+# Tested in tests/strategies/test_table_search.py.
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ Studies measure estimators on such supernets. Two mixtures are trained:
 
 V(S) of a small coalition S means little on the first supernet and more on the second.
 """
+# Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ Deviations: all operations of an edge are computed under a gradient, so that a s
 of DARTS does and not the fraction that the paper reports, and the gradient of h~ is the exact one,
 where the authors' code has it for the drawn operation only.
 """
+# Tested in tests/strategies/test_sampling.py.
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ DARTS (Liu, Simonyan, Yang, ICLR 2019), algorithm 1: while not converged,
 A strategy changes how α becomes mixing weights (`relaxed`), what line 1 descends
 (`alpha_gradient`), or what weights line 2 sees (`mixing`).
 """
+# Tested in tests/strategies/test_darts.py.
 
 from __future__ import annotations
 

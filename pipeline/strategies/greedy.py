@@ -8,6 +8,7 @@ With p the softmax of α over an edge:
 
 each scaled to [0, 1] over the edges of a cell type; a criterion is their product.
 """
+# Tested in tests/strategies/test_edges.py.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ Net2Wider (Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016, section 2.2): a layer
 starts from copies of the old ones; where a layer reads copied channels its weights are divided by
 the number of copies, so that on copied inputs it gives copied outputs.
 """
+# Tested in tests/strategies/test_progressive.py.
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ Neumann series, each on one batch:
 Before α moves the weights take `weight_steps` steps. K = 0 is DARTS' second order, taken at w
 instead of w'.
 """
+# Tested in tests/strategies/test_second_order.py.
 
 from __future__ import annotations
 

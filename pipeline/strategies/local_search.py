@@ -6,6 +6,7 @@ From a random architecture its neighbours (one edge with another operation) are 
 order, and the first that is better is the next. If none is better, a local optimum is found and the
 search starts anew. So does the authors' code (naszilla).
 """
+# Tested in tests/strategies/test_table_search.py.
 
 from __future__ import annotations
 

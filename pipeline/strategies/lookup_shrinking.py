@@ -5,6 +5,7 @@ operations leave one by one, each time the one that is furthest behind the best 
 additive game nearest to the accuracies known of what is left; in between more of what is left are
 looked up, at last the cell that remains.
 """
+# Tested in tests/nasbench/test_shrinking.py.
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ end no more than `max_skips` in the normal cell.
 
 α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` is the first depth.
 """
+# Tested in tests/strategies/test_progressive.py.
 
 from __future__ import annotations
 

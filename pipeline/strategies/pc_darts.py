@@ -11,6 +11,7 @@ have them; here β moves by the same Adam as α. A genotype ranks operations by 
 softmax(α) softmax(β). α and β are frozen in the first 15 epochs of 50: `warmup_epochs` of the
 recipe. Deviation: β starts at zero, in the authors' code at 1e-3 N(0, 1).
 """
+# Tested in tests/strategies/test_edges.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """What the supernet loses when something is removed (DARTS-PT, Wang et al., ICLR 2021)."""
+# Tested in tests/strategies/test_shared_weights.py.
 
 from __future__ import annotations
 

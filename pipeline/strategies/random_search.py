@@ -4,6 +4,7 @@ The baseline "RS" of Dong & Yang, "NAS-Bench-201" (ICLR 2020, section 4), by val
 after Bergstra & Bengio, "Random search for hyper-parameter optimization" (JMLR 2012). The strategy
 `random` is a single draw.
 """
+# Tested in tests/strategies/test_table_search.py.
 
 from __future__ import annotations
 

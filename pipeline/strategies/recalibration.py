@@ -1,4 +1,5 @@
 """Batch-norm statistics re-estimated for a network from which operations are removed."""
+# Tested in tests/strategies/test_value_function.py.
 
 from __future__ import annotations
 

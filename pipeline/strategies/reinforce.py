@@ -10,6 +10,7 @@ A policy with independent logits for each edge. After draw t, which is a,
     R    validation accuracy in percent, as the benchmark's code has it    d    `baseline_decay`
     b    moving average of the rewards, this one among them, corrected for its start at zero
 """
+# Tested in tests/strategies/test_table_search.py.
 
 from __future__ import annotations
 

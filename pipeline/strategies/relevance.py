@@ -1,4 +1,5 @@
 """Automatic relevance determination as BayesNAS uses it (Zhou et al., ICML 2019)."""
+# Tested in tests/strategies/test_bayesnas.py.
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ others are gone. By the table of NAS-Bench-201 the additive game over all archit
 conv_3x3 everywhere; one removal after the other ends at the optimum, on all three data sets
 (`experiments/oracle_table.py`).
 """
+# Tested in tests/strategies/test_shrinking.py.
 
 from __future__ import annotations
 

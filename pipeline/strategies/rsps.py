@@ -5,6 +5,7 @@ Li & Talwalkar, "Random search and reproducibility for neural architecture searc
 Each step trains the weights of an architecture drawn uniformly. After the last epoch some more
 are drawn and the one with the best validation accuracy under the shared weights is kept.
 """
+# Tested in tests/strategies/test_shared_weights.py.
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ the sign of the gradient, each put back into the box and onto the simplex. As in
 the attack is made in evaluation mode: batch norms use their running statistics. Deviation: the
 authors' code drops a δ that has not raised the loss, at two forward passes more per step.
 """
+# Tested in tests/strategies/test_sampling.py.
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ Line 2 of algorithm 1 trains the weights under perturbed mixing weights:
 
 The sum is clipped and scaled back to the simplex, as in the authors' code. ε rises over the epochs.
 """
+# Tested in tests/strategies/test_sampling.py.
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ highest score (`greedy.py`) gets its strongest operation, for good, and takes no
 more. A node with two decided edges loses the others. Left out: the batch that grows with each
 decision. Where a space has no `none`, all edges are equally important.
 """
+# Tested in tests/strategies/test_edges.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Dropout after the skip connections of a supernet (P-DARTS, ICCV 2019)."""
+# Tested in tests/strategies/test_progressive.py.
 
 from __future__ import annotations
 

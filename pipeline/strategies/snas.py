@@ -13,6 +13,7 @@ images for the value stay unused. The row of SNAS on NAS-Bench-201 is that of Dr
 Left out: the resource penalty, off in the comparisons of the paper at hand, and the drop path of
 the authors' search.
 """
+# Tested in tests/strategies/test_sampling.py.
 
 from __future__ import annotations
 

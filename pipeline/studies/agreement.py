@@ -1,4 +1,5 @@
 """How well values agree: with a reference, and with the accuracies of the NAS-Bench-201 table."""
+# Tested in tests/studies/test_table.py.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ All numbers are over the 6,466 distinct cells, so that no isomorphic pair counts
 value in the real table is the mean over those that are isomorphic to it. Intervals are percentile
 bootstraps over distinct cells.
 """
+# Tested in tests/studies/test_table.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Estimates of Shapley values on one supernet by several estimators, under one seed."""
+# Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
 

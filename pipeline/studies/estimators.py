@@ -1,4 +1,5 @@
 """How well estimators, and short walks, agree with long walks on the same supernet."""
+# Tested in tests/studies/test_walks.py.
 
 from __future__ import annotations
 

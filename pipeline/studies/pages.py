@@ -1,4 +1,5 @@
 """The tables and pictures of docs/shapley.md, made of the measurements of the studies."""
+# Tested in tests/shapley/test_docs.py.
 
 from __future__ import annotations
 

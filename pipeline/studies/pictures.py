@@ -1,4 +1,5 @@
 """Pictures of the studies: agreement by permutations, by estimator, and with the table by age."""
+# Tested in tests/shapley/test_docs.py.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ A reading is Shapley values, or parts of them, that are read off walks under one
 an estimate; or α itself, where it is not zero. Each is compared with the table's own Shapley
 values and ranks and chooses architectures as Figure 5 and Table 5 do.
 """
+# Tested in tests/studies/test_table.py.
 
 from __future__ import annotations
 

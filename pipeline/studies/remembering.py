@@ -4,6 +4,7 @@ Estimators of one seed walk the same permutations on the same images, as far as 
 study compares them and need not pay for each alone. The seconds that a value took are remembered
 beside it, so that each estimate is told the time that it would have taken by itself.
 """
+# Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
 

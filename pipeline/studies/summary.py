@@ -1,4 +1,5 @@
 """A study's measurements: the JSON files that the docs quote, made of all that it has measured."""
+# Tested in tests/studies/test_table.py.
 
 from __future__ import annotations
 

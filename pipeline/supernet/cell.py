@@ -5,6 +5,7 @@ sum over o of w_o(i, j) * o(state i). PC-DARTS (Xu et al., ICLR 2020, section 3.
 1/k of the channels pass through the operations. The others bypass them, and a shuffle mixes both.
 In section 3.3 the edges into a node have weights too.
 """
+# Tested in tests/supernet/test_coalition.py.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ The inputs of a cell are the outputs of the two cells before it. The cells at on
 the depth halve the image and double the channels. The search stem for ImageNet has
 three times the channels of a cell, as the one for CIFAR (PC-DARTS, Xu et al., ICLR 2020).
 """
+# Tested in tests/published/test_supernet_counts.py.
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 Three stages of N cells with C, 2C and 4C channels; a residual block of stride 2 between them.
 """
+# Tested in tests/published/test_supernet_counts.py.
 
 from __future__ import annotations
 

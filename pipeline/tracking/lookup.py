@@ -1,4 +1,5 @@
 """Look recorded runs up in MLflow, and the address where it compares them."""
+# Tested in tests/tracking/test_tables.py.
 
 from __future__ import annotations
 

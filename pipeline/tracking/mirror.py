@@ -1,4 +1,5 @@
 """One journal's run in MLflow, brought up to the journal again and again."""
+# Tested in tests/tracking/test_workflow.py.
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ Pickle would store our classes by name and break with the next rename; ONNX need
 are optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes], b free. The
 auxiliary head, which only training uses, is left out.
 """
+# Tested in tests/tracking/test_tables.py.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ Only one process at a time mirrors a results folder: it holds `mlflow.jsonl` loc
 to it for each run that MLflow has got. What the store does not take now is tried again later; a run
 that it refuses for good is named with its remedy, and all other runs go on.
 """
+# Tested in tests/tracking/test_workflow.py.
 
 from __future__ import annotations
 

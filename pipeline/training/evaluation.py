@@ -2,6 +2,7 @@
 
 Accuracies and errors are fractions.
 """
+# Tested in tests/training/test_trainer.py.
 
 from __future__ import annotations
 

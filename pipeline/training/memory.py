@@ -1,4 +1,5 @@
 """How a network and its images lie in memory while it is trained and evaluated."""
+# Tested in tests/supernet/fast/test_depthwise.py.
 
 from __future__ import annotations
 

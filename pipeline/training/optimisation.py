@@ -1,4 +1,5 @@
 """One step of SGD: gradients of micro-batches summed, over ranks too, clipped, applied."""
+# Tested in tests/training/test_trainer.py.
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ optimiser, and the ranks take them in turns. One forward pass sees one micro-bat
 statistics and all that is random depend on the micro-batch and not on the rank that computes it. A
 run gives the same losses, up to the order of float sums, on any number of ranks.
 """
+# Tested in tests/training/test_distributed.py.
 
 from __future__ import annotations
 

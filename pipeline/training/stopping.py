@@ -1,4 +1,5 @@
 """Stop a run early because it has diverged, or because a cluster takes its machine back."""
+# Tested in tests/training/test_trainer.py.
 
 from __future__ import annotations
 

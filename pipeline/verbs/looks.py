@@ -1,4 +1,5 @@
 """The verbs that look at what there is and write nothing."""
+# Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
 

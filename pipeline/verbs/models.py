@@ -1,4 +1,5 @@
 """The verbs about networks: count one, and hand a trained one to other programs."""
+# Tested in tests/networks/test_exported.py.
 
 from __future__ import annotations
 

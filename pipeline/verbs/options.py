@@ -5,6 +5,7 @@ inputs and outputs. Then nothing here loads the configuration: it may have chang
 workflow started. By hand a verb builds the same slice from the configuration and puts its files
 where the workflow would.
 """
+# Tested in tests/verbs/test_slices.py.
 
 from __future__ import annotations
 

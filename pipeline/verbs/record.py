@@ -1,4 +1,5 @@
 """The verbs about the record of runs: in MLflow, and beside each other."""
+# Tested in tests/verbs/test_compare.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Verbs about the disk: what fills it, and what may go."""
+# Tested in tests/test_disk.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """The verbs that a rule calls: each a thin layer over a stage, usable by hand too."""
+# Tested in tests/verbs/test_slices.py.
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 By hand they take the name of the study instead of the workflow's `--job`.
 """
+# Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
 

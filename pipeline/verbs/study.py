@@ -1,4 +1,5 @@
 """The verbs about a whole study: its report, its cost, its configuration."""
+# Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
 

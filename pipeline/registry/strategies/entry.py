@@ -1,4 +1,5 @@
 """What is known of a search strategy without making it."""
+# Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations
 

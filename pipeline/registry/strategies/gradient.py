@@ -1,4 +1,5 @@
 """Strategies that move alpha by the gradient of the validation loss, as DARTS does."""
+# Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Strategies that decide or remove operations while the search goes on."""
+# Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Strategies that train or evaluate one architecture at a time with shared weights."""
+# Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ Two accidents of that code are left out: in its CIFAR script the gradients of al
 and count when those of the weights are clipped, and its Shapley pass moves the running statistics
 of the batch norms.
 """
+# Tested in tests/strategies/test_shapley.py.
 
 from __future__ import annotations
 

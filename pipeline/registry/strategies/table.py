@@ -1,4 +1,5 @@
 """Strategies that look accuracies up in the NAS-Bench-201 table and train nothing."""
+# Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 Their channels lie side by side. Depthwise convolutions of m channels are computed as one of g m
 channels, other convolutions as a grouped one, and batch norms treat each channel separately anyway.
 """
+# Tested in tests/supernet/fast/test_cell.py.
 
 from __future__ import annotations
 
