@@ -9,7 +9,7 @@ edge, so that its removal costs nothing and it is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,17 +71,16 @@ def run(
             "images_forward": V.images_forward,
             "largest_single_drop": float(drops.diagonal().max()),
             "largest_pair_drop": float(drops.max()),
-            "largest_interaction": max(
-                (
-                    abs(row["interaction"])
-                    for row in rows
-                    if row["second_edge"] not in ("", row["first_edge"])
-                ),
-                default=0.0,
-            ),
+            "largest_interaction": largest_interaction(rows),
         }
         s.log(f"accuracy with all operations {metrics['value_full']:.4f}")
         s.finish(metrics, artifacts=[out / "drops.csv"])
+
+
+def largest_interaction(rows: Sequence[Mapping[str, Any]]) -> float:
+    """The largest interaction, in absolute value, of operations on two different edges."""
+    pairs = [row for row in rows if row["second_edge"] not in ("", row["first_edge"])]
+    return max((abs(row["interaction"]) for row in pairs), default=0.0)
 
 
 def value_function(
