@@ -82,3 +82,14 @@ def data_of_study(file):
     return lambda wildcards: (
         f"{RESULTS}/data/{STUDIES[wildcards.study].dataset}/{file}"
     )
+
+
+def results_of_study(wildcards):
+    """All that the measurements of a study are made of."""
+    base = f"{RESULTS}/studies/{wildcards.study}"
+    return [f"{base}/{file}" for file in STUDIES[wildcards.study].files()]
+
+
+def table_of_study(wildcards):
+    """The table that knows the data set of a study, if there is one."""
+    return table_of(STUDIES[wildcards.study].dataset)

@@ -1,17 +1,6 @@
 """Studies of `config/studies/`: short trainings in several forms, and the measurements of all."""
 
 
-def results_of_study(wildcards):
-    """All that the measurements of a study are made of."""
-    base = f"{RESULTS}/studies/{wildcards.study}"
-    return [f"{base}/{file}" for file in STUDIES[wildcards.study].files()]
-
-
-def table_of_study(wildcards):
-    """The table that knows the data set of a study, if there is one."""
-    return table_of(STUDIES[wildcards.study].dataset)
-
-
 rule train_form:
     """Train the cell of a study in one form; held-out training images judge it.
 
