@@ -30,7 +30,7 @@ from pipeline.data import Images
 from pipeline.shapley import Estimate
 from pipeline.shapley.update import alpha_update, momentum_update, normalise, unscaled, z_score
 from pipeline.strategies.value_function import ValueFunction, shapley_values
-from pipeline.strategies.weights import WeightSharing, initial_noise
+from pipeline.strategies.weights import WeightSharing, initial_noise, rises
 
 
 class Shapley(WeightSharing):
@@ -56,8 +56,9 @@ class Shapley(WeightSharing):
         return {**metrics, **measured, **both}
 
     def learning_rate(self, epoch: int) -> float:
-        """Of the weights in this epoch."""
-        return super().learning_rate(epoch + self._as_released)
+        """Of the weights in this epoch; the released scheduler steps first, but not in the rise."""
+        ahead = self._as_released and not rises(self.search, epoch)
+        return super().learning_rate(epoch + ahead)
 
     def _move_alpha(self, epoch: int, valid: Images) -> dict[str, float]:
         """Section 3.3, Eq. 7, Eq. 6; in the warm-up only the value of the whole supernet."""

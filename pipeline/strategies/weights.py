@@ -222,9 +222,14 @@ def learning_rate(search: SearchSettings, epoch: float) -> float:
 
     At large batches it rises before, in equal steps to the first one.
     """
-    if epoch < search.rise_epochs and search.batch_size > LARGE_BATCH:
+    if rises(search, epoch):
         return search.learning_rate * (epoch + 1) / search.rise_epochs
     return cosine(search.learning_rate, search.learning_rate_min, epoch / search.epochs)
+
+
+def rises(search: SearchSettings, epoch: float) -> bool:
+    """Whether the learning rate still rises to the first one of the cosine."""
+    return epoch < search.rise_epochs and search.batch_size > LARGE_BATCH
 
 
 def cosine(first: float, last: float, share: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,15 @@ def test_the_released_schedule() -> None:
     assert released == ["0.09990", "0.04686", "0.00010", "0.00000"]
     paper = [f"{rates['paper'](epoch):.5f}" for epoch in epochs]
     assert paper == ["0.10000", "0.05000", "0.00039", "0.00010"]
+
+
+def test_the_released_rise_on_imagenet() -> None:
+    """Its ImageNet script sets the first five rates itself; the cosine that follows is ahead."""
+    recipe = {"epochs": 50, "batch_size": 1024, "learning_rate": 0.5, "learning_rate_min": 0.0}
+    settings = {"fidelity": "released_code"}
+    rate = playing_strategy("nasbench201", settings, rise_epochs=5, **recipe).learning_rate
+    assert [rate(epoch) for epoch in range(5)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert rate(5) == pytest.approx(0.25 * (1 + math.cos(math.pi * 6 / 50)))
 
 
 @pytest.mark.parametrize("space", ["darts_imagenet", "darts"])
