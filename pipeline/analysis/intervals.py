@@ -25,7 +25,7 @@ from scipy.special import stdtr, stdtrit  # Student's t without the slow import 
 
 CONFIDENCE = 0.95
 LEAST = 3  # values that an interval or a verdict takes
-DRAWS = 4_000  # of the weights of a bounded interval
+DRAWS = 40_000  # of the weights of a bounded interval: an end is known to some .003 of its range
 MOST_DECIMALS = 6
 
 

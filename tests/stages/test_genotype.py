@@ -34,7 +34,7 @@ DARTS_JOB = GenotypeJob(
 NB201_JOB = GenotypeJob(
     space="nasbench201",
     genotype=None,
-    supernet=NasBench201Supernet(),
+    supernet=NasBench201Supernet(none_may_win=False),
     layout="nasbench201",
     channels=4,
     cells=1,
