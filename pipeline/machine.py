@@ -29,6 +29,13 @@ def visible_gpus() -> list[str]:
     return [str(index) for index in range(len(list(DRIVER.glob("*"))))]
 
 
+def gpu_models() -> list[str]:
+    """Names of this machine's GPUs, as torch has them: `NVIDIA A100-SXM4-80GB`."""
+    texts = [path.read_text() for path in sorted(DRIVER.glob("*/information"))]
+    lines = [line.partition(":") for text in texts for line in text.splitlines()]
+    return [value.strip() for key, _, value in lines if key == "Model"]
+
+
 def take_gpus(n: int = 1) -> list[str]:
     """Take devices that no other job of this user holds; they are free when this process ends.
 

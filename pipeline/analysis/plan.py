@@ -1,9 +1,9 @@
 """What a report page will cost before anything runs: runs by stage, device hours, disk.
 
 The runs are those that Snakemake's rules take from `config/needs.py` too. Jobs that only convert,
-draw or write a page cost nothing to speak of and are left out. Hours and bytes are estimates
-(`cost.py`), an order of magnitude. Time on a CPU is counted in device hours of a core as well,
-never in GPU hours.
+draw or write a page cost nothing to speak of and are left out. Hours are those of `cost.py`, on the
+device of the configuration: a core of a CPU, the GPU of this machine if its speed was measured, or
+else a V100.
 """
 
 from __future__ import annotations
@@ -12,28 +12,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.analysis import cost
-from pipeline.analysis.cost import GPUS, UTILISATION
+from pipeline import machine
+from pipeline.analysis import cost, work
 from pipeline.config import needs
 from pipeline.config.experiments import Experiment
 from pipeline.config.model import Config
-from pipeline.machine import has_gpu
 
-# Operations per second of one CPU core on these networks, least and most; and what a job spends
-# before its first batch. Assumptions, as the utilisation of a GPU.
-CORE = (2e9, 2e10)
-START_SECONDS = 8.0
+START_SECONDS = 8.0  # what a job spends before its first batch
 COPIES = 2  # MLflow keeps a copy of each model
 
 
 @dataclass(frozen=True)
 class StageCost:
-    """The runs of one stage; `hours` are the fewest and the most, `size` is in bytes."""
+    """The runs of one stage; `hours` of the device, `size` in bytes."""
 
     stage: str
     n_runs: int
     n_done: int
-    hours: tuple[float, float]
+    hours: float
     size: float
 
 
@@ -51,39 +47,42 @@ def plan(
     chosen = [experiments[name] for name in needs.on_page(config, page, experiments)]
     places = needs.all_runs(config, chosen)
     kinds = {place: replace(place, seed=0, rseed=None) for place in places}  # all seeds cost alike
-    work = {kind: cost.of_run(config, kind) for kind in dict.fromkeys(kinds.values())}
-    slow, fast = CORE
-    if has_gpu(config.device):
-        slow, fast = (GPUS[0].peak * share for share in UTILISATION)
+    costs = {kind: work.of_run(config, kind) for kind in dict.fromkeys(kinds.values())}
+    device = device_of(config)
     found = []
     for stage in dict.fromkeys(place.stage for place in places):
         own = [place for place in places if place.stage == stage]
-        operations = sum(work[kinds[place]].operations for place in own)
-        start = START_SECONDS * len(own)
+        computing = sum(cost.hours(costs[kinds[place]], device) for place in own)
         found.append(
             StageCost(
                 stage,
                 len(own),
                 sum((results / place.folder / "metrics.json").exists() for place in own),
-                ((operations / fast + start) / 3600, (operations / slow + start) / 3600),
-                sum(work[kinds[place]].size for place in own) * COPIES,
+                computing + START_SECONDS * len(own) / 3600,
+                sum(costs[kinds[place]].size for place in own) * COPIES,
             )
         )
     return found
 
 
+def device_of(config: Config) -> str:
+    """The device of `rates.json` that hours are counted in."""
+    if not machine.has_gpu(config.device):
+        return cost.CORE
+    measured = {device for device, _ in cost.rates()}
+    return next((name for name in machine.gpu_models() if name in measured), cost.V100.name)
+
+
 def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -> str:
     """The plan of a page as text, for what lies in this folder."""
     lines = plan(config, experiments, page, Path("results", config.preset))
-    low, high = (sum(one.hours[i] for one in lines) for i in (0, 1))
     total = StageCost(
         "total",
         sum(one.n_runs for one in lines),
         sum(one.n_done for one in lines),
-        (low, high),
+        sum(one.hours for one in lines),
         sum(one.size for one in lines),
     )
-    device = GPUS[0].name if has_gpu(config.device) else "one core of a CPU"
     rows = [
         ("stage", "runs", "done", "device hours", "disk"),
         *(
@@ -92,9 +91,22 @@ def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -
         ),
     ]
     head = f"Plan of {page}, preset {config.preset}, from nothing:"
-    days = _hours((low / 24, high / 24))
-    end = f"Hours of {device}, an order of magnitude: {days} device days in all."
-    return "\n".join([head, *_aligned(rows), end])
+    device = device_of(config)
+    end = f"Hours of one {device}, right within a factor of two: {_hours(total.hours / 24)} days."
+    return "\n".join([head, *_aligned(rows), end, *_advice(config, device)])
+
+
+def _advice(config: Config, device: str) -> list[str]:
+    """What to add for the numbers of another device."""
+    if device == cost.CORE and config.device != "cpu":
+        return ["There is no GPU here. For hours of a GPU add --set device=cuda"]
+    if device == cost.V100.name:
+        times = ", ".join(f"{g.name} {g.bandwidth / cost.V100.bandwidth:.1f}" for g in cost.GPUS)
+        return [
+            f"A newer GPU is at most so many times as fast: {times}. "
+            "On your own, `make gpu-check` measures it; then this command takes its speed."
+        ]
+    return []
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -105,9 +117,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _hours(hours: tuple[float, float]) -> str:
-    low, high = (f"{value:,.0f}" if value >= 10 else f"{value:.2g}" for value in hours)
-    return low if low == high else f"{low} to {high}"
+def _hours(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
 
 
 def _size(size: float) -> str:

@@ -71,9 +71,26 @@ def test_what_is_done_is_counted(tmp_path):
     assert (lines["search"].n_runs, lines["search"].n_done) == (2, 1)
 
 
-def test_a_cpu_has_device_days_and_no_gpu_days(monkeypatch):
+def test_the_device_of_the_hours(monkeypatch):
     config, found = configured("demo")
     monkeypatch.chdir(ROOT)
     text = plan.announce(config, found, "paper")
-    assert "device days" in text
+    assert "Hours of one CPU core" in text
     assert "GPU" not in text
+    text = plan.announce(config.model_copy(update={"device": "cuda"}), found, "paper")
+    assert "Hours of one V100" in text
+    monkeypatch.setattr(plan.machine, "DRIVER", ROOT / "nothing")
+    text = plan.announce(config.model_copy(update={"device": "auto"}), found, "paper")
+    assert text.endswith("For hours of a GPU add --set device=cuda")
+
+
+def test_a_gpu_that_was_measured_counts_in_its_own_hours(monkeypatch, tmp_path):
+    (tmp_path / "0000:01:00.0").mkdir()
+    (tmp_path / "0000:01:00.0/information").write_text("Model: \t\t NVIDIA A100\nIRQ: \t 1\n")
+    monkeypatch.setattr(plan.machine, "DRIVER", tmp_path)
+    config, _ = configured("demo")
+    cuda = config.model_copy(update={"device": "auto"})
+    assert plan.device_of(cuda) == "V100"
+    rates = {("NVIDIA A100", "darts"): 1e12}
+    monkeypatch.setattr(plan.cost, "rates", lambda: rates)
+    assert plan.device_of(cuda) == "NVIDIA A100"

@@ -17,6 +17,9 @@ class StrategyEntry(Entry):
     title: str  # as shown in tables
     paper: str  # where it was published
     trains_supernet: bool = True  # whether it needs a supernet and epochs
+    # Passes through the supernet for each image of the weights' half, in an epoch in which alpha
+    # moves; a backward pass counts two. What comes once per epoch or search is not in it.
+    passes: float = 6
     # Space -> where its own paper departs from the space's search recipe
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # Space -> where its authors choose other settings than by default

@@ -71,6 +71,7 @@ ENTRIES = (
         "pipeline.strategies.bayesnas:BayesNas",
         title="BayesNAS",
         paper="Zhou et al., ICML 2019",
+        passes=3,
         settings=BayesNasSettings,
         recipes={**IN_DARTS, "nasbench201": WITHOUT_NONE},
     ),

@@ -55,6 +55,7 @@ ENTRIES = (
         "pipeline.strategies.rsps:Rsps",
         title="RSPS",
         paper="Li & Talwalkar, UAI 2019",
+        passes=3,
         settings=RspsSettings,
         recipes={"darts": RECIPE, "nasbench201": {"epochs": 250}},
         chooses_cells=True,
@@ -64,6 +65,7 @@ ENTRIES = (
         "pipeline.strategies.enas:Enas",
         title="ENAS",
         paper="Pham et al., ICML 2018",
+        passes=3,
         settings=EnasSettings,
         recipes={
             "darts": RECIPE,
@@ -82,6 +84,7 @@ ENTRIES = (
         "pipeline.strategies.shrinking:Shrinking",
         title="Shrinking (ours)",
         paper="this repository",
+        passes=3,
         settings=ShrinkingSettings,
         chooses_cells=True,
     ),

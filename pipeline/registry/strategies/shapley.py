@@ -170,6 +170,7 @@ ENTRIES = (
         "pipeline.strategies.shapley:Shapley",
         title="Shapley-NAS",
         paper="Xiao et al., CVPR 2022",
+        passes=3,
         settings=ShapleySettings,
         recipes={"nasbench201": WITHOUT_NONE},
     ),
@@ -186,6 +187,7 @@ ENTRIES = (
         "pipeline.strategies.darts_shapley_frozen:DartsShapleyFrozen",
         title="DARTS+Shapley*",
         paper="Xiao et al., CVPR 2022",
+        passes=3,
         settings=DartsShapleySettings,
         recipes={**IN_DARTS, "nasbench201": WITHOUT_NONE},
     ),
@@ -194,6 +196,7 @@ ENTRIES = (
         "pipeline.strategies.frozen:Frozen",
         title="Frozen alpha (ours)",
         paper="none",
+        passes=3,
         settings=FrozenSettings,
     ),
 )

@@ -1,0 +1,164 @@
+"""The work of runs, counted before they happen: operations, bytes on disk.
+
+A multiply-add is two operations; a training step is a forward pass and a backward pass of twice
+its work. Nothing here imports torch. The multiply-adds of a discrete network are those of a
+published cell (`REFERENCES`), scaled by cells, channels squared and pixels. Those of a supernet
+follow from its operations. Per edge at C channels on H x W pixels they are
+
+    DARTS           H W (102 C + 6 C²)    two separable (applied twice) and two dilated convolutions
+    S1 to S4        H W (51 C + 3 C²)     two operations, about half of that
+    NAS-Bench-201   H W · 10 C²           convolutions 3x3 and 1x1
+
+and the input of each cell takes 8 C² H W. A reduction halves H W · C and keeps H W · C²; the first
+term is taken as if it kept it too. An evaluation of the value function is one forward pass. All
+this is right within a factor of two; `cost.py` says how long it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline import registry
+from pipeline.config import jobs
+from pipeline.config.jobs import SearchJob
+from pipeline.config.model import Config
+from pipeline.config.recipes import SearchSettings, SupernetSettings, TrainSettings
+from pipeline.data import find
+from pipeline.paths import Place
+
+PASSES = 3  # forward, and backward with respect to images and to weights
+PARAMETER_BYTES = 4
+# Share of a permutation that a walk with early truncation evaluates, measured (eta = 0.5).
+WALKED = 0.6
+# Multiply-adds, parameters, channels, cells and pixels a side: of the cells that Shapley-NAS
+# published for CIFAR-10 and ImageNet, and of the densest NAS-Bench-201 cell.
+REFERENCES = {
+    "cifar10": (558_218_880, 3_603_358, 36, 20, 32),
+    "imagenet": (598_034_880, 5_423_872, 48, 14, 224),
+    "nasbench201": (220_119_680, 1_531_546, 16, 5, 32),
+}
+# Images that NAS-Bench-201's and image folders' data sets train on where no count is known.
+N_TRAIN = {"imagenet": 1_281_167, "imagenet16": 151_700}
+
+
+@dataclass(frozen=True)
+class Work:
+    """Of one run.
+
+    Attributes:
+        operations: floating-point operations, two per multiply-add.
+        size: bytes that it leaves on disk.
+        network: kind of network that computes; `cost.RATES` has the speed of each.
+    """
+
+    operations: float = 0.0
+    size: float = 0.0
+    network: str = "network"
+
+
+def of_run(config: Config, place: Place) -> Work:
+    """The work of one run."""
+    stage, space, dataset, strategy = place.stage, place.space, place.dataset, place.strategy
+    if stage == "search":
+        return _search(config, space, dataset, strategy)
+    if stage == "queries":
+        one = _search(config, space, dataset, strategy)
+        return Work(one.operations * place.repeats, 0.0, one.network)
+    if stage == "genotype":
+        job = jobs.genotype_job(config, space, dataset, strategy)
+        return Work(size=_network(job.layout, job.channels, job.cells, dataset, config)[1])
+    if stage == "trial":
+        trial = jobs.trial_job(config, space, dataset)
+        one = _training(config, trial.layout, trial.train, dataset)
+        return Work(one.operations * (1 - trial.train.held_out), 0.0, one.network)
+    if stage == "retrain":
+        target = str(place.target)
+        retrain = jobs.retrain_job(config, space, target)
+        return _training(config, retrain.layout, retrain.train, target)
+    return Work()
+
+
+def _training(config: Config, layout: str, recipe: TrainSettings, dataset: str) -> Work:
+    macs, size = _network(layout, recipe.channels, recipe.cells, dataset, config)
+    n = recipe.limit_train or n_train(config, dataset)
+    network = "nasbench201" if layout == "nasbench201" else "network"
+    return Work(PASSES * 2 * macs * n * recipe.epochs, size, network)
+
+
+def _network(
+    layout: str, channels: int, cells: int, dataset: str, config: Config
+) -> tuple[float, float]:
+    """Multiply-adds of an image, bytes of the weights."""
+    macs, params, c, n, side = REFERENCES[layout]
+    scale = (channels / c) ** 2 * cells / n
+    pixels = (find(dataset, config.datasets).image_size / side) ** 2
+    return macs * scale * pixels, PARAMETER_BYTES * params * scale
+
+
+def _search(config: Config, space: str, dataset: str, strategy: str) -> Work:
+    job = jobs.search_job(config, space, strategy)
+    entry = registry.entry("strategies", job.algorithm)
+    if not entry.trains_supernet:
+        return Work()
+    recipe = job.search
+    weights, _ = find(dataset, config.datasets).search_fractions
+    n = n_train(config, dataset) * (config.split.weights_fraction or weights)
+    n = min(n, recipe.limit_train or n)
+    epochs = recipe.stop_epoch or recipe.epochs
+    warmup = job.settings.get("warmup_epochs")
+    n_warmup = min(recipe.warmup_epochs if warmup is None else warmup, epochs)
+    # In a warm-up only the weights are trained.
+    passes = n * (PASSES * n_warmup + entry.passes * (epochs - n_warmup))
+    passes += _value_passes(space, job, epochs - n_warmup)
+    side = find(dataset, config.datasets).image_size
+    size = _history_size(space, recipe) + _supernet_size(space, recipe)
+    family = registry.get("spaces", space)(recipe.supernet).family
+    network = "darts_imagenet" if space.endswith("imagenet") else family
+    return Work(2 * supernet_macs(space, recipe.supernet, side) * passes, size, network)
+
+
+def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
+    """Images that the value function classifies: for each epoch with an update, or at the end."""
+    settings = job.settings
+    if "permutations" not in settings:
+        return 0.0
+    one = registry.get("spaces", space)(job.search.supernet)
+    players = one.selectable().sum() if not settings["renormalise"] else one.n_players
+    walked = WALKED if "eta" in settings else 1.0
+    estimates = epochs if "step" in settings else 1
+    return settings["permutations"] * players * walked * settings["value_images"] * estimates
+
+
+def supernet_macs(space: str, shape: SupernetSettings, side: int) -> float:
+    """Multiply-adds of a supernet for one image."""
+    one = registry.get("spaces", space)(shape)
+    side = shape.image_size or side
+    c = shape.channels / shape.partial_channels
+    if one.family == "nasbench201":
+        return float(10 * c**2 * len(one.edges) * side**2 * 3 * shape.cells)
+    share = one.n_operations / 7
+    edges = len(one.edges) * share * (102 * c + 6 * c**2)
+    stem = 64 if space.endswith("imagenet") else 1
+    return float((edges + 8 * shape.channels**2) * side**2 / stem * shape.cells)
+
+
+def _supernet_size(space: str, recipe: SearchSettings) -> float:
+    """Weights that a search leaves, scaled from the supernets of the two families at C = 16."""
+    shape = recipe.supernet
+    one = registry.get("spaces", space)(shape)
+    of_family = {"nasbench201": (1_692_826, 5), "darts": (1_930_618, 8)}
+    params, cells = of_family[one.family]
+    scale = (shape.channels / 16) ** 2 * shape.cells / cells / shape.partial_channels
+    return PARAMETER_BYTES * params * scale
+
+
+def _history_size(space: str, recipe: SearchSettings) -> float:
+    """Alpha over epochs as float64, and what an epoch writes into history and journal."""
+    one = registry.get("spaces", space)(recipe.supernet)
+    return float(recipe.epochs * (8 * one.n_players + 1000))
+
+
+def n_train(config: Config, dataset: str) -> int:
+    """Training images of a data set; for folders an order of magnitude."""
+    known = find(dataset, config.datasets).n_train
+    return known or N_TRAIN.get(dataset, 10_000)
