@@ -1,4 +1,4 @@
-"""The GPUs of this machine, found without torch, and which of them a process takes."""
+"""The CPUs and GPUs of this machine, found without torch, and which of them a process takes."""
 # Tested in tests/test_launch.py.
 
 from __future__ import annotations
@@ -11,6 +11,13 @@ from typing import IO
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
 _held: list[IO[str]] = []  # a device is taken while its file is open
+
+
+def n_cpus() -> int:
+    """CPUs that this process may use: those of its affinity mask, no more than OMP_NUM_THREADS."""
+    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(n, int(asked)) if asked.isdecimal() and int(asked) else n
 
 
 def has_gpu(device: str) -> bool:

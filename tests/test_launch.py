@@ -201,3 +201,13 @@ def test_profiles_keep_out_of_each_others_way():
     assert all(remote[key] == local[key] for key in local), json.dumps(remote)
     for rules in (ROOT / "rules").glob("*.smk"):
         assert "retries:" not in rules.read_text()
+
+
+def test_cpus_are_those_that_this_process_may_use(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: {0, 3, 5})
+    assert machine.n_cpus() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert machine.n_cpus() == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    assert machine.n_cpus() == 3

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline import files
+from pipeline import files, machine
 from pipeline.analysis.intervals import summarise
 from pipeline.config import studies
 from pipeline.config.load import merge
@@ -61,14 +61,14 @@ class Bench:
 
 
 def rows(
-    repeats: int = 5, study: Study | None = None, workers: int = os.cpu_count() or 1
+    repeats: int = 5, study: Study | None = None, workers: int | None = None
 ) -> list[dict[str, Any]]:
     """Train, walk the references, run every estimator `repeats` times; a row for each.
 
     Args:
         repeats: estimates behind a row.
         study: one training at one age, two walks; None: the one of the file.
-        workers: processes that references and repeats are spread over.
+        workers: processes that references and repeats are spread over; None: one per CPU.
     """
     study = study or studies.load("estimators", "bench")
     root = Path(os.environ.get("SHAPLEY_NAS_DATA", "data"))
@@ -77,6 +77,7 @@ def rows(
         prepare(find(bench.study.dataset, {}), root, folder, split_seed=0)
         train(bench)
         steps = (*bench.study.walks, *bench.study.draws())
+        workers = workers or machine.n_cpus()
         if workers == 1:
             for name in steps:
                 measure(bench, name)

@@ -2,6 +2,9 @@
 
 A checkpoint holds tensors, numbers, strings and containers of them only (`weights_only=True`).
 Random-number state is not among them: `pipeline.seeds` derives it from the seed and the epoch.
+
+Threads and ranks decide how sums are rounded, so they belong to a run too. A run may go on with
+other ones, since machines differ; it says then that its bits change.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import distributed
 
 from pipeline.errors import InputError
 from pipeline.files import replacing
@@ -28,7 +32,8 @@ def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]
     """
     path = Path(path)
     with replacing(path) as temporary:
-        torch.save({"settings": json.dumps(settings), "state": dict(state)}, temporary)
+        content = {"settings": json.dumps(settings), "state": dict(state), "summed_by": summed_by()}
+        torch.save(content, temporary)
         if path.exists():
             path.replace(_previous(path))
 
@@ -46,8 +51,30 @@ def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None
         content = _read(candidate)
         if content is not None:
             _compare(path, json.loads(content["settings"]), json.loads(json.dumps(settings)))
+            _warn_of_rounding(path, content.get("summed_by", summed_by()))
             return content["state"]
     return None
+
+
+def summed_by() -> dict[str, int]:
+    """The threads of a process and the ranks, on a GPU the ranks alone."""
+    ranks = distributed.get_world_size() if distributed.is_initialized() else 1
+    on_gpu = torch.cuda.is_available()
+    return {"ranks": ranks, **({} if on_gpu else {"threads": torch.get_num_threads()})}
+
+
+def _warn_of_rounding(path: Path, before: Mapping[str, int]) -> None:
+    now = summed_by()
+    changes = [
+        f"{key}: {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]
+    ]
+    if changes:
+        logger.warning(
+            "%s: goes on with other %s; sums round differently, so that the bits are no longer "
+            "those of a run that was never stopped",
+            path,
+            ", ".join(changes),
+        )
 
 
 def _previous(path: Path) -> Path:

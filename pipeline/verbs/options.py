@@ -53,7 +53,9 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "out": (click.option("--out", type=Path, help="folder of the results"),),
     "device": (
         click.option("--device", envvar="SHAPLEY_NAS_DEVICE", default="auto", show_default=True),
-        click.option("--threads", type=int, default=os.cpu_count(), help="CPU threads [all]"),
+        click.option(
+            "--threads", type=int, default=machine.n_cpus, help="CPU threads [all that it may use]"
+        ),
         click.option(
             "--deterministic", envvar="SHAPLEY_NAS_DETERMINISTIC", type=bool, default=True
         ),

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline import files, paths
+from pipeline import files, machine, paths
 from pipeline.config import jobs
 from pipeline.data.imagenet16 import make_imagenet16
 from pipeline.launch import spread
@@ -163,7 +162,9 @@ def digits_table(given: Given, state: Path) -> None:
 @click.option(
     "--imagenet", type=Path, required=True, help="folder with train/, val/ and map_clsloc.txt"
 )
-@click.option("--workers", type=int, default=os.cpu_count(), help="processes that decode [all]")
+@click.option(
+    "--workers", type=int, default=machine.n_cpus, help="processes that decode [a CPU each]"
+)
 @takes("data_root", "config")
 def imagenet16(given: Given, imagenet: Path, workers: int) -> None:
     """Make ImageNet-16-120 out of a local ImageNet, where its batch files cannot be had."""

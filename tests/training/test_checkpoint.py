@@ -122,3 +122,15 @@ def test_code_in_a_checkpoint_is_not_run(path, tmp_path, caplog):
     assert checkpoint.load(path, {}) is None
     assert not (tmp_path / "attacked").exists()
     assert "damaged" in caplog.text
+
+
+def test_other_threads_or_ranks_are_named(path, monkeypatch, caplog):
+    """Sums of two threads round differently than those of one."""
+    monkeypatch.setattr(checkpoint.torch, "get_num_threads", lambda: 1)
+    checkpoint.save(path, state(1), SETTINGS)
+    assert checkpoint.load(path, SETTINGS)["epoch"] == 1
+    assert not caplog.records
+    monkeypatch.setattr(checkpoint.torch, "get_num_threads", lambda: 2)
+    assert checkpoint.load(path, SETTINGS)["epoch"] == 1
+    (record,) = caplog.records
+    assert "threads: 1 -> 2; sums round differently" in record.getMessage()
