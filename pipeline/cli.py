@@ -17,9 +17,10 @@ from pipeline.registry import resolve
 # Module of `pipeline.verbs` -> its verbs. It is imported when one of them is called, so that a verb
 # that trains nothing does not wait for torch.
 MODULES: dict[str, tuple[str, ...]] = {
+    "data": ("prepare", "imagenet16"),
     "stages": (
-        *("prepare", "search", "genotype", "trial", "retrain", "transfer"),
-        *("removal", "queries", "digits-table", "imagenet16"),
+        *("search", "genotype", "trial", "retrain", "transfer"),
+        *("removal", "queries", "digits-table"),
     ),
     "benchmark": ("query", "ranking", "convert"),
     "studies": ("walk", "estimate", "summarise"),

@@ -21,7 +21,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit  # Student's t without the slow import of scipy.stats
 
 CONFIDENCE = 0.95
 LEAST = 3  # values that an interval or a verdict takes
@@ -105,6 +104,8 @@ def summarise(values: Iterable[float], bounds: tuple[float, float] | None = None
         return Summary(plain, mean, deviation, None, None)
     if bounds is not None:
         return Summary(plain, mean, deviation, *bounded_interval(array, *bounds), bounded=True)
+    from scipy.special import stdtrit  # Student's t; a third of a second, which no search waits for
+
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * deviation / math.sqrt(n)
     return Summary(plain, mean, deviation, mean - half, mean + half)
 
@@ -139,6 +140,8 @@ def welch(
         first: mean, deviation, number of values (two or more).
         second: the same of the other side.
     """
+    from scipy.special import stdtr, stdtrit  # as above
+
     (mean_a, std_a, n_a), (mean_b, std_b, n_b) = first, second
     gap = mean_a - mean_b
     parts = std_a**2 / n_a, std_b**2 / n_b

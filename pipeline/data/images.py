@@ -14,8 +14,8 @@ from torch import Tensor
 from pipeline.data.augment import Augment, FolderAugment
 from pipeline.data.checksums import check
 from pipeline.data.folder_images import FolderImages, list_images
-from pipeline.data.small import SmallImages, read_small
-from pipeline.data.spec import EVERY, Part, find
+from pipeline.data.small import SmallImages
+from pipeline.data.spec import EVERY, Part, find, read_small
 from pipeline.errors import InputError
 from pipeline.files import read_arrays
 

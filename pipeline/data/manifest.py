@@ -10,17 +10,18 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.data.checksums import check
-from pipeline.data.folder_images import FolderImages, Listing, list_images
-from pipeline.data.small import read_small
-from pipeline.data.spec import Channels, DataSet
+from pipeline.data.spec import Channels, DataSet, read_small
 from pipeline.errors import InputError
 from pipeline.files import replacing, write_csv, write_json
 from pipeline.seeds import derive, numpy_generator
+
+if TYPE_CHECKING:
+    from pipeline.data.folder_images import Listing
 
 # Mean and deviation of a large folder are taken from this many of its images, evenly spaced.
 N_MEASURED = 10_000
@@ -191,6 +192,8 @@ def _small_facts(dataset: DataSet, root: Path) -> _Facts:
 
 
 def _folder_facts(dataset: DataSet, root: Path) -> _Facts:
+    from pipeline.data.folder_images import list_images  # loads torch, which no small set needs
+
     train = list_images(root / dataset.path / "train")
     test = list_images(root / dataset.path / "val")
     if dataset.classes not in (None, len(train.class_names)):
@@ -220,6 +223,8 @@ def _folder_facts(dataset: DataSet, root: Path) -> _Facts:
 
 def _measure(dataset: DataSet, train: Listing, root: Path) -> tuple[Channels, Channels]:
     """Mean and deviation of the training images as an evaluation would see them."""
+    from pipeline.data.folder_images import FolderImages  # as above
+
     step = -(-len(train.labels) // N_MEASURED)
     images = FolderImages(
         paths=train.paths[::step],

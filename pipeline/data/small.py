@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,8 +11,7 @@ from torch import Tensor
 
 from pipeline.data import augment as augmentation
 from pipeline.data.augment import Augment, FolderAugment
-from pipeline.data.spec import EVERY, Channels, DataSet, Part
-from pipeline.errors import InputError
+from pipeline.data.spec import EVERY, Channels
 
 
 @dataclass(frozen=True)
@@ -87,24 +85,3 @@ class SmallImages:
         """The images with these indices."""
         kept = torch.from_numpy(indices).to(self.pixels.device)
         return replace(self, pixels=self.pixels[kept], labels=self.labels[kept])
-
-
-def read_small(dataset: DataSet, data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [n, 3, h, h] and labels int64 [n] of one part, as the specification says.
-
-    Raises:
-        InputError: number, size or labels of the images are not those of the data set.
-    """
-    assert dataset.read is not None  # small sets bring it
-    images, labels = dataset.read(data_root, part)
-    n_images = dataset.n_train if part == "train" else dataset.n_test
-    shape = (n_images, 3, dataset.image_size, dataset.image_size)
-    subject = f"{dataset.name}: {part} part below {data_root / dataset.path}"
-    if images.shape != shape or images.dtype != np.uint8 or labels.shape != shape[:1]:
-        raise InputError(
-            f"{subject}: images {images.shape} {images.dtype}, labels {labels.shape}; expected "
-            f"{shape} uint8; get it again from {dataset.source}"
-        )
-    if dataset.classes is None or not 0 <= labels.min() <= labels.max() < dataset.classes:
-        raise InputError(f"{subject}: labels are not in 0..classes-1; classes: {dataset.classes}")
-    return images, labels

@@ -21,6 +21,7 @@ from torch.nn.utils import clip_grad_norm_
 from pipeline.registry.strategies.sampling import EnasSettings
 from pipeline.spaces import Space
 from pipeline.strategies.architectures import choose_all
+from pipeline.training.optimisers import Adam
 
 HIDDEN, LAYERS, TANH, TEMPERATURE, SPREAD = 32, 2, 2.5, 5.0, 0.1
 BETAS, EPSILON = (0.0, 0.999), 1e-3  # of Adam
@@ -40,7 +41,7 @@ class Reinforce:
     def __init__(self, controller: Controller, settings: EnasSettings) -> None:
         self.controller, self._settings, self.baseline = controller, settings, 0.0
         self._before: float | None = None  # the baseline at the end of the epoch before
-        self._optimiser = torch.optim.Adam(
+        self._optimiser = Adam(
             controller.parameters(), settings.controller_learning_rate, BETAS, EPSILON
         )
 

@@ -25,6 +25,7 @@ from pipeline import seeds
 from pipeline.data import Images
 from pipeline.strategies.weights import Tally, WeightSharing
 from pipeline.supernet import mixture
+from pipeline.training.optimisers import Adam
 
 Batch = tuple["Tensor", "Tensor"]
 
@@ -46,7 +47,7 @@ class GradientSearch(WeightSharing):
 
     def new_alpha_optimiser(self) -> Any:
         """Adam on the architecture parameters, its moments empty."""
-        return torch.optim.Adam(
+        return Adam(
             self.architecture(),
             lr=self.settings.alpha_learning_rate,
             betas=self.settings.alpha_betas,

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.optim import SGD
 
 from pipeline.supernet import Supernet
+from pipeline.training.optimisers import SGD
 
 
 def adopt(supernet: Supernet, fresh: Supernet) -> None:

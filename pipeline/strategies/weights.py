@@ -31,6 +31,7 @@ from pipeline.spaces import Space
 from pipeline.strategies.contract import Strategy
 from pipeline.strategies.edges import ranked_strength, softmax_rows
 from pipeline.supernet import Supernet, mixture, saved
+from pipeline.training.optimisers import SGD
 from pipeline.training.stopping import check_finite
 
 NOISE = 1e-3
@@ -61,9 +62,9 @@ class WeightSharing(Strategy):
         """As many as the recipe says."""
         return self.search.stop_epoch or self.search.epochs
 
-    def new_weight_optimiser(self) -> torch.optim.SGD:
+    def new_weight_optimiser(self) -> SGD:
         """SGD as the recipe says, without momentum so far."""
-        return torch.optim.SGD(
+        return SGD(
             self.weights(),
             lr=self.search.learning_rate,
             momentum=self.search.momentum,

@@ -17,6 +17,7 @@ from pipeline.devices import autocast
 from pipeline.networks.network import Network
 from pipeline.training.distributed import Ranks
 from pipeline.training.memory import memory_format
+from pipeline.training.optimisers import SGD
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Optimisation:
         self.forward: TrainingPass = network.forward_with_auxiliary
         if recipe.compile:
             self.forward = compiled_training_pass(self.forward, network, recipe.micro_size)
-        self.optimiser = torch.optim.SGD(
+        self.optimiser = SGD(
             network.parameters(),
             lr=recipe.learning_rate,
             momentum=recipe.momentum,

@@ -8,12 +8,10 @@ from typing import Any
 
 import click
 
-from pipeline import files, machine, paths
+from pipeline import files
 from pipeline.config import jobs
-from pipeline.data.imagenet16 import make_imagenet16
 from pipeline.launch import spread
 from pipeline.nasbench import digits
-from pipeline.stages import prepare as prepare_stage
 from pipeline.stages import queries as queries_stage
 from pipeline.stages import removal as removal_stage
 from pipeline.stages import retrain as retrain_stage
@@ -22,20 +20,6 @@ from pipeline.stages import trial as trial_stage
 from pipeline.verbs.options import Given, takes
 
 RUN = ("job", "data_root", "out", "device")  # what every stage that computes on images takes
-
-
-@click.command()
-@click.option("--download", is_flag=True, help="fetch missing files where torchvision can")
-@takes("dataset", "job", "data_root", "out", "config")
-def prepare(given: Given, download: bool) -> None:
-    """Check a data set's files, and write its manifest and its split."""
-    job = given.job(jobs.PrepareJob, lambda c: jobs.prepare_job(c, given.need("dataset")))
-    if given.in_workflow:
-        out = given.need("out")
-    else:
-        out = given["out"] or paths.data(given.config.preset, job.dataset)
-        download |= given.config.download
-    prepare_stage.run(job, given.data_root, out, download)
 
 
 @click.command()
@@ -156,16 +140,3 @@ def digits_table(given: Given, state: Path) -> None:
     given.configure_device()
     manifest, split, root = given.images(given.need("manifest"))
     digits.make(manifest, split, root, state, given.need("out"), log=click.echo)
-
-
-@click.command()
-@click.option(
-    "--imagenet", type=Path, required=True, help="folder with train/, val/ and map_clsloc.txt"
-)
-@click.option(
-    "--workers", type=int, default=machine.n_cpus, help="processes that decode [a CPU each]"
-)
-@takes("data_root", "config")
-def imagenet16(given: Given, imagenet: Path, workers: int) -> None:
-    """Make ImageNet-16-120 out of a local ImageNet, where its batch files cannot be had."""
-    make_imagenet16(imagenet, given.data_root, workers)

@@ -48,3 +48,9 @@ def test_query_and_report_without_torch(tmp_path: Path) -> None:
     packages = imported("pipeline", *report)
     assert "jinja2" in packages
     assert "torch" not in packages
+
+
+def test_prepare_without_torch(tmp_path: Path) -> None:
+    packages = imported("pipeline", "prepare", "--dataset", "digits", "--out", tmp_path / "data")
+    assert "sklearn" in packages
+    assert "torch" not in packages

@@ -1,0 +1,41 @@
+"""The verbs that make data sets ready; none of them needs torch."""
+# Tested in tests/verbs/test_slices.py.
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline import machine, paths
+from pipeline.config import jobs
+from pipeline.data.imagenet16 import make_imagenet16
+from pipeline.stages import prepare as prepare_stage
+from pipeline.verbs.options import Given, takes
+
+
+@click.command()
+@click.option("--download", is_flag=True, help="fetch missing files where torchvision can")
+@takes("dataset", "job", "data_root", "out", "config")
+def prepare(given: Given, download: bool) -> None:
+    """Check a data set's files, and write its manifest and its split."""
+    job = given.job(jobs.PrepareJob, lambda c: jobs.prepare_job(c, given.need("dataset")))
+    if given.in_workflow:
+        out = given.need("out")
+    else:
+        out = given["out"] or paths.data(given.config.preset, job.dataset)
+        download |= given.config.download
+    prepare_stage.run(job, given.data_root, out, download)
+
+
+@click.command()
+@click.option(
+    "--imagenet", type=Path, required=True, help="folder with train/, val/ and map_clsloc.txt"
+)
+@click.option(
+    "--workers", type=int, default=machine.n_cpus, help="processes that decode [a CPU each]"
+)
+@takes("data_root", "config")
+def imagenet16(given: Given, imagenet: Path, workers: int) -> None:
+    """Make ImageNet-16-120 out of a local ImageNet, where its batch files cannot be had."""
+    make_imagenet16(imagenet, given.data_root, workers)
