@@ -34,6 +34,7 @@ include: "rules/imagenet.smk"
 include: "rules/report.smk"
 include: "rules/supernets.smk"
 include: "rules/studies.smk"
+include: "rules/moments.smk"
 
 
 rule all:
@@ -41,19 +42,3 @@ rule all:
     input:
         f"{RESULTS}/report/index.html",
         figures_of(*CONFIG.experiments),
-
-
-onstart:
-    if "paper" in targets():
-        print(plan.announce(CONFIG, EXPERIMENTS, "paper"), file=sys.stderr)
-    if targets() != {"disk"}:  # which only looks, also while a workflow is at work
-        shell("python -m pipeline track start --job {WORKFLOW:q}")
-        keep_study()
-
-
-onsuccess:
-    shell("python -m pipeline track finish --status FINISHED")
-
-
-onerror:
-    shell("python -m pipeline track finish --status FAILED")

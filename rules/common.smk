@@ -2,10 +2,12 @@
 
 import json
 import os
+import subprocess
 import sys
 from shlex import quote
 
 sys.path.insert(0, workflow.basedir)
+from pipeline import moments
 from pipeline.analysis import plan
 from pipeline.config import jobs, load, needs, studies
 from pipeline.config.trainings import is_folder

@@ -68,7 +68,7 @@ class Cluster:
 
     def start(self, *targets, profile="--profile"):
         quick = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"]
-        command = [sys.executable, "-m", "snakemake", profile, "profiles/slurm", *quick]
+        command = [sys.executable, "-m", "snakemake", "-p", profile, "profiles/slurm", *quick]
         own = self.checkout.environment
         own["PYTHONPATH"] = os.pathsep.join([own["PYTHONPATH"], os.environ.get("PYTHONPATH", "")])
         return subprocess.Popen(

@@ -1,0 +1,104 @@
+"""The moments of a workflow: before its first job, as each job ends, after its last.
+
+Snakemake's hooks (`onstart`) do not run in a workflow that another one imports as a module. So the
+moments are taken from its log events, which every workflow has. They also say on the terminal, with
+one line per job, how far the workflow is; all that Snakemake says stands in `.snakemake/log`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import PurePath
+from statistics import fmean
+from typing import Any
+
+LOGGER = "snakemake.logging"
+QUIET = {"ALL", "PROGRESS"}  # of `--quiet`: then no line per job
+STREAM = "DefaultStreamHandler"  # the handler by which Snakemake writes to the terminal
+
+
+class Moments(logging.Handler):
+    """Listens to a workflow.
+
+    Args:
+        workflow: Snakemake's.
+        before: is called before the first job; what it raises ends the workflow.
+        after: is called with FINISHED or FAILED when the process of a workflow ends.
+    """
+
+    def __init__(
+        self, workflow: Any, before: Callable[[], None], after: Callable[[str], None]
+    ) -> None:
+        super().__init__()
+        self._workflow, self._before, self._after = workflow, before, after
+        self._left: Counter[str] = Counter()  # jobs by rule
+        self._jobs: dict[int, tuple[str, str, float]] = {}  # those at work: rule, name, start
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)  # of finished jobs by rule
+        self._began, self._quiet = 0.0, False
+        logging.getLogger(LOGGER).addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take an event of Snakemake's for what it is."""
+        event = str(getattr(record, "event", None))
+        if event == "run_info" and not self._began and not self._workflow.dryrun:
+            self._begin(record.stats)  # type: ignore[attr-defined]
+        elif event == "job_info" and self._began:
+            job: Any = record
+            self._jobs[job.jobid] = (job.rule_name, _name(job), time.monotonic())
+        elif event == "job_finished":
+            self._finish(record.job_id)  # type: ignore[attr-defined]
+
+    def _begin(self, n_jobs: dict[str, int]) -> None:
+        self._left.update({rule: n for rule, n in n_jobs.items() if rule != "total"})
+        self._began = time.monotonic()
+        if not self._workflow.execution_settings.no_hooks:
+            self._before()
+            atexit.register(lambda: self._after("FAILED" if self._left.total() else "FINISHED"))
+        output = self._workflow.output_settings
+        self._quiet = bool({one.name for one in output.quiet or ()} & QUIET)
+        for handler in logging.getLogger(LOGGER).handlers:
+            if handler.name == STREAM and not (output.verbose or output.printshellcmds):
+                handler.setLevel(logging.WARNING)
+
+    def _finish(self, job: int) -> None:
+        if job not in self._jobs:
+            return
+        rule, name, started = self._jobs.pop(job)
+        took = time.monotonic() - started
+        self._seconds[rule].append(took)
+        self._left[rule] -= 1
+        if self._quiet or rule == name:  # a target such as `all` runs nothing
+            return
+        n_done, n_left = sum(map(len, self._seconds.values())), self._left.total()
+        line = f"[{n_done:>3}/{n_done + n_left}] {name}  {span(took)}"
+        if n_left:
+            line += f"; about {span(self._time_left())} left"
+        print(line, file=sys.stderr, flush=True)
+
+    def _time_left(self) -> float:
+        """Seconds: each job as long as those of its rule so far, as many at once as so far."""
+        took = [seconds for jobs in self._seconds.values() for seconds in jobs]
+        at_work = sum(time.monotonic() - started for _, _, started in self._jobs.values())
+        at_once = (sum(took) + at_work) / (time.monotonic() - self._began)
+        means = {rule: fmean(self._seconds.get(rule) or took) for rule in self._left}
+        work = sum(n * means[rule] for rule, n in self._left.items())
+        return max(work - at_work, 0.0) / max(at_once, 0.1)
+
+
+def span(seconds: float) -> str:
+    """A time as one number with its unit."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _name(job: Any) -> str:
+    """What a job's log is called, which says its stage and its run; else its rule."""
+    parts = PurePath(job.log[0]).with_suffix("").parts if job.log else ()
+    return "/".join(parts[parts.index("logs") + 1 :]) if "logs" in parts else str(job.rule_name)
