@@ -73,7 +73,7 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except InputError as error:
-        sys.exit(_complain(f"error: {error}"))
+        sys.exit(_complain(*error.faults))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -83,7 +83,7 @@ def main() -> None:
         line = explain(error)
         if line is None:
             raise
-        sys.exit(_complain(f"error: {line}"))
+        sys.exit(_complain(line))
     finally:
         if journal.BEGUN_HERE:
             from pipeline.tracking import recorder  # not at the top: no other verb needs it
@@ -101,6 +101,7 @@ def _function(verb: str) -> str:
     return "list_" if verb == "list" else verb.replace("-", "_")
 
 
-def _complain(line: str) -> int:
-    print(line, file=sys.stderr)
+def _complain(*lines: str) -> int:
+    for line in lines:
+        print(f"error: {line}", file=sys.stderr)
     return 2

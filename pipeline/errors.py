@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 
 AGAIN = "then run the same command again: it goes on where it stopped"
+LONGEST = 4000  # characters of a message
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 # What torch says where Python would raise MemoryError or an OSError of its own.
@@ -14,14 +15,29 @@ TORCH_WRITE = ("PytorchStreamWriter", "inline_container", "unexpected pos")
 
 
 class InputError(Exception):
-    """Bad input or missing data: the message is one line naming the file or key and the remedy.
+    """Bad input or missing data: one line for each fault, with the file or key and the remedy.
 
-    The command line turns it into that line on stderr and exit code 2.
+    The command line writes these lines to stderr and ends with exit code 2.
     """
 
+    @property
+    def faults(self) -> list[str]:
+        """The lines. Names and what a library says are quoted: they may have any characters."""
+        return [_line(str(fault)) for fault in self.args]
+
     def __str__(self) -> str:
-        # What a library says of a file, quoted in the message, may have lines of its own.
-        return " ".join(super().__str__().split("\n"))
+        return "; ".join(self.faults)
+
+
+def _line(text: str) -> str:
+    text = "".join(map(_printable, text))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-500:]}"
+
+
+def _printable(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return " " if letter.isspace() else ascii(letter)[1:-1]
 
 
 def explain(error: BaseException) -> str | None:

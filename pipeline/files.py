@@ -8,11 +8,13 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
+import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,14 @@ from pipeline.errors import InputError
 # What numpy and its zip reader say of bytes that are not what was written.
 DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, OverflowError),
-    *(NotImplementedError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile),
+    *(NotImplementedError, RuntimeError, AttributeError, IndexError, AssertionError, MemoryError),
+    *(struct.error, zlib.error, zipfile.BadZipFile),
 )
+# Bounds on files that are read whole: far above what this program writes, far below what a
+# machine's memory would notice.
+MOST_BYTES = 16 * 2**20  # of JSON, CSV and other text
+MOST_ARRAY_BYTES = 2**30
+MOST_RATIO = 20  # unpacked to packed
 
 
 @contextlib.contextmanager
@@ -51,37 +59,145 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write indented JSON atomically; NaN is refused, since JSON has none."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write indented JSON atomically.
+
+    Raises:
+        InputError: a number is NaN or infinite, which JSON does not know.
+    """
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise InputError(
+            f"{path}: not written, a number of it is not finite; look at the run's history"
+        ) from None
+    write_text(path, text + "\n")
+
+
+def check_regular(path: Path | str, most: int = MOST_BYTES) -> None:
+    """Insist on a regular file that is not larger than any file of its kind.
+
+    Raises:
+        InputError: there is no such file, or it is a folder, a pipe or a device, or too large.
+    """
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:  # a name that is too long, a NUL, a circle of links
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{str(path)[:200]}: cannot be read ({reason})") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path}: a folder, expected a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{path}: a pipe or a device, expected a regular file")
+    if status.st_size > most:
+        raise InputError(
+            f"{path}: {status.st_size / 1e6:,.0f} MB; a file of this kind has at most "
+            f"{most / 1e6:,.0f} MB, so it is another one"
+        )
+
+
+def read_text(path: Path | str, most: int = MOST_BYTES) -> str:
+    """The UTF-8 text of a regular file of at most `most` bytes; else an `InputError`."""
+    check_regular(path, most)
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason} at {error.start})") from None
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, a key stands twice, a number is not finite, or it nests too
+            deeply.
+    """
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite
+        )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"key {max(keys, key=keys.count)!r} twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
 
 
 def read_json(path: Path | str) -> Any:
-    """Read JSON; a missing or broken file is an `InputError` that names it."""
+    """Read JSON strictly (`parse_json`); any fault is an `InputError` that names the file."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return parse_json(read_text(path))
+    except ValueError as error:
         raise InputError(f"{path}: not valid JSON ({error})") from None
 
 
-def read_arrays(path: Path | str) -> dict[str, Any]:
+def read_object(path: Path | str) -> dict[str, Any]:
+    """As `read_json`, for a file that holds one object."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected an object {{...}}, found {type(value).__name__}")
+    return value
+
+
+def read_share(path: Path | str, key: str) -> float:
+    """A number between 0 and 1 of a JSON object, such as an error of `metrics.json`."""
+    value = read_object(path).get(key)
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(f"{path}: {key}: {value!r:.80}; expected a number between 0 and 1")
+    return float(value)
+
+
+def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]:
     """The arrays of an .npz file by name; all are read, so that a changed byte is found.
 
+    Args:
+        path: the file.
+        whole: arrays of numbers that must be there, without NaN; infinity is refused in all.
+
     Raises:
-        InputError: the file is missing, cut, changed or of another kind.
+        InputError: the file is missing, cut, changed, of another kind or implausibly large.
     """
     import numpy as np
 
+    check_regular(path, MOST_ARRAY_BYTES)
     try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        # Zeros compress a thousandfold; what we write does so no more than this.
+        if unpacked > max(MOST_BYTES, MOST_RATIO * Path(path).stat().st_size):
+            raise ValueError("it unpacks to more than it can hold")
         with np.load(path, allow_pickle=False) as content:
-            return dict(content)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run the stage that makes it") from None
+            arrays = dict(content)
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("not arrays only")
     except DAMAGED:
         raise InputError(
             f"{path}: damaged or no file of arrays; delete it and run its stage again"
         ) from None
+    for name in whole:
+        if name not in arrays or arrays[name].dtype.kind not in "iuf":
+            raise InputError(f"{path}: no numbers {name!r}; delete it and run its stage again")
+    for name, array in arrays.items():
+        if array.dtype.kind in "fc" and not (
+            np.isfinite(array).all() if name in whole else not np.isinf(array).any()
+        ):
+            raise InputError(
+                f"{path}: {name} has values that are not finite; delete it and run its stage again"
+            )
+    return arrays
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -100,9 +216,19 @@ def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_csv(path: Path | str) -> list[dict[str, str]]:
-    """The rows of a CSV file, as text."""
-    with Path(path).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+    """The rows of a CSV file, as text.
+
+    Raises:
+        InputError: it is missing or no CSV, or a row has more or fewer values than the header.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path}: not valid CSV ({error})") from None
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise InputError(f"{path}: row {number} has another number of values than the header")
+    return rows
 
 
 def digest(path: Path | str, algorithm: str = "sha256") -> str:

@@ -1,33 +1,86 @@
 """Published pickles, read without running what a pickle may run.
 
-A pickle names the functions that rebuild its objects. Only those that rebuild NumPy arrays,
-numbers and plain containers are known here; everything else is refused.
+A pickle names the functions that rebuild its objects. Only those that rebuild NumPy arrays of
+plain numbers or text, numbers and plain containers are known here, each in a form of our own that
+checks its arguments: NumPy's own trust the file, and a hostile one crashes the interpreter.
 """
 
 from __future__ import annotations
 
 import bz2
-import codecs
+import math
 import pickle
+import re
 from collections import OrderedDict, defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy._core import multiarray
 
+from pipeline import files
 from pipeline.errors import InputError
+
+# An object of a pickle is some hundred bytes of memory, and one or two bytes of the file.
+MOST_STEPS = 4_000_000
+MOST_UNPACKED = 2**28
+MOST_RATIO = 100  # unpacked to packed, above `files.MOST_BYTES`
+
+
+class Dtype:
+    """The type of an array's elements: a plain number or text of fixed length."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        if not re.fullmatch(r"[biufcSU]\d{1,4}", str(code)):
+            raise pickle.UnpicklingError(f"elements of type {str(code)[:20]!r}")
+        self.dtype = np.dtype(code)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        order = state[1]
+        self.dtype = self.dtype.newbyteorder(order if order in ("<", ">") else "|")
+
+
+class Array(np.ndarray):
+    """An array whose content must be as long as its shape and type say."""
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:  # type: ignore[override]
+        _, shape, element, fortran, raw = state
+        shape, dtype = tuple(int(length) for length in shape), element.dtype
+        raw = encode(raw) if isinstance(raw, str) else bytes(raw)
+        if min(shape, default=0) < 0 or len(raw) != math.prod(shape) * dtype.itemsize:
+            raise pickle.UnpicklingError(f"an array of shape {shape} in {len(raw)} bytes")
+        super().__setstate__((1, shape, dtype, bool(fortran), raw))
+
+
+def encode(text: str, encoding: str = "latin-1") -> bytes:
+    """Bytes, as protocols below 3 write them."""
+    if encoding.replace("-", "") != "latin1":
+        raise pickle.UnpicklingError(f"bytes written as {encoding[:20]!r}")
+    return text.encode("latin-1")
+
+
+def empty_array(*_: Any) -> Array:
+    """What an array is before its state is set."""
+    return Array(0, np.uint8)
+
+
+def number(element: Dtype, raw: bytes | str) -> Any:
+    """A NumPy number from its bytes."""
+    raw = encode(raw) if isinstance(raw, str) else bytes(raw)
+    if len(raw) != element.dtype.itemsize:
+        raise pickle.UnpicklingError(f"a number of type {element.dtype} in {len(raw)} bytes")
+    return np.frombuffer(raw, element.dtype)[0]
+
 
 # Module and name. Old and new NumPy call the same function by different module names.
 ALLOWED = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
+    ("numpy", "ndarray"): Array,
+    ("numpy", "dtype"): Dtype,
     **{
-        (f"numpy.{core}.multiarray", name): getattr(multiarray, name)
+        (f"numpy.{core}.multiarray", name): rebuild
         for core in ("core", "_core")
-        for name in ("_reconstruct", "scalar")
+        for name, rebuild in (("_reconstruct", empty_array), ("scalar", number))
     },
-    ("_codecs", "encode"): codecs.encode,
+    ("_codecs", "encode"): encode,
     ("collections", "OrderedDict"): OrderedDict,
     ("collections", "defaultdict"): defaultdict,
     ("builtins", "dict"): dict,
@@ -36,26 +89,59 @@ ALLOWED = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
+# The form in Python: that in C reserves as much memory as the file says that it needs.
+class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined]
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         return ALLOWED[module, name]
 
 
-def read_pickle(path: Path) -> dict[str, Any]:
+class _Bounded:
+    """A stream that ends with an error after so many bytes or so many reads."""
+
+    def __init__(self, stream: BinaryIO, most_bytes: float, most_reads: float) -> None:
+        self._stream, self._bytes, self._reads = stream, most_bytes, most_reads
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, as many as there are."""
+        self._bytes -= size
+        self._reads -= 1
+        if min(self._bytes, self._reads) < 0:
+            raise pickle.UnpicklingError("it holds far more than a file of its kind")
+        return self._stream.read(size)
+
+    def readline(self) -> bytes:
+        """The next short line."""
+        self._reads -= 1
+        return self._stream.readline(1000)
+
+    def readinto(self, buffer: bytearray) -> int:
+        """Fill a buffer that a pickle wants filled."""
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def read_pickle(path: Path, bounded: bool = True) -> dict[str, Any]:
     """A dict of arrays, numbers and text; `.pbz2` is compressed, text of Python 2 is latin-1.
 
+    Args:
+        path: the file.
+        bounded: refuse what unpacks to more than a data set's batch or a cell's results; without
+            it, the caller has compared what the file takes with the machine's memory.
+
     Raises:
-        FileNotFoundError: there is no such file.
-        InputError: the file is damaged, or asks for more than plain arrays and numbers.
+        InputError: there is no such file, it is damaged, or it asks for more than plain arrays
+            and numbers.
     """
+    files.check_regular(path, MOST_UNPACKED if bounded else 2**40)
+    most = max(files.MOST_BYTES, MOST_RATIO * path.stat().st_size)
+    limits = (min(most, MOST_UNPACKED), MOST_STEPS) if bounded else (math.inf, math.inf)
     try:
         with bz2.open(path) if path.suffix == ".pbz2" else path.open("rb") as stream:
-            content = _Unpickler(stream, encoding="latin1").load()
-    except FileNotFoundError:
-        raise
-    except (pickle.UnpicklingError, EOFError, OSError, ValueError, IndexError, KeyError) as error:
+            content = _Unpickler(_Bounded(stream, *limits), encoding="latin1").load()
+    except (pickle.UnpicklingError, *files.DAMAGED) as error:
         raise InputError(f"{path}: not a pickle of plain arrays and numbers ({error})") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a dict, found {type(content).__name__}")

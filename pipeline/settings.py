@@ -3,10 +3,20 @@
 
 from __future__ import annotations
 
+import os
+import typing
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 # Sources that many defaults share.
 PAPER = "paper, section 4.1"
@@ -19,14 +29,59 @@ NB201 = "NAS-Bench-201 (Dong & Yang, ICLR 2020)"
 
 
 class Settings(BaseModel):
-    """Frozen settings; an unknown key is an error."""
+    """Frozen settings; an unknown key and a number that is not finite are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads `yes` and `on` as true, which pydantic takes for 1."""
+        kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
+        values = value if isinstance(value, list | tuple) else [value]
+        if (
+            kinds & {int, float}
+            and bool not in kinds
+            and any(v is True or v is False for v in values)
+        ):
+            raise ValueError("expected a number, which yes, no, on and off are not in YAML")
+        return value
 
     @classmethod
     def over(cls, base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """Given values over others, before they are validated; a model may know which go."""
         return {**base, **given}
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The types that an annotation is made of."""
+    inner = typing.get_args(annotation)
+    return {annotation}.union(*map(_kinds, inner)) if inner else {annotation}
+
+
+def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values, of which none may stand twice: each would be run and counted twice."""
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value!r} stands twice; remove one")
+    return values
+
+
+def expanded(path: str) -> str:
+    """A path with `~` and `$VARIABLE` replaced, as a shell would."""
+    home = str(Path(path).expanduser()) if path.startswith("~") else path
+    found = os.path.expandvars(home)
+    if "$" in found and "$" in path:
+        raise ValueError("a variable that is not set here; set it, or write the path out")
+    return found
+
+
+Distinct = AfterValidator(distinct)
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Distinct]
+Names = Annotated[tuple[str, ...], Distinct]
+ExpandedPath = Annotated[str, AfterValidator(expanded)]
 
 
 def setting(default: Any, meaning: str, source: str, **limits: Any) -> Any:

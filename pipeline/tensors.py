@@ -4,28 +4,76 @@
 from __future__ import annotations
 
 import pickle
+import pickletools
+import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+
+from pipeline import files
+
+# What `torch.save` needs for tensors, containers and bytes.
+NAMES = re.compile(
+    r"torch \w+Storage|torch._utils _rebuild_(tensor_v2|parameter)|collections OrderedDict"
+    r"|_codecs encode"
+)
+MOST_BYTES = 2**36
 
 
 class DamagedError(Exception):
     """A file that is cut, changed or of another kind; its text is one line."""
 
 
-def read_tensors(path: Path) -> Any:
-    """What `torch.save` wrote, on the CPU.
+def read_tensors(path: Path) -> dict[str, Any]:
+    """The dictionary that `torch.save` wrote, on the CPU; it takes no more memory than the file.
 
     Raises:
-        DamagedError: the file cannot be read whole.
+        DamagedError: the file cannot be read whole, or it holds something else.
+        InputError: there is no such file, or it is a folder, a pipe or a device.
     """
+    files.check_regular(path, MOST_BYTES)
     try:
-        # torch finds a cut file but not a changed byte: it skips the archive's own checksums.
         with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():
-                raise zipfile.BadZipFile(f"bad checksum of {damaged}")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, RuntimeError, pickle.UnpicklingError) as error:
-        raise DamagedError(str(error).strip().partition("\n")[0]) from None
+            _check(archive)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        for tensor in _tensors(content):
+            # A tensor can repeat few numbers without end.
+            if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+                raise ValueError("a tensor that is larger than its numbers")
+    except PermissionError:
+        raise
+    except (pickle.UnpicklingError, *files.DAMAGED) as error:
+        # torch goes on to advise how its safeguards are switched off.
+        raise DamagedError(str(error).strip().partition("\n")[0].partition(". ")[0]) from None
+    if not isinstance(content, dict):
+        raise DamagedError(f"expected a dictionary, found {type(content).__name__}")
+    return content
+
+
+def _check(archive: zipfile.ZipFile) -> None:
+    """Refuse what is packed, damaged, or asks for more than tensors and containers."""
+    for member in archive.infolist():
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise zipfile.BadZipFile(f"{member.filename} is packed, which `torch.save` never does")
+    # torch finds a cut file but not a changed byte: it skips the archive's own checksums.
+    if damaged := archive.testzip():
+        raise zipfile.BadZipFile(f"bad checksum of {damaged}")
+    for member in archive.infolist():
+        if member.filename.endswith("data.pkl"):
+            if member.file_size > 2 * files.MOST_BYTES:
+                raise ValueError("more objects than a file of tensors has")
+            for operation, argument, _ in pickletools.genops(archive.read(member)):
+                if operation.name == "GLOBAL" and not NAMES.fullmatch(str(argument)):
+                    raise ValueError(f"it asks for {argument}")
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(inner)

@@ -43,13 +43,13 @@ from pipeline.paths import (
 from pipeline.registry.tables import EMBEDDED, find_table
 
 try:
-    CONFIG = load.resolve(config)
+    CONFIG = load.resolve(config, layers=load.layers_in(workflow, config))
     EXPERIMENTS = load.experiments(CONFIG)
     CONFIG = load.with_labels(CONFIG, EXPERIMENTS)
     STUDIES = studies.load_all(CONFIG.preset)
 except InputError as error:
-    # One line and exit code 2 instead of Snakemake's traceback.
-    print(f"error: {error}", file=sys.stderr)
+    # A line for each fault and exit code 2 instead of Snakemake's traceback.
+    print(*(f"error: {fault}" for fault in error.faults), sep="\n", file=sys.stderr)
     sys.exit(2)
 
 RESULTS = ROOT.format(preset=CONFIG.preset)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field
 
 from pipeline import registry
@@ -19,6 +18,8 @@ from pipeline.analysis.results_page import table
 from pipeline.config import jobs, load
 from pipeline.config.generate import flow
 from pipeline.config.model import Config
+from pipeline.config.validation import validate
+from pipeline.config.yaml_text import read_yaml
 from pipeline.errors import InputError
 from pipeline.settings import Settings
 
@@ -74,11 +75,8 @@ def read(folder: Path = FOLDER) -> list[Fidelity]:
     """
     found = []
     for path in sorted(folder.glob("*.yaml")):
-        content = yaml.safe_load(path.read_text())
-        try:
-            found.append(Fidelity(**content))
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{path}: {error}") from None
+        content = read_yaml(path)
+        found.append(validate(Fidelity, content, {str(path): content}))
     return found
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config.claims import Claim
 from pipeline.config.folders import FolderSettings
-from pipeline.settings import OURS, Settings, factory, setting
+from pipeline.settings import OURS, Names, Seeds, Settings, factory, setting
 
 LABEL = r"^[A-Za-z0-9_]+$"
 # Before a label: the one kept of several searches.
@@ -58,7 +58,7 @@ class Row(Settings):
         pattern=r"^\w*$",
     )
     space: str = setting("darts", "a registered space", OURS, pattern=LABEL)
-    datasets: tuple[str, ...] = Field(description="data sets searched on", min_length=1)
+    datasets: Names = Field(description="data sets searched on", min_length=1)
     query: bool = setting(False, "look the found cell up in the NAS-Bench-201 table", OURS)
     removal: bool = setting(
         False, "accuracy that the trained supernet loses without operations of two edges", OURS
@@ -69,11 +69,11 @@ class Row(Settings):
     repeats: int = setting(
         0, "searches of seconds: seeds 0, 1, ... in one job, instead of `seeds`", OURS
     )
-    seeds: tuple[int, ...] = setting((), "seeds of this row; empty: those of the study", OURS)
+    seeds: Seeds = setting((), "seeds of this row; empty: those of the study", OURS)
     most_seeds: int = setting(
         0, "the first seeds of the study, at most so many; 0: all", OURS, ge=0
     )
-    retrain: tuple[str, ...] = setting(
+    retrain: Names = setting(
         (), "data sets the found network is trained on; `same`: the one searched on", OURS
     )
     paper: dict[str, dict[str, Printed]] = factory(

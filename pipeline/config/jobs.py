@@ -21,7 +21,7 @@ from pipeline.config.experiments import (
     shown_strategy,
 )
 from pipeline.config.folders import FolderSettings
-from pipeline.config.load import merge, validate
+from pipeline.config.load import merge
 from pipeline.config.looks import RankingSettings, RemovalSettings
 from pipeline.config.model import SEARCH_RECIPES, Config
 from pipeline.config.recipes import (
@@ -32,6 +32,7 @@ from pipeline.config.recipes import (
     TrialTrain,
 )
 from pipeline.config.trainings import layout_of, recipe_of
+from pipeline.config.validation import validate
 from pipeline.errors import InputError
 from pipeline.settings import Settings
 
@@ -182,7 +183,7 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     algorithm = registry.entry("strategies", label.algorithm)
     where = f"strategy label {strategy}: search"
     values = merge(algorithm.settings_in.get(space, {}), label.settings)
-    settings = validate(algorithm.settings_model(), values, where, label.settings)
+    settings = validate(algorithm.settings_model(), values, {where: label.settings})
     search = _search(config, space, strategy)
     if not algorithm.chooses_cells:
         supernet = search.supernet.model_copy(update={"none_may_win": False})
@@ -203,7 +204,7 @@ def _search(config: Config, space: str, strategy: str) -> SearchSettings:
     given = getattr(config.search, space).model_dump(exclude_unset=True)
     values = merge(algorithm.recipes.get(space, {}), given, label.search)
     recipe = SEARCH_RECIPES.get(space, SearchSettings)
-    return validate(recipe, values, f"strategy label {strategy}: search", label.search)
+    return validate(recipe, values, {f"strategy label {strategy}: search": label.search})
 
 
 def labels(config: Config, **wanted: bool) -> list[str]:

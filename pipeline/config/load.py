@@ -9,14 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-import types
-import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
-from pydantic import BaseModel, ValidationError
 
 from pipeline import registry
 from pipeline.config.experiments import (
@@ -29,25 +24,12 @@ from pipeline.config.experiments import (
     with_stand_ins,
 )
 from pipeline.config.model import Config
+from pipeline.config.validation import source_of, validate
+from pipeline.config.yaml_text import read_yaml
 from pipeline.errors import InputError
 from pipeline.registry.tables import DIGITS, REFERENCES, SETS, find_table
 
 FOLDER = Path("config")
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping; a broken file is an `InputError` that names it."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected `key: value` lines, found {type(content).__name__}")
-    return content
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,36 +43,85 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def layers_of(files: Iterable[Path] = (), folder: Path = FOLDER) -> dict[str, Mapping[str, Any]]:
+    """What `config/config.yaml` and further files say, by the name that a person knows them by."""
+    own = folder / "config.yaml"
+    return {str(own): read_yaml(own), **{f"--configfile {f}": read_yaml(f) for f in files}}
+
+
+def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What Snakemake has merged, apart again: its files, read strictly, and its `--config`.
+
+    Args:
+        workflow: Snakemake's; its files are those of the command line, then the Snakefile's.
+        config: what it has merged; all that a workflow which imports this one says.
+    """
+    settings = workflow.config_settings
+    given = [Path(path) for path in settings.configfiles]
+    own = {str(path): read_yaml(Path(path)) for path in workflow.configfiles[len(given) :]}
+    by_hand = {f"--configfile {os.path.relpath(path)}": read_yaml(path) for path in given}
+    return {"config": config, **own, **by_hand, "--config": dict(settings.config)}
+
+
 def load(
     files: Iterable[Path] = (), overrides: Mapping[str, Any] | None = None, folder: Path = FOLDER
 ) -> Config:
     """The configuration as a verb called by hand sees it."""
-    layers = [read_yaml(folder / "config.yaml"), *map(read_yaml, files), overrides or {}]
-    return resolve(merge(*layers), folder)
+    layers = {**layers_of(files, folder), "--set": overrides or {}}
+    return resolve(merge(*layers.values()), folder, layers)
 
 
-def resolve(given: Mapping[str, Any], folder: Path = FOLDER) -> Config:
+def resolve(
+    given: Mapping[str, Any],
+    folder: Path = FOLDER,
+    layers: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Config:
     """Put the given values over the preset's and the defaults, and validate.
 
+    Args:
+        given: what files and options say together.
+        folder: has the presets.
+        layers: file or option of the user's -> its part of that; errors name it.
+
     Raises:
-        InputError: an unknown key or name, a value of the wrong type or out of range.
+        InputError: an unknown key or name, a value of the wrong type or out of range; one fault
+            for each of them.
     """
+    layers = {"config": given} if layers is None else layers
     preset = given.get("preset", "demo")
     presets = sorted(path.stem for path in (folder / "presets").glob("*.yaml"))
     if preset not in presets:
-        raise InputError(f"config: unknown preset {preset!r}; {registry.nearest(preset, presets)}")
-    preset_file = folder / "presets" / f"{preset}.yaml"
-    preset_values = read_yaml(preset_file)
+        where = source_of(layers, ["preset"])
+        raise InputError(
+            f"{where}: unknown preset {preset!r}; {registry.nearest(str(preset), presets)}"
+        )
+    file = folder / "presets" / f"{preset}.yaml"
+    layers = {str(file): read_yaml(file), **layers}
     labels = {name: {"algorithm": name} for name in registry.names("strategies")}
-    merged = merge({"strategies": labels}, preset_values, given)
-    config = validate(Config, merged, source=str(preset_file), known_in=preset_values)
+    values = merge({"strategies": labels}, layers[str(file)], given)
+    config: Config = validate(Config, values, layers)
+    faults = []
     for kind in ("strategies", "datasets", "genotypes"):
-        _check_names(getattr(config, kind), f"config: {kind}")
+        for name in getattr(config, kind):
+            faults += _faults(_check_name, name, f"{source_of(layers, [kind, name])}: {kind}")
     for name in {*config.datasets} & {*registry.names("datasets")}:
-        raise InputError(f"datasets: {name!r} is the name of a built-in data set; rename yours")
+        where = source_of(layers, ["datasets", name])
+        faults += [f"{where}: datasets: {name!r} is the name of a built-in data set; rename yours"]
     for name, label in config.strategies.items():
-        _check_label(name, label.algorithm, label.settings, "config: strategies")
+        where = f"{source_of(layers, ['strategies', name])}: strategies"
+        faults += _faults(_check_label, name, label.algorithm, label.settings, where)
+    if faults:
+        raise InputError(*faults)
     return config
+
+
+def _faults(check: Callable[..., None], *arguments: Any) -> list[str]:
+    """The faults that a check finds."""
+    try:
+        check(*arguments)
+    except InputError as error:
+        return error.faults
+    return []
 
 
 def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
@@ -98,7 +129,7 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
     known = {}
     for path in sorted((folder / "experiments").glob("*.yaml")):
         values = {"name": path.stem, **read_yaml(path)}
-        experiment = validate(Experiment, values, source=str(path), known_in=values)
+        experiment = validate(Experiment, values, {str(path): values})
         _check_experiment(config, experiment, str(path))
         labels = {**config.strategies, **experiment.strategies}
         rows = (only_on(row, config.only_datasets) for row in experiment.rows)
@@ -124,8 +155,8 @@ def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config
     for kind in ("strategies", "datasets"):
         merged[kind] = dict(getattr(config, kind))
         for experiment in experiments.values():
-            _check_names(getattr(experiment, kind), f"experiment {experiment.name}: {kind}")
             for name, entry in getattr(experiment, kind).items():
+                _check_name(name, f"experiment {experiment.name}: {kind}")
                 if merged[kind].setdefault(name, entry) != entry:
                     raise InputError(
                         f"experiment {experiment.name}: {kind}: {name!r} means something else "
@@ -134,71 +165,16 @@ def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config
     return config.model_copy(update=merged)
 
 
-def validate(
-    model: type[Any], values: Mapping[str, Any], source: str, known_in: Mapping[str, Any]
-) -> Any:
-    """`model(**values)`; the first error becomes one line naming file, key and remedy.
-
-    Args:
-        model: a `Settings` class.
-        values: what to validate.
-        source: the file at fault if the key stands in `known_in`, else it is the user's config.
-        known_in: the content of `source`.
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-    except InputError as error:  # of a model that asks the registry
-        raise InputError(f"{source}: {error}") from None
-    location = [str(part) for part in first["loc"]]
-    inside = _contains(known_in, location)
-    where = source if inside else "config (config/config.yaml, --configfile or --config)"
-    key = ".".join(location)
-    if first["type"] == "extra_forbidden":
-        known = _fields_at(model, location[:-1])
-        raise InputError(f"{where}: unknown key {key!r}; {registry.nearest(location[-1], known)}")
-    message = first["msg"].removeprefix("Value error, ")
-    given = "" if first["type"] == "missing" else f" (given: {first.get('input')!r:.80})"
-    raise InputError(f"{where}: {key}: {message}{given}")
-
-
-def _contains(values: Any, location: list[str]) -> bool:
-    for part in location:
-        if isinstance(values, Mapping) and part in values:
-            values = values[part]
-        elif isinstance(values, list) and part.isdigit() and int(part) < len(values):
-            values = values[int(part)]
-        else:
-            return False
-    return True
-
-
-def _fields_at(annotation: Any, location: list[str]) -> list[str]:
-    """Names of the fields of the model that lies at a location inside another."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        if not location:
-            return sorted(annotation.model_fields)
-        field = annotation.model_fields.get(location[0])
-        return _fields_at(field.annotation, location[1:]) if field else []
-    arguments = typing.get_args(annotation)
-    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        return [name for argument in arguments for name in _fields_at(argument, location)]
-    is_mapping = typing.get_origin(annotation) is dict
-    inner = arguments[1] if is_mapping else arguments[0] if arguments else None
-    return _fields_at(inner, location[1:]) if inner and location else []
-
-
-def _check_names(names: Iterable[str], where: str) -> None:
-    """Names become parts of paths and of commands."""
-    for name in names:
-        if not re.fullmatch(LABEL.strip("^$"), name):
-            raise InputError(f"{where}: {name!r}: letters, digits and underscore only")
+def _check_name(name: str, where: str) -> None:
+    """A name becomes part of paths and of commands."""
+    if not re.fullmatch(LABEL.strip("^$"), name):
+        raise InputError(f"{where}: {name!r:.80}: letters, digits and underscore only")
 
 
 def _check_label(name: str, algorithm: str, settings: Mapping[str, Any], where: str) -> None:
+    _known(algorithm, registry.names("strategies"), f"{where}.{name}.algorithm")
     model = registry.entry("strategies", algorithm).settings_model()
-    validate(model, settings, f"{where}.{name}.settings", settings)
+    validate(model, settings, {f"{where}.{name}.settings": settings})
 
 
 def _check_experiment(config: Config, experiment: Experiment, source: str) -> None:

@@ -23,7 +23,18 @@ from pipeline.config.recipes import (
     TrainSettings,
     TrialTrain,
 )
-from pipeline.settings import DARTS, OURS, PAPER, ROBUST_DARTS, Settings, factory, setting
+from pipeline.settings import (
+    DARTS,
+    OURS,
+    PAPER,
+    ROBUST_DARTS,
+    ExpandedPath,
+    Names,
+    Seeds,
+    Settings,
+    factory,
+    setting,
+)
 
 # A space that is not named here is searched by the recipe of the paper's CIFAR-10 experiments.
 SEARCH_RECIPES: dict[str, type[SearchSettings]] = {
@@ -131,14 +142,14 @@ class Config(Settings):
     """Everything that can be set; `config/config.yaml` is generated from it."""
 
     preset: Literal["demo", "laptop", "paper"] = setting("demo", "size of everything", OURS)
-    experiments: tuple[str, ...] = setting(
+    experiments: Names = setting(
         ("demo",), "experiments that `all` builds and the report shows", OURS
     )
-    seeds: tuple[int, ...] = setting((0, 1, 2, 3), "seeds of the searches", PAPER, min_length=1)
-    retrain_seeds: tuple[int, ...] = setting(
+    seeds: Seeds = setting((0, 1, 2, 3), "seeds of the searches", PAPER, min_length=1)
+    retrain_seeds: Seeds = setting(
         (0,), "seeds of the training of each found network", PAPER, min_length=1
     )
-    data_root: str = setting(
+    data_root: ExpandedPath = setting(
         "data", "folder of the data sets; the variable SHAPLEY_NAS_DATA wins", OURS
     )
     download: bool = setting(False, "fetch missing data sets where torchvision can", OURS)
@@ -154,7 +165,7 @@ class Config(Settings):
     stand_ins: dict[str, str] = factory(
         dict, "data set of an experiment -> a small one that stands for it", OURS
     )
-    only_datasets: tuple[str, ...] = setting(
+    only_datasets: Names = setting(
         (), "experiments run on these data sets only; empty: on all that they name", OURS
     )
     genotypes: dict[str, str] = factory(

@@ -18,8 +18,10 @@ from pydantic import Field
 from pipeline import registry
 from pipeline.config.experiments import LABEL, StrategyLabel
 from pipeline.config.jobs import SearchJob, TrialJob
-from pipeline.config.load import FOLDER, merge, read_yaml, validate
+from pipeline.config.load import FOLDER, merge
 from pipeline.config.recipes import NasBench201Search, TrialTrain
+from pipeline.config.validation import validate
+from pipeline.config.yaml_text import read_yaml
 from pipeline.errors import InputError
 from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.settings import OURS, Settings, factory, setting
@@ -158,7 +160,7 @@ def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
     values = read_yaml(path)
     values = merge({"name": name}, values, values.pop("sizes", {}).get(size) or {})
     values = _without_nulls(values)
-    study: Study = validate(Study, values, str(path), values)
+    study: Study = validate(Study, values, {str(path): values})
     return study
 
 
@@ -184,8 +186,10 @@ def supernet_job(study: Study, name: str) -> SearchJob:
     return SearchJob(
         space="nasbench201",
         algorithm=label.algorithm,
-        settings=validate(settings, label.settings, where, label.settings).model_dump(mode="json"),
-        search=validate(NasBench201Search, recipe, where, recipe),
+        settings=validate(settings, label.settings, {where: label.settings}).model_dump(
+            mode="json"
+        ),
+        search=validate(NasBench201Search, recipe, {where: recipe}),
     )
 
 
@@ -228,7 +232,7 @@ def form_job(study: Study, form: str) -> TrialJob:
     chosen: Form = _known(study, "form", form, forms)
     recipe = merge(trials.train, chosen.train)  # type: ignore[union-attr]
     where = f"config/studies/{study.name}.yaml: trials.forms.{form}"
-    return TrialJob(layout=trials.layout, train=validate(TrialTrain, recipe, where, recipe))  # type: ignore[union-attr]
+    return TrialJob(layout=trials.layout, train=validate(TrialTrain, recipe, {where: recipe}))  # type: ignore[union-attr]
 
 
 def summary_job(study: Study, preset: str) -> SummaryJob:
@@ -239,7 +243,7 @@ def summary_job(study: Study, preset: str) -> SummaryJob:
 def _value(study: Study, key: str, settings: dict[str, Any]) -> dict[str, Any]:
     given = merge(study.value, settings)
     where = f"config/studies/{study.name}.yaml: {key}"
-    value: ValueSettings = validate(ValueSettings, given, where, given)
+    value: ValueSettings = validate(ValueSettings, given, {where: given})
     return value.model_dump(mode="json")
 
 

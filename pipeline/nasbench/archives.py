@@ -12,6 +12,7 @@ import os
 import pickle
 import re
 import sys
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 
 from pipeline import files
 from pipeline.errors import InputError
-from pipeline.pickles import read_pickle
+from pipeline.pickles import Dtype, number, read_pickle
 from pipeline.progress import progress
 
 if TYPE_CHECKING:
@@ -61,18 +62,20 @@ def read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if path.is_dir():
+        if not (path / "meta.pickle.pbz2").is_file():
+            raise InputError(f"{path}: no meta.pickle.pbz2; a folder NATS-tss-*-simple?")
         archive = _folder(path)
     else:
         check_name(path)
         check_memory(path)
-        whole = _torch(path) if path.suffix == ".pth" else read_pickle(path)
+        whole = _torch(path) if path.suffix == ".pth" else read_pickle(path, bounded=False)
         archive = _parts(path, whole)
     try:
         records = [
             {"index": index, "arch": archive.texts[index], **_record(archive.results(index))}
             for index in progress(archive.indices, "architectures")
         ]
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise InputError(f"{path}: not the structure of the benchmark ({error!r})") from None
     return pd.DataFrame(records)
 
@@ -100,7 +103,11 @@ def check_memory(path: Path) -> None:
     Raises:
         InputError: the machine has less memory.
     """
-    needed = MEMORY_FACTOR * path.stat().st_size
+    size = path.stat().st_size
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size = max(size, sum(member.file_size for member in archive.infolist()))
+    needed = MEMORY_FACTOR * size
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     print(f"{path}: reading it takes about {needed / 1e9:.0f} GB of memory", file=sys.stderr)
     if needed > there:
@@ -163,8 +170,8 @@ def _folder(path: Path) -> Archive:
     """NATS-Bench's folder: one file per architecture, opened one by one."""
     try:
         metas = list(read_pickle(path / "meta.pickle.pbz2")["meta_archs"])
-    except FileNotFoundError:
-        raise InputError(f"{path}: no meta.pickle.pbz2; a folder NATS-tss-*-simple?") from None
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path / 'meta.pickle.pbz2'}: no list meta_archs ({error})") from None
     parts = [path / f"{i:06d}.pickle.pbz2" for i in range(len(metas))]
     missing = [part.name for part in parts if not part.exists()]
     if missing:
@@ -173,13 +180,15 @@ def _folder(path: Path) -> Archive:
 
 
 def _torch(path: Path) -> Any:
-    """Read by the allow-list of torch itself."""
+    """Read by the allow-list of torch itself, and our forms of NumPy's numbers."""
     import torch
 
-    scalars: list[Any] = [np.dtype, np._core.multiarray.scalar, type(np.dtype(np.float64))]
+    numbers: list[Any] = [Dtype, (Dtype, "numpy.dtype")]
+    numbers += [(number, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     try:
-        with torch.serialization.safe_globals(scalars):
+        with torch.serialization.safe_globals(numbers):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).partition("\n")[0]
+    except (pickle.UnpicklingError, *files.DAMAGED) as error:
+        # torch goes on to advise how its safeguards are switched off.
+        reason = str(error).partition("\n")[0].partition(". ")[0]
         raise InputError(f"{path}: not an archive of plain numbers ({reason})") from None

@@ -68,7 +68,9 @@ def make(
                 with replacing(path) as temporary:
                     np.savez(temporary, accuracies=measured)
                 log(f"seed {seed}, chunk {i + 1} of {len(chunks)}: best {measured[1].max():.2f} %")
-            for number, both in zip(numbers, read_arrays(path)["accuracies"].T, strict=True):
+            for number, both in zip(
+                numbers, read_arrays(path, whole=["accuracies"])["accuracies"].T, strict=True
+            ):
                 accuracies[seed, int(number)] = both
     _write(out, representative, accuracies)
 

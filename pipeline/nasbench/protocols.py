@@ -7,7 +7,10 @@ confused; here the name of a column says which. All accuracies are top-1 in perc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from math import inf
+from sys import float_info
 
 from pipeline.registry.tables import DIGITS, SETS
 
@@ -15,6 +18,8 @@ ACCURACIES = tuple(f"{name}_{part}" for name in SETS for part in ("valid", "test
 # Of `nasbench_digits`, a table of its own.
 DIGITS_ACCURACIES = (f"{DIGITS}_valid", f"{DIGITS}_test")
 DIGITS_EPOCHS = 4
+# Least and most of an accuracy, and of parameters, multiply-adds and latency.
+PERCENT, SIZES = (0.0, 100.0), (float_info.min, inf)
 # ResNet's block as a cell, official index 11472.
 RESNET_CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
 
@@ -23,6 +28,13 @@ def accuracies_of(columns: Collection[str]) -> tuple[str, ...]:
     """The accuracies by which a table with these columns ranks; none where it is no such table."""
     kinds = (ACCURACIES, DIGITS_ACCURACIES)
     return next((kind for kind in kinds if set(kind) <= set(columns)), ())
+
+
+def limits_of(column: str) -> tuple[float, float] | None:
+    """The least and the most that a column may hold; None for a column that is not known."""
+    if protocol(column):
+        return PERCENT
+    return SIZES if re.search(r"_(params|flops)_m$|latency_ms", column) else None
 
 
 def protocol(column: str) -> str | None:

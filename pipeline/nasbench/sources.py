@@ -8,16 +8,20 @@ NATS-tss-v1_*.pickle.pbz2, *-simple/    NATS-Bench's topology space, one file or
 
 from __future__ import annotations
 
-import zlib
+import csv
+import gzip
+import io
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import files
 from pipeline.errors import InputError
 from pipeline.nasbench import cells
-from pipeline.nasbench.protocols import ACCURACIES, DIGITS_ACCURACIES
+from pipeline.nasbench.protocols import ACCURACIES, DIGITS_ACCURACIES, PERCENT, limits_of
 from pipeline.registry import nearest
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 # Columns of our own: the operations of a cell, and the row in which the cell with a number stands.
 CODE, ROW_OF = "code", "row_of_number"
+# The published table is 9 MB of 53 columns.
+MOST_CSV, MOST_COLUMNS = 2**26, 1000
 WHERE_FROM = (
     "NAS-Bench-201-v1_1-096897.pth: github.com/D-X-Y/NAS-Bench-201; "
     "NATS-tss-v1_0-3ffb9-simple.tar: github.com/D-X-Y/NATS-Bench"
@@ -50,13 +56,26 @@ def read(path: Path) -> NDArray[Any]:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """A CSV file as it is."""
+    """A CSV file as it is, packed or not.
+
+    Raises:
+        InputError: it is damaged, names a column twice, or is far larger than the table.
+    """
     import pandas as pd
 
+    files.check_regular(path)
     try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            content = stream.read(MOST_CSV + 1)
+        header = next(csv.reader([content.partition(b"\n")[0].decode()]), [])
+        large = len(content) > MOST_CSV or len(header) > MOST_COLUMNS
+        if large or content.count(b"\n") > 2 * cells.N_ARCHITECTURES:
+            raise ValueError(f"far larger than {cells.N_ARCHITECTURES} rows of numbers")
+        if len(set(header)) < len(header):
+            raise ValueError(f"column {max(header, key=header.count)!r} stands twice")
         # round_trip: 94.37 in the file is 94.37 in the answer.
-        return pd.read_csv(path, float_precision="round_trip")
-    except (ValueError, EOFError, OSError, zlib.error) as error:
+        return pd.read_csv(io.BytesIO(content), float_precision="round_trip")
+    except files.DAMAGED as error:
         raise InputError(f"{path}: truncated or not a CSV table ({error})") from None
 
 
@@ -67,23 +86,52 @@ def _rows(path: Path, frame: pd.DataFrame) -> NDArray[Any]:
     for column in ("index", "arch", *accuracies):
         if column not in frame:
             raise InputError(f"{path}: no column {column!r}; {nearest(column, [*map(str, frame)])}")
-    for column in ("index", *accuracies):
-        _check_numbers(path, frame[column])
+    for column in map(str, frame):
+        if column in ("index", *accuracies) or limits_of(column):
+            frame[column] = _numbers(path, frame[column], blanks=column not in accuracies)
     _check_architectures(path, frame)
     frame = frame.sort_values("index", ignore_index=True)
     codes = np.array([cells.parse(arch) for arch in frame["arch"]], dtype=np.uint8)
     numeric = frame.drop(columns=["index", "arch"]).select_dtypes("number")
-    return assemble(codes, {str(name): numeric[name].to_numpy(np.float64) for name in numeric})
+    columns = {str(name): numeric[name].to_numpy(np.float64) for name in numeric}
+    check_range(path, columns)
+    return assemble(codes, columns)
 
 
-def _check_numbers(path: Path, column: pd.Series) -> None:
+def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
+    """A column as numbers; only in a column that is not ranked by may some be blank."""
     import pandas as pd
 
-    bad = column.index[pd.to_numeric(column, errors="coerce").isna()]
+    numbers = pd.to_numeric(column, errors="coerce")
+    bad = column.index[numbers.isna() & ~(column.isna() & (blanks and column.name != "index"))]
     if not bad.empty:
         raise InputError(
             f"{path}: column {column.name!r}, line {bad[0] + 2}: {column[bad[0]]!r} is no number"
         )
+    return numbers
+
+
+def check_range(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
+    """Insist on finite numbers, accuracies in percent, and sizes above 0; a blank is NaN.
+
+    Raises:
+        InputError: the file, the column, the architecture and the number are named.
+    """
+    for name, values in columns.items():
+        low, high = limits_of(name) or (-np.inf, np.inf)
+        wrong = np.isinf(values) | (values < low) | (values > high)
+        if wrong.any():
+            index = int(wrong.argmax())
+            meant = f"between {low:g} and {high:g}" if high < np.inf else "finite and above 0"
+            raise InputError(
+                f"{path}: column {name!r}, index {index}: {values[index]:g}; expected numbers "
+                f"{meant if limits_of(name) else 'that are finite'}"
+            )
+        if high == PERCENT[1] and not (np.isnan(values).all() or (values > 1).any()):
+            raise InputError(
+                f"{path}: column {name!r} has no number above 1: accuracies are in percent, "
+                "multiply fractions by 100"
+            )
 
 
 def _check_architectures(path: Path, frame: pd.DataFrame) -> None:
@@ -97,10 +145,15 @@ def _check_architectures(path: Path, frame: pd.DataFrame) -> None:
         raise InputError(f"{path}: column 'arch' lacks {len(missing)}, first {min(missing)}")
 
 
+def dtype_of(columns: Iterable[str]) -> np.dtype[Any]:
+    """The type of a row of the compact table."""
+    fields: list[Any] = [(CODE, np.uint8, (len(cells.EDGES),)), (ROW_OF, np.uint16)]
+    return np.dtype([*fields, *((name, np.float64) for name in columns)])
+
+
 def assemble(codes: NDArray[np.uint8], columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
     """The structured array of codes uint8[15625, 6] and columns float64[15625], in one order."""
-    fields: list[Any] = [(CODE, np.uint8, (len(cells.EDGES),)), (ROW_OF, np.uint16)]
-    rows = np.empty(len(codes), dtype=[*fields, *((name, np.float64) for name in columns)])
+    rows = np.empty(len(codes), dtype=dtype_of(columns))
     rows[CODE] = codes
     rows[ROW_OF][cells.numbers_of(codes)] = np.arange(len(codes))
     for name, values in columns.items():

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import files
 from pipeline.errors import InputError
 from pipeline.files import replacing
 from pipeline.nasbench import cells, sources
@@ -29,6 +30,7 @@ from pipeline.nasbench.sources import CODE, ROW_OF
 from pipeline.registry import nearest
 
 DECIMALS = 4  # as published
+MOST = 2**27  # bytes of the compact form
 
 
 @dataclass(frozen=True)
@@ -168,14 +170,23 @@ class Table:
 
 
 def _mapped(path: Path) -> NDArray[Any]:
+    """The rows of the compact form, whole and in range."""
+    files.check_regular(path, MOST)
     content = path.read_bytes()  # 3 MB: their digest costs milliseconds
     whole = hashlib.sha256(content[:-32]).digest() == content[-32:]
-    rows = np.load(path, mmap_mode="r", allow_pickle=False) if whole else np.empty(0)
-    names = rows.dtype.names or ()
-    known = accuracies_of(names) and {CODE, ROW_OF} <= set(names)
-    if rows.shape != (cells.N_ARCHITECTURES,) or not known:
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False) if whole else np.empty(0)
+        columns = [name for name in rows.dtype.names or () if name not in (CODE, ROW_OF)]
+        known = accuracies_of(columns) and rows.dtype == sources.dtype_of(columns)
+        if not known or rows.shape != (cells.N_ARCHITECTURES,):
+            raise ValueError("no compact table")
+        numbers = cells.numbers_of(rows[CODE])
+        if not np.array_equal(rows[ROW_OF][numbers], np.arange(cells.N_ARCHITECTURES)):
+            raise ValueError("rows in another order than it says")
+    except files.DAMAGED:
         raise InputError(
             f"{path}: damaged, or no compact table; delete it and convert again "
             "(`python -m pipeline convert`)"
-        )
+        ) from None
+    sources.check_range(path, {name: rows[name] for name in columns})
     return rows

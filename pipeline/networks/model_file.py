@@ -6,6 +6,7 @@ of their code.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import InputError
-from pipeline.files import replacing
+from pipeline.files import DAMAGED, replacing
 from pipeline.networks.assembly import build
 from pipeline.networks.network import Network
 from pipeline.spaces.genotype import Genotype
@@ -60,29 +61,46 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
     Raises:
         InputError: the file is missing, broken, or no model of this program.
     """
-    content = _read(Path(path))
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    try:
+        content = read_tensors(Path(path))
+    except DamagedError as error:
+        raise InputError(f"{path}: not a readable model file ({error})") from None
+    if content.get("format") != FORMAT:
         raise InputError(f'{path}: not of format {FORMAT!r} (key "format")')
     if content.get("version") != VERSION:
         raise InputError(
             f"{path}: version {content.get('version')!r}; this program reads {VERSION}"
         )
-    weights = content.pop("state_dict")
-    genotype = Genotype.from_json(content["genotype"])
-    size = {key: content[key] for key in ("layout", "classes", "channels", "cells", "auxiliary")}
-    with torch.random.fork_rng(devices=[]):  # weights are drawn, only to be overwritten
-        network = build(genotype, **size)
-    network.load_state_dict(weights)
+    try:
+        weights = content.pop("state_dict")
+        _check(content, weights)
+        network = _empty(content)
+        network.load_state_dict(weights, assign=True)
+    except (InputError, *DAMAGED) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"{path}: not a whole model ({reason}); train it again") from None
     return network.eval(), content
 
 
-def _read(path: Path) -> Any:
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    try:
-        return read_tensors(path)
-    except DamagedError as error:
-        raise InputError(f"{path}: not a readable model file ({error})") from None
+def _check(content: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
+    """Insist on sizes that the weights bear out, and on what an image is normalised by."""
+    sizes = [content[key] for key in ("classes", "channels", "cells", "image_size")]
+    if any(type(size) is not int or size < 1 for size in sizes) or content["cells"] > len(weights):
+        raise ValueError(f"classes, channels, cells, image_size: {sizes}")
+    for key in ("mean", "std"):
+        values = content[key]
+        if len(values) != 3 or not all(math.isfinite(value) for value in values):
+            raise ValueError(f"{key}: {values!r:.80}")
+    names = content["class_names"]
+    if names is not None and not all(isinstance(name, str) for name in names):
+        raise ValueError(f"class_names: {names!r:.80}")
+
+
+def _empty(content: Mapping[str, Any]) -> Network:
+    """The network of a file's sizes, which takes no memory: the weights are those of the file."""
+    size = {key: content[key] for key in ("layout", "classes", "channels", "cells", "auxiliary")}
+    with torch.device("meta"):
+        return build(Genotype.from_json(content["genotype"]), **size)
 
 
 def _plain(value: Any) -> Any:

@@ -33,14 +33,14 @@ def resolve(genotype: Genotype | str | Path) -> Genotype:
     text = str(genotype).strip()
     if text.startswith("|"):
         return Genotype.from_arch_string(text)
-    if text.startswith("Genotype("):
+    if "Genotype(" in text:
         return Genotype.from_darts_text(text)
     if isinstance(genotype, Path) or text.endswith(".json") or "/" in text:
         return Genotype.load(Path(text))
     if text not in registry.names("genotypes"):
-        known = registry.nearest(text, registry.names("genotypes"))
+        known = registry.nearest(text[:200], registry.names("genotypes"))
         raise InputError(
-            f"genotype {text!r}: no published name ({known}), "
+            f"genotype {text!r:.200}: no published name ({known}), "
             "no .json file, no NAS-Bench-201 string, no DARTS text"
         )
     entry: Genotype = registry.get("genotypes", text)

@@ -27,6 +27,9 @@ SHAPES = {  # family -> cell types, input states, nodes
     "nasbench201": (("cell",), 1, 3),
 }
 
+MOST_TEXT, MOST_STATES = 10_000, 100  # far above any cell
+SCALARS = ("np.int64", "np.int32", "numpy.int64", "numpy.int32", "int", "np.str_", "numpy.str_")
+
 Node = tuple[tuple[str, int], ...]  # ((operation, input state), ...)
 Cell = tuple[Node, ...]
 
@@ -62,9 +65,16 @@ class Genotype:
             for i, node in enumerate(cell):
                 self._check_node(f"{cell_type}, node {i}", node, n_inputs + i)
         if not self.concat or not set(self.concat) <= set(range(n_inputs, n_inputs + n_nodes)):
-            raise InputError(f"genotype: concat {list(self.concat)} names states that no node has")
+            raise InputError(
+                f"genotype: concat {list(self.concat)!s:.80} names states that no node has"
+            )
+        if len(set(self.concat)) < len(self.concat):
+            raise InputError(f"genotype: concat {list(self.concat)!s:.80} names a state twice")
 
     def _check_node(self, name: str, node: Node, n_states: int) -> None:
+        for operation, _ in node:
+            if not re.fullmatch(r"\w{1,60}", operation):
+                raise InputError(f"genotype: {name} has the operation {operation!r:.80}, no name")
         sources = [source for _, source in node]
         if not set(sources) <= set(range(n_states)):
             raise InputError(f"genotype: {name} has inputs {sources}, not all below {n_states}")
@@ -102,7 +112,7 @@ class Genotype:
         try:
             cells = {str(key): _cell(cell) for key, cell in value["cells"].items()}
             genotype = cls(str(value["space"]), cells, tuple(map(index, value["concat"])))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except files.DAMAGED as error:
             raise InputError(f"genotype: broken or incomplete ({error!r})") from None
         if value.get("sha256", _digest(genotype.to_json())) != _digest(genotype.to_json()):
             raise InputError(
@@ -119,13 +129,11 @@ class Genotype:
     @classmethod
     def load(cls, path: Path | str) -> Genotype:
         """Read JSON; errors name the file."""
+        value = files.read_json(path)
         try:
-            return cls.from_json(files.read_json(path))
+            return cls.from_json(value)
         except InputError as error:
-            message = str(error)
-            raise InputError(
-                message if message.startswith(str(path)) else f"{path}: {message}"
-            ) from None
+            raise InputError(f"{path}: {error}") from None
 
     def to_darts_text(self) -> str:
         """The text in which DARTS and its successors print a genotype."""
@@ -146,19 +154,23 @@ class Genotype:
     def from_darts_text(cls, text: str) -> Genotype:
         """Read `Genotype(normal=[...], normal_concat=..., reduce=[...], reduce_concat=...)`.
 
+        What logs and genotypes.py write before it on its line (`NAME = `) is passed over.
+
         Raises:
             InputError: if the text is anything else, or its cells have different concatenations.
         """
         try:
-            call = ast.parse(text.strip(), mode="eval").body
-            if not isinstance(call, ast.Call) or ast.unparse(call.func) != "Genotype":
+            if len(text) > MOST_TEXT:
+                raise ValueError(f"{len(text)} characters")
+            call = ast.parse(text[text.index("Genotype(") :].strip(), mode="eval").body
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
                 raise ValueError("expected Genotype(normal=[...], ...)")
             fields = {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
             cells = {cell_type: _cell(_pairs(fields[cell_type])) for cell_type in DARTS_CELLS}
             concat, reduce_concat = (
                 tuple(map(index, fields[f"{cell_type}_concat"])) for cell_type in DARTS_CELLS
             )
-        except (SyntaxError, KeyError, TypeError, ValueError) as error:
+        except files.DAMAGED as error:
             raise InputError(f"genotype: not in the form that DARTS prints ({error})") from None
         if concat != reduce_concat:
             raise InputError("genotype: normal_concat and reduce_concat differ; not supported")
@@ -181,13 +193,13 @@ class Genotype:
             InputError: if it is none.
         """
         nodes = text.strip().split("+")
-        if not all(re.fullmatch(r"\|(\w+~\d+\|)+", node) for node in nodes):
+        if not all(re.fullmatch(r"\|(\w{1,60}~[0-9]\|){1,9}", node) for node in nodes):
             raise InputError(
-                f"genotype: {text!r} is no architecture string "
+                f"genotype: {text!r:.200} is no architecture string "
                 "(|op~0|+|op~0|op~1|+|op~0|op~1|op~2|)"
             )
         edges = [
-            [(name, int(source)) for name, source in re.findall(r"(\w+)~(\d+)", node)]
+            [(name, int(source)) for name, source in re.findall(r"(\w+)~([0-9])", node)]
             for node in nodes
         ]
         return cls("nasbench201", {"cell": _cell(edges)}, (3,))
@@ -210,7 +222,15 @@ def _pairs(edges: list[Any]) -> list[list[Any]]:
 
 
 def _literal(node: ast.expr) -> Any:
-    """The value of a literal or of `range(a, b)`: nothing is evaluated."""
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "range":
-        return range(*(ast.literal_eval(argument) for argument in node.args))
-    return ast.literal_eval(node)
+    """The value of a literal, of `range(a, b)` or of a NumPy scalar: nothing is evaluated."""
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_literal(element) for element in node.elts]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | int):
+        return node.value
+    if isinstance(node, ast.Call) and not node.keywords:
+        name, arguments = ast.unparse(node.func), [_literal(value) for value in node.args]
+        if name == "range" and all(number in range(MOST_STATES) for number in arguments):
+            return range(*arguments)
+        if name in SCALARS and len(arguments) == 1:  # as NumPy 2 prints its numbers and texts
+            return arguments[0]
+    raise ValueError(f"{ast.unparse(node):.60}")

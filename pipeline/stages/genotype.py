@@ -13,7 +13,7 @@ from typing import Any
 from pipeline import files, networks, registry
 from pipeline.config.jobs import GenotypeJob
 from pipeline.errors import InputError
-from pipeline.files import read_arrays
+from pipeline.files import DAMAGED, read_arrays
 from pipeline.networks.drawing import draw
 from pipeline.spaces.genotype import Genotype
 from pipeline.stages.stage import stage
@@ -70,7 +70,7 @@ def run(
 
 def best_of(trials: Sequence[Path]) -> Path:
     """The trial with the lowest error on held-out training images, the first of equals."""
-    return min(trials, key=lambda path: float(files.read_json(path)["held_out_error"]))
+    return min(trials, key=lambda path: files.read_share(path, "held_out_error"))
 
 
 def genotype_of(trial: Path) -> Path:
@@ -86,9 +86,9 @@ def find(job: GenotypeJob, strength: Path | None) -> Genotype:
         raise InputError("genotype: neither a strength.npz of a search nor a genotype is given")
     space = registry.get("spaces", job.space)(job.supernet)
     try:
-        content = read_arrays(strength)["strength"]
+        content = read_arrays(strength, whole=["strength"])["strength"]
         found: Genotype = space.genotype_from(content, job.supernet.none_may_win)
-    except (KeyError, ValueError) as error:
+    except DAMAGED as error:
         raise InputError(f"{strength}: no strength of space {job.space} ({error})") from None
     return found
 

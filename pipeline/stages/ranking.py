@@ -63,7 +63,7 @@ def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: 
     """
     if table is None:
         raise InputError(MISSING.format("ranking"))
-    saved = files.read_arrays(strength)
+    saved = files.read_arrays(strength, whole=["strength"])
     alpha = saved["strength"]
     if alpha.shape != (SHAPE[0] * SHAPE[1],):
         raise InputError(f"{strength}: {alpha.size} players; the table's cells have 6 x 5")

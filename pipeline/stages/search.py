@@ -81,9 +81,12 @@ def run_epochs(
     """
     path = s.state / "search.pt"
     saved = checkpoint.load(path, identity)
-    history, records = (saved["history"], saved["records"]) if saved else ([], [])
+    history: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     if saved:
-        strategy.load_state_dict(saved["strategy"])
+        with checkpoint.restoring(path):
+            history, records = list(saved["history"]), list(saved["records"])
+            strategy.load_state_dict(saved["strategy"])
         s.log(f"resumed from epoch {len(history)} of {strategy.n_epochs}")
     for step, row in enumerate(history):
         s.epoch(row, step)

@@ -55,7 +55,8 @@ Found = Iterator[tuple[dict[str, Any], NDArray[np.float64]]]
 
 def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
     """Softmax of α, less that of `none`, which counts as zero: the same shift on a whole edge."""
-    alpha = read_arrays(supernet / "search" / "strength.npz")["alpha_history"][-1]
+    path = supernet / "search" / "strength.npz"
+    alpha = read_arrays(path, whole=["alpha_history"])["alpha_history"][-1]
     if alpha.any():
         weights = softmax(alpha)
         row = {"batch_norm": "", "reading": "softmax of alpha itself"}

@@ -12,7 +12,7 @@ from pipeline.analysis.measurement import made_by
 from pipeline.config.recipes import NasBench201Search
 from pipeline.config.studies import Study, SummaryJob, Words, estimate_job, walk_job
 from pipeline.errors import InputError
-from pipeline.files import read_json
+from pipeline.files import read_json, read_share
 from pipeline.nasbench import EMBEDDED, Table
 from pipeline.studies.agreement import number
 from pipeline.studies.digits import digits_rows
@@ -30,7 +30,7 @@ def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     plain: list[float] = []
     for name, form in study.trials.forms.items():
         paths = [results / name / str(s) / "metrics.json" for s in range(study.trials.seeds)]
-        found = [100 * (1 - read_json(path)["held_out_error"]) for path in paths]
+        found = [100 * (1 - read_share(path, "held_out_error")) for path in paths]
         each = ", ".join(map("{:.2f}".format, found))
         row = {"form": form.title, "accuracy": number(found), "each": each}
         apart = [a - b for a, b in zip(found, plain, strict=False)]

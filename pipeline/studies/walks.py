@@ -73,7 +73,7 @@ class Walks:
 
 def read(path: Path) -> Walks:
     """The walks that the stage `walk` has written."""
-    saved = read_arrays(path)
+    saved = read_arrays(path, whole=["orders", "V"])
     return Walks(saved["orders"], saved["V"])
 
 

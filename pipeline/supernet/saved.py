@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ import torch
 from pipeline import registry
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
-from pipeline.files import replacing
+from pipeline.files import DAMAGED, replacing
 from pipeline.supernet.supernet import Supernet
 from pipeline.tensors import DamagedError, read_tensors
 
@@ -36,15 +35,20 @@ def load(path: Path) -> tuple[Supernet, np.ndarray]:
     Raises:
         InputError: the file is missing or damaged, or its supernet is not one of its space.
     """
-    if not path.exists():
-        raise InputError(f"{path}: no such file; run its search again")
     try:
-        content: dict[str, Any] = read_tensors(path)
+        content = read_tensors(path)
+        weights, alpha = content["weights"], content["alpha"].numpy()
         shape = SupernetSettings(**{**content["shape"], "compile": False})
         space = registry.get("spaces", content["space"])(shape)
-        supernet = space.supernet(shape, content["classes"], seed=0)
-        supernet.load_state_dict(content["weights"])
-    except (DamagedError, RuntimeError, KeyError) as error:
-        first = str(error).strip().splitlines()[0]
+        classes = content["classes"]
+        if type(classes) is not int or classes < 1 or shape.cells > len(weights):
+            raise ValueError(f"classes {classes!r:.20}, cells {shape.cells}")
+        with torch.device("meta"):  # takes no memory: the weights are those of the file
+            supernet = space.supernet(shape, classes, seed=0)
+        supernet.load_state_dict(weights, assign=True)
+        if alpha.shape != (space.n_players,) or not np.isfinite(alpha).all():
+            raise ValueError(f"alpha of shape {alpha.shape} for {space.n_players} players")
+    except (DamagedError, InputError, *DAMAGED) as error:
+        first = str(error).strip().partition("\n")[0]
         raise InputError(f"{path}: no supernet of a search ({first}); run it again") from None
-    return supernet, content["alpha"].numpy()
+    return supernet, alpha

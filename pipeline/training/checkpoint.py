@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import torch
 from torch import distributed
 
 from pipeline.errors import InputError
-from pipeline.files import replacing
+from pipeline.files import DAMAGED, replacing
 from pipeline.tensors import DamagedError, read_tensors
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,8 @@ def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None
         if content is not None:
             _compare(path, json.loads(content["settings"]), json.loads(json.dumps(settings)))
             _warn_of_rounding(path, content.get("summed_by", summed_by()))
-            return content["state"]
+            state: dict[str, Any] = content["state"]
+            return state
     return None
 
 
@@ -77,6 +79,21 @@ def _warn_of_rounding(path: Path, before: Mapping[str, int]) -> None:
         )
 
 
+@contextmanager
+def restoring(path: Path | str) -> Iterator[None]:
+    """Within the block, a state that does not fit what it is given back to is one line."""
+    try:
+        yield
+    except (InputError, MemoryError, OSError):
+        raise
+    except DAMAGED as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"{path}: checkpoint of another shape ({type(error).__name__}: {reason}); delete the "
+            f"folder {Path(path).parent} to start anew"
+        ) from None
+
+
 def _previous(path: Path) -> Path:
     return path.with_name(path.name + ".previous")
 
@@ -86,13 +103,23 @@ def _read(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        content: dict[str, Any] = read_tensors(path)
+        content = read_tensors(path)
+        dicts = (content.get("state"), content.get("summed_by", {}))
+        if not all(isinstance(d, dict) for d in dicts) or not _is_json(content.get("settings")):
+            raise DamagedError("no settings and state")
         return content
     except DamagedError as error:
         # The next save must not keep it as the previous checkpoint.
         aside = path.replace(path.with_name(path.name + ".damaged"))
         logger.warning("%s: damaged checkpoint (%s), set aside as %s", path, error, aside.name)
         return None
+
+
+def _is_json(text: Any) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (TypeError, ValueError, RecursionError):
+        return False
 
 
 def _compare(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:

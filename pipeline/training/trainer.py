@@ -209,9 +209,10 @@ class Trainer:
         reads = self.ranks.first and self.state
         content = self.ranks.share(checkpoint.load(reads, self.settings) if reads else None)
         if content:
-            self.position = Position(**content["position"])
-            self.network.load_state_dict(content["network"])
-            self.optimisation.load_state_dict(content["optimisation"])
+            with checkpoint.restoring(self.state or "checkpoint"):
+                self.position = Position(**content["position"])
+                self.network.load_state_dict(content["network"])
+                self.optimisation.load_state_dict(content["optimisation"])
             n, step = len(self.position.history), self.position.step
             within = f", step {step}" if step else ""
             self.log(f"resumed from epoch {n} of {self.recipe.epochs}{within}")

@@ -10,7 +10,6 @@ where the workflow would.
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -18,11 +17,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import yaml
 
 from pipeline import files, machine, paths, staging
 from pipeline.config import load
 from pipeline.config.model import Config
+from pipeline.config.validation import validate
+from pipeline.config.yaml_text import parse
 from pipeline.errors import InputError
 
 Job = TypeVar("Job")
@@ -113,10 +113,12 @@ class Given(dict[str, Any]):
     @cached_property
     def config(self) -> Config:
         """The configuration with the labels of all experiments; only for a verb without `--job`."""
-        overrides: dict[str, Any] = {"preset": self["preset"]} if self["preset"] else {}
+        layers = load.layers_of(self["configfile"])
+        if self["preset"]:
+            layers["--preset"] = {"preset": self["preset"]}
         for assignment in self["assignments"]:
-            overrides = load.merge(overrides, _assigned(assignment))
-        config = load.load(self["configfile"], overrides)
+            layers[f"--set {assignment}"] = _assigned(assignment)
+        config = load.resolve(load.merge(*layers.values()), layers=layers)
         # By hand as in the workflow: checkpoints and journals lie in the preset's `state` folder.
         os.environ.setdefault("SHAPLEY_NAS_RESULTS", str(paths.results(config.preset)))
         os.environ.setdefault("SHAPLEY_NAS_TRACKING", str(config.tracking).lower())
@@ -128,15 +130,13 @@ class Given(dict[str, Any]):
         text = self["job"]
         if text is None:
             return build(self.config)
-        source = "--job" if text.lstrip().startswith("{") else text
-        if source == text:
-            values = files.read_json(text)
-        else:
-            try:
-                values = json.loads(text)
-            except json.JSONDecodeError as error:
-                raise InputError(f"--job: not valid JSON ({error})") from None
-        return load.validate(model, values, source, values)
+        if not text.lstrip().startswith("{"):
+            return validate(model, files.read_object(text), {text: {}})
+        try:
+            values = files.parse_json(text)
+        except ValueError as error:
+            raise InputError(f"--job: not valid JSON ({error})") from None
+        return validate(model, values, {"--job": values})
 
     @property
     def in_workflow(self) -> bool:
@@ -198,7 +198,7 @@ def _assigned(assignment: str) -> dict[str, Any]:
     key, sign, value = assignment.partition("=")
     if not sign:
         raise InputError(f"--set {assignment}: expected KEY=VALUE")
-    nested: Any = yaml.safe_load(value)
+    nested = parse(value, f"--set {assignment}")
     for part in reversed(key.split(".")):
         nested = {part: nested}
     return dict(nested)
