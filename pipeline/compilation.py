@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-logger = logging.getLogger(__name__)
+from pipeline.progress import warn
 
 # Steps that win a compilation back. NAS-Bench-201, C = 16, N = 1, batch 128, two cores: it takes
 # 88 s and a step then 0.204 s instead of 0.212 s, so about 11,000; with one thread about 1,400.
@@ -102,4 +101,4 @@ def backward_compiles(forward: TrainingPass, network: nn.Module, images: Tensor)
 def warn_of_failure(error: Exception) -> None:
     """Log the first line of a compiler's error."""
     reason = str(error).strip().partition("\n")[0]
-    logger.warning("torch.compile failed, going on without it: %s", reason)
+    warn(f"torch.compile failed, going on without it: {reason}")

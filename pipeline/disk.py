@@ -124,7 +124,8 @@ def clean_state(results: Path) -> Cleaned:
         for path in sorted(folder.iterdir()):
             if path not in waiting:
                 size += sum(file.lstat().st_blocks * BLOCK for file in _files(path))
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                is_folder = path.is_dir() and not path.is_symlink()  # a link goes, not its target
+                shutil.rmtree(path) if is_folder else path.unlink()
         if not waiting:
             folder.rmdir()
     return Cleaned(size, len(finished), n_waiting)

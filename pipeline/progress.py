@@ -1,4 +1,4 @@
-"""Progress bars for a terminal; silent where standard error is a file."""
+"""What a person sees on stderr while work goes on: warnings, and bars where it is a terminal."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
@@ -8,6 +8,11 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
+
+
+def warn(message: str) -> None:
+    """One line on stderr, which is a rule's log, whatever a library does to `logging`."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
 def progress(items: Sequence[Item], title: str) -> Iterable[Item]:

@@ -9,7 +9,6 @@ the old jobs still write to the same files.
 from __future__ import annotations
 
 import getpass
-import logging
 import re
 import shutil
 import subprocess
@@ -17,8 +16,7 @@ import time
 from pathlib import Path
 
 from pipeline.errors import InputError
-
-logger = logging.getLogger(__name__)
+from pipeline.progress import warn
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PATIENCE = 120  # seconds that cancelled jobs may take to end
@@ -54,11 +52,11 @@ def cancel_orphans(folder: Path) -> list[str]:
     try:
         jobs = orphans(folder)
     except (subprocess.SubprocessError, OSError) as error:
-        logger.warning("SLURM does not answer (%s): jobs left over were not looked for", error)
+        warn(f"SLURM does not answer ({error}): jobs left over were not looked for")
         return []
     if not jobs:
         return []
-    logger.warning("cancelling SLURM jobs that a killed workflow left: %s", " ".join(jobs))
+    warn(f"cancelling SLURM jobs that a killed workflow left: {' '.join(jobs)}")
     subprocess.run(["scancel", *jobs], check=False, timeout=TIMEOUT)
     deadline = time.monotonic() + PATIENCE
     while left := set(orphans(folder)) & set(jobs):

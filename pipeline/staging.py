@@ -9,7 +9,6 @@ sets are not copied, since they are read into memory once.
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import shutil
 import uuid
@@ -18,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
-
-logger = logging.getLogger(__name__)
+from pipeline.progress import warn
 
 
 def folder(name: str) -> Path:
@@ -53,7 +51,7 @@ def stage_in(
             if not (local / name).exists():
                 _copy(data_root / manifest["path"], local, name)
     except OSError as error:  # shutil.Error is one
-        logger.warning("%s: data not copied, read where they lie (%s)", local, str(error)[:200])
+        warn(f"{local}: data not copied, read where they lie ({str(error)[:200]})")
         return manifest, data_root
     return {**manifest, "path": name}, local
 

@@ -24,6 +24,12 @@ ALLOWED = {
 }
 
 
+@pytest.fixture
+def warned(capsys):
+    """The warnings since it was last called: a function that gives their lines."""
+    return lambda: [line for line in capsys.readouterr().err.split("\n") if "warning: " in line]
+
+
 def pytest_sessionfinish(session):
     """With SKIPS_FAIL=1 a skip that nobody has allowed fails the run."""
     if os.environ.get("SKIPS_FAIL") != "1" or session.exitstatus != pytest.ExitCode.OK:

@@ -6,11 +6,7 @@ import torch
 from pipeline import compilation
 
 
-def warnings_of_ours(caplog):
-    return [record.message for record in caplog.records if record.name == compilation.logger.name]
-
-
-def test_without_a_compiler_the_function_itself_runs(caplog):
+def test_without_a_compiler_the_function_itself_runs(warned):
     from torch._inductor import config
     from torch._inductor.utils import fresh_inductor_cache
 
@@ -19,11 +15,11 @@ def test_without_a_compiler_the_function_itself_runs(caplog):
     with config.patch({"cpp.cxx": ("/nowhere/g++",)}), fresh_inductor_cache():
         for _ in range(2):
             assert torch.equal(calls(x), torch.relu(x) * 2.25 + x.sin())
-    (warning,) = warnings_of_ours(caplog)
+    (warning,) = warned()
     assert "torch.compile failed" in warning and "\n" not in warning
 
 
-def test_compiled_gives_the_same_numbers_and_the_functions_own_errors(caplog, monkeypatch):
+def test_compiled_gives_the_same_numbers_and_the_functions_own_errors(warned, monkeypatch):
     # The tracing is what we rely on; generating C++ would cost a quarter of a minute.
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
 
@@ -35,7 +31,7 @@ def test_compiled_gives_the_same_numbers_and_the_functions_own_errors(caplog, mo
     fast = compilation.compiled(function)
     x = torch.linspace(-1, 1, 33)
     torch.testing.assert_close(fast(x), function(x))
-    assert not warnings_of_ours(caplog)  # it was compiled
+    assert not warned()  # it was compiled
     with pytest.raises(ValueError, match="one dimension"):
         fast(x[None])
 

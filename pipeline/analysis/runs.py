@@ -14,10 +14,11 @@ from typing import Any
 from pipeline import journal, paths
 from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
-from pipeline.files import read_csv, read_json
+from pipeline.files import read_csv, read_object, read_share
 from pipeline.paths import Place
 
 ORDER = [*paths.STAGES]
+FRACTIONS = {"test_accuracy", "test_error", "top5_error", "held_out_accuracy", "held_out_error"}
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,20 @@ def unfinished(
 
 def _read(results: Path, folder: Path) -> FinishedRun:
     path = folder / "provenance.json"
-    provenance = read_json(path) if path.exists() else {}
+    provenance = read_object(path) if path.exists() else {}
     return FinishedRun(
         **vars(paths.parse(folder.relative_to(results).as_posix())),
-        metrics=read_json(folder / "metrics.json"),
+        metrics=_metrics(folder / "metrics.json"),
         history=_history(folder / "history.csv"),
         provenance={**provenance, **journal.mlflow_ids(folder, provenance)},
     )
+
+
+def _metrics(path: Path) -> dict[str, Any]:
+    metrics = read_object(path)
+    for key in FRACTIONS & metrics.keys():
+        read_share(path, key)
+    return metrics
 
 
 def _history(path: Path) -> list[dict[str, float]]:

@@ -33,6 +33,7 @@ from pipeline.config import studies
 from pipeline.config.load import merge
 from pipeline.config.studies import Study
 from pipeline.data import Images, find, open_images, prepare
+from pipeline.data.spec import read_manifest
 from pipeline.devices import configure
 from pipeline.stages.search import make_strategy
 from pipeline.studies import estimators, walks
@@ -56,7 +57,7 @@ class Bench:
 
     def images(self, part: Any) -> Images:
         """One half of the training set."""
-        manifest = files.read_json(self.folder / "manifest.json")
+        manifest = read_manifest(self.folder / "manifest.json")
         return open_images(manifest, self.root, part, self.folder / "split.npz")
 
 

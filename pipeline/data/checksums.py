@@ -64,8 +64,12 @@ def _missing(dataset: DataSet, root: Path, files: Sequence[DataFile]) -> str:
     wanted = ", ".join(
         Path(file.path).name + (f" (md5 {file.md5})" if file.md5 else "") for file in files
     )
-    offer = ", or prepare it with download on" if dataset.download else ""
+    fetch = (
+        "run the command again with `--config download=true` (prepare: `--download`), or "
+        if dataset.download
+        else ""
+    )
     return (
-        f"{dataset.name}: missing in {(root / files[0].path).parent}: {wanted}; "
-        f"get them from {dataset.source}{offer}"
+        f"{dataset.name}: not in {(root / files[0].path).parent}; {fetch}get it from "
+        f"{dataset.source}; missing: {wanted}"
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import platform
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +38,16 @@ def torchvision_archive(
 
 @contextmanager
 def inside_only() -> Iterator[None]:
-    """Within the block no archive writes outside its folder, whoever unpacks it (PEP 706)."""
+    """Within the block no archive writes outside its folder, whoever unpacks it (PEP 706).
+
+    Raises:
+        InputError: this Python is too old to promise that.
+    """
+    if not hasattr(tarfile, "data_filter"):
+        raise InputError(
+            f"download: Python {platform.python_version()} cannot unpack archives safely; use "
+            "3.11.4 or newer, or fetch the files yourself"
+        )
     before = getattr(tarfile.TarFile, "extraction_filter", None)
     tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
     try:

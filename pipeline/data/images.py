@@ -92,19 +92,21 @@ def open_images(
         InputError: files are missing, damaged, or not those that were prepared.
     """
     root = Path(data_root)
-    chosen = _half(part, split_path) if part in ("weights", "value") else slice(None)
+    halves = part in ("weights", "value")
+    chosen = _half(part, split_path, manifest["n_train"]) if halves else slice(None)
     published: Part = "test" if part == "test" else "train"
     if manifest["kind"] == "small":
         return _open_small(manifest, root, published, chosen, device)
     return _open_folder(manifest, root, published, chosen, device, workers)
 
 
-def _half(part: str, split_path: Path | str | None) -> np.ndarray:
+def _half(part: str, split_path: Path | str | None, n_train: int) -> np.ndarray:
     """Indices into the training part, int64, sorted."""
     split = read_arrays(split_path) if split_path else {}
-    if part not in split:
-        raise InputError(f"{split_path}: no split of a data set; prepare it again")
-    indices: np.ndarray = split[part]
+    indices: np.ndarray = split.get(part, np.empty(0))
+    fits = indices.dtype.kind == "i" and indices.ndim == 1 and len(indices) > 0
+    if not fits or indices[0] < 0 or indices[-1] >= n_train or (np.diff(indices) <= 0).any():
+        raise InputError(f"{split_path}: no split of this data set; prepare it again")
     return indices
 
 

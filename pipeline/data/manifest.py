@@ -128,6 +128,21 @@ def _write(
     write_json(out / "manifest.json", manifest)
 
 
+def images_of_share(share: float, n: int, key: str) -> int:
+    """How many of `n` images a share is, neither none of them nor all.
+
+    Raises:
+        InputError: it rounds to none or to all; it names the key of the configuration.
+    """
+    found = round(share * n)
+    if not 0 < found < n:
+        raise InputError(
+            f"{key}: {share} of {n} images is {'all' if found else 'none'} of them; it must leave "
+            "some on both sides: choose another share, or more images"
+        )
+    return found
+
+
 def halves(
     n_train: int, fractions: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -141,14 +156,10 @@ def halves(
         raise InputError(
             f"split: weights_fraction {for_weights} and value_fraction {for_value} exceed 1 in sum"
         )
+    n_weights = images_of_share(for_weights, n_train, "split.weights_fraction")
     # Rounding both up could ask for one image too many.
-    n_weights = round(for_weights * n_train)
-    n_value = min(round(for_value * n_train), n_train - n_weights)
-    if min(n_weights, n_value) < 1:
-        raise InputError(
-            f"split: weights_fraction {for_weights} and value_fraction {for_value} of {n_train} "
-            "images leave a part empty; raise them"
-        )
+    n_value = images_of_share(for_value, n_train, "split.value_fraction")
+    n_value = min(n_value, n_train - n_weights)
     order = numpy_generator(seed, "split").permutation(n_train)
     return np.sort(order[:n_weights]), np.sort(order[n_weights : n_weights + n_value])
 

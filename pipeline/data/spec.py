@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline import registry
 from pipeline.config.folders import FolderSettings
+from pipeline.config.validation import validate
 from pipeline.errors import InputError
+from pipeline.files import read_object
 
 Part = Literal["train", "test"]
 Channels = tuple[float, float, float]
+Above0 = Annotated[float, Field(gt=0)]
 EVERY = slice(None)  # of the batches of a pass
 
 
@@ -72,6 +76,42 @@ class DataSet:
             return self.files
         made = self.made_files and all((data_root / file.path).exists() for file in self.made_files)
         return self.made_files if made else self.files
+
+
+class Manifest(BaseModel):
+    """What other stages read of `manifest.json`."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    name: str
+    kind: Literal["small", "folder"]
+    path: str
+    classes: int = Field(ge=2)
+    class_names: tuple[str, ...]
+    image_size: int = Field(ge=1, le=10_000)
+    resize_size: int | None = Field(None, ge=1, le=10_000)
+    mean: Channels
+    std: tuple[Above0, Above0, Above0]
+    n_train: int = Field(ge=1)
+    n_test: int = Field(ge=0)
+    fingerprint: str
+
+    @model_validator(mode="after")
+    def _names_all_classes(self) -> Manifest:
+        if len(self.class_names) != self.classes:
+            raise ValueError(f"classes: {self.classes}, but {len(self.class_names)} class_names")
+        return self
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The content of a `manifest.json` that `prepare` has written.
+
+    Raises:
+        InputError: the file is missing, or a key is missing or wrong; it names both.
+    """
+    content = read_object(path)
+    validate(Manifest, content, {f"{path}, prepare the data set again": content})
+    return content
 
 
 def find(name: str, folders: Mapping[str, FolderSettings]) -> DataSet:

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import InputError
-from pipeline.files import read_json, replacing, write_text
+from pipeline.files import read_object, replacing, write_text
 from pipeline.networks.model_file import load_model
 from pipeline.networks.network import Network
 from pipeline.spaces.genotype import Genotype
@@ -161,8 +161,7 @@ logits = network(torch.zeros(1, 3, {meta["image_size"]}, {meta["image_size"]}))
 
 def _beside(model: Path, name: str) -> dict[str, Any]:
     path = model.with_name(f"{name}.json")
-    content: dict[str, Any] = read_json(path) if path.exists() else {}
-    return content
+    return read_object(path) if path.exists() else {}
 
 
 def _package(name: str) -> Any:

@@ -21,6 +21,7 @@ from pipeline.config.jobs import RetrainJob
 from pipeline.config.recipes import TrainSettings
 from pipeline.data import Images, open_images
 from pipeline.data.augment import Augment, FolderAugment
+from pipeline.data.manifest import images_of_share
 from pipeline.networks.network import Network
 from pipeline.spaces.genotype import Genotype
 from pipeline.stages.stage import Stage, stage
@@ -193,7 +194,7 @@ def training_images(task: Task) -> tuple[Images, Images | None]:
         return images, None
     # The same for all runs on a data set, so that runs can be compared by it.
     order = seeds.numpy_generator(0, "held_out").permutation(images.n)
-    n_held_out = max(1, round(task.recipe.held_out * images.n))
+    n_held_out = images_of_share(task.recipe.held_out, images.n, "held_out")
     kept, held_out = np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
     return images.only(kept), images.only(held_out)
 

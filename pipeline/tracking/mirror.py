@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.journal import Journal
+from pipeline.progress import warn
 from pipeline.tracking import models, tables
 from pipeline.tracking.store import RefusedError, first_line
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
     from mlflow.entities import Run as MlflowRun
 
-logger = logging.getLogger(__name__)
 
 KEY = "shapley_nas.run"  # the tag by which a journal finds its run in any store
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a request
@@ -187,5 +186,5 @@ def _export(model: Path, folder: Path) -> None:
         models.save(model, partial)
         partial.rename(folder)
     except Exception as error:  # whatever torch.export raises
-        logger.warning("%s: not logged as a model (%s)", model, first_line(error))
+        warn(f"{model}: not logged as a model ({first_line(error)})")
         shutil.rmtree(partial, ignore_errors=True)

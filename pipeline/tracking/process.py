@@ -16,7 +16,6 @@ What MLflow still lacks then, `sync` sends.
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import os
 import select
@@ -123,5 +122,4 @@ def _is_free(state: Path) -> bool:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="warning: %(message)s")
     follow(Path(sys.argv[1]))

@@ -9,7 +9,6 @@ that it refuses for good is named with its remedy, and all other runs go on.
 from __future__ import annotations
 
 import json
-import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -22,13 +21,13 @@ from pipeline import journal as journals
 from pipeline import locks
 from pipeline.errors import InputError
 from pipeline.journal import MIRRORED, Journal
+from pipeline.progress import warn
 from pipeline.tracking import store, tables
 from pipeline.tracking.mirror import Mirror
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-logger = logging.getLogger(__name__)
 
 LATER = "nothing is lost: `python -m pipeline sync` sends it later"
 FIRST = 3  # times the patience for the first contact, which may make or migrate a database
@@ -153,7 +152,7 @@ class Recorder:
         self._mirrors.pop(journal.key, None)
         if why not in "".join(self.refused):  # a deleted experiment refuses all its runs
             self.refused.append(f"{journal.path}: MLflow refuses this run: {why}")
-            logger.warning("%s; %s", self.refused[-1], "all other runs are recorded")
+            warn(f"{self.refused[-1]}; all other runs are recorded")
 
 
 def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool = False) -> bool:
@@ -162,7 +161,7 @@ def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool
         recorder.mirror_all() if paths is None else recorder.mirror(paths)
     except Exception as error:
         if not quiet:
-            logger.warning("MLflow is not recording (%s); %s", store.first_line(error), LATER)
+            warn(f"MLflow is not recording ({store.first_line(error)}); {LATER}")
         return True
     return False
 
@@ -192,7 +191,7 @@ def sync(results: Path) -> int:
     for state in states_of(results):
         with locks.held(state / MIRRORED, 0) as ours:
             if not ours:
-                logger.warning("%s: its workflow's recorder is at work and mirrors it", state)
+                warn(f"{state}: its workflow's recorder is at work and mirrors it")
                 continue
             recorder = Recorder(state)
             try:
@@ -219,7 +218,7 @@ def complete(found: Sequence[Journal]) -> set[str]:
             if Mirror(client, journal).complete:
                 known.add(journal.key)
     except Exception as error:
-        logger.warning("MLflow was not asked (%s)", store.first_line(error))
+        warn(f"MLflow was not asked ({store.first_line(error)})")
     return known
 
 

@@ -6,7 +6,6 @@ workflow calls `start` and `finish` by its hooks or by hand; each may be called 
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from pathlib import Path
@@ -17,10 +16,9 @@ from pipeline.analysis import rows
 from pipeline.config.jobs import ReportJob, WorkflowJob
 from pipeline.errors import InputError
 from pipeline.journal import Journal
+from pipeline.progress import warn
 from pipeline.tracking import process, store, tables
 from pipeline.tracking.tables import Rows
-
-logger = logging.getLogger(__name__)
 
 WORKFLOW = "workflow"  # the stage name of a parent
 CONTROLLER = "SHAPLEY_NAS_CONTROLLER"  # environment variable: the process of snakemake
@@ -105,5 +103,5 @@ def _tables(results: Path) -> dict[str, Rows]:
     try:
         return {**rows.tables(ReportJob.model_validate(files.read_json(study)), results)}
     except InputError as error:
-        logger.warning("the tables are not recorded: %s", error)
+        warn(f"the tables are not recorded: {error}")
         return {}

@@ -10,7 +10,6 @@ other ones, since machines differ; it says then that its bits change.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +20,8 @@ from torch import distributed
 
 from pipeline.errors import InputError
 from pipeline.files import DAMAGED, replacing
+from pipeline.progress import warn
 from pipeline.tensors import DamagedError, read_tensors
-
-logger = logging.getLogger(__name__)
 
 
 def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -71,11 +69,9 @@ def _warn_of_rounding(path: Path, before: Mapping[str, int]) -> None:
         f"{key}: {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]
     ]
     if changes:
-        logger.warning(
-            "%s: goes on with other %s; sums round differently, so that the bits are no longer "
-            "those of a run that was never stopped",
-            path,
-            ", ".join(changes),
+        warn(
+            f"{path}: goes on with other {', '.join(changes)}; sums round differently, so that the "
+            "bits are no longer those of a run that was never stopped"
         )
 
 
@@ -111,7 +107,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     except DamagedError as error:
         # The next save must not keep it as the previous checkpoint.
         aside = path.replace(path.with_name(path.name + ".damaged"))
-        logger.warning("%s: damaged checkpoint (%s), set aside as %s", path, error, aside.name)
+        warn(f"{path}: damaged checkpoint ({error}), set aside as {aside.name}")
         return None
 
 

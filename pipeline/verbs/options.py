@@ -23,6 +23,7 @@ from pipeline.config import load
 from pipeline.config.model import Config
 from pipeline.config.validation import validate
 from pipeline.config.yaml_text import parse
+from pipeline.data.spec import read_manifest
 from pipeline.errors import InputError
 
 Job = TypeVar("Job")
@@ -170,7 +171,7 @@ class Given(dict[str, Any]):
             the manifest's content, the file of the split, the data root. Content and root name the
             copy on the node's own disk if `cluster.local_disk` says so.
         """
-        content, root = files.read_json(manifest), self.data_root
+        content, root = read_manifest(manifest), self.data_root
         if disk := os.environ.get("SHAPLEY_NAS_LOCAL_DISK"):
             content, root = staging.stage_in(content, root, staging.folder(disk))
         return content, manifest.with_name("split.npz"), root

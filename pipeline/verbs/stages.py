@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from pipeline import files
 from pipeline.config import jobs
+from pipeline.data.spec import read_manifest
 from pipeline.launch import spread
 from pipeline.nasbench import digits
 from pipeline.stages import queries as queries_stage
@@ -52,7 +52,7 @@ def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> N
     manifest, out = given.manifest("dataset"), given.folder("genotype", job.space)
     if job.genotype is None and strength is None and not trials:
         strength = out.parent / "search" / "strength.npz"
-    genotype_stage.run(job, given["seed"], files.read_json(manifest), strength, out, trials)
+    genotype_stage.run(job, given["seed"], read_manifest(manifest), strength, out, trials)
 
 
 @click.command()

@@ -50,7 +50,9 @@ def test_a_damaged_test_file_is_seen_at_the_end_only(stand_in, tmp_path):
 def test_a_missing_test_file_is_seen_at_once(stand_in, tmp_path):
     dataset = stand_in("cifar10")
     (tmp_path / "cifar-10-batches-py" / "test_batch").unlink()
-    with pytest.raises(InputError, match=r"missing in .*cifar-10-batches-py: test_batch \(md5"):
+    with pytest.raises(
+        InputError, match=r"not in .*cifar-10-batches-py; .*missing: test_batch \(md5"
+    ):
         check(dataset, tmp_path)
 
 

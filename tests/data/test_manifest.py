@@ -54,8 +54,23 @@ def test_fractions_that_exceed_the_whole(fractions):
 
 @pytest.mark.parametrize("fractions", [(0.0, 0.5), (0.5, 0.001), (1.0, 0.0)])
 def test_fractions_that_leave_a_part_empty(fractions):
-    with pytest.raises(InputError, match=r"split: .* leave a part empty"):
+    with pytest.raises(InputError, match=r"^split\.\w+_fraction: .* is (none|all) of them"):
         halves(100, fractions, 0)
+
+
+@given(
+    st.floats(0, 1, exclude_min=True, exclude_max=True),
+    st.floats(0, 1, exclude_min=True, exclude_max=True),
+    st.integers(0, 300),
+)
+def test_any_fractions_leave_images_in_both_parts_or_are_refused(for_weights, for_value, n):
+    try:
+        weights, value = halves(n, (for_weights, for_value), 0)
+    except InputError as error:
+        assert "split" in str(error) and "\n" not in str(error)
+    else:
+        assert 0 < len(weights) < n and 0 < len(value) < n
+        assert not set(weights) & set(value)
 
 
 def test_written_as_read_and_alike_twice(stand_in, tmp_path):
@@ -152,7 +167,7 @@ def archive(stand_in, tmp_path, monkeypatch):
 
 
 def test_download_is_opt_in(archive, tmp_path):
-    with pytest.raises(InputError, match="or prepare it with download on"):
+    with pytest.raises(InputError, match=r"--config download=true.*--download"):
         prepare(archive, tmp_path / "new", tmp_path / "out", 0)
     assert not (tmp_path / "new").exists()
     manifest = prepare(archive, tmp_path / "new", tmp_path / "out", 0, download=True)

@@ -33,6 +33,6 @@ def test_writes_manifest_split_and_record(tmp_path):
 
 def test_missing_data_leaves_nothing(tmp_path):
     out = tmp_path / "results" / "cifar10"
-    with pytest.raises(InputError, match="cifar10: missing in"):
+    with pytest.raises(InputError, match="cifar10: not in"):
         prepare.run(job(dataset="cifar10"), tmp_path / "data", out)
     assert not out.exists()
