@@ -71,14 +71,14 @@ def test_a_name_is_no_path_and_no_command(name, tmp_path):
     target = f"results/demo/nasbench201/digits/{name}/seed0/search/metrics.json"
     done = plan(tmp_path, configfile, target)
     assert done.returncode == 2
-    assert f"config: strategies: {name!r}" in done.stderr
+    assert f"hostile.yaml: strategies: {name!r}" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["strategies", "datasets", "genotypes"])
 def test_no_kind_of_name_leaves_the_results(kind):
     entry = {"strategies": {"algorithm": "random"}, "datasets": {"path": "x"}, "genotypes": "x"}
     for name in ("../x", "a b", "", "x\n", "-x"):
-        with pytest.raises(InputError, match=f"config: {kind}"):
+        with pytest.raises(InputError, match=f"^--set: {kind}"):
             load(overrides={kind: {name: entry[kind]}}, folder=ROOT / "config")
 
 
