@@ -33,6 +33,8 @@ rule search_architecture:
         " --manifest {input.manifest:q}"
         " --out {params.out:q}"
         " --threads {threads}"
+        " --processes {resources.processes}"
+        " --nodes {resources.nodes}"
         " 2> {log:q}"
 
 

@@ -211,3 +211,28 @@ def test_cpus_are_those_that_this_process_may_use(monkeypatch):
     assert machine.n_cpus() == 2
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     assert machine.n_cpus() == 3
+
+
+def test_a_search_of_two_processes_writes_once(tmp_path):
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    names = ["--space", "nasbench201", "--dataset", "digits", "--strategy"]
+    recipe = (
+        "search.nasbench201={epochs: 2, warmup_epochs: 1, micro_batch_size: 32, limit_train: 64}"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment |= {"SHAPLEY_NAS_TRACKING": "false"}
+
+    def run(*arguments):
+        line = [sys.executable, "-m", "pipeline", *arguments]
+        return subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert run("prepare", "--dataset", "digits").returncode == 0
+    found = run("search", *names, "shapley", "--set", recipe, "--processes", "2")
+    assert found.returncode == 0, found.stderr
+    folder = tmp_path / "results/demo/nasbench201/digits/shapley/seed0/search"
+    assert len((folder / "history.csv").read_text().splitlines()) == 1 + 2
+    log = tmp_path / "results/demo/state/nasbench201/digits/shapley/seed0/search/log.txt"
+    assert log.read_text().count("epoch 2/2") == 1
+    refused = run("search", *names, "random", "--processes", "2")
+    assert refused.returncode == 2
+    assert refused.stderr.strip().endswith("it trains no supernet")

@@ -1,12 +1,13 @@
 """Estimators of Shapley values on a small NAS-Bench-201 supernet that a short search leaves.
 
 The baseline is the plain form: 10 whole permutations on 1,024 images each, a search's default. The
-others spread a fifth or half of its image-forwards over draws of 32 images. A row adds Kendall's
-tau and Pearson's r with 95 % intervals against two long references together, of 100 permutations on
-512 images each that no estimate sees; what the estimate cost; and as ceiling how far the two
-references agree with each other. CIFAR-10 of 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else
-digits. V is the probability of the true class. Seconds are those of one process alone; references
-and repeats share the cores. It takes some 20 minutes of two cores.
+others spread a share of its image-forwards over draws of 32 images. A row adds Kendall's tau and
+Pearson's r with 95 % intervals against two long references together, of 100 permutations on 128
+images each that no estimate sees; what the estimate cost; and as ceiling how far the two references
+agree with each other. The last rows say how long the default takes to the tau of others
+(`reaching.py`). CIFAR-10 of 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else digits. V is the
+probability of the true class. Seconds are those of one process alone; references and repeats share
+the cores. Four repeats take some ten minutes of one core.
 
 The sizes are those of `bench` in `config/studies/estimators.yaml`.
 """
@@ -29,6 +30,9 @@ import torch
 
 from pipeline import files, machine
 from pipeline.analysis.intervals import summarise
+from pipeline.bench import reaching
+from pipeline.bench.supernet import READABLE, forward
+from pipeline.bench.timing import compare
 from pipeline.config import studies
 from pipeline.config.load import merge
 from pipeline.config.studies import Study
@@ -138,7 +142,7 @@ def _rows(bench: Bench) -> list[dict[str, Any]]:
     reference, ceiling = estimators.references(bench.study, folder)
     runs = estimators.estimates(bench.study, folder)
     plain = median(run["seconds"] for run in runs["plain"])
-    return [
+    found = [
         {
             "name": name,
             "baseline_s": plain,
@@ -154,6 +158,19 @@ def _rows(bench: Bench) -> list[dict[str, Any]]:
         }
         for name, repeats in sorted(runs.items())
     ]
+    return [*found, *reaching.rows(runs, reference, _readable_ratio(bench))]
+
+
+def _readable_ratio(bench: Bench) -> float:
+    """Seconds of a forward pass of one module per operation over those of the fused supernet."""
+    network, _ = saved.load(bench.folder / "supernet.pt")
+    settings = network.settings.model_copy(update=READABLE)
+    readable = network.space.supernet(settings, bench.images("value").classes, 0)
+    readable.load_state_dict(network.state_dict())
+    images, _ = bench.images("value").sample(256, torch.Generator().manual_seed(0))
+    everyone = torch.ones(network.space.n_players, dtype=torch.bool)
+    sides = (forward(one, images, everyone, "batch") for one in (readable, network))
+    return float(compare("forward", *sides, repeats=5)["cpu_ratio"])
 
 
 def _agreement(runs: list[dict[str, Any]], reference: np.ndarray) -> dict[str, float | None]:

@@ -111,7 +111,9 @@ class Resources(Settings):
     """Resources by stage. A GPU is asked for where the device is one, so it is not named here."""
 
     prepare: StageResources = _resources(mem_mb=4000, runtime=60)
-    search: StageResources = _resources(threads=4, mem_mb=16000, runtime=24 * 60)
+    search: TrainingResources = _resources(
+        TrainingResources, threads=4, mem_mb=16000, runtime=24 * 60
+    )
     genotype: StageResources = _resources(mem_mb=2000, runtime=10)
     trial: StageResources = _resources(threads=4, mem_mb=16000, runtime=24 * 60)
     query: StageResources = _resources(mem_mb=2000, runtime=10)

@@ -37,8 +37,8 @@ class Processes(Protocol):
     def n(self) -> int:
         """How many there are."""
 
-    def exchange(self, entries: dict[Key, Any]) -> list[dict[Key, Any]]:
-        """The entries of all processes, by rank."""
+    def exchange(self, value: Any) -> list[Any]:
+        """What all processes have, by rank."""
 
 
 class Alone:
@@ -46,9 +46,9 @@ class Alone:
 
     rank, n = 0, 1
 
-    def exchange(self, entries: dict[Key, Any]) -> list[dict[Key, Any]]:
-        """Its own entries."""
-        return [entries]
+    def exchange(self, value: Any) -> list[Any]:
+        """What it has."""
+        return [value]
 
 
 class Game:

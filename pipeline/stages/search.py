@@ -2,6 +2,11 @@
 
 The loop knows only the contract of strategies. It opens the two halves of the training set, runs
 the strategy's epochs, and saves a checkpoint after each, so that a killed search resumes there.
+
+Several processes search together if torchrun started them (`--processes`). Each holds the whole
+supernet; they share the micro-batches of a step and the permutations of an estimate
+(`training/distributed.py`). What a strategy shares with nobody, each computes for itself, alike.
+The first one alone writes files.
 """
 # Tested in tests/test_faults.py.
 
@@ -26,8 +31,10 @@ from pipeline.nasbench import Table, find_table
 from pipeline.progress import progress
 from pipeline.stages.stage import Stage, stage
 from pipeline.strategies.contract import Inputs, Strategy
-from pipeline.training import checkpoint
+from pipeline.training import checkpoint, distributed
 
+Row = dict[str, Any]  # the metrics of one epoch
+Record = dict[str, Any]  # its arrays, as tensors
 COUNTED = ("seconds", "images_forward", "images_backward", "evaluations")
 
 
@@ -59,47 +66,101 @@ def run(
         InputError: data or settings do not fit; a checkpoint of other settings lies in the way.
     """
     torch_device = devices.resolve(device)
-    with stage("search", out, job, seed, torch_device.type, data=manifest) as s:
-        train, valid = open_halves(job.search, manifest, split, data_root, str(torch_device))
-        n_steps = job.search.epochs * train.n_batches(job.search.batch_size)
-        strategy = make_strategy(job, manifest["classes"], seed, torch_device, n_steps)
-        table = table or find_table(data_root, manifest["name"], job.table or "")
-        strategy.prepare(Inputs(manifest["name"], lambda: Table.load(table) if table else None))
-        history, records = run_epochs(s, strategy, train, valid, identity_of(job, seed, manifest))
-        save_strength(out / "strength.npz", strategy, records)
-        strategy.save(out)
-        s.finish(summary(history, job), history, artifacts=[out / "strength.npz"])
+    with distributed.joined(torch_device) as ranks:
+        check_processes(job, ranks.n)
+
+        def searched(s: Stage | None) -> tuple[Strategy, list[Row], list[Record]]:
+            train, valid = open_halves(job.search, manifest, split, data_root, str(torch_device))
+            n_steps = job.search.epochs * train.n_batches(job.search.batch_size)
+            strategy = make_strategy(job, manifest["classes"], seed, torch_device, n_steps)
+            strategy.ranks = ranks
+            file = table or find_table(data_root, manifest["name"], job.table or "")
+            strategy.prepare(Inputs(manifest["name"], lambda: Table.load(file) if file else None))
+            identity = identity_of(job, seed, manifest)
+            return strategy, *run_epochs(s, strategy, train, valid, identity)
+
+        if not ranks.first:
+            searched(None)
+            return
+        with stage("search", out, job, seed, torch_device.type, data=manifest) as s:
+            strategy, history, records = searched(s)
+            save_strength(out / "strength.npz", strategy, records)
+            strategy.save(out)
+            s.finish(summary(history, job), history, artifacts=[out / "strength.npz"])
+
+
+def check_processes(job: SearchJob, n: int) -> None:
+    """Whether so many processes can share a search.
+
+    Raises:
+        InputError: the strategy has nothing to share, or a step has too few micro-batches.
+    """
+    entry, search = registry.entry("strategies", job.algorithm), job.search
+    reason = entry.alone if entry.trains_supernet else "it trains no supernet"
+    if n > 1 and reason:
+        raise InputError(f"search: {job.algorithm} searches in one process only: {reason}")
+    n_parts = -(-search.batch_size // (search.micro_batch_size or search.batch_size))
+    if n_parts % n:
+        raise InputError(
+            f"search.micro_batch_size: {n_parts} micro-batches per step do not divide among "
+            f"{n} processes; set it to {search.batch_size // n or 1}"
+        )
 
 
 def run_epochs(
-    s: Stage, strategy: Strategy, train: Images, valid: Images, identity: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    s: Stage | None, strategy: Strategy, train: Images, valid: Images, identity: Mapping[str, Any]
+) -> tuple[list[Row], list[Record]]:
     """Run all epochs that the checkpoint, if there is one, does not hold.
+
+    Args:
+        s: takes the checkpoint, the rows and the log; None on ranks that write nothing.
+        strategy: runs the epochs.
+        train: images for the weights.
+        valid: images for the value.
+        identity: what the bits of the search depend on.
 
     Returns:
         the metrics and the record of each epoch, those of the checkpoint first.
     """
-    path = s.state / "search.pt"
-    saved = checkpoint.load(path, identity)
-    history: list[dict[str, Any]] = []
-    records: list[dict[str, Any]] = []
+    ranks = strategy.ranks
+    path = s.state / "search.pt" if s else None
+    # The first rank reads for all: it may set a damaged file aside.
+    saved = ranks.share(checkpoint.load(path, identity) if path else None)
+    history: list[Row] = []
+    records: list[Record] = []
     if saved:
-        with checkpoint.restoring(path):
+        with checkpoint.restoring(path or Path("search.pt")):
             history, records = list(saved["history"]), list(saved["records"])
             strategy.load_state_dict(saved["strategy"])
+    if s and saved:
         s.log(f"resumed from epoch {len(history)} of {strategy.n_epochs}")
-    for step, row in enumerate(history):
-        s.epoch(row, step)
-    for epoch in progress(range(len(history), strategy.n_epochs), s.run):
+    for step, row in enumerate(history if s else []):
+        s.epoch(row, step)  # type: ignore[union-attr]
+    left = range(len(history), strategy.n_epochs)
+    for epoch in progress(left, s.run) if s else left:
         started = time.perf_counter()
         metrics = strategy.epoch(epoch, train, valid)
         history.append({"epoch": epoch, **metrics, "seconds": time.perf_counter() - started})
         records.append(as_tensors({**strategy.record(), "strength": strategy.strength()}))
-        state = {"strategy": strategy.state_dict(), "history": history, "records": records}
-        checkpoint.save(path, state, identity)
-        s.epoch(history[-1], epoch)
-        s.log(f"epoch {epoch + 1}/{strategy.n_epochs}: {brief(history[-1])}")
+        check_agreement(strategy, epoch)
+        if s and path:
+            state = {"strategy": strategy.state_dict(), "history": history, "records": records}
+            checkpoint.save(path, state, identity)
+            s.epoch(history[-1], epoch)
+            s.log(f"epoch {epoch + 1}/{strategy.n_epochs}: {brief(history[-1])}")
     return history, records
+
+
+def check_agreement(strategy: Strategy, epoch: int) -> None:
+    """Stop all ranks if they no longer hold the same supernet and strength.
+
+    Raises:
+        InputError: they differ.
+    """
+    if strategy.ranks.n > 1:
+        supernet: torch.nn.Module = strategy.supernet  # type: ignore[attr-defined]
+        digest = f"{distributed.digest_of(supernet)} {strategy.strength().tobytes().hex()}"
+        strategy.ranks.check_agreement(f"weights after epoch {epoch + 1}", digest)
 
 
 def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,7 +217,7 @@ def as_tensors(record: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {name: torch.from_numpy(np.array(values)) for name, values in record.items()}
 
 
-def save_strength(path: Path, strategy: Strategy, records: list[dict[str, Any]]) -> None:
+def save_strength(path: Path, strategy: Strategy, records: list[Row]) -> None:
     """Final strength [players], and each record stacked over epochs [epochs, players]."""
     names = records[0] if records else {}
     stacked = {f"{name}_history": np.stack([r[name].numpy() for r in records]) for name in names}
@@ -164,7 +225,7 @@ def save_strength(path: Path, strategy: Strategy, records: list[dict[str, Any]])
         np.savez_compressed(temporary, strength=strategy.strength(), **stacked)  # type: ignore[arg-type]
 
 
-def summary(history: list[dict[str, Any]], job: SearchJob) -> dict[str, Any]:
+def summary(history: list[Row], job: SearchJob) -> dict[str, Any]:
     """Totals of what an epoch costs, and the last epoch's other metrics."""
     totals = {key: sum(row.get(key, 0) for row in history) for key in COUNTED}
     last = {key: value for key, value in history[-1].items() if key != "epoch"} if history else {}

@@ -23,6 +23,7 @@ from pipeline.data import Images
 from pipeline.nasbench import Table
 from pipeline.spaces import Space
 from pipeline.supernet import Supernet
+from pipeline.training.distributed import Ranks
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Strategy(ABC):
     """
 
     second_derivatives: ClassVar[bool] = False
+    ranks: Ranks = Ranks()  # who searches together; the stage sets it before the first epoch
 
     def __init__(
         self,

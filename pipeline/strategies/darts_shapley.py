@@ -36,13 +36,13 @@ class DartsShapley(GradientSearch):
             return metrics
         seed = seeds.derive(self.seed, "shapley", epoch)
         V = ValueFunction(self.supernet, self._alpha, valid, self.settings, seed)
-        self._estimate = estimate = shapley_values(V, self.settings, seed)
+        self._estimate = estimate = shapley_values(V, self.settings, seed, self.ranks)
         # A player that no permutation reached is neither better nor worse than the others.
         self._phi = np.where(np.isnan(estimate.phi), np.nanmean(estimate.phi), estimate.phi)
+        cost = V.cost(self.ranks)
         return {
             **metrics,
-            "images_forward": metrics["images_forward"] + V.images_forward,
-            "images_backward": metrics["images_backward"] + V.images_backward,
+            **{key: metrics[key] + n for key, n in cost.items()},
             "evaluations": estimate.evaluations,
             "value_full": estimate.value_full,
         }

@@ -73,6 +73,7 @@ class GradientSearch(WeightSharing):
             metrics = self.train_weights(
                 epoch, train, lambda *batch: self.step_alpha(batch, next(batches), tally)
             )
+            tally.share(self.ranks)
         metrics["images_forward"] += tally.n + self.extra.n
         metrics["images_backward"] += tally.n + self.extra.n + self.extra_backward
         if tally.n:
@@ -98,8 +99,16 @@ class GradientSearch(WeightSharing):
             valid: the batch of L_val.
             tally: takes note of L_val.
         """
-        loss = self.loss(*valid, self.relaxed(), tally)
-        return torch.autograd.grad(loss, self.architecture())
+        total = [torch.zeros_like(parameter) for parameter in self.architecture()]
+        for images, labels, share, is_own in self.micro_batches(*valid):
+            mixing = self.relaxed()
+            if is_own:
+                loss = self.loss(images, labels, mixing, tally) * share
+                for gradient, own in zip(
+                    total, torch.autograd.grad(loss, self.architecture()), strict=True
+                ):
+                    gradient += own
+        return tuple(self.ranks.sum(gradient) for gradient in total)
 
     def relaxed(self) -> Tensor:
         """Mixing weights float32[n_players], differentiable by alpha (Eq. 2)."""

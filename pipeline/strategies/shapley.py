@@ -66,15 +66,15 @@ class Shapley(WeightSharing):
         settings, seed = self.settings, seeds.derive(self.seed, "shapley", epoch)
         V = ValueFunction(self.supernet, self._alpha, valid, settings, seed, self.augmentation())
         if epoch < self.warmup_epochs:
-            metrics = {"value_full": V.full(), "evaluations": 1}
+            metrics = {"value_full": V.full(), "evaluations": 1, **V.cost()}
         else:
             keep_last = self._as_released and self.space.name == "darts_imagenet"
-            last = shapley_values(V, settings, seed, keep_last=keep_last)
+            last = shapley_values(V, settings, seed, self.ranks, keep_last)
             self._estimate = last
             self._update_alpha(last.phi)
             metrics = {"value_full": last.value_full, "evaluations": last.evaluations}
             metrics["reached_share"] = float(np.mean(last.reached[V.players] > 0))
-        metrics |= {"images_forward": V.images_forward, "images_backward": V.images_backward}
+            metrics |= V.cost(self.ranks)
         return {**metrics, "value_seconds": time.perf_counter() - started}
 
     def _update_alpha(self, phi: np.ndarray) -> None:

@@ -186,6 +186,13 @@ class ValueFunction:
             logits: Tensor = self._supernet(images, mixing, beginning)
         return logits
 
+    def cost(self, processes: Processes | None = None) -> dict[str, int]:
+        """Images forward and back, of all processes that share the evaluations."""
+        own = self.images_forward, self.images_backward
+        all_of_them = processes.exchange(own) if processes else [own]
+        forward, backward = map(sum, zip(*all_of_them, strict=True))
+        return {"images_forward": forward, "images_backward": backward}
+
     def full(self) -> float:
         """V(N) on the first draw."""
         self.redraw(0)

@@ -31,6 +31,7 @@ from pipeline.spaces import Space
 from pipeline.strategies.contract import Strategy
 from pipeline.strategies.edges import ranked_strength, softmax_rows
 from pipeline.supernet import Supernet, mixture, saved
+from pipeline.training.distributed import Ranks
 from pipeline.training.optimisers import SGD
 from pipeline.training.stopping import check_finite
 
@@ -104,6 +105,7 @@ class WeightSharing(Strategy):
         for images, labels in self.batches(train, "weights", epoch):
             before_step(images, labels)
             self.step_weights(images, labels, tally)
+        tally.share(self.ranks)
         remedy = f"lower search.learning_rate ({self.search.learning_rate}) or set a gradient_clip"
         check_finite(tally.loss, self.supernet, f"the search, epoch {epoch + 1},", remedy)
         return {
@@ -116,17 +118,33 @@ class WeightSharing(Strategy):
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
         """One step of SGD on the weights under the mixing weights as they are.
 
-        The gradient is that of the mean loss over the batch, summed over micro-batches where a
-        batch does not fit the device; batch norms see a micro-batch.
+        The gradient is that of the mean loss over the batch, summed over its micro-batches; batch
+        norms see a micro-batch.
         """
         self.weight_optimiser.zero_grad()
-        size = self.search.micro_batch_size or len(labels)
-        for part, part_labels in zip(images.split(size), labels.split(size), strict=True):
-            share = len(part_labels) / len(labels)
-            (self.loss(part, part_labels, self.mixing(), tally) * share).backward()
+        differentiable = False
+        for part, part_labels, share, is_own in self.micro_batches(images, labels):
+            mixing = self.mixing()  # what it draws, all ranks draw alike
+            differentiable |= mixing.requires_grad
+            if is_own:
+                (self.loss(part, part_labels, mixing, tally) * share).backward()
+        self.ranks.sum_gradients(self.supernet, others=[self._alpha] if differentiable else [])
         if self.search.gradient_clip:
             clip_grad_norm_(self.weights(), self.search.gradient_clip)
         self.weight_optimiser.step()
+
+    def micro_batches(
+        self, images: Tensor, labels: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor, float, bool]]:
+        """Images, labels, share of the batch, and whether this rank computes it.
+
+        There are several where a batch does not fit the device, or where ranks take them in turns.
+        """
+        size = self.search.micro_batch_size or len(labels)
+        parts = zip(images.split(size), labels.split(size), strict=True)
+        for number, (part, part_labels) in enumerate(parts):
+            is_own = number % self.ranks.n == self.ranks.rank
+            yield part, part_labels, len(part_labels) / len(labels), is_own
 
     def learning_rate(self, epoch: int) -> float:
         """Of the weights in this epoch."""
@@ -206,6 +224,13 @@ class Tally:
         self.n += len(labels)
         self._loss_sum += loss.detach().double() * len(labels)
         self._n_correct += (logits.argmax(1) == labels).sum()
+
+    def share(self, ranks: Ranks) -> None:
+        """Count what all ranks have counted, once each has counted all of its batches."""
+        if ranks.n > 1:
+            found = ranks.exchange((self.n, float(self._loss_sum), int(self._n_correct)))
+            n, losses, n_correct = zip(*found, strict=True)
+            self.n, self._loss_sum, self._n_correct = sum(n), sum(losses), sum(n_correct)
 
     @property
     def loss(self) -> float:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from pipeline.config.studies import EstimateJob
 from pipeline.data import Images
 from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.strategies.value_function import shapley_values
-from pipeline.studies.remembering import Remembering
+from pipeline.studies.remembering import Remembering, clock
 from pipeline.studies.walks import part_of
 from pipeline.supernet import Supernet
 
@@ -46,9 +45,9 @@ def estimate(
         if key not in shared:
             shared[key] = Remembering(supernet, on_device, own, settings, seed)
         V = shared[key]
-        started, saved = time.perf_counter(), V.seconds_saved
+        started, saved = clock(), V.seconds_saved
         result = shapley_values(V, settings, seed)
-        seconds = time.perf_counter() - started + V.seconds_saved - saved
+        seconds = clock() - started + V.seconds_saved - saved
         found[name] = {
             "phi": [None if np.isnan(x) else float(x) for x in result.phi[V.players]],
             "evaluations": result.evaluations,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -74,14 +74,23 @@ class Ranks:
                 "kind of device with the same versions"
             )
 
-    def sum_gradients(self, network: nn.Module, stop: bool) -> bool:
+    def sum_gradients(
+        self, network: nn.Module, stop: bool = False, others: Sequence[Tensor] = ()
+    ) -> bool:
         """Sum gradients and average running statistics, in place; whether any rank wants to stop.
 
-        A rank without images in this step has no gradients and adds zeros.
+        A rank without images in this step has no gradients and adds zeros. A parameter that no
+        rank has a gradient of stays without one, so that the optimiser leaves it as it is.
+
+        Args:
+            network: whose parameters and running statistics they are.
+            stop: the wish of this rank.
+            others: further tensors with a gradient.
         """
         if self.n == 1:
             return stop
-        parameters = list(network.parameters())
+        parameters = [*network.parameters(), *others]
+        has_gradient = [float(parameter.grad is not None) for parameter in parameters]
         statistics = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
         for parameter in parameters:
             if parameter.grad is None:
@@ -89,12 +98,16 @@ class Ranks:
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         parts = [gradient.flatten() for gradient in gradients]
         parts += [buffer.flatten() / self.n for buffer in statistics]
-        wish = parts[0].new_tensor([float(stop)])
-        flat = self.sum(torch.cat([*parts, wish]))
-        pieces = flat.split([part.numel() for part in [*parts, wish]])
+        wishes = parts[0].new_tensor([*has_gradient, float(stop)])
+        flat = self.sum(torch.cat([*parts, wishes]))
+        pieces = flat.split([part.numel() for part in [*parts, wishes]])
         for target, piece in zip([*gradients, *statistics], pieces[:-1], strict=True):
             target.copy_(piece.view_as(target))
-        return bool(pieces[-1].item())
+        *wanted, any_stops = pieces[-1].tolist()
+        for parameter, is_wanted in zip(parameters, wanted, strict=True):
+            if not is_wanted:
+                parameter.grad = None
+        return bool(any_stops)
 
 
 @contextmanager

@@ -23,13 +23,15 @@ RUN = ("job", "data_root", "out", "device")  # what every stage that computes on
 
 
 @click.command()
-@takes("space", "dataset", "strategy", "seed", "manifest", "table", *RUN, "config")
+@takes("space", "dataset", "strategy", "seed", "manifest", "table", *RUN, "ranks", "config")
 def search(given: Given) -> None:
     """Train a supernet with a strategy; resumes after the last whole epoch."""
     job = given.job(
         jobs.SearchJob,
         lambda c: jobs.search_job(c, given.need("space"), given.need("strategy")),
     )
+    search_stage.check_processes(job, given["processes"] * given["nodes"])
+    spread(given["device"], given["processes"], given["nodes"])
     manifest, split, root = given.images(given.manifest("dataset"))
     out, device = given.folder("search", job.space), given.configure_device()
     search_stage.run(job, given["seed"], manifest, split, root, out, device, given["table"])

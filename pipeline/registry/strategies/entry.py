@@ -20,6 +20,7 @@ class StrategyEntry(Entry):
     # Passes through the supernet for each image of the weights' half, in an epoch in which alpha
     # moves; a backward pass counts two. What comes once per epoch or search is not in it.
     passes: float = 6
+    alone: str = ""  # why several processes cannot share its search; empty: they can
     # Space -> where its own paper departs from the space's search recipe
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # Space -> where its authors choose other settings than by default

@@ -206,6 +206,7 @@ ENTRIES = (
         title="SDARTS-ADV",
         paper="Chen & Hsieh, ICML 2020",
         passes=24,
+        alone="its attack sees running statistics, which differ from rank to rank",
         settings=AdversarialSettings,
         recipes=IN_DARTS,
     ),
