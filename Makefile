@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test test-cluster soak lint fast ui config docs guide disk clean-state clean help
+.PHONY: demo test test-cluster gpu-check soak lint fast ui config docs guide disk clean-state clean help
 
 help:            ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -31,6 +31,9 @@ soak: $(READY)   ## some hundred tiny jobs under random kills, ten minutes at mo
 
 fast: $(READY)   ## the tests without the workflow
 	OMP_NUM_THREADS=1 python -m pytest -m "not workflow and not cluster" $(WORKERS)
+
+gpu-check: $(READY) ## test and time one GPU in eight minutes; writes a measurement and plan's speeds
+	timeout 480 python -m pipeline gpu-check --minutes 7
 
 lint: $(READY)   ## format, lint, imports and types
 	ruff format --check pipeline tests

@@ -29,7 +29,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         *("coverage", "cost", "config"),
     ),
     "record": ("sync", "track", "compare"),
-    "looks": ("list", "bench"),
+    "looks": ("list", "bench", "gpu-check"),
     "models": ("profile", "export"),
     "space": ("disk", "clean-state"),
 }

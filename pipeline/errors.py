@@ -51,7 +51,7 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or any(words in text for words in TORCH_MEMORY):
         return (
             f"out of memory ({text.splitlines()[0][:120] if text else 'MemoryError'}); raise "
-            f"resources.<stage>.mem_mb, or lower the batch size, {AGAIN}"
+            f"resources.<stage>.mem_mb, or lower micro_batch_size, {AGAIN}"
         )
     if isinstance(error, RuntimeError) and any(words in text for words in TORCH_WRITE):
         return f"a checkpoint or model could not be written; free some disk, {AGAIN}"

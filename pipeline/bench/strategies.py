@@ -45,7 +45,8 @@ RECIPE = NasBench201Search(
 def rows(repeats: int = 5) -> list[dict[str, Any]]:
     """One row a strategy that trains a supernet here; `cost`, `memory` are relative to DARTS."""
     made = {name: strategy for name in registry.names("strategies") if (strategy := _make(name))}
-    images = _images(0), _images(1)
+    train, valid = (noise(seed, N_IMAGES, SIZE, torch.device("cpu")) for seed in (0, 1))
+    images = train, valid
     counts = {name: strategy.epoch(EPOCH, *images) for name, strategy in made.items()}
     times: dict[str, list[float]] = {name: [] for name in made}
     for _ in range(repeats):
@@ -83,12 +84,12 @@ def _make(name: str) -> Strategy | None:
     return made
 
 
-def _images(seed: int) -> SmallImages:
+def noise(seed: int, n: int, size: int, device: torch.device) -> SmallImages:
+    """Images that are nothing but noise, of ten classes."""
     generator = torch.Generator().manual_seed(seed)
-    shape = (N_IMAGES, 3, SIZE, SIZE)
-    pixels = torch.randint(256, shape, generator=generator, dtype=torch.uint8)
-    labels = torch.randint(10, (N_IMAGES,), generator=generator)
-    return SmallImages(pixels, labels, 10, (0.5,) * 3, (0.25,) * 3)
+    pixels = torch.randint(256, (n, 3, size, size), generator=generator, dtype=torch.uint8)
+    labels = torch.randint(10, (n,), generator=generator)
+    return SmallImages(pixels.to(device), labels.to(device), 10, (0.5,) * 3, (0.25,) * 3)
 
 
 def _seconds(strategy: Strategy, images: tuple[SmallImages, SmallImages]) -> float:

@@ -53,10 +53,15 @@ def rows(repeats: int = 7) -> list[dict[str, Any]]:
 
 
 def step(
-    layout: str, recipe: TrainSettings, where: torch.device, as_torch: bool = False
+    layout: str,
+    recipe: TrainSettings,
+    where: torch.device,
+    as_torch: bool = False,
+    batch_size: int | None = None,
 ) -> Callable[[], None]:
     """One step of SGD on made-up images, as a call."""
     cell, channels, cells, batch, pixels = SIZES[layout]
+    batch = batch_size or batch
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         network = networks.build(cell, layout, 10, channels, cells, True)

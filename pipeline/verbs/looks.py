@@ -1,4 +1,4 @@
-"""The verbs that look at what there is and write nothing."""
+"""The verbs that look at what there is and at what it does."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from pipeline import bench as benches
-from pipeline import registry
+from pipeline import files, registry
 
 KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures", "experiments")
 
@@ -31,3 +31,20 @@ def list_(kind: str) -> None:
 def bench(what: str, repeats: int) -> None:
     """Time what is fast here against its plain form, interleaved in one run."""
     print(json.dumps(benches.rows(what, repeats), indent=2))
+
+
+@click.command()
+@click.option("--minutes", type=click.FloatRange(0), default=8, show_default=True)
+@click.option("--out", type=Path, default=Path("docs/measurements/gpu_check.json"))
+@click.option("--rates", type=Path, help="file of rates that `plan` uses [its own]")
+@click.option("--tests/--no-tests", default=True, show_default=True, help="run tests marked gpu")
+@click.option("--tiny", is_flag=True, help="smallest sizes, also on a CPU")
+def gpu_check(minutes: float, out: Path, rates: Path | None, tests: bool, tiny: bool) -> None:
+    """Test and time this machine's GPU; writes a measurement and the speeds that `plan` uses."""
+    from pipeline.bench import gpu  # loads torch
+
+    found, speeds = gpu.check(minutes, tests, tiny)
+    files.write_json(out, found)
+    gpu.keep(speeds, *([rates] if rates else []))
+    for row in found["rows"]:
+        click.echo(f"{row['name']}: {row.get('seconds', row['outcome'])}")

@@ -1,0 +1,223 @@
+"""What a GPU does here, in minutes: tests, speeds at the paper's sizes, a search of NAS-Bench-201.
+
+It takes no data set and no package but torch: images are noise, and without pytest the tests are
+skipped. What there was no time for, or what failed, is a row that says so. The speeds become rates
+of `analysis/rates.json`, from which `plan` reckons from then on. On a CPU the same runs in a tiny
+form, which tests hold.
+"""
+# Tested in tests/test_gpu.py.
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from pipeline import devices, files, provenance, registry
+from pipeline.analysis import cost, work
+from pipeline.bench import supernet as supernets
+from pipeline.bench import train as trainings
+from pipeline.bench.strategies import noise
+from pipeline.bench.timing import seconds
+from pipeline.config.recipes import NasBench201Search, SupernetSettings, TrainSettings
+from pipeline.errors import InputError, explain
+
+Row = dict[str, Any]
+# Space -> its shape, images of a step, pixels; the tiny form has a few images of 8 pixels.
+SUPERNETS: dict[str, tuple[dict[str, Any], int, int]] = {
+    "darts": ({"cells": 8, "partial_channels": 4}, 256, 32),
+    "darts_imagenet": ({"cells": 8, "partial_channels": 4}, 256, 224),
+    "nasbench201": ({"cells": 5, "partial_channels": 1, "include_none": True}, 256, 32),
+}
+FORMS: dict[str, dict[str, Any]] = {
+    "one module per operation": {"fused": False, "channels_last": False},
+    "fused": {},
+    "fused, bfloat16": {"precision": "bfloat16"},
+    "fused, compiled": {"compile": True},
+}
+PRECISIONS = ("float32", "bfloat16")
+TESTS_SHARE, SPEEDS_SHARE = 0.3, 0.75  # of the time, by when tests and speeds have ended
+TURNS = 5
+
+
+def check(minutes: float = 8, tests: bool = True, tiny: bool = False) -> tuple[Row, list[Row]]:
+    """A measurement of all parts, as `docs/measurements` has them, and the rates of this device.
+
+    Args:
+        minutes: after which no part begins; tests end at a share of it.
+        tests: whether the tests marked `gpu` run.
+        tiny: smallest sizes, on whatever device there is.
+
+    Raises:
+        InputError: there is no GPU, and the sizes are not tiny.
+    """
+    device = devices.resolve("auto")
+    if device.type != "cuda" and not tiny:
+        raise InputError("gpu-check: torch sees no GPU here; --tiny runs a small form on the CPU")
+    started = time.monotonic()
+
+    def left(share: float = 1.0) -> float:
+        return 60 * minutes * share - (time.monotonic() - started)
+
+    rows = [run_tests(left(TESTS_SHARE)) if tests else skipped("tests marked gpu", "not asked for")]
+    for name, work_of in speeds(device, tiny):
+        rows.append(attempt(name, work_of) if left(SPEEDS_SHARE) > 0 else skipped(name, "no time"))
+    rows.append(attempt("search of NAS-Bench-201", lambda: search(device, tiny, left)))
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU, tiny"
+    return measurement(rows, name, minutes), rates_of(rows, name)
+
+
+def run_tests(limit: float) -> Row:
+    """The tests marked `gpu`, in a process of their own."""
+    name = "tests marked gpu"
+    if importlib.util.find_spec("pytest") is None or not Path("tests").is_dir():
+        return skipped(name, "no pytest, or not in the repository")
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/test_gpu.py"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return skipped(name, f"not done in {limit:.0f} s")
+    return {"name": name, "outcome": (done.stdout.strip().splitlines() or ["no output"])[-1]}
+
+
+def skipped(name: str, reason: str) -> Row:
+    """A part without numbers."""
+    return {"name": name, "outcome": f"skipped: {reason}"}
+
+
+def attempt(name: str, part: Callable[[], Row]) -> Row:
+    """A part; one that fails, as for want of memory, is a row that says why."""
+    try:
+        return {"name": name, "outcome": "measured", **part()}
+    except (RuntimeError, MemoryError) as error:
+        return skipped(name, explain(error) or str(error).partition("\n")[0])
+
+
+def speeds(device: torch.device, tiny: bool) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """Name and measuring of each speed; the first form of a kind that makes rates comes first."""
+    for space, (shape, batch, side) in SUPERNETS.items():
+        shape, batch, side = ({**shape, "channels": 4, "cells": 2}, 2, 8) if tiny else (
+            {**shape, "channels": 16}, batch, side
+        )  # fmt: skip
+        if tiny and space == "darts_imagenet":
+            side = 32  # its stem divides by eight
+        images = torch.randn(batch, 3, side, side, device=device)
+        for form, changes in FORMS.items():
+            if "compile" in changes and (tiny or space != "nasbench201"):
+                continue
+            settings = SupernetSettings(**{**shape, **changes})
+            for step in ("training step", "forward pass"):
+                name = f"{space}: {step}, {form}"
+                yield name, lambda a=(space, settings, images, step): supernet_speed(*a)  # type: ignore[misc]
+    for layout, precision in itertools.product(trainings.SIZES, PRECISIONS):
+        if not tiny:
+            name = f"network, {layout}: training step, {precision}"
+            yield name, lambda a=(layout, precision, device): training_speed(*a)  # type: ignore[misc]
+
+
+def supernet_speed(space: str, settings: SupernetSettings, images: Any, step: str) -> Row:
+    """Seconds and operations of one step of a supernet."""
+    made = registry.get("spaces", space)(settings)
+    net = made.supernet(settings, 10, 0).to(images.device)
+    everyone = torch.ones(made.n_players, dtype=torch.bool)
+    with devices.autocast(images.device, settings.precision):
+        passes, once = (
+            (work.PASSES, supernets.training(net, images))
+            if step == "training step"
+            else (1, supernets.forward(net, images, everyone, "batch"))
+        )
+        taken = timed(once)
+    macs = work.supernet_macs(space, settings, images.shape[-1])
+    kind = space if space.endswith("imagenet") else made.family
+    operations = 2.0 * macs * passes * len(images)
+    return {"network": kind, "batch_size": len(images), "operations": operations, **taken}
+
+
+def training_speed(layout: str, precision: Any, device: torch.device) -> Row:
+    """Seconds and operations of a training step of a published network, by a recipe's batch."""
+    recipe = TrainSettings(precision=precision)
+    batch = {"cifar10": 96, "imagenet": 128}[layout]
+    taken = timed(trainings.step(layout, recipe, device, batch_size=batch))
+    operations = 2.0 * work.PASSES * work.REFERENCES[layout][0] * batch
+    return {"network": "network", "batch_size": batch, "operations": operations, **taken}
+
+
+def timed(once: Callable[[], object]) -> Row:
+    """Median seconds after a first call, and the most memory that was held."""
+    on_gpu = torch.cuda.is_available()
+    first = seconds(once)
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    found = median(seconds(once) for _ in range(TURNS))
+    peak = torch.cuda.max_memory_allocated() / 1e6 if on_gpu else None
+    return {"seconds": found, "first_seconds": first, "peak_mb": peak}
+
+
+def search(device: torch.device, tiny: bool, left: Callable[[], float]) -> Row:
+    """Epochs of Shapley-NAS at the paper's sizes on noise, as many as fit; their median seconds."""
+    shape = {"cells": 1, "channels": 4} if tiny else {}
+    recipe = NasBench201Search(warmup_epochs=0, epochs=50, batch_size=256, supernet=shape)
+    entry = registry.entry("strategies", "shapley")
+    space = registry.get("spaces", "nasbench201")(recipe.supernet)
+    supernet = space.supernet(recipe.supernet, 10, 0).to(device)
+    few = {"permutations": 1, "value_images": 4} if tiny else {}
+    strategy = entry.load()(space, supernet, entry.settings_model()(**few), recipe, 0, device)
+    images = noise(0, 8 if tiny else 25_000, 8 if tiny else 32, device)
+    taken: list[float] = []
+    for epoch in range(1 if tiny else recipe.epochs):
+        taken.append(seconds(lambda e=epoch: strategy.epoch(e, images, images)))  # type: ignore[misc]
+        if left() < 1.2 * max(taken):
+            break
+    return {"epochs": len(taken), "seconds": median(taken), "first_seconds": taken[0]}
+
+
+def rates_of(rows: list[Row], device: str) -> list[Row]:
+    """Rows of `rates.json`: the default forms, which searches and trainings run in."""
+    source = f"python -m pipeline gpu-check, {datetime.date.today()}"
+    keys = ("network", "operations", "seconds")
+    return [
+        {"device": device, "run": row["name"], **{key: row[key] for key in keys}, "source": source}
+        for row in rows
+        if "operations" in row and row["name"].endswith((", fused", ", float32"))
+    ]
+
+
+def keep(rates: list[Row], path: Path = cost.RATES) -> None:
+    """Write rates to the file, in place of those that the same device has there."""
+    gone = {row["device"] for row in rates}
+    files.write_json(path, [r for r in files.read_json(path) if r["device"] not in gone] + rates)
+
+
+def measurement(rows: list[Row], device: str, minutes: float) -> Row:
+    """What was found, as a page of results renders it."""
+    made = provenance.code()
+    return {
+        "title": f"A GPU: {device}",
+        "question": "What do tests, steps of training and a search take on this GPU?",
+        "command": f"python -m pipeline gpu-check --minutes {minutes:g}",
+        "commit": made["git_commit"] or "none",
+        "machine": f"{device}, torch {torch.__version__}",
+        "date": str(datetime.date.today()),
+        "seeds": [0],
+        "columns": {
+            "name": "Part",
+            "outcome": "Outcome",
+            "batch_size": "Batch",
+            "seconds": "Seconds (median)",
+            "first_seconds": "First (s)",
+            "peak_mb": "Peak (MB)",
+            "epochs": "Epochs",
+        },
+        "rows": rows,
+        "notes": ["Images are noise on the device: nothing is decoded."],
+        "does_not_show": ["Accuracy."],
+    }
