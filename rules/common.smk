@@ -4,9 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from shlex import quote
 
-sys.path.insert(0, workflow.basedir)
+# The package lies beside the rules, and jobs find it too; `workflow.basedir` would be the folder of
+# a workflow that imports this one.
+HOME = os.path.dirname(str(workflow.current_basedir.get_path_or_uri(secret_free=True)))
+if os.path.isdir(os.path.join(HOME, "pipeline")):
+    sys.path.insert(0, HOME)
+    others = filter(None, [os.getenv("PYTHONPATH")])
+    os.environ.update(PYTHONPATH=os.pathsep.join([HOME, *others]))
+elif find_spec("pipeline") is None:
+    print("error: pip install this workflow's package first", file=sys.stderr)
+    sys.exit(2)
 from pipeline import moments
 from pipeline.analysis import plan
 from pipeline.config import jobs, load, needs, studies

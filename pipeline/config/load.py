@@ -30,6 +30,14 @@ from pipeline.errors import InputError
 from pipeline.registry.tables import DIGITS, REFERENCES, SETS, find_table
 
 FOLDER = Path("config")
+SHIPPED = Path(__file__).parents[2] / "config"  # beside the Snakefile, wherever that is used
+
+
+def named_files(kind: str, folder: Path = FOLDER) -> dict[str, Path]:
+    """Name -> YAML file of a kind (`presets`, `experiments`, `studies`); the user's own win."""
+    places = (SHIPPED / kind, folder / kind)
+    found = {path.stem: path for place in places for path in place.glob("*.yaml")}
+    return dict(sorted(found.items()))
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,13 +97,12 @@ def resolve(
     """
     layers = {"config": given} if layers is None else layers
     preset = given.get("preset", "demo")
-    presets = sorted(path.stem for path in (folder / "presets").glob("*.yaml"))
+    presets = named_files("presets", folder)
     if preset not in presets:
         where = source_of(layers, ["preset"])
-        raise InputError(
-            f"{where}: unknown preset {preset!r}; {registry.nearest(str(preset), presets)}"
-        )
-    file = folder / "presets" / f"{preset}.yaml"
+        nearest = registry.nearest(str(preset), [*presets])
+        raise InputError(f"{where}: unknown preset {preset!r}; {nearest}")
+    file = presets[preset]
     layers = {str(file): read_yaml(file), **layers}
     labels = {name: {"algorithm": name} for name in registry.names("strategies")}
     values = merge({"strategies": labels}, layers[str(file)], given)
@@ -127,8 +134,8 @@ def _faults(check: Callable[..., None], *arguments: Any) -> list[str]:
 def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
     """All experiments by name, each checked: labels, spaces and data sets exist."""
     known = {}
-    for path in sorted((folder / "experiments").glob("*.yaml")):
-        values = {"name": path.stem, **read_yaml(path)}
+    for name, path in named_files("experiments", folder).items():
+        values = {"name": name, **read_yaml(path)}
         experiment = validate(Experiment, values, {str(path): values})
         _check_experiment(config, experiment, str(path))
         labels = {**config.strategies, **experiment.strategies}

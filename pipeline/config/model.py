@@ -143,7 +143,9 @@ SpaceSearches = create_model(
 class Config(Settings):
     """Everything that can be set; `config/config.yaml` is generated from it."""
 
-    preset: Literal["demo", "laptop", "paper"] = setting("demo", "size of everything", OURS)
+    preset: str = setting(
+        "demo", "size of everything: a file of `presets/`", OURS, pattern=r"^[A-Za-z0-9_]+$"
+    )
     experiments: Names = setting(
         ("demo",), "experiments that `all` builds and the report shows", OURS
     )

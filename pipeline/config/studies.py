@@ -18,7 +18,7 @@ from pydantic import Field
 from pipeline import registry
 from pipeline.config.experiments import LABEL, StrategyLabel
 from pipeline.config.jobs import SearchJob, TrialJob
-from pipeline.config.load import FOLDER, merge
+from pipeline.config.load import FOLDER, merge, named_files
 from pipeline.config.recipes import NasBench201Search, TrialTrain
 from pipeline.config.validation import validate
 from pipeline.config.yaml_text import read_yaml
@@ -153,10 +153,10 @@ def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
     Raises:
         InputError: there is no such file, or a key or value in it is wrong.
     """
-    path = folder / "studies" / f"{name}.yaml"
-    known = sorted(other.stem for other in path.parent.glob("*.yaml"))
+    known = named_files("studies", folder)
     if name not in known:
-        raise InputError(f"config/studies: no {name!r}; {registry.nearest(name, known)}")
+        raise InputError(f"config/studies: no {name!r}; {registry.nearest(name, [*known])}")
+    path = known[name]
     values = read_yaml(path)
     values = merge({"name": name}, values, values.pop("sizes", {}).get(size) or {})
     values = _without_nulls(values)
@@ -173,8 +173,7 @@ def _without_nulls(values: Any) -> Any:
 
 def load_all(size: str, folder: Path = FOLDER) -> dict[str, Study]:
     """All studies by name."""
-    paths = sorted((folder / "studies").glob("*.yaml"))
-    return {path.stem: load(path.stem, size, folder) for path in paths}
+    return {name: load(name, size, folder) for name in named_files("studies", folder)}
 
 
 def supernet_job(study: Study, name: str) -> SearchJob:

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
 from pipeline import bench as benches
 from pipeline import files, registry
+from pipeline.config import load
 
 KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures", "experiments")
 
@@ -18,10 +18,7 @@ KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures
 @click.argument("kind", type=click.Choice(KINDS))
 def list_(kind: str) -> None:
     """List what is registered, one name per line."""
-    if kind == "experiments":
-        known = sorted(path.stem for path in Path("config/experiments").glob("*.yaml"))
-    else:
-        known = registry.names(kind)
+    known = load.named_files(kind) if kind == "experiments" else registry.names(kind)
     print("\n".join(known))
 
 
