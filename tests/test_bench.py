@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from pipeline import devices
 from pipeline.bench.memory import peak_megabytes
+from pipeline.shapley import estimate
 
 MEGABYTE = 250_000  # numbers
 DEVICE = devices.resolve("auto")
@@ -41,3 +43,23 @@ def test_peak_counts_what_waits_for_the_backward_pass() -> None:
         y.sum().backward()
 
     assert 10 <= peak_megabytes(work) < 14
+
+
+def test_games_have_the_values_of_their_formulas() -> None:
+    """Additive games share out each player's own worth; the longest runway is paid as in 1973."""
+    games = pytest.importorskip("pipeline.bench.games", exc_type=ImportError)
+    n, additive = games.games()["additive"]
+    alone = additive(np.eye(n, dtype=bool))
+    np.testing.assert_allclose(estimate(additive, n, "exact").phi, alone)
+    n, airport = games.games()["airport"]
+    costs = airport(np.eye(n, dtype=bool))  # sorted
+    shares = np.cumsum(np.diff(costs, prepend=0) / np.arange(n, 0, -1))
+    np.testing.assert_allclose(estimate(airport, n, "exact").phi, shares)
+
+
+def test_an_estimator_that_is_exact_has_no_error() -> None:
+    games = pytest.importorskip("pipeline.bench.games", exc_type=ImportError)
+    n, V = games.games()["additive"]
+    truth = V(np.eye(n, dtype=bool))
+    assert games.mean_error("leverage", n, V, truth, 20, 2) == pytest.approx(0, abs=1e-9)
+    assert games.mean_error("leverage", n, V, truth * 2, 20, 2) == pytest.approx(0.5)

@@ -15,13 +15,17 @@ from pipeline.shapley import (
     released_code,
     truncated,
 )
-from pipeline.shapley.estimation import Estimate, estimate, option_names
+from pipeline.shapley.answer import Estimate
+from pipeline.shapley.estimation import estimate, option_names
 from pipeline.shapley.game import Game
+from pipeline.shapley.pairs import Interactions, estimate_interactions
 
 __all__ = [
     "Estimate",
     "Game",
+    "Interactions",
     "estimate",
+    "estimate_interactions",
     "exact",
     "gradient",
     "multilinear",

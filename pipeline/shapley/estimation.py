@@ -1,6 +1,6 @@
 """Shapley values by a named estimator.
 
-    φ_o(V)    Shapley value of player o    -> `Estimate.phi` -> float64[n]
+    φ_o(V)    Shapley value of player o    -> `Estimate.phi`, float64[n]
 
 The paper's efficiency axiom reads Σ_o φ_o = V(N), which holds only where V(∅) = 0. Here, as Eq. 3
 implies, Σ_o φ_o = V(N) - V(∅).
@@ -9,7 +9,8 @@ implies, Σ_o φ_o = V(N) - V(∅).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,56 +21,15 @@ from pydantic import ValidationError
 from pipeline import registry, seeds
 from pipeline.errors import InputError
 from pipeline.settings import Settings
-from pipeline.shapley.game import Game, Processes, ValueFunction
+from pipeline.shapley.answer import Estimate
+from pipeline.shapley.game import Game, Processes, ValueFunction, says_of_draws
 
 DEFAULT = "regression_adjusted"
+# Evaluations per player below which `leverage` is closer (docs/shapley.md, eight games).
+FEW = 10
+LARGEST = 20  # players that `exact` enumerates: 2^20 coalitions; more is a mistake
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """The answer of an estimator; arrays are in player order.
-
-    Attributes:
-        phi: float64[n], Shapley values in units of V; NaN where unknown.
-        standard_error: float64[n], of `phi`; NaN where fewer than two samples are behind it.
-        reached: int64[n], number of samples behind each value: marginal contributions, or for
-            regressions coalitions; 0 where it is unknown, and where it is known without any.
-        evaluations: number of coalitions evaluated; a gradient counts as three.
-        value_full: V(N), the mean over draws.
-        efficient: whether Σ_o φ_o = V(N) - V(∅) holds for these values (means over draws), and not
-            only in expectation.
-    """
-
-    phi: NDArray[np.float64]
-    standard_error: NDArray[np.float64]
-    reached: NDArray[np.int64]
-    evaluations: int
-    value_full: float
-    efficient: bool = False
-
-    @classmethod
-    def unknown(cls, n_players: int) -> Estimate:
-        """Nothing has been evaluated."""
-        nothing = np.full(n_players, np.nan)
-        return cls(nothing, nothing, np.zeros(n_players, dtype=np.int64), 0, np.nan)
-
-    def among(self, players: NDArray[np.int64], n_players: int) -> Estimate:
-        """The same in a larger game, where this one's players have the numbers int64[n].
-
-        The other players are null: their φ is zero.
-        """
-
-        def scatter(values: NDArray[Any]) -> NDArray[Any]:
-            larger = np.zeros(n_players, dtype=values.dtype)
-            larger[players] = values
-            return larger
-
-        return replace(
-            self,
-            phi=scatter(self.phi),
-            standard_error=scatter(self.standard_error),
-            reached=scatter(self.reached),
-        )
+Seed = int | np.integer[Any] | np.random.Generator | None
 
 
 @dataclass(frozen=True)
@@ -141,11 +101,16 @@ def estimator(
 
 def estimate(
     game: ValueFunction,
-    n_players: int,
-    estimator: str = DEFAULT,
+    players: int | Sequence[str],
+    estimator: str | None = None,
     budget: int | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     processes: Processes | None = None,
+    *,
+    noisy: bool | None = None,
+    batch_size: int | None = None,
+    progress: bool | Callable[[int], None] = False,
+    keep_known: bool = True,
     **options: Any,
 ) -> Estimate:
     """Estimate the Shapley value of every player.
@@ -153,23 +118,118 @@ def estimate(
     Args:
         game: V, from coalitions bool[b, n] to values float[b]. If it has a method
             `redraw(m: int)`, that is called before permutation m = 0, 1, ... and V may change.
-        n_players: n.
-        estimator: a registered name: exact, permutation, truncated, ...; the default comes nearest
-            to long runs on supernets (docs/shapley.md).
+        players: n, or the names of the n players.
+        estimator: a registered name: exact, permutation, truncated, ...; None: as `suited` says.
         budget: the most coalitions to evaluate; None: as the estimator's options say. A coalition
             that comes up again is not evaluated again, so that fewer may be.
-        seed: of all that is drawn.
+        seed: of all that is drawn: a number, a generator, or None for another one each time.
         processes: the processes that run this same call and share the evaluations; None: this one
             alone.
+        noisy: whether V answers differently each time. Coalitions are then evaluated anew for each
+            permutation, so that the standard error contains the noise. None: V(N) is asked for
+            twice, unless V says itself what it does (`redraws`, `redraw`) or the budget is tiny.
+        batch_size: how many coalitions V is asked for at once, where the estimator knows them in
+            advance; None: those of one permutation.
+        progress: a bar on a terminal, or a function that gets the number of evaluations.
+        keep_known: whether Ctrl-C returns what is known rather than stopping the program. The
+            estimate is then marked `interrupted`. Estimators that decide on the next coalition by
+            the last one stop.
         options: options of the estimator named, and no others.
 
     Raises:
-        InputError: no such estimator or option, or the budget is too small for it.
+        InputError: no such estimator or option, the budget is too small for it, or the seed is no
+            seed.
     """
-    # All estimators have the same stream: they see the same permutations and compare in pairs.
-    rng = seeds.numpy_generator(seed, "permutations")
-    chosen: Estimator = registry.get("estimators", estimator)
-    return chosen(Game(game, n_players, processes), rng, budget, **options)
+    n, names = named(players)
+    with bar(budget, progress) as report:
+        played = Game(
+            game,
+            n,
+            processes,
+            noisy=bool(noisy),
+            batch_size=batch_size,
+            report=report,
+            keep_known=keep_known,
+        )
+        name = estimator or suited(n, budget)
+        chosen: Estimator = registry.get("estimators", name)
+        least = 2**n if name == "exact" else 2 * n + 4
+        spare = budget is None or budget > least
+        if noisy is None and processes is None and spare and not says_of_draws(game):
+            played.notice_noise()
+            budget = budget and budget - (2 if played.noisy else 1)
+        found = chosen(played, generator(seed), budget, **options)
+    return replace(
+        found,
+        players=names,
+        interrupted=played.interrupted,
+        noisy=played.noisy,
+        evaluations=played.evaluations,
+    )
+
+
+def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
+    """The number of players and their names, if they have some.
+
+    Raises:
+        InputError: a name stands twice.
+    """
+    if isinstance(players, int | np.integer):
+        return int(players), None
+    names = tuple(map(str, players))
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"players: {name!r} stands twice")
+    return len(names), names
+
+
+def suited(n: int, budget: int | None) -> str:
+    """The estimator for n players and a budget.
+
+    Enumeration where the budget reaches it; regression where there are few evaluations for each
+    player; else regression with Monte Carlo on what it leaves (docs/shapley.md has the comparison).
+    """
+    if budget is not None and n <= exact_up_to(budget):
+        return "exact"
+    return "leverage" if budget is not None and budget < FEW * n else DEFAULT
+
+
+def exact_up_to(budget: int) -> int:
+    """The most players whose coalitions can all be evaluated."""
+    return min(budget.bit_length() - 1, LARGEST)
+
+
+def generator(seed: Seed) -> np.random.Generator:
+    """The generator of a seed, as NumPy understands it.
+
+    All estimators have the same stream: they see the same permutations and compare in pairs.
+
+    Raises:
+        InputError: a fraction, text or the like.
+    """
+    if seed is None or isinstance(seed, np.random.Generator):
+        return np.random.default_rng(seed)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise InputError(f"seed is {seed!r}; a whole number, a NumPy Generator or None")
+    return seeds.numpy_generator(int(seed), "permutations")
+
+
+@contextmanager
+def bar(
+    budget: int | None, progress: bool | Callable[[int], None]
+) -> Iterator[Callable[[int], None] | None]:
+    """What gets the number of evaluations: nothing, a function, or a bar on standard error."""
+    if not isinstance(progress, bool):
+        yield progress
+    elif not progress:
+        yield None
+    else:
+        from rich.console import Console  # most callers want no bar
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True)) as shown:
+            task = shown.add_task("Evaluations", total=budget)
+            yield lambda evaluations: shown.update(task, completed=evaluations)
 
 
 def option_names(estimator: str) -> list[str]:
@@ -213,7 +273,13 @@ def average(
         samples = samples.reshape(-1, block, samples.shape[1]).mean(axis=1)
     phi, standard_error = mean_and_error(samples)
     return Estimate(
-        phi, standard_error, reached, evaluations, float(np.mean(full_values)), efficient
+        phi,
+        standard_error,
+        reached,
+        evaluations,
+        float(np.mean(full_values)),
+        efficient,
+        freedom=np.maximum(np.sum(~np.isnan(samples), axis=0) - 1, 0),
     )
 
 

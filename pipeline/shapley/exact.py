@@ -5,22 +5,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.settings import Settings
-from pipeline.shapley.estimation import Estimate, estimator
+from pipeline.shapley.estimation import LARGEST, Estimate, average, estimator
 from pipeline.shapley.game import Game
-
-# 2^20 coalitions; an enumeration beyond is a mistake.
-LARGEST = 20
 
 
 @estimator("exact")
 def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Settings) -> Estimate:
     """Enumerate all 2^n coalitions; a value function that redraws is drawn once.
+
+    A noisy game is enumerated as often as the budget allows, once without one. The standard error
+    is that over enumerations, unknown after a single one.
 
     Raises:
         InputError: more players than can be enumerated, or the budget is below 2^n.
@@ -30,20 +32,27 @@ def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Se
         raise InputError(f"{n} players, at most {LARGEST}; choose permutation")
     if budget is not None and budget < 2**n:
         raise InputError(f"budget is {budget}, {n} players need {2**n} evaluations")
-    game.redraw(0)
-    coalitions = np.indices((2,) * n, np.uint8).reshape(n, -1).T.astype(np.bool_)  # [2^n, n]
-    V = game.value(coalitions).reshape((2,) * n)  # V[0, 1, 1] is the value of {2, 3}
-    size = coalitions.sum(axis=1).reshape(V.shape)
+    rounds = (budget or 0) // 2**n if game.noisy else 1
+    values = game.play([every_coalition(n)] * max(rounds, 1))
+    phi = np.stack([shapley_values(V) for V in values])
+    known = average(phi, np.array([V[-1] for V in values]), game.evaluations, efficient=True)
+    error = known.standard_error if game.noisy else np.zeros(n)
+    return replace(known, standard_error=error, reached=np.full(n, 2 ** (n - 1) * len(values)))
+
+
+def every_coalition(n: int) -> NDArray[np.bool_]:
+    """All coalitions in the order of binary numbers, bool[2^n, n]; the last is N."""
+    return np.indices((2,) * n, np.uint8).reshape(n, -1).T.astype(np.bool_)
+
+
+def shapley_values(V: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Eq. 3 for the values of every coalition, float64[2^n] -> float64[n]."""
+    n = len(V).bit_length() - 1
+    cube = V.reshape((2,) * n)  # cube[0, 1, 1] is the value of {2, 3}
+    size = every_coalition(n).sum(axis=1).reshape(cube.shape)
     weight = 1 / (n * np.array([comb(n - 1, s) for s in range(n)]))  # by |S|
     phi = np.empty(n)
     for o in range(n):
-        marginal = V.take(1, axis=o) - V.take(0, axis=o)
+        marginal = cube.take(1, axis=o) - cube.take(0, axis=o)
         phi[o] = np.sum(weight[size.take(0, axis=o)] * marginal)
-    return Estimate(
-        phi=phi,
-        standard_error=np.zeros(n),
-        reached=np.full(n, 2 ** (n - 1)),
-        evaluations=game.evaluations,
-        value_full=float(V.flat[-1]),
-        efficient=True,
-    )
+    return phi

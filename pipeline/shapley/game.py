@@ -4,7 +4,9 @@ N    the players           -> `n_players`
 S    a coalition, S ⊆ N    -> bool[n]: which players take part
 V    the value function    -> `value`: bool[b, n] -> float64[b]
 
-The value of a coalition under a draw is evaluated once, whoever asks for it, and counts once.
+The value of a coalition under a draw is evaluated once, whoever asks for it, and counts once. A
+game is *noisy* if V answers differently each time. Then every draw evaluates its coalitions anew,
+so that standard errors over draws contain the noise.
 Several processes that run the same estimator with the same seed share the evaluations: `Game.draws`
 is the one place where they do. They exchange the values of coalitions and no sums, so that the
 numbers are those of one process, bit for bit.
@@ -12,7 +14,7 @@ numbers are those of one process, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,10 +64,16 @@ class Game:
             gradient(bool[b, n]) -> float[b, n]    ∂V/∂z_o, z_o being how present player o is
         n_players: |N|, at least one.
         processes: the processes that share the evaluations.
+        noisy: whether V answers differently each time it is asked.
+        batch_size: how many coalitions V is asked for at once; None: as they come up.
+        report: called with the number of evaluations after each call of V.
+        keep_known: whether Ctrl-C ends `play` with what is complete, rather than with an error.
 
     Attributes:
         n_players: |N|.
-        redraws: whether V changes from permutation to permutation.
+        redraws: whether V changes from draw to draw.
+        noisy: as given, or as `notice_noise` finds.
+        interrupted: whether Ctrl-C has ended `play` early.
     """
 
     def __init__(
@@ -73,22 +81,32 @@ class Game:
         value_function: ValueFunction,
         n_players: int,
         processes: Processes | None = None,
+        *,
+        noisy: bool = False,
+        batch_size: int | None = None,
+        report: Callable[[int], None] | None = None,
+        keep_known: bool = False,
     ):
         if n_players < 1:
             raise ValueError(f"a game needs at least one player, not {n_players}")
         self.n_players = n_players
-        self.redraws = bool(getattr(value_function, "redraws", hasattr(value_function, "redraw")))
+        self.noisy = noisy
+        redraws = getattr(value_function, "redraws", hasattr(value_function, "redraw"))
+        self.redraws = noisy or bool(redraws)
+        self.interrupted = False
         self._value_function = value_function
         self._processes = processes or Alone()
+        self._batch_size, self._report, self._keep_known = batch_size, report, keep_known
         self._values: dict[Key, float] = {}
         self._gradients: dict[Key, NDArray[np.float64]] = {}
         self._fresh: dict[Key, Any] = {}  # evaluated here since the last exchange
         self._draw = self._drawn = -1  # the draw that is asked for, and the one that V was told
+        self._repeats = 0  # evaluations of `notice_noise`
 
     @property
     def evaluations(self) -> int:
         """Number of coalitions evaluated so far; a gradient counts as three."""
-        return len(self._values) + GRADIENT_COST * len(self._gradients)
+        return len(self._values) + GRADIENT_COST * len(self._gradients) + self._repeats
 
     @property
     def differentiable(self) -> bool:
@@ -128,6 +146,54 @@ class Game:
         if self.redraws:
             self._draw = number
 
+    def notice_noise(self) -> None:
+        """Ask for V(N) twice; if the answers differ beyond rounding, the game is noisy.
+
+        This costs one evaluation.
+        """
+        first = self.full()
+        again = np.asarray(self._value_function(np.ones((1, self.n_players), dtype=bool)))
+        self._repeats += 1
+        self.noisy = not np.allclose(again, first, rtol=1e-5, atol=1e-12)
+        self.redraws = self.redraws or self.noisy
+
+    def play(self, units: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.float64]]:
+        """V of units of coalitions, each under a draw of its own: bool[b, n] -> float64[b].
+
+        After Ctrl-C these are the units that are complete, at least two, if the game keeps them.
+        """
+        values: dict[int, NDArray[np.float64]] = {}
+        ahead = 0
+        try:
+            for m in self.draws(range(len(units))):
+                if self._batch_size and not self.redraws and m >= ahead:
+                    ahead = self._ask_ahead(units, m, self._batch_size)
+                values[m] = self.value(units[m])
+        except KeyboardInterrupt:
+            if not self._keep_known or self._processes.n > 1 or len(values) < 2:
+                raise
+            self.interrupted = True
+        return [values[m] for m in sorted(values)]
+
+    def _ask_ahead(self, units: Sequence[NDArray[np.bool_]], m: int, batch_size: int) -> int:
+        """Evaluate a batch of the coalitions of units m, m + 1, ...; returns the unit after it."""
+        first, known = m, self._values
+        fresh: dict[bytes, NDArray[np.bool_]] = {}
+        while m < len(units):
+            keys = [row.tobytes() for row in np.packbits(units[m], axis=1)]
+            here = {
+                key: row
+                for key, row in zip(keys, units[m], strict=True)
+                if (self._draw, key) not in known
+            }
+            if m > first and len(fresh | here) > batch_size:
+                break
+            fresh |= here
+            m += 1
+        if fresh:
+            self.value(np.stack([*fresh.values()]))
+        return m
+
     def draws(self, numbers: Iterable[int]) -> Iterator[int]:
         """Loop over draws, each of which begins before its number is handed out.
 
@@ -163,17 +229,65 @@ class Game:
         """What is known of each coalition, after `function` has been asked for the rest."""
         keys = [(self._draw, row.tobytes()) for row in np.packbits(coalitions, axis=1)]
         missing = {key: row for row, key in enumerate(keys) if key not in known}
-        if missing:
-            if self._drawn != self._draw:
-                self._value_function.redraw(self._draw)  # type: ignore[attr-defined]
-                self._drawn = self._draw
-            rows = [*missing.values()]
-            answers = np.asarray(function(coalitions[rows]), dtype=np.float64)
-            if answers.shape != (len(rows), *shape):
-                raise ValueError(f"V of {len(rows)} coalitions has the shape {answers.shape}")
-            if not np.isfinite(answers).all():
-                raise ValueError("V of a coalition is not a finite number")
-            entries = dict(zip(missing, answers if shape else answers.tolist(), strict=True))
+        rows = [*missing.values()]
+        size = self._batch_size or max(len(rows), 1)
+        for start in range(0, len(rows), size):
+            batch = rows[start : start + size]
+            answers = self._ask(function, coalitions[batch], shape)
+            entries = dict(zip([keys[row] for row in batch], answers, strict=True))
             known.update(entries)
             self._fresh.update(entries)
+            if self._report:
+                self._report(self.evaluations)
         return [known[key] for key in keys]
+
+    def _ask(
+        self,
+        function: Callable[[NDArray[np.bool_]], Any],
+        coalitions: NDArray[np.bool_],
+        shape: tuple[int, ...],
+    ) -> list[Any]:
+        """What `function` answers to bool[b, n], which is told of the draw before."""
+        if self._drawn != self._draw:
+            if hasattr(self._value_function, "redraw"):
+                self._value_function.redraw(self._draw)
+            self._drawn = self._draw
+        answers = np.asarray(function(coalitions), dtype=np.float64)
+        if answers.shape != (len(coalitions), *shape):
+            raise ValueError(f"V of {len(coalitions)} coalitions has the shape {answers.shape}")
+        if not np.isfinite(answers).all():
+            raise ValueError("V of a coalition is not a finite number")
+        return [*answers] if shape else answers.tolist()
+
+
+def says_of_draws(value_function: ValueFunction) -> bool:
+    """Whether a value function says itself how it changes from draw to draw."""
+    return hasattr(value_function, "redraws") or hasattr(value_function, "redraw")
+
+
+def within_budget(
+    game: Game, units: Iterator[NDArray[np.bool_]], budget: int, at_most: int
+) -> list[NDArray[np.bool_]]:
+    """The first of many units of coalitions, as many as a budget pays for, at least one.
+
+    Coalitions that come up again cost nothing, unless each draw evaluates its own. The costs of
+    V(N) and V(∅) are always part of it. There are no more than `at_most` units: where few
+    coalitions exist, most repeat.
+    """
+    n = game.n_players
+    ends = np.repeat([[False], [True]], n, axis=1)
+    known = {row.tobytes() for row in np.packbits(ends, axis=1)}
+    spent = 0
+    fitting: list[NDArray[np.bool_]] = []
+    for unit in units:
+        if game.redraws:
+            spent += len(unit)
+        else:
+            known |= {row.tobytes() for row in np.packbits(unit, axis=1)}
+            spent = len(known)
+        if fitting and spent > budget:
+            break
+        fitting.append(unit)
+        if len(fitting) >= at_most:
+            break
+    return fitting

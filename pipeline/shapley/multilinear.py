@@ -94,12 +94,17 @@ def _average(
         samples = min(samples or budget, max((budget - 1) // (n + 1), 1))
     count = samples or M
     drawn = coalitions(rng, n, quantile(stratified(rng, count)))
-    delta = np.empty((count, n))
-    for k in game.draws(range(count)):
-        S = drawn[k]
-        V = game.value(np.concatenate([S[None], S ^ np.eye(n, dtype=bool)]))
-        delta[k] = np.where(S, V[0] - V[1:], V[1:] - V[0])
+    values = game.play([neighbours(S) for S in drawn])
+    delta = np.stack(
+        [np.where(S, V[0] - V[1:], V[1:] - V[0]) for S, V in zip(drawn, values, strict=False)]
+    )
     return average(delta, np.array([game.full()]), game.evaluations)
+
+
+def neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A coalition bool[n] and those that one player tells from it, bool[1 + n, n]."""
+    near: NDArray[np.bool_] = np.concatenate([S[None], S ^ np.eye(len(S), dtype=bool)])
+    return near
 
 
 def stratified(rng: np.random.Generator, count: int) -> NDArray[np.float64]:

@@ -13,7 +13,8 @@ V(N) - V(∅) exactly, whatever M.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,12 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.settings import PAPER, Settings, setting
 from pipeline.shapley.estimation import Estimate, average, estimator
-from pipeline.shapley.game import Game
+from pipeline.shapley.game import Game, within_budget
 
 M = 10  # paper, section 4.1
 PAIR = 2
+# Where a game has few coalitions most permutations cost nothing; so many times the plain number.
+REPEATS = 8
 MEANING = "M; none: as many as the budget allows, without a budget 10"
 
 
@@ -45,8 +48,8 @@ def permutation(
     game: Game, rng: np.random.Generator, budget: int | None, settings: PermutationSettings
 ) -> Estimate:
     """Average the marginal contributions over whole permutations that fit in the budget."""
-    count = affordable(game, budget, settings.permutations)
-    delta, V_N = walk(game, [rng.permutation(game.n_players) for _ in range(count)])
+    orders = draw_orders(game, rng, budget, settings.permutations)
+    delta, V_N = walk(game, orders)
     return average(delta, V_N, game.evaluations, efficient=True)
 
 
@@ -55,13 +58,10 @@ def antithetic(
     game: Game, rng: np.random.Generator, budget: int | None, settings: AntitheticSettings
 ) -> Estimate:
     """Walk pairs of a permutation and its reverse; standard errors are those over pairs."""
-    count = affordable(game, budget, settings.permutations, PAIR)
-    orders: list[NDArray[np.int64]] = []
-    while len(orders) < count:
-        order = rng.permutation(game.n_players)
-        orders += [order, order[::-1]]
+    orders = draw_orders(game, rng, budget, settings.permutations, PAIR)
     delta, V_N = walk(game, orders)
-    return average(delta, V_N, game.evaluations, PAIR, efficient=True)
+    whole = len(delta) // PAIR * PAIR  # Ctrl-C may leave half a pair
+    return average(delta[:whole], V_N, game.evaluations, PAIR, efficient=True)
 
 
 def walk(
@@ -72,35 +72,54 @@ def walk(
     An order int64[n] says who leaves first, second, ...; returns float64[m, n] and V(N) under each
     draw, float64[m].
     """
-    n = game.n_players
-    delta, V_N = np.empty((len(orders), n)), np.empty(len(orders))
-    for m in game.draws(range(len(orders))):
-        leaves = np.argsort(orders[m])
-        # Row k: those who are left after k departures, k = 0 .. n.
-        V = game.value(leaves >= np.arange(n + 1)[:, None])
-        delta[m] = (V[:-1] - V[1:])[leaves]
-        V_N[m] = V[0]
-    return delta, V_N
+    values = game.play([who_is_left(order) for order in orders])
+    delta = [(V[:-1] - V[1:])[np.argsort(order)] for V, order in zip(values, orders, strict=False)]
+    return np.stack(delta), np.array([V[0] for V in values])
 
 
-def affordable(game: Game, budget: int | None, permutations: int | None, block: int = 1) -> int:
-    """Number of whole permutations to walk, a multiple of `block`, which belong together.
+def who_is_left(order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Coalitions along a permutation: row k has those left after k departures, bool[n + 1, n]."""
+    left: NDArray[np.bool_] = np.argsort(order) >= np.arange(len(order) + 1)[:, None]
+    return left
+
+
+def draw_orders(
+    game: Game,
+    rng: np.random.Generator,
+    budget: int | None,
+    permutations: int | None,
+    block: int = 1,
+) -> list[NDArray[np.int64]]:
+    """Random permutations, each followed by its reverse if they come in blocks of two.
 
     At most `permutations`; None: as many as the budget allows, without a budget the paper's M.
 
     Raises:
         InputError: the budget does not reach for one block.
     """
-    count = permutations or M
-    if budget is not None:
-        n = game.n_players
-        least = block * (n + 1) if game.redraws else 2 + block * (n - 1)
-        if budget < max(least, n + 1):
-            raise InputError(
-                f"budget is {budget}, one permutation of {n} players takes {n + 1}, and they come "
-                f"{block} at a time"
-            )
-        # V(N) and V(∅) are evaluated once for each draw, which is once in all if V stays the same.
-        most = budget // (n + 1) if game.redraws else (budget - 2) // max(n - 1, 1)
-        count = min(permutations or most, max(most, 1))
-    return max(count // block, 1) * block
+
+    def endless() -> Iterator[NDArray[np.int64]]:
+        while True:
+            order = rng.permutation(game.n_players)
+            yield from (order, order[::-1])[:block]
+
+    if budget is None:
+        count = max((permutations or M) // block, 1) * block
+        return [*islice(endless(), count)]
+    n = game.n_players
+    least = block * (n + 1) if game.redraws else 2 + block * (n - 1)
+    if budget < max(least, n + 1):
+        raise InputError(
+            f"budget is {budget}, one permutation of {n} players takes {n + 1}, and they come "
+            f"{block} at a time"
+        )
+    orders: list[NDArray[np.int64]] = []
+
+    def coalitions() -> Iterator[NDArray[np.bool_]]:
+        for order in endless():
+            orders.append(order)
+            yield who_is_left(order)
+
+    at_most = permutations or REPEATS * (budget // n + 1)
+    fitting = len(within_budget(game, coalitions(), budget, at_most))
+    return orders[: max(fitting // block, 1) * block]

@@ -21,15 +21,17 @@ errors are the sandwich's over pairs, unknown where there are fewer pairs than p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.settings import OURS, Settings, setting
 from pipeline.shapley.estimation import Estimate, estimator, require_budget
-from pipeline.shapley.game import Game
-from pipeline.shapley.permutation import PAIR, M
+from pipeline.shapley.game import Game, within_budget
+from pipeline.shapley.permutation import PAIR, REPEATS, M
 
 
 class PairSettings(Settings):
@@ -93,33 +95,62 @@ def sample(
     """
     n = game.n_players
     require_budget(budget, min(n, 2) + 2)
-    a_draw = max((n - 1) // PAIR, 1)  # pairs
-    count = settings.samples or _pairs(M * (n + 1), a_draw, game.redraws)
-    if budget is not None:
-        count = min(settings.samples or budget, _pairs(budget, a_draw, game.redraws))
-    n_draws = -(-count // a_draw)
-    # Each draw has its own part of the stream: a larger budget begins with what a smaller one is.
-    drawn = [_draw(rng, n, a_draw if n > 1 else 0, size_weights) for _ in range(n_draws)]
-    coalitions = np.concatenate(drawn)[: PAIR * count]
+    units = _units(game, rng, budget, settings.samples, size_weights)
+    values = game.play(units)
+    units = units[: len(values)]
+    parts, V_ends = [unit[2:] for unit in units], np.stack([V[:2] for V in values])
+    y = [
+        V[2:] - V[0] - (V[1] - V[0]) * (part.sum(axis=1) / n)
+        for V, part in zip(values, parts, strict=True)
+    ]
+    coalitions = np.concatenate(parts)
     size = coalitions.sum(axis=1)
-    parts = np.array_split(np.arange(len(coalitions)), np.arange(1, n_draws) * PAIR * a_draw)
-    ends = np.array([[False] * n, [True] * n])
-    y, V_ends = np.empty(len(coalitions)), np.empty((n_draws, 2))
-    for m in game.draws(range(n_draws)):
-        part = parts[m]
-        V = game.value(np.concatenate([ends, coalitions[part]]))
-        V_ends[m] = V[:2]
-        y[part] = V[2:] - V[0] - (V[1] - V[0]) * (size[part] / n)
     gains = V_ends[:, 1] - V_ends[:, 0]
     return Sampled(
         coalitions=coalitions,
         x=coalitions - size[:, None] / n,
-        y=y,
+        y=np.concatenate(y),
         size=size,
         gain=float(gains.mean()),
         gain_error=float(gains.std(ddof=1) / len(gains) ** 0.5) if len(gains) > 1 else 0.0,
         value_full=float(V_ends[:, 1].mean()),
     )
+
+
+def _units(
+    game: Game,
+    rng: np.random.Generator,
+    budget: int | None,
+    samples: int | None,
+    size_weights: NDArray[np.float64],
+) -> list[NDArray[np.bool_]]:
+    """Coalitions of each draw, bool[2 + 2 pairs, n]: ∅, N and pairs, as many as a permutation has.
+
+    Each draw has its own part of the stream: a larger budget begins with what a smaller one is.
+    """
+    n = game.n_players
+    a_draw = max((n - 1) // PAIR, 1)  # pairs
+    ends = np.array([[False] * n, [True] * n])
+
+    def endless() -> Iterator[NDArray[np.bool_]]:
+        while True:
+            yield np.concatenate([ends, _draw(rng, n, a_draw if n > 1 else 0, size_weights)])
+
+    if budget is None or game.redraws:
+        cost = M * (n + 1) if budget is None else budget
+        affordable = _pairs(cost, a_draw, game.redraws)
+        count = min(samples or affordable, affordable) if budget else samples or affordable
+        units = [*islice(endless(), -(-count // a_draw))]
+        units[-1] = units[-1][: 2 + PAIR * (count - a_draw * (len(units) - 1))]
+        return units
+    # V stays the same: a pair that comes up again costs nothing.
+    pairs = (pair for unit in endless() for pair in unit[2:].reshape(-1, PAIR, n))
+    at_most = samples or REPEATS * _pairs(budget, a_draw, False)
+    fitting = within_budget(game, pairs, budget, at_most) if n > 1 else [np.zeros((0, n), bool)]
+    return [
+        np.concatenate([ends, *fitting[start : start + a_draw]])
+        for start in range(0, len(fitting), a_draw)
+    ]
 
 
 def _pairs(budget: int, a_draw: int, redraws: bool) -> int:
@@ -156,7 +187,7 @@ def _solve(game: Game, sampled: Sampled, weights: NDArray[np.float64]) -> Estima
         spread = of_pairs.T @ of_pairs * n_pairs / max(n_pairs - (n - 1), 1)
         variance = np.diag(gram @ spread @ gram)
         standard_error = np.sqrt(np.maximum(variance, 0) + (sampled.gain_error / n) ** 2)
-    return efficient_estimate(game, sampled, beta, standard_error)
+    return efficient_estimate(game, sampled, beta, standard_error, fitted=n - 1)
 
 
 def efficient_estimate(
@@ -164,8 +195,9 @@ def efficient_estimate(
     sampled: Sampled,
     beta: NDArray[np.float64],
     standard_error: NDArray[np.float64],
+    fitted: int = 0,
 ) -> Estimate:
-    """The answer φ = Δ/n + β with a standard error, both float64[n]."""
+    """The answer φ = Δ/n + β, its standard error float64[n], and how many numbers were fitted."""
     n = game.n_players
     return Estimate(
         phi=sampled.gain / n + beta,
@@ -174,4 +206,5 @@ def efficient_estimate(
         evaluations=game.evaluations,
         value_full=sampled.value_full,
         efficient=True,
+        freedom=np.full(n, max(len(sampled.y) // PAIR - max(fitted, 1), 0)),
     )

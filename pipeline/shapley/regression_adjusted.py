@@ -15,7 +15,7 @@ The polynomial vanishes at both ends and adds the same to all players, so that �
 What is alike for S and its complement need not be in f: it cancels in a pair. f is fitted by ridge
 regression on the other folds only, so that the estimate is unbiased, and penalised as leave-one-out
 says. The bracket sums to zero over the players, and so does β: Σ_o φ_o = V(N) - V(∅) exactly.
-Standard errors are over pairs.
+Standard errors are over pairs, widened for the coefficients that they share.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -40,6 +40,9 @@ def regression_adjusted(
     n = game.n_players
     sampled = sample(game, rng, budget, settings, np.ones(n - 1))
     mean, error = mean_and_error(per_pair(sampled, n))
+    # All pairs share the fitted coefficients, which the spread over pairs does not see.
+    pairs = max(len(sampled.y) // PAIR, 1)
+    error *= (pairs / max(pairs - n, pairs / 4)) ** 0.5
     standard_error = np.sqrt(error**2 + (sampled.gain_error / n) ** 2)
     return efficient_estimate(game, sampled, mean, standard_error)
 

@@ -241,5 +241,7 @@ def shapley_values(
         options["kept_edges"] = V.edges
     n, budget = len(V.players), settings.spending(len(V.players))
     with V.measuring():
-        estimated = estimate(V, n, settings.estimator, budget, seed, processes, **options)
+        estimated = estimate(
+            V, n, settings.estimator, budget, seed, processes, keep_known=False, **options
+        )
     return estimated.among(V.players, V.n_players)

@@ -75,6 +75,19 @@ def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
     )
 
 
+def games(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
+    """A row for each estimator: its errors, and its coverages, by evaluations per player."""
+    budgets = [*dict.fromkeys(row["per_player"] for row in rows)]
+    heads = {"name": columns["name"]}
+    found: dict[str, dict[str, Any]] = {}
+    for key, title in (("error", "Error"), ("coverage", "Coverage"), ("coverage_noisy", "Noisy")):
+        heads |= {f"{key}_{budget}": f"{title}, {budget} per player" for budget in budgets}
+        for row in rows:
+            line = found.setdefault(row["name"], {"name": f"`{row['name']}`"})
+            line[f"{key}_{row['per_player']}"] = row.get(key)
+    return table(heads, [*found.values()])
+
+
 def _without_n(value: Mapping[str, Any]) -> dict[str, Any]:
     """Two digits; how many repeats there are is said once, beside the table."""
     return {
@@ -84,6 +97,7 @@ def _without_n(value: Mapping[str, Any]) -> dict[str, Any]:
 
 TABLES = {
     "shapley_estimators": estimators,
+    "shapley_games": games,
     "shapley_supernets": supernets,
     "oracle_supernets": supernets,
 }

@@ -11,6 +11,7 @@ import click
 from pipeline import bench as benches
 from pipeline import files, registry
 from pipeline.config import load
+from pipeline.errors import InputError
 
 KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures", "experiments")
 
@@ -26,9 +27,13 @@ def list_(kind: str) -> None:
 @click.command()
 @click.argument("what", type=click.Choice(benches.NAMES))
 @click.option("--repeats", type=click.IntRange(1), default=7, show_default=True)
-def bench(what: str, repeats: int) -> None:
+@click.option("--games", is_flag=True, help="With shapley: on games of known values instead.")
+def bench(what: str, repeats: int, games: bool) -> None:
     """Time what is fast here against its plain form, interleaved in one run."""
-    print(json.dumps(benches.rows(what, repeats), indent=2))
+    name = "games" if games else what
+    if games and what != "shapley":
+        raise InputError(f"--games belongs to `bench shapley`, not to `bench {what}`")
+    print(json.dumps(benches.rows(name, repeats), indent=2))
 
 
 @click.command()

@@ -28,6 +28,7 @@ def test_the_example(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict = {}
     exec(block("python"), names)
     assert np.allclose(names["exact"].phi, [1, 1, 1, 0])
+    assert np.allclose(names["pairs"].pairs[0, 1], 2)
     assert "[1. 1. 1. 0.]" in capsys.readouterr().out
 
 
@@ -50,7 +51,7 @@ def test_the_settings() -> None:
 
 
 def test_the_tables_are_the_measurements() -> None:
-    places = ["estimators", "bench", "supernets"]
+    places = ["games", "estimators", "bench", "supernets"]
     found = pages.PLACE.findall(PAGE)
     assert found == [*(f"shapley_{place}" for place in places), "oracle_supernets"]
     assert pages.fill(PAGE, CONFIG.parent / "docs" / "measurements") == PAGE

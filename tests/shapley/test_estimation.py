@@ -156,7 +156,9 @@ def test_the_standard_error_is_the_spread_over_seeds(estimator: str) -> None:
 
 
 def test_other_seed_other_sample() -> None:
-    one, other = (estimate(airport().value, 5, budget=60, seed=seed) for seed in (0, 1))
+    one, other = (
+        estimate(airport().value, 5, "permutation", budget=20, seed=seed) for seed in (0, 1)
+    )
     assert (one.phi != other.phi).any()
 
 
@@ -177,7 +179,7 @@ def test_an_option_of_another_estimator() -> None:
 
 
 def test_value_function_that_misbehaves() -> None:
-    with pytest.raises(ValueError, match=r"shape \(4, 1\)"):
+    with pytest.raises(ValueError, match=r"shape \(1, 1\)"):
         estimate(lambda S: S.sum(axis=1, keepdims=True), 3)
     with pytest.raises(ValueError, match="not a finite number"):
         estimate(lambda S: np.full(len(S), np.nan), 3)

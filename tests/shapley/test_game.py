@@ -126,14 +126,15 @@ def together(size: int, play: Any) -> list:
 @pytest.mark.parametrize("estimator", [n for n in registry.names("estimators") if n != "exact"])
 def test_any_number_of_processes_gives_the_same_numbers(estimator: str, redraws: bool) -> None:
     """Bit for bit, evaluations included; and the work is shared."""
-    table = np.random.default_rng(3).normal(size=2**5)
+    n = 8
+    table = np.random.default_rng(3).normal(size=2**n)
 
     def value(S: np.ndarray) -> np.ndarray:  # the same bits whatever the batch
-        return table[S @ (1 << np.arange(5))]
+        return table[S @ (1 << np.arange(n))]
 
     def play(processes: Any) -> tuple:
         game = Shifting(value) if redraws else Recorder(value)
-        found = estimate(game, 5, estimator, 90, 1, processes)
+        found = estimate(game, n, estimator, 90, 1, processes)
         return found, game.cost
 
     (alone, whole_cost), *_ = together(1, play)

@@ -29,7 +29,7 @@ MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
         "exact",
         checks.exact_values,
         [
-            ("V.take(1, axis=o) - V.take(0, axis=o)", "V.take(0, axis=o) - V.take(1, axis=o)"),
+            ("cube.take(1, axis=o) - cube.take(0,", "cube.take(0, axis=o) - cube.take(1,"),
             ("comb(n - 1, s) for s", "comb(n - 1, max(s - 1, 0)) for s"),
             ("weight[size.take(0, axis=o)]", "weight[size.take(1, axis=o) % n]"),
         ],
@@ -40,15 +40,15 @@ MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
         SHAPLEY,
         [
             ("V[:-1] - V[1:]", "V[1:] - V[:-1]"),
-            ("leaves >= np.arange", "leaves > np.arange"),
-            ("(V[:-1] - V[1:])[leaves]", "(V[:-1] - V[1:])[orders[m]]"),
+            ("np.argsort(order) >= np.arange", "np.argsort(order) > np.arange"),
+            ("[np.argsort(order)] for", "[order] for"),
         ],
     ),
     (
         "permutation",
         "permutation",
         EFFICIENT,
-        [("leaves >= np.arange(n + 1)", "leaves >= np.arange(1, n + 2)")],
+        [("np.arange(len(order) + 1)", "np.arange(1, len(order) + 2)")],
     ),
     (
         "permutation",
@@ -60,7 +60,7 @@ MUTATIONS: list[tuple[str, str, Callable, list[tuple[str, str]]]] = [
         "permutation",
         "antithetic",
         partial(checks.honest_error, game=checks.CONCAVE),
-        [("PAIR = 2", "PAIR = 4")],
+        [("game.evaluations, PAIR,", "game.evaluations, 1,")],
     ),
     (
         "truncated",

@@ -115,7 +115,8 @@ def test_a_budget_does_not_bias() -> None:
     are worth 0 or 2 in a permutation, so that the mean over 2,000 seeds has an error below .01.
     """
     prize = lambda S: 2.0 * (S[:, 0] & S[:, 1]) + 1.0 * S[:, 2]  # noqa: E731
-    phi = [estimate(prize, 4, "truncated", 14, seed, eta=1e9).phi for seed in range(2000)]
+    options = {"eta": 1e9, "noisy": False}
+    phi = [estimate(prize, 4, "truncated", 14, seed, **options).phi for seed in range(2000)]
     checks.close_to(np.array(phi), np.array([1, 1, 1, 0]))
     assert np.std(phi, axis=0).max() / 2000**0.5 < 0.01
 

@@ -1,0 +1,189 @@
+"""What an estimator answers: a value for each player, its error, and ways to look at them."""
+# Tested in tests/shapley/test_library.py.
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import files
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The answer of an estimator; arrays are in player order.
+
+    Attributes:
+        phi: float64[n], Shapley values in units of V; NaN where unknown.
+        standard_error: float64[n], of `phi`; NaN where fewer than two samples are behind it.
+        reached: int64[n], number of samples behind each value: marginal contributions, or for
+            regressions coalitions; 0 where it is unknown, and where it is known without any.
+        evaluations: number of coalitions evaluated; a gradient counts as three.
+        value_full: V(N), the mean over draws.
+        efficient: whether Σ_o φ_o = V(N) - V(∅) holds for these values (means over draws), and not
+            only in expectation.
+        freedom: int64[n], independent samples behind `standard_error`, less one; None: unknown.
+        players: names of the players; None: their numbers.
+        noisy: whether V answered differently each time.
+        interrupted: whether Ctrl-C ended the estimate before its budget was spent.
+    """
+
+    phi: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    reached: NDArray[np.int64]
+    evaluations: int
+    value_full: float
+    efficient: bool = False
+    freedom: NDArray[np.int64] | None = None
+    players: tuple[str, ...] | None = None
+    noisy: bool = False
+    interrupted: bool = False
+
+    @classmethod
+    def unknown(cls, n_players: int) -> Estimate:
+        """Nothing has been evaluated."""
+        nothing = np.full(n_players, np.nan)
+        return cls(nothing, nothing, np.zeros(n_players, dtype=np.int64), 0, np.nan)
+
+    def among(self, players: NDArray[np.int64], n_players: int) -> Estimate:
+        """The same in a larger game, where this one's players have the numbers int64[n].
+
+        The other players are null: their φ is zero.
+        """
+
+        def scatter(values: NDArray[Any]) -> NDArray[Any]:
+            larger = np.zeros(n_players, dtype=values.dtype)
+            larger[players] = values
+            return larger
+
+        return replace(
+            self,
+            phi=scatter(self.phi),
+            standard_error=scatter(self.standard_error),
+            reached=scatter(self.reached),
+            freedom=None if self.freedom is None else scatter(self.freedom),
+            players=None,
+        )
+
+    @property
+    def value_empty(self) -> float:
+        """V(∅), the mean over draws; NaN unless the values are efficient."""
+        return self.value_full - float(self.phi.sum()) if self.efficient else np.nan
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the players, or their numbers."""
+        return [*(self.players or map(str, range(len(self.phi))))]
+
+    def interval(self, level: float = 0.95) -> NDArray[np.float64]:
+        """Ends of a confidence interval for each value, float64[n, 2]; Student's t."""
+        half = half_width(self.standard_error, self.freedom, level)
+        return np.stack([self.phi - half, self.phi + half], axis=1)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each player: phi, standard_error, low, high (95 %), reached."""
+        import pandas as pd  # most estimates are never shown
+
+        low, high = self.interval().T
+        columns = {
+            "phi": self.phi,
+            "standard_error": self.standard_error,
+            "low": low,
+            "high": high,
+            "reached": self.reached,
+        }
+        return pd.DataFrame(columns, index=pd.Index(self.names, name="player"))
+
+    def top(self, k: int) -> list[tuple[str, float]]:
+        """The k players with the largest values, largest first."""
+        known = np.where(np.isnan(self.phi), -np.inf, self.phi)
+        return [(self.names[o], float(self.phi[o])) for o in np.argsort(-known, kind="stable")[:k]]
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Bars with 95 % intervals, the first player on top."""
+        axes = axes or new_axes()
+        low, high = self.interval().T
+        errors = np.nan_to_num(np.stack([self.phi - low, high - self.phi]))
+        axes.barh(self.names, np.nan_to_num(self.phi), xerr=errors, capsize=3)
+        axes.axvline(0, color="0.5", linewidth=0.8)
+        axes.invert_yaxis()
+        axes.set_xlabel("Shapley value")
+        return axes
+
+    def save(self, path: Path | str) -> None:
+        """Write the estimate as JSON."""
+        fields = {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in vars(self).items()
+        }
+        numbers = {name: unknown_as_none(value) for name, value in fields.items()}
+        files.write_json(Path(path), {"format": FORMAT, **numbers})
+
+    @classmethod
+    def load(cls, path: Path | str) -> Estimate:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: the file is missing or is no estimate.
+        """
+        content = files.read_json(Path(path))
+        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+            raise InputError(f"{path}: no estimate that `save` wrote")
+        kinds = {"phi": float, "standard_error": float, "reached": np.int64, "freedom": np.int64}
+        try:
+            for name, kind in kinds.items():
+                if content[name] is not None:
+                    content[name] = np.array(
+                        [np.nan if v is None else v for v in content[name]], dtype=kind
+                    )
+            content["players"] = content["players"] and tuple(content["players"])
+            value = content["value_full"]
+            return cls(**{**content, "value_full": np.nan if value is None else value})
+        except (KeyError, TypeError, ValueError):
+            raise InputError(f"{path}: no estimate that `save` wrote") from None
+
+
+FORMAT = "shapley-estimate-1"
+
+
+def half_width(
+    error: NDArray[np.float64], freedom: NDArray[np.int64] | None, level: float
+) -> NDArray[np.float64]:
+    """Half the width of a confidence interval; without degrees of freedom the normal one's.
+
+    Raises:
+        InputError: `level` is not between 0 and 1.
+    """
+    from scipy import stats  # takes longer to import than most estimates
+
+    if not 0 < level < 1:
+        raise InputError(f"level is {level}, between 0 and 1")
+    tail = (1 + level) / 2
+    if freedom is None:
+        return error * stats.norm.ppf(tail)
+    quantile = stats.t.ppf(tail, np.maximum(freedom, 1))
+    # An error of zero is exact knowledge, whatever is behind it.
+    return np.where(error == 0, 0.0, error * quantile)
+
+
+def new_axes() -> Axes:
+    """Axes of a new figure."""
+    from matplotlib.figure import Figure  # most estimates are never drawn
+
+    return Figure(layout="constrained").subplots()
+
+
+def unknown_as_none(value: Any) -> Any:
+    """NaN as None, since JSON has no NaN."""
+    if isinstance(value, list):
+        return [unknown_as_none(one) for one in value]
+    return None if isinstance(value, float) and np.isnan(value) else value

@@ -1,0 +1,196 @@
+r"""How much two players add together beyond what each adds alone, for every pair.
+
+    δ_ij(S) = V(S ∪ {i, j}) - V(S ∪ {i}) - V(S ∪ {j}) + V(S)                S without i and j
+    I_ij    = E_q E_{S ~ q} δ_ij(S \ {i, j})                q uniform, S by coin flips of q
+
+I is the Shapley interaction index (Grabisch & Roubens, 1999) in Owen's form: the mean of δ over
+sizes of S, and over the coalitions of each size. The claim of Shapley-NAS that operations are not
+independent (section 3.1, Fig. 2) says that it is not zero. With the main effects
+
+    I_i = φ_i - 1/2 Σ_j I_ij
+
+the numbers share out the whole, Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅): the k-SII of order two
+(Bordt & von Luxburg, AISTATS 2023). One coalition, its n neighbours and the n (n-1) / 2 neighbours
+of those say something about every pair. Standard errors are over such samples.
+"""
+# Tested in tests/shapley/test_library.py.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.shapley.answer import half_width, new_axes
+from pipeline.shapley.estimation import (
+    Seed,
+    exact_up_to,
+    generator,
+    mean_and_error,
+    named,
+    require_budget,
+)
+from pipeline.shapley.exact import every_coalition, shapley_values
+from pipeline.shapley.game import Game, ValueFunction
+from pipeline.shapley.multilinear import coalitions, stratified
+from pipeline.shapley.permutation import M
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Interactions of pairs and what is left to each player.
+
+    Attributes:
+        pairs: float64[n, n], I_ij, symmetric; NaN on the diagonal.
+        standard_error: float64[n, n], of `pairs`.
+        main: float64[n], I_i.
+        main_error: float64[n], of `main`.
+        evaluations: number of coalitions evaluated.
+        freedom: samples less one; None: all coalitions were evaluated.
+        players: names of the players.
+    """
+
+    pairs: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    main: NDArray[np.float64]
+    main_error: NDArray[np.float64]
+    evaluations: int
+    freedom: int | None
+    players: tuple[str, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each pair, the strongest first, with standard error and 95 % interval."""
+        import pandas as pd  # most interactions are never shown
+
+        n = len(self.main)
+        i, j = np.triu_indices(n, 1)
+        value, error = self.pairs[i, j], self.standard_error[i, j]
+        freedom = None if self.freedom is None else np.full(len(value), self.freedom)
+        half = half_width(error, freedom, 0.95)
+        rows = {
+            "first": [self.players[o] for o in i],
+            "second": [self.players[o] for o in j],
+            "interaction": value,
+            "standard_error": error,
+            "low": value - half,
+            "high": value + half,
+        }
+        order = np.argsort(-np.abs(value), kind="stable")
+        return pd.DataFrame(rows).iloc[order].reset_index(drop=True)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """A heat map of the pairs; red helps, blue harms."""
+        axes = axes or new_axes()
+        largest = float(np.nanmax(np.abs(self.pairs), initial=1e-12))
+        image = axes.imshow(self.pairs, cmap="RdBu_r", vmin=-largest, vmax=largest)
+        ticks = range(len(self.main))
+        axes.set_xticks(ticks, self.players, rotation=90)
+        axes.set_yticks(ticks, self.players)
+        axes.figure.colorbar(image, ax=axes, label="interaction")
+        return axes
+
+
+def estimate_interactions(
+    game: ValueFunction,
+    players: int | Sequence[str],
+    budget: int | None = None,
+    seed: Seed = 0,
+    *,
+    noisy: bool = False,
+    batch_size: int | None = None,
+) -> Interactions:
+    """Estimate the interaction of every pair of players.
+
+    Args:
+        game: V, as for `estimate`.
+        players: n, at least two, or the names of the n players.
+        budget: the most coalitions to evaluate; all 2^n are evaluated if it reaches them. None:
+            ten samples of 1 + n + n (n-1) / 2 coalitions.
+        seed: as for `estimate`.
+        noisy: whether V answers differently each time.
+        batch_size: how many coalitions V is asked for at once; None: those of one sample.
+
+    Raises:
+        InputError: the budget does not reach for two samples, or the seed is no seed.
+    """
+    n, names = named(players)
+    played = Game(game, n, noisy=noisy, batch_size=batch_size)
+    if budget is not None and n <= exact_up_to(budget) and not played.redraws:
+        V = played.play([every_coalition(n)])[0]
+        pairs, phi = pair_indices(V), shapley_values(V)
+        nothing = np.where(np.isnan(pairs), np.nan, 0.0)
+        main = phi - np.nansum(pairs, axis=1) / 2
+        return Interactions(
+            pairs, nothing, main, np.zeros(n), played.evaluations, None, names or numbers(n)
+        )
+    cost = 1 + n + comb(n, 2)
+    require_budget(budget, 2 * cost)
+    count = M if budget is None else budget // cost
+    rng = generator(seed)
+    drawn = coalitions(rng, n, stratified(rng, count))
+    values = played.play([second_neighbours(S) for S in drawn])
+    samples = [_sample(S, V) for S, V in zip(drawn, values, strict=False)]
+    pairs, pair_error = mean_and_error(np.stack([pair.ravel() for pair, _ in samples]))
+    main, main_error = mean_and_error(np.stack([rest for _, rest in samples]))
+    return Interactions(
+        pairs.reshape(n, n),
+        pair_error.reshape(n, n),
+        main,
+        main_error,
+        played.evaluations,
+        len(samples) - 1,
+        names or numbers(n),
+    )
+
+
+def second_neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """S, those that one player tells from it, those that two do: bool[1 + n + n (n-1) / 2, n]."""
+    n = len(S)
+    flips = np.zeros((1 + n + comb(n, 2), n), dtype=bool)
+    for row, members in enumerate([(), *combinations(range(n), 1), *combinations(range(n), 2)]):
+        flips[row, list(members)] = True
+    return S ^ flips
+
+
+def _sample(
+    S: NDArray[np.bool_], V: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """δ_ij float64[n, n] and the main effects float64[n] that the values around S say."""
+    n = len(S)
+    sign = np.where(S, 1.0, -1.0)
+    one = V[1 : n + 1]
+    two = np.zeros((n, n))
+    two[np.triu_indices(n, 1)] = V[n + 1 :]
+    two += two.T
+    pairs = sign[:, None] * sign * (V[0] - one[:, None] - one + two)
+    np.fill_diagonal(pairs, np.nan)
+    return pairs, sign * (V[0] - one) - np.nansum(pairs, axis=1) / 2
+
+
+def pair_indices(V: NDArray[np.float64]) -> NDArray[np.float64]:
+    """I_ij of the values of all coalitions, float64[2^n] -> float64[n, n]."""
+    n = len(V).bit_length() - 1
+    cube = V.reshape((2,) * n)
+    others = every_coalition(n - 2).sum(axis=1).reshape((2,) * (n - 2))
+    weight = 1 / ((n - 1) * np.array([comb(n - 2, t) for t in range(n - 1)]))[others]
+    found = np.full((n, n), np.nan)
+    for i, j in combinations(range(n), 2):
+        both = np.moveaxis(cube, (i, j), (0, 1))
+        found[i, j] = found[j, i] = np.sum(
+            weight * (both[1, 1] - both[1, 0] - both[0, 1] + both[0, 0])
+        )
+    return found
+
+
+def numbers(n: int) -> tuple[str, ...]:
+    """Names of players without names."""
+    return tuple(map(str, range(n)))
