@@ -3,7 +3,6 @@
 Each fault names the file or option that the value is from, the key, what is expected in words, and
 the value. All faults are said at once.
 """
-# Tested in tests/config/test_validation.py.
 
 from __future__ import annotations
 
