@@ -3,7 +3,6 @@
 A key that stands twice is an error, and so is text whose aliases unfold to more than a
 configuration can hold. Nothing but plain values is made of it.
 """
-# Tested in tests/config/test_yaml_text.py.
 
 from __future__ import annotations
 
