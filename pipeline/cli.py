@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import journal
+from pipeline import __version__, journal
 from pipeline.errors import InputError, explain
 from pipeline.registry import resolve
 
@@ -34,6 +34,15 @@ MODULES: dict[str, tuple[str, ...]] = {
     "space": ("disk", "clean-state"),
 }
 VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
+# As `--help` lists them; all others are called by the workflow and for the docs.
+EVERYDAY = (
+    *("list", "plan", "prepare", "search", "genotype", "query", "retrain", "transfer"),
+    *("report", "compare", "profile", "export", "sync", "disk", "clean-state"),
+)
+ANALYSIS = (
+    *("removal", "ranking", "queries", "trial", "walk", "estimate", "summarise"),
+    *("draw", "coverage", "bench", "gpu-check"),
+)
 
 
 class Verbs(click.Group):
@@ -58,11 +67,15 @@ class Verbs(click.Group):
             for node in ast.parse(source).body:
                 if isinstance(node, ast.FunctionDef):
                     docs[node.name] = (ast.get_docstring(node) or "").partition("\n")[0]
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, docs[_function(name)]) for name in sorted(VERBS)])
+        internal = sorted(VERBS.keys() - {*EVERYDAY, *ANALYSIS})
+        groups = {"Everyday": EVERYDAY, "Analysis": ANALYSIS, "Internal": internal}
+        for title, names in groups.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, docs[_function(name)]) for name in names])
 
 
 @click.group(cls=Verbs, context_settings={"max_content_width": 100})
+@click.version_option(__version__, package_name="shapley-nas")
 def cli() -> None:
     """Shapley-NAS: search, retrain and compare architectures by what each operation adds."""
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
+import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline import files, machine, paths, staging
+from pipeline import files, machine, paths, registry, staging
 from pipeline.config import load
 from pipeline.config.model import Config
 from pipeline.config.validation import validate
@@ -28,17 +30,31 @@ from pipeline.errors import InputError
 
 Job = TypeVar("Job")
 
-_PRESET = "demo, laptop or paper; else what config/config.yaml says"
+
+def completed(kind: str) -> Callable[..., list[str]]:
+    """The names of a kind for the shell to complete."""
+
+    def names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+        files_of = load.named_files if kind in ("presets", "experiments") else registry.names
+        return [name for name in files_of(kind) if name.startswith(begun)]
+
+    return names
+
+
+def _named(option: str, kind: str, meaning: str, **more: Any) -> Callable[..., Any]:
+    return click.option(option, help=meaning, shell_complete=completed(kind), **more)
+
+
 OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "space": (click.option("--space", help="name of the space (`list spaces`)"),),
-    "dataset": (click.option("--dataset", help="name of the data set (`list datasets`)"),),
-    "strategy": (click.option("--strategy", help="strategy label"),),
+    "space": (_named("--space", "spaces", "name of the space (`list spaces`)"),),
+    "dataset": (_named("--dataset", "datasets", "name of the data set (`list datasets`)"),),
+    "strategy": (_named("--strategy", "strategies", "strategy label"),),
     "genotype": (
-        click.option("--genotype", help="genotype.json, published name, NAS-Bench-201 string"),
-        click.option("--space", default="darts", show_default=True, help="space of the genotype"),
+        _named("--genotype", "genotypes", "genotype.json, published name, NAS-Bench-201 string"),
+        _named("--space", "spaces", "space of the genotype", default="darts", show_default=True),
     ),
-    "target": (click.option("--target", help="data set to train on"),),
-    "experiment": (click.option("--experiment", help="an experiment that draws a figure"),),
+    "target": (_named("--target", "datasets", "data set to train on"),),
+    "experiment": (_named("--experiment", "experiments", "an experiment that draws a figure"),),
     "seed": (click.option("--seed", type=int, default=0, show_default=True),),
     "manifest": (click.option("--manifest", type=Path, help="manifest.json of the data set"),),
     "table": (click.option("--table", type=Path, help="NAS-Bench-201 table, .npy or .csv(.gz)"),),
@@ -68,7 +84,7 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
         click.option("--nodes", type=int, default=1, show_default=True, help="machines (SLURM)"),
     ),
     "config": (
-        click.option("--preset", help=_PRESET),
+        _named("--preset", "presets", "size of everything; else what config/config.yaml says"),
         click.option("--configfile", type=Path, multiple=True, help="YAML over config/config.yaml"),
         click.option(
             "--set", "assignments", multiple=True, metavar="KEY.SUB=VALUE", help="one setting"
@@ -183,6 +199,13 @@ class Given(dict[str, Any]):
         dataset, strategy = self.need("dataset"), self.need("strategy")
         place = paths.Place(stage, space, dataset, strategy, self["seed"])
         return paths.results(self.config.preset) / place.folder
+
+    def suggest(self, out: Path, *following: str) -> None:
+        """By hand: say where the result is, and which command takes it further."""
+        if not self.in_workflow and os.environ.get("RANK", "0") == "0":
+            preset = [f"--preset={self['preset']}"] if self["preset"] else []
+            command = shlex.join([*following, *preset])
+            print(f"result: {out}\nnext:   python -m pipeline {command}", file=sys.stderr)
 
     def configure_device(self) -> str:
         """Set torch up once, before anything else uses it; the device's name."""

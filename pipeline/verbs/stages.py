@@ -35,6 +35,9 @@ def search(given: Given) -> None:
     manifest, split, root = given.images(given.manifest("dataset"))
     out, device = given.folder("search", job.space), given.configure_device()
     search_stage.run(job, given["seed"], manifest, split, root, out, device, given["table"])
+    names = [f"--{name}={given[name]}" for name in ("space", "dataset", "strategy", "seed")]
+    found = [f"--strength={out / 'strength.npz'}", f"--out={out.parent / 'genotype'}"]
+    given.suggest(out, "genotype", *names, *found)
 
 
 @click.command()
@@ -55,6 +58,9 @@ def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> N
     if job.genotype is None and strength is None and not trials:
         strength = out.parent / "search" / "strength.npz"
     genotype_stage.run(job, given["seed"], read_manifest(manifest), strength, out, trials)
+    found = [f"--genotype={out / 'genotype.json'}", f"--space={job.space}"]
+    target = [f"--target={given['dataset']}", f"--out={out.parent / 'network'}"]
+    given.suggest(out, "retrain", *found, *target)
 
 
 @click.command()

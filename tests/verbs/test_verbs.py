@@ -1,10 +1,14 @@
 """The verbs by hand: what they answer, and how they complain."""
 
 import json
+import re
+import shlex
 import sys
 
 import pytest
+from click.shell_completion import ShellComplete
 
+import pipeline
 from pipeline import cli as program
 from pipeline import registry
 from tests.data import stand_ins
@@ -119,3 +123,54 @@ def test_bad_input_is_one_line_and_exit_code_2(call, arguments, words):
     assert all(word in err for word in words), err
     if not err.startswith("Usage"):
         assert len(err.splitlines()) == 1, err
+
+
+def test_help_lists_each_verb_once_by_what_it_is_for(call):
+    code, out, _ = call("--help")
+    assert code == 0
+    assert [line for line in out.splitlines() if line in HEADS] == HEADS
+    listed = re.findall(r"^  ([a-z][a-z0-9-]+)  ", out, re.MULTILINE)
+    assert sorted(listed) == sorted(program.VERBS)
+
+
+HEADS = ["Everyday:", "Analysis:", "Internal:"]
+
+
+def test_the_version_is_the_packages(call):
+    code, out, _ = call("--version")
+    assert code == 0
+    assert out.split()[-1] == pipeline.__version__
+
+
+@pytest.mark.parametrize(
+    ("option", "begun", "name"),
+    [
+        ("--strategy", "shap", "shapley"),
+        ("--space", "nas", "nasbench201"),
+        ("--preset", "", "demo"),
+    ],
+)
+def test_a_shell_completes_names(option, begun, name):
+    shell = ShellComplete(program.cli, {}, "shapley-nas", "_SHAPLEY_NAS_COMPLETE")
+    found = [item.value for item in shell.get_completions(["search", option], begun)]
+    assert name in found
+    assert all(item.startswith(begun) for item in found)
+
+
+def test_a_stage_by_hand_says_what_to_run_next(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHAPLEY_NAS_TRACKING", "false")
+    data = ("--manifest", tmp_path / "digits" / "manifest.json")
+    assert call("prepare", "--dataset", "digits", "--out", tmp_path / "digits")[0] == 0
+    place = ("--space", "nasbench201", "--dataset", "digits", "--strategy", "random")
+    searched = call("search", *place, "--out", tmp_path / "s0" / "search", *data)
+    for verb in ("genotype", "retrain"):
+        code, _, said = searched
+        assert code == 0, said
+        (line,) = [line for line in said.splitlines() if line.startswith("next:")]
+        command = shlex.split(line.removeprefix("next:"))
+        assert command[:4] == ["python", "-m", "pipeline", verb]
+        short = ("--set", "retrain.nasbench201.epochs=1", *data) if verb == "retrain" else data
+        searched = call(*command[3:], *short)
+    assert (tmp_path / "s0" / "genotype" / "genotype.json").exists()
+    assert searched[0] == 0, searched[2]
+    assert (tmp_path / "s0" / "network" / "metrics.json").exists()
