@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test test-cluster gpu-check soak lint fast ui config docs guide disk clean-state clean help
+.PHONY: demo test test-cluster gpu-check soak fuzz lint fast ui config docs guide disk clean-state clean help
 
 help:            ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -34,6 +34,9 @@ fast: $(READY)   ## the tests without the workflow
 
 gpu-check: $(READY) ## test and time one GPU in eight minutes; writes a measurement and plan's speeds
 	timeout 480 python -m pipeline gpu-check --minutes 7
+
+fuzz: $(READY)   ## random damage in all that a person hands in, one minute
+	OMP_NUM_THREADS=1 python tests/fuzz.py --seconds 60
 
 lint: $(READY)   ## format, lint, imports and types
 	ruff format --check pipeline tests

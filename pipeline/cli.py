@@ -12,7 +12,7 @@ import click
 
 from pipeline import __version__, journal
 from pipeline.errors import InputError, explain
-from pipeline.registry import resolve
+from pipeline.registry import nearest, resolve
 
 # Module of `pipeline.verbs` -> its verbs. It is imported when one of them is called, so that a verb
 # that trains nothing does not wait for torch.
@@ -53,9 +53,9 @@ class Verbs(click.Group):
         return sorted(VERBS)
 
     def get_command(self, context: click.Context | None, name: str) -> click.Command | None:
-        """One verb; None if there is none of this name."""
+        """One verb; an unknown one is an `InputError` that suggests the nearest."""
         if name not in VERBS:
-            return None
+            raise InputError(f"no verb {name!r:.80}; {nearest(name, [*VERBS])}")
         command: click.Command = resolve(f"pipeline.verbs.{VERBS[name]}:{_function(name)}")
         return command
 
@@ -88,8 +88,8 @@ def main() -> None:
     except InputError as error:
         sys.exit(_complain(*error.faults))
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        named = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        sys.exit(_complain(f"{error.format_message().rstrip('.')}; see {named} --help"))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except (OSError, MemoryError, RuntimeError) as error:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import atexit
 import logging
+import re
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import PurePath
 from statistics import fmean
 from typing import Any
 
 LOGGER = "snakemake.logging"
 QUIET = {"ALL", "PROGRESS"}  # of `--quiet`: then no line per job
+NO_TARGET = re.compile(r"No rule to produce (\w+) ")  # Snakemake suggests none
 STREAM = "DefaultStreamHandler"  # the handler by which Snakemake writes to the terminal
 
 
@@ -52,6 +55,10 @@ class Moments(logging.Handler):
             self._jobs[job.jobid] = (job.rule_name, _name(job), time.monotonic())
         elif event == "job_finished":
             self._finish(record.job_id)  # type: ignore[attr-defined]
+        elif missing := NO_TARGET.search(record.getMessage()):
+            near = get_close_matches(missing[1], [rule.name for rule in self._workflow.rules], 1)
+            hint = f"did you mean {near[0]!r}?" if near else "snakemake --list names all"
+            print(f"error: no target {missing[1]!r}; {hint}", file=sys.stderr)
 
     def _begin(self, n_jobs: dict[str, int]) -> None:
         self._left.update({rule: n for rule, n in n_jobs.items() if rule != "total"})

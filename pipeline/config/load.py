@@ -67,8 +67,13 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
     settings = workflow.config_settings
     given = [Path(path) for path in settings.configfiles]
     own = {str(path): read_yaml(Path(path)) for path in workflow.configfiles[len(given) :]}
-    by_hand = {f"--configfile {os.path.relpath(path)}": read_yaml(path) for path in given}
+    by_hand = {f"--configfile {_short(path)}": read_yaml(path) for path in given}
     return {"config": config, **own, **by_hand, "--config": dict(settings.config)}
+
+
+def _short(path: Path) -> str:
+    """A path as a person gives it: relative where it lies below the working folder."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def load(

@@ -19,7 +19,7 @@ from pipeline.verbs.options import Given, takes
 @takes("dataset", "job", "data_root", "out", "config")
 def prepare(given: Given, download: bool) -> None:
     """Check a data set's files, and write its manifest and its split."""
-    job = given.job(jobs.PrepareJob, lambda c: jobs.prepare_job(c, given.need("dataset")))
+    job = given.job(jobs.PrepareJob, lambda c: jobs.prepare_job(c, given.known("dataset")))
     if given.in_workflow:
         out = given.need("out")
     else:
@@ -33,7 +33,10 @@ def prepare(given: Given, download: bool) -> None:
     "--imagenet", type=Path, required=True, help="folder with train/, val/ and map_clsloc.txt"
 )
 @click.option(
-    "--workers", type=int, default=machine.n_cpus, help="processes that decode [a CPU each]"
+    "--workers",
+    type=click.IntRange(1),
+    default=machine.n_cpus,
+    help="processes that decode [a CPU each]",
 )
 @takes("data_root", "config")
 def imagenet16(given: Given, imagenet: Path, workers: int) -> None:

@@ -19,10 +19,16 @@ FORMATS = ("program", "onnx", "safetensors")
 @click.option(
     "--layout", type=click.Choice(["cifar10", "imagenet", "nasbench201"]), default="cifar10"
 )
-@click.option("--classes", type=int, help="number of classes [10; ImageNet 1000]")
-@click.option("--channels", type=int, help="channels of the first cell [the layout's]")
-@click.option("--cells", type=int, help="number of cells [the layout's]")
-@click.option("--image-size", type=int, help="side of the images [32; ImageNet 224]")
+@click.option(
+    "--classes", type=click.IntRange(1, 100_000), help="number of classes [10; ImageNet 1000]"
+)
+@click.option(
+    "--channels", type=click.IntRange(1, 10_000), help="channels of the first cell [the layout's]"
+)
+@click.option("--cells", type=click.IntRange(1, 1000), help="number of cells [the layout's]")
+@click.option(
+    "--image-size", type=click.IntRange(1, 10_000), help="side of the images [32; ImageNet 224]"
+)
 def profile(source: str, layout: str, **sizes: int | None) -> None:
     """Count parameters and multiply-adds of a discrete network."""
     print(json.dumps(profile_genotype(source, layout, **sizes)))

@@ -22,6 +22,7 @@ import click
 
 from pipeline import files, machine, paths, registry, staging
 from pipeline.config import load
+from pipeline.config.experiments import is_searched
 from pipeline.config.model import Config
 from pipeline.config.validation import validate
 from pipeline.config.yaml_text import parse
@@ -55,7 +56,7 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     ),
     "target": (_named("--target", "datasets", "data set to train on"),),
     "experiment": (_named("--experiment", "experiments", "an experiment that draws a figure"),),
-    "seed": (click.option("--seed", type=int, default=0, show_default=True),),
+    "seed": (click.option("--seed", type=click.IntRange(0), default=0, show_default=True),),
     "manifest": (click.option("--manifest", type=Path, help="manifest.json of the data set"),),
     "table": (click.option("--table", type=Path, help="NAS-Bench-201 table, .npy or .csv(.gz)"),),
     "job": (click.option("--job", metavar="JSON|FILE", help="what the stage reads of the config"),),
@@ -71,7 +72,10 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "device": (
         click.option("--device", envvar="SHAPLEY_NAS_DEVICE", default="auto", show_default=True),
         click.option(
-            "--threads", type=int, default=machine.n_cpus, help="CPU threads [all that it may use]"
+            "--threads",
+            type=click.IntRange(1),
+            default=machine.n_cpus,
+            help="CPU threads [all that it may use]",
         ),
         click.option(
             "--deterministic", envvar="SHAPLEY_NAS_DETERMINISTIC", type=bool, default=True
@@ -79,9 +83,15 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     ),
     "ranks": (
         click.option(
-            "--processes", type=int, default=1, show_default=True, help="for each machine"
+            "--processes",
+            type=click.IntRange(1),
+            default=1,
+            show_default=True,
+            help="for each machine",
         ),
-        click.option("--nodes", type=int, default=1, show_default=True, help="machines (SLURM)"),
+        click.option(
+            "--nodes", type=click.IntRange(1), default=1, show_default=True, help="machines (SLURM)"
+        ),
     ),
     "config": (
         _named("--preset", "presets", "size of everything; else what config/config.yaml says"),
@@ -126,6 +136,20 @@ class Given(dict[str, Any]):
         if self[name] is None:
             raise InputError(f"--{name.replace('_', '-')}: missing; see --help")
         return self[name]
+
+    def known(self, option: str) -> str:
+        """The name that an option gives, which must be one: of a space, strategy or data set.
+
+        Raises:
+            InputError: it was not given, or there is none of this name; it suggests the nearest.
+        """
+        name = str(self.need(option))
+        known = {"space": registry.names("spaces"), "strategy": [*self.config.strategies]}.get(
+            option, [*registry.names("datasets"), *self.config.datasets]
+        )
+        if name not in known and not (option == "strategy" and not is_searched(name)):
+            raise InputError(f"--{option}: unknown {name!r:.80}; {registry.nearest(name, known)}")
+        return name
 
     @cached_property
     def config(self) -> Config:
@@ -175,9 +199,10 @@ class Given(dict[str, Any]):
             InputError: no such file, or no data set is named.
         """
         path = self.need("manifest") if self.in_workflow else self["manifest"]
-        path = path or paths.data(self.config.preset, self.need(dataset)) / "manifest.json"
+        path = path or paths.data(self.config.preset, self.known(dataset)) / "manifest.json"
         if not path.exists():
-            raise InputError(f"{path}: no such file; run `python -m pipeline prepare` for it first")
+            name = f" --dataset {self[dataset]}" if self.get(dataset) else ""
+            raise InputError(f"{path}: no such file; first run `python -m pipeline prepare{name}`")
         return Path(path)
 
     def images(self, manifest: Path) -> tuple[Mapping[str, Any], Path, Path]:
@@ -196,7 +221,7 @@ class Given(dict[str, Any]):
         """The folder of the results, else where the workflow puts this stage of a search."""
         if self["out"] or self.in_workflow:
             return Path(self.need("out"))
-        dataset, strategy = self.need("dataset"), self.need("strategy")
+        dataset, strategy = self.known("dataset"), self.known("strategy")
         place = paths.Place(stage, space, dataset, strategy, self["seed"])
         return paths.results(self.config.preset) / place.folder
 

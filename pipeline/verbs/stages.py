@@ -28,7 +28,7 @@ def search(given: Given) -> None:
     """Train a supernet with a strategy; resumes after the last whole epoch."""
     job = given.job(
         jobs.SearchJob,
-        lambda c: jobs.search_job(c, given.need("space"), given.need("strategy")),
+        lambda c: jobs.search_job(c, given.known("space"), given.known("strategy")),
     )
     search_stage.check_processes(job, given["processes"] * given["nodes"])
     spread(given["device"], given["processes"], given["nodes"])
@@ -52,7 +52,7 @@ def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> N
 
     job = given.job(
         jobs.GenotypeJob,
-        lambda c: jobs.genotype_job(c, *map(given.need, ("space", "dataset", "strategy"))),
+        lambda c: jobs.genotype_job(c, *map(given.known, ("space", "dataset", "strategy"))),
     )
     manifest, out = given.manifest("dataset"), given.folder("genotype", job.space)
     if job.genotype is None and strength is None and not trials:
@@ -68,7 +68,7 @@ def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> N
 def trial(given: Given) -> None:
     """Train a found cell for a while and measure it on held-out training images."""
     job = given.job(
-        jobs.TrialJob, lambda c: jobs.trial_job(c, given["space"], given.need("dataset"))
+        jobs.TrialJob, lambda c: jobs.trial_job(c, given.known("space"), given.known("dataset"))
     )
     manifest, _, root = given.images(given.manifest("dataset"))
     source, out = given.need("genotype"), given.need("out")
@@ -86,7 +86,7 @@ def retrain(given: Given) -> None:
     The test set is looked at once, at the end.
     """
     job = given.job(
-        jobs.RetrainJob, lambda c: jobs.retrain_job(c, given["space"], given.need("target"))
+        jobs.RetrainJob, lambda c: jobs.retrain_job(c, given.known("space"), given.known("target"))
     )
     _train("retrain", job, given)
 
@@ -98,7 +98,8 @@ def retrain(given: Given) -> None:
 def transfer(given: Given) -> None:
     """Train a genotype on a folder of images by the ImageNet recipe."""
     job = given.job(
-        jobs.TransferJob, lambda c: jobs.transfer_job(c, given["space"], given.need("target"))
+        jobs.TransferJob,
+        lambda c: jobs.transfer_job(c, given.known("space"), given.known("target")),
     )
     _train("transfer", job, given)
 
@@ -130,7 +131,7 @@ def removal(given: Given, supernet: Path) -> None:
 def queries(given: Given, seeds: int) -> None:
     """Search under many seeds in one process: of the table, or of seconds on tiny images."""
     space = given["space"] or "nasbench201"
-    job = given.job(jobs.SearchJob, lambda c: jobs.search_job(c, space, given.need("strategy")))
+    job = given.job(jobs.SearchJob, lambda c: jobs.search_job(c, space, given.known("strategy")))
     dataset, table, out = given.need("dataset"), given["table"], given.need("out")
     device = given.configure_device()
     if given["manifest"]:
