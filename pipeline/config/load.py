@@ -66,7 +66,8 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
     """
     settings = workflow.config_settings
     given = [Path(path) for path in settings.configfiles]
-    own = {str(path): read_yaml(Path(path)) for path in workflow.configfiles[len(given) :]}
+    found = map(Path, workflow.configfiles[len(given) :])
+    own = {str(path): read_yaml(path) for path in found if path.is_file()}
     by_hand = {f"--configfile {_short(path)}": read_yaml(path) for path in given}
     return {"config": config, **own, **by_hand, "--config": dict(settings.config)}
 
@@ -103,7 +104,7 @@ def resolve(
     layers = {"config": given} if layers is None else layers
     preset = given.get("preset", "demo")
     presets = named_files("presets", folder)
-    if preset not in presets:
+    if not isinstance(preset, str) or preset not in presets:
         where = source_of(layers, ["preset"])
         nearest = registry.nearest(str(preset), [*presets])
         raise InputError(f"{where}: unknown preset {preset!r}; {nearest}")
