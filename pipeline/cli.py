@@ -87,6 +87,9 @@ def main() -> None:
         cli(standalone_mode=False)
     except InputError as error:
         sys.exit(_complain(*error.faults))
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         named = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         sys.exit(_complain(f"{error.format_message().rstrip('.')}; see {named} --help"))
