@@ -16,8 +16,8 @@ help:            ## say what there is
 demo: $(READY)   ## run the workflow end to end on the embedded digits data
 	snakemake --cores all
 	@echo
-	@echo "report:       file://$(CURDIR)/results/demo/report/index.html"
-	@echo "MLflow store: $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}   (make ui opens it)"
+	@echo "report:       results/demo/report/index.html"
+	@echo "MLflow store: $$(python -m pipeline.tracking.store)   (make ui opens it)"
 
 test: $(READY) lint   ## check style, types, then all tests, dry runs of the workflow included
 	OMP_NUM_THREADS=1 python -m pytest -m "not cluster" $(WORKERS)
@@ -47,9 +47,9 @@ lint: $(READY)   ## format, lint, imports and types
 	snakemake --lint
 
 ui: $(READY)     ## open MLflow on 127.0.0.1:5000
-	@case "$$MLFLOW_TRACKING_URI" in http*) echo "MLflow runs at $$MLFLOW_TRACKING_URI"; exit;; esac; \
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 \
-	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+	@store=$$(python -m pipeline.tracking.store); \
+	case "$$store" in http*) echo "MLflow runs at $$store";; \
+	  *) exec scripts/tracking-server --store "$$store";; esac
 
 config: $(READY) ## write config/config.yaml and config/schema.json from the models
 	python -m pipeline config
@@ -60,7 +60,7 @@ docs: $(READY)   ## render docs/results.md and docs/fidelity.md
 
 guide: $(READY)  ## build the user guide, build/guide/index.html
 	sphinx-build -W --keep-going -n -q -b html docs build/guide
-	@echo "guide: file://$(CURDIR)/build/guide/index.html"
+	@echo "guide: build/guide/index.html"
 
 disk: $(READY)   ## list what fills the disk, largest first
 	python -m pipeline disk

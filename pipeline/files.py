@@ -231,6 +231,18 @@ def read_csv(path: Path | str) -> list[dict[str, str]]:
     return rows
 
 
+def below(root: Path, path: str) -> Path:
+    """What a configuration or a manifest names: relative to a root and below it, or absolute.
+
+    Raises:
+        InputError: it is relative and leads out of the root.
+    """
+    whole = Path(os.path.normpath(root / path))
+    if not Path(path).is_absolute() and not whole.is_relative_to(os.path.normpath(root)):
+        raise InputError(f"{path}: leads out of {root}; name a path below it, or an absolute one")
+    return root / path
+
+
 def digest(path: Path | str, algorithm: str = "sha256") -> str:
     """Hexadecimal digest of a file's bytes."""
     with Path(path).open("rb") as stream:

@@ -10,10 +10,10 @@ milliseconds:
     artifact  path, relative to the journal's folder; form: file | table | model
     end       status: FINISHED | FAILED
 
-A process that is killed while it writes leaves a torn last line, which the reader passes over.
+A process that is killed while it writes leaves a torn last line. The reader passes over it, as over
+any line that is no event: a journal may come from another version or from somebody else.
 Nothing here knows of MLflow: `pipeline/tracking` reads journals and mirrors them.
 """
-# Tested in tests/tracking/test_workflow.py.
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, TypeAdapter
 
 from pipeline import locks
 from pipeline import provenance as origin
@@ -38,6 +40,49 @@ EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
 EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable with another one
 
 
+class _Event(BaseModel):
+    time: int = Field(ge=0, lt=2**53)
+
+
+class _Opening(_Event):
+    workflow: str | None
+    tags: dict[str, str]
+
+
+class _Resume(_Opening):
+    event: Literal["resume"]
+
+
+class _Start(_Opening):
+    event: Literal["start"]
+    key: str = Field(pattern=r"^\w{1,64}$")  # it becomes part of file names
+    stage: str
+    name: str
+    experiment: str = Field(min_length=1)
+    params: dict[str, str]
+
+
+class _Metrics(_Event):
+    event: Literal["metrics"]
+    step: int = Field(ge=-(2**53), lt=2**53)
+    values: dict[str, float]
+
+
+class _Artifact(_Event):
+    event: Literal["artifact"]
+    path: str
+    form: str = "file"  # journals of earlier versions know none
+
+
+class _End(_Event):
+    event: Literal["end"]
+    status: Literal["FINISHED", "FAILED"]
+
+
+EVENT: TypeAdapter[_Start | _Resume | _Metrics | _Artifact | _End] = TypeAdapter(
+    Annotated[_Start | _Resume | _Metrics | _Artifact | _End, Field(discriminator="event")]
+)
+MIRROR = TypeAdapter(dict[str, str])  # a line of `mlflow.jsonl`
 BEGUN_HERE: list[Journal] = []  # by stages of this process; a verb mirrors them at its end
 
 
@@ -97,8 +142,12 @@ class Journal:
     @property
     def state(self) -> Path | None:
         """`results/{preset}/state`, if it is a stage's journal, which knows its run's folder."""
-        run = self.tags.get("run")
-        return self.path.parents[len(Path(run).parts)] if run else None
+        run = Path(self.tags.get("run", "")).parts
+        return (
+            self.path.parents[len(run)]
+            if run and self.path.parts[-len(run) - 1 : -1] == run
+            else None
+        )
 
     @property
     def status(self) -> str:
@@ -125,8 +174,7 @@ class Journal:
     def artifacts(self) -> list[tuple[Path, str]]:
         """(product, form) in the order of adding; one added again stands there again."""
         added = [event for event in self.events if event["event"] == "artifact"]
-        # Journals of earlier versions know no form.
-        return [(self.path.parent / e["path"], e.get("form", "file")) for e in added]
+        return [(self.path.parent / event["path"], event["form"]) for event in added]
 
     def _latest(self, field: str) -> Any:
         return next(event[field] for event in reversed(self.events) if field in event)
@@ -135,11 +183,9 @@ class Journal:
 def read(path: Path) -> Journal:
     """The journal at `path`; one without events where there is no file."""
     events = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").split("\n"):
-            # Only a torn line fails to parse: a whole one was written by `append`.
-            with contextlib.suppress(json.JSONDecodeError):
-                events.append(json.loads(line))
+    for line in path.read_bytes().split(b"\n") if path.is_file() else []:
+        with contextlib.suppress(ValueError):
+            events.append(EVENT.validate_json(line).model_dump())
     # Without its start, as when the folder went while a stage was at work, it is no run's journal.
     has_start = bool(events) and events[0].get("event") == "start"
     return Journal(path, events if has_start else [])
@@ -247,9 +293,9 @@ def mirrored(state: Path) -> dict[str, dict[str, str]]:
 def _mirrored(path: Path, _: int) -> dict[str, dict[str, str]]:
     runs = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(json.JSONDecodeError):  # torn by a kill
-            run = json.loads(line)
-            runs[run["key"]] = run
+        with contextlib.suppress(ValueError):  # torn by a kill
+            run = MIRROR.validate_json(line)
+            runs[run.get("key", "")] = run
     return runs
 
 

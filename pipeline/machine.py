@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import tempfile
 from pathlib import Path
 from typing import IO
+
+from pipeline.progress import warn
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
 _held: list[IO[str]] = []  # a device is taken while its file is open
@@ -43,6 +46,18 @@ def gpu_models() -> list[str]:
     return [value.strip() for key, _, value in lines if key == "Model"]
 
 
+def own_folder(folder: Path) -> Path:
+    """Make a folder of this user in a place that others use too.
+
+    Raises:
+        OSError: it cannot be made, or somebody else made it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise PermissionError(errno.EACCES, "it is somebody else's", str(folder))
+    return folder
+
+
 def take_gpus(n: int = 1) -> list[str]:
     """Take devices that no other job of this user holds; they are free when this process ends.
 
@@ -55,8 +70,11 @@ def take_gpus(n: int = 1) -> list[str]:
     names = visible_gpus()
     if "SLURM_JOB_ID" in os.environ or "LOCAL_RANK" in os.environ or len(names) <= n:
         return names[:n]
-    folder = Path(tempfile.gettempdir(), f"shapley-nas-gpus-{os.getuid()}")
-    folder.mkdir(exist_ok=True)
+    try:
+        folder = own_folder(Path(tempfile.gettempdir(), f"shapley-nas-gpus-{os.getuid()}"))
+    except OSError as error:
+        warn(f"{error}: jobs share their devices")
+        return names[:n]
     taken: dict[str, IO[str]] = {}
     for name in names:
         stream = (folder / f"{name.replace('/', '_')}.lock").open("w")

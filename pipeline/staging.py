@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
+from pipeline.files import below
+from pipeline.machine import own_folder
 from pipeline.progress import warn
 
 
@@ -45,11 +47,10 @@ def stage_in(
         return manifest, data_root
     name = f"{manifest['name']}-{manifest['fingerprint'][:16]}"
     try:
-        local.mkdir(parents=True, exist_ok=True)
-        with (local / f"{name}.lock").open("w") as lock:
+        with (own_folder(local) / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (local / name).exists():
-                _copy(data_root / manifest["path"], local, name)
+                _copy(below(data_root, manifest["path"]), local, name)
     except OSError as error:  # shutil.Error is one
         warn(f"{local}: data not copied, read where they lie ({str(error)[:200]})")
         return manifest, data_root

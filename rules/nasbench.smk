@@ -76,6 +76,7 @@ rule query_table:
     threads: ask("query").threads
     resources:
         **resources_of("query"),
+        lookups=1,
     params:
         out=QUERY,
         table=table_option,

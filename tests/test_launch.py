@@ -142,6 +142,30 @@ def test_images_that_do_not_fit_are_read_where_they_lie(images, tmp_path, warned
     assert staging.stage_in(small, tmp_path / "shared", tmp_path / "l")[0] == small
 
 
+@pytest.mark.parametrize("kind", ["link", "another user", "a file", "no folder to write in"])
+def test_a_folder_of_somebody_else_is_left_alone(kind, images, tmp_path, monkeypatch, caplog):
+    """Both in the temporary folder, where devices are taken, and on a node's disk."""
+    theirs, ours = tmp_path / "theirs", tmp_path / f"shapley-nas-gpus-{os.getuid()}"
+    theirs.mkdir()
+    if kind == "link":
+        ours.symlink_to(theirs)
+    elif kind == "another user":
+        if os.geteuid() != 0:
+            pytest.skip("no right to mount or to give a folder away")
+        ours.mkdir()
+        os.chown(ours, 65534, 65534)
+    else:
+        ours.touch()
+    place = "/proc/nowhere" if kind.startswith("no ") else str(tmp_path)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: place)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert machine.take_gpus(1) == ["0"] and "share their devices" in caplog.text
+    if not kind.startswith("no "):
+        assert staging.stage_in(images, tmp_path / "shared", ours)[1] == tmp_path / "shared"
+    assert not any(theirs.iterdir())
+
+
 def test_the_local_disk_is_named_by_the_node(monkeypatch):
     monkeypatch.setenv("SCRATCH_OF_JOB", "/scratch/7")
     assert staging.folder("$SCRATCH_OF_JOB").parent == Path("/scratch/7")

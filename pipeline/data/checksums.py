@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.data.spec import DataFile, DataSet, Part
 from pipeline.errors import InputError
-from pipeline.files import digest
+from pipeline.files import below, digest
 
 
 def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("train",)) -> None:
@@ -22,7 +22,7 @@ def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("tra
     """
     root = Path(data_root)
     if dataset.kind == "folder" and dataset.make is None:
-        _check_folder(dataset, root / dataset.path)
+        _check_folder(dataset, below(root, dataset.path))
     files = dataset.files_at(root)
     missing = [file for file in files if not (root / file.path).is_file()]
     if missing:

@@ -17,7 +17,7 @@ from pipeline.data.folder_images import FolderImages, list_images
 from pipeline.data.small import SmallImages
 from pipeline.data.spec import EVERY, Part, find, read_small
 from pipeline.errors import InputError
-from pipeline.files import read_arrays
+from pipeline.files import below, read_arrays
 
 Opened = Literal["weights", "value", "train", "test"]
 
@@ -133,7 +133,7 @@ def _open_folder(
     device: str,
     workers: int,
 ) -> FolderImages:
-    folder = root / manifest["path"] / ("val" if part == "test" else "train")
+    folder = below(root, manifest["path"]) / ("val" if part == "test" else "train")
     listing = list_images(folder)
     n_prepared = manifest[f"n_{part}"]
     if len(listing.labels) != n_prepared or list(listing.class_names) != manifest["class_names"]:

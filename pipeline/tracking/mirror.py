@@ -1,16 +1,19 @@
 """One journal's run in MLflow, brought up to the journal again and again."""
-# Tested in tests/tracking/test_workflow.py.
 
 from __future__ import annotations
 
+import hashlib
+import posixpath
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.journal import Journal
 from pipeline.progress import warn
-from pipeline.tracking import models, tables
+from pipeline.provenance import PARAM_LENGTH
+from pipeline.tracking import models, store, tables
 from pipeline.tracking.store import RefusedError, first_line
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 
 KEY = "shapley_nas.run"  # the tag by which a journal finds its run in any store
+NAME_LENGTH = 250  # characters of a name in MLflow
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a request
 
 
@@ -28,13 +32,19 @@ class Mirror:
 
     A new mirror asks the store what it has, so that nothing is sent twice, whoever was killed
     where. After an error it is unknown what arrived: make another mirror.
+
+    Args:
+        client: of the store.
+        journal: as it is now.
+        root: `results/{preset}`; a product elsewhere is not sent, whatever the journal says.
     """
 
-    def __init__(self, client: MlflowClient, journal: Journal) -> None:
+    def __init__(self, client: MlflowClient, journal: Journal, root: Path) -> None:
         from mlflow.entities import ViewType
 
         self._client = client
         self._journal = journal
+        self._root = root.resolve()
         self._experiment_id = _experiment(client, journal.start["experiment"]).experiment_id
         query = f"tags.`{KEY}` = '{journal.key}'"
         runs = client.search_runs([self._experiment_id], query, ViewType.ALL, max_results=1)
@@ -57,7 +67,7 @@ class Mirror:
         """Make new models ready to be sent, which takes seconds and needs no store."""
         for path, form in journal.artifacts[self._n_artifacts :]:
             folder = _model_folder(journal)
-            if form == "model" and path.exists() and not folder.exists():
+            if form == "model" and self._is_product(path) and not folder.exists():
                 _export(path, folder)
 
     def update(self, journal: Journal, parent_id: str | None) -> str:
@@ -72,14 +82,14 @@ class Mirror:
         self._journal = journal
         run_id = self._opened(parent_id)
         fresh = [
-            Metric(name, value, moment, step)
+            Metric(fitting(name), value, moment, step)
             for (name, step), (value, moment) in journal.points.items()
-            if (name, step) not in self._sent
+            if (fitting(name), step) not in self._sent
         ]
         self._log("metrics", run_id, fresh)
         self._sent.update((metric.key, metric.step) for metric in fresh)
         for path, form in dict.fromkeys(journal.artifacts[self._n_artifacts :]):
-            if path.exists():  # a product may be gone by the time of a `sync`
+            if self._is_product(path):
                 self._send(run_id, path, form)
         self._n_artifacts = len(journal.artifacts)
         if journal.status != "RUNNING":
@@ -101,6 +111,7 @@ class Mirror:
         client, start = self._client, self._journal.start
         if self.run is None:
             key, name = {KEY: self._journal.key}, start["name"]
+            name = name[:NAME_LENGTH]
             self.run = client.create_run(self._experiment_id, start["time"], key, name)
         run_id = self.run.info.run_id
         if not self._open:
@@ -110,20 +121,41 @@ class Mirror:
                 self._sent.update((metric.key, metric.step) for metric in history)
             parent = {"mlflow.parentRunId": parent_id} if parent_id else {}
             wanted, stale = self._stale_tags()
-            tags = {**self._journal.tags, **wanted, **parent}
+            tags = {**self._fitting(self._journal.tags), **wanted, **parent}
             self._log("tags", run_id, [RunTag(*item) for item in tags.items()])
             for name in stale - wanted.keys():
                 client.delete_tag(run_id, name)
-            self._log("params", run_id, [Param(*item) for item in start["params"].items()])
+            params = self._fitting(start["params"])
+            self._log("params", run_id, [Param(*item) for item in params.items()])
             self._open = True
         return run_id
 
     def _stale_tags(self) -> tuple[dict[str, str], set[str]]:
         """The tags of the tables that the run serves, and those that the store has otherwise."""
-        wanted = tables.tags_of(self._journal)
+        wanted = fitting_texts(tables.tags_of(self._journal))
         assert self.run is not None
         there = {k: v for k, v in self.run.data.tags.items() if k.startswith(tables.TAG)}
         return wanted, {name for name, _ in wanted.items() ^ there.items()}
+
+    def _fitting(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Names and values as MLflow takes them; what was changed is said."""
+        fits = fitting_texts(texts)
+        if changed := [name for name in texts if fits.get(name) != texts[name]]:
+            names = ", ".join(repr(name[:40]) for name in changed[:3])
+            warn(
+                f"{self._journal.path}: MLflow has {names} shortened (it takes plain names of "
+                f"{NAME_LENGTH} characters); the journal has all of it"
+            )
+        return fits
+
+    def _is_product(self, path: Path) -> bool:
+        """Whether a file is there, which it may not be by the time of a `sync`, and is ours."""
+        if not path.resolve().is_relative_to(self._root):
+            logger.warning(
+                "%s: names %s, outside %s: not sent", self._journal.path, path, self._root
+            )
+            return False
+        return path.is_file()
 
     def _log(self, kind: str, run_id: str, values: Sequence[Any]) -> None:
         """Send metrics, params or tags in as few requests as MLflow allows."""
@@ -145,15 +177,45 @@ class Mirror:
             shutil.rmtree(folder)
 
 
+def fitting(name: str) -> str:
+    """A name as MLflow takes it; one that must be changed ends in its digest, to stay its own."""
+    plain = re.sub(r"[^\w. :/-]", "_", name, flags=re.ASCII)
+    if posixpath.normpath(plain) != plain or plain.startswith((".", "/")):
+        plain = re.sub(r"[/.]", "_", plain)  # MLflow would take it for another path
+    if plain == name and len(name) <= NAME_LENGTH:
+        return name
+    own = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{plain[: NAME_LENGTH - 20]}_{own}"
+
+
+def fitting_texts(texts: Mapping[str, str]) -> dict[str, str]:
+    """Parameters or tags as MLflow takes them: values are cut, and have no character 0."""
+
+    def cut(value: str) -> str:
+        plain = value.replace("\0", "\ufffd")
+        return plain if len(plain) <= PARAM_LENGTH else plain[: PARAM_LENGTH - 1] + "…"
+
+    return {fitting(name): cut(value) for name, value in texts.items()}
+
+
 def _experiment(client: MlflowClient, name: str) -> Experiment:
     """The experiment of this name, made where there is none.
 
     Raises:
-        RefusedError: it was deleted.
+        RefusedError: it was deleted, or MLflow does not take its name.
     """
-    found = client.get_experiment_by_name(name) or client.get_experiment(
-        client.create_experiment(name)
-    )
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            made = client.create_experiment(name, store.artifact_location())
+            found = client.get_experiment(made)
+        except Exception as error:
+            found = client.get_experiment_by_name(name)  # another recorder may have made it
+            why = store.refusal(error)
+            if found is None and why:
+                raise RefusedError(f"set mlflow_experiment to another name ({why})") from error
+            if found is None:
+                raise
     if found.lifecycle_stage == "deleted":
         raise RefusedError(
             f"experiment {name!r} was deleted in MLflow: restore it (`mlflow experiments restore "

@@ -26,14 +26,15 @@ from pathlib import Path
 
 from pipeline import journal as journals
 from pipeline import locks
-from pipeline.journal import MIRRORED, NAME, Journal
+from pipeline.journal import MIRRORED, NAME
 from pipeline.tracking import store
-from pipeline.tracking.recorder import FIRST, LATER, Recorder, mirror_or_warn
+from pipeline.tracking.recorder import FIRST, LATER, NOT_RECORDING, Recorder, mirror_or_warn
 
 TICK = 1.0  # seconds between two looks at the journals
 LONGEST_PAUSE = 30.0  # seconds between two tries of a store that does not answer
 CATCH_UP_SECONDS = 600.0  # for all that is left when a workflow ends
 ENDED = "the recorder has ended"  # in its log; it is missing if the recorder was killed
+WHOLE = f"{ENDED}: all is sent"
 
 
 def follow(state: Path) -> None:
@@ -59,7 +60,7 @@ def follow(state: Path) -> None:
                 pause = min(2 * pause, LONGEST_PAUSE) if away else max(TICK, 10 * took)
                 next_try = time.monotonic() + min(pause, LONGEST_PAUSE)
                 if ended and (not away or time.monotonic() > end):
-                    print(ENDED, file=sys.stderr)
+                    print(ENDED if away else WHOLE, file=sys.stderr)
                     return
             time.sleep(TICK)
 
@@ -87,10 +88,11 @@ def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
     return process
 
 
-def drain(state: Path, parent: Journal) -> None:
+def drain(state: Path) -> None:
     """Wait, in a bounded time, until the recorder of a workflow that has ended has sent the rest.
 
-    One that was killed is replaced.
+    One that was killed is replaced. What it had to say is repeated, but not that the store did not
+    answer if it has all of it now.
     """
     deadline = time.monotonic() + CATCH_UP_SECONDS + store.patience()
     log = log_of(state)
@@ -105,7 +107,9 @@ def drain(state: Path, parent: Journal) -> None:
         time.sleep(locks.TICK)
     lines = log.read_text(encoding="utf-8").splitlines()
     told = [line for line in lines if line.startswith("warning: ")]
-    if journals.mirrored(state).get(parent.key, {}).get("status") != parent.status and not told:
+    if WHOLE in lines:  # the store did not answer for a while
+        told = [line for line in told if NOT_RECORDING not in line]
+    elif not told:
         told = [f"warning: MLflow has not got all of this workflow; {LATER}"]
     for line in told:
         print(line, file=sys.stderr)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 LATER = "nothing is lost: `python -m pipeline sync` sends it later"
+NOT_RECORDING = "MLflow is not recording"
 FIRST = 3  # times the patience for the first contact, which may make or migrate a database
 
 Seen = tuple[int, ...]  # what tells one state of a file from another
@@ -65,9 +66,10 @@ class Recorder:
         """Mirror what is new in some journals; return how many runs the store did not have whole.
 
         Raises:
+            UnsentError: The store answers, but not to what some of the runs have.
             Exception: The store does not answer; each kind has its own errors.
         """
-        n_lacking = 0
+        n_lacking, unsent = 0, []
         for path in paths:
             seen = self._look_at(path)  # before the file is read: what comes later is seen later
             journal = journals.read(path)
@@ -76,13 +78,31 @@ class Recorder:
             try:
                 n_lacking += self._bring_up(journal)
             except Exception as error:
+                self._mirrors.pop(journal.key, None)
                 why = store.refusal(error)
                 if why is None:
-                    self._mirrors.pop(journal.key, None)
-                    raise
+                    if not self._answers():
+                        raise
+                    # It is this run's own trouble: those behind it are sent, it is tried again.
+                    unsent.append(f"{path}: {store.first_line(error)}")
+                    continue
                 self._refuse(journal, why)
             self._seen[path] = seen
+        if unsent:
+            more = f" (and {len(unsent) - 1} more)" if unsent[1:] else ""
+            raise store.UnsentError(f"{unsent[0]}{more}")
         return n_lacking
+
+    def _answers(self) -> bool:
+        """Whether the store takes other runs, after an error with one of them."""
+        if self._client is None or store.fault():
+            return False
+        try:
+            with self._time_limit():
+                self._client.search_experiments(max_results=1)
+        except Exception:
+            return False
+        return True
 
     def _bring_up(self, journal: Journal) -> bool:
         """Bring one run up to its journal; whether it lacked anything."""
@@ -103,7 +123,7 @@ class Recorder:
                 self._client = store.prepared()
         if mirror is None:
             with self._time_limit():
-                mirror = Mirror(self._client, journal)
+                mirror = Mirror(self._client, journal, self._state.parent)
             if mirror.complete:
                 self._note(journal, mirror)
                 return False
@@ -149,7 +169,6 @@ class Recorder:
             self._mirrors.pop(journal.key, None)
 
     def _refuse(self, journal: Journal, why: str) -> None:
-        self._mirrors.pop(journal.key, None)
         if why not in "".join(self.refused):  # a deleted experiment refuses all its runs
             self.refused.append(f"{journal.path}: MLflow refuses this run: {why}")
             warn(f"{self.refused[-1]}; all other runs are recorded")
@@ -161,7 +180,9 @@ def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool
         recorder.mirror_all() if paths is None else recorder.mirror(paths)
     except Exception as error:
         if not quiet:
-            warn(f"MLflow is not recording ({store.first_line(error)}); {LATER}")
+            what = "MLflow lacks runs" if isinstance(error, store.UnsentError) else NOT_RECORDING
+            why = store.fault() or store.first_line(error)
+            warn(f"{what} ({why}); {LATER}")
         return True
     return False
 
@@ -197,9 +218,10 @@ def sync(results: Path) -> int:
             try:
                 n_lacking += recorder.mirror_all()
             except Exception as error:
+                why = store.fault() or store.first_line(error)
                 raise InputError(
-                    f"MLFLOW_TRACKING_URI: the store cannot be written ({store.first_line(error)});"
-                    " start the server or name another one"
+                    f"MLFLOW_TRACKING_URI: {store.store_uri()}: not all could be sent ({why}); "
+                    "start the server or name another one, then `sync` again"
                 ) from error
             refused += recorder.refused
     if refused:
@@ -215,7 +237,7 @@ def complete(found: Sequence[Journal]) -> set[str]:
     try:
         client = store.connect()
         for journal in found:
-            if Mirror(client, journal).complete:
+            if Mirror(client, journal, journal.path.parent).complete:
                 known.add(journal.key)
     except Exception as error:
         warn(f"MLflow was not asked ({store.first_line(error)})")

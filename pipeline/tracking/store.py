@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+SQLITE = "sqlite:///"
+MAGIC = b"SQLite format 3\0"  # how every database of SQLite begins
 UI = "http://127.0.0.1:5000"  # where `make ui` serves a store that is a file
 # HTTP codes that say the store will take this never, whoever asks again; 401 and 403 are of the
 # whole store, 408 and 429 of the moment.
@@ -26,6 +30,14 @@ REFUSALS = {400, 404, 405, 409, 410, 413, 422}
 
 class RefusedError(Exception):
     """The store will not take a run as it is; the message names the remedy."""
+
+
+class UnsentError(Exception):
+    """The store answers, but some runs could not be sent now; the message names the first."""
+
+
+class StoreError(Exception):
+    """The store as a whole takes nothing; the message names the remedy."""
 
 
 class NoAnswer(BaseException):
@@ -38,14 +50,60 @@ def enabled() -> bool:
 
 
 def store_uri() -> str:
-    """Where MLflow keeps its runs."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').absolute()}"
+    """Where MLflow keeps its runs.
+
+    An address ends at a question mark: below a folder whose name has one, our own database is
+    named as seen from the working tree.
+    """
+    own = Path("mlflow.db").absolute()
+    return (
+        os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{own.name if '?' in str(own) else own}"
+    )
+
+
+def database() -> Path | None:
+    """The file that is the store; None if a server is."""
+    uri = store_uri()
+    return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
 
 
 def exists() -> bool:
     """Whether there is a store to ask; a server may still not answer."""
-    uri = store_uri()
-    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists()
+    file = database()
+    return file is None or file.exists()
+
+
+def artifact_location() -> str | None:
+    """Where a new experiment keeps its files; None if a server decides.
+
+    MLflow's own choice is a bare path, of which it reads `%20` as a blank.
+    """
+    if store_uri().startswith("http"):
+        return None
+    return Path("mlruns", uuid.uuid4().hex).absolute().as_uri()
+
+
+def fault() -> str | None:
+    """What keeps a store that is a file from being written, with the remedy; None if nothing."""
+    file = database()
+    if file is None or not file.parent.is_dir():
+        return None
+    away = "move it away, or let MLFLOW_TRACKING_URI name another store"
+    if file.exists() and not file.is_file():
+        return f"{file}: not a file; {away}"
+    try:
+        head = b""
+        if file.exists():
+            with file.open("rb") as stream:
+                head = stream.read(len(MAGIC))
+    except OSError as error:
+        return f"{file}: {error.strerror}; make it readable, or {away}"
+    if head not in (b"", MAGIC):
+        return f"{file}: not a database of SQLite; {away}"
+    for path in (file.parent, *([file] if file.exists() else [])):
+        if not os.access(path, os.W_OK):
+            return f"{path}: cannot be written; make it writable, or {away}"
+    return None
 
 
 def web_address() -> str:
@@ -75,14 +133,26 @@ def prepared() -> MlflowClient:
     """`connect`, with a missing sqlite file made and one of an older MLflow migrated.
 
     Processes that do this together break the database: call it in one.
+
+    Raises:
+        StoreError: the file cannot be used; the message names the remedy.
     """
+    if found := fault():
+        raise StoreError(found)
     try:
         return connect()
-    except Exception:
+    except Exception as error:
         if not store_uri().startswith("sqlite"):
             raise  # somebody's server: its owner migrates it
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", store_uri()]
-        subprocess.run(command, check=True, capture_output=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            why = (done.stderr.strip().splitlines() or [str(error)])[-1]
+            raise StoreError(
+                f"{database()}: made by a newer MLflow than {version('mlflow')} here, or damaged "
+                f"({why[:120]}); install the newer one, move the file away, or let "
+                "MLFLOW_TRACKING_URI name another store"
+            ) from error
         return connect()
 
 
@@ -124,9 +194,15 @@ def refusal(error: Exception) -> str | None:
 
 def first_line(error: Exception) -> str:
     """An error in one line of a message, without the secrets that an address may hold."""
+    if isinstance(error, StoreError | UnsentError):
+        return str(error)
     line = str(error).splitlines()[0] if str(error) else ""
     line = re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
     for name in ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD"):
         if secret := os.environ.get(name):
             line = line.replace(secret, "***")
     return f"{type(error).__name__}: {line[:160]}"
+
+
+if __name__ == "__main__":
+    print(store_uri())  # for the Makefile

@@ -19,10 +19,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from pipeline import files, provenance
 from pipeline import journal as journals
 from pipeline.config import jobs, needs
+from pipeline.errors import InputError
 from pipeline.journal import Journal
+from pipeline.progress import warn
 
 STUDY = "study.json"  # in `state`: all experiments (a `ReportJob`), written when a workflow starts
 FOLDER = "tables"  # in `state`: the rows' journals and each workflow's tables
@@ -45,10 +49,24 @@ def tags_of(journal: Journal) -> dict[str, str]:
     return {f"{TAG}{table}": "; ".join(labels) for table, labels in served.items()}
 
 
+def read_study(state: Path) -> jobs.ReportJob | None:
+    """The study of a results folder; None where there is none, or one of another version."""
+    path = state / STUDY
+    if not path.exists():
+        return None
+    try:
+        return jobs.ReportJob.model_validate(files.read_json(path))
+    except (InputError, ValidationError):
+        warn(f"{path}: not of this version; the next `snakemake` writes it anew")
+        return None
+
+
 @lru_cache(maxsize=8)
 def _served(study: Path, _: int) -> dict[str, dict[str, list[str]]]:
     """Folder of a run -> table -> labels of its rows."""
-    job = jobs.ReportJob.model_validate(files.read_json(study))
+    job = read_study(study.parent)
+    if job is None:
+        return {}
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for experiment in job.experiments:
         for row in experiment.rows:

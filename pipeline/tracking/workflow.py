@@ -10,10 +10,10 @@ import os
 import time
 from pathlib import Path
 
-from pipeline import data, files, locks, provenance, slurm
+from pipeline import data, locks, provenance, slurm
 from pipeline import journal as journals
 from pipeline.analysis import rows
-from pipeline.config.jobs import ReportJob, WorkflowJob
+from pipeline.config.jobs import WorkflowJob
 from pipeline.errors import InputError
 from pipeline.journal import Journal
 from pipeline.progress import warn
@@ -82,7 +82,7 @@ def finish(results: Path, status: str) -> None:
     if parent.events and parent.status == "RUNNING":
         end(state, parent, status, _tables(results))
         if store.enabled():
-            process.drain(state, parent)
+            process.drain(state)
     locks.release_workflow(state)
 
 
@@ -97,11 +97,11 @@ def end(state: Path, parent: Journal, status: str, study: dict[str, Rows]) -> No
 
 def _tables(results: Path) -> dict[str, Rows]:
     """The tables of the study as rows; none where a file of a run is broken."""
-    study = results / "state" / tables.STUDY
-    if not study.exists():
+    study = tables.read_study(results / "state")
+    if study is None:
         return {}
     try:
-        return {**rows.tables(ReportJob.model_validate(files.read_json(study)), results)}
+        return {**rows.tables(study, results)}
     except InputError as error:
         warn(f"the tables are not recorded: {error}")
         return {}

@@ -62,7 +62,7 @@ def postgres():
 
 @contextlib.contextmanager
 def tracking_server(store, artifacts, port):
-    """`scripts/tracking-server`; ended with all its workers."""
+    """`scripts/tracking-server`; killed, its workers end by themselves."""
     command = [ROOT / "scripts" / "tracking-server", "--store", store, "--port", str(port)]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     process = subprocess.Popen(
@@ -83,13 +83,31 @@ def tracking_server(store, artifacts, port):
             time.sleep(0.2)
         yield process
     finally:
-        kill(process)
+        kill(process.pid, port)
+        process.wait()
 
 
-def kill(process):
+def kill(pid, port):
+    """End a process at once, and wait until nobody listens: each worker holds the socket."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # the session that we started for it
-    process.wait()
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            return
+        assert time.monotonic() < deadline, "workers outlive their server"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("victim", ["script", "server"])
+def test_workers_end_with_the_server_whichever_is_killed(victim, tmp_path):
+    port = free_port()
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    with tracking_server(store, tmp_path / "artifacts", port) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        kill(process.pid if victim == "script" else int(children[0]), port)
 
 
 def finished(address):
@@ -126,10 +144,10 @@ def test_a_study_outlives_its_server_and_writers_lose_nothing(postgres, tmp_path
         with child() as run:
             run.append_metrics({"loss": WHOLE[0][1]}, 0)
             time.sleep(3)
-            kill(server)
+            kill(server.pid, port)
             for step, loss in WHOLE[1:]:
                 run.append_metrics({"loss": loss}, step)
-            product = tmp_path / "genotype.json"
+            product = tmp_path / "results" / "genotype.json"
             product.write_text("{}")
             run.append_artifact(product)
         workflow.finish(STATE.parent, "FINISHED")  # still nobody there

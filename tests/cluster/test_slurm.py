@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from pipeline import journal
-from tests.workflow.conftest import SETTINGS, copy_checkout
+from tests.cluster.conftest import SCRIPTS
+from tests.workflow.conftest import ROOT, SETTINGS, copy_checkout
 
 __all__ = ["copy_checkout"]  # a fixture
 pytest.importorskip("snakemake_executor_plugin_slurm", reason="pip install '.[cluster]'")
@@ -48,7 +50,7 @@ for name, steps, megabytes in [
 rule lookup:
     output: RESULTS + "/lookup/{n}.txt"
     group: "lookup"
-    resources: **resources_of("query")
+    resources: **resources_of("query"), lookups=1
     shell: "echo $SLURM_JOB_ID > {output}"
 """
 RESOURCES = {
@@ -138,6 +140,37 @@ def test_jobs_that_are_cancelled_too_slow_or_too_greedy_are_retried_and_go_on(cl
     assert cluster.metrics("cancelled")["gpus"] in ("0", "1")
     lookups = {cluster.checkout.path(f"lookup/{n}.txt").read_text() for n in range(6)}
     assert len(lookups) == 1, "look-ups of seconds share one job"
+    shared = facts_of(lookups.pop().strip())
+    assert shared["NumCPUs"] == "1" and shared["MinMemoryNode"] == "300M", "one after another"
+    assert shared["TimeLimit"] == "00:12:00", "the time of all six"
+
+
+def test_look_ups_of_the_workflow_share_a_job_as_those_do():
+    """The resource that the profile limits stands at the rule that it groups."""
+    rules = (ROOT / "rules" / "nasbench.smk").read_text()
+    profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
+    assert profile["groups"] == ["query_table=lookup"]
+    assert profile["resources"]["lookups"] == 1
+    assert profile["set-resource-scopes"] == ["lookups=local"]
+    rule = rules.partition("rule query_table:")[2].partition("\nrule ")[0]
+    assert "        lookups=1,\n" in rule
+
+
+def test_what_is_not_ours_is_left_alone(tmp_path):
+    """`slurm-up` stops at a configuration of somebody else, which `slurm-down` does not remove."""
+    site, state = tmp_path / "etc", tmp_path / "state"
+    for name in ("slurm.conf", "gres.conf", "cgroup.conf"):
+        site.mkdir(exist_ok=True)
+        (site / name).write_text("ClusterName=site\n")
+        state.mkdir(exist_ok=True)
+        (state / "conf").write_text(str(site / "slurm.conf"))
+        up = [SCRIPTS / "slurm-up", "--conf", site, "--state", state]
+        done = subprocess.run(up, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert f"{site / name} is not its own: move it away" in done.stderr
+        subprocess.run([SCRIPTS / "slurm-down", "--state", state], check=True)
+        assert [path.read_text() for path in site.iterdir()] == ["ClusterName=site\n"]
+        (site / name).unlink()
 
 
 def test_a_job_left_by_a_killed_controller_is_cancelled_before_the_work_starts_again(cluster):

@@ -7,6 +7,7 @@ import tarfile
 import threading
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 from torchvision.datasets import ImageFolder
 
 from pipeline.config.folders import FolderSettings
-from pipeline.data import find, open_images, prepare
+from pipeline.data import check, find, open_images, prepare
 from pipeline.data.manifest import balanced_halves, halves
 from pipeline.errors import InputError
-from pipeline.files import digest
+from pipeline.files import below, digest
+from pipeline.staging import stage_in
 from tests.data.stand_ins import image_folder
 
 
@@ -37,6 +39,31 @@ def test_halves_are_disjoint_and_sorted(n, fractions, seed):
         assert (np.diff(indices) > 0).all() and indices[0] >= 0 and indices[-1] < n
         assert abs(len(indices) - fraction * n) < 1
         assert indices.dtype == np.int64
+
+
+@given(st.lists(st.sampled_from(["..", ".", "a", "", "b..", "...", "a\nb", "%2e%2e"]), min_size=1))
+def test_a_named_folder_is_below_the_data_root(parts):
+    """By walking the parts, in which `..` may never lead above the root."""
+    name, depth, outside = "/".join(parts).lstrip("/"), 0, False
+    for part in name.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        outside |= depth < 0
+    if outside:
+        with pytest.raises(InputError, match="leads out of"):
+            below(Path("/data/root"), name)
+    else:
+        assert below(Path("/data/root"), name) == Path("/data/root", name)
+
+
+def test_a_manifest_that_leads_out_of_the_data_root(tmp_path):
+    manifest = {"name": "pets", "kind": "folder", "path": "../outside", "n_train": 1}
+    with pytest.raises(InputError, match=r"\.\./outside: leads out of"):
+        open_images({**manifest}, tmp_path / "root", "train")
+    with pytest.raises(InputError, match=r"\.\./outside: leads out of"):
+        stage_in({**manifest, "fingerprint": "0" * 16}, tmp_path / "root", tmp_path / "local")
+    settings = FolderSettings(path="../outside", image_size=8)
+    with pytest.raises(InputError, match=r"\.\./outside: leads out of"):
+        check(find("pets", {"pets": settings}), tmp_path / "root")
 
 
 def test_halves_depend_on_the_seed_only():

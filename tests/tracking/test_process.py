@@ -236,7 +236,7 @@ def test_an_unreachable_store_loses_nothing(tree, monkeypatch, impatient, contro
 
 
 def test_a_store_that_comes_back_is_completed_while_the_workflow_runs(
-    tree, monkeypatch, controller
+    tree, monkeypatch, controller, capfd
 ):
     monkeypatch.setenv("SHAPLEY_NAS_TRACKING_SECONDS", "10")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tree}/later/mlflow.db")
@@ -251,20 +251,49 @@ def test_a_store_that_comes_back_is_completed_while_the_workflow_runs(
     wait_until(lambda: losses_of("toy") == WHOLE)
     workflow.finish(RESULTS, "FINISHED")
     assert [run.info.status for run in runs()] == ["FINISHED"] * 2
+    assert recorder.NOT_RECORDING in process.log_of(STATE).read_text()
+    assert capfd.readouterr().err == "", "it has all of it now"
 
 
 def test_a_run_that_is_refused_is_named_with_its_remedy_and_holds_up_no_other(tree, warned):
     begin()
     for name in ("a", "c"):
         report(name=name)
-    with child("b", {"x" * 300: "a name that MLflow takes for too long"}) as run:
-        run.append_metrics(LOSSES[0], 0)
+    path = STATE / "b" / journal.NAME
+    start_of = (path, "search", "b", "x" * 501, None, {}, {})  # MLflow takes 500 characters
+    journal.begin(*start_of).append_metrics(LOSSES[0], 0)
     mirror()
     (told,) = warned()
     assert "state/b/journal.jsonl" in told and "all other runs are recorded" in told
+    assert "set mlflow_experiment to another name" in told
     assert losses_of("a") == losses_of("c") == WHOLE
     with pytest.raises(InputError, match="state/b/journal"):
         recorder.sync(Path("results"))
+
+
+def test_a_run_whose_sending_fails_holds_up_no_other_and_is_sent_later(tree, monkeypatch, warned):
+    from mlflow import MlflowClient
+
+    begin()
+    for name in ("a", "b", "c"):
+        report(name=name)
+    real = MlflowClient.log_batch
+
+    def fails_once_for_b(self, run_id, **values):
+        if self.get_run(run_id).info.run_name == "search b":
+            raise KeyError("of its own")
+        real(self, run_id, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_batch", fails_once_for_b)
+        begun = recorder.Recorder(STATE)
+        assert recorder.mirror_or_warn(begun, None)
+        assert "state/b/journal" in caplog.text and recorder.LATER in caplog.text
+        with pytest.raises(InputError, match=r"state/b/journal.*`sync` again"):
+            recorder.sync(Path("results"))
+    assert losses_of("a") == losses_of("c") == WHOLE and losses_of("b") == []
+    assert not recorder.mirror_or_warn(begun, None)
+    assert losses_of("b") == WHOLE
 
 
 def test_an_experiment_that_was_deleted_is_named_once_with_its_remedy(tree, warned):

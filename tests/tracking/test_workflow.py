@@ -184,7 +184,7 @@ def test_a_store_lost_midway_is_completed_without_sending_twice(tree, monkeypatc
         run.append_metrics({"loss": WHOLE[1][1]}, 1)
         with monkeypatch.context() as patch:
             patch.setattr(MlflowClient, "log_batch", sent_but_unanswered)
-            with pytest.raises(ConnectionError):
+            with pytest.raises(store.UnsentError, match=r"toy/journal.*the answer is lost"):
                 mirror()
         for step, loss in WHOLE[2:]:
             run.append_metrics({"loss": loss}, step)
