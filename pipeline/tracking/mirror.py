@@ -91,6 +91,8 @@ class Mirror:
         for path, form in dict.fromkeys(journal.artifacts[self._n_artifacts :]):
             if self._is_product(path):
                 self._send(run_id, path, form)
+            elif path.exists():
+                logger.warning("%s: %s is no file of these results", self._journal.path, path)
         self._n_artifacts = len(journal.artifacts)
         if journal.status != "RUNNING":
             end = journal.events[-1]
@@ -149,13 +151,8 @@ class Mirror:
         return fits
 
     def _is_product(self, path: Path) -> bool:
-        """Whether a file is there, which it may not be by the time of a `sync`, and is ours."""
-        if not path.resolve().is_relative_to(self._root):
-            logger.warning(
-                "%s: names %s, outside %s: not sent", self._journal.path, path, self._root
-            )
-            return False
-        return path.is_file()
+        """Whether a file is ours, and still there at the time of a `sync`."""
+        return path.is_file() and path.resolve().is_relative_to(self._root)
 
     def _log(self, kind: str, run_id: str, values: Sequence[Any]) -> None:
         """Send metrics, params or tags in as few requests as MLflow allows."""
@@ -182,7 +179,7 @@ def fitting(name: str) -> str:
     plain = re.sub(r"[^\w. :/-]", "_", name, flags=re.ASCII)
     if posixpath.normpath(plain) != plain or plain.startswith((".", "/")):
         plain = re.sub(r"[/.]", "_", plain)  # MLflow would take it for another path
-    if plain == name and len(name) <= NAME_LENGTH:
+    if plain == name and 0 < len(name) <= NAME_LENGTH:
         return name
     own = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"{plain[: NAME_LENGTH - 20]}_{own}"

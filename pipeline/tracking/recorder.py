@@ -59,8 +59,9 @@ class Recorder:
         parents = sorted(self._state.glob("journal*.jsonl"))
         stages = [p for p in sorted(self._state.rglob("journal*.jsonl")) if p.parent != self._state]
         # Parents come first, since children name them, and last, since their end is the last word.
-        new = [path for path in parents if journals.read(path).key not in self._parents]
-        return self.mirror([*new, *stages, *parents])
+        known = [journal for journal in map(journals.read, parents) if journal.events]
+        first = [journal.path for journal in known if journal.key not in self._parents]
+        return self.mirror([*first, *stages, *parents])
 
     def mirror(self, paths: Sequence[Path]) -> int:
         """Mirror what is new in some journals; return how many runs the store did not have whole.

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
@@ -74,6 +74,7 @@ def test_telemetry_is_off_whatever_the_environment_says(tree, monkeypatch):
     assert os.environ["DO_NOT_TRACK"] == os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
+@settings(deadline=None)  # the first one imports mlflow
 @given(FOLDERS)
 def test_the_store_stays_inside_a_folder_of_any_name(name):
     """By SQLAlchemy's reading of the database's address, and MLflow's of an artifact's."""
