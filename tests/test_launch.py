@@ -143,7 +143,7 @@ def test_images_that_do_not_fit_are_read_where_they_lie(images, tmp_path, warned
 
 
 @pytest.mark.parametrize("kind", ["link", "another user", "a file", "no folder to write in"])
-def test_a_folder_of_somebody_else_is_left_alone(kind, images, tmp_path, monkeypatch, caplog):
+def test_a_folder_of_somebody_else_is_left_alone(kind, images, tmp_path, monkeypatch, warned):
     """Both in the temporary folder, where devices are taken, and on a node's disk."""
     theirs, ours = tmp_path / "theirs", tmp_path / f"shapley-nas-gpus-{os.getuid()}"
     theirs.mkdir()
@@ -160,7 +160,7 @@ def test_a_folder_of_somebody_else_is_left_alone(kind, images, tmp_path, monkeyp
     monkeypatch.setattr("tempfile.gettempdir", lambda: place)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    assert machine.take_gpus(1) == ["0"] and "share their devices" in caplog.text
+    assert machine.take_gpus(1) == ["0"] and "share their devices" in warned()[0]
     if not kind.startswith("no "):
         assert staging.stage_in(images, tmp_path / "shared", ours)[1] == tmp_path / "shared"
     assert not any(theirs.iterdir())

@@ -92,7 +92,7 @@ class Mirror:
             if self._is_product(path):
                 self._send(run_id, path, form)
             elif path.exists():
-                logger.warning("%s: %s is no file of these results", self._journal.path, path)
+                warn(f"{self._journal.path}: {path} is no file of these results")
         self._n_artifacts = len(journal.artifacts)
         if journal.status != "RUNNING":
             end = journal.events[-1]

@@ -45,7 +45,7 @@ def test_mlflow_takes_any_value(value):
     assert fits == value or len(value) > 500 or "\0" in value
 
 
-def test_names_and_values_that_mlflow_does_not_take_are_recorded_shortened(tree, caplog):
+def test_names_and_values_that_mlflow_does_not_take_are_recorded_shortened(tree, warned):
     begin()
     with child(
         "b", {"x" * 300: 1, "good": 2, **dict.fromkeys(ODD, 3)}, {"long": "y" * 7000}
@@ -53,14 +53,13 @@ def test_names_and_values_that_mlflow_does_not_take_are_recorded_shortened(tree,
         run.append_metrics({"m" * 300: 0.5, "loss": 1.0}, 0)
     end("FINISHED")
     assert mirror() == 2
-    (told,) = [record.getMessage() for record in caplog.records if "params" not in str(record)][:1]
+    told, *_ = warned()
     assert "state/b/journal.jsonl" in told and "shortened" in told
     (sent,) = runs()[1:]
     assert sent.info.status == "FINISHED" and len(sent.data.params) == 2 + len(ODD)
     assert sent.data.params["good"] == "2" and len(sent.data.metrics) == 2
     assert len(sent.data.tags["long"]) == 500
-    caplog.clear()
-    assert recorder.sync(Path("results")) == 0 and caplog.text == ""
+    assert recorder.sync(Path("results")) == 0 and warned() == []
 
 
 def foreign(path, *artifacts):
@@ -76,7 +75,7 @@ def foreign(path, *artifacts):
 
 
 @pytest.mark.parametrize("form", ["file", "table", "model", "of another version"])
-def test_only_regular_files_of_the_results_are_sent(form, tree, caplog):
+def test_only_regular_files_of_the_results_are_sent(form, tree, warned):
     secret = tree / "secret.csv"
     secret.write_text("a,b\n1,2\n")
     inside = tree / "results" / "toy"
@@ -94,8 +93,7 @@ def test_only_regular_files_of_the_results_are_sent(form, tree, caplog):
     sent = [file.path for file in client().list_artifacts(run_id) if not file.is_dir]
     sent += [file.path for file in client().list_artifacts(run_id, "tables")]
     assert {Path(name).stem for name in sent} == {"ours"}
-    told = [record.getMessage() for record in caplog.records]
-    refused = [line for line in told if "is no file of these results" in line]
+    refused = [line for line in warned() if "is no file of these results" in line]
     assert len(refused) == 6, "three outside, a link to one, a pipe, a folder"
 
 

@@ -129,7 +129,7 @@ def cut(file):
     # MLflow itself would try a folder again for minutes; migrating is asked of another process.
     [(garbage, 60), (folder, 60), (from_a_newer_mlflow, math.inf), (cut, math.inf)],
 )
-def test_a_database_that_cannot_be_used_is_named_with_its_remedy(harm, seconds, tree, caplog):
+def test_a_database_that_cannot_be_used_is_named_with_its_remedy(harm, seconds, tree, warned):
     begin()
     report()
     harm(tree / "mlflow.db")
@@ -137,12 +137,13 @@ def test_a_database_that_cannot_be_used_is_named_with_its_remedy(harm, seconds, 
     with pytest.raises(InputError, match=r"mlflow\.db.*MLFLOW_TRACKING_URI name another store"):
         recorder.sync(Path("results"))
     assert recorder.mirror_or_warn(recorder.Recorder(Path("results/state")), None)
-    assert "mlflow.db" in caplog.text and recorder.LATER in caplog.text
+    (told,) = warned()
+    assert "mlflow.db" in told and recorder.LATER in told
     assert time.monotonic() - began < seconds
 
 
 def test_a_database_that_becomes_read_only_is_named_once_and_goes_on_later(
-    tree, monkeypatch, caplog
+    tree, monkeypatch, warned
 ):
     from mlflow.exceptions import MlflowException
 
@@ -159,6 +160,6 @@ def test_a_database_that_becomes_read_only_is_named_once_and_goes_on_later(
         patch.setattr("mlflow.MlflowClient.create_run", refuses)
         patch.setattr(os, "access", lambda path, mode: Path(path).name != "mlflow.db")
         assert recorder.mirror_or_warn(mirrors, None)
-    (told,) = [record.getMessage() for record in caplog.records]
+    (told,) = warned()
     assert "mlflow.db: cannot be written; make it writable" in told
     assert mirrors.mirror_all() == 2
