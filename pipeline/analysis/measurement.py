@@ -75,8 +75,13 @@ def _measurement(experiment: Experiment, table: ResultTable) -> dict[str, Any]:
         for i, column in enumerate(table.columns)
         if any(line.cells[i].paper for line in table.lines)
     }
-    both = [key for title in titles for key in (title, f"{title}_paper")]
-    labels = {**titles, **printed}
+    errors = {
+        f"c{i}_z": "ours less paper (standard errors)"
+        for i in range(len(table.columns))
+        if any(line.cells[i].standard_errors is not None for line in table.lines)
+    }
+    both = [key for title in titles for key in (title, f"{title}_paper", f"{title}_z")]
+    labels = {**titles, **printed, **errors}
     return {
         "title": f"{experiment.title}. {table.caption}",
         "question": experiment.note,
@@ -107,6 +112,8 @@ def _values(cells: Sequence[Cell], printed: dict[str, str]) -> dict[str, Any]:
             values[f"c{i}"] = _plain(cell.ours, decimals)
         if f"c{i}_paper" in printed and cell.paper:
             values[f"c{i}_paper"] = {"mean": cell.paper.mean, "std": cell.paper.std}
+        if cell.standard_errors is not None:
+            values[f"c{i}_z"] = round(cell.standard_errors, 1)
     return values
 
 

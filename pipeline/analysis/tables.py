@@ -74,6 +74,17 @@ class Cell:
         return self.ours.mean - self.paper.mean
 
     @property
+    def standard_errors(self) -> float | None:
+        """The difference in its standard errors, where the paper says of how many runs it is."""
+        ours, paper = self.ours, self.paper
+        if self.difference is None or ours is None or ours.deviation is None:
+            return None
+        if paper is None or paper.std is None or paper.n is None:
+            return None
+        error = math.sqrt(ours.deviation**2 / ours.n + paper.std**2 / paper.n)
+        return self.difference / error if error else None
+
+    @property
     def verdict(self) -> str:
         """Whether ours differs from the paper's by Welch's test at 5 %, or why that is unknown.
 

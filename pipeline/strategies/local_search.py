@@ -2,9 +2,10 @@
 
 White, Nolen, Savani, "Exploring the loss landscape in neural architecture search" (UAI 2021).
 
-From a random architecture its neighbours (one edge with another operation) are evaluated in random
-order, and the first that is better is the next. If none is better, a local optimum is found and the
-search starts anew. So does the authors' code (naszilla).
+An ascent starts at the best of some random architectures. The neighbours of where it stands (one
+edge with another operation) are evaluated in random order, and the first that is better is the
+next. If none is better, a local optimum is found and another ascent begins. No architecture is
+evaluated twice. So does the authors' code (naszilla).
 """
 # Tested in tests/strategies/test_table_search.py.
 
@@ -22,20 +23,37 @@ class LocalSearch(TableSearch):
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
-        self._value = -np.inf  # of where the search stands
+        self._starts: dict[Architecture, float] = {}  # random ones, before an ascent
+        self._value: float | None = None  # of where an ascent stands
         self._waiting: list[Architecture] = []  # its neighbours that are still unknown
 
     def ask(self, rng: np.random.Generator) -> Architecture:
-        """A random neighbour, or a random start."""
-        if not self._waiting:
-            self._value = -np.inf
-            return self.random(rng)
-        return self._waiting.pop(rng.integers(len(self._waiting)))
+        """A random neighbour, or one more random start."""
+        if self._waiting:
+            return self._waiting.pop(rng.integers(len(self._waiting)))
+        self._value = None
+        return self.unknown(rng)
 
     def tell(self, architecture: Architecture, value: float) -> None:
-        """Move to what is better."""
-        if value > self._value:
-            self._value, self._waiting = value, self.neighbours(architecture)
+        """Begin an ascent at the best start, or move to what is better."""
+        if self._value is None:
+            self._starts[architecture] = value
+            if len(self._starts) < self.settings.starts:
+                return
+            architecture = max(self._starts, key=self._starts.__getitem__)
+            value = self._starts[architecture]
+            self._starts = {}
+        elif value <= self._value:
+            return
+        self._value, self._waiting = value, self.neighbours(architecture)
+
+    def unknown(self, rng: np.random.Generator) -> Architecture:
+        """A uniform draw among those that have not been evaluated, if any is left."""
+        seen = set(self.asked)
+        everything = len(seen) >= len(self.allowed()) ** self.space.n_edges
+        while (drawn := self.random(rng)) in seen and not everything:
+            pass
+        return drawn
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """All architectures that differ on one edge and have not been evaluated."""

@@ -8,6 +8,7 @@ from typing import Literal
 from pipeline.registry.strategies.entry import StrategyEntry
 from pipeline.settings import NB201, OURS, Settings, setting
 
+NASZILLA = "the authors' code, naszilla"
 NB201_CODE = "meets the printed row; the code's docs say 0.5, that of NATS-Bench 0.01"
 
 
@@ -27,6 +28,14 @@ class EvolutionSettings(TableSettings):
 
     population: int = setting(10, "P, members", NB201, ge=1)
     tournament: int = setting(3, "S, members that compete to be the parent", NB201, ge=1)
+
+
+class LocalSearchSettings(TableSettings):
+    """Where an ascent begins."""
+
+    starts: int = setting(
+        10, "random cells before an ascent, of which the best starts it", NASZILLA, ge=1
+    )
 
 
 class LookupShrinkingSettings(TableSettings):
@@ -60,7 +69,7 @@ ENTRIES = (
         title="Local search",
         paper="White et al., UAI 2021",
         trains_supernet=False,
-        settings=TableSettings,
+        settings=LocalSearchSettings,
         families=("nasbench201",),
         needs_table=True,
         chooses_cells=True,
