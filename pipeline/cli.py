@@ -26,10 +26,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "studies": ("walk", "estimate", "summarise"),
     "study": (
         *("report", "draw", "plan", "measurements", "claims", "fidelity"),
-        *("coverage", "cost", "config"),
+        *("coverage", "cost", "config", "bench"),
     ),
     "record": ("sync", "track", "compare"),
-    "looks": ("list", "bench", "gpu-check"),
+    "looks": ("list", "gpu-check"),
     "models": ("profile", "export"),
     "space": ("disk", "clean-state"),
 }

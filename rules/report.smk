@@ -138,14 +138,16 @@ rule paper:
 
 
 rule render_results_page:
-    """Render the committed measurements as `docs/results.md`.
+    """Render the committed measurements as `docs/results.md` and `docs/results/`.
 
-    Input: docs/measurements/*.json, by hand or by a script of the docs; output: the page.
+    Input: the findings, docs/measurements/*.json; output: the page, and one for each measurement.
     """
     input:
+        "config/results.yaml",
         sorted(str(path) for path in Path("docs/measurements").glob("*.json")),
     output:
         "docs/results.md",
+        directory("docs/results"),
     log:
         f"{RESULTS}/logs/report/results_page.log",
     benchmark:
@@ -154,7 +156,7 @@ rule render_results_page:
     resources:
         **resources_of("report"),
     shell:
-        "python -m pipeline measurements" " --out {output:q}" " 2> {log:q}"
+        "python -m pipeline measurements --out {output[0]:q} 2> {log:q}"
 
 
 rule disk:

@@ -1,6 +1,6 @@
-"""An experiment's tables as measurements, the small JSON files that the docs quote.
+"""An experiment's tables and figures as measurements, the small JSON files that the docs quote.
 
-One file per table, in the form that `results_page` renders. A number is {"mean", "std", "low",
+One file per table or figure, in the form that `results_page` renders. A number is {"mean", "std", "low",
 "high", "n"} in the unit of its column, where `low` and `high` are the ends of the 95 % interval
 (`intervals.py`), or {"values", "n"} of fewer than three seeds. What stands there is read from runs
 that happened, with their commits and machines.
@@ -8,17 +8,21 @@ that happened, with their commits and machines.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.analysis import runs, tables
+from pipeline.analysis import drawings, runs, tables
+from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.intervals import Summary
 from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Cell, ResultTable
 from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
+
+MOST_ROWS = 100  # a figure with more points is a cloud
+FIGURES = 4  # decimals of a figure's numbers
 
 
 def measurements(
@@ -41,11 +45,33 @@ def measurements(
         if not of_experiment(experiment, everything):
             raise InputError(f"{results}: no run of experiment {experiment.name}; run it first")
         every = [table for part in tables.parts(experiment, study) for table in part.tables]
-        for number, table in enumerate(every, start=1):
+        contents = [
+            *(_measurement(experiment, table) for table in every),
+            *(_figure(experiment, drawn) for drawn in drawings.draw(experiment, study, results)),
+        ]
+        for number, content in enumerate(filter(None, contents), start=1):
             name = f"{experiment.name}_{job.preset}_{number}.json"
-            content = _measurement(experiment, table)
             found[name] = {**content, **made(job, experiment, everything), "notes": [*notes]}
     return found
+
+
+def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
+    """The numbers of a picture; None for a cloud of points, of which none is a result."""
+    if not 0 < len(drawn.data) <= MOST_ROWS:
+        return None
+    keys = dict.fromkeys(key for row in drawn.data for key, value in row.items() if value != "")
+    rows = [{key: _short(row.get(key)) for key in keys} for row in drawn.data]
+    return {
+        "title": f"{experiment.title}. {drawn.caption}",
+        "question": experiment.note,
+        "columns": {key: key.replace("_", " ") for key in keys},
+        "rows": rows,
+        "does_not_show": list(experiment.does_not_show),
+    }
+
+
+def _short(value: Any) -> Any:
+    return round(value, FIGURES) if isinstance(value, float) else value
 
 
 def of_experiment(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[FinishedRun]:
@@ -98,6 +124,24 @@ def made_by(records: Sequence[dict[str, Any]]) -> dict[str, str]:
         "machine": "; ".join(dict.fromkeys(sorted(map(_machine, records)))),
         "date": max((record.get("finished") or "" for record in records), default="")[:10],
     }
+
+
+def renewed(
+    words: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    command: str,
+    record: dict[str, Any],
+) -> dict[str, Any]:
+    """A measurement made again: the new rows and where they come from, the words as they were.
+
+    Args:
+        words: the measurement as it was; its columns say what is kept of each row.
+        rows: as a benchmark returns them.
+        command: that made them.
+        record: provenance of this process.
+    """
+    kept = [{key: _short(row[key]) for key in words["columns"] if key in row} for row in rows]
+    return {**words, "command": command, **made_by([record]), "rows": kept}
 
 
 def _title(column: Any) -> str:

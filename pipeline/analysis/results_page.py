@@ -1,4 +1,4 @@
-"""`docs/results.md` from `docs/measurements/*.json`: rendered, never typed.
+"""The pages below `docs/results/` from `docs/measurements/*.json`: rendered, never typed.
 
 A measurement is
 
@@ -6,13 +6,14 @@ A measurement is
      "columns": {key: label}, "rows": [{key: value}], "notes": [...], "does_not_show": [...]}
 
 where a value may be {"mean", "low" and "high" (or "half_width") or "std", "n"}, or {"values", "n"}.
-It becomes a section with its question, a
-table, how it was made, and what it does not show.
+Files `NAME_1.json`, `NAME_2.json`, ... are tables of one page, which says once what they share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -33,31 +34,27 @@ KEYS = (
     "notes",
     "does_not_show",
 )
-T_OF_TWO = 12.7062  # t(0.975, 1): half the interval over half the distance of two values
-HEAD = """\
-# Results
-
-<!-- Rendered from docs/measurements/*.json; change those and run
-`snakemake --cores 1 docs/results.md`. -->
-
-Each section is one measurement of this project, with the command that made it, the machine, and
-what it does not show. The files behind them are in `docs/measurements/`. `2.51 ± 0.12 (n = 4)` is a
-mean over n seeds, ± half the width of its 95 % interval, or the ends of the interval in brackets;
-of fewer than three seeds the values themselves stand there. After a number of the paper ± is the
-deviation that it prints.
-"""
+RENDERED = "<!-- Rendered from docs/measurements/{}; change that and run `make docs`. -->"
 
 
-def render(folder: Path) -> str:
-    """The page, sections by file name.
+def read(folder: Path) -> dict[str, dict[str, Any]]:
+    """The measurements of a folder by name, those of the page of claims left out.
 
     Raises:
         InputError: a measurement is broken or lacks a key, or there is no such folder.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of measurements")
-    sections = [_section(path) for path in sorted(folder.glob("*.json")) if not is_claim(path)]
-    return "\n".join([HEAD, *(sections or ["Nothing has been measured yet.\n"])])
+    found = {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
+    measured = {name: one for name, one in found.items() if "claim" not in one}
+    for name, one in measured.items():
+        missing = [key for key in KEYS if key not in one]
+        if missing:
+            raise InputError(
+                f"{folder}/{name}.json: lacks {', '.join(missing)}; see "
+                "pipeline/analysis/results_page"
+            )
+    return measured
 
 
 def is_claim(path: Path) -> bool:
@@ -65,34 +62,65 @@ def is_claim(path: Path) -> bool:
     return "claim" in read_json(path)
 
 
-def _section(path: Path) -> str:
-    measurement = read_json(path)
-    missing = [key for key in KEYS if key not in measurement]
-    if missing:
-        raise InputError(f"{path}: lacks {', '.join(missing)}; see pipeline/analysis/results_page")
-    seeds = measurement["seeds"]
-    seeds = ", ".join(map(str, seeds)) if isinstance(seeds, list) else seeds
-    made = {
-        "Command": f"`{measurement['command']}`{_of_earlier_code(measurement['command'])}",
-        "Commit": ", ".join(f"`{one[:12]}`" for one in measurement["commit"].split(", ")),
-        "Machine": measurement["machine"],
-        "Date": measurement["date"],
-        "Seeds": seeds,
-        "File": f"[{path.name}](measurements/{path.name})",
+def page_of(name: str) -> str:
+    """The page that a measurement stands on: `budget_cpu` for `budget_cpu_1`."""
+    return re.sub(r"_\d+$", "", name)
+
+
+def render(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Each page by its name."""
+    return {
+        page: _page({name: measured[name] for name in names})
+        for page, names in groupby(measured, page_of)
     }
+
+
+def titles(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The title of each page."""
+    return {
+        page: _title([measured[name]["title"] for name in names])
+        for page, names in groupby(measured, page_of)
+    }
+
+
+def _title(several: Sequence[str]) -> str:
+    """What the titles of a page's tables begin with."""
+    return several[0] if len(several) == 1 else several[0].split(". ")[0]
+
+
+def _page(own: Mapping[str, Mapping[str, Any]]) -> str:
+    """A page: the question, its tables, and once what is said of all of them."""
+    several = [*own.values()]
+    title = _title([one["title"] for one in several])
     parts = [
-        f"## {measurement['title']}",
-        measurement["question"],
-        table(measurement["columns"], measurement["rows"]),
-        *([_list(measurement["notes"])] if measurement["notes"] else []),
-        *(
-            [f"What this does not show:\n\n{_list(measurement['does_not_show'])}"]
-            if measurement["does_not_show"]
-            else []
-        ),
-        _list([f"{name}: {value}" for name, value in made.items()]),
+        f"# {title}",
+        RENDERED.format(", ".join(f"{name}.json" for name in own)),
+        *dict.fromkeys(one["question"] for one in several),
     ]
-    return "\n\n".join(parts) + "\n"
+    for one in several:
+        parts += [f"## {one['title'].removeprefix(title + '. ')}"] if len(own) > 1 else []
+        parts.append(table(one["columns"], one["rows"]))
+    notes = _distinct(several, "notes")
+    limits = _distinct(several, "does_not_show")
+    parts += [_list(notes)] if notes else []
+    parts += [f"What this does not show:\n\n{_list(limits)}"] if limits else []
+    parts.append(_list([*dict.fromkeys(line for one in several for line in _made(one))]))
+    files = ", ".join(f"[{name}.json](../measurements/{name}.json)" for name in own)
+    return "\n\n".join(parts) + f"\n- File: {files}\n"
+
+
+def _distinct(several: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    return [*dict.fromkeys(line for one in several for line in one[key])]
+
+
+def _made(one: Mapping[str, Any]) -> Iterator[str]:
+    """How a measurement came about."""
+    seeds = one["seeds"]
+    yield f"Command: `{one['command']}`{_of_earlier_code(one['command'])}"
+    yield "Commit: " + ", ".join(f"`{commit[:12]}`" for commit in one["commit"].split(", "))
+    yield f"Machine: {one['machine']}"
+    yield f"Date: {one['date']}"
+    yield f"Seeds: {', '.join(map(str, seeds)) if isinstance(seeds, list) else seeds}"
 
 
 def _of_earlier_code(command: str) -> str:
@@ -105,7 +133,7 @@ def _of_earlier_code(command: str) -> str:
 def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table; columns that hold numbers are set to the right."""
     rule = ["---:" if any(_is_number(row.get(key)) for row in rows) else "---" for key in columns]
-    lines = [list(columns.values()), rule, *([_text(row.get(k)) for k in columns] for row in rows)]
+    lines = [list(columns.values()), rule, *([text(row.get(k)) for k in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -116,23 +144,19 @@ def _spread(value: Mapping[str, Any]) -> str:
     """
     n = value.get("n", 1)
     end = f" (n = {n})" if n > 1 else ""
-    if "values" in value or n == 2:
-        return ", ".join(map(_text, value.get("values") or _both(value))) + end
+    if n == 2 and value.get("std") is not None:
+        apart = value["std"] / 2**0.5
+        value = {"values": [round(value["mean"] + sign * apart, 3) for sign in (-1, 1)]}
+    if "values" in value:
+        return ", ".join(map(text, value["values"])) + end
     mean, half = value["mean"], value.get("half_width")
     if "low" not in value and half is None:
         spread = value.get("std")
-        return _text(mean) + ("" if spread is None else f" ± {_text(spread)}") + end
+        return text(mean) + ("" if spread is None else f" ± {text(spread)}") + end
     low, high = (
         (value.get("low"), value.get("high")) if half is None else (mean - half, mean + half)
     )
     return Summary((), mean, None, low, high, "bounded" in value).words() + end
-
-
-def _both(value: Mapping[str, Any]) -> tuple[float, float]:
-    """Two values from their mean and deviation, or from the t interval of their mean."""
-    std, half = value.get("std"), value.get("half_width")
-    apart = std / 2**0.5 if std is not None else (half or 0.0) / T_OF_TWO
-    return value["mean"] - apart, value["mean"] + apart
 
 
 def _list(items: Sequence[str]) -> str:
@@ -143,7 +167,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Mapping) and not isinstance(value, bool)
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
     """Five significant digits at most; no exponent for large numbers."""
     if value is None:
         return "–"

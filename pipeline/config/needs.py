@@ -95,13 +95,13 @@ def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) ->
 
 
 def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:
-    """Every data set that some experiments search or train on."""
+    """Every data set whose images some experiments search or train on; look-ups need none."""
     return sorted(
         {
             name
             for experiment in experiments.values()
             for row in experiment.rows
-            if not row.not_run
+            if not row.not_run and row.has_genotype
             for dataset in row.datasets
             for name in (dataset, *row.targets(dataset))
         }

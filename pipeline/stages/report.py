@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import files
-from pipeline.analysis import claims, claims_page, drawings, measurement, report, results_page, runs
+from pipeline.analysis import (
+    claims,
+    claims_page,
+    drawings,
+    measurement,
+    report,
+    results_page,
+    results_summary,
+    runs,
+)
 from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
 
@@ -44,7 +53,7 @@ def write_figures(job: ReportJob, results: Path, folder: Path) -> None:
 def write_measurements(
     job: ReportJob, results: Path, folder: Path, notes: Sequence[str] = ()
 ) -> None:
-    """Write each table of the job's experiments as a measurement, `folder/*.json`.
+    """Write each table and figure of the job's experiments as a measurement, `folder/*.json`.
 
     Raises:
         InputError: an experiment has no finished run.
@@ -72,10 +81,19 @@ def write_claims_page(folder: Path, out: Path) -> None:
     files.write_text(out, claims_page.render(folder, out.parent / "images"))
 
 
-def write_results_page(measurements: Path, out: Path) -> None:
-    """Render `measurements/*.json` as Markdown.
+def write_results_page(measurements: Path, findings: Path, out: Path) -> None:
+    """Render the findings as `out`, and each measurement as a page of the folder `out` without .md.
+
+    Pages of measurements that are gone go.
 
     Raises:
-        InputError: a measurement is broken or lacks a key.
+        InputError: a measurement is broken or lacks a key, or a finding asks for what is not there.
     """
-    files.write_text(out, results_page.render(measurements))
+    measured = results_page.read(measurements)
+    files.write_text(out, results_summary.render(measured, results_summary.read(findings)))
+    pages = results_page.render(measured)
+    for name, page in pages.items():
+        files.write_text(out.with_suffix("") / f"{name}.md", page)
+    for path in out.with_suffix("").glob("*.md"):
+        if path.stem not in pages:
+            path.unlink()

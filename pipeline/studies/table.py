@@ -83,8 +83,13 @@ def score_rows(table: Table, column: str) -> Iterator[dict[str, Any]]:
         "score": "main effects and all pairs of edges",
         "tau": round(kendall(pair_scores(codes, y), y), 3),
     }
-    early = column.replace("_test", "_valid_12ep")
-    for name, values in (("", column), (", of validation after 12 epochs", early)):
+    valid = column.replace("_test", "_valid")
+    judges = {
+        "": column,
+        ", of validation": valid,
+        ", of validation after 12 epochs": f"{valid}_12ep",
+    }
+    for name, values in judges.items():
         if values in table.columns:
             strength = one_by_one(codes, table.column(values))
             score = f"main effects{name}, the weakest removed one by one"

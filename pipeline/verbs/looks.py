@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from pipeline import bench as benches
 from pipeline import files, registry
 from pipeline.config import load
-from pipeline.errors import InputError
 
 KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures", "experiments")
 
@@ -22,18 +19,6 @@ def list_(kind: str) -> None:
     """List what is registered, one name per line."""
     known = load.named_files(kind) if kind == "experiments" else registry.names(kind)
     print("\n".join(known))
-
-
-@click.command()
-@click.argument("what", type=click.Choice(benches.NAMES))
-@click.option("--repeats", type=click.IntRange(1), default=7, show_default=True)
-@click.option("--games", is_flag=True, help="With shapley: on games of known values instead.")
-def bench(what: str, repeats: int, games: bool) -> None:
-    """Time what is fast here against its plain form, interleaved in one run."""
-    name = "games" if games else what
-    if games and what != "shapley":
-        raise InputError(f"--games belongs to `bench shapley`, not to `bench {what}`")
-    print(json.dumps(benches.rows(name, repeats), indent=2))
 
 
 @click.command()

@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
 import click
 
-from pipeline import files
+from pipeline import bench as benches
+from pipeline import files, machine, provenance
 from pipeline.analysis import cost as costs
 from pipeline.analysis import coverage as coverages
 from pipeline.analysis import fidelity as fidelities
+from pipeline.analysis import measurement, results_summary, runs
 from pipeline.analysis import plan as plans
-from pipeline.analysis import runs
 from pipeline.config import generate, jobs, load, needs
 from pipeline.config.model import Config
+from pipeline.errors import InputError
 from pipeline.stages import report as report_stage
 from pipeline.studies import pages
 from pipeline.verbs.options import Given, takes
@@ -46,7 +50,9 @@ def plan(given: Given, page: str) -> None:
 
 
 @click.command()
-@click.option("--keep", metavar="EXPERIMENT", help="first write this experiment's tables there")
+@click.option(
+    "--keep", metavar="EXPERIMENT", help="first write this experiment's tables and figures"
+)
 @click.option("--note", "notes", multiple=True, help="with --keep: what a reader must know")
 @click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
 @click.option("--page", type=Path, help="also fill this page's tables, draw `images/` beside it")
@@ -54,11 +60,12 @@ def plan(given: Given, page: str) -> None:
 def measurements(
     given: Given, keep: str | None, notes: tuple[str, ...], folder: Path, page: Path | None
 ) -> None:
-    """Render the committed measurements as docs/results.md; --keep adds an experiment's first."""
+    """Render docs/results.md and docs/results/ from the measurements; --keep adds an experiment's."""
     if keep:
         job = _report_job(given.config, keep)
         report_stage.write_measurements(job, given["results"], folder, notes)
-    report_stage.write_results_page(folder, given["out"] or Path("docs/results.md"))
+    out = given["out"] or Path("docs/results.md")
+    report_stage.write_results_page(folder, results_summary.FILE, out)
     if page:
         pages.write(folder, page, page.parent / "images")
 
@@ -100,6 +107,28 @@ def claims(given: Given, judge: str | None, folder: Path) -> None:
 def cost(out: Path) -> None:
     """Render what the paper's trainings cost on a GPU."""
     files.write_text(out, costs.render())
+
+
+@click.command()
+@click.argument("what", type=click.Choice(benches.NAMES))
+@click.option("--repeats", type=click.IntRange(1), default=7, show_default=True)
+@click.option("--games", is_flag=True, help="With shapley: on games of known values instead.")
+@click.option("--keep", type=Path, metavar="FILE", help="put the rows into this measurement, too")
+def bench(what: str, repeats: int, games: bool, keep: Path | None) -> None:
+    """Time what is fast here against its plain form, interleaved in one run."""
+    if games and what != "shapley":
+        raise InputError(f"--games belongs to `bench shapley`, not to `bench {what}`")
+    words = files.read_json(keep) if keep else {}
+    provenance.code()  # of the code that is timed
+    start = time.perf_counter()
+    rows = benches.rows("games" if games else what, repeats)
+    print(json.dumps(rows, indent=2))
+    if keep:
+        device = "cuda" if machine.has_gpu("auto") else "cpu"
+        record = provenance.collect({}, None, device, time.perf_counter() - start)
+        options = " --games" if games else ""
+        command = f"python -m pipeline bench {what} --repeats {repeats}{options}"
+        files.write_json(keep, measurement.renewed(words, rows, command, record))
 
 
 @click.command()

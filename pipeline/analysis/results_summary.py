@@ -1,0 +1,146 @@
+"""`docs/results.md`: what has been found, in sentences whose numbers stand in a measurement.
+
+`config/results.yaml` says the findings. In a sentence, `{measurement|row|column}` is replaced by
+that value of `docs/measurements/`, where `row` is what the row's first columns hold, joined by
+commas. A finding shows a part of one table, or a picture, and names the page that has the rest.
+"""
+# Tested in tests/analysis/test_results_page.py.
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from pipeline.analysis.results_page import table, text, titles
+from pipeline.errors import InputError
+from pipeline.settings import Settings
+
+FILE = Path("config/results.yaml")
+PLACE = re.compile(r"\{([^{}|]+)\|([^{}|]+)\|([^{}|]+)\}")
+HEAD = """\
+# Results
+
+<!-- Rendered from config/results.yaml and docs/measurements/*.json by `make docs`. -->
+
+What this project has measured, in short. Each finding links to its page, which has the whole table,
+the command, the commit, the machine, and what it does not show. `2.51 ± 0.12 (n = 4)` is a mean over
+n seeds, ± half the width of its 95 % interval, or the ends of the interval in brackets; of fewer than
+three seeds the values themselves stand there. After a number of the paper ± is the deviation that it
+prints. Whether the paper's claims hold is judged on a page of its own, [claims](claims.md).
+"""
+PAGES = """\
+## All measurements
+
+{}
+
+```{{toctree}}
+:hidden:
+:glob:
+
+results/*
+```
+"""
+
+Measured = Mapping[str, Mapping[str, Any]]
+
+
+class Part(Settings):
+    """Some rows and columns of a measurement."""
+
+    measurement: str
+    rows: tuple[str, ...] = ()
+    columns: dict[str, str]
+
+
+class Finding(Settings):
+    """A section of the page."""
+
+    title: str
+    says: str
+    part: Part | None = None
+    picture: str = ""
+    pages: tuple[str, ...] = Field(min_length=1)
+
+
+def read(path: Path = FILE) -> list[Finding]:
+    """The findings.
+
+    Raises:
+        InputError: the file does not fit.
+    """
+    try:
+        return [Finding(**one) for one in yaml.safe_load(path.read_text())]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def render(measured: Measured, findings: Sequence[Finding]) -> str:
+    """The page.
+
+    Raises:
+        InputError: a finding asks for what no measurement has.
+    """
+    of_pages = titles(measured)
+    links = "\n".join(f"- [{title}](results/{page}.md)" for page, title in of_pages.items())
+    known = links or "Nothing has been measured yet."
+    return "\n".join(
+        [HEAD, *(_section(one, measured, of_pages) for one in findings), PAGES.format(known)]
+    )
+
+
+def _section(finding: Finding, measured: Measured, of_pages: Mapping[str, str]) -> str:
+    unknown = [page for page in finding.pages if page not in of_pages]
+    if unknown:
+        raise InputError(f"{FILE}: {finding.title}: no page {', '.join(unknown)}")
+    says = PLACE.sub(lambda place: text(value(measured, *place.groups())), finding.says)
+    more = ", ".join(f"[{of_pages[page]}](results/{page}.md)" for page in finding.pages)
+    parts = [f"## {finding.title}", says.strip()]
+    if finding.part:
+        parts.append(_part(finding.part, measured))
+    if finding.picture:
+        parts.append(f"![{finding.title}](images/{finding.picture})")
+    return "\n\n".join([*parts, f"More: {more}."]) + "\n"
+
+
+def _part(part: Part, measured: Measured) -> str:
+    rows = _measurement(measured, part.measurement)["rows"]
+    if part.rows:
+        rows = [_row(measured, part.measurement, name) for name in part.rows]
+    return table(part.columns, rows)
+
+
+def value(measured: Measured, name: str, row: str, column: str) -> Any:
+    """One value of a measurement.
+
+    Raises:
+        InputError: there is no such measurement, row or column.
+    """
+    found = _row(measured, name, row)
+    if column not in found:
+        raise InputError(f"{FILE}: {name}, row {row!r} has no column {column!r}")
+    return found[column]
+
+
+def _measurement(measured: Measured, name: str) -> Mapping[str, Any]:
+    if name not in measured:
+        raise InputError(f"{FILE}: no measurement {name}")
+    return measured[name]
+
+
+def _row(measured: Measured, name: str, row: str) -> Mapping[str, Any]:
+    """The one row whose first column is `row`, or else whose first columns hold it."""
+    columns = [*_measurement(measured, name)["columns"]]
+    rows = measured[name]["rows"]
+    found = [one for one in rows if one.get(columns[0]) == row] or [
+        one
+        for one in rows
+        if f"{', '.join(str(one.get(key)) for key in columns)}, ".startswith(f"{row}, ")
+    ]
+    if len(found) != 1:
+        raise InputError(f"{FILE}: {name} has {len(found)} rows {row!r}, not one")
+    return found[0]
