@@ -1,9 +1,9 @@
 """An experiment's tables and figures as measurements, the small JSON files that the docs quote.
 
-One file per table or figure, in the form that `results_page` renders. A number is {"mean", "std", "low",
-"high", "n"} in the unit of its column, where `low` and `high` are the ends of the 95 % interval
-(`intervals.py`), or {"values", "n"} of fewer than three seeds. What stands there is read from runs
-that happened, with their commits and machines.
+One file per table or figure, in the form that `results_page` renders. A number is {"mean", "std",
+"low", "high", "n"} in the unit of its column, where `low` and `high` are the ends of the 95 %
+interval (`intervals.py`), or {"values", "n"} of fewer than three seeds. What stands there is read
+from runs that happened, with their commits and machines.
 """
 
 from __future__ import annotations

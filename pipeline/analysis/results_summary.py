@@ -27,11 +27,12 @@ HEAD = """\
 
 <!-- Rendered from config/results.yaml and docs/measurements/*.json by `make docs`. -->
 
-What this project has measured, in short. Each finding links to its page, which has the whole table,
-the command, the commit, the machine, and what it does not show. `2.51 ± 0.12 (n = 4)` is a mean over
-n seeds, ± half the width of its 95 % interval, or the ends of the interval in brackets; of fewer than
-three seeds the values themselves stand there. After a number of the paper ± is the deviation that it
-prints. Whether the paper's claims hold is judged on a page of its own, [claims](claims.md).
+What this project has measured, in short. Each finding links to its page, which has the whole
+table, the command, the commit, the machine, and what it does not show. `2.51 ± 0.12 (n = 4)` is a
+mean over n seeds, ± half the width of its 95 % interval, or the ends of the interval in brackets;
+of fewer than three seeds the values themselves stand there. After a number of the paper ± is the
+deviation that it prints. Whether the paper's claims hold is judged on a page of its own,
+[claims](claims.md).
 """
 PAGES = """\
 ## All measurements

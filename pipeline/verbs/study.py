@@ -60,7 +60,7 @@ def plan(given: Given, page: str) -> None:
 def measurements(
     given: Given, keep: str | None, notes: tuple[str, ...], folder: Path, page: Path | None
 ) -> None:
-    """Render docs/results.md and docs/results/ from the measurements; --keep adds an experiment's."""
+    """Render docs/results.md and docs/results/; --keep adds an experiment's measurements first."""
     if keep:
         job = _report_job(given.config, keep)
         report_stage.write_measurements(job, given["results"], folder, notes)

@@ -5,9 +5,10 @@ from statistics import mean
 import pytest
 
 from pipeline.analysis import measurement, results_page
+from pipeline.analysis.drawings import Drawn
 from pipeline.errors import InputError
 from pipeline.files import read_json, write_json
-from tests.analysis.study import make_study, report_job
+from tests.analysis.study import BENCHMARK, make_study, report_job
 
 
 def test_a_table_becomes_a_file_with_its_numbers_and_origin(tmp_path):
@@ -30,11 +31,61 @@ def test_measurements_render(tmp_path):
     results = make_study(tmp_path / "results" / "demo")
     for name, content in measurement.measurements(report_job(), results).items():
         write_json(tmp_path / "measurements" / name, content)
-    page = results_page.render(tmp_path / "measurements")
+    pages = results_page.render(results_page.read(tmp_path / "measurements"))
+    page = "\n".join(pages.values())
     assert "(n = 3)" in page
     assert "±" in page
     assert "94.37 ± 0 |" in page
     assert "(n = 2)" in page and ", " in page
+
+
+def test_a_figure_is_kept_by_its_numbers(tmp_path, monkeypatch):
+    """A picture of few numbers is a table; a cloud of points is none."""
+    results = make_study(tmp_path / "results" / "demo")
+    taus = Drawn("Tau", "", None, data=[{"row": "DARTS", "seed": 0, "tau": 0.323456, "paper": ""}])
+    cloud = Drawn("Points", "", None, data=[{"x": 1.0}] * 200)
+    monkeypatch.setattr(measurement.drawings, "draw", lambda *_: [taus, cloud])
+    found = measurement.measurements(report_job(), results)
+    figure = next(one for one in found.values() if one["title"].endswith(". Tau"))
+    assert figure["columns"] == {"row": "row", "seed": "seed", "tau": "tau"}
+    assert figure["rows"] == [{"row": "DARTS", "seed": 0, "tau": 0.3235}]
+    assert figure["commit"]
+    assert not [one for one in found.values() if one["title"].endswith(". Points")]
+
+
+def test_a_benchmark_is_made_again_in_the_words_that_it_had():
+    words = {"title": "T", "columns": {"name": "N", "ratio": "R"}, "rows": [], "notes": ["n"]}
+    record = {"git_commit": "abc", "finished": "2026-11-30T07:00:00", "cpu": "EPYC"}
+    rows = [{"name": "a", "ratio": 2.123456, "other": 1}]
+    made = measurement.renewed(words, rows, "bench", record)
+    assert made["rows"] == [{"name": "a", "ratio": 2.1235}]
+    assert (made["title"], made["notes"], made["command"]) == ("T", ["n"], "bench")
+    assert (made["commit"], made["date"]) == ("abc", "2026-11-30")
+
+
+def test_the_difference_to_a_printed_mean_is_in_standard_errors(tmp_path):
+    """Only where the paper says of how many runs its mean is."""
+    experiment = BENCHMARK.model_copy(update={"rows": (BENCHMARK.rows[0],)})
+    printed = experiment.rows[0].paper["digits"]["cifar10_test"]
+    results = make_study(tmp_path / "results" / "demo")
+
+    def column(n):
+        row = experiment.rows[0].model_copy(
+            update={"paper": {"digits": {"cifar10_test": printed.model_copy(update={"n": n})}}}
+        )
+        job = report_job().model_copy(
+            update={"experiments": (experiment.model_copy(update={"rows": (row,)}),)}
+        )
+        found = measurement.measurements(job, results)["nasbench_demo_1.json"]
+        return next(key for key, title in found["columns"].items() if "10 test" in title), found
+
+    key, without = column(None)
+    assert f"{key}_z" not in without["columns"]
+    key, with_n = column(400)
+    (cells,) = with_n["rows"]
+    ours = cells[key]
+    error = (ours["std"] ** 2 / ours["n"] + 0.36**2 / 400) ** 0.5
+    assert cells[f"{key}_z"] == pytest.approx((ours["mean"] - 93.70) / error, abs=0.06)
 
 
 def test_an_experiment_without_runs_is_an_error(tmp_path):

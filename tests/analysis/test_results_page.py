@@ -1,11 +1,16 @@
+"""docs/results.md and the pages below docs/results/: rendered, current, no number typed."""
+
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from pipeline.analysis import results_page
+from pipeline.analysis import results_page, results_summary
+from pipeline.analysis.results_summary import Finding, Part
 from pipeline.errors import InputError
 
+DOCS = Path(__file__).parents[2] / "docs"
 MEASUREMENT = {
     "title": "A search",
     "question": "Does it find anything?",
@@ -24,23 +29,44 @@ MEASUREMENT = {
 }
 
 
-def test_the_committed_page_is_that_of_the_committed_measurements():
-    docs = Path(__file__).parents[2] / "docs"
-    assert (docs / "results.md").read_text() == results_page.render(docs / "measurements")
+def measured(tmp_path, **contents):
+    """Measurements by name, as they are read from a folder."""
+    for name, content in contents.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({**MEASUREMENT, **content}))
+    return results_page.read(tmp_path)
 
 
-def test_sections_in_order_of_file_names(tmp_path):
-    for name in ("b", "a"):
-        content = {**MEASUREMENT, "title": f"Measurement {name}"}
-        (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    page = results_page.render(tmp_path)
-    assert page.index("## Measurement a") < page.index("## Measurement b")
-    assert page == results_page.render(tmp_path)
+def test_the_committed_pages_are_those_of_the_committed_measurements():
+    """`make docs` mends a failure."""
+    known = results_page.read(DOCS / "measurements")
+    findings = results_summary.read(DOCS.parent / results_summary.FILE)
+    assert (DOCS / "results.md").read_text() == results_summary.render(known, findings)
+    pages = {path.stem: path.read_text() for path in (DOCS / "results").glob("*.md")}
+    assert pages == results_page.render(known)
+
+
+def test_the_page_of_findings_is_short_and_complete():
+    page = (DOCS / "results.md").read_text()
+    assert len(page.splitlines()) <= 250
+    assert 8 <= page.count("\nMore: ") <= 14
+    linked = set(re.findall(r"\(results/(\w+)\.md\)", page))
+    assert linked == {path.stem for path in (DOCS / "results").glob("*.md")}
+    # Negative results stand among the findings.
+    assert page.count("negative result") >= 2
+
+
+def test_tables_of_one_experiment_share_a_page_and_its_words(tmp_path):
+    known = measured(tmp_path, b_1={"title": "B. First"}, b_2={"title": "B. Second"}, a={})
+    pages = results_page.render(known)
+    assert set(pages) == {"a", "b"}
+    assert pages["b"].startswith("# B\n")
+    assert pages["b"].index("## First") < pages["b"].index("## Second")
+    assert pages["b"].count("Does it find anything?") == pages["b"].count("- Shortened.") == 1
+    assert results_page.titles(known) == {"a": "A search", "b": "B"}
 
 
 def test_table_of_a_measurement(tmp_path):
-    (tmp_path / "a.json").write_text(json.dumps(MEASUREMENT))
-    lines = results_page.render(tmp_path).splitlines()
+    lines = results_page.render(measured(tmp_path, a={}))["a"].splitlines()
     start = lines.index("| Strategy | Accuracy (%) | Parameters |")
     assert lines[start + 1 : start + 4] == [
         "| --- | ---: | ---: |",
@@ -51,14 +77,45 @@ def test_table_of_a_measurement(tmp_path):
     assert "- Seeds: 0, 1" in lines
 
 
+def test_two_runs_are_two_values():
+    assert results_page.text({"mean": 2.0, "std": 2**0.5, "n": 2}) == "1, 3 (n = 2)"
+    assert results_page.text({"values": [1.5], "n": 1}) == "1.5"
+
+
+def test_numbers_of_a_sentence_are_looked_up(tmp_path):
+    known = measured(tmp_path, a={})
+    part = Part(measurement="a", rows=("shapley",), columns={"accuracy": "Accuracy (%)"})
+    says = "It reaches {a|shapley|accuracy} % with {a|shapley, 93.756789|params} parameters."
+    page = results_summary.render(known, [Finding(title="T", says=says, part=part, pages=("a",))])
+    assert "It reaches 93.757 % with 1,073,466 parameters." in page
+    assert "| Accuracy (%) |\n| ---: |\n| 93.757 |\n\nMore: [A search](results/a.md)." in page
+
+
+@pytest.mark.parametrize(
+    ("says", "message"),
+    [
+        ("{b|shapley|accuracy}", "no measurement b"),
+        ("{a|darts|accuracy}", "0 rows 'darts'"),
+        ("{a|shapley|error}", "no column 'error'"),
+    ],
+)
+def test_a_number_that_nothing_holds_is_an_error(tmp_path, says, message):
+    known = measured(tmp_path, a={})
+    with pytest.raises(InputError, match=message):
+        results_summary.render(known, [Finding(title="T", says=says, pages=("a",))])
+    with pytest.raises(InputError, match="no page c"):
+        results_summary.render(known, [Finding(title="T", says="", pages=("c",))])
+
+
 def test_missing_key_is_named(tmp_path):
     content = {key: value for key, value in MEASUREMENT.items() if key != "does_not_show"}
     (tmp_path / "a.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"a\.json: lacks does_not_show"):
-        results_page.render(tmp_path)
+        results_page.read(tmp_path)
 
 
 def test_no_measurements(tmp_path):
-    assert "Nothing has been measured yet." in results_page.render(tmp_path)
+    page = results_summary.render(results_page.read(tmp_path), [])
+    assert "Nothing has been measured yet." in page
     with pytest.raises(InputError, match="no such folder"):
-        results_page.render(tmp_path / "nowhere")
+        results_page.read(tmp_path / "nowhere")
