@@ -178,5 +178,5 @@ def text(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.5g}"
+        return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value + 0.0:.5g}"
     return str(value).replace("|", "\\|").replace("\n", " ")

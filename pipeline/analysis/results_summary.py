@@ -2,7 +2,8 @@
 
 `config/results.yaml` says the findings. In a sentence, `{measurement|row|column}` is replaced by
 that value of `docs/measurements/`, where `row` is what the row's first columns hold, joined by
-commas. A finding shows a part of one table, or a picture, and names the page that has the rest.
+commas; `{measurement|row|column|2}` is rounded to two decimals. A finding shows a part of one
+table, or a picture, and names the pages that have the rest.
 """
 # Tested in tests/analysis/test_results_page.py.
 
@@ -21,7 +22,7 @@ from pipeline.errors import InputError
 from pipeline.settings import Settings
 
 FILE = Path("config/results.yaml")
-PLACE = re.compile(r"\{([^{}|]+)\|([^{}|]+)\|([^{}|]+)\}")
+PLACE = re.compile(r"\{([^{}|]+)\|([^{}|]+)\|([^{}|]+)(?:\|(\d))?\}")
 HEAD = """\
 # Results
 
@@ -98,7 +99,7 @@ def _section(finding: Finding, measured: Measured, of_pages: Mapping[str, str]) 
     unknown = [page for page in finding.pages if page not in of_pages]
     if unknown:
         raise InputError(f"{FILE}: {finding.title}: no page {', '.join(unknown)}")
-    says = PLACE.sub(lambda place: text(value(measured, *place.groups())), finding.says)
+    says = PLACE.sub(lambda place: _filled(measured, *place.groups()), finding.says)
     more = ", ".join(f"[{of_pages[page]}](results/{page}.md)" for page in finding.pages)
     parts = [f"## {finding.title}", says.strip()]
     if finding.part:
@@ -106,6 +107,11 @@ def _section(finding: Finding, measured: Measured, of_pages: Mapping[str, str]) 
     if finding.picture:
         parts.append(f"![{finding.title}](images/{finding.picture})")
     return "\n\n".join([*parts, f"More: {more}."]) + "\n"
+
+
+def _filled(measured: Measured, name: str, row: str, column: str, decimals: str | None) -> str:
+    found = value(measured, name, row, column)
+    return text(found) if decimals is None else f"{found:.{decimals}f}"
 
 
 def _part(part: Part, measured: Measured) -> str:

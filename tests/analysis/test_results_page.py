@@ -85,9 +85,9 @@ def test_two_runs_are_two_values():
 def test_numbers_of_a_sentence_are_looked_up(tmp_path):
     known = measured(tmp_path, a={})
     part = Part(measurement="a", rows=("shapley",), columns={"accuracy": "Accuracy (%)"})
-    says = "It reaches {a|shapley|accuracy} % with {a|shapley, 93.756789|params} parameters."
+    says = "It has {a|shapley|accuracy} %, {a|shapley|accuracy|1}, {a|shapley, 93.756789|params}."
     page = results_summary.render(known, [Finding(title="T", says=says, part=part, pages=("a",))])
-    assert "It reaches 93.757 % with 1,073,466 parameters." in page
+    assert "It has 93.757 %, 93.8, 1,073,466." in page
     assert "| Accuracy (%) |\n| ---: |\n| 93.757 |\n\nMore: [A search](results/a.md)." in page
 
 
