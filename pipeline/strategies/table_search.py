@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from pipeline import seeds
 from pipeline.data import Images
 from pipeline.errors import InputError
 from pipeline.nasbench import Table
-from pipeline.spaces.genotype import Genotype
 from pipeline.strategies.architectures import may_win, one_hot
 from pipeline.strategies.contract import Inputs, Strategy
 
@@ -63,7 +63,8 @@ class TableSearch(Strategy):
                 f"{', '.join(known)}"
             )
         short = f"{whole}_12ep" if self.settings.schedule == "12" else whole
-        self._table, self._column = table, short if short in table.columns else whole
+        self._table = table
+        self._accuracies = table.column(short if short in table.columns else whole)
 
     @abstractmethod
     def ask(self, rng: np.random.Generator) -> Architecture:
@@ -103,8 +104,8 @@ class TableSearch(Strategy):
         """Validation accuracy in percent."""
         if self._table is None:
             raise ValueError("no table has been opened")
-        genotype: Genotype = self.space.genotype_from(self._one_hot(architecture), True)
-        return float(self._table.value(self._column, genotype.to_arch_string()))
+        (index,) = self._table.indices(np.array([architecture], dtype=np.uint8))
+        return float(self._accuracies[index])
 
     def strength(self) -> np.ndarray:
         """Ones at the best architecture so far, the first of equals; a random one before any."""
@@ -117,9 +118,13 @@ class TableSearch(Strategy):
         allowed = self.allowed()
         return tuple(int(rng.choice(allowed)) for _ in range(self.space.n_edges))
 
+    @cached_property
+    def _allowed(self) -> np.ndarray:
+        return np.flatnonzero(may_win(self.space, self.search.supernet.none_may_win)[0])
+
     def allowed(self) -> np.ndarray:
         """Operations that an edge may have."""
-        return np.flatnonzero(may_win(self.space, self.search.supernet.none_may_win)[0])
+        return self._allowed
 
     def _one_hot(self, architecture: Architecture) -> np.ndarray:
         n = self.space.n_operations
