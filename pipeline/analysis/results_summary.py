@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field
 
 from pipeline.analysis.results_page import table, text, titles
+from pipeline.config.yaml_text import read_yaml
 from pipeline.errors import InputError
 from pipeline.settings import Settings
 
@@ -76,8 +76,8 @@ def read(path: Path = FILE) -> list[Finding]:
         InputError: the file does not fit.
     """
     try:
-        return [Finding(**one) for one in yaml.safe_load(path.read_text())]
-    except (TypeError, ValueError) as error:
+        return [Finding(**one) for one in read_yaml(path)["findings"]]
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: {error}") from None
 
 
