@@ -32,6 +32,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "looks": ("list", "gpu-check"),
     "models": ("profile", "export"),
     "space": ("disk", "clean-state"),
+    "project": ("init", "report-bug"),
 }
 VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
 # As `--help` lists them; all others are called by the workflow and for the docs.

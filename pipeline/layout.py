@@ -1,0 +1,48 @@
+"""The files of the workflow around the package: where they are, and how a copy is laid out."""
+# Tested in tests/test_install.py.
+
+from __future__ import annotations
+
+import shutil
+import sysconfig
+from pathlib import Path
+
+from pipeline.errors import InputError
+
+PARTS = ("Snakefile", "rules", "config", "profiles")
+CHECKOUT = Path(__file__).parents[1]
+
+
+def home() -> Path:
+    """The folder that has Snakefile, rules, configuration and profiles.
+
+    It is the checkout, or what was installed beside the package.
+
+    Raises:
+        InputError: neither is there.
+    """
+    installed = Path(sysconfig.get_path("data")) / "share" / "shapley-nas"
+    for folder in (CHECKOUT, installed):
+        if (folder / "Snakefile").is_file():
+            return folder
+    raise InputError("the workflow's files were not installed; pip install shapley-nas again")
+
+
+def lay_out(folder: Path) -> list[Path]:
+    """Copy the workflow's files into a folder, which need not exist; returns what is there now.
+
+    Raises:
+        InputError: one of the files is there already; nothing is copied then.
+    """
+    source = home()
+    there = [folder / part for part in PARTS]
+    for path in there:
+        if path.exists() or path.is_symlink():
+            raise InputError(f"{path} exists; choose an empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, path in zip(PARTS, there, strict=True):
+        if (source / part).is_dir():
+            shutil.copytree(source / part, path, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source / part, path)
+    return there
