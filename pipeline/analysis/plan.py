@@ -24,13 +24,14 @@ COPIES = 2  # MLflow keeps a copy of each model
 
 @dataclass(frozen=True)
 class StageCost:
-    """The runs of one stage; `hours` of the device, `size` in bytes."""
+    """The runs of one stage: device hours, bytes on disk, the most bytes that a search holds."""
 
     stage: str
     n_runs: int
     n_done: int
     hours: float
     size: float
+    peak: float
 
 
 def plan(
@@ -60,6 +61,7 @@ def plan(
                 sum((results / place.folder / "metrics.json").exists() for place in own),
                 computing + START_SECONDS * len(own) / 3600,
                 sum(costs[kinds[place]].size for place in own) * COPIES,
+                max(costs[kinds[place]].peak for place in own),
             )
         )
     return found
@@ -82,18 +84,26 @@ def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -
         sum(one.n_done for one in lines),
         sum(one.hours for one in lines),
         sum(one.size for one in lines),
+        max(one.peak for one in lines),
     )
     rows = [
-        ("stage", "runs", "done", "device hours", "disk"),
+        ("stage", "runs", "done", "device hours", "disk", "memory"),
         *(
-            (one.stage, f"{one.n_runs:,}", f"{one.n_done:,}", _hours(one.hours), _size(one.size))
+            (
+                *(one.stage, f"{one.n_runs:,}", f"{one.n_done:,}", _hours(one.hours)),
+                *(_size(one.size), _size(one.peak)),
+            )
             for one in (*lines, total)
         ),
     ]
     head = f"Plan of {page}, preset {config.preset}, from nothing:"
     device = device_of(config)
     end = f"Hours of one {device}, right within a factor of two: {_hours(total.hours / 24)} days."
-    return "\n".join([head, *_aligned(rows), end, *_advice(config, device)])
+    memory = (
+        "Memory is the most that a step of a search holds on its device, by measured peaks of "
+        "smaller ones; search.<space>.micro_batch_size lowers it."
+    )
+    return "\n".join([head, *_aligned(rows), end, memory, *_advice(config, device)])
 
 
 def _advice(config: Config, device: str) -> list[str]:

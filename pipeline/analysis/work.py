@@ -28,6 +28,13 @@ from pipeline.paths import Place
 
 PASSES = 3  # forward, and backward with respect to images and to weights
 PARAMETER_BYTES = 4
+# Bytes that a training step of a fused supernet holds for each image, at C = 16 and 32 x 32 pixels,
+# measured in float32 by `bench/memory.py` with 4 to 128 images: DARTS (8 cells) for what passes
+# the operations by and for what goes through them, the latter by 1/k; NAS-Bench-201 beside its
+# cells and in each cell of a stage; the stem of ImageNet's supernets for each pixel of the image.
+DARTS_PEAK, NASBENCH_PEAK, STEM_PEAK = (5.0e6, 69.4e6), (0.45e6, 2.27e6), 107
+# Shares of that under autocast, and where cells are computed again in the backward pass.
+BFLOAT16_PEAK, CHECKPOINT_PEAK = 0.57, 0.29
 # Share of a permutation that a walk with early truncation evaluates, measured (eta = 0.5).
 WALKED = 0.6
 # Multiply-adds, parameters, channels, cells and pixels a side: of the cells that Shapley-NAS
@@ -49,11 +56,13 @@ class Work:
         operations: floating-point operations, two per multiply-add.
         size: bytes that it leaves on disk.
         network: kind of network that computes; `cost.RATES` has the speed of each.
+        peak: bytes of the device that a step of a search holds at most, images included.
     """
 
     operations: float = 0.0
     size: float = 0.0
     network: str = "network"
+    peak: float = 0.0
 
 
 def of_run(config: Config, place: Place) -> Work:
@@ -114,7 +123,8 @@ def _search(config: Config, space: str, dataset: str, strategy: str) -> Work:
     size = _history_size(space, recipe) + _supernet_size(space, recipe)
     family = registry.get("spaces", space)(recipe.supernet).family
     network = "darts_imagenet" if space.endswith("imagenet") else family
-    return Work(2 * supernet_macs(space, recipe.supernet, side) * passes, size, network)
+    peak = supernet_peak(space, recipe, side)
+    return Work(2 * supernet_macs(space, recipe.supernet, side) * passes, size, network, peak)
 
 
 def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
@@ -140,6 +150,27 @@ def supernet_macs(space: str, shape: SupernetSettings, side: int) -> float:
     edges = len(one.edges) * share * (102 * c + 6 * c**2)
     stem = 64 if space.endswith("imagenet") else 1
     return float((edges + 8 * shape.channels**2) * side**2 / stem * shape.cells)
+
+
+def supernet_peak(space: str, recipe: SearchSettings, side: int) -> float:
+    """Bytes that a step on the weights holds at most: activations, images, gradients."""
+    shape = recipe.supernet
+    pixels = (shape.image_size or side) ** 2
+    stem = 0.0
+    if registry.get("spaces", space)(shape).family == "nasbench201":
+        beside, each = NASBENCH_PEAK
+        one = beside + each * shape.cells
+    else:
+        beside, through = DARTS_PEAK
+        one = (beside + through / shape.partial_channels) * shape.cells / 8
+    if space.endswith("imagenet"):
+        stem, pixels = STEM_PEAK * pixels, pixels // 64
+    held = one * shape.channels / 16 * pixels / 32**2
+    held *= CHECKPOINT_PEAK if shape.checkpoint else 1
+    held = (held + stem) * (BFLOAT16_PEAK if shape.precision == "bfloat16" else 1)
+    images = 3 * side**2 * PARAMETER_BYTES
+    size = min(recipe.micro_batch_size or recipe.batch_size, recipe.batch_size)
+    return size * held + recipe.batch_size * images + _supernet_size(space, recipe)
 
 
 def _supernet_size(space: str, recipe: SearchSettings) -> float:

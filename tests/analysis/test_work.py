@@ -8,9 +8,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline import registry
 from pipeline.analysis import work
+from pipeline.bench.memory import peak_megabytes
+from pipeline.bench.supernet import training
 from pipeline.config import load
 from pipeline.config.model import SEARCH_RECIPES
-from pipeline.config.recipes import SearchSettings
+from pipeline.config.recipes import ImageNetSearch, SearchSettings
 from pipeline.networks import profile_genotype
 from pipeline.paths import Place
 
@@ -65,3 +67,32 @@ def test_supernets_within_a_factor_of_two(space):
         supernet(torch.zeros(1, 3, 32, 32), torch.full((one.n_players,), 0.5))
     macs = counter.get_total_flops() / 2
     assert macs / 2 < work.supernet_macs(space, shape, 32) < macs * 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="peaks of the CPU's allocator")
+@pytest.mark.parametrize(
+    ("space", "shape", "side"),
+    [
+        ("darts_imagenet", {"partial_channels": 4, "cells": 3}, 64),
+        ("nasbench201", {"partial_channels": 1, "cells": 1, "include_none": True}, 32),
+    ],
+)
+def test_the_peak_of_a_small_step(space, shape, side):
+    recipe = SearchSettings(batch_size=4, supernet=shape)
+    one = registry.get("spaces", space)(recipe.supernet)
+    supernet = one.supernet(recipe.supernet, 10, 0)
+    images = torch.randn(4, 3, side, side)
+    measured = 1e6 * peak_megabytes(training(supernet, images)) + images.nbytes
+    assert 1 / 1.5 < work.supernet_peak(space, recipe, side) / measured < 1.5
+
+
+def test_the_peak_of_the_papers_search_on_imagenet():
+    """Batch 1024 of 224 pixels, k = 4; a micro-batch of a quarter holds about a quarter."""
+    recipe = ImageNetSearch()
+    whole = work.supernet_peak("darts_imagenet", recipe, 224)
+    assert 10e9 < whole < 20e9
+    quarter = recipe.model_copy(update={"micro_batch_size": 256})
+    assert work.supernet_peak("darts_imagenet", quarter, 224) < 0.3 * whole
+    wide = recipe.supernet.model_copy(update={"precision": "float32"})
+    exact = recipe.model_copy(update={"supernet": wide})
+    assert work.supernet_peak("darts_imagenet", exact, 224) > 1.5 * whole
