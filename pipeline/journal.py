@@ -37,6 +37,7 @@ from pipeline import provenance as origin
 NAME = "journal.jsonl"
 MIRRORED = "mlflow.jsonl"  # in `state`: the recorder's list of the runs that MLflow has
 EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
+CODE = ("source_digest", "code_behind")  # tags that say which code ran
 EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable with another one
 
 
@@ -138,6 +139,17 @@ class Journal:
     def tags(self) -> dict[str, str]:
         """Tags, the latest if it was resumed."""
         return self._latest("tags")
+
+    @property
+    def earlier_code(self) -> list[dict[str, str]]:
+        """What the processes before the last one ran, where it is other code than the last one's.
+
+        Each has its `source_digest` and, where the stage names plug-ins, `code_behind`.
+        """
+        every = [
+            {k: e["tags"][k] for k in CODE if k in e["tags"]} for e in self.events if "tags" in e
+        ]
+        return [code for n, code in enumerate(every) if code != every[-1] and code not in every[:n]]
 
     @property
     def state(self) -> Path | None:

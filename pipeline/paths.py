@@ -57,6 +57,8 @@ WALK = SUPERNET + "/{walk}"
 DRAW = SUPERNET + "/{draw}"
 FORM = STUDY + "/{form}/{rseed}"
 
+BY_HAND = "by_hand"  # below `results/{preset}`: what verbs made with other settings
+
 NUMBERS = ("seed", "rseed", "repeats")  # wildcards that are numbers; all others are names
 WILDCARD = re.compile(r"\{(\w+)\}")
 
@@ -112,6 +114,15 @@ def find(folder: str) -> Place | None:
             }
             return Place(stage, **named)
     return None
+
+
+def is_of_workflow(folder: Path) -> bool:
+    """Whether a workflow writes into this folder: a run's, or that of a prepared data set."""
+    root = Path(ROOT).parent.resolve()
+    if not folder.resolve().is_relative_to(root):
+        return False
+    _, *inner = folder.resolve().relative_to(root).parts or ("",)
+    return find("/".join(inner)) is not None or (len(inner) == 2 and inner[0] == "data")
 
 
 def globs(file: str) -> list[str]:

@@ -95,10 +95,17 @@ def code() -> dict[str, Any]:
 def source_digest(package: Path = PACKAGE) -> str:
     """SHA-256 over the names and bytes of all Python files of the package, in sorted order."""
     total = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        name = path.relative_to(package).as_posix()
-        total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for name, digest in file_digests(package).items():
+        total.update(f"{name}\0{digest}\n".encode())
     return total.hexdigest()
+
+
+def file_digests(package: Path = PACKAGE) -> dict[str, str]:
+    """Path of each Python file below the package, in sorted order -> SHA-256 of its bytes."""
+    return {
+        path.relative_to(package).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(package.rglob("*.py"))
+    }
 
 
 def settings_digest(settings: BaseModel | Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ elif find_spec("pipeline") is None:
     sys.exit(2)
 from pipeline import moments
 from pipeline.analysis import plan
-from pipeline.config import jobs, load, needs, studies
+from pipeline.config import code, jobs, load, needs, planned, studies
 from pipeline.config.trainings import is_folder
 from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
@@ -120,9 +120,20 @@ def slice_of(job, *names):
     return of
 
 
+def code_of(job, *names):
+    """A `params` function: digests of the code behind a job, so that an edit of it reruns the job."""
+
+    def of(wildcards):
+        return code.digests(
+            job(CONFIG, *(wildcards[name] for name in names)).model_dump()
+        )
+
+    return of
+
+
 def keep_study():
     """Tell the tracking which tables there are, by a file: it is too long for a command."""
-    study = jobs.report_job(CONFIG, [*EXPERIMENTS.values()])
+    study = planned.report_job(CONFIG, [*EXPERIMENTS.values()])
     write_json(f"{RESULTS}/state/study.json", study.model_dump(mode="json"))
 
 

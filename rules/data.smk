@@ -18,6 +18,7 @@ rule prepare_data:
         **resources_of("prepare"),
     params:
         job=slice_of(jobs.prepare_job, "dataset"),
+        code=code_of(jobs.prepare_job, "dataset"),
         out=DATA,
         download="--download" if CONFIG.download else "",
     shell:

@@ -98,6 +98,7 @@ rule search_table:
         gpu=0,
     params:
         job=slice_of(jobs.search_job, "space", "strategy"),
+        code=code_of(jobs.search_job, "space", "strategy"),
         out=QUERIES,
         table=table_option,
         manifest=lambda wildcards, input: (

@@ -77,6 +77,18 @@ def of_study(job, *names):
     return of
 
 
+def code_of_study(job, *names):
+    """A `params` function: digests of the code behind a job of a study."""
+
+    def of(wildcards):
+        study = STUDIES[wildcards.study]
+        return code.digests(
+            job(study, *(wildcards[name] for name in names)).model_dump()
+        )
+
+    return of
+
+
 def data_of_study(file):
     """An `input` function: a prepared file of the data set of a study."""
     return lambda wildcards: (

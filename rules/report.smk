@@ -27,7 +27,7 @@ rule write_report:
     resources:
         **resources_of("report"),
     params:
-        job=lambda wildcards: jobs.report_job(
+        job=lambda wildcards: planned.report_job(
             CONFIG,
             [
                 EXPERIMENTS[n]
@@ -68,7 +68,7 @@ rule draw_figure:
     resources:
         **resources_of("report"),
     params:
-        job=lambda wildcards: jobs.report_job(
+        job=lambda wildcards: planned.report_job(
             CONFIG, [EXPERIMENTS[wildcards.experiment]]
         ).model_dump_json(),
         results=ROOT,
@@ -105,7 +105,7 @@ rule judge_claims:
     resources:
         **resources_of("report"),
     params:
-        job=lambda wildcards: jobs.report_job(
+        job=lambda wildcards: planned.report_job(
             CONFIG, [EXPERIMENTS[wildcards.experiment]]
         ).model_dump_json(),
         results=ROOT,

@@ -25,6 +25,7 @@ rule search_architecture:
         **resources_of("search", on_gpu=True),
     params:
         job=slice_of(jobs.search_job, "space", "strategy"),
+        code=code_of(jobs.search_job, "space", "strategy"),
         out=SEARCH,
     shell:
         "python -m pipeline search"
@@ -62,6 +63,7 @@ rule search_without_training:
         **resources_of("search"),
     params:
         job=slice_of(jobs.search_job, "space", "strategy"),
+        code=code_of(jobs.search_job, "space", "strategy"),
         out=SEARCH,
         table=table_option,
     shell:

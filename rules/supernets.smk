@@ -31,6 +31,7 @@ rule train_supernet:
         **resources_of("search", on_gpu=True),
     params:
         job=of_study(studies.supernet_job, "supernet"),
+        code=code_of_study(studies.supernet_job, "supernet"),
         seed=lambda wildcards: STUDIES[wildcards.study].seed,
         out=f"{ROOT}/{SUPERNET}/search",
     shell:
@@ -98,6 +99,7 @@ rule estimate_values:
         **resources_of("search", on_gpu=True),
     params:
         job=of_study(studies.estimate_job, "supernet", "draw"),
+        code=code_of_study(studies.estimate_job, "supernet", "draw"),
         out=f"{ROOT}/{DRAW}",
     shell:
         "python -m pipeline estimate"

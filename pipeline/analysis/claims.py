@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.analysis import measurement, runs
+from pipeline.analysis import apart, measurement, runs
 from pipeline.analysis.intervals import summarise
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import FinishedRun
@@ -35,7 +35,7 @@ def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
     Raises:
         InputError: `results` is no folder, or a file of a run is broken.
     """
-    finished = runs.collect(results)
+    finished = apart.of_study(runs.collect(results), job.planned)
     found = {}
     for experiment in job.experiments:
         if not experiment.claims:

@@ -12,7 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as TextTable
 
-from pipeline.analysis import runs
+from pipeline import provenance
+from pipeline.analysis import apart, runs
 from pipeline.analysis.compare import Comparison, Side, compare_runs, compare_strategies, sides_of
 from pipeline.files import csv_text
 
@@ -30,7 +31,8 @@ def render_folder(results: Path, form: str = "text") -> str:
     Raises:
         InputError: `results` is no folder, or a file of a run is broken.
     """
-    found = list(compare_strategies(runs.collect(results)))
+    kept = apart.of_study(runs.collect(results), apart.planned_in(results))
+    found = list(compare_strategies(kept))
     rows = [row for one in found for row in one.rows]
     if form == "json":
         return json.dumps(rows, indent=2)
@@ -44,6 +46,10 @@ def render_folder(results: Path, form: str = "text") -> str:
         console.print(_matrix(one))
     console.print(INTERVALS, highlight=False)
     console.print("paired differences: --format csv", highlight=False)
+    digest = provenance.source_digest()
+    others = [run for run in kept if apart.changed_since(run, digest)]
+    if others:
+        console.print(f"made by other code: {apart.names(others)}", markup=False, highlight=False)
     return stream.getvalue().rstrip()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.analysis import drawings, runs, tables
+from pipeline.analysis import apart, drawings, runs, tables
 from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.intervals import Summary
 from pipeline.analysis.runs import FinishedRun
@@ -38,7 +38,7 @@ def measurements(
     Raises:
         InputError: an experiment has no finished run.
     """
-    everything = runs.collect(results)
+    everything = apart.of_study(runs.collect(results), job.planned)
     study = tables.Evidence.of(job, everything)
     found = {}
     for experiment in job.experiments:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.analysis import drawings, page, runs, tables
+from pipeline.analysis import apart, drawings, page, runs, tables
 from pipeline.analysis.architectures import architectures
 from pipeline.analysis.groups import groups
 from pipeline.analysis.runs import FinishedRun
@@ -38,11 +38,15 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
     everything = runs.collect(results)
     study = study_of(job, results, everything)
     shown, digest = study.runs, study.source_digest
+    changed = {run.folder: apart.changed_since(run, digest) for run in shown}
     context = {
         "job": job,
         "runs": shown,
-        "n_others": len(everything) - len(shown),
-        "unfinished": runs.unfinished(results, needs.all_runs(job, job.experiments), shown),
+        "n_others": len(everything) - len(shown) - len(study.apart),
+        "apart": study.apart,
+        "unfinished": runs.unfinished(
+            results, needs.all_runs(job, job.experiments), [*shown, *study.apart]
+        ),
         "sections": [
             (
                 experiment,
@@ -57,7 +61,8 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
         "origins": origins(shown),
         "settings": settings_in_use(shown),
         "summary": summary(shown),
-        "others": {run.folder for run in shown if run.provenance.get("source_digest") != digest},
+        "others": {folder: modules for folder, modules in changed.items() if modules},
+        "other_names": apart.names([run for run in shown if changed[run.folder]]),
         "configured": json.dumps(job.model_dump(mode="json"), indent=2, ensure_ascii=False),
         "root": Path(os.path.relpath(results, link_from)).as_posix(),
     }

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline import provenance
-from pipeline.analysis import measures
+from pipeline.analysis import apart, measures
 from pipeline.analysis.intervals import (
     CONFIDENCE,
     LEAST,
@@ -41,6 +41,7 @@ class Cell:
         applies: whether this row measures this column at all.
         paper_dataset: the data set that the paper's number is of, if ours only stands for it.
         values: ours by seed.
+        made_by_other_code: those of `runs` whose code has changed since.
         runs: what they are read from, in the order of the seeds.
         n_failed: of the missing seeds those that failed.
     """
@@ -50,7 +51,7 @@ class Cell:
     paper: Printed | None
     expected: int
     applies: bool
-    made_by_other_code: bool
+    made_by_other_code: tuple[FinishedRun, ...]
     paper_dataset: str = ""
     values: Mapping[int, float] = field(default_factory=dict)
     runs: tuple[FinishedRun, ...] = ()
@@ -168,6 +169,7 @@ class Evidence:
         n_retrain_seeds: seeds of the training of a found network.
         source_digest: of the present code; what other code made is marked.
         failed: runs that failed.
+        apart: runs with other settings than the study's, which no row takes.
     """
 
     runs: Sequence[FinishedRun]
@@ -175,6 +177,7 @@ class Evidence:
     n_retrain_seeds: int
     source_digest: str
     failed: tuple[Place, ...] = ()
+    apart: tuple[FinishedRun, ...] = ()
 
     @classmethod
     def of(
@@ -182,7 +185,9 @@ class Evidence:
     ) -> Evidence:
         """The evidence of a report: its numbers of seeds, the present code."""
         digest = provenance.source_digest()
-        return cls(finished, len(job.seeds), len(job.retrain_seeds), digest, failed)
+        own, others = apart.split(finished, job.planned)
+        n_seeds = (len(job.seeds), len(job.retrain_seeds))
+        return cls(own, *n_seeds, digest, failed, tuple(others))
 
     def keeps_one(self, row: Row) -> bool:
         """Whether one of several searches is kept and trained."""
@@ -312,14 +317,15 @@ def _cell(
     n_seeds = len(row.own_seeds(range(study.n_seeds)))
     foreign = study.n_retrain_seeds if column.stage == "retrain" else 1
     of_kept = study.keeps_one(row) and column.stage not in ("search", "trial")
-    makers = {run.provenance.get("source_digest") for run in having}
     return Cell(
         measure=column,
         ours=measures.summary(column, own),
         paper=row.paper.get(dataset, {}).get(column.printed_key) if is_printed else None,
         expected=row.repeats or (n_seeds if row.searched and not of_kept else foreign),
         applies=applies,
-        made_by_other_code=bool(makers - {study.source_digest}),
+        made_by_other_code=tuple(
+            run for run in having if apart.changed_since(run, study.source_digest)
+        ),
         values=values,
         runs=having,
         n_failed=_n_failed(row, dataset, column, study.failed) + _n_diverged(column, own),

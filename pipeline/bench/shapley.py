@@ -79,7 +79,7 @@ def rows(
     root = Path(os.environ.get("SHAPLEY_NAS_DATA", "data"))
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(_sized(study, root, repeats), root, Path(folder))
-        prepare(find(bench.study.dataset, {}), root, folder, split_seed=0)
+        prepare(find(bench.study.dataset), root, folder, split_seed=0)
         train(bench)
         steps = (*bench.study.walks, *bench.study.draws())
         workers = workers or machine.n_cpus()

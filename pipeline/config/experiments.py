@@ -3,7 +3,6 @@
 One YAML file in `config/experiments/` is one experiment; its file name is its name. It may bring
 strategy labels of its own (an ablation is one more label), so that one file adds an experiment.
 """
-# Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 
@@ -40,8 +39,8 @@ class StrategyLabel(Settings):
 class Printed(Settings):
     """A number printed in the paper; errors and accuracies in percent, parameters in millions."""
 
-    mean: float
-    std: float | None = None
+    mean: float = Field(description="as printed")
+    std: float | None = Field(None, description="deviation over runs, where printed")
     n: int | None = Field(None, description="runs that mean and deviation are of, where printed")
     best: float | None = Field(None, description="of the paper's runs, shown beside their mean")
 
@@ -50,6 +49,9 @@ class Row(Settings):
     """One row of a table: runs of one strategy label, and what is measured of each."""
 
     label: str = Field(description="name of the row")
+    grid: dict[str, tuple[Any, ...]] | None = setting(
+        None, "as the experiment's, for this row; {}: the row stays as it is", OURS
+    )
     strategy: str = setting(
         "",
         "a strategy label, `published_<genotype>`, `file_<genotype>`, a row of the NAS-Bench-201 "
@@ -172,7 +174,7 @@ class Experiment(Settings):
     """A table or figure."""
 
     name: str = Field(pattern=LABEL, description="set from the file's name")
-    title: str
+    title: str = Field(description="heading of its tables")
     note: str = setting("", "what a reader must know beside the numbers", OURS)
     figure: str = setting("", "figure of the paper that is drawn of it (`list figures`)", OURS)
     does_not_show: tuple[str, ...] = setting(
@@ -189,7 +191,13 @@ class Experiment(Settings):
     claims: dict[str, Claim] = factory(
         dict, "claims by a letter and a number, each with the rule that decides it", OURS
     )
-    rows: tuple[Row, ...] = Field(min_length=1)
+    grid: dict[str, tuple[Any, ...]] = factory(
+        dict,
+        "`settings.NAME` or `search.NAME` -> values; each searched row becomes one for each "
+        "combination, with a label of its own",
+        OURS,
+    )
+    rows: tuple[Row, ...] = Field(min_length=1, description="what is run, measured and shown")
 
 
 def shown_strategy(row: Row, seeds: Sequence[int]) -> str:

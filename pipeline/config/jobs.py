@@ -131,6 +131,7 @@ class ReportJob(Settings):
     retrain_seeds: tuple[int, ...]
     experiments: tuple[Experiment, ...]
     titles: dict[str, str] = Field(description="display names of strategy labels")
+    planned: dict[str, str] = Field({}, description="digests of the settings that runs should have")
 
 
 def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:

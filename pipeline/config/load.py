@@ -7,8 +7,10 @@ merges the last three itself; `load` does the same for a verb that is called by 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from pipeline.config.experiments import (
     only_on,
     with_stand_ins,
 )
+from pipeline.config.grid import expanded
 from pipeline.config.model import Config
 from pipeline.config.validation import source_of, validate
 from pipeline.config.yaml_text import read_yaml
@@ -111,6 +114,7 @@ def resolve(
     file = presets[preset]
     layers = {str(file): read_yaml(file), **layers}
     labels = {name: {"algorithm": name} for name in registry.names("strategies")}
+    labels |= _labels_to_override(folder, *layers.values())
     values = merge({"strategies": labels}, layers[str(file)], given)
     config: Config = validate(Config, values, layers)
     faults = []
@@ -138,17 +142,18 @@ def _faults(check: Callable[..., None], *arguments: Any) -> list[str]:
 
 
 def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
-    """All experiments by name, each checked: labels, spaces and data sets exist."""
+    """All experiments by name, each checked: labels, spaces and data sets exist.
+
+    A broken file is left out with a warning, unless the configuration asks for it.
+    """
     known = {}
     for name, path in named_files("experiments", folder).items():
-        values = {"name": name, **read_yaml(path)}
-        experiment = validate(Experiment, values, {str(path): values})
-        _check_experiment(config, experiment, str(path))
-        labels = {**config.strategies, **experiment.strategies}
-        rows = (only_on(row, config.only_datasets) for row in experiment.rows)
-        rows = (row for own in rows for row in with_stand_ins(own, config.stand_ins))
-        rows = (_without_table(config, row, labels) for row in rows)
-        known[experiment.name] = experiment.model_copy(update={"rows": tuple(rows)})
+        try:
+            known[name] = _experiment(config, path)
+        except InputError as error:
+            if name in config.experiments:
+                raise
+            print(f"warning: {path} is left out: {error}", file=sys.stderr)
     known_data = {*registry.names("datasets"), *config.datasets}
     known_data |= {name for experiment in known.values() for name in experiment.datasets}
     for name in config.only_datasets:
@@ -158,18 +163,54 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
     return known
 
 
+def _experiment(config: Config, path: Path) -> Experiment:
+    """The experiment of one file, its grids expanded and its data sets stood in for."""
+    values = {"name": path.stem, **read_yaml(path)}
+    found: Experiment = validate(Experiment, values, {str(path): values})
+    found = expanded(found, {**found.strategies, **config.strategies}, str(path))
+    _check_experiment(config, found, str(path))
+    labels = {**found.strategies, **config.strategies}
+    rows = (only_on(row, config.only_datasets) for row in found.rows)
+    rows = (row for own in rows for row in with_stand_ins(own, config.stand_ins))
+    rows = (_without_table(config, row, labels) for row in rows)
+    return found.model_copy(update={"rows": tuple(rows)})
+
+
+def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The labels of experiments that some layers name too, as their files have them."""
+    named = {
+        name
+        for layer in layers
+        if isinstance(own := layer.get("strategies"), Mapping)
+        for name in own
+    }
+    found: dict[str, Any] = {}
+    for path in named_files("experiments", folder).values() if named else ():
+        with contextlib.suppress(InputError):  # which `experiments` tells
+            own = read_yaml(path).get("strategies")
+            found |= own if isinstance(own, dict) else {}
+    return {name: label for name, label in found.items() if name in named}
+
+
 def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
     """The configuration with the strategy labels and image folders that experiments bring.
 
+    What the configuration says of a label wins.
+
     Raises:
-        InputError: two experiments mean different things by one name.
+        InputError: two experiments mean different things by one name, or one by an algorithm's.
     """
     merged: dict[str, dict[str, Any]] = {}
+    algorithms = registry.names("strategies")
     for kind in ("strategies", "datasets"):
-        merged[kind] = dict(getattr(config, kind))
+        given = getattr(config, kind)
+        fixed = {name for name in given if kind == "strategies" and name not in algorithms}
+        merged[kind] = {**given}
         for experiment in experiments.values():
             for name, entry in getattr(experiment, kind).items():
                 _check_name(name, f"experiment {experiment.name}: {kind}")
+                if name in fixed:
+                    continue
                 if merged[kind].setdefault(name, entry) != entry:
                     raise InputError(
                         f"experiment {experiment.name}: {kind}: {name!r} means something else "
@@ -191,7 +232,7 @@ def _check_label(name: str, algorithm: str, settings: Mapping[str, Any], where: 
 
 
 def _check_experiment(config: Config, experiment: Experiment, source: str) -> None:
-    labels = {**config.strategies, **experiment.strategies}
+    labels = {**experiment.strategies, **config.strategies}
     known_data = [*registry.names("datasets"), *config.datasets, *experiment.datasets]
     if experiment.figure:
         _known(experiment.figure, registry.names("figures"), f"{source}: figure")

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pipeline import registry
+from pipeline.config.claims import Claim, Condition
 from pipeline.config.experiments import Experiment, Printed, Row, StrategyLabel
 from pipeline.config.folders import FolderSettings
 from pipeline.config.generate import estimators, flow
@@ -78,9 +79,15 @@ def _entries() -> Iterator[str]:
     """Entries that are made by hand: data sets, labels, experiments."""
     yield from _section("An entry of `datasets`", "A folder of images.", FolderSettings)
     yield from _section("An entry of `strategies`", "A strategy label.", StrategyLabel)
-    yield "## An experiment\n\nA file of `config/experiments/`.\n"
+    yield "## An experiment\n"
+    yield "A file of `config/experiments/`; see [how to write one](experiments.md).\n"
     yield _table(_fields(Experiment))
-    for title, model in (("A row of `rows`", Row), ("A printed number in `paper`", Printed)):
+    for title, model in (
+        ("A row of `rows`", Row),
+        ("A printed number in `paper`", Printed),
+        ("A claim of `claims`", Claim),
+        ("A condition of a claim", Condition),
+    ):
         yield f"### {title}\n"
         yield _table(_fields(model))
 

@@ -9,12 +9,6 @@ from pipeline.config.recipes import TrainSettings
 
 # Layout of the network -> its recipe among `config.retrain`.
 RECIPES = {"cifar10": "darts", "nasbench201": "nasbench201", "imagenet": "folder"}
-# (space, data set) whose networks are not trained by the recipe of their layout.
-OTHER_RECIPES = {
-    (space, target): "robust_darts"
-    for space in ("s1", "s2", "s3", "s4")
-    for target in ("cifar100", "svhn")
-}
 
 
 def is_folder(config: Config, dataset: str) -> bool:
@@ -34,6 +28,6 @@ def layout_of(config: Config, space: str, dataset: str) -> str:
 def recipe_of(config: Config, space: str, dataset: str) -> TrainSettings:
     """The recipe by which a network from `space` is trained on `dataset`."""
     layout = layout_of(config, space, dataset)
-    name = OTHER_RECIPES.get((space, dataset), RECIPES[layout])
+    name = registry.entry("spaces", space).recipes.get(dataset, RECIPES[layout])
     recipe: TrainSettings = getattr(config.retrain, name)
     return recipe

@@ -113,7 +113,7 @@ def _half(part: str, split_path: Path | str | None, n_train: int) -> np.ndarray:
 def _open_small(
     manifest: Mapping[str, Any], root: Path, part: Part, chosen: np.ndarray | slice, device: str
 ) -> SmallImages:
-    dataset = find(manifest["name"], {})
+    dataset = find(manifest["name"])
     check(dataset, root, parts=(part,))
     images, labels = read_small(dataset, root, part)
     return SmallImages(

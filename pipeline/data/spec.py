@@ -114,13 +114,17 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return content
 
 
-def find(name: str, folders: Mapping[str, FolderSettings]) -> DataSet:
+def find(name: str, folders: Mapping[str, FolderSettings] | None = None) -> DataSet:
     """The data set called `name`: registered, or an image folder of the configuration.
+
+    Args:
+        name: of the data set.
+        folders: `datasets` of the configuration; None: only registered data sets.
 
     Raises:
         InputError: no such data set, or a folder that takes the name of a registered one.
     """
-    known = registry.names("datasets")
+    known, folders = registry.names("datasets"), folders or {}
     if name in folders:
         if name in known:
             raise InputError(f"datasets: {name!r} is the name of a built-in data set; rename yours")

@@ -5,18 +5,21 @@ An `Entry` is what is known of a thing without making it: its name, its settings
 imports no torch. `get` imports the module and gives the thing itself.
 
 Data sets, spaces, strategies and figures have their entries in this package. Operations,
-estimators and genotypes are registered in their own files, by the decorator `register`.
+estimators and genotypes are registered in their own files, by the decorator `register`. Other
+packages bring their own through entry points (`plugins.py`).
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
 from pipeline.errors import InputError
+from pipeline.registry import plugins
 from pipeline.settings import Settings
 
 Thing = TypeVar("Thing")
@@ -33,6 +36,8 @@ SOURCES = {
 }
 
 _entries: dict[str, dict[str, Entry]] = {kind: {} for kind in SOURCES}
+# (kind, name) -> distribution and version of the package whose import entered it.
+_brought_by: dict[tuple[str, str], dict[str, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,30 @@ def register(
 
 def names(kind: str) -> list[str]:
     """Sorted names of one kind."""
-    import_module(SOURCES[kind])
+    _load(kind)
     return sorted(_entries[kind])
+
+
+@functools.cache
+def _load(kind: str) -> None:
+    """Enter all things of one kind, ours and those of other packages."""
+    import_module(SOURCES[kind])
+    for point in plugins.points(kind):
+        before = _all()
+        plugins.load(point)
+        if point.dist is not None:
+            origin = {"distribution": point.dist.name, "version": point.dist.version}
+            _brought_by.update(dict.fromkeys(_all() - before, origin))
+
+
+def _all() -> set[tuple[str, str]]:
+    return {(kind, name) for kind, entries in _entries.items() for name in entries}
+
+
+def brought_by(kind: str, name: str) -> dict[str, str] | None:
+    """Distribution and version of the other package whose import entered a thing, if one did."""
+    _load(kind)
+    return _brought_by.get((kind, name))
 
 
 def entry(kind: str, name: str) -> Any:

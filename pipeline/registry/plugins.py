@@ -1,29 +1,33 @@
-"""Strategies of other packages, found by their entry points in the group `shapley_nas.strategies`.
+"""Things of other packages, found by their entry points in the groups `shapley_nas.<kind>`.
 
-An entry point names a module that calls `pipeline.registry.add("strategies", ...)`.
+An entry point names a module that registers what it brings: it calls `pipeline.registry.add`, or it
+decorates an estimator by `pipeline.shapley.estimation.estimator`.
 """
-# Tested in tests/strategies/test_plugins.py.
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from pipeline.errors import InputError
 
-GROUP = "shapley_nas.strategies"
+KINDS = ("strategies", "estimators", "spaces", "operations", "datasets")
 
 
-def load() -> None:
-    """Import the modules that installed packages name; each registers its strategy.
+def points(kind: str) -> tuple[EntryPoint, ...]:
+    """The entry points of installed packages for one kind."""
+    return tuple(entry_points(group=f"shapley_nas.{kind}")) if kind in KINDS else ()
+
+
+def load(point: EntryPoint) -> None:
+    """Import the module that an entry point names.
 
     Raises:
-        InputError: one cannot be imported, or takes a name that is taken.
+        InputError: it cannot be imported, or takes a name that is taken.
     """
-    for point in entry_points(group=GROUP):
-        try:
-            point.load()
-        except Exception as error:
-            raise InputError(
-                f"entry point {point.name!r} ({point.value}) of group {GROUP} does not load: "
-                f"{type(error).__name__}: {error}; mend or uninstall its package"
-            ) from error
+    try:
+        point.load()
+    except Exception as error:
+        raise InputError(
+            f"entry point {point.name!r} ({point.value}) of group {point.group} does not load: "
+            f"{type(error).__name__}: {error}; mend or uninstall its package"
+        ) from error

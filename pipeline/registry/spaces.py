@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pipeline.registry import Entry, add
+
+ROBUST = {"cifar100": "robust_darts", "svhn": "robust_darts"}
 
 
 @dataclass(frozen=True)
@@ -13,6 +16,8 @@ class SpaceEntry(Entry):
     """A function from the supernet's settings to a `pipeline.spaces.Space`."""
 
     family: str = "darts"  # whose cells it has: `darts` or `nasbench201`, as in `Space.family`
+    # Data set -> recipe below `retrain` of its networks, if not that of their layout
+    recipes: Mapping[str, str] = field(default_factory=dict)
 
 
 add(
@@ -20,8 +25,8 @@ add(
     SpaceEntry("darts", "pipeline.spaces.darts:darts"),
     SpaceEntry("darts_imagenet", "pipeline.spaces.darts:darts_imagenet"),
     SpaceEntry("nasbench201", "pipeline.spaces.nasbench201:nasbench201", family="nasbench201"),
-    SpaceEntry("s1", "pipeline.spaces.robust_darts:s1"),
-    SpaceEntry("s2", "pipeline.spaces.robust_darts:s2"),
-    SpaceEntry("s3", "pipeline.spaces.robust_darts:s3"),
-    SpaceEntry("s4", "pipeline.spaces.robust_darts:s4"),
+    SpaceEntry("s1", "pipeline.spaces.robust_darts:s1", recipes=ROBUST),
+    SpaceEntry("s2", "pipeline.spaces.robust_darts:s2", recipes=ROBUST),
+    SpaceEntry("s3", "pipeline.spaces.robust_darts:s3", recipes=ROBUST),
+    SpaceEntry("s4", "pipeline.spaces.robust_darts:s4", recipes=ROBUST),
 )

@@ -4,7 +4,6 @@ A stage writes `metrics.json`, `history.csv` and `provenance.json` beside what i
 whole or absent. Checkpoints, log and journal lie in `state`, outside the declared outputs, because
 Snakemake removes those before it starts a job.
 """
-# Tested in tests/test_faults.py.
 
 from __future__ import annotations
 
@@ -20,7 +19,10 @@ from typing import Any
 
 from pipeline import files, locks, paths, provenance
 from pipeline import journal as journals
+from pipeline.config import code
+from pipeline.errors import InputError
 from pipeline.journal import Journal
+from pipeline.registry import sources
 from pipeline.settings import Settings
 
 LOG = "log.txt"
@@ -39,6 +41,8 @@ class Stage:
     device: str
     data: Mapping[str, Any] | None
     journal: Journal
+    behind: sources.Things = ()  # the registered things that its settings name
+    earlier_code: Sequence[Mapping[str, str]] = ()  # of processes that this one resumes
     started: float = field(default_factory=time.monotonic)  # a clock may jump
 
     def log(self, text: str) -> None:
@@ -77,6 +81,8 @@ class Stage:
             data=self.data,
         )
         names = {"stage": self.name, "run": self.run, "run_key": self.journal.key}
+        record |= {"modules": sources.in_use(self.behind), "plugins": sources.plugins(self.behind)}
+        record |= {"earlier_code": [*self.earlier_code]} if self.earlier_code else {}
         files.write_json(self.out / "provenance.json", {**names, **record})
         files.write_json(self.out / "metrics.json", metrics)
         # A prefix of their own: a stage's `seconds` is not the last epoch's.
@@ -107,22 +113,40 @@ def stage(
         seed: the run's seed.
         device: where it computes.
         data: manifest of the data set, whose fingerprint goes into the provenance.
+
+    Raises:
+        InputError: `out` holds a result of the workflow that was made with other settings.
     """
+    refuse_others(out, settings, seed, data)
     results = results_root(out)
     run = out.resolve().relative_to(results.resolve()).as_posix()
     state = results / "state" / run
     state.mkdir(parents=True, exist_ok=True)
     fingerprint = {"data_fingerprint": str(data["fingerprint"])} if data else {}
+    named = (settings.model_dump(), data and data.get("name"))
+    behind, digests = code.things(*named), code.digests(*named)
+    goes_on = any(state.glob("*.pt*"))
     record = journals.recorded(
         state / journals.NAME,
         stage=name,
         name=run,
         workflow=journals.workflow_of(results / "state"),
         params={"seed": seed, **settings.model_dump(mode="json")},
-        tags={**_names(results, run), "stage": name, "run": run, "device": device, **fingerprint},
+        tags={
+            **_names(results, run),
+            "stage": name,
+            "run": run,
+            "device": device,
+            "code_behind": digests or None,
+            **fingerprint,
+        },
     )
     with locks.stage(state), record as journal:
-        yield Stage(name, run, out, state, settings, seed, device, data, journal)
+        earlier = journal.earlier_code if goes_on else []
+        s = Stage(name, run, out, state, settings, seed, device, data, journal, behind, earlier)
+        for code_before in earlier:
+            s.log(f"goes on under other code: {_changes(code_before, journal.tags)}")
+        yield s
     remove_checkpoints(state)
 
 
@@ -133,6 +157,36 @@ def _names(results: Path, run: str) -> dict[str, str]:
         return {}
     named = {key: str(value) for key, value in vars(place).items() if value is not None}
     return {"preset": results.resolve().name, **named}
+
+
+def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Digests before and now, where they differ."""
+    pairs = ((key, before.get(key, "none"), now.get(key, "none")) for key in journals.CODE)
+    return "; ".join(f"{key} {a} -> {b}" for key, a, b in pairs if a != b)
+
+
+def refuse_others(
+    out: Path, settings: Settings, seed: int | None, data: Mapping[str, Any] | None
+) -> None:
+    """Keep a result of the workflow that was made with other settings or of other data.
+
+    In a workflow nothing is there: Snakemake removes a job's outputs before it starts it.
+
+    Raises:
+        InputError: there is one.
+    """
+    path = out / "provenance.json"
+    if not paths.is_of_workflow(out) or not path.exists():
+        return
+    record = files.read_json(path)
+    before = (record.get("settings"), record.get("seed"))
+    images = (record.get("data") or {}).get("fingerprint")
+    other_images = data is not None and images != data.get("fingerprint")
+    if other_images or before != (settings.model_dump(mode="json"), seed):
+        raise InputError(
+            f"{out}: holds a result of the workflow that was made with other settings or data; "
+            "give another folder by --out, or delete it"
+        )
 
 
 def results_root(out: Path) -> Path:

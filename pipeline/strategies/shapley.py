@@ -10,6 +10,9 @@ After the warm-up, in each epoch:
     s    accumulated Shapley values    -> `_s`               -> float64[n_players]
     α    architecture parameters       -> `_alpha`           -> float64[n_players]
 
+Each step is a method of its own, which a variant may replace: `value_function`, `estimate`,
+`accumulate` (Eq. 7) and `step` (Eq. 6).
+
 The operations of both cell types play one game; `none` is a null player and is never chosen. Where
 the paper leaves it open, α is updated once per epoch, s starts from 1e-3 N(0, 1), and norms are per
 cell type. `registry/strategies/shapley.py` says what follows the released code instead.
@@ -34,13 +37,17 @@ from pipeline.strategies.weights import WeightSharing, initial_noise, rises
 
 
 class Shapley(WeightSharing):
-    """Shapley-NAS."""
+    """Shapley-NAS; a variant replaces one of the four methods that follow `epoch`.
+
+    Attributes:
+        groups: int64[n_players], players over which the norms of Eq. 6 and 7 are taken together.
+    """
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
         n = self.space.n_players
         n_groups = 1 if self.settings.norm == "all" else len(self.space.cell_types)
-        self._groups = np.arange(n) // (n // n_groups)
+        self.groups = np.arange(n) // (n // n_groups)
         self._as_released = self.settings.fidelity == "released_code"
         self._s = initial_noise(n, self.seed, "s")
         self._estimate = Estimate.unknown(n)
@@ -60,29 +67,42 @@ class Shapley(WeightSharing):
         ahead = self._as_released and not rises(self.search, epoch)
         return super().learning_rate(epoch + ahead)
 
+    def value_function(self, epoch: int, valid: Images) -> ValueFunction:
+        """V = Acc_val(w, α) in this epoch, on images of the value half."""
+        seed = seeds.derive(self.seed, "shapley", epoch)
+        augment = self.augmentation()
+        return ValueFunction(self.supernet, self._alpha, valid, self.settings, seed, augment)
+
+    def estimate(self, V: ValueFunction, epoch: int) -> Estimate:
+        """φ of all players of the space, NaN where unknown (section 3.3)."""
+        seed = seeds.derive(self.seed, "shapley", epoch)
+        keep_last = self._as_released and self.space.name == "darts_imagenet"
+        return shapley_values(V, self.settings, seed, self.ranks, keep_last)
+
+    def accumulate(self, s: np.ndarray, phi: np.ndarray, epoch: int) -> np.ndarray:
+        """Eq. 7: s of this epoch from s of the last one and φ, float64[n_players] each."""
+        scale = z_score if self.settings.norm == "z_score" else normalise
+        return momentum_update(s, phi, self.settings.momentum, self.groups, scale)
+
+    def step(self, alpha: np.ndarray, s: np.ndarray, epoch: int) -> np.ndarray:
+        """Eq. 6: α of this epoch from α of the last one and s, float64[n_players] each."""
+        scale = unscaled if self.settings.norm == "z_score" else normalise
+        return alpha_update(alpha, s, self.settings.step, self.groups, scale)
+
     def _move_alpha(self, epoch: int, valid: Images) -> dict[str, float]:
         """Section 3.3, Eq. 7, Eq. 6; in the warm-up only the value of the whole supernet."""
         started = time.perf_counter()
-        settings, seed = self.settings, seeds.derive(self.seed, "shapley", epoch)
-        V = ValueFunction(self.supernet, self._alpha, valid, settings, seed, self.augmentation())
+        V = self.value_function(epoch, valid)
         if epoch < self.warmup_epochs:
             metrics = {"value_full": V.full(), "evaluations": 1, **V.cost()}
         else:
-            keep_last = self._as_released and self.space.name == "darts_imagenet"
-            last = shapley_values(V, settings, seed, self.ranks, keep_last)
-            self._estimate = last
-            self._update_alpha(last.phi)
+            self._estimate = last = self.estimate(V, epoch)
+            self._s = self.accumulate(self._s, last.phi, epoch)
+            self._alpha.copy_(torch.from_numpy(self.step(self.alpha(), self._s, epoch)))
             metrics = {"value_full": last.value_full, "evaluations": last.evaluations}
             metrics["reached_share"] = float(np.mean(last.reached[V.players] > 0))
             metrics |= V.cost(self.ranks)
         return {**metrics, "value_seconds": time.perf_counter() - started}
-
-    def _update_alpha(self, phi: np.ndarray) -> None:
-        """Eq. 7, then Eq. 6."""
-        in_7, in_6 = (z_score, unscaled) if self.settings.norm == "z_score" else (normalise,) * 2
-        self._s = momentum_update(self._s, phi, self.settings.momentum, self._groups, in_7)
-        alpha = alpha_update(self.alpha(), self._s, self.settings.step, self._groups, in_6)
-        self._alpha.copy_(torch.from_numpy(alpha))
 
     def record(self) -> dict[str, np.ndarray]:
         """Alpha and s after the epoch, and its Shapley values: unknown in the warm-up."""

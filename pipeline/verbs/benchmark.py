@@ -68,4 +68,4 @@ def ranking(given: Given, strength: Path) -> None:
     space, dataset = given["space"] or "nasbench201", given.need("dataset")
     strategy = given["strategy"] or "shapley"
     job = given.job(jobs.RankingJob, lambda c: jobs.ranking_job(c, space, dataset, strategy))
-    ranking_stage.run(job, strength, dataset, given["table"], given.need("out"))
+    ranking_stage.run(job, strength, dataset, given["table"], given.out)

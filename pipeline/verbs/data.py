@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import machine, paths
+from pipeline import machine
 from pipeline.config import jobs
 from pipeline.data.imagenet16 import make_imagenet16
 from pipeline.stages import prepare as prepare_stage
@@ -20,10 +20,8 @@ from pipeline.verbs.options import Given, takes
 def prepare(given: Given, download: bool) -> None:
     """Check a data set's files, and write its manifest and its split."""
     job = given.job(jobs.PrepareJob, lambda c: jobs.prepare_job(c, given.known("dataset")))
-    if given.in_workflow:
-        out = given.need("out")
-    else:
-        out = given["out"] or paths.data(given.config.preset, job.dataset)
+    out = given.out if given.in_workflow or given["out"] else given.data_folder(job.dataset)
+    if not given.in_workflow:
         download |= given.config.download
     prepare_stage.run(job, given.data_root, out, download)
 

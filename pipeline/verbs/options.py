@@ -3,7 +3,7 @@
 The workflow passes `--job`, the slice of the configuration that a stage reads, and the paths of its
 inputs and outputs. Then nothing here loads the configuration: it may have changed since the
 workflow started. By hand a verb builds the same slice from the configuration and puts its files
-where the workflow would.
+where the workflow would, or below `by_hand` if the settings are not the workflow's.
 """
 # Tested in tests/verbs/test_slices.py.
 
@@ -13,7 +13,7 @@ import functools
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import click
 
 from pipeline import files, machine, paths, registry, staging
-from pipeline.config import load
+from pipeline.config import jobs, load
 from pipeline.config.experiments import is_searched
 from pipeline.config.model import Config
 from pipeline.config.validation import validate
@@ -125,7 +125,13 @@ def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 class Given(dict[str, Any]):
-    """The shared options of a verb by name, and what follows from them."""
+    """The shared options of a verb by name, and what follows from them.
+
+    Attributes:
+        departs: whether `--set` or `--configfile` make job or data others than the workflow's.
+    """
+
+    departs = False
 
     def need(self, name: str) -> Any:
         """The value of an option that is needed here.
@@ -154,22 +160,27 @@ class Given(dict[str, Any]):
     @cached_property
     def config(self) -> Config:
         """The configuration with the labels of all experiments; only for a verb without `--job`."""
-        layers = load.layers_of(self["configfile"])
-        if self["preset"]:
-            layers["--preset"] = {"preset": self["preset"]}
-        for assignment in self["assignments"]:
-            layers[f"--set {assignment}"] = _assigned(assignment)
-        config = load.resolve(load.merge(*layers.values()), layers=layers)
+        config = self._config_of(self["configfile"], self["assignments"])
         # By hand as in the workflow: checkpoints and journals lie in the preset's `state` folder.
         os.environ.setdefault("SHAPLEY_NAS_RESULTS", str(paths.results(config.preset)))
         os.environ.setdefault("SHAPLEY_NAS_TRACKING", str(config.tracking).lower())
         os.environ.setdefault("SHAPLEY_NAS_EXPERIMENT", config.mlflow_experiment)
+        return config
+
+    def _config_of(self, configfiles: Sequence[Path], assignments: Sequence[str]) -> Config:
+        layers = load.layers_of(configfiles)
+        if self["preset"]:
+            layers["--preset"] = {"preset": self["preset"]}
+        for assignment in assignments:
+            layers[f"--set {assignment}"] = _assigned(assignment)
+        config = load.resolve(load.merge(*layers.values()), layers=layers)
         return load.with_labels(config, load.experiments(config))
 
     def job(self, model: type[Job], build: Callable[[Config], Job]) -> Job:
         """The job given as JSON text or file, else built from the configuration."""
         text = self["job"]
         if text is None:
+            self.departs = self._departs(build)
             return build(self.config)
         if not text.lstrip().startswith("{"):
             return validate(model, files.read_object(text), {text: {}})
@@ -178,6 +189,15 @@ class Given(dict[str, Any]):
         except ValueError as error:
             raise InputError(f"--job: not valid JSON ({error})") from None
         return validate(model, values, {"--job": values})
+
+    def _departs(self, build: Callable[[Config], Any]) -> bool:
+        """Whether a job is another without `--configfile` and `--set`, or needs what they bring."""
+        if not (self["configfile"] or self["assignments"]):
+            return False
+        try:
+            return bool(build(self.config) != build(self._config_of((), ())))
+        except InputError:
+            return True
 
     @property
     def in_workflow(self) -> bool:
@@ -199,11 +219,20 @@ class Given(dict[str, Any]):
             InputError: no such file, or no data set is named.
         """
         path = self.need("manifest") if self.in_workflow else self["manifest"]
-        path = path or paths.data(self.config.preset, self.known(dataset)) / "manifest.json"
+        path = path or self.data_folder(self.known(dataset)) / "manifest.json"
         if not path.exists():
             name = f" --dataset {self[dataset]}" if self.get(dataset) else ""
             raise InputError(f"{path}: no such file; first run `python -m pipeline prepare{name}`")
         return Path(path)
+
+    def data_folder(self, dataset: str) -> Path:
+        """Where `prepare` puts a data set: by hand with a cut of its own below `by_hand`."""
+        folder = paths.data(self.config.preset, dataset)
+        if not self._departs(lambda config: jobs.prepare_job(config, dataset)):
+            return folder
+        self.departs = True
+        root = paths.results(self.config.preset)
+        return root / paths.BY_HAND / folder.relative_to(root)
 
     def images(self, manifest: Path) -> tuple[Mapping[str, Any], Path, Path]:
         """What a stage opens images by.
@@ -217,13 +246,36 @@ class Given(dict[str, Any]):
             content, root = staging.stage_in(content, root, staging.folder(disk))
         return content, manifest.with_name("split.npz"), root
 
+    @property
+    def out(self) -> Path:
+        """The folder given by `--out`.
+
+        Raises:
+            InputError: it was not given, or it is one of the workflow's and the settings are not.
+        """
+        out = Path(self.need("out"))
+        if self.departs and paths.is_of_workflow(out):
+            raise InputError(
+                f"--out {out}: a folder of the workflow, which has other settings there; "
+                "give another folder, or write the settings into config/config.yaml"
+            )
+        return out
+
     def folder(self, stage: str, space: str) -> Path:
-        """The folder of the results, else where the workflow puts this stage of a search."""
+        """Where this stage of a search writes: `--out`, else where the workflow has it.
+
+        By hand with other settings than the workflow's it writes below `by_hand`, and says so.
+        """
         if self["out"] or self.in_workflow:
-            return Path(self.need("out"))
+            return self.out
         dataset, strategy = self.known("dataset"), self.known("strategy")
         place = paths.Place(stage, space, dataset, strategy, self["seed"])
-        return paths.results(self.config.preset) / place.folder
+        root = paths.results(self.config.preset)
+        if not self.departs:
+            return root / place.folder
+        out = root / paths.BY_HAND / place.folder
+        print(f"other settings than the workflow's: the results go to {out}", file=sys.stderr)
+        return out
 
     def suggest(self, out: Path, *following: str) -> None:
         """By hand: say where the result is, and which command takes it further."""

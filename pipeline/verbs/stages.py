@@ -54,6 +54,8 @@ def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> N
         jobs.GenotypeJob,
         lambda c: jobs.genotype_job(c, *map(given.known, ("space", "dataset", "strategy"))),
     )
+    if strength is not None and given["out"] is None:
+        given["out"] = strength.parents[1] / "genotype"  # beside the search
     manifest, out = given.manifest("dataset"), given.folder("genotype", job.space)
     if job.genotype is None and strength is None and not trials:
         strength = out.parent / "search" / "strength.npz"
@@ -71,7 +73,7 @@ def trial(given: Given) -> None:
         jobs.TrialJob, lambda c: jobs.trial_job(c, given.known("space"), given.known("dataset"))
     )
     manifest, _, root = given.images(given.manifest("dataset"))
-    source, out = given.need("genotype"), given.need("out")
+    source, out = given.need("genotype"), given.out
     device = given.configure_device()
     trial_stage.run(job, given["seed"], source, manifest, root, out, device)
 
@@ -107,7 +109,7 @@ def transfer(given: Given) -> None:
 def _train(name: str, job: Any, given: Given) -> None:
     """`retrain` or `transfer`: one stage, two recipes."""
     file = given.manifest("target")
-    source, out = given.need("genotype"), given.need("out")
+    source, out = given.need("genotype"), given.out
     spread(given["device"], given["processes"], given["nodes"])
     manifest, _, root = given.images(file)
     device = given.configure_device()
@@ -120,7 +122,7 @@ def _train(name: str, job: Any, given: Given) -> None:
 def removal(given: Given, supernet: Path) -> None:
     """Measure what a trained supernet loses without operations of two edges (Figure 2)."""
     job = given.job(jobs.RemovalJob, jobs.removal_job)
-    out, device = given.need("out"), given.configure_device()
+    out, device = given.out, given.configure_device()
     manifest, split, root = given.images(given.need("manifest"))
     removal_stage.run(job, given["seed"], supernet, manifest, split, root, out, device)
 
@@ -132,7 +134,7 @@ def queries(given: Given, seeds: int) -> None:
     """Search under many seeds in one process: of the table, or of seconds on tiny images."""
     space = given["space"] or "nasbench201"
     job = given.job(jobs.SearchJob, lambda c: jobs.search_job(c, space, given.known("strategy")))
-    dataset, table, out = given.need("dataset"), given["table"], given.need("out")
+    dataset, table, out = given.need("dataset"), given["table"], given.out
     device = given.configure_device()
     if given["manifest"]:
         manifest, split, root = given.images(given["manifest"])

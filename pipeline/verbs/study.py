@@ -16,7 +16,7 @@ from pipeline.analysis import coverage as coverages
 from pipeline.analysis import fidelity as fidelities
 from pipeline.analysis import measurement, results_summary, runs
 from pipeline.analysis import plan as plans
-from pipeline.config import generate, jobs, load, needs
+from pipeline.config import generate, jobs, load, needs, planned
 from pipeline.config.model import Config
 from pipeline.errors import InputError
 from pipeline.stages import report as report_stage
@@ -142,4 +142,4 @@ def _report_job(config: Config, page: str) -> jobs.ReportJob:
     """The slice for a report page that is made by hand."""
     experiments = load.experiments(config)
     on_page = needs.on_page(config, page, experiments)
-    return jobs.report_job(config, [experiments[name] for name in on_page])
+    return planned.report_job(config, [experiments[name] for name in on_page])

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from pipeline import registry
 from pipeline.config import generate, jobs, load, needs, reference
+from pipeline.config.experiments import StrategyLabel
 from pipeline.config.model import Config
 from pipeline.errors import InputError
 
@@ -196,9 +197,11 @@ def test_whether_none_may_win_reruns_what_reads_it():
 
 def test_two_meanings_of_one_label_are_refused():
     found = load.experiments(resolve(), FOLDER)
-    labels = {"shapley_m01": {"algorithm": "shapley", "settings": {"permutations": 3}}}
-    with pytest.raises(InputError, match="shapley_m01"):
-        load.with_labels(resolve(strategies=labels), found)
+    name = next(name for name, one in found.items() if "shapley_m01" in one.strategies)
+    own = {"shapley_m01": StrategyLabel(algorithm="shapley", settings={"permutations": 3})}
+    second = found[name].model_copy(update={"name": "second", "strategies": own})
+    with pytest.raises(InputError, match="experiment second: strategies: 'shapley_m01'"):
+        load.with_labels(resolve(), {**found, "second": second})
 
 
 def test_the_tables_quote_the_paper():
@@ -322,6 +325,7 @@ rows: [{label: mine, strategy: mine, datasets: [digits]}]
     assert settings["samples"] == 5
     assert "eta" not in settings
     path.write_text(experiment.replace("OPTION", "eta"))
+    config = load.resolve({"experiments": ["one"]}, tmp_path / "config")
     with pytest.raises(InputError, match=r"one\.yaml.*kernel: .* 'eta'.*takes: samples"):
         load.experiments(config, tmp_path / "config")
 

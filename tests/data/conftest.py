@@ -19,6 +19,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     """Put a data set's stand-in below `tmp_path` and into the registry."""
 
     def make(name: str) -> DataSet:
+        assert name in STAND_INS, f"add a stand-in of {name} to tests/data/stand_ins.py"
         dataset = STAND_INS[name](tmp_path)
         registry.names("datasets")
         monkeypatch.setitem(registry._entries["datasets"], name, Entry(name, dataset))

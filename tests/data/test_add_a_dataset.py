@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -9,11 +12,12 @@ import yaml
 from pipeline import registry
 from pipeline.config.folders import FolderSettings
 from pipeline.data import find, open_images, prepare
+from pipeline.data.spec import DataSet
 from pipeline.registry.datasets import DataSetEntry
 from tests import pages
 from tests.data.stand_ins import image_folder
 
-FILE, ENTRY = pages.blocks("add-a-dataset.md", "python")
+FILE, ENTRY, STAND_IN = pages.blocks("add-a-dataset.md", "python")
 (FOLDER,) = pages.blocks("add-a-dataset.md", "yaml")
 
 
@@ -31,13 +35,11 @@ def test_an_own_folder(tmp_path):
 def shapes(tmp_path, monkeypatch):
     pages.registered_for_one_test("datasets", monkeypatch)
     pages.add_entry("datasets", ENTRY, DataSetEntry)
-    pages.module_of(FILE, "pipeline.data.shapes", monkeypatch)
-    (tmp_path / "shapes").mkdir()
-    rng = np.random.default_rng(0)
-    for part, n in (("train", 40), ("test", 10)):
-        images = rng.integers(0, 256, (n, 3, 16, 16), dtype=np.uint8)
-        np.savez(tmp_path / "shapes" / f"{part}.npz", images=images, labels=np.arange(n) % 2)
-    return find("shapes", {})
+    made = pages.module_of(FILE, "pipeline.data.shapes", monkeypatch)
+    known = {"Path": Path, "DataSet": DataSet, "np": np, "SHAPES": made.SHAPES}
+    exec(textwrap.dedent(STAND_IN), known)
+    known["shapes"](tmp_path)
+    return find("shapes")
 
 
 def test_a_format_of_its_own(shapes, tmp_path):

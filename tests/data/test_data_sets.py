@@ -72,7 +72,7 @@ def test_missing_files_give_one_line(name, tmp_path):
 def test_unknown_name_suggests_the_nearest():
     folders = {"my_images": FolderSettings(path="x")}
     with pytest.raises(InputError, match="did you mean 'cifar10'"):
-        find("cifar1O", {})
+        find("cifar1O")
     with pytest.raises(InputError, match="did you mean 'my_images'"):
         find("my_image", folders)
     assert find("my_images", folders).path == "x"
@@ -90,7 +90,7 @@ def test_resize_size_of_a_folder():
 
 def test_importing_the_specifications_needs_no_torch():
     code = (
-        "import sys; from pipeline.data import check, find; find('digits', {});"
+        "import sys; from pipeline.data import check, find; find('digits');"
         "heavy = {'torch', 'torchvision', 'mlflow', 'sklearn', 'scipy'} & set(sys.modules);"
         "sys.exit(', '.join(heavy) or 0)"
     )

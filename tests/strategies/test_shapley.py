@@ -119,7 +119,7 @@ def test_order_in_the_epoch(fidelity: str, first: str, monkeypatch: pytest.Monke
     """The released code moves alpha first."""
     strategy = playing_strategy("nasbench201", {**WHOLE, "fidelity": fidelity, "augment": False})
     done: list[str] = []
-    for name, method in (("weights", "step_weights"), ("alpha", "_update_alpha")):
+    for name, method in (("weights", "step_weights"), ("alpha", "accumulate")):
         call = getattr(strategy, method)
         monkeypatch.setattr(
             strategy, method, lambda *a, name=name, call=call: (done.append(name), call(*a))[1]

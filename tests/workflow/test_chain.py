@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
 
@@ -140,15 +141,34 @@ def test_where_jobs_run_makes_nothing_stale(done):
     assert "Nothing to be done" in output
 
 
-def test_results_of_other_code_are_marked_in_the_report(done):
-    assert "were made by other code" not in done.path("report/index.html").read_text()
-    source = done.folder / "pipeline" / "errors.py"
+@contextlib.contextmanager
+def edited(done, name):
+    """A source file of the checkout with a line more, for a while."""
+    source = done.folder / "pipeline" / name
     original = source.read_text()
     source.write_text(original + "# changed\n")
     try:
-        code, output = done.snakemake("--forcerun", "write_report")
-        page = done.path("report/index.html").read_text()
+        yield
     finally:
         source.write_text(original)
+
+
+def test_an_edited_strategy_reruns_its_searches_and_nothing_else(done):
+    with edited(done, "strategies/random.py"):
+        _, output = done.snakemake("-n")
+    assert {name: n for name, n in jobs_of(output).items() if name not in ("all", "total")} == {
+        "search_without_training": 1,
+        "export_genotype": 1,
+        "transfer_network": 1,
+        "write_report": 1,
+    }
+
+
+def test_results_of_other_code_are_named_in_the_report(done):
+    assert "made by other code" not in done.path("report/index.html").read_text()
+    with edited(done, "strategies/weights.py"):
+        code, output = done.snakemake("--forcerun", "write_report")
+        page = done.path("report/index.html").read_text()
     assert code == 0, output
-    assert "were made by other code" in page
+    (named,) = re.findall(r"made by other code than the present one: ([^.]*)\.", page)
+    assert named == SHAPLEY

@@ -1,12 +1,11 @@
 """The search strategies, by family: settings and one entry each.
 
-`docs/add-a-strategy.md` shows how to add one. A strategy of another package registers itself
-when its entry point is loaded.
+`docs/add-a-strategy.md` shows how to add one.
 """
 
 from __future__ import annotations
 
-from pipeline.registry import add, plugins
+from pipeline.registry import add
 from pipeline.registry.strategies import gradient, progressive, sampling, shapley, table
 from pipeline.registry.strategies.entry import StrategyEntry
 
@@ -20,4 +19,3 @@ add(
     *shapley.ENTRIES,
     *table.ENTRIES,
 )
-plugins.load()

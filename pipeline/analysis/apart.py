@@ -1,0 +1,92 @@
+"""Runs that are not of the study: those of other settings are set apart, other code is marked.
+
+A run has other settings if its record says so, or if the search or the genotype before it has.
+Where no study says which settings are meant, those of most runs are.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.analysis.runs import ORDER, FinishedRun
+from pipeline.config import planned as plans
+from pipeline.files import read_json
+from pipeline.registry import sources
+
+# Stages that later ones of the same seed follow from.
+FIRST = ("search", "genotype")
+
+
+def split(
+    runs: Sequence[FinishedRun], planned: Mapping[str, str]
+) -> tuple[list[FinishedRun], list[FinishedRun]]:
+    """The runs with the study's settings, and those with others.
+
+    Args:
+        runs: of one results folder.
+        planned: of `ReportJob`: key of a place -> digest of its settings.
+    """
+    digests = {run.folder: _digest(run) for run in runs}
+    wanted = {**_most_common(runs, digests), **planned}
+    apart = {
+        run.folder
+        for run in runs
+        if (digest := digests[run.folder]) and digest != wanted[plans.key_of(run)]
+    }
+    earliest: dict[tuple[str, int], int] = {}
+    for run in runs:
+        if run.folder in apart and run.stage in FIRST:
+            seed = (run.base, run.seed)
+            earliest[seed] = min(ORDER.index(run.stage), earliest.get(seed, len(ORDER)))
+    kept, others = [], []
+    for run in runs:
+        follows = ORDER.index(run.stage) > earliest.get((run.base, run.seed), len(ORDER))
+        (others if follows or run.folder in apart else kept).append(run)
+    return kept, others
+
+
+def of_study(runs: Sequence[FinishedRun], planned: Mapping[str, str]) -> list[FinishedRun]:
+    """The runs with the study's settings; says on stderr which have others."""
+    kept, others = split(runs, planned)
+    if others:
+        print(f"left out, since their settings are others: {names(others)}", file=sys.stderr)
+    return kept
+
+
+def names(runs: Sequence[FinishedRun]) -> str:
+    """Folders of runs, those of one seed as one."""
+    return ", ".join(dict.fromkeys(f"{run.base}/seed{run.seed}" for run in runs))
+
+
+def planned_in(results: Path) -> Mapping[str, str]:
+    """The settings of the study that a workflow last ran in a results folder; none known: empty."""
+    path = results / "state" / "study.json"
+    found: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
+    return found
+
+
+def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
+    """Modules that the run computed with and that are others now.
+
+    Earlier records know the package as a whole only, by its `source_digest`.
+    """
+    record = run.provenance
+    if "modules" in record:
+        return sources.changed(record["modules"])
+    return [] if record.get("source_digest") == source_digest else ["pipeline"]
+
+
+def _digest(run: FinishedRun) -> str | None:
+    settings = run.provenance.get("settings")
+    return plans.digest_of(run.stage, settings) if settings and plans.key_of(run) else None
+
+
+def _most_common(runs: Sequence[FinishedRun], digests: Mapping[str, str | None]) -> dict[str, str]:
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    for run in runs:
+        if digest := digests[run.folder]:
+            counted[plans.key_of(run)][digest] += 1
+    return {key: counter.most_common(1)[0][0] for key, counter in counted.items()}

@@ -1,0 +1,87 @@
+"""Which settings each run of a study has, as digests by which a run of other settings is told.
+
+Settings are compared with all defaults filled in, so that a key that is new since a run was made
+does not make it another run.
+"""
+# Tested in tests/analysis/test_apart.py.
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline import provenance, registry
+from pipeline.config import jobs, needs
+from pipeline.config.experiments import Experiment
+from pipeline.config.model import SEARCH_RECIPES, Config
+from pipeline.config.recipes import SearchSettings
+from pipeline.config.trainings import is_folder
+from pipeline.errors import InputError
+from pipeline.paths import Place
+from pipeline.settings import Settings
+
+LENGTH = 8  # hexadecimal digits of a digest
+# Stage -> the model of its settings, and what of a place they depend on.
+SLICES: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
+    "search": (jobs.SearchJob, ("space", "strategy")),
+    "genotype": (jobs.GenotypeJob, ("space", "dataset", "strategy")),
+    "trial": (jobs.TrialJob, ("space", "dataset")),
+    "retrain": (jobs.RetrainJob, ("space", "target")),
+    "queries": (jobs.SearchJob, ("space", "strategy")),
+}
+
+
+def report_job(config: Config, experiments: Sequence[Experiment]) -> jobs.ReportJob:
+    """The slice for one report page, with the settings that its runs should have."""
+    places = needs.all_runs(config, experiments)
+    job = jobs.report_job(config, experiments)
+    return job.model_copy(update={"planned": digests(config, places)})
+
+
+def digests(config: Config, places: Iterable[Place]) -> dict[str, str]:
+    """Key of a place -> digest of the settings of its stage."""
+    every = {key: place for place in places if (key := key_of(place))}
+    return {
+        key: digest_of(place.stage, _job_of(config, place).model_dump(mode="json"))
+        for key, place in every.items()
+    }
+
+
+def key_of(place: Place) -> str:
+    """The stage and all that its settings depend on; empty for a stage that is not compared."""
+    if place.stage not in SLICES:
+        return ""
+    return " ".join([place.stage, *(getattr(place, name) for name in SLICES[place.stage][1])])
+
+
+def digest_of(stage: str, settings: Mapping[str, Any]) -> str:
+    """Digest of the settings of a stage, as a record has them."""
+    whole: Settings | Mapping[str, Any] = settings
+    try:
+        whole = SLICES[stage][0].model_validate(settings)
+        if isinstance(whole, jobs.SearchJob):
+            model = registry.entry("strategies", whole.algorithm).settings_model()
+            own = model.model_validate(whole.settings).model_dump(mode="json")
+            recipe = SEARCH_RECIPES.get(whole.space, SearchSettings)
+            search = recipe.model_validate(settings["search"])
+            whole = whole.model_copy(update={"settings": own, "search": search})
+    except (ValidationError, InputError):  # of an earlier version; it is compared as it is
+        pass
+    return provenance.settings_digest(whole)[:LENGTH]
+
+
+def _job_of(config: Config, place: Place) -> Settings:
+    arguments = [getattr(place, name) for name in SLICES[place.stage][1]]
+    builders: dict[str, Any] = {
+        "search": jobs.search_job,
+        "genotype": jobs.genotype_job,
+        "trial": jobs.trial_job,
+        "retrain": jobs.retrain_job,
+        "queries": jobs.search_job,
+    }
+    if place.target and is_folder(config, place.target):
+        builders["retrain"] = jobs.transfer_job
+    job: Settings = builders[place.stage](config, *arguments)
+    return job

@@ -1,0 +1,129 @@
+"""The source behind registered things: their modules, and digests of what stands in them.
+
+Rules pass the digests on as `params`, so that an edited strategy reruns its searches and nothing
+else. A module of ours stands for itself, and for those that it takes things of its own kind from
+(`darts_shapley_frozen` derives from `darts_shapley`). A module of another package stands for the
+whole package.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline import provenance, registry
+
+LENGTH = 12  # hexadecimal digits of a digest
+OURS = provenance.PACKAGE.name
+# What computes a result; other packages and modules read settings, keep records or show results.
+COMPUTING = (
+    *("compilation", "data", "devices", "nasbench", "networks", "seeds", "shapley", "spaces"),
+    *("stages", "strategies", "studies", "supernet", "training"),
+)
+Things = tuple[tuple[str, str], ...]  # (kind, name) of registered things
+
+
+def module_of(kind: str, name: str) -> str:
+    """The module that defines a registered thing."""
+    target = registry.entry(kind, name).target
+    if isinstance(target, str):
+        return target.partition(":")[0]
+    return str(getattr(target, "function", target).__module__)
+
+
+def modules_of(kind: str, name: str) -> list[str]:
+    """Modules behind a thing: its own first, then those of its kind that it imports from."""
+    siblings = {module_of(kind, other) for other in registry.names(kind)}
+    found = [module_of(kind, name)]
+    for module in found:  # which grows
+        found += sorted((_imported_by(module) & siblings) - {*found})
+    return found
+
+
+def digests(things: Things) -> dict[str, str]:
+    """Module -> digest of its source, for the modules behind things (kind, name)."""
+    modules = {module for thing in things for module in modules_of(*thing)}
+    return {module: digest(module) for module in sorted(modules)}
+
+
+@functools.cache
+def digest(module: str) -> str:
+    """Digest of a module of ours, or of the package of another; empty where no file is found.
+
+    All of ours are read at the first call in a process: an edit during a long run does not change
+    the code that runs.
+    """
+    path = _path_of(module)
+    if path is None:
+        return ""
+    if path.is_relative_to(provenance.PACKAGE):
+        return _ours()[path.relative_to(provenance.PACKAGE).as_posix()][:LENGTH]
+    if path.is_dir():
+        return provenance.source_digest(path)[:LENGTH]
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:LENGTH]
+
+
+_ours = functools.cache(provenance.file_digests)
+
+
+def in_use(things: Things) -> dict[str, str]:
+    """Module -> digest: the modules that this process computes with, and those behind things.
+
+    Estimators are imported together, so only those behind things count.
+    """
+    loaded = {
+        name
+        for name, module in sys.modules.items()
+        if name.startswith(tuple(f"{OURS}.{part}" for part in COMPUTING))
+        and not hasattr(module, "__path__")  # a package's own file only collects names
+    }
+    behind = {module for thing in things for module in modules_of(*thing)}
+    others = {module_of("estimators", name) for name in registry.names("estimators")} - behind
+    return {module: digest(module) for module in sorted((loaded - others) | behind)}
+
+
+def changed(record: dict[str, str]) -> list[str]:
+    """Modules of a record of `in_use` whose source is another one now."""
+    return [module for module, before in record.items() if digest(module) != before]
+
+
+def plugins(things: Things) -> list[dict[str, str]]:
+    """Kind, name, distribution, version and digest of the things that other packages brought."""
+    return [
+        {"kind": kind, "name": name, **brought, "digest": digest(module)}
+        for kind, name in things
+        if not (module := module_of(kind, name)).startswith(f"{OURS}.")
+        and (brought := registry.brought_by(kind, name))
+    ]
+
+
+def _path_of(module: str) -> Path | None:
+    """The file of a module of ours; the folder of another's package, or its one file."""
+    top, *inner = module.split(".")
+    if top == OURS:
+        path = provenance.PACKAGE.joinpath(*inner)
+        files = (path.with_suffix(".py"), path / "__init__.py")
+        return next((file for file in files if file.is_file()), None)
+    try:
+        spec = find_spec(top)
+    except ValueError:  # `__main__`, and modules made by hand
+        return None
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    return Path(spec.origin) if spec.origin and Path(spec.origin).is_file() else None
+
+
+@functools.cache
+def _imported_by(module: str) -> set[str]:
+    """Modules that `from MODULE import ...` names in the source of a module of ours."""
+    path = _path_of(module)
+    if path is None or path.is_dir():
+        return set()
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
