@@ -167,6 +167,11 @@ class Given(dict[str, Any]):
         os.environ.setdefault("SHAPLEY_NAS_EXPERIMENT", config.mlflow_experiment)
         return config
 
+    @cached_property
+    def _plain(self) -> Config:
+        """The configuration without `--configfile` and `--set`: the workflow's."""
+        return self._config_of((), ())
+
     def _config_of(self, configfiles: Sequence[Path], assignments: Sequence[str]) -> Config:
         layers = load.layers_of(configfiles)
         if self["preset"]:
@@ -195,7 +200,7 @@ class Given(dict[str, Any]):
         if not (self["configfile"] or self["assignments"]):
             return False
         try:
-            return bool(build(self.config) != build(self._config_of((), ())))
+            return bool(build(self.config) != build(self._plain))
         except InputError:
             return True
 
