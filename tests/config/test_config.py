@@ -253,7 +253,7 @@ def test_an_ablation_starts_from_what_is_set_for_its_algorithm():
     config = resolve()
     config = load.with_labels(config, load.experiments(config, FOLDER))
     settings = jobs.search_job(config, "darts", "shapley_m20").settings
-    assert (settings["permutations"], settings["value_images"]) == (20, 64)
+    assert (settings["permutations"], settings["value_images"]) == (20, 128)
 
 
 def test_quoted_rows_have_no_runs():
