@@ -25,7 +25,7 @@ from pipeline import files
 from pipeline.errors import InputError
 from pipeline.files import replacing
 from pipeline.nasbench import cells, sources
-from pipeline.nasbench.protocols import accuracies_of, protocol
+from pipeline.nasbench.protocols import DIGITS_ACCURACIES, accuracies_of, protocol
 from pipeline.nasbench.sources import CODE, ROW_OF
 from pipeline.registry import nearest
 
@@ -64,6 +64,11 @@ class Table:
             content = temporary.read_bytes()
             # After the array, where NumPy does not look.
             temporary.write_bytes(content + hashlib.sha256(content).digest())
+
+    @property
+    def name(self) -> str:
+        """Which of the two tables it is, as provenance names it."""
+        return "nasbench_digits" if self.accuracies == DIGITS_ACCURACIES else "nas_bench_201"
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -59,12 +59,10 @@ def run(
     if table is None:
         raise InputError(MISSING.format("queries"))
     torch_device = devices.resolve(device)
-    known = source(table)
+    rows = Table.load(table)
+    known = source(rows)
     with stage("queries", out, job, device=torch_device.type, data=manifest or known) as s:
-        rows, halves = (
-            Table.load(table),
-            images_of(job, manifest, split, data_root, str(torch_device)),
-        )
+        halves = images_of(job, manifest, split, data_root, str(torch_device))
         path = s.state / "queries.pt"
         identity = {"n": n, "table": known, "data": manifest, **job.model_dump(mode="json")}
         cells: list[dict[str, Any]] = (checkpoint.load(path, identity) or {"rows": []})["rows"]

@@ -40,24 +40,23 @@ def look_up(
     if genotype is not None:
         arch = Genotype.load(genotype).to_arch_string()
     rows = Table.load(table)
-    if arch is not None:
-        index = rows.index_of(arch)
+    return row_of(rows, rows.index_of(arch) if arch is not None else index)
+
+
+def row_of(rows: Table, index: int | None) -> dict[str, Any]:
+    """The row of an index: values, ranks, the table's limits and protocols."""
     assert index is not None
     return {**rows.query(index), **rows.limits(), "protocols": rows.protocols()}
 
 
-def look_up_reference(name: str, table: Path) -> dict[str, Any]:
+def reference_of(name: str, rows: Table) -> dict[str, Any]:
     """A row of the table that no search finds.
 
     `optimal` is the best value of each accuracy, each of an architecture of its own; `resnet` the
     cell that is ResNet's block.
-
-    Raises:
-        InputError: the table is not whole.
     """
     if name != OPTIMAL:
-        return look_up(table, arch=RESNET_CELL)
-    rows = Table.load(table)
+        return row_of(rows, rows.index_of(RESNET_CELL))
     best = {column: rows.optimal(column) for column in rows.accuracies}
     return {
         **{column: row[column] for column, row in best.items()},
@@ -71,10 +70,11 @@ def look_up_reference(name: str, table: Path) -> dict[str, Any]:
 def run_reference(name: str, table: Path | None, out: Path) -> None:
     """Write a reference row as `metrics.json`; without a table it holds its name only."""
     job = QueryJob(arch=name, table=str(table) if table else None)
-    with stage("query", out, job, data=source(table)) as s:
-        if table is None:
+    rows = Table.load(table) if table else None
+    with stage("query", out, job, data=source(rows)) as s:
+        if rows is None:
             s.log("no NAS-Bench-201 table at hand: nothing is looked up")
-        s.finish(look_up_reference(name, table) if table else {"reference": name})
+        s.finish(reference_of(name, rows) if rows else {"reference": name})
 
 
 def run(genotype: Path, table: Path | None, out: Path) -> None:
@@ -90,14 +90,15 @@ def run(genotype: Path, table: Path | None, out: Path) -> None:
     """
     arch = Genotype.load(genotype).to_arch_string()
     job = QueryJob(arch=arch, table=str(table) if table else None)
-    with stage("query", out, job, data=source(table)) as s:
-        if table is None:
+    rows = Table.load(table) if table else None
+    with stage("query", out, job, data=source(rows)) as s:
+        if rows is None:
             s.log("no NAS-Bench-201 table at hand: the cell is not looked up")
             s.finish({"arch": arch})
         else:
-            s.finish(look_up(table, arch=arch))
+            s.finish(row_of(rows, rows.index_of(arch)))
 
 
-def source(table: Path | None) -> dict[str, str] | None:
-    """What the provenance says of a table."""
-    return {"name": "nas_bench_201", "fingerprint": files.digest(table)} if table else None
+def source(rows: Table | None) -> dict[str, str] | None:
+    """What the provenance says of a table: its name, the digest of its file."""
+    return {"name": rows.name, "fingerprint": files.digest(rows.path)} if rows else None

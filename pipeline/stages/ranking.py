@@ -67,8 +67,8 @@ def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: 
     alpha = saved["strength"]
     if alpha.shape != (SHAPE[0] * SHAPE[1],):
         raise InputError(f"{strength}: {alpha.size} players; the table's cells have 6 x 5")
-    with stage("ranking", out, job, data=source(table)) as s:
-        rows = Table.load(table)
+    rows = Table.load(table)
+    with stage("ranking", out, job, data=source(rows)) as s:
         metrics, sample = rank(rows, f"{dataset}_test", alpha, job.ranking)
         files.write_csv(out / "sample.csv", sample)
         history = by_epoch(rows, saved.get("strength_history", alpha[None]), job.none_may_win)

@@ -46,7 +46,8 @@ def query(
     elif out is not None:
         raise InputError("query: --out needs --genotype or --reference")
     elif reference is not None:
-        print(json.dumps(query_stage.look_up_reference(reference, given.need("table")), indent=2))
+        rows = Table.load(given.need("table"))
+        print(json.dumps(query_stage.reference_of(reference, rows), indent=2))
     else:
         row = query_stage.look_up(given.need("table"), index, arch, genotype)
         print(json.dumps(row, indent=2))

@@ -50,10 +50,10 @@ def test_half_a_digits_table_is_refused(tmp_path):
 
 
 def test_references_of_any_table(embedded, tmp_path):
-    best = query.look_up_reference("optimal", embedded)
+    best = query.reference_of("optimal", Table.load(embedded))
     assert best["digits_test"] == pytest.approx((cells.N_ARCHITECTURES - 1) / 250, abs=1e-4)
     assert best["rank_digits_valid"] == 1 and best["regret_digits_valid"] == 0
-    resnet = query.look_up_reference("resnet", embedded)
+    resnet = query.reference_of("resnet", Table.load(embedded))
     arch = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
     assert resnet["arch"] == arch
     out = tmp_path / "results" / "nasbench201" / "digits" / "table_optimal" / "seed0" / "query"

@@ -1,5 +1,6 @@
 """The stage `query`: a genotype's row, or a plain word that there is no table."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.files import read_json
+from pipeline.nasbench import EMBEDDED
 from pipeline.spaces.genotype import Genotype
 from pipeline.stages import query
 from tests.nasbench.toys import toy_frame, write_toy_table
@@ -48,7 +50,16 @@ def test_stage_writes_row_and_record(tmp_path, table, genotype):
     assert metrics["rank_cifar10_valid"] == 15_625 - expected_index()
     record = read_json(out / "provenance.json")
     assert record["settings"] == {"arch": ARCH, "table": str(table)}
+    assert record["data"]["name"] == "nas_bench_201"
     assert len(record["data"]["fingerprint"]) == 64
+
+
+def test_the_record_names_the_table_that_was_asked(tmp_path, genotype):
+    out = tmp_path / "results" / "query"
+    query.run(genotype, EMBEDDED, out)
+    record = read_json(out / "provenance.json")["data"]
+    assert record["name"] == "nasbench_digits"
+    assert record["fingerprint"] == hashlib.sha256(EMBEDDED.read_bytes()).hexdigest()
 
 
 def test_without_a_table_the_stage_says_so(tmp_path, genotype, capsys):
