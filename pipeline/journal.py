@@ -7,8 +7,8 @@ milliseconds:
               tags
     resume    workflow, tags: the same run goes on in another process
     metrics   step, values
-    artifact  path, relative to the journal's folder; form: file | table | model
-    end       status: FINISHED | FAILED
+    artifact  path, relative to the journal's folder; form: file | table | model | report
+    end       status: FINISHED | FAILED; of a workflow also note: what came of it, in Markdown
 
 A process that is killed while it writes leaves a torn last line. The reader passes over it, as over
 any line that is no event: a journal may come from another version or from somebody else.
@@ -35,6 +35,7 @@ from pipeline import locks
 from pipeline import provenance as origin
 
 NAME = "journal.jsonl"
+UI = "http://127.0.0.1:5000"  # where `make ui` serves a store that is a file
 MIRRORED = "mlflow.jsonl"  # in `state`: the recorder's list of the runs that MLflow has
 EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
 CODE = ("source_digest", "code_behind")  # tags that say which code ran
@@ -114,7 +115,7 @@ class Journal:
             self.append("metrics", step=step, values=fresh)
 
     def append_artifact(self, path: Path | str, form: str = "file") -> None:
-        """Add a product: a file, a `table` (CSV) or a `model` (a `model.pt`).
+        """Add a product: a file, a `table` (CSV), a `model` (a `model.pt`), a `report` (HTML).
 
         Its name is relative to the journal, so that the working tree may move.
         """
@@ -165,6 +166,11 @@ class Journal:
     def status(self) -> str:
         """FINISHED or FAILED if the last event says so, else RUNNING (or killed)."""
         return self.events[-1].get("status", "RUNNING")
+
+    @property
+    def note(self) -> str:
+        """What came of it, as its last event says; empty where that says nothing."""
+        return self.events[-1].get("note", "")
 
     @property
     def seconds_before(self) -> float:
@@ -273,7 +279,7 @@ def recorded(
     journal = begin(
         path,
         stage,
-        f"{stage} {name}",
+        f"{stage} · {name}",
         workflow.start["experiment"] if workflow else os.environ.get(EXPERIMENT_NAME, EXPERIMENT),
         workflow.key if workflow else None,
         origin.flatten(params),
@@ -309,6 +315,16 @@ def _mirrored(path: Path, _: int) -> dict[str, dict[str, str]]:
             run = MIRROR.validate_json(line)
             runs[run.get("key", "")] = run
     return runs
+
+
+def is_served() -> bool:
+    """Whether MLflow's store is a server, and no file that `make ui` serves."""
+    return os.environ.get("MLFLOW_TRACKING_URI", "").startswith(("http://", "https://"))
+
+
+def web_address() -> str:
+    """Where a browser finds the runs."""
+    return os.environ["MLFLOW_TRACKING_URI"].rstrip("/") if is_served() else UI
 
 
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:

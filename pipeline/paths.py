@@ -86,6 +86,13 @@ class Place:
         """The folder of all seeds of the search."""
         return STRATEGY.format(**vars(self))
 
+    @property
+    def title(self) -> str:
+        """Short name without the stage: `shapley · darts/digits · s0 · digits64 r1`."""
+        seeds = f"{self.repeats} seeds" if self.repeats else f"s{self.seed}"
+        training = f" · {self.target} r{self.rseed}" if self.target else ""
+        return f"{self.strategy} · {self.space}/{self.dataset} · {seeds}{training}"
+
     def at(self, stage: str, target: str | None = None, rseed: int | None = None) -> Place:
         """Another stage of the same seed; `target` and `rseed` name a training."""
         return replace(self, stage=stage, target=target, rseed=rseed)

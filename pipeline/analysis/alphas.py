@@ -1,7 +1,8 @@
 """Alpha over the epochs of a search, as series that can be drawn: cell type -> edge -> operations.
 
-A search saves it as `alpha_history` [epochs, players] in `strength.npz`; the settings in its
-provenance say which space the players belong to.
+A search saves it as `alpha_history` [epochs, players] in `strength.npz`, and accumulated Shapley
+values s (Eq. 7) as `s_history`; the settings in its provenance say which space the players belong
+to.
 """
 # Tested in tests/analysis/test_report.py.
 
@@ -19,6 +20,7 @@ from pipeline.analysis.figures import Series
 from pipeline.analysis.runs import FinishedRun
 from pipeline.config.recipes import SupernetSettings
 from pipeline.files import read_arrays
+from pipeline.spaces import Space
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ class Alphas:
 
 
 def read(
-    results: Path, searches: Sequence[FinishedRun], without_warmup: bool = False
+    results: Path,
+    searches: Sequence[FinishedRun],
+    without_warmup: bool = False,
+    quantity: str = "alpha",
 ) -> Alphas | None:
     """Alpha of searches in one space; None where they have none or the space has changed.
 
@@ -43,12 +48,13 @@ def read(
         results: folder that the runs lie in.
         searches: runs of the stage `search`, one a seed.
         without_warmup: leave the epochs out in which alpha is frozen.
+        quantity: what the searches saved by epoch: "alpha", or "s".
     """
-    found = {run.seed: (run, _history(results, run)) for run in searches}
+    found = {run.seed: (run, _history(results, run, quantity)) for run in searches}
     flat = {seed: (run, history) for seed, (run, history) in found.items() if history is not None}
     if not flat:
         return None
-    space = registry.get("spaces", searches[0].space)(_supernet_of(searches[0]))
+    space = space_of(searches[0])
     if any(history.shape[1] != space.n_players for _, history in flat.values()):
         return None
     shape = (-1, len(space.cell_types), len(space.edges), space.n_operations)
@@ -93,12 +99,12 @@ def _edge(
     ]
 
 
-def _history(results: Path, run: FinishedRun) -> np.ndarray | None:
-    """Alpha over epochs [epochs, players] as the search saved it."""
+def _history(results: Path, run: FinishedRun, quantity: str) -> np.ndarray | None:
+    """A quantity over epochs [epochs, players] as the search saved it."""
     path = results / run.folder / "strength.npz"
     if not path.exists():
         return None
-    history = read_arrays(path).get("alpha_history")
+    history = read_arrays(path).get(f"{quantity}_history")
     return history if history is not None and len(history) else None
 
 
@@ -107,8 +113,10 @@ def _warmup_of(run: FinishedRun) -> int:
     return int(run.provenance.get("settings", {}).get("search", {}).get("warmup_epochs", 0))
 
 
-def _supernet_of(run: FinishedRun) -> SupernetSettings:
-    """The settings that a space depends on, as the run had them."""
+def space_of(run: FinishedRun) -> Space:
+    """The space of a search, with the settings that it depends on as the run had them."""
     search: dict[str, Any] = run.provenance.get("settings", {}).get("search", {})
     has_none = search.get("supernet", {}).get("include_none")
-    return SupernetSettings() if has_none is None else SupernetSettings(include_none=has_none)
+    shape = SupernetSettings() if has_none is None else SupernetSettings(include_none=has_none)
+    space: Space = registry.get("spaces", run.space)(shape)
+    return space

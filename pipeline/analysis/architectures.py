@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.analysis import drawings
+from pipeline.analysis import alphas, drawings, figures
+from pipeline.analysis.contributions import HeatMap, heat_maps
 from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.figures import Series
 from pipeline.analysis.groups import histories
 from pipeline.analysis.runs import FinishedRun
 
+COLUMNS = 2  # of small pictures, as many as a phone shows
 COUNTS = {"params": "parameters", "macs": "multiply-adds"}
 
 
@@ -26,6 +28,7 @@ class Architecture:
         svg: the cell as drawn, empty if it was not.
         others: runs of the same seed: search, trial, query, trainings.
         training: accuracy over the epochs of its trainings; None if there are none.
+        values: Shapley values that its search estimated, one heat map for each cell type.
     """
 
     run: FinishedRun
@@ -34,6 +37,7 @@ class Architecture:
     svg: str
     others: tuple[FinishedRun, ...]
     training: Drawn | None
+    values: tuple[HeatMap, ...] = ()
 
     @property
     def counts(self) -> dict[str, str]:
@@ -67,7 +71,38 @@ def _architecture(
         svg=path.read_text(encoding="utf-8") if path.exists() else "",
         others=tuple(own),
         training=_training(title, own),
+        values=heat_maps(results, _search_of(own), run),
     )
+
+
+def _search_of(own: Sequence[FinishedRun]) -> FinishedRun | None:
+    return next((run for run in own if run.stage == "search"), None)
+
+
+def growth(results: Path, one: Architecture) -> list[Drawn]:
+    """How the accumulated Shapley values s (Eq. 7) and alpha (Eq. 6) of its search grew."""
+    search = _search_of(one.others)
+    if search is None:
+        return []
+    found = {name: alphas.read(results, [search], quantity=name) for name in ("s", "alpha")}
+    return [
+        _grown(name, cell_type, edges, own.operations)
+        for name, own in found.items()
+        if own
+        for cell_type, edges in own.edges.items()
+    ]
+
+
+def _grown(
+    quantity: str,
+    cell_type: str,
+    edges: Mapping[str, Sequence[Series]],
+    operations: Mapping[str, int],
+) -> Drawn:
+    where = "" if cell_type == "cell" else f", {cell_type} cell"
+    caption = f"{quantity} over epochs on each edge{where}"
+    words = f"{caption}: {len(operations)} operations on {len(edges)} edges"
+    return Drawn(caption, words, figures.grid(edges, COLUMNS), operations)
 
 
 def _training(title: str, own: Sequence[FinishedRun]) -> Drawn | None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import files
-from pipeline.analysis import figures
+from pipeline.analysis import dots, figures
 from pipeline.analysis.claims import PLAN
-from pipeline.analysis.figures import Dots, Series
+from pipeline.analysis.dots import Dots
+from pipeline.analysis.figures import Series
 from pipeline.analysis.measures import column_title
 from pipeline.analysis.results_page import is_claim, table
 from pipeline.config.claims import FAILS, HOLDS, OPEN
@@ -131,7 +132,7 @@ def _picture(claim: Mapping[str, Any], images: Path) -> str:
             Dots(title, i, {int(seed): value for seed, value in by.items()})
             for i, (title, by) in enumerate(picture["dots"].items())
         ]
-        files.write_text(images / name, figures.svg(figures.dots(rows)))
+        files.write_text(images / name, figures.svg(dots.dots(rows)))
         return f"![{_words(picture['measure'])} by seed]({images.name}/{name})"
     return "No picture: nothing of it has run."
 

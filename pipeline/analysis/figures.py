@@ -1,4 +1,4 @@
-"""Figures in one style: curves over epochs, one dot a seed, with mean and 95 % interval.
+"""Figures in one style: curves over epochs, with mean and 95 % interval (dots: `dots.py`).
 
 Thin lines are seeds, the thick line is their mean, the band its t interval (`intervals.py`).
 Every series has a colour and a dash of its own, the same in all figures of a page. What draws
@@ -97,19 +97,6 @@ class Series:
         return f"{mean[-1]:.3g}" + (f" ± {half_width[-1]:.2g}" if half_width[-1] else "")
 
 
-@dataclass(frozen=True)
-class Dots:
-    """One row of a dot plot: a value a seed."""
-
-    name: str
-    index: int
-    values: Mapping[int, float]
-
-    def words(self, decimals: int) -> str:
-        """Mean and interval, or the values of less than three seeds."""
-        return f"{summarise(self.values.values()).words(decimals)} (n = {len(self.values)})"
-
-
 def curves(series: Sequence[Series], band: bool = True, legend: bool = False) -> Figure:
     """Curves over epochs in one axes; what stands on the vertical axis says the caption.
 
@@ -138,40 +125,6 @@ def grid(panels: Mapping[str, Sequence[Series]], columns: int) -> Figure:
             axes.set_title(title)
         for axes in all_axes.flat[len(panels) :]:
             axes.set_axis_off()
-    return figure
-
-
-def dots(rows: Sequence[Dots]) -> Figure:
-    """One row a strategy: hollow dots are seeds, the bar is mean and interval."""
-    with canvas(0.45 + 0.4 * len(rows)) as figure:
-        axes = figure.subplots()
-        name_rows(axes, [row.name for row in rows])
-        for y, row in enumerate(rows):
-            colour = SERIES[row.index % len(SERIES)]
-            summary = summarise(row.values.values())
-            axes.plot(
-                [*row.values.values()],
-                [y] * len(row.values),
-                "o",
-                ms=5,
-                mfc="none",
-                mec=colour,
-                alpha=0.7,
-                gid=f"series-{row.index}",
-            )
-            axes.errorbar(
-                [summary.mean],
-                [y],
-                xerr=[[arm] for arm in summary.arms] if any(summary.arms) else None,
-                fmt="|",
-                ms=13,
-                mew=2.2,
-                lw=2.2,
-                color=colour,
-            )
-        axes.set(ylim=(len(rows) - 0.5, -0.5))
-        axes.spines["left"].set_visible(False)
-        axes.margins(x=0.08)
     return figure
 
 

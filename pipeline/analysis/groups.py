@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.analysis import alphas, drawings, figures, measures
+from pipeline.analysis import alphas, dots, drawings, figures, measures
+from pipeline.analysis.dots import Dots
 from pipeline.analysis.drawings import Drawn
-from pipeline.analysis.figures import Dots, Series
+from pipeline.analysis.figures import Series
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import FinishedRun
 
@@ -85,7 +86,7 @@ def _group(
     group.searches.extend(_dots(named, [measures.seconds("search", runs)]))
     for target in dict.fromkeys(run.target for run in runs if run.target is not None):
         trained = {name: [r for r in own if r.target == target] for name, own in named.items()}
-        costs = [measures.test_error(target), measures.seconds("retrain", runs, target)]
+        costs = [measures.seconds("retrain", runs, target)]
         group.trainings[target] = [
             *_dots(named, costs),
             *_curves(trained, TRAIN_CURVES),
@@ -107,7 +108,7 @@ def _curves(
             for index, (name, own) in enumerate(runs.items())
             if (by_run := histories(own, metric, scale))
         ]
-        if series:
+        if any(len(values) > 1 for one in series for values in one.seeds.values()):
             title = f"{label[0].upper()}{label[1:]}"
             yield drawings.curves(series, title, f"{label} over epochs; after the last epoch")
 
@@ -136,11 +137,11 @@ def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) 
             for index, (name, own) in enumerate(runs.items())
             if (values := by_seed(measure, own))
         ]
-        if rows:
+        if sum(len(row.values) for row in rows) > 1:  # one point has no axis
             label = f"{measure.title} ({measure.unit})"
             ends = [f"{r.name} {r.words(measure.decimals)}" for r in rows]
             words = f"{label} by seed; mean: {'; '.join(ends)}"
-            yield Drawn(label, words, figures.dots(rows))
+            yield Drawn(label, words, dots.dots(rows))
 
 
 def _alpha(

@@ -4,32 +4,32 @@
 from __future__ import annotations
 
 import itertools
-import os
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline import journal
 from pipeline.analysis import figures, svg
 from pipeline.analysis.architectures import anchor_of
 from pipeline.analysis.intervals import number
+from pipeline.analysis.measures import TEST_COLUMNS, column_title
 from pipeline.analysis.runs import FinishedRun
 
-SEARCHED = {
-    # What the table of runs says of a search: metric -> format; a search has one of them.
-    "valid_accuracy": "{:.2%} validation accuracy",
-    "value_full": "V(N) = {:.3f}",
-    "drawn_accuracy": "{:.2%} of the architectures drawn",
-    "best_drawn_accuracy": "{:.2%} of the best architecture drawn",
-}
 HEADLINES = {
-    # The same of the other stages.
-    "genotype": ("params", "{:,.0f} parameters"),
-    "trial": ("held_out_error", "{:.2%} held-out error"),
-    "query": ("cifar10_test", "{:.2f} % CIFAR-10 test"),
-    "removal": ("value_full", "{:.2%} with all operations"),
-    "ranking": ("tau_all", "tau {:.3f} over all architectures"),
-    "retrain": ("test_error", "{:.2%} test error"),
-    "queries": ("n_seeds", "{:.0f} seeds"),
+    # What the table of runs says of a run: stage -> metric -> format; the first that it has.
+    "search": {
+        "valid_accuracy": "{:.2%} validation accuracy",
+        "value_full": "V(N) = {:.3f}",
+        "drawn_accuracy": "{:.2%} of the architectures drawn",
+        "best_drawn_accuracy": "{:.2%} of the best architecture drawn",
+    },
+    "genotype": {"params": "{:,.0f} parameters"},
+    "trial": {"held_out_error": "{:.2%} held-out error"},
+    "query": {one: f"{{:.2f}} % {column_title(one)} accuracy" for one in TEST_COLUMNS},
+    "removal": {"value_full": "{:.2%} with all operations"},
+    "ranking": {"tau_all": "tau {:.3f} over all architectures"},
+    "retrain": {"test_error": "{:.2%} test error"},
+    "queries": {"n_seeds": "{:.0f} seeds"},
 }
 
 
@@ -43,19 +43,16 @@ def duration(seconds: float) -> str:
 
 def headline(run: FinishedRun) -> str:
     """The one number that the table of runs gives."""
-    forms = SEARCHED if run.stage == "search" else dict([HEADLINES[run.stage]])
-    key, form = next(((k, f) for k, f in forms.items() if k in run.metrics), ("", ""))
+    forms = HEADLINES[run.stage].items()
+    key, form = next(((k, f) for k, f in forms if k in run.metrics), ("", ""))
     value = run.metrics.get(key)
     return "" if value is None else form.format(value).replace("%", " %").replace("  %", " %")
 
 
 def mlflow_url(run: FinishedRun) -> str | None:
-    """Address of the run in the MLflow interface, if the store is a server."""
-    store = os.environ.get("MLFLOW_TRACKING_URI", "")
+    """Address of the run in the MLflow interface; None where MLflow does not have it."""
     ids = [run.provenance.get(key) for key in ("mlflow_experiment_id", "mlflow_run_id")]
-    if not store.startswith(("http://", "https://")) or not all(ids):
-        return None
-    return f"{store.rstrip('/')}/#/experiments/{ids[0]}/runs/{ids[1]}"
+    return f"{journal.web_address()}/#/experiments/{ids[0]}/runs/{ids[1]}" if all(ids) else None
 
 
 def environment() -> Environment:
@@ -79,6 +76,7 @@ def environment() -> Environment:
         duration=duration,
         headline=headline,
         mlflow_url=mlflow_url,
+        served=journal.is_served(),
         series=list(enumerate(figures.SERIES)),
         dashes=[" ".join(f"{2 * length:g}" for length in dash) for dash in figures.DASHES],
     )

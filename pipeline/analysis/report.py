@@ -1,7 +1,8 @@
 """The report: one HTML page that needs nothing but itself.
 
-What ran, each experiment's tables beside the paper's numbers, curves, found architectures, all runs
-with links to their folders, and where everything comes from. Drawings are inline SVG whose colours
+The answer first, with the best cell and its Shapley values; then what ran, each experiment's tables
+beside the paper's numbers, curves, found cells, all runs with links to their folders, and where
+everything comes from. Drawings are inline SVG whose colours
 are CSS variables, so that light and dark are one page. A small script reads points off and hides
 series; all is there without it. Nothing is fetched, and the page's own policy forbids it.
 The same files give the same page: the date on it is that of the latest run. (Links to MLflow take
@@ -18,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.analysis import apart, drawings, page, runs, tables
-from pipeline.analysis.architectures import architectures
+from pipeline.analysis.answer import Answer, answer
+from pipeline.analysis.architectures import Architecture, architectures, growth
 from pipeline.analysis.groups import groups
 from pipeline.analysis.runs import FinishedRun
 from pipeline.config import jobs, needs
+from pipeline.config.experiments import Experiment
 
 
 def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
@@ -39,6 +42,9 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
     study = study_of(job, results, everything)
     shown, digest = study.runs, study.source_digest
     changed = {run.folder: apart.changed_since(run, digest) for run in shown}
+    found = architectures(results, shown, job.titles)
+    sections = [_section(one, study, results, found) for one in job.experiments]
+    best = next((one for *_, one in sections if one.best), None)
     context = {
         "job": job,
         "runs": shown,
@@ -47,16 +53,11 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
         "unfinished": runs.unfinished(
             results, needs.all_runs(job, job.experiments), [*shown, *study.apart]
         ),
-        "sections": [
-            (
-                experiment,
-                tables.parts(experiment, study),
-                drawings.draw(experiment, study, results),
-            )
-            for experiment in job.experiments
-        ],
+        "sections": sections,
+        "best": best,
+        "growth": growth(results, best.best) if best and best.best else [],
         "groups": groups(results, shown, job.titles),
-        "architectures": architectures(results, shown, job.titles),
+        "architectures": found,
         "source_digest": digest,
         "origins": origins(shown),
         "settings": settings_in_use(shown),
@@ -67,6 +68,15 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
         "root": Path(os.path.relpath(results, link_from)).as_posix(),
     }
     return page.environment().get_template("report.html").render(context)
+
+
+def _section(
+    experiment: Experiment, study: tables.Evidence, results: Path, found: Sequence[Architecture]
+) -> tuple[Experiment, list[tables.Part], list[drawings.Drawn], Answer]:
+    """An experiment with its tables, the paper's figure if it is one, and its answer."""
+    parts = tables.parts(experiment, study)
+    drawn = drawings.draw(experiment, study, results)
+    return experiment, parts, drawn, answer(experiment, parts, found)
 
 
 def study_of(

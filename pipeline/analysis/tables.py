@@ -20,15 +20,12 @@ from pipeline.analysis.intervals import (
     paired_difference,
     welch,
 )
-from pipeline.analysis.measures import Measure, by_seed
+from pipeline.analysis.measures import TABLE_COLUMNS, TEST_COLUMNS, Measure, by_seed
 from pipeline.analysis.runs import ORDER, FinishedRun
 from pipeline.config.experiments import KEPT, Experiment, Printed, Row
 from pipeline.config.jobs import ReportJob
-from pipeline.nasbench.protocols import ACCURACIES, DIGITS, DIGITS_ACCURACIES
+from pipeline.nasbench.protocols import DIGITS
 from pipeline.paths import Place
-
-TABLE_COLUMNS = (*ACCURACIES, *DIGITS_ACCURACIES)
-TEST_COLUMNS = TABLE_COLUMNS[1::2]
 
 
 @dataclass(frozen=True)
@@ -293,7 +290,7 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun])
     for size_of in sized:
         columns += [measures.params(size_of), measures.macs(size_of)]
     if any(row.searched for row in rows) or "search_gpu_days" in printed:
-        columns.append(measures.search_days(runs))
+        columns.append(measures.search_time(runs))
     return columns
 
 

@@ -138,12 +138,14 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
     """The slice for one report page."""
     rows = [row for experiment in experiments for row in experiment.rows if not row.not_run]
     labels = {label for row in rows for label in (row.strategy, shown_strategy(row, config.seeds))}
+    # What no search found has no label of its own: it is called as its first row.
+    named = {row.strategy: row.label for row in reversed(rows) if not is_searched(row.strategy)}
     return ReportJob(
         preset=config.preset,
         seeds=config.seeds,
         retrain_seeds=config.retrain_seeds,
         experiments=tuple(experiments),
-        titles={name: title_of(config, name) for name in sorted(labels)},
+        titles={name: named.get(name) or title_of(config, name) for name in sorted(labels)},
     )
 
 

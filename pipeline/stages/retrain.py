@@ -233,7 +233,7 @@ def metrics_of(
     return {
         "test_accuracy": test["accuracy"],
         "test_error": test["top1_error"],
-        "top5_error": test["top5_error"],
+        **{key: test[key] for key in ("top5_error",) if key in test},
         "test_loss": test["loss"],
         "train_loss": history[-1]["train_loss"],
         "params": counts["params"],

@@ -22,6 +22,7 @@ from pipeline import journal as journals
 from pipeline.config import code
 from pipeline.errors import InputError
 from pipeline.journal import Journal
+from pipeline.paths import Place
 from pipeline.registry import sources
 from pipeline.settings import Settings
 
@@ -122,23 +123,24 @@ def stage(
     run = out.resolve().relative_to(results.resolve()).as_posix()
     state = results / "state" / run
     state.mkdir(parents=True, exist_ok=True)
-    fingerprint = {"data_fingerprint": str(data["fingerprint"])} if data else {}
+    place = paths.find(run)
+    known = {"data": data.get("name"), "data_fingerprint": data["fingerprint"]} if data else {}
     named = (settings.model_dump(), data and data.get("name"))
     behind, digests = code.things(*named), code.digests(*named)
     goes_on = any(state.glob("*.pt*"))
     record = journals.recorded(
         state / journals.NAME,
         stage=name,
-        name=run,
+        name=place.title if place else run,
         workflow=journals.workflow_of(results / "state"),
         params={"seed": seed, **settings.model_dump(mode="json")},
         tags={
-            **_names(results, run),
+            **_names(results, place),
             "stage": name,
             "run": run,
             "device": device,
             "code_behind": digests or None,
-            **fingerprint,
+            **known,
         },
     )
     with locks.stage(state), record as journal:
@@ -150,9 +152,8 @@ def stage(
     remove_checkpoints(state)
 
 
-def _names(results: Path, run: str) -> dict[str, str]:
+def _names(results: Path, place: Place | None) -> dict[str, str]:
     """What the folder of a run says, as tags by which a run table is sorted and grouped."""
-    place = paths.find(run)
     if place is None:
         return {}
     named = {key: str(value) for key, value in vars(place).items() if value is not None}

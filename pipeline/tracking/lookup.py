@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from pipeline import journal
 from pipeline.errors import InputError
 from pipeline.tracking import store
 
@@ -54,4 +55,4 @@ def comparison_address(run_ids: Sequence[str], experiment_ids: Sequence[str]) ->
         return quote(json.dumps([*dict.fromkeys(values)], separators=(",", ":")), safe="")
 
     query = f"runs={compact(run_ids)}&experiments={compact(experiment_ids)}"
-    return f"{store.web_address()}/#/compare-runs?{query}"
+    return f"{journal.web_address()}/#/compare-runs?{query}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.journal import Journal
 from pipeline.progress import warn
 from pipeline.provenance import PARAM_LENGTH
-from pipeline.tracking import models, store, tables
+from pipeline.tracking import described, models, store, tables
 from pipeline.tracking.store import RefusedError, first_line
 
 if TYPE_CHECKING:
@@ -96,8 +96,18 @@ class Mirror:
         self._n_artifacts = len(journal.artifacts)
         if journal.status != "RUNNING":
             end = journal.events[-1]
+            if note := described.description(journal, self._report(parent_id or run_id)):
+                self._client.set_tag(run_id, described.NOTE, note)
             self._client.set_terminated(run_id, end["status"], end["time"])
         return run_id
+
+    def _report(self, workflow_id: str) -> str:
+        """Where MLflow shows the report of a workflow; empty for a run outside workflows."""
+        if not (self._journal.workflow or self._journal.start["stage"] == "workflow"):
+            return ""
+        return (
+            f"#/experiments/{self._experiment_id}/runs/{workflow_id}/artifacts/{described.REPORT}"
+        )
 
     def end_orphans(self) -> None:
         """End as FAILED the children of this workflow's run whose journals are gone."""
@@ -123,12 +133,15 @@ class Mirror:
                 self._sent.update((metric.key, metric.step) for metric in history)
             parent = {"mlflow.parentRunId": parent_id} if parent_id else {}
             wanted, stale = self._stale_tags()
-            tags = {**self._fitting(self._journal.tags), **wanted, **parent}
+            source = described.source_tags(self._journal)
+            tags = {**self._fitting(self._journal.tags), **source, **wanted, **parent}
             self._log("tags", run_id, [RunTag(*item) for item in tags.items()])
             for name in stale - wanted.keys():
                 client.delete_tag(run_id, name)
             params = self._fitting(start["params"])
             self._log("params", run_id, [Param(*item) for item in params.items()])
+            if data := described.data_of(self._journal):
+                client.log_inputs(run_id, data)
             self._open = True
         return run_id
 
@@ -162,6 +175,9 @@ class Mirror:
 
     def _send(self, run_id: str, path: Path, form: str) -> None:
         """Send one product: a file as it is, a table and a model so that MLflow shows them."""
+        if form == "report":
+            self._client.log_text(run_id, path.read_text(encoding="utf-8"), described.REPORT)
+            return
         whole = str(path.absolute())
         if form == "table":
             self._client.log_artifact(run_id, whole, "tables")
@@ -170,7 +186,8 @@ class Mirror:
         self._client.log_artifact(run_id, whole)
         folder = _model_folder(self._journal)
         if form == "model" and folder.exists():
-            models.log(self._client, run_id, self._experiment_id, folder)
+            name = described.model_name(self._journal)
+            models.log(self._client, run_id, self._experiment_id, folder, name)
             shutil.rmtree(folder)
 
 
@@ -204,7 +221,9 @@ def _experiment(client: MlflowClient, name: str) -> Experiment:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            made = client.create_experiment(name, store.artifact_location())
+            made = client.create_experiment(
+                name, store.artifact_location(), tags=described.EXPERIMENT
+            )
             found = client.get_experiment(made)
         except Exception as error:
             found = client.get_experiment_by_name(name)  # another recorder may have made it
@@ -218,6 +237,9 @@ def _experiment(client: MlflowClient, name: str) -> Experiment:
             f"experiment {name!r} was deleted in MLflow: restore it (`mlflow experiments restore "
             f"--experiment-id {found.experiment_id}`) or set mlflow_experiment to another name"
         )
+    for tag in described.EXPERIMENT.items():
+        if tag[0] not in found.tags:  # made by an earlier version, or by hand
+            client.set_experiment_tag(found.experiment_id, *tag)
     return found
 
 

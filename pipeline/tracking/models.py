@@ -19,8 +19,6 @@ import numpy as np
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-NAME = "network"
-
 
 def save(model: Path, folder: Path) -> None:
     """Write `model.pt` as a folder in MLflow's format; needs no store.
@@ -54,7 +52,7 @@ def save(model: Path, folder: Path) -> None:
     )
 
 
-def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path) -> None:
+def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path, name: str) -> None:
     """Send a saved model to a store as the model of a run; one that the run has stays as it is.
 
     These are the steps of `mlflow.pytorch.log_model`, whose own way leads through the process-wide
@@ -67,7 +65,7 @@ def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path) -> 
     if outputs and outputs.model_outputs:
         return
     entry = client.create_logged_model(
-        experiment_id, name=NAME, source_run_id=run_id, model_type="pytorch"
+        experiment_id, name=name, source_run_id=run_id, model_type="pytorch"
     )
     described = Model.load(str(folder))
     described.model_id = described.model_uuid = entry.model_id

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 MAGIC = b"SQLite format 3\0"  # how every database of SQLite begins
-UI = "http://127.0.0.1:5000"  # where `make ui` serves a store that is a file
 # HTTP codes that say the store will take this never, whoever asks again; 401 and 403 are of the
 # whole store, 408 and 429 of the moment.
 REFUSALS = {400, 404, 405, 409, 410, 413, 422}
@@ -104,11 +103,6 @@ def fault() -> str | None:
         if not os.access(path, os.W_OK):
             return f"{path}: cannot be written; make it writable, or {away}"
     return None
-
-
-def web_address() -> str:
-    """Where a browser finds the runs: the store if it is a server, else what `make ui` starts."""
-    return store_uri().rstrip("/") if store_uri().startswith("http") else UI
 
 
 def patience() -> float:

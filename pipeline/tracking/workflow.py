@@ -55,10 +55,11 @@ def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
 def begin(state: Path, experiment: str, tags: dict[str, str]) -> Journal:
     """The journal of a workflow that starts now, or of the interrupted one that goes on."""
     before = journals.read(state / journals.NAME)
+    now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
     return journals.begin(
         state / journals.NAME,
         stage=WORKFLOW,
-        name=f"workflow {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())}",
+        name=f"{state.parent.name} · {now}",
         experiment=experiment,
         workflow=None,
         params={},
@@ -80,6 +81,7 @@ def finish(results: Path, status: str) -> None:
         return
     parent = journals.read(state / journals.NAME)
     if parent.events and parent.status == "RUNNING":
+        add_report(results, parent)
         end(state, parent, status, _tables(results))
         if store.enabled():
             process.drain(state)
@@ -93,6 +95,13 @@ def end(state: Path, parent: Journal, status: str, study: dict[str, Rows]) -> No
             journal.append("end", status="FAILED")
     tables.record(state, parent, study)
     parent.append("end", status=status)
+
+
+def add_report(results: Path, parent: Journal) -> None:
+    """Name the last report page that a workflow has made, if it has, in its journal."""
+    pages = sorted((results / "report").glob("*.html"), key=lambda page: page.stat().st_mtime)
+    if pages and pages[-1].stat().st_mtime * 1000 > parent.start["time"]:
+        parent.append_artifact(pages[-1], form="report")
 
 
 def _tables(results: Path) -> dict[str, Rows]:

@@ -30,8 +30,8 @@ def evaluate(
     """Errors and cross entropy on un-augmented images, by running statistics.
 
     Returns:
-        `accuracy`, `top1_error`, `top5_error` (0 for up to five classes) and `loss` (without
-        smoothing), means over all images; the same on every rank.
+        `accuracy`, `top1_error`, `top5_error` (where there are more than five classes) and `loss`
+        (without smoothing), means over all images; the same on every rank.
     """
     network.eval()
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
@@ -45,9 +45,10 @@ def evaluate(
         hit_sum += torch.stack([hits[:, 0].sum(), hits.sum()])
     n_top1, n_top5 = ranks.sum(hit_sum).tolist()
     accuracy = n_top1 / images.n
+    top5 = {"top5_error": 1 - n_top5 / images.n} if images.classes > 5 else {}
     return {
         "accuracy": accuracy,
         "top1_error": 1 - accuracy,
-        "top5_error": 1 - n_top5 / images.n,
+        **top5,
         "loss": ranks.sum(loss_sum).item() / images.n,
     }

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.analysis.figures import Dots, Series, curves, dots, grid, png, svg
+from pipeline.analysis.dots import Dots, dots
+from pipeline.analysis.figures import Series, curves, grid, png, svg
 
 SERIES = Series("shapley", 1, {0: {1: 0.2, 2: 0.4}, 1: {1: 0.4, 2: 0.8}, 2: {1: 0.9}})
 

@@ -186,7 +186,7 @@ def test_a_quoted_row_has_the_papers_numbers_only(tmp_path):
 
 
 def test_cost_on_our_device_is_not_set_against_the_papers(tmp_path):
-    cell = Cell(measures.search_days([]), summarise([0.5]), Printed(mean=0.3), 1, True, False)
+    cell = Cell(measures.search_time([]), summarise([0.5]), Printed(mean=0.3), 1, True, False)
     assert cell.difference is None
 
 

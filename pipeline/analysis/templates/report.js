@@ -1,4 +1,4 @@
-// Reads points off curves and hides series. Without it the page shows the same pictures and numbers.
+// Reads points off curves, hides series, sorts and filters tables. Without it the page shows the same pictures and numbers.
 "use strict";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -94,6 +94,52 @@ function readable(plot) {
   });
 }
 
+// Columns sort by their numbers or words; a field filters the rows by words.
+function sortable(table) {
+  const body = table.tBodies[0];
+  const rows = [...body.rows];
+  const heads = [...table.tHead.rows[0].cells];
+  if (rows.length < 3) return;
+  const key = (row, column) => {
+    const cell = row.cells[column];
+    if (cell.dataset.value !== undefined) return Number(cell.dataset.value);
+    return table.matches(".numbers") && column ? Infinity : cell.textContent.trim();
+  };
+  const compare = (a, b) => typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
+  const sort = (column, descending) => {
+    const sorted = column < 0 ? rows : [...rows].sort((a, b) => {
+      const [x, y] = [key(a, column), key(b, column)];
+      return x === Infinity || y === Infinity ? compare(x, y) : (descending ? -1 : 1) * compare(x, y);
+    });
+    body.append(...sorted);
+    heads.forEach((head, i) => head.setAttribute("aria-sort", i !== column ? "none" : descending ? "descending" : "ascending"));
+    chosen.value = column < 0 ? "" : `${column} ${Number(descending)}`;
+  };
+  const tools = create("div", { class: "tools" });
+  const chosen = create("select", { "aria-label": "Sort by" });
+  chosen.append(create("option", { value: "" }, "As listed"));
+  heads.forEach((head, i) => {
+    const name = head.textContent.trim().replace(/\s+/g, " ");
+    chosen.append(create("option", { value: `${i} 0` }, `${name} ↑`), create("option", { value: `${i} 1` }, `${name} ↓`));
+    const button = create("button", { type: "button" });
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => sort(i, head.getAttribute("aria-sort") === "ascending"));
+  });
+  chosen.addEventListener("change", () => {
+    const [column, descending] = chosen.value ? chosen.value.split(" ").map(Number) : [-1, 0];
+    sort(column, Boolean(descending));
+  });
+  const filter = create("input", { type: "search", placeholder: "Filter rows", "aria-label": "Filter rows" });
+  filter.addEventListener("input", () => {
+    const words = filter.value.toLowerCase().split(/\s+/);
+    for (const row of rows) row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+  });
+  if (rows.length > 7) tools.append(filter);
+  tools.append(chosen);
+  (table.closest(".scroll") || table).before(tools);
+}
+
 // A link into something folded opens it.
 function unfold() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -105,5 +151,6 @@ function unfold() {
 
 document.querySelectorAll(".legend").forEach(switchable);
 document.querySelectorAll("figure[data-readout]").forEach(readable);
+document.querySelectorAll("table.sortable").forEach(sortable);
 addEventListener("hashchange", unfold);
 unfold();

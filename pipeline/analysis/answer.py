@@ -1,0 +1,196 @@
+"""What a page says first: which method does best, the cell that it found, methods as charts.
+
+The *headline* of an experiment is its first measured test accuracy or test error. The *method* is
+the experiment's reference row, as a rule Shapley-NAS.
+"""
+# Tested in tests/analysis/test_report.py.
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.analysis import dots
+from pipeline.analysis.architectures import Architecture, anchor_of
+from pipeline.analysis.dots import Dots
+from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.intervals import CONFIDENCE, LEAST, welch
+from pipeline.analysis.measures import TEST_COLUMNS, Measure
+from pipeline.analysis.tables import Cell, Line, Part
+from pipeline.config.experiments import Experiment
+
+SAID = {1: "better than", 0: "no different from", -1: "worse than"}
+FEW = f"With fewer than {LEAST} seeds such differences may be chance."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an experiment shows, as its section begins.
+
+    Attributes:
+        sentence: empty where nothing is measured yet.
+        best: the method's cell that does best by the headline; None where it found none.
+        best_value: its headline in words.
+        n_cells: cells of the method that it is the best of.
+        charts: methods beside each other, accuracy against parameters.
+    """
+
+    sentence: str
+    best: Architecture | None
+    best_value: str
+    n_cells: int
+    charts: tuple[Drawn, ...]
+
+
+def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Architecture]) -> Answer:
+    """The answer of an experiment.
+
+    Args:
+        experiment: its reference is the method.
+        parts: its tables.
+        found: all architectures of the page.
+    """
+    charts = tuple(chart for part in parts for chart in _charts(part))
+    for part in parts:
+        for measure, cells in _tests(part).items():
+            line = _method(experiment, part, cells)
+            if line is not None:
+                best, value = _best(line, cells[line.row.label], found)
+                sentence = _sentence(line.row.label, measure, cells)
+                return Answer(sentence, best, value, len(line.genotypes), charts)
+    return Answer("", None, "", 0, charts)
+
+
+def _tests(part: Part) -> dict[Measure, dict[str, Cell]]:
+    """Measure -> row -> its cell, for what test sets say and somebody has measured."""
+    found: dict[Measure, dict[str, Cell]] = {}
+    for table in part.tables:
+        for i, measure in enumerate(table.columns):
+            if measure.key in (*TEST_COLUMNS, "test_error"):
+                own = {line.row.label: line.cells[i] for line in table.lines}
+                own = {label: cell for label, cell in own.items() if cell.ours or cell.paper}
+                if any(cell.ours for cell in own.values()):
+                    found[measure] = own
+    return found
+
+
+def _method(experiment: Experiment, part: Part, cells: dict[str, Cell]) -> Line | None:
+    """The row that the sentence is about: the reference, else the first with a number of ours."""
+    lines = [
+        line
+        for table in part.tables
+        for line in table.lines
+        if line.row.label in cells and cells[line.row.label].ours
+    ]
+    of_reference = [line for line in lines if line.row.strategy == experiment.reference]
+    return next(iter([*of_reference, *lines]), None)
+
+
+def _sentence(label: str, measure: Measure, cells: dict[str, Cell]) -> str:
+    """Say what the method reaches, and which methods that is better and worse than."""
+    own = cells[label]
+    assert own.ours is not None
+    others: dict[int, list[str]] = {sign: [] for sign in SAID}
+    few = False
+    for name, cell in cells.items():
+        if cell.ours and name != label:
+            sign, tested = _compared(own, cell)
+            few = few or not tested
+            others[sign].append(f"{name}, {cell.ours.words(measure.decimals)} %")
+    n = own.ours.n
+    value = f"{own.ours.words(measure.decimals)} % {_named(measure)}"
+    said = [f"{SAID[sign]} {_listed(names)}" for sign, names in others.items() if names]
+    text = (
+        f"{label} reaches {value} ({n} seed{'s' * (n > 1)}){': ' if said else ''}{'; '.join(said)}."
+    )
+    if own.paper and own.difference is not None:
+        text += f" The paper prints {own.paper.mean:.{measure.decimals}f} %."
+    return f"{text} {FEW}" if few else text
+
+
+def _named(measure: Measure) -> str:
+    """The headline within a sentence."""
+    if measure.stage == "query":
+        return f"{measure.title} accuracy"
+    return f"test error on {measure.target}"
+
+
+def _compared(one: Cell, other: Cell) -> tuple[int, bool]:
+    """1 where `one` is better, -1 where it is worse, 0 where Welch's test sees no difference.
+
+    The second value says whether there was a test at all; without one the means decide.
+    """
+    a, b = one.ours, other.ours
+    assert a is not None and b is not None
+    lower = one.measure.lower_is_better
+    sign = 0 if a.mean == b.mean else 1 if (a.mean < b.mean) == lower else -1
+    if min(a.n, b.n) < LEAST or a.deviation is None or b.deviation is None:
+        return sign, False
+    _, _, p = welch((a.mean, a.deviation, a.n), (b.mean, b.deviation, b.n))
+    return (sign if p <= 1 - CONFIDENCE else 0), True
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{'; '.join(first)}; and {last}" if first else last
+
+
+def _best(line: Line, cell: Cell, found: Sequence[Architecture]) -> tuple[Architecture | None, str]:
+    """The cell of the seed with the best value, and the value in words."""
+    measure = cell.measure
+    sign = 1 if measure.lower_is_better else -1
+    by_anchor = {one.anchor: one for one in found}
+    for seed in sorted(cell.values, key=lambda seed: sign * cell.values[seed]):
+        for run in line.genotypes:
+            if run.seed == seed and anchor_of(run) in by_anchor:
+                words = f"{cell.values[seed]:.{measure.decimals}f} % {_named(measure)}"
+                return by_anchor[anchor_of(run)], words
+    return None, ""
+
+
+def _charts(part: Part) -> Iterator[Drawn]:
+    """Dots for each measure of two methods or more, then the first measure against parameters."""
+    tests = _tests(part)
+    labels = list(dict.fromkeys(label for cells in tests.values() for label in cells))
+    for measure, cells in tests.items():
+        rows = [
+            Dots(label, labels.index(label), cell.values, _printed(cell))
+            for label, cell in cells.items()
+        ]
+        if len(rows) > 1:
+            paper = "; ◆ the paper's" if any(row.paper for row in rows) else ""
+            caption = f"{measure.title} (%){paper}"
+            words = "; ".join(f"{row.name} {row.words(measure.decimals)}" for row in rows)
+            yield Drawn(caption, f"{caption} by seed: {words}", dots.dots(rows))
+    first = {measure.stage: measure for measure in reversed(tests)}
+    for measure in first.values():
+        points = [
+            Dots(label, labels.index(label), cell.values, at=size)
+            for label, cell in tests[measure].items()
+            if cell.ours and (size := _size_of(part, label))
+        ]
+        if len(points) > 1:
+            yield _against_size(measure, points)
+
+
+def _printed(cell: Cell) -> tuple[float, float] | None:
+    """The paper's mean and deviation (0 where none is printed), if it is of the same data."""
+    if cell.paper is None or cell.paper_dataset:
+        return None
+    return cell.paper.mean, cell.paper.std or 0.0
+
+
+def _size_of(part: Part, label: str) -> float | None:
+    """Mean parameters of a row's networks in millions; None where nothing counted them."""
+    lines = (line for table in part.tables for line in table.lines if line.row.label == label)
+    cells = (cell for line in lines for cell in line.cells if cell.measure.key == "params")
+    return next((cell.ours.mean for cell in cells if cell.ours), None)
+
+
+def _against_size(measure: Measure, points: Sequence[Dots]) -> Drawn:
+    caption = f"{measure.title} (%) against parameters"
+    said = "; ".join(
+        f"{one.name} {one.words(measure.decimals)} at {one.at:.3f} M" for one in points
+    )
+    drawn = dots.scatter(points, "parameters (M)")
+    return Drawn(caption, f"{caption}: {said}", drawn, {one.name: one.index for one in points})

@@ -1,0 +1,76 @@
+"""What MLflow shows of a run beside its numbers: its source, its data, its result in words."""
+# Tested in tests/tracking/test_tables.py.
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pipeline import paths, registry
+from pipeline.analysis import page
+from pipeline.analysis.runs import FinishedRun
+from pipeline.journal import Journal
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
+
+# MLflow opens an experiment of this kind on its runs, and any other on traces of language models.
+EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
+NOTE = "mlflow.note.content"
+REPORT = "report.html"  # artifact of the workflow's run
+DIGEST_LENGTH = 32  # MLflow takes up to 36 characters
+
+
+def source_tags(journal: Journal) -> dict[str, str]:
+    """What the column "Source" of the run table shows: the command and the commit."""
+    stage, commit = journal.start["stage"], journal.tags.get("git_commit")
+    command = "snakemake" if stage == "workflow" else f"python -m pipeline {stage}"
+    tags = {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
+    return {**tags, "mlflow.source.git.commit": commit} if commit else tags
+
+
+def data_of(journal: Journal) -> list[DatasetInput]:
+    """The data set or the table that a stage read, with its digest and where it comes from."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    tags = journal.tags
+    name, fingerprint = tags.get("data"), tags.get("data_fingerprint")
+    if not name or not fingerprint:
+        return []
+    known = name in registry.names("datasets")
+    source = registry.get("datasets", name).source if known else _table_of(journal) or name
+    kind, key = ("http", "url") if source.startswith("http") else ("local", "uri")
+    dataset = Dataset(name, fingerprint[:DIGEST_LENGTH], kind, json.dumps({key: source}))
+    context = "evaluation" if tags["stage"] in ("query", "ranking") else "training"
+    return [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])]
+
+
+def _table_of(journal: Journal) -> str:
+    return journal.start["params"].get("table", "")
+
+
+def model_name(journal: Journal) -> str:
+    """What a network is, in the letters that MLflow allows in the name of a model."""
+    place = paths.find(journal.tags.get("run", ""))
+    return place.title.replace("/", " ") if place else journal.start["name"].replace("/", " ")
+
+
+def description(journal: Journal, address: str = "") -> str:
+    """The result of a run that has ended in Markdown; a workflow wrote its own.
+
+    Args:
+        journal: of a stage or a workflow.
+        address: of the report in MLflow; empty: there is none.
+    """
+    place = paths.find(journal.tags.get("run", ""))
+    said = journal.note
+    if place is not None and not said:
+        final = {
+            name.removeprefix("final/"): value
+            for (name, _), (value, _) in journal.points.items()
+            if name.startswith("final/")
+        }
+        result = page.headline(FinishedRun(**vars(place), metrics=final))
+        said = f"**{result}**" if result else ""
+    links = [f"[report]({address})"] if said and address else []
+    return "\n\n".join([said, *links]) if said else ""
