@@ -16,8 +16,8 @@ help:            ## say what there is
 demo: $(READY)   ## run the workflow end to end on the embedded digits data
 	snakemake --cores all
 	@echo
-	@echo "report:       results/demo/report/index.html"
-	@echo "MLflow store: $$(python -m pipeline.tracking.store)   (make ui opens it)"
+	@echo "report:       file://$(CURDIR)/results/demo/report/index.html"
+	@echo "MLflow:       $$(python -m pipeline track address)   (after make ui)"
 
 test: $(READY) lint   ## check style, types, then all tests, dry runs of the workflow included
 	OMP_NUM_THREADS=1 python -m pytest -m "not cluster" $(WORKERS)
@@ -47,9 +47,9 @@ lint: $(READY)   ## format, lint, imports and types
 	snakemake --lint
 
 ui: $(READY)     ## open MLflow on 127.0.0.1:5000
+	@echo "MLflow: $$(python -m pipeline track address)"
 	@store=$$(python -m pipeline.tracking.store); \
-	case "$$store" in http*) echo "MLflow runs at $$store";; \
-	  *) exec scripts/tracking-server --store "$$store";; esac
+	case "$$store" in http*) ;; *) exec scripts/tracking-server --store "$$store";; esac
 
 config: $(READY) ## write config/config.yaml and config/schema.json from the models
 	python -m pipeline config

@@ -24,7 +24,7 @@ from pipeline.config.trainings import is_folder
 from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
-from pipeline.files import write_json
+from pipeline.files import read_json, write_json
 from pipeline.paths import (
     BENCHMARKS,
     DATA,
@@ -132,9 +132,13 @@ def code_of(job, *names):
 
 
 def keep_study():
-    """Tell the tracking which tables there are, by a file: it is too long for a command."""
-    study = planned.report_job(CONFIG, [*EXPERIMENTS.values()])
-    write_json(f"{RESULTS}/state/study.json", study.model_dump(mode="json"))
+    """Tell the tracking which tables were asked for, now or before, by a file: it is long."""
+    path = Path(RESULTS, "state", "study.json")
+    before = read_json(path)["experiments"] if path.exists() else []
+    asked = [one["name"] for one in before if one["name"] in EXPERIMENTS]
+    asked += needs.asked_for(CONFIG, targets(), EXPERIMENTS)
+    study = planned.report_job(CONFIG, [EXPERIMENTS[name] for name in dict.fromkeys(asked)])
+    write_json(path, study.model_dump(mode="json"))
 
 
 def targets():

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from pipeline.analysis import dots
+from pipeline.analysis import dots, runs, tables
 from pipeline.analysis.architectures import Architecture, anchor_of
 from pipeline.analysis.dots import Dots
 from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.intervals import CONFIDENCE, LEAST, welch
 from pipeline.analysis.measures import TEST_COLUMNS, Measure
-from pipeline.analysis.tables import Cell, Line, Part
+from pipeline.analysis.tables import Cell, Evidence, Line, Part
 from pipeline.config.experiments import Experiment
+from pipeline.config.jobs import ReportJob
 
 SAID = {1: "better than", 0: "no different from", -1: "worse than"}
 FEW = f"With fewer than {LEAST} seeds such differences may be chance."
@@ -42,6 +44,23 @@ class Answer:
     charts: tuple[Drawn, ...]
 
 
+@dataclass(frozen=True)
+class Summarised:
+    """An experiment in words: what it is called, what it says, its test results as text."""
+
+    title: str
+    sentence: str
+    columns: list[str]
+    rows: list[list[str]]
+
+    @property
+    def markdown(self) -> str:
+        """As a heading, a sentence and a table."""
+        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return f"**{self.title}**\n\n{self.sentence}\n\n{table}"
+
+
 def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Architecture]) -> Answer:
     """The answer of an experiment.
 
@@ -51,14 +70,51 @@ def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Archit
         found: all architectures of the page.
     """
     charts = tuple(chart for part in parts for chart in _charts(part))
+    headline = _headline(experiment, parts)
+    if headline is None:
+        return Answer("", None, "", 0, charts)
+    line, measure, cells = headline
+    best, value = _best(line, cells[line.row.label], found)
+    sentence = _sentence(line.row.label, measure, cells)
+    return Answer(sentence, best, value, len(line.genotypes), charts)
+
+
+def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
+    """Each experiment in words, for whom a page is too much: MLflow, a terminal.
+
+    Raises:
+        InputError: `results` is no folder, or a file of a run is broken.
+    """
+    study = Evidence.of(job, runs.collect(results))
+    for experiment in job.experiments:
+        parts = tables.parts(experiment, study)
+        headline = _headline(experiment, parts)
+        if headline is None:
+            continue
+        line, measure, cells = headline
+        columns = {
+            f"{one.title} (%)": {
+                label: cell.ours.words(one.decimals) for label, cell in own.items() if cell.ours
+            }
+            for part in parts
+            for one, own in _tests(part).items()
+        }
+        labels = dict.fromkeys(label for own in columns.values() for label in own)
+        rows = [[label, *(own.get(label, "") for own in columns.values())] for label in labels]
+        sentence = _sentence(line.row.label, measure, cells)
+        yield Summarised(experiment.title, sentence, ["Method", *columns], rows)
+
+
+def _headline(
+    experiment: Experiment, parts: Sequence[Part]
+) -> tuple[Line, Measure, dict[str, Cell]] | None:
+    """The method's line, the first measure that it has, and that measure of all rows."""
     for part in parts:
         for measure, cells in _tests(part).items():
             line = _method(experiment, part, cells)
             if line is not None:
-                best, value = _best(line, cells[line.row.label], found)
-                sentence = _sentence(line.row.label, measure, cells)
-                return Answer(sentence, best, value, len(line.genotypes), charts)
-    return Answer("", None, "", 0, charts)
+                return line, measure, cells
+    return None
 
 
 def _tests(part: Part) -> dict[Measure, dict[str, Cell]]:

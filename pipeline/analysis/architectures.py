@@ -11,7 +11,7 @@ from pipeline.analysis.contributions import HeatMap, heat_maps
 from pipeline.analysis.drawings import Drawn
 from pipeline.analysis.figures import Series
 from pipeline.analysis.groups import histories
-from pipeline.analysis.runs import FinishedRun
+from pipeline.analysis.runs import FinishedRun, same_cells
 
 COLUMNS = 2  # of small pictures, as many as a phone shows
 COUNTS = {"params": "parameters", "macs": "multiply-adds"}
@@ -28,6 +28,7 @@ class Architecture:
         svg: the cell as drawn, empty if it was not.
         others: runs of the same seed: search, trial, query, trainings.
         training: accuracy over the epochs of its trainings; None if there are none.
+        same: titles of cells of other strategies that are the same.
         values: Shapley values that its search estimated, one heat map for each cell type.
     """
 
@@ -37,6 +38,7 @@ class Architecture:
     svg: str
     others: tuple[FinishedRun, ...]
     training: Drawn | None
+    same: tuple[str, ...] = ()
     values: tuple[HeatMap, ...] = ()
 
     @property
@@ -53,6 +55,11 @@ def architectures(
     return [_architecture(results, run, runs, titles) for run in runs if run.stage == "genotype"]
 
 
+def title_of(run: FinishedRun, titles: Mapping[str, str]) -> str:
+    """Strategy and seed in words."""
+    return f"{titles.get(run.strategy, run.strategy)}, seed {run.seed}"
+
+
 def anchor_of(run: FinishedRun) -> str:
     """The id of the architecture that a run's seed found."""
     return f"architecture-{run.base}/seed{run.seed}".replace("/", "-")
@@ -63,7 +70,8 @@ def _architecture(
 ) -> Architecture:
     path = results / run.folder / "cell.svg"
     own = [r for r in runs if (r.base, r.seed) == (run.base, run.seed) and r is not run]
-    title = f"{titles.get(run.strategy, run.strategy)}, seed {run.seed}"
+    title = title_of(run, titles)
+    same = next((group for group in same_cells(runs) if run in group), [])
     return Architecture(
         run=run,
         anchor=anchor_of(run),
@@ -71,6 +79,7 @@ def _architecture(
         svg=path.read_text(encoding="utf-8") if path.exists() else "",
         others=tuple(own),
         training=_training(title, own),
+        same=tuple(title_of(one, titles) for one in same if one.strategy != run.strategy),
         values=heat_maps(results, _search_of(own), run),
     )
 

@@ -24,7 +24,7 @@ from pipeline import journal, paths
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import LEAST, Summary, paired_difference, summarise, welch
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.runs import FinishedRun
+from pipeline.analysis.runs import FinishedRun, same_cells
 from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
 from pipeline.files import read_json
@@ -147,8 +147,15 @@ def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
             for side in sides
         ],
         "config": [row for row in rows if len({*row["values"]}) > 1],
+        "same_cells": _found_the_same(sides),
         "metrics": [_metric(sides, metric, kind) for metric in metrics],
     }
+
+
+def _found_the_same(sides: Sequence[Side]) -> bool:
+    """Whether the runs of all sides are of the same cells, as far as they say."""
+    cells = [{run.config.get(GENOTYPE) for run in side.runs} for side in sides]
+    return len(cells) > 1 and None not in cells[0] and all(one == cells[0] for one in cells)
 
 
 def pairing(sides: Sequence[Side]) -> str | None:
@@ -209,6 +216,7 @@ class Comparison:
     measures: tuple[Measure, ...]
     values: Mapping[str, Mapping[Measure, Summary]]
     rows: tuple[Mapping[str, Any], ...]
+    same_cells: Sequence[Sequence[FinishedRun]]  # of several strategies, that found one cell
 
 
 def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
@@ -233,7 +241,7 @@ def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
                     rows.append({**head, **single, "over": "", "seeds": ""})
             rows += [{**head, **row} for row in _differences(seeds)]
         there = tuple(one for one in wanted if any(one in by for by in values.values()))
-        yield Comparison(space, dataset, there, values, tuple(rows))
+        yield Comparison(space, dataset, there, values, tuple(rows), same_cells(own))
 
 
 def _differences(seeds: Mapping[str, Mapping[int, float]]) -> Iterator[dict[str, Any]]:

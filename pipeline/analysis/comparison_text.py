@@ -9,15 +9,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table as TextTable
 
 from pipeline import provenance
 from pipeline.analysis import apart, runs
 from pipeline.analysis.compare import Comparison, Side, compare_runs, compare_strategies, sides_of
+from pipeline.analysis.intervals import Summary
+from pipeline.analysis.measures import Measure
 from pipeline.files import csv_text
 
 WIDTH = 160  # where there is no terminal to ask
+SCREEN = 80  # the same for a folder, whose table folds
 INTERVALS = "±, or what stands in brackets: 95 % interval over n seeds, from three seeds on"
 
 
@@ -40,10 +44,13 @@ def render_folder(results: Path, form: str = "text") -> str:
         return csv_text(rows).rstrip("\n")
     if not rows:
         return "no runs"
-    stream, console = _console()
+    stream, console = _console(SCREEN)
     for one in found:
         console.print(f"{one.space}, searched on {one.dataset}", markup=False, highlight=False)
         console.print(_matrix(one))
+        for same in one.same_cells:
+            names = ", ".join(f"{run.strategy} seed {run.seed}" for run in same)
+            console.print(f"same cell: {names}", markup=False, highlight=False)
     console.print(INTERVALS, highlight=False)
     console.print("paired differences: --format csv", highlight=False)
     digest = provenance.source_digest()
@@ -54,19 +61,22 @@ def render_folder(results: Path, form: str = "text") -> str:
 
 
 def _matrix(one: Comparison) -> TextTable:
-    """A row for each method, a column for each metric."""
-    titles = [f"{m.title} ({m.unit})" if m.unit else m.title for m in one.measures]
-    rows = [
-        [
-            label,
-            *(
-                f"{by[m].words(m.decimals)} (n = {by[m].n})" if m in by else "-"
-                for m in one.measures
-            ),
-        ]
-        for label, by in one.values.items()
-    ]
+    """A row for each method, a column for each metric; none of validation images."""
+    shown = [m for m in one.measures if not m.key.endswith("_valid")]
+    titles = ["seeds", *(f"{m.title} ({m.unit})" if m.unit else m.title for m in shown)]
+    rows = []
+    for label, by in one.values.items():
+        n = max((summary.n for summary in by.values()), default=0)
+        rows.append([label, str(n), *(_cell(m, by.get(m), n) for m in shown)])
     return _table("method", titles, rows)
+
+
+def _cell(measure: Measure, summary: Summary | None, n: int) -> str:
+    """A number, with its own number of seeds where that is not the row's."""
+    if summary is None:
+        return "-"
+    words = summary.words(measure.decimals)
+    return words if summary.n == n else f"{words} (n = {summary.n})"
 
 
 def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str = "") -> str:
@@ -88,6 +98,8 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
         console.print(f"{letter}  {side.name}{seeds}", markup=False, highlight=False)
     config = [[row["key"], *(value or "-" for value in row["values"])] for row in found["config"]]
     console.print(_table("configuration", letters, config or [["no difference"]]))
+    if found["same_cells"]:
+        console.print("same cells", highlight=False)
     metrics = [[row["metric"], *_cells(row, len(sides))] for row in found["metrics"]]
     columns = [*letters, *(["A - B"] if len(sides) == 2 else [])]
     console.print(_table("metric", columns, metrics or [["none"]]))
@@ -122,16 +134,18 @@ def _pairs(gap: Mapping[str, Any] | None) -> str:
 
 
 def _table(first: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> TextTable:
-    table = TextTable(first, *columns)
+    table = TextTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in (first, *columns):
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row, *("" for _ in range(len(columns) + 1 - len(row))))
     return table
 
 
-def _console() -> tuple[io.StringIO, Console]:
+def _console(width: int = WIDTH) -> tuple[io.StringIO, Console]:
     terminal = Console()
     stream = io.StringIO()
-    return stream, Console(file=stream, width=terminal.width if terminal.is_terminal else WIDTH)
+    return stream, Console(file=stream, width=terminal.width if terminal.is_terminal else width)
 
 
 __all__ = ["render_folder", "render_runs", "sides_of"]

@@ -6,6 +6,7 @@ not may have left a journal below `state/`, which says whether it failed or was 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,15 @@ def unfinished(
     done = {run.folder for run in finished}
     missing = (place for place in dict.fromkeys(expected) if place.folder not in done)
     return [UnfinishedRun(place, _status(results / "state" / place.folder)) for place in missing]
+
+
+def same_cells(runs: Iterable[FinishedRun]) -> list[list[FinishedRun]]:
+    """Of runs of the stage `genotype` those of several strategies that found one cell."""
+    found: dict[tuple[str, str, str], list[FinishedRun]] = defaultdict(list)
+    for run in runs:
+        if run.stage == "genotype" and run.searched and "arch" in run.metrics:
+            found[run.space, run.dataset, run.metrics["arch"]].append(run)
+    return [group for group in found.values() if len({run.strategy for run in group}) > 1]
 
 
 def _read(results: Path, folder: Path) -> FinishedRun:

@@ -7,6 +7,7 @@ Snakemake, the report and the tracking all take the runs from here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from pipeline import registry
 from pipeline.config.experiments import Experiment, Row, is_searched, shown_strategy
@@ -92,6 +93,18 @@ def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) ->
             f"report: no experiment {page!r}; {registry.nearest(page, [*experiments])}"
         )
     return [page]
+
+
+def asked_for(
+    config: Config, targets: Iterable[str], experiments: Mapping[str, Experiment]
+) -> list[str]:
+    """Names of the experiments whose pages a workflow's targets name; else the configured ones."""
+    names = {Path(target).stem for target in targets}  # of rules, and of files such as table5.html
+    named = [page for page in ("paper", *experiments) if page in names]
+    pages = named if named and not names & {"all", "index"} else ["index", *named]
+    return list(
+        dict.fromkeys(name for page in pages for name in on_page(config, page, experiments))
+    )
 
 
 def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 from pipeline import journal
@@ -46,6 +47,16 @@ def recorded(run_id: str) -> Recorded:
         dict(found.data.metrics),
         dict(found.data.tags),
     )
+
+
+def runs_address(results: Path) -> str:
+    """MLflow's page of the runs of a results folder; of all experiments where it has none."""
+    state = results / "state"
+    parent = journal.read(state / journal.NAME)
+    run = journal.mirrored(state).get(parent.key) if parent.events else None
+    # Without the query MLflow 3 opens on traces of language models.
+    page = f"/{run['experiment_id']}/runs?workflowType=machine_learning" if run else ""
+    return f"{journal.web_address()}/#/experiments{page}"
 
 
 def comparison_address(run_ids: Sequence[str], experiment_ids: Sequence[str]) -> str:

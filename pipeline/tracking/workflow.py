@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline import data, locks, provenance, slurm
 from pipeline import journal as journals
-from pipeline.analysis import rows
+from pipeline.analysis import answer, rows
 from pipeline.config.jobs import WorkflowJob
 from pipeline.errors import InputError
 from pipeline.journal import Journal
@@ -82,19 +82,19 @@ def finish(results: Path, status: str) -> None:
     parent = journals.read(state / journals.NAME)
     if parent.events and parent.status == "RUNNING":
         add_report(results, parent)
-        end(state, parent, status, _tables(results))
+        end(state, parent, status, *_study(results))
         if store.enabled():
             process.drain(state)
     locks.release_workflow(state)
 
 
-def end(state: Path, parent: Journal, status: str, study: dict[str, Rows]) -> None:
+def end(state: Path, parent: Journal, status: str, study: dict[str, Rows], note: str = "") -> None:
     """Write the ends of a workflow and of its stages that were killed, and the study's tables."""
     for journal in journals.read_all(state):
         if journal.workflow == parent.key and journal.status == "RUNNING":
             journal.append("end", status="FAILED")
     tables.record(state, parent, study)
-    parent.append("end", status=status)
+    parent.append("end", status=status, note=note)
 
 
 def add_report(results: Path, parent: Journal) -> None:
@@ -104,13 +104,14 @@ def add_report(results: Path, parent: Journal) -> None:
         parent.append_artifact(pages[-1], form="report")
 
 
-def _tables(results: Path) -> dict[str, Rows]:
-    """The tables of the study as rows; none where a file of a run is broken."""
+def _study(results: Path) -> tuple[dict[str, Rows], str]:
+    """The tables of the study as rows, and in words; none where a file of a run is broken."""
     study = tables.read_study(results / "state")
     if study is None:
-        return {}
+        return {}, ""
     try:
-        return {**rows.tables(study, results)}
+        note = "\n\n".join(one.markdown for one in answer.summarised(study, results))
+        return {**rows.tables(study, results)}, note
     except InputError as error:
         warn(f"the tables are not recorded: {error}")
-        return {}
+        return {}, ""

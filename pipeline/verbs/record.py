@@ -10,12 +10,12 @@ from pathlib import Path
 
 import click
 
-from pipeline import paths
+from pipeline import journal, paths
 from pipeline.analysis import compare as sides
 from pipeline.analysis import comparison_text
 from pipeline.config import jobs
 from pipeline.errors import InputError
-from pipeline.tracking import lookup, recorder, store, workflow
+from pipeline.tracking import lookup, recorder, workflow
 from pipeline.verbs.options import Given, takes
 
 FINAL = "final/"  # before the name of what a stage measured at its end, in MLflow
@@ -29,17 +29,22 @@ def sync(results: Path) -> None:
 
 
 @click.command()
-@click.argument("when", type=click.Choice(["start", "finish"]))
+@click.argument("when", type=click.Choice(["start", "finish", "address"]))
 @click.option("--status", type=click.Choice(["FINISHED", "FAILED"]), default="FINISHED")
 @takes("job", "data_root", "config")
 def track(given: Given, when: str, status: str) -> None:
-    """Open or close a workflow's run: check the data and start the recorder, or let it finish."""
+    """Open or close a workflow's run: check the data and start the recorder, or let it finish.
+
+    `address` prints where MLflow lists the runs.
+    """
     results = Path(os.environ.get("SHAPLEY_NAS_RESULTS") or paths.results(given.config.preset))
     if when == "start":
         job = given.job(jobs.WorkflowJob, lambda config: jobs.workflow_job(config, ()))
         workflow.start(job, given.data_root, results)
-    else:
+    elif when == "finish":
         workflow.finish(results, status)
+    else:
+        print(lookup.runs_address(results))
 
 
 @click.command()
@@ -55,6 +60,8 @@ def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
     form = "json" if as_json else form
     if len(runs) == 1 and not Path(runs[0], "metrics.json").exists():
         print(comparison_text.render_folder(Path(runs[0]), form))
+        if form == "text":
+            print(f"MLflow{_after_ui()}: {lookup.runs_address(Path(runs[0]))}")
         return
     if form == "csv":
         raise InputError("compare: --format csv is for a results folder; runs take text or json")
@@ -64,8 +71,12 @@ def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
     ids = [subject.mlflow for subject in subjects if subject.mlflow is not None]
     everywhere = len(ids) == len(subjects)
     address = lookup.comparison_address(*zip(*ids, strict=True)) if everywhere else None
-    note = "" if store.store_uri().startswith("http") else " (after `make ui`)"
-    print(comparison_text.render_runs(comparison_text.sides_of(subjects), form, address, note))
+    sides_there = comparison_text.sides_of(subjects)
+    print(comparison_text.render_runs(sides_there, form, address, _after_ui()))
+
+
+def _after_ui() -> str:
+    return "" if journal.is_served() else " (after `make ui`)"
 
 
 def _subject(argument: str) -> sides.Subject:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import journal, provenance
+from pipeline import journal, provenance, registry
 from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
+from pipeline.config.recipes import SupernetSettings
 from pipeline.files import write_csv, write_json, write_text
 from pipeline.paths import Place
 
@@ -114,9 +115,12 @@ def write_seed(
     record = {"source_digest": source_digest} if source_digest else {}
     if not strategy.startswith("published_"):
         write_search(results / place.folder, space, strategy, rng, record)
+    one = registry.get("spaces", space)(SupernetSettings(include_none=space == "nasbench201"))
+    genotype = one.genotype_from(np.random.default_rng(seed).normal(size=PLAYERS[space]))
     counts = {"params": 1_073_466 + 1000 * seed, "macs": 153_272_960, "layout": space}
     write_run(results / place.at("genotype").folder, {**counts, "arch": ARCH}, record=record)
     write_text(results / place.at("genotype").folder / "cell.svg", CELL)
+    genotype.save(results / place.at("genotype").folder / "genotype.json")
     if table is not None:
         values = {k: v + round(float(rng.normal(0, 0.3)), 2) for k, v in TABLE.items()}
         ranks = {f"rank_{k}": int(rng.integers(1, 300)) for k in TABLE}
@@ -160,7 +164,14 @@ def write_search(folder: Path, space: str, strategy: str, rng, record: dict) -> 
     }
     write_run(folder, metrics, history, record)
     alpha = np.cumsum(rng.normal(0.01, 0.05, size=(EPOCHS, n)), axis=0)
-    np.savez_compressed(folder / "strength.npz", strength=alpha[-1], alpha_history=alpha)
+    kept = {"alpha": alpha}
+    if strategy == "shapley":  # its first epoch is a warm-up, which knows no values
+        phi = np.random.default_rng(n).normal(0.01, 0.02, size=(EPOCHS, n))
+        phi[0] = np.nan
+        kept |= {"s": np.cumsum(np.nan_to_num(phi), axis=0), "phi": phi}
+        kept["standard_error"] = np.where(np.isnan(phi), np.nan, 0.004)
+    histories = {f"{name}_history": values for name, values in kept.items()}
+    np.savez_compressed(folder / "strength.npz", strength=alpha[-1], **histories)
 
 
 def write_run(folder: Path, metrics: dict, history=(), record: dict | None = None) -> None:

@@ -4,14 +4,21 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from pipeline.analysis import page as words
-from pipeline.analysis import report
+from pipeline.analysis import report, runs, tables
+from pipeline.analysis.answer import SAID, answer
+from pipeline.analysis.architectures import architectures
+from pipeline.analysis.contributions import heat_maps, mean_over_epochs
 from pipeline.analysis.runs import FinishedRun
 from pipeline.config import needs
+from pipeline.files import read_json
+from pipeline.journal import UI
 from pipeline.stages import report as stage
-from tests.analysis.study import fail, make_study, report_job, write_seed
+from tests.analysis.study import BENCHMARK, fail, make_study, report_job, write_seed
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -74,7 +81,8 @@ def test_nothing_is_fetched(page, written):
     assert all(attrs["href"] == "data:," for attrs in page.all("link"))
     text = written.read_text()
     assert not re.search(r"url\((?!#)|@import", text)
-    assert not [a for a in page.all("a") if a["href"].startswith("http")]
+    leading_out = {a["href"] for a in page.all("a") if a["href"].startswith("http")}
+    assert leading_out == {f"{UI}/#/experiments/1/runs/{'f' * 32}"}, "MLflow, which has the runs"
 
 
 def test_links_lead_to_the_runs(page, written):
@@ -168,13 +176,99 @@ def test_empty_results(tmp_path):
     )
 
 
-def test_mlflow_link_where_the_store_is_a_server(monkeypatch):
+def text_of(page):
+    return " ".join(" ".join(page.text).split())
+
+
+def test_the_page_begins_with_the_answer(page, written):
+    """The method, its best seed, and whether the others differ by Welch's test."""
+    results = written.parents[1]
+    accuracies = {
+        label: [
+            read_json(path / "query/metrics.json")["cifar10_test"]
+            for path in sorted(results.glob(f"nasbench201/digits/{label}/seed*"))
+        ]
+        for label in ("shapley", "random", "darts")
+    }
+    job = report_job()
+    evidence = report.study_of(job, results, runs.collect(results))
+    found = architectures(results, evidence.runs, job.titles)
+    said = answer(BENCHMARK, tables.parts(BENCHMARK, evidence), found)
+    own = accuracies["shapley"]
+    assert said.sentence.startswith(f"Shapley-NAS reaches {np.mean(own):.1f}")
+    assert "% CIFAR-10 test accuracy (3 seeds): " in said.sentence
+    assert said.sentence in text_of(page)
+    for label, name in (("random", "Random, "), ("darts", "DARTS (first order), ")):
+        p = stats.ttest_ind(own, accuracies[label], equal_var=False).pvalue
+        before = said.sentence[: said.sentence.index(name)]
+        better = np.mean(own) > np.mean(accuracies[label])
+        word = "no different from" if p > 0.05 else "better than" if better else "worse than"
+        assert max(SAID.values(), key=before.rfind) == word
+    best = int(np.argmax(own))
+    assert (said.best.run.strategy, said.best.run.seed, said.n_cells) == ("shapley", best, 3)
+    assert f"The best cell of Shapley-NAS, seed {best}" in text_of(page)
+    assert f"{max(own):.2f} % CIFAR-10 test accuracy" in text_of(page)
+    captions = [chart.caption for chart in said.charts]
+    assert "CIFAR-10 test (%); ◆ the paper's" in captions
+    assert "CIFAR-10 test (%) against parameters" in captions
+
+
+def test_values_of_operations_are_a_heat_map(study):
+    """Against the saved arrays: the mean of known epochs, its error, what the genotype has."""
+    folder = study / "darts/digits/shapley/seed1"
+    (run,) = (one for one in runs.collect(study) if study / one.folder == folder / "genotype")
+    (search,) = (one for one in runs.collect(study) if study / one.folder == folder / "search")
+    normal, reduce = heat_maps(study, search, run)
+    saved = np.load(folder / "search/strength.npz")
+    phi = 100 * saved["phi_history"][1:].mean(axis=0).reshape(2, 14, 7)
+    n_epochs = len(saved["phi_history"]) - 1
+    cells = read_json(folder / "genotype/genotype.json")["cells"]
+    for t, found in enumerate((normal, reduce)):
+        fields = [field for row in found.edges.values() for field in row]
+        assert [field.phi for field in fields] == pytest.approx(phi[t].ravel())
+        assert all(f.error == pytest.approx(0.4 / np.sqrt(n_epochs)) for f in fields)
+        framed = {
+            (operation, int(edge.split(" ")[0]), int(edge.split(" ")[2]) - 2)
+            for edge, row in found.edges.items()
+            for operation, field in zip(found.operations, row, strict=True)
+            if field.chosen
+        }
+        expected = {
+            (operation, source, node)
+            for node, inputs in enumerate(cells[found.cell_type])
+            for operation, source in inputs
+        }
+        assert framed == expected and len(framed) == 8
+    assert max(abs(f.share) for m in (normal, reduce) for r in m.edges.values() for f in r) == 1
+
+
+def test_an_error_is_of_the_epochs_that_have_one():
+    phi = np.array([[np.nan, np.nan], [1.0, 2.0], [3.0, np.nan]])
+    error = np.array([[np.nan, np.nan], [0.3, np.nan], [np.nan, np.nan]])
+    mean, of_mean = mean_over_epochs(phi, error)
+    assert mean.tolist() == [2.0, 2.0]
+    assert of_mean[0] == pytest.approx(0.3 / np.sqrt(2)) and np.isnan(of_mean[1])
+
+
+def test_a_number_of_one_run_is_the_link_and_times_have_their_unit(page, single):
+    alone = Page(report.render(report_job(seeds=(0,)), single, single / "report"))
+    assert "1 run" not in text_of(alone).split("Runs")[0]
+    assert "Search time s" in text_of(alone)
+    assert "device days" not in text_of(page)
+
+
+def test_two_searches_that_found_one_cell_say_so(page):
+    assert "the same cell as " in text_of(page), "all cells of the toy study are one"
+
+
+def test_mlflow_link(monkeypatch):
     record = {"mlflow_experiment_id": "3", "mlflow_run_id": "abc"}
     run = FinishedRun("search", "a", "b", "c", provenance=record)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000/")
     assert words.mlflow_url(run) == "http://127.0.0.1:5000/#/experiments/3/runs/abc"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////tmp/mlflow.db")
-    assert words.mlflow_url(run) is None
+    assert words.mlflow_url(run) == f"{UI}/#/experiments/3/runs/abc", "as `make ui` serves it"
+    assert words.mlflow_url(FinishedRun("search", "a", "b", "c")) is None
 
 
 @pytest.mark.parametrize(

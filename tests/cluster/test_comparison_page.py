@@ -38,6 +38,6 @@ def test_the_comparison_page_paints(tree, monkeypatch, capsys):
         with chromium(tree / "profile") as page:
             page.look(1440)
             page.open(address)
-            page.wait_for("final/test_error", "0.125", "0.375", "epochs", "search toy/seed1")
+            page.wait_for("final/test_error", "0.125", "0.375", "epochs", "search · toy/seed1")
             page.open(listed)
             page.wait_for("DARTS")

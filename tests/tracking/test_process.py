@@ -118,7 +118,7 @@ def recorder_pid():
 
 
 def losses_of(name):
-    return next((history(run) for run in runs() if run.info.run_name == f"search {name}"), None)
+    return next((history(run) for run in runs() if run.info.run_name == f"search · {name}"), None)
 
 
 def test_runs_are_mirrored_while_jobs_write_them_and_the_end_waits_for_the_rest(tree, controller):

@@ -45,7 +45,7 @@ def test_a_workflow_is_a_parent_with_a_child_for_each_stage(tree):
     assert [run.info.status for run in (parent, *children)] == ["FINISHED"] * 3
     assert parent.info.run_id == parent_id and parent.data.tags["preset"] == "demo"
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent_id}
-    assert {run.info.run_name for run in children} == {"search toy/seed0", "search toy/seed1"}
+    assert {run.info.run_name for run in children} == {"search · toy/seed0", "search · toy/seed1"}
     for run in children:
         assert run.data.params["search.epochs"] == "5" and run.data.params["seed"] == "0"
         assert run.data.params["search.supernet.channels"] == "16"
