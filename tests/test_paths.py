@@ -47,6 +47,14 @@ def test_what_is_no_run_is_named(folder):
         paths.parse(folder)
 
 
+def test_a_title_is_short_and_tells_runs_apart():
+    search = Place("search", "nasbench201", "digits", "shapley", 2)
+    assert search.title == "shapley · nasbench201/digits · s2"
+    assert search.at("retrain", "digits64", 1).title == f"{search.title} · digits64 r1"
+    many = Place("queries", "nasbench201", "digits", "random", repeats=500)
+    assert many.title == "random · nasbench201/digits · 500 seeds"
+
+
 def test_rules_spell_no_result_path_out():
     """Paths of results are patterns of `pipeline.paths`; only comments show them whole."""
     root = Path(__file__).parents[1]

@@ -21,6 +21,15 @@ REPORT = "report.html"  # artifact of the workflow's run
 DIGEST_LENGTH = 32  # MLflow takes up to 36 characters
 
 
+def chart(metric: str) -> str:
+    """The name of a curve in MLflow, whose charts stand in sections by prefix, by alphabet.
+
+    Accuracies by epoch come first: `train_accuracy` is `accuracy/train`.
+    """
+    name = metric.removesuffix("_accuracy")
+    return metric if name == metric or "/" in metric else f"accuracy/{name}"
+
+
 def source_tags(journal: Journal) -> dict[str, str]:
     """What the column "Source" of the run table shows: the command and the commit."""
     stage, commit = journal.start["stage"], journal.tags.get("git_commit")

@@ -82,9 +82,9 @@ class Mirror:
         self._journal = journal
         run_id = self._opened(parent_id)
         fresh = [
-            Metric(fitting(name), value, moment, step)
-            for (name, step), (value, moment) in journal.points.items()
-            if (fitting(name), step) not in self._sent
+            Metric(name, value, moment, step)
+            for (own_name, step), (value, moment) in journal.points.items()
+            if ((name := fitting(described.chart(own_name))), step) not in self._sent
         ]
         self._log("metrics", run_id, fresh)
         self._sent.update((metric.key, metric.step) for metric in fresh)

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -44,8 +45,15 @@ def test_text_is_a_table_of_methods_and_metrics(results):
     assert "darts, searched on digits" in text
     (darts,) = [line for line in text.splitlines() if "darts  " in line]
     (shapley,) = [line for line in text.splitlines() if "shapley" in line]
-    assert "3.00, 4.00 (n = 2)" in darts
-    assert "2.6 ± 1.6 (n = 3)" in shapley
+    assert re.search(r"darts +2 +3.00, 4.00", darts)
+    assert re.search(r"shapley +3 +2.6 ± 1.6", shapley)
+
+
+def test_a_folder_fits_a_screen_and_says_where_cells_are_the_same(study):
+    text = comparison_text.render_folder(study)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    (same,) = [line for line in text.splitlines() if line.startswith("same cell: ")][:1]
+    assert {"darts seed 0", "random seed 2"} <= set(same.removeprefix("same cell: ").split(", "))
 
 
 def test_search_and_benchmark_are_compared_too(study):

@@ -291,6 +291,22 @@ def test_runs_of_an_experiment():
     assert not any("published" in folder and "seed1/" in folder for folder in folders)
 
 
+@pytest.mark.parametrize(
+    ("targets", "names"),
+    [
+        ((), ["demo"]),
+        (("all",), ["demo"]),
+        (("table5",), ["table5"]),
+        (("results/demo/report/table4.html", "table5"), ["table4", "table5"]),
+        (("all", "figure2"), ["demo", "figure2"]),
+        (("results/demo/nasbench201/digits/darts/seed0/search/metrics.json",), ["demo"]),
+    ],
+)
+def test_what_was_asked_for_are_the_pages_that_targets_name(targets, names):
+    config = resolve()
+    assert needs.asked_for(config, targets, load.experiments(config, FOLDER)) == names
+
+
 def test_only_datasets_leave_out_the_others():
     given = {"preset": "paper", "only_datasets": ["cifar10"]}
     rows = load.experiments(resolve(**given), FOLDER)["table5"].rows

@@ -11,7 +11,7 @@ import torch
 from pipeline import journal, networks
 from pipeline.analysis import rows
 from pipeline.errors import InputError
-from pipeline.files import read_json, write_json
+from pipeline.files import read_json, write_json, write_text
 from pipeline.settings import Settings
 from pipeline.stages.stage import stage as open_stage
 from pipeline.tracking import lookup, models, store, tables, workflow
@@ -171,6 +171,8 @@ def model(tree):
 
 def logged(run_id):
     (output,) = client().get_run(run_id).outputs.model_outputs
+    name = client().get_logged_model(output.model_id).name
+    assert name == "shapley · darts digits · s0 · digits r0"
     return f"models:/{output.model_id}"
 
 
@@ -257,6 +259,49 @@ def test_a_stage_is_tagged_by_what_a_run_table_is_grouped_by(tree, monkeypatch):
     ids = journal.mlflow_ids(RESULTS / RUN, record)
     assert client().get_run(ids["mlflow_run_id"]).data.metrics["final/test_error"] == 0.5
     assert client().get_experiment(ids["mlflow_experiment_id"]).name == journal.EXPERIMENT
+
+
+def test_runs_say_what_they_are_and_what_came_of_them(tree, monkeypatch):
+    monkeypatch.setenv("SHAPLEY_NAS_RESULTS", str(RESULTS))
+    make_study(RESULTS)
+    study("nasbench")
+    parent = begin()
+    data = {"name": "digits", "fingerprint": "0123456789abcdef" * 4}
+    with open_stage("retrain", RESULTS / RUN, Settings(), seed=0, data=data) as at_work:
+        at_work.epoch({"train_accuracy": 0.75, "train_loss": 1.0}, 0)
+        at_work.finish({"test_error": 0.5})
+    write_text(RESULTS / "report" / "index.html", "<p>the report</p>")
+    workflow.finish(RESULTS, "FINISHED")
+
+    ids = journal.mlflow_ids(RESULTS / RUN, read_json(RESULTS / RUN / "provenance.json"))
+    run = client().get_run(ids["mlflow_run_id"])
+    assert run.info.run_name == "retrain · shapley · darts/digits · s0 · digits r0"
+    curves = {"accuracy/train": 0.75, "train_loss": 1.0}
+    assert run.data.metrics == {**curves, "final/test_error": 0.5}
+    assert run.data.tags["mlflow.source.name"] == "python -m pipeline retrain"
+    assert run.data.tags["mlflow.source.git.commit"] == run.data.tags["git_commit"]
+    (found,) = run.inputs.dataset_inputs
+    assert (found.dataset.name, found.dataset.digest) == ("digits", "0123456789abcdef" * 2)
+    assert "scikit-learn" in found.dataset.source
+    assert [(tag.key, tag.value) for tag in found.tags] == [("mlflow.data.context", "training")]
+    experiment = client().get_experiment(ids["mlflow_experiment_id"])
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    page = f"#/experiments/{experiment.experiment_id}/runs/{parent}/artifacts/report.html"
+    note = run.data.tags["mlflow.note.content"]
+    assert note == f"**50.00 % test error**\n\n[report]({page})"
+    assert "report.html" in {f.path for f in client().list_artifacts(parent)}
+
+    said = client().get_run(parent).data.tags["mlflow.note.content"]
+    assert said.startswith("**NAS-Bench-201: found cells looked up**\n\nShapley-NAS reaches ")
+    assert "\n| Method | CIFAR-10 test (%) |" in said and page in said
+    assert lookup.runs_address(RESULTS) == (
+        f"{journal.UI}/#/experiments/{experiment.experiment_id}/runs"
+        "?workflowType=machine_learning"
+    )
+
+
+def test_without_a_workflow_the_address_is_of_all_experiments(tmp_path):
+    assert lookup.runs_address(tmp_path) == f"{journal.UI}/#/experiments"
 
 
 def test_a_run_is_looked_up_by_its_id(tree):
