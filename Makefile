@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test test-cluster gpu-check soak fuzz lint fast ui config docs guide disk clean-state clean help
+.PHONY: demo test test-cluster gpu-check soak fuzz lint fast ui config docs images guide disk clean-state clean help
 
 help:            ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -57,6 +57,9 @@ config: $(READY) ## write config/config.yaml and config/schema.json from the mod
 docs: $(READY)   ## render docs/results.md and docs/fidelity.md
 	snakemake --cores 1 docs/results.md
 	python -m pipeline fidelity
+
+images: $(READY) ## take the pictures of README and guide: report and MLflow of a finished demo
+	python tests/screenshots.py
 
 guide: $(READY)  ## build the user guide, build/guide/index.html
 	sphinx-build -W --keep-going -n -q -b html docs build/guide

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import journal
-from pipeline.tracking import store
+from pipeline.tracking import lookup, store
 from pipeline.verbs import record
 from tests.browser import chromium
 from tests.cluster.test_server import free_port, tracking_server
@@ -35,9 +35,13 @@ def test_the_comparison_page_paints(tree, monkeypatch, capsys):
         (address,) = re.findall(r"MLflow: (\S+)", capsys.readouterr().out)
         table = store.connect().get_experiment_by_name("toy/results/table1")
         listed = f"http://127.0.0.1:{port}/#/experiments/{table.experiment_id}/runs"
+        of_study = lookup.runs_address(STATE.parent)
+        assert of_study.startswith(f"http://127.0.0.1:{port}/#/experiments/")
         with chromium(tree / "profile") as page:
             page.look(1440)
             page.open(address)
             page.wait_for("final/test_error", "0.125", "0.375", "epochs", "search · toy/seed1")
             page.open(listed)
             page.wait_for("DARTS")
+            page.open(of_study)
+            page.wait_for("Model training", "results · 20", "3 matching runs")

@@ -295,8 +295,7 @@ def test_runs_say_what_they_are_and_what_came_of_them(tree, monkeypatch):
     assert said.startswith("**NAS-Bench-201: found cells looked up**\n\nShapley-NAS reaches ")
     assert "\n| Method | CIFAR-10 test (%) |" in said and page in said
     assert lookup.runs_address(RESULTS) == (
-        f"{journal.UI}/#/experiments/{experiment.experiment_id}/runs"
-        "?workflowType=machine_learning"
+        f"{journal.UI}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
     )
 
 
