@@ -76,6 +76,7 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
         _check(content, weights)
         network = _empty(content)
         network.load_state_dict(weights, assign=True)
+        network.keep = torch.ones(())  # no weight: a file does not hold it
     except (InputError, *DAMAGED) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"{path}: not a whole model ({reason}); train it again") from None
