@@ -20,7 +20,7 @@ from pipeline.journal import UI
 from pipeline.stages import report as stage
 from tests.analysis.study import BENCHMARK, fail, make_study, report_job, write_seed
 
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
 
 
 class Page(HTMLParser):
