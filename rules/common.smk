@@ -137,7 +137,9 @@ def keep_study():
     before = read_json(path)["experiments"] if path.exists() else []
     asked = [one["name"] for one in before if one["name"] in EXPERIMENTS]
     asked += needs.asked_for(CONFIG, targets(), EXPERIMENTS)
-    study = planned.report_job(CONFIG, [EXPERIMENTS[name] for name in dict.fromkeys(asked)])
+    study = planned.report_job(
+        CONFIG, [EXPERIMENTS[name] for name in dict.fromkeys(asked)]
+    )
     write_json(path, study.model_dump(mode="json"))
 
 
