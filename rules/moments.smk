@@ -6,19 +6,23 @@ def before_first_job():
     if "paper" in targets():
         print(plan.announce(CONFIG, EXPERIMENTS, "paper"), file=sys.stderr)
     if targets() != {"disk"}:
-        track("start", "--job", WORKFLOW)
+        verb("track", "start", "--job", WORKFLOW)
         keep_study()
 
 
 def after_last_job(status):
-    """Let the recorder finish; say the results and where they are."""
-    track("finish", "--status", status)
+    """Let the recorder finish, and show the results where a page was asked for."""
+    verb("track", "finish", "--status", status)
+    asked = {*CONFIG.experiments} if targets() <= {"all", "index"} else targets()
+    if status == "FINISHED" and asked & EXPERIMENTS.keys():
+        shown = [EXPERIMENTS[name] for name in sorted(asked & EXPERIMENTS.keys())]
+        job = jobs.report_job(CONFIG, shown).model_dump_json()
+        verb("report", "--job", job, "--results", RESULTS)
 
 
-def track(*arguments):
-    """`python -m pipeline track`; a workflow ends where it fails."""
-    command = [sys.executable, "-m", "pipeline", "track", *arguments]
-    code = subprocess.run(command, check=False).returncode
+def verb(*arguments):
+    """`python -m pipeline VERB`; a workflow ends where it fails."""
+    code = subprocess.run([sys.executable, "-m", "pipeline", *arguments]).returncode
     if code:
         sys.exit(code)
 

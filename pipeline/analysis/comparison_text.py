@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.table import Table as TextTable
 
 from pipeline import provenance
-from pipeline.analysis import apart, runs
+from pipeline.analysis import answer, apart, runs
 from pipeline.analysis.compare import Comparison, Side, compare_runs, compare_strategies, sides_of
 from pipeline.analysis.intervals import Summary
 from pipeline.analysis.measures import Measure
+from pipeline.config.jobs import ReportJob
 from pipeline.files import csv_text
 
 WIDTH = 160  # where there is no terminal to ask
@@ -113,6 +114,20 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
     return stream.getvalue().rstrip()
 
 
+def render_tables(job: ReportJob, results: Path) -> str:
+    """The test results of some experiments, a row for each of theirs, and what they say.
+
+    Raises:
+        InputError: `results` is no folder, or a file of a run is broken.
+    """
+    stream, console = _console(SCREEN)
+    for one in answer.summarised(job, results):
+        console.print(one.title, markup=False, highlight=False)
+        console.print(_table(one.columns[0], one.columns[1:], one.rows))
+        console.print(one.sentence, markup=False, highlight=False)
+    return stream.getvalue().rstrip()
+
+
 def _cells(row: Mapping[str, Any], n_sides: int) -> list[str]:
     """The values of each side, then the difference of two."""
     cells = []
@@ -148,4 +163,4 @@ def _console(width: int = WIDTH) -> tuple[io.StringIO, Console]:
     return stream, Console(file=stream, width=terminal.width if terminal.is_terminal else width)
 
 
-__all__ = ["render_folder", "render_runs", "sides_of"]
+__all__ = ["render_folder", "render_runs", "render_tables", "sides_of"]

@@ -11,10 +11,10 @@ import click
 
 from pipeline import bench as benches
 from pipeline import files, machine, provenance
+from pipeline.analysis import comparison_text, measurement, results_summary, runs
 from pipeline.analysis import cost as costs
 from pipeline.analysis import coverage as coverages
 from pipeline.analysis import fidelity as fidelities
-from pipeline.analysis import measurement, results_summary, runs
 from pipeline.analysis import plan as plans
 from pipeline.config import generate, jobs, load, needs, planned
 from pipeline.config.model import Config
@@ -28,9 +28,12 @@ from pipeline.verbs.options import Given, takes
 @click.option("--page", default="index", show_default=True, help="index, paper or an experiment")
 @takes("results", "job", "out", "config")
 def report(given: Given, page: str) -> None:
-    """Write the self-contained HTML report."""
+    """Write the self-contained HTML report; without `--out` print its test results."""
     job = given.job(jobs.ReportJob, lambda config: _report_job(config, page))
-    report_stage.run(job, given["results"], given.need("out"))
+    if given["out"] is None:
+        print(comparison_text.render_tables(job, given["results"]))
+    else:
+        report_stage.run(job, given["results"], given["out"])
 
 
 @click.command()

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from pipeline.analysis import comparison_text
-from tests.analysis.study import write_run
+from tests.analysis.study import make_study, report_job, write_run
 
 ERRORS = {"darts": {0: 0.030, 1: 0.040}, "shapley": {0: 0.025, 1: 0.033, 2: 0.020}}
 
@@ -70,3 +70,19 @@ def test_a_foreign_genotype_is_paired_with_nothing(study):
 
 def test_empty_folder(tmp_path):
     assert comparison_text.render_folder(tmp_path) == "no runs"
+
+
+def test_the_tables_of_experiments_have_a_row_for_each_of_theirs(tmp_path):
+    job = report_job()
+    text = comparison_text.render_tables(job, make_study(tmp_path / "demo"))
+    rows = [line.split("│")[1] for line in text.splitlines() if line.startswith("│")]
+    assert {row.label for row in job.experiments[-1].rows} >= {row.strip() for row in rows[-2:]}
+    assert "Test error, digits (%)" in text and "Params" not in text
+    assert "reaches" in text, "a sentence says what came out"
+    assert not comparison_text.render_tables(report_job(), make_empty(tmp_path / "other"))
+
+
+def make_empty(results):
+    """A folder of results without any."""
+    results.mkdir()
+    return results
