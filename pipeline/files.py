@@ -1,5 +1,4 @@
 """Files that are whole or absent: every write goes to a temporary name and is renamed."""
-# Tested in tests/test_damage.py.
 
 from __future__ import annotations
 
@@ -155,7 +154,7 @@ def read_object(path: Path | str) -> dict[str, Any]:
 def read_share(path: Path | str, key: str) -> float:
     """A number between 0 and 1 of a JSON object, such as an error of `metrics.json`."""
     value = read_object(path).get(key)
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise InputError(f"{path}: {key}: {value!r:.80}; expected a number between 0 and 1")
     return float(value)
 

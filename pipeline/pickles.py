@@ -58,6 +58,11 @@ def encode(text: str, encoding: str = "latin-1") -> bytes:
     return text.encode("latin-1")
 
 
+def no_bytes() -> bytes:
+    """What protocols below 3 call for empty bytes; with an argument it could ask for any number."""
+    return b""
+
+
 def empty_array(*_: Any) -> Array:
     """What an array is before its state is set."""
     return Array(0, np.uint8)
@@ -83,9 +88,12 @@ ALLOWED = {
     ("_codecs", "encode"): encode,
     ("collections", "OrderedDict"): OrderedDict,
     ("collections", "defaultdict"): defaultdict,
-    ("builtins", "dict"): dict,
-    ("builtins", "list"): list,
-    ("builtins", "set"): set,
+    **{
+        (module, made.__name__): made
+        for module in ("builtins", "__builtin__")
+        for made in (dict, list, set)
+    },
+    ("__builtin__", "bytes"): no_bytes,
 }
 
 

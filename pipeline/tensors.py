@@ -1,5 +1,4 @@
 """Files of tensors, numbers and text, written by `torch.save`; opening one runs no code from it."""
-# Tested in tests/training/test_checkpoint.py.
 
 from __future__ import annotations
 

@@ -108,3 +108,14 @@ def test_every_stage_has_a_line_of_its_own():
         folder = f"nasbench201/digits/shapley/{place}"
         stage = paths.parse(folder).stage
         assert stage in disk.STAGES and disk._stage((*folder.split("/"), "a.json")) == stage
+
+
+def test_a_symbolic_link_goes_and_what_it_leads_to_stays(full, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "precious").write_text("x")
+    state = RESULTS / "demo" / "state" / DONE
+    (state / "link").symlink_to(elsewhere)
+    (state / "broken").symlink_to("nowhere")
+    disk.clean_state(RESULTS)
+    assert not (state / "link").is_symlink() and not (state / "broken").is_symlink()
+    assert (elsewhere / "precious").exists()

@@ -23,7 +23,8 @@ from pipeline.files import read_object
 
 Part = Literal["train", "test"]
 Channels = tuple[float, float, float]
-Above0 = Annotated[float, Field(gt=0)]
+Number = Annotated[float, Field(strict=True)]
+Above0 = Annotated[float, Field(gt=0, strict=True)]
 EVERY = slice(None)  # of the batches of a pass
 
 
@@ -86,14 +87,14 @@ class Manifest(BaseModel):
     name: str
     kind: Literal["small", "folder"]
     path: str
-    classes: int = Field(ge=2)
+    classes: int = Field(ge=2, strict=True)
     class_names: tuple[str, ...]
-    image_size: int = Field(ge=1, le=10_000)
-    resize_size: int | None = Field(None, ge=1, le=10_000)
-    mean: Channels
+    image_size: int = Field(ge=1, le=10_000, strict=True)
+    resize_size: int | None = Field(None, ge=1, le=10_000, strict=True)
+    mean: tuple[Number, Number, Number]
     std: tuple[Above0, Above0, Above0]
-    n_train: int = Field(ge=1)
-    n_test: int = Field(ge=0)
+    n_train: int = Field(ge=1, strict=True)
+    n_test: int = Field(ge=0, strict=True)
     fingerprint: str
 
     @model_validator(mode="after")

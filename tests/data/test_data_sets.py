@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import torchvision
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline import registry
 from pipeline.config.folders import FolderSettings
 from pipeline.data import check, cifar, find, open_images, prepare, svhn
 from pipeline.data.digits import read as read_digits
-from pipeline.data.spec import of_folder
+from pipeline.data.download import torchvision_archive
+from pipeline.data.spec import of_folder, read_manifest
 from pipeline.errors import InputError
+from pipeline.files import write_json
 from tests.data.stand_ins import STAND_INS, image_folder
 
 NAMES = registry.names("datasets")
@@ -205,3 +210,46 @@ def test_real_imagenette_is_torchvisions(real_data, tmp_path):
     opened = open_images(manifest, real_data, "test")
     assert opened.labels.tolist() == reference.targets
     assert manifest["class_names"] == reference.classes
+
+
+MANIFEST = {
+    "name": "x",
+    "kind": "small",
+    "path": "",
+    "classes": 2,
+    "class_names": ["a", "b"],
+    "image_size": 8,
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.5, 0.5, 0.5],
+    "n_train": 9,
+    "n_test": 9,
+    "fingerprint": "f",
+}
+
+
+@given(
+    st.sampled_from([*MANIFEST]),
+    st.sampled_from([None, "", -1, 0.5, 10**8, True, [], {}, [0.5], ["a"] * 3, "absent"]),
+)
+def test_a_manifest_of_another_shape_names_file_and_key(tmp_path_factory, key, value):
+    """Whatever the value is: it is a value of that key, or the key is named."""
+    path = tmp_path_factory.mktemp("m") / "manifest.json"
+    changed = {k: v for k, v in {**MANIFEST, key: value}.items() if (k, v) != (key, "absent")}
+    write_json(path, changed)
+    try:
+        assert read_manifest(path) == changed
+    except InputError as error:
+        assert f"{path}, prepare the data set again: " in str(error)
+        assert key in str(error) or "class" in key
+    else:
+        assert isinstance(value, str) or (key in ("n_train", "n_test") and value == 10**8)
+
+
+def test_a_python_that_cannot_unpack_safely_downloads_nothing(tmp_path, monkeypatch):
+    """As 3.11.2, which Debian 12 has."""
+    monkeypatch.delattr(tarfile, "data_filter")
+    fetched = []
+    monkeypatch.setattr(torchvision.datasets, "CIFAR10", lambda *_, **__: fetched.append(1))
+    with pytest.raises(InputError, match=r"use 3\.11\.4 or newer, or fetch the files yourself"):
+        torchvision_archive("CIFAR10")(tmp_path)
+    assert not fetched

@@ -1,10 +1,13 @@
 """The compact table: what it refuses, what it answers, and the benchmark's known rows."""
 
+import gzip
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.nasbench import ACCURACIES, Table, find_table
@@ -241,3 +244,89 @@ def test_every_accuracy_says_its_protocol(toy):
     assert "12 epochs" in str(protocol("cifar10_test_12ep"))
     assert "seed 777" in str(protocol("cifar100_test_seed777"))
     assert protocol("latency_ms_fpga") is None
+
+
+out_of_range = (
+    st.sampled_from([math.inf, -math.inf, -1.0, 194.2, 1e300])
+    | st.floats(max_value=-1e-3)
+    | st.floats(min_value=100.001)
+)
+
+
+@pytest.fixture(scope="module")
+def compact(tmp_path_factory):
+    """A table in memory, its file, and a column of each kind that has bounds."""
+    folder = tmp_path_factory.mktemp("compact")
+    more = dict.fromkeys(["cifar10_test_12ep", "cifar10_valid_seed777"], 50.0)
+    more |= {"cifar10_params_m": 1.5, "cifar100_flops_m": 2.5, "latency_ms_titanx_1": 3.5}
+    table = Table.load(write_toy_table(folder / "t.csv", toy_frame().assign(**more)))
+    return folder / "t.npy", table
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(0, N - 1), out_of_range)
+def test_any_number_out_of_range_in_any_place_is_refused(compact, data, index, number):
+    """By the one check that every source and the compact form go through."""
+    path, table = compact
+    column = data.draw(st.sampled_from(table.columns))
+    if number > 0 and math.isfinite(number) and column.endswith(("_m", "_1")):
+        number = -number  # sizes have no upper bound
+    rows = np.array(table.rows)
+    rows[column][index] = number
+    Table(path, rows).save(path)
+    with pytest.raises(InputError) as error:
+        Table.load(path)
+    assert all(word in str(error.value) for word in (str(path), repr(column), f"index {index}"))
+
+
+@pytest.mark.parametrize("number", ["inf", "-1", "194.2", "1e999"])
+def test_a_csv_with_such_a_number_is_refused(number, tmp_path):
+    path = write_toy_table(tmp_path / "t.csv")
+    lines = path.read_text().splitlines()
+    head, values = lines[0].split(","), lines[9].split(",")
+    values[head.index("cifar10_test")] = number
+    lines[9] = ",".join(values)
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"'cifar10_test', index 8: .* between 0 and 100"):
+        Table.load(path)
+
+
+@pytest.mark.parametrize("column", ["cifar100_valid", "cifar10_test_12ep"])
+def test_fractions_are_not_taken_for_percent(column, tmp_path):
+    frame = toy_frame().assign(cifar10_test_12ep=50.0)
+    path = write_toy_table(tmp_path / "t.csv", frame.assign(**{column: frame[column] / 100}))
+    with pytest.raises(InputError, match=rf"'{column}'.*in percent, multiply fractions by 100"):
+        Table.load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace("cifar10_test", "cifar10_valid", 1), "stands twice"),
+        (lambda text: text + text, "far larger"),
+        (lambda text: "," * 5000 + text, "far larger"),
+    ],
+)
+def test_what_pandas_would_mend_or_swallow_is_refused(change, words, tmp_path):
+    path = write_toy_table(tmp_path / "t.csv")
+    path.write_text(change(path.read_text()) * (2 if words == "far larger" else 1))
+    with pytest.raises(InputError, match=words):
+        Table.load(path)
+
+
+def test_a_packed_table_without_end_is_refused_early(tmp_path):
+    path = tmp_path / "t.csv.gz"
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        for _ in range(80):
+            stream.write(b"0" * 2**20)
+    with pytest.raises(InputError, match="far larger"):
+        Table.load(path)
+
+
+def test_the_compact_form_cannot_say_another_order(compact):
+    path, table = compact
+    rows = np.array(table.rows)
+    rows["row_of_number"] = rows["row_of_number"][::-1]
+    Table(path, rows).save(path)
+    with pytest.raises(InputError, match="damaged, or no compact table"):
+        Table.load(path)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import tracemalloc
 from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import networks
 from pipeline.errors import InputError
 from pipeline.spaces.darts import OPERATIONS as DARTS_OPERATIONS
 from pipeline.spaces.genotype import Cell, Genotype
@@ -146,3 +149,56 @@ def test_no_text_of_the_other_space() -> None:
         Genotype.from_darts_text(TEXT).to_arch_string()
     with pytest.raises(InputError, match="DARTS text"):
         Genotype.from_arch_string(ARCH).to_darts_text()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "genotype = {}",
+        "DARTS_V2 = {}",
+        "11/30 06:00:00 AM genotype = {}",
+        "2026-11-30 06:00:00,123 epoch 49: {}\n",
+    ],
+)
+def test_texts_of_logs_and_of_genotypes_py_are_read(write: str) -> None:
+    assert networks.resolve(write.format(TEXT)) == Genotype.from_darts_text(TEXT)
+
+
+def test_numbers_and_names_as_numpy_prints_them_are_read() -> None:
+    text = re.sub(r"\('(\w+)', (\d)\)", r"(np.str_('\1'), np.int64(\2))", TEXT)
+    assert "np.int64(3)" in text
+    assert Genotype.from_darts_text(text) == Genotype.from_darts_text(TEXT)
+    text = TEXT.replace("range(2, 6)", "[np.int64(2), 3, np.int64(4), 5]")
+    assert Genotype.from_darts_text(text) == Genotype.from_darts_text(TEXT)
+
+
+HOSTILE = [
+    *(TEXT.replace("range(2, 6)", other) for other in ("range(2, 6000000000)", "[2, 2, 3, 4]")),
+    *(TEXT.replace("range(2, 6)", other) for other in ("range(0, 10**9)", "[2] * 10**9", "[9]")),
+    *(TEXT + "\0", "a\0.json", "x" * 5000 + ".json", ".", "/dev/null", "Genotype(" * 900),
+    *("Genotype(" + "-" * 9000 + "1)", "Genotype(normal=" + "[" * 5000, "|a~0|" * 10_000),
+    *("|none~٣|+|none~0|none~1|+|none~0|none~1|none~2|", "x" * 100_000, "", "|"),
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:20])
+def test_hostile_texts_are_one_short_line_and_cost_little(text: str) -> None:
+    tracemalloc.start()
+    with pytest.raises(InputError) as caught:
+        networks.resolve(text)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 5_000_000
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 6000
+
+
+@settings(deadline=None)
+@given(st.integers(0, len(TEXT)), st.integers(0, 60), st.text(max_size=20))
+def test_any_changed_text_is_read_whole_or_refused(at: int, n: int, inserted: str) -> None:
+    """What is read is a genotype that its own text gives again."""
+    try:
+        found = networks.resolve(TEXT[:at] + inserted + TEXT[at + n :])
+    except InputError as error:
+        assert "\n" not in str(error)
+    else:
+        assert Genotype.from_darts_text(found.to_darts_text()) == found

@@ -1,6 +1,7 @@
 """The verbs by hand: what they answer, and how they complain."""
 
 import json
+import logging
 import re
 import shlex
 import sys
@@ -11,6 +12,7 @@ from click.shell_completion import ShellComplete
 import pipeline
 from pipeline import cli as program
 from pipeline import registry
+from pipeline.progress import warn
 from tests.data import stand_ins
 from tests.nasbench.toys import write_toy_table
 
@@ -35,6 +37,16 @@ def call(monkeypatch, capsys):
         return code, said.out, said.err
 
     return call
+
+
+def test_a_warning_is_seen_whatever_a_library_does_to_logging(warned):
+    """MLflow's migrations configure logging anew and switch all loggers off."""
+    logging.disable(logging.CRITICAL)
+    try:
+        warn("the checkpoint is damaged")
+    finally:
+        logging.disable(logging.NOTSET)
+    assert warned() == ["warning: the checkpoint is damaged"]
 
 
 @pytest.mark.parametrize("verb", sorted(program.VERBS))
