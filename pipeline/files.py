@@ -23,7 +23,7 @@ from pipeline.errors import InputError
 DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, OverflowError),
     *(NotImplementedError, RuntimeError, AttributeError, IndexError, AssertionError, MemoryError),
-    *(struct.error, zlib.error, zipfile.BadZipFile),
+    *(struct.error, zlib.error, zipfile.BadZipFile, csv.Error),
 )
 # Bounds on files that are read whole: far above what this program writes, far below what a
 # machine's memory would notice.
