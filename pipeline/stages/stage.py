@@ -125,8 +125,8 @@ def stage(
     state.mkdir(parents=True, exist_ok=True)
     place = paths.find(run)
     known = {"data": data.get("name"), "data_fingerprint": data["fingerprint"]} if data else {}
-    named = (settings.model_dump(), data and data.get("name"))
-    behind, digests = code.things(*named), code.digests(*named)
+    content, dataset = settings.model_dump(), known.get("data")
+    behind, digests = code.things(content, dataset), code.digests(content, dataset)
     goes_on = any(state.glob("*.pt*"))
     record = journals.recorded(
         state / journals.NAME,
