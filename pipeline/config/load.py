@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import registry
+from pipeline import layout, registry
 from pipeline.config.experiments import (
     LABEL,
     TABLE,
@@ -33,12 +33,11 @@ from pipeline.errors import InputError
 from pipeline.registry.tables import DIGITS, REFERENCES, SETS, find_table
 
 FOLDER = Path("config")
-SHIPPED = Path(__file__).parents[2] / "config"  # beside the Snakefile, wherever that is used
 
 
 def named_files(kind: str, folder: Path = FOLDER) -> dict[str, Path]:
     """Name -> YAML file of a kind (`presets`, `experiments`, `studies`); the user's own win."""
-    places = (SHIPPED / kind, folder / kind)
+    places = (layout.home() / "config" / kind, folder / kind)
     found = {path.stem: path for place in places for path in place.glob("*.yaml")}
     return dict(sorted(found.items()))
 
