@@ -14,6 +14,7 @@ A process that is killed while it writes leaves a torn last line. The reader pas
 any line that is no event: a journal may come from another version or from somebody else.
 Nothing here knows of MLflow: `pipeline/tracking` reads journals and mirrors them.
 """
+# Tested in tests/tracking/test_workflow.py.
 
 from __future__ import annotations
 
