@@ -127,6 +127,7 @@ def stage(
     known = {"data": data.get("name"), "data_fingerprint": data["fingerprint"]} if data else {}
     content, dataset = settings.model_dump(), known.get("data")
     behind, digests = code.things(content, dataset), code.digests(content, dataset)
+    tags = {**_names(results, place), "stage": name, "run": run, "device": device, **known}
     goes_on = any(state.glob("*.pt*"))
     record = journals.recorded(
         state / journals.NAME,
@@ -134,14 +135,7 @@ def stage(
         name=place.title if place else run,
         workflow=journals.workflow_of(results / "state"),
         params={"seed": seed, **settings.model_dump(mode="json")},
-        tags={
-            **_names(results, place),
-            "stage": name,
-            "run": run,
-            "device": device,
-            "code_behind": digests or None,
-            **known,
-        },
+        tags={**tags, "code_behind": digests or None},
     )
     with locks.stage(state), record as journal:
         earlier = journal.earlier_code if goes_on else []
