@@ -36,7 +36,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipeline import cli, files, networks, registry  # noqa: E402
+from pipeline import cli, files, journal, networks, registry  # noqa: E402
 from pipeline.config import load  # noqa: E402
 from pipeline.config.recipes import SupernetSettings  # noqa: E402
 from pipeline.config.yaml_text import read_yaml  # noqa: E402
@@ -203,6 +203,13 @@ def kinds(folder: Path) -> list[Kind]:
         "n_test": 9,
         "fingerprint": "f",
     }
+    events = [
+        {"event": "start", "time": 1, "key": "k", "stage": "s", "name": "n", "experiment": "e"}
+        | {"workflow": None, "params": {"a": "1"}, "tags": {"run": "r"}},
+        {"event": "metrics", "time": 2, "step": 0, "values": {"loss": 0.5}},
+        {"event": "artifact", "time": 3, "path": "x", "form": "file"},
+        {"event": "end", "time": 4, "status": "FINISHED"},
+    ]
     settings = [read_yaml(path) for path in sorted((ROOT / "config").glob("presets/*.yaml"))]
     published = networks.resolve("shapley_nas_cifar10")
     batch = {"data": np.zeros((2, 12), np.uint8), "labels": [0, 1], "name": "x"}
@@ -211,6 +218,11 @@ def kinds(folder: Path) -> list[Kind]:
         path.replace(folder / "pictures/train/cat/0.jpg")
         out = folder / "prepared"
         verb("prepare", "--dataset", "pictures", "--set", pictures, "--out", out)
+
+    def use_journal(path: Path) -> None:
+        found = journal.read(path)
+        for run in [found] if found.events else []:
+            _ = run.key, run.workflow, run.tags, run.status, run.points, run.artifacts, run.state
 
     def use_checkpoint(path: Path) -> None:
         with contextlib.redirect_stderr(io.StringIO()):
@@ -241,9 +253,15 @@ def kinds(folder: Path) -> list[Kind]:
         Kind("model.pt", (model,), load_model, tensors),
         Kind("supernet.pt", (supernet,), saved.load, tensors),
         Kind("batch", (batch,), read_pickle, lambda value: pickle.dumps(value, 2)),
+        Kind("journal.jsonl", (events,), use_journal, lines_of),
         Kind("metrics.csv", (b"a,b\n1,2\n", b'a,"b\n'), files.read_csv),
         Kind("image.jpg", (picture,), use_picture),
     ]
+
+
+def lines_of(events: Any) -> bytes:
+    """Events as a journal has them."""
+    return "\n".join(json.dumps(event) for event in events).encode()
 
 
 def use_table(folder: Path) -> Callable[[Path], None]:
