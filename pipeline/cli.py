@@ -30,7 +30,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     "record": ("sync", "track", "compare"),
     "looks": ("list", "gpu-check"),
-    "models": ("profile", "export"),
+    "models": ("profile", "export", "predict", "evaluate"),
     "space": ("disk", "clean-state"),
     "project": ("init", "report-bug"),
 }
@@ -38,7 +38,17 @@ VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
 # As `--help` lists them; all others are called by the workflow and for the docs.
 EVERYDAY = (
     *("list", "plan", "prepare", "search", "genotype", "query", "retrain", "transfer"),
-    *("report", "compare", "profile", "export", "sync", "disk", "clean-state"),
+    *(
+        "report",
+        "compare",
+        "profile",
+        "export",
+        "predict",
+        "evaluate",
+        "sync",
+        "disk",
+        "clean-state",
+    ),
 )
 ANALYSIS = (
     *("removal", "ranking", "queries", "trial", "walk", "estimate", "summarise"),

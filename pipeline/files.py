@@ -51,6 +51,11 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def readable(text: Path | str) -> str:
+    r"""A name for people and for UTF-8 files: bytes that are no text stand there as `\xff`."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write UTF-8 text atomically."""
     with replacing(path) as temporary:

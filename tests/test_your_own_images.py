@@ -34,7 +34,7 @@ def draw_images(folder: Path) -> None:
 
 def test_the_page_is_followed(tmp_path):
     draw_images(tmp_path / "my_images")
-    (tmp_path / "mine.yaml").write_text(blocks("yaml")[0])
+    (tmp_path / "mine.yaml").write_text("".join(blocks("yaml")))
     (tmp_path / "config").symlink_to(ROOT / "config")
     environment = {
         **os.environ,
@@ -44,7 +44,8 @@ def test_the_page_is_followed(tmp_path):
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
     }
-    for line in blocks("bash")[0].replace("\\\n", " ").splitlines():
+    said = {}
+    for line in "".join(blocks("bash")).replace("\\\n", " ").splitlines():
         words = line.split()
         assert words[:3] == ["python", "-m", "pipeline"]
         done = subprocess.run(
@@ -55,11 +56,20 @@ def test_the_page_is_followed(tmp_path):
             text=True,
         )
         assert done.returncode == 0, done.stderr
+        said[words[3]] = done.stdout + done.stderr
+    assert "bright 80 + 10, dark 80 + 10" in said["prepare"]
     metrics = json.loads((tmp_path / "run/network/metrics.json").read_text())
-    assert metrics["macs"] <= 2_000_000
-    assert metrics["test_error"] < 0.5  # two classes: half would be chance
+    assert 4_000_000 < metrics["macs"] <= 5_000_000  # the budget is filled
+    assert metrics["test_error"] < 0.25  # two classes: half would be chance
+    assert metrics["majority_accuracy"] == 0.5
     assert metrics["kept_epoch"] == metrics["best_epoch"]
+    evaluated = json.loads((tmp_path / "run/evaluated/evaluation.json").read_text())
+    assert evaluated["accuracy"] == metrics["test_accuracy"] and evaluated["n"] == 20
+    assert len(said["predict"].splitlines()) == 20
+    assert json.loads(said["profile"])["ms"] <= 100  # fits 50, and other jobs may slow the last
+    tuned = json.loads((tmp_path / "run/tuned/metrics.json").read_text())
+    assert tuned["macs"] == metrics["macs"] and tuned["test_error"] < 0.25
     card = (tmp_path / "run/exported/README.md").read_text()
-    assert "my_images" in card and "bright, dark" in card
+    assert "my_images" in card and "0. bright\n1. dark" in card
     network = torch.export.load(tmp_path / "run/exported/network.pt2").module()
     assert network(torch.zeros(3, 3, 32, 32)).shape == (3, 2)

@@ -24,6 +24,7 @@ from pipeline.config.folders import FolderSettings
 from pipeline.config.load import merge
 from pipeline.config.looks import RankingSettings, RemovalSettings
 from pipeline.config.model import SEARCH_RECIPES, Config
+from pipeline.config.own_images import OwnTrain
 from pipeline.config.recipes import (
     ImageNetTrain,
     SearchSettings,
@@ -31,7 +32,7 @@ from pipeline.config.recipes import (
     TrainSettings,
     TrialTrain,
 )
-from pipeline.config.trainings import layout_of, recipe_of
+from pipeline.config.trainings import is_folder, layout_of, recipe_of
 from pipeline.config.validation import validate
 from pipeline.errors import InputError
 from pipeline.settings import Settings
@@ -78,9 +79,9 @@ class RetrainJob(Settings):
 
 
 class TransferJob(RetrainJob):
-    """Slice of `transfer`: the recipe of image folders."""
+    """Slice of `transfer`: the recipe of image folders, ImageNet's or for one's own."""
 
-    train: ImageNetTrain
+    train: ImageNetTrain | OwnTrain
 
 
 class RemovalJob(Settings):
@@ -260,7 +261,15 @@ def trial_job(config: Config, space: str, dataset: str) -> TrialJob:
 
 def transfer_job(config: Config, space: str, target: str) -> TransferJob:
     """The slice for training a found network on a folder of images."""
-    return TransferJob(layout=layout_of(config, space, target), train=config.retrain.folder)
+    layout = layout_of(config, space, target)
+    if layout == "nasbench201":
+        raise InputError(
+            f"transfer: trains cells of the DARTS family; a cell of NAS-Bench-201 is trained on "
+            f"{target} by `retrain --space {space}`"
+        )
+    if not is_folder(config, target):
+        raise InputError(f"transfer: {target} is no folder of images; use the verb `retrain`")
+    return TransferJob(layout=layout, train=recipe_of(config, space, target))
 
 
 def _label(config: Config, strategy: str) -> StrategyLabel:

@@ -12,6 +12,7 @@ from pipeline.config.cluster import ClusterSettings
 from pipeline.config.experiments import StrategyLabel
 from pipeline.config.folders import FolderSettings
 from pipeline.config.looks import RankingSettings, RemovalSettings
+from pipeline.config.own_images import OwnTrain
 from pipeline.config.recipes import (
     ImageNetSearch,
     ImageNetTrain,
@@ -84,8 +85,9 @@ class RetrainSettings(Settings):
         NasBench201Train, "NAS-Bench-201 cells on small images", PAPER
     )
     folder: ImageNetTrain = factory(
-        ImageNetTrain, "ImageNet and other image folders (verb `transfer`)", PAPER
+        ImageNetTrain, "ImageNet and other built-in folders (verb `transfer`)", PAPER
     )
+    own: OwnTrain = factory(OwnTrain, "folders under `datasets` (verb `transfer`)", OURS)
 
 
 class StageResources(Settings):

@@ -7,9 +7,9 @@ published recipe and changes only what differs.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from pipeline.settings import (
     CODE,
@@ -25,6 +25,15 @@ from pipeline.settings import (
 )
 
 LARGE_BATCH = 256
+
+
+def _not_one(n: int) -> int:
+    if n == 1:
+        raise ValueError("a pass of one image has no batch statistics; 0, or 2 and more")
+    return n
+
+
+Passes = Annotated[int, AfterValidator(_not_one)]  # images of a forward pass; 0: the whole batch
 
 
 class SupernetSettings(Settings):
@@ -77,8 +86,8 @@ class SearchSettings(Settings):
         0, "the search ends after so many epochs of its schedule; 0: after the last", OURS, ge=0
     )
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", PAPER, ge=0)
-    batch_size: int = setting(256, "images per weight step", PAPER, ge=1)
-    micro_batch_size: int = setting(
+    batch_size: int = setting(256, "images per weight step", PAPER, ge=2)
+    micro_batch_size: Passes = setting(
         0,
         "images of one pass through the supernet; a weight step sums the gradients of its passes; "
         "0: the whole batch",
@@ -120,7 +129,7 @@ class ImageNetSearch(SearchSettings):
     """The search directly on ImageNet, on 10 % and 2.5 % of the training images."""
 
     warmup_epochs: int = setting(25, "first epochs in which alpha is frozen", PAPER, ge=0)
-    batch_size: int = setting(1024, "images per weight step", PAPER, ge=1)
+    batch_size: int = setting(1024, "images per weight step", PAPER, ge=2)
     learning_rate: float = setting(0.5, "SGD, first value of the cosine", CODE, gt=0)
     rise_epochs: int = setting(5, "as SearchSettings: 0.1, 0.2, 0.3, 0.4, 0.5", CODE, ge=0)
     workers: int = setting(8, "processes that decode folders of images", OURS, ge=0)
@@ -144,7 +153,7 @@ class NasBench201Supernet(SupernetSettings):
 class NasBench201Search(SearchSettings):
     """The search in NAS-Bench-201; Shapley-NAS states no recipe of its own there."""
 
-    batch_size: int = setting(64, "images per weight step", NB201, ge=1)
+    batch_size: int = setting(64, "images per weight step", NB201, ge=2)
     learning_rate: float = setting(0.025, "SGD, first value of the cosine", NB201, gt=0)
     learning_rate_min: float = setting(0.001, "last value of the cosine", NB201, ge=0)
     nesterov: bool = setting(True, "SGD", NB201)
@@ -162,7 +171,7 @@ class RobustDartsSearch(SearchSettings):
     """The search in S1 to S4; Shapley-NAS states no recipe of its own there."""
 
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", OURS, ge=0)
-    batch_size: int = setting(64, "images per weight step", ROBUST_DARTS, ge=1)
+    batch_size: int = setting(64, "images per weight step", ROBUST_DARTS, ge=2)
     learning_rate: float = setting(0.025, "SGD, first value of the cosine", ROBUST_DARTS, gt=0)
     learning_rate_min: float = setting(0.001, "last value of the cosine", ROBUST_DARTS, ge=0)
     supernet: RobustDartsSupernet = factory(
@@ -176,7 +185,7 @@ class TrainSettings(Settings):
     channels: int = setting(36, "channels of the first cell", DARTS, ge=1)
     cells: int = setting(20, "cells in all; NAS-Bench-201: cells per stage (N)", DARTS, ge=1)
     epochs: int = setting(600, "epochs", PAPER, ge=1)
-    batch_size: int = setting(96, "images per step", DARTS, ge=1)
+    batch_size: int = setting(96, "images per step", DARTS, ge=2)
     learning_rate: float = setting(0.025, "SGD, first value", DARTS, gt=0)
     learning_rate_min: float = setting(0.0, "SGD, last value", DARTS, ge=0)
     schedule: Literal["cosine", "linear"] = setting("cosine", "decay of the learning rate", DARTS)
@@ -195,7 +204,7 @@ class TrainSettings(Settings):
     crop_padding: int = setting(4, "pixels padded before the random crop; 0: no crop", DARTS, ge=0)
     flip: bool = setting(True, "horizontal flip in half the images", DARTS)
     cutout: int = setting(16, "side of the square cut out; 0: none", DARTS, ge=0)
-    micro_batch_size: int = setting(
+    micro_batch_size: Passes = setting(
         0,
         "images per forward pass, whose gradients are summed to a step; batch norm's statistics "
         "are over these; 0: batch_size. With several ranks at most batch_size / ranks",
@@ -266,7 +275,7 @@ class NasBench201Train(TrainSettings):
     channels: int = setting(16, "channels of the first stage", NB201, ge=1)
     cells: int = setting(5, "cells per stage (N)", NB201, ge=1)
     epochs: int = setting(200, "epochs", NB201, ge=1)
-    batch_size: int = setting(256, "images per step", NB201, ge=1)
+    batch_size: int = setting(256, "images per step", NB201, ge=2)
     learning_rate: float = setting(0.1, "SGD, first value", NB201, gt=0)
     nesterov: bool = setting(True, "SGD", NB201)
     weight_decay: float = setting(5e-4, "SGD", NB201, ge=0)
@@ -282,8 +291,8 @@ class ImageNetTrain(TrainSettings):
     channels: int = setting(48, "channels of the first cell", DARTS, ge=1)
     cells: int = setting(14, "cells in all", DARTS, ge=1)
     epochs: int = setting(250, "epochs", PAPER, ge=1)
-    batch_size: int = setting(1024, "images per step", DARTS_FAMILY, ge=1)
-    micro_batch_size: int = setting(
+    batch_size: int = setting(1024, "images per step", DARTS_FAMILY, ge=2)
+    micro_batch_size: Passes = setting(
         128, "as TrainSettings; 1024 images on eight GPUs, on any machine", DARTS_FAMILY, ge=0
     )
     learning_rate: float = setting(0.5, "SGD, first value", PAPER, gt=0)

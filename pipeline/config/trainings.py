@@ -9,6 +9,8 @@ from pipeline.config.recipes import TrainSettings
 
 # Layout of the network -> its recipe among `config.retrain`.
 RECIPES = {"cifar10": "darts", "nasbench201": "nasbench201", "imagenet": "folder"}
+# Largest side of one's own images, in pixels -> layout, so that the last map has 7 to 12 pixels.
+LAYOUT_UP_TO = {48: "cifar10", 96: "images64", 160: "images128"}
 
 
 def is_folder(config: Config, dataset: str) -> bool:
@@ -22,12 +24,21 @@ def layout_of(config: Config, space: str, dataset: str) -> str:
     """The layout of the network that a cell of `space` becomes on `dataset`."""
     if registry.entry("spaces", space).family == "nasbench201":
         return "nasbench201"
+    if dataset in config.datasets:
+        return layout_for(config.datasets[dataset].image_size)
     return "imagenet" if is_folder(config, dataset) else "cifar10"
+
+
+def layout_for(image_size: int) -> str:
+    """The layout for one's own images of this size."""
+    return next((name for most, name in LAYOUT_UP_TO.items() if image_size <= most), "imagenet")
 
 
 def recipe_of(config: Config, space: str, dataset: str) -> TrainSettings:
     """The recipe by which a network from `space` is trained on `dataset`."""
     layout = layout_of(config, space, dataset)
+    if dataset in config.datasets and layout != "nasbench201":
+        return config.retrain.own
     name = registry.entry("spaces", space).recipes.get(dataset, RECIPES[layout])
     recipe: TrainSettings = getattr(config.retrain, name)
     return recipe

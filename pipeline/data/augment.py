@@ -33,6 +33,7 @@ class FolderAugment:
     flip: bool = True  # mirror half of the images
     # Strength for brightness, contrast and saturation; hue has half; 0: none
     colour_jitter: float = 0.0
+    crop_scale: float = 0.08  # smallest share of the area that a crop has (torchvision's)
 
 
 @dataclass(frozen=True)

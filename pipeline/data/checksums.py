@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pipeline.data.class_folders import class_folders
 from pipeline.data.spec import DataFile, DataSet, Part
 from pipeline.errors import InputError
-from pipeline.files import below, digest
+from pipeline.files import below, digest, readable
 
 
 def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("train",)) -> None:
@@ -51,8 +52,8 @@ def _check_folder(dataset: DataSet, folder: Path) -> None:
                 f"{dataset.name}: {folder / part} is missing; expected "
                 f"{folder}/{{train,val}}/<class>/*.jpg; see {dataset.source}"
             )
-        names[part] = {entry.name for entry in (folder / part).iterdir() if entry.is_dir()}
-    odd = sorted(names["train"] ^ names["val"])
+        names[part] = {*class_folders(folder / part)}
+    odd = [readable(name) for name in sorted(names["train"] ^ names["val"])]
     if odd:
         raise InputError(
             f"{dataset.name}: {folder}: classes {', '.join(odd[:5])} are in one of train/ and "

@@ -10,7 +10,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from pipeline.data.augment import Augment, FolderAugment, normalise
-from pipeline.data.spec import EVERY, Channels
+from pipeline.data.batches import n_parts, parts
+from pipeline.data.preprocessing import Preprocessing, read_image
+from pipeline.data.spec import EVERY
 from pipeline.errors import InputError
 from pipeline.seeds import derive
 
@@ -30,42 +31,13 @@ PREFETCHED = 4  # batches a worker is ahead, so that a slow image does not stop 
 
 
 @dataclass(frozen=True)
-class Listing:
-    """The images of one folder of classes, sorted by class and name as torchvision does."""
-
-    class_names: tuple[str, ...]  # in the order of the labels
-    paths: np.ndarray  # str [n]
-    labels: np.ndarray  # int64 [n]
-
-
-def list_images(folder: Path) -> Listing:
-    """List `folder/<class>/*`; no image is opened.
-
-    Raises:
-        InputError: no such folder, no class, or a class without images.
-    """
-    from torchvision.datasets import ImageFolder  # costs a second, which other data need not pay
-
-    try:
-        folders = ImageFolder(folder)
-    except FileNotFoundError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{folder}: expected <class>/*.jpg in it ({reason})") from None
-    paths, labels = zip(*folders.samples, strict=True)
-    return Listing(tuple(folders.classes), np.array(paths), np.array(labels, dtype=np.int64))
-
-
-@dataclass(frozen=True)
 class FolderImages:
     """A part of an image folder; see `images.Images`."""
 
     paths: np.ndarray  # str [n]
     labels: np.ndarray  # int64 [n]
     classes: int  # number of classes
-    image_size: int  # side of the images that are handed out, in pixels
-    resize_size: int  # shorter side before the central crop of an evaluation
-    mean: Channels  # mean of a channel
-    std: Channels  # deviation of a channel
+    preprocessing: Preprocessing  # how an evaluation prepares them
     device: str = "cpu"  # where the batches go
     workers: int = 0  # processes that decode; 0: the caller's
 
@@ -74,9 +46,14 @@ class FolderImages:
         """Number of images."""
         return len(self.labels)
 
+    @property
+    def image_size(self) -> int:
+        """Side of the images that are handed out, in pixels."""
+        return self.preprocessing.image_size
+
     def n_batches(self, batch_size: int, drop_last: bool = False) -> int:
         """Number of batches of one pass."""
-        return self.n // batch_size if drop_last else -(-self.n // batch_size)
+        return n_parts(self.n, batch_size, drop_last)
 
     def batches(
         self,
@@ -98,8 +75,8 @@ class FolderImages:
         if generator is not None:
             order = torch.randperm(self.n, generator=generator)
             seed = int(torch.randint(2**62, (), generator=generator))
-        parts = order.split(batch_size)[: self.n_batches(batch_size, drop_last)][chosen]
-        yield from self._load([part.tolist() for part in parts], augment, seed)
+        batches = parts(order, batch_size, drop_last)[chosen]
+        yield from self._load([batch.tolist() for batch in batches], augment, seed)
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """`n` different images, or all if there are fewer, not augmented."""
@@ -135,23 +112,25 @@ class FolderImages:
                 broken = str(batch)
                 break
             pixels, labels = (part.to(self.device, non_blocking=on_gpu) for part in batch)
-            yield normalise(pixels, self.mean, self.std), labels
+            yield normalise(pixels, self.preprocessing.mean, self.preprocessing.std), labels
         # Raised here, where the loop has let go of the workers: an exception that holds them
         # keeps them until the garbage collector finds it, and then waits for each.
         if broken:
             raise InputError(broken)
 
+    def _pixels(self, image: Image.Image) -> Tensor:
+        return torch.from_numpy(self.preprocessing.pixels_of(image))
+
     def _transform(self, augment: FolderAugment | None) -> Transform:
         """From an RGB image to uint8 [3, image_size, image_size]."""
-        from torchvision.transforms import v2  # as in `list_images`
-
         if augment is None:
-            steps = [v2.Resize(self.resize_size), v2.CenterCrop(self.image_size)]
-        else:
-            strength = augment.colour_jitter
-            steps = [v2.RandomResizedCrop(self.image_size)]
-            steps += [v2.RandomHorizontalFlip()] if augment.flip else []
-            steps += [v2.ColorJitter(*[strength] * 3, strength / 2)] if strength else []
+            return self._pixels
+        from torchvision.transforms import v2  # costs a second, which other data need not pay
+
+        strength = augment.colour_jitter
+        steps = [v2.RandomResizedCrop(self.image_size, scale=(augment.crop_scale, 1.0))]
+        steps += [v2.RandomHorizontalFlip()] if augment.flip else []
+        steps += [v2.ColorJitter(*[strength] * 3, strength / 2)] if strength else []
         return v2.Compose([*steps, v2.PILToTensor()])
 
 
@@ -171,20 +150,12 @@ class _Decoding(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, int] | InputError:
         path = str(self.paths[index])
         try:
-            with Image.open(path) as file:
-                image = _rgb(file)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            return InputError(f"{path}: not a whole image ({error}); replace or delete it")
+            image = read_image(path)
+        except InputError as error:
+            return error
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive(self.seed, index))
             return self.transform(image), int(self.labels[index])
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """Three channels of 8 bits; Pillow would cut 16-bit greys off at 255 instead of scaling."""
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return image.convert("RGB")
 
 
 def _outlive_sigterm(worker: int) -> None:

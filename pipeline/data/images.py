@@ -13,7 +13,9 @@ from torch import Tensor
 
 from pipeline.data.augment import Augment, FolderAugment
 from pipeline.data.checksums import check
-from pipeline.data.folder_images import FolderImages, list_images
+from pipeline.data.class_folders import list_images
+from pipeline.data.folder_images import FolderImages
+from pipeline.data.preprocessing import Preprocessing
 from pipeline.data.small import SmallImages
 from pipeline.data.spec import EVERY, Part, find, read_small
 from pipeline.errors import InputError
@@ -145,10 +147,7 @@ def _open_folder(
         paths=listing.paths[chosen],
         labels=listing.labels[chosen],
         classes=manifest["classes"],
-        image_size=manifest["image_size"],
-        resize_size=manifest["resize_size"],
-        mean=manifest["mean"],
-        std=manifest["std"],
+        preprocessing=Preprocessing.of(manifest),
         device=device,
         workers=workers,
     )

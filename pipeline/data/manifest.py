@@ -2,29 +2,30 @@
 
 `manifest.json` says what a network must know (classes, size, mean, deviation) and carries a
 fingerprint of the training part; `split.npz` holds the indices of a search's two halves, sorted,
-disjoint, drawn by one seeded permutation. No byte of the test part is read here.
+disjoint, drawn by one seeded permutation. No number of the test part enters either: of one's own
+folder its images are opened only to see that they are whole.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pipeline.data.checksums import check
+from pipeline.data.folder_facts import folder_facts
 from pipeline.data.spec import Channels, DataSet, read_small
 from pipeline.errors import InputError
-from pipeline.files import replacing, write_csv, write_json
+from pipeline.files import below, readable, replacing, write_csv, write_json
 from pipeline.seeds import derive, numpy_generator
 
-if TYPE_CHECKING:
-    from pipeline.data.folder_images import Listing
 
-# Mean and deviation of a large folder are taken from this many of its images, evenly spaced.
-N_MEASURED = 10_000
+def say_nothing(line: str) -> None:
+    """Let a line go."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def prepare(
     fractions: tuple[float, float] | None = None,
     download: bool = False,
     balanced: bool = False,
+    say: Callable[[str], None] = say_nothing,
 ) -> dict[str, Any]:
     """Check a data set, write `split.npz` and `manifest.json`, and return the manifest.
 
@@ -63,13 +65,14 @@ def prepare(
         fractions: parts of the training set for (weights, value function); None: the data set's.
         download: fetch missing files where torchvision can.
         balanced: give each class its share in each part.
+        say: takes lines on what a folder of images holds.
 
     Raises:
         InputError: files are missing or damaged, or the fractions do not fit.
     """
     root, out = Path(data_root), Path(out_dir)
     fractions = fractions or dataset.search_fractions
-    facts = _facts(dataset, root, download)
+    facts = _facts(dataset, root, download, say)
     if balanced:
         parts = balanced_halves(facts.labels, fractions, split_seed)
     else:
@@ -86,14 +89,16 @@ def prepare(
     return manifest
 
 
-def _facts(dataset: DataSet, root: Path, download: bool) -> _Facts:
+def _facts(dataset: DataSet, root: Path, download: bool, say: Callable[[str], None]) -> _Facts:
     """What the files say, after they were found and their checksums compared."""
     if download and dataset.download and not _all_there(dataset, root):
         dataset.download(root)
     if dataset.make:
         dataset.make(root)
     check(dataset, root)
-    return _small_facts(dataset, root) if dataset.kind == "small" else _folder_facts(dataset, root)
+    if dataset.kind == "small":
+        return _small_facts(dataset, root)
+    return _folder_facts(dataset, root, say)
 
 
 def _described(dataset: DataSet, facts: _Facts) -> dict[str, Any]:
@@ -202,69 +207,16 @@ def _small_facts(dataset: DataSet, root: Path) -> _Facts:
     )
 
 
-def _folder_facts(dataset: DataSet, root: Path) -> _Facts:
-    from pipeline.data.folder_images import list_images  # loads torch, which no small set needs
-
-    train = list_images(root / dataset.path / "train")
-    test = list_images(root / dataset.path / "val")
-    if dataset.classes not in (None, len(train.class_names)):
-        raise InputError(
-            f"{dataset.name}: {root / dataset.path / 'train'} has {len(train.class_names)} "
-            f"classes, expected {dataset.classes}"
-        )
-    if len(train.class_names) < 2:
-        raise InputError(
-            f"{dataset.name}: {root / dataset.path / 'train'} has the one class "
-            f"{train.class_names[0]}; a network needs two to tell apart"
-        )
-    known = dataset.mean and dataset.std
-    mean, std = (dataset.mean, dataset.std) if known else _measure(dataset, train, root)
-    assert mean and std
+def _folder_facts(dataset: DataSet, root: Path, say: Callable[[str], None]) -> _Facts:
+    facts = folder_facts(dataset, root, say)
+    train, folder = facts.train, below(root, dataset.path)
     return _Facts(
         class_names=train.class_names,
-        mean=mean,
-        std=std,
+        mean=facts.mean,
+        std=facts.std,
         n_train=len(train.labels),
-        n_test=len(test.labels),
-        fingerprint=_fingerprint(root / dataset.path, train),
+        n_test=len(facts.test.labels),
+        fingerprint=facts.fingerprint,
         labels=train.labels,
-        paths=tuple(Path(p).relative_to(root / dataset.path).as_posix() for p in train.paths),
+        paths=tuple(readable(Path(p).relative_to(folder).as_posix()) for p in train.paths),
     )
-
-
-def _measure(dataset: DataSet, train: Listing, root: Path) -> tuple[Channels, Channels]:
-    """Mean and deviation of the training images as an evaluation would see them."""
-    from pipeline.data.folder_images import FolderImages  # as above
-
-    step = -(-len(train.labels) // N_MEASURED)
-    images = FolderImages(
-        paths=train.paths[::step],
-        labels=train.labels[::step],
-        classes=len(train.class_names),
-        image_size=dataset.image_size,
-        resize_size=dataset.resize_size or dataset.image_size,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-    )
-    total, squares = np.zeros(3), np.zeros(3)
-    for batch, _ in images.batches(64):
-        pixels = batch.double().numpy()
-        total += pixels.sum(axis=(0, 2, 3))
-        squares += (pixels**2).sum(axis=(0, 2, 3))
-    n_pixels = images.n * dataset.image_size**2
-    mean = total / n_pixels
-    std = np.sqrt(np.maximum(squares / n_pixels - mean**2, 0))
-    if not std.min() > 0:
-        raise InputError(
-            f"{dataset.name}: a colour of the images in {root / dataset.path / 'train'} is the "
-            "same in every pixel; they cannot be normalised"
-        )
-    return tuple(mean.tolist()), tuple(std.tolist())
-
-
-def _fingerprint(folder: Path, listing: Listing) -> str:
-    """Digest of names and sizes: the bytes of a large folder would take hours to read."""
-    content = hashlib.sha256()
-    for path in map(Path, listing.paths):
-        content.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
-    return content.hexdigest()

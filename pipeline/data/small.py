@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipeline.data import augment as augmentation
 from pipeline.data.augment import Augment, FolderAugment
+from pipeline.data.batches import n_parts, parts
 from pipeline.data.spec import EVERY, Channels
 
 
@@ -36,7 +37,7 @@ class SmallImages:
 
     def n_batches(self, batch_size: int, drop_last: bool = False) -> int:
         """Number of batches of one pass."""
-        return self.n // batch_size if drop_last else -(-self.n // batch_size)
+        return n_parts(self.n, batch_size, drop_last)
 
     def batches(
         self,
@@ -54,9 +55,8 @@ class SmallImages:
             if generator is None
             else torch.randperm(self.n, generator=generator)
         )
-        n_batches = self.n_batches(batch_size, drop_last)
-        asked = range(n_batches)[chosen]
-        for number, part in enumerate(order.split(batch_size)[:n_batches]):
+        asked = range(self.n_batches(batch_size, drop_last))[chosen]
+        for number, part in enumerate(parts(order, batch_size, drop_last)):
             # Drawn for batches that are passed over too: all draw from one stream.
             draws = None
             if augment is not None and generator is not None:

@@ -29,10 +29,10 @@ def build(
     Args:
         genotype: anything that `resolve` knows: a `Genotype`, a published name, the path of a
             genotype JSON, a NAS-Bench-201 string, a DARTS text.
-        layout: "cifar10", "imagenet" or "nasbench201".
+        layout: "cifar10", "images64", "images128", "imagenet" or "nasbench201".
         classes: outputs.
-        channels: of the first cell; None: the layout's (36, 48, 16).
-        cells: in all, in NAS-Bench-201 per stage; None: the layout's (20, 14, 5).
+        channels: of the first cell; None: the layout's.
+        cells: in all, in NAS-Bench-201 per stage; None: the layout's.
         auxiliary: with an auxiliary head, for `forward_with_auxiliary`.
 
     Raises:
@@ -53,7 +53,7 @@ def build(
         raise InputError("network: classes, channels and cells must be 1 or more")
     if frame.family == "nasbench201":
         return NasBench201Network(genotype, classes, channels, cells)
-    return DartsNetwork(genotype, classes, channels, cells, auxiliary, layout == "imagenet")
+    return DartsNetwork(genotype, classes, channels, cells, auxiliary, frame.stem_stride)
 
 
 def build_seeded(

@@ -7,6 +7,7 @@ multiply-adds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pipeline.errors import InputError
@@ -26,12 +27,14 @@ def fit(
     image_size: int,
     max_macs: int | None = None,
     max_params: int | None = None,
+    key: str = "retrain",
 ) -> tuple[int, int]:
-    """The largest (channels, cells) within limits, no larger than the given ones.
+    """(channels, cells) of a network that fills its limits.
 
     Both shrink in proportion, a cell at a time, until a network fits; then the width takes what
-    is left, in steps of 4 channels. The limits are multiply-adds of one image and parameters
-    without the auxiliary head; the other arguments are those of `build`.
+    is left, in steps of 4 channels, beyond the given channels too. The limits are multiply-adds
+    of one image and parameters without the auxiliary head; the other arguments are those of
+    `build`. `key` is what the user calls the recipe.
 
     Raises:
         InputError: the smallest network exceeds the limits.
@@ -42,27 +45,32 @@ def fit(
         macs, params = max_macs or counts["macs"], max_params or counts["params"]
         return counts["macs"] <= macs and counts["params"] <= params
 
-    if fits(channels, cells):
+    if max_macs is None and max_params is None:
         return channels, cells
     fewest = 1 if layout == "nasbench201" else min(FEWEST_CELLS, cells)
     for depth in range(cells, fewest - 1, -1):
         least = min(channels, max(FEWEST_CHANNELS, channels * depth // cells // 4 * 4))
         if fits(least, depth):
-            return _widest(fits, least, channels, depth), depth
+            return widest(partial(fits, depth=depth), least), depth
     # Only the width is left to shrink.
     for width in range(min(channels, least), FEWEST_CHANNELS - 1, -4):
         if fits(width, fewest):
             return width, fewest
+    smallest = profile_genotype(genotype, layout, classes, FEWEST_CHANNELS, fewest, image_size)
     raise InputError(
-        f"train.max_macs {max_macs}, train.max_params {max_params}: even {FEWEST_CHANNELS} "
-        f"channels and {fewest} cells exceed them at {image_size} pixels; raise them, or lower "
+        f"{key}: max_macs {max_macs}, max_params {max_params}: the smallest network "
+        f"({FEWEST_CHANNELS} channels, {fewest} cells) has {smallest['macs']:,} multiply-adds at "
+        f"{image_size} pixels and {smallest['params']:,} parameters; raise them, or lower "
         "image_size"
     )
 
 
-def _widest(fits: Callable[[int, int], bool], least: int, most: int, depth: int) -> int:
-    """The largest width in steps of 4 from `least` that fits; counts grow with the width."""
-    width = least
-    while width + 4 <= most and fits(width + 4, depth):
-        width += 4
-    return width
+def widest(fits: Callable[[int], bool], least: int) -> int:
+    """The largest width in steps of 4 from `least`, which fits; a wider one takes more."""
+    low, high = 0, 1  # steps: the first fits, the second may not
+    while fits(least + 4 * high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(least + 4 * middle) else (low, middle)
+    return least + 4 * low

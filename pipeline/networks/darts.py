@@ -1,9 +1,11 @@
 """Networks of the DARTS family (Liu et al., ICLR 2019, sections 3.2 and 3.4, appendix A).
 
 CIFAR layout: a 3 x 3 convolution to 3 C channels, then cells. ImageNet layout: three convolutions
-of stride 2, then cells. Cells at one and two thirds of the depth are reduction cells, which halve
-the image and double the channels. Deviation: the auxiliary head, which DARTS writes for maps of
-8 x 8 (CIFAR) and 7 x 7 (ImageNet), takes maps of any size; on those two it is the original one.
+of stride 2, then cells. Ours between them, for images of some 64 and 128 pixels: CIFAR's stem with
+stride 2, and the first two convolutions of ImageNet's. Cells at one and two thirds of the depth are
+reduction cells, which halve the image and double the channels. Deviation: the auxiliary head, which
+DARTS writes for maps of 8 x 8 (CIFAR) and 7 x 7 (ImageNet), takes maps of any size; on those two it
+is the original one.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -19,13 +21,14 @@ from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN, conv_bn, im
 
 N_INPUTS = 2
 STEM_MULTIPLIER = 3
+IMAGENET_STRIDE = 8
 
 
 class DartsNetwork(Network):
     """Stem, cells, classifier.
 
     The first cell has `channels`; there are `cells` in all. With `auxiliary` a head stands behind
-    the second reduction cell; `imagenet` says whether the stem is ImageNet's.
+    the second reduction cell; `stem_stride` is 1 (CIFAR), 2, 4 or 8 (ImageNet).
     """
 
     def __init__(
@@ -35,15 +38,12 @@ class DartsNetwork(Network):
         channels: int,
         cells: int,
         auxiliary: bool,
-        imagenet: bool,
+        stem_stride: int,
     ) -> None:
         super().__init__(classes, channels, cells)
-        if imagenet:
-            self.stem = nn.ModuleList(imagenet_stem(channels))
-            before = last = channels
-        else:
-            self.stem = nn.ModuleList([conv_bn(3, STEM_MULTIPLIER * channels), nn.Identity()])
-            before = last = STEM_MULTIPLIER * channels
+        imagenet = stem_stride == IMAGENET_STRIDE
+        self.stem, last = make_stem(channels, stem_stride)
+        before = last
         halved = imagenet  # whether a cell's second input is half as large as its first
         self.stack = nn.ModuleList()
         self.n_until_auxiliary = 2 * cells // 3 + 1
@@ -67,6 +67,15 @@ class DartsNetwork(Network):
             if i + 1 == self.n_until_auxiliary:
                 middle = last
         return last, middle
+
+
+def make_stem(channels: int, stride: int) -> tuple[nn.ModuleList, int]:
+    """Two modules, whose outputs are the inputs of the first cell, and the channels of both."""
+    if stride < 4:
+        wide = STEM_MULTIPLIER * channels
+        return nn.ModuleList([conv_bn(3, wide, stride), nn.Identity()]), wide
+    first, second = imagenet_stem(channels)
+    return nn.ModuleList([first, second if stride == IMAGENET_STRIDE else nn.Identity()]), channels
 
 
 class DartsCell(nn.Module):

@@ -4,9 +4,12 @@
 - `network.onnx`: the same graph for ONNX runtimes.
 - `weights.safetensors`: the weights alone, for `build(...).load_state_dict(...)`; the network's
   size and genotype stand in the file's metadata.
-- `README.md`: the model card.
+- `network.int8.onnx`: the ONNX file in 8-bit numbers, and `int8.json` with what they cost.
+- `labels.json`: names of the classes and the preprocessing, beside the others.
+- `README.md`: the model card (`card.py`), with the code that goes from a file to a class name.
 
-All take images float32 [b, 3, h, h], normalised as the card says, and give logits [b, classes].
+All take images float32 [batch, 3, h, h], prepared as the card says, and give logits
+[batch, classes].
 The auxiliary head, which only training uses, is left out. ONNX and safetensors need the optional
 packages of `pip install 'shapley-nas[export]'`.
 """
@@ -21,31 +24,55 @@ from typing import Any
 
 import torch
 
+from pipeline.data.preprocessing import Preprocessing
 from pipeline.errors import InputError
-from pipeline.files import read_object, replacing, write_text
+from pipeline.files import read_object, replacing, write_json, write_text
+from pipeline.networks.card import card
 from pipeline.networks.model_file import load_model
 from pipeline.networks.network import Network
-from pipeline.spaces.genotype import Genotype
+from pipeline.networks.prediction import class_names_of
+from pipeline.networks.quantised import compare, quantise
 
 # How far a runtime's float32 logits may lie from torch's: sums are taken in another order.
 TOLERANCE = 1e-3
 
 
-def export(model: Path, out: Path, forms: tuple[str, ...]) -> list[Path]:
+def export(
+    model: Path,
+    out: Path,
+    forms: tuple[str, ...],
+    images: Path | None = None,
+    test: Path | None = None,
+) -> list[Path]:
     """Write a ready model (`model.pt`) in some of `FORMS`, with its card; returns the files.
 
-    The card reads `metrics.json` and `provenance.json` beside the model.
+    The card reads `metrics.json` and `provenance.json` beside the model. The form `int8` needs
+    `images`, a folder of classes, for its ranges, and `test`, another, for what it costs.
 
     Raises:
         InputError: no such model, or a package that a form needs is not installed.
     """
     network, meta = load_model(model)
     network.auxiliary = None
-    files = [FORMS[form](network, meta, out) for form in forms]
-    write_text(
-        out / "README.md", card(meta, _beside(model, "metrics"), _beside(model, "provenance"))
-    )
-    return [*files, out / "README.md"]
+    if not meta.get("preprocessing"):
+        raise InputError(
+            f"{model}: of an earlier version, which did not keep how images are prepared; train "
+            "it again"
+        )
+    files = [FORMS[form](network, meta, out) for form in forms if form != "int8"]
+    metrics = _beside(model, "metrics")
+    if "int8" in forms:
+        files += _write_int8(network, meta, out, images, test, files)
+        metrics |= read_object(out / "int8.json")
+    write_json(out / "labels.json", labels_of(meta))
+    text = card(meta, metrics, _beside(model, "provenance"), forms)
+    write_text(out / "README.md", text)
+    return [*files, out / "labels.json", out / "README.md"]
+
+
+def labels_of(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What a program needs beside the network: names in the order of the logits, preprocessing."""
+    return {"class_names": class_names_of(meta), "preprocessing": meta["preprocessing"]}
 
 
 def program_of(network: Network, image_size: int) -> torch.export.ExportedProgram:
@@ -72,17 +99,34 @@ def write_onnx(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
         _package(package)
     size = meta["image_size"]
     with replacing(out / "network.onnx") as temporary:
-        torch.onnx.export(
-            program_of(network, size),
-            (),
-            temporary,
-            input_names=["images"],
-            output_names=["logits"],
-            external_data=False,
-            verbose=False,
-        )
+        save_onnx(program_of(network, size), temporary)
+        _describe(temporary, meta)
         _compare(network, temporary, size)
     return out / "network.onnx"
+
+
+def save_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
+    """Write a program as ONNX; needs its packages."""
+    torch.onnx.export(
+        program,
+        (),
+        path,
+        input_names=["images"],
+        output_names=["logits"],
+        external_data=False,
+        verbose=False,
+    )
+
+
+def _describe(path: Path, meta: Mapping[str, Any]) -> None:
+    """Call the free axis `batch`, and put names and preprocessing into the file's metadata."""
+    onnx = _package("onnx")
+    program = onnx.load(path)
+    for value in (*program.graph.input, *program.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    described = {key: json.dumps(value) for key, value in labels_of(meta).items()}
+    onnx.helper.set_model_props(program, described)
+    onnx.save(program, path)
 
 
 def _compare(network: Network, path: Path, size: int) -> None:
@@ -107,56 +151,41 @@ def write_weights(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
     return out / "weights.safetensors"
 
 
+def _write_int8(
+    network: Network,
+    meta: Mapping[str, Any],
+    out: Path,
+    images: Path | None,
+    test: Path | None,
+    written: list[Path],
+) -> list[Path]:
+    """Write `network.int8.onnx`, and `int8.json` with what it costs.
+
+    Raises:
+        InputError: no images to calibrate on are given.
+    """
+    if images is None:
+        raise InputError("--form int8: give images of training, folder/<class>/*, by --images")
+    source = out / "network.onnx"
+    files = [] if source in written else [write_onnx(network, meta, out)]
+    preprocessing, target = (
+        Preprocessing.from_json(meta["preprocessing"]),
+        out / "network.int8.onnx",
+    )
+    cost: dict[str, Any] = {"int8_calibrated_on": quantise(source, target, images, preprocessing)}
+    if test is not None:
+        both = {"float32": source, "int8": target}
+        found = compare(both, test, preprocessing, class_names_of(meta))
+        cost |= {f"int8_{key}": value for key, value in found.items()}
+    write_json(out / "int8.json", cost)
+    return [*files, target, out / "int8.json"]
+
+
 FORMS: dict[str, Callable[[Network, Mapping[str, Any], Path], Path]] = {
     "program": write_program,
     "onnx": write_onnx,
     "safetensors": write_weights,
 }
-
-
-def card(meta: Mapping[str, Any], metrics: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
-    """The model card: what the network is, how good, how it was made, how to use it."""
-    genotype = Genotype.from_json(meta["genotype"])
-    data = provenance.get("data") or {}
-    numbers = {
-        "test error (top-1)": metrics.get("test_error"),
-        "test error (top-5)": metrics.get("top5_error"),
-        "parameters": metrics.get("params"),
-        "multiply-adds per image": metrics.get("macs"),
-    }
-    facts = {
-        "data set": data.get("name"),
-        "its fingerprint": data.get("fingerprint"),
-        "commit": provenance.get("git_commit"),
-        "seed": provenance.get("seed"),
-        "run": provenance.get("run_key"),
-    }
-    table = "\n".join(
-        f"| {name} | {value} |" for name, value in {**numbers, **facts}.items() if value is not None
-    )
-    names = meta.get("class_names") or []
-    return f"""# A network of Shapley-NAS
-
-| | |
-| --- | --- |
-{table}
-| layout | {meta["layout"]}, {meta["channels"]} channels, {meta["cells"]} cells |
-
-Errors are fractions. Input: float32 [b, 3, {meta["image_size"]}, {meta["image_size"]}], RGB in
-[0, 1], minus the mean {meta["mean"]}, over the deviation {meta["std"]}. Output: logits
-[b, {meta["classes"]}]{", in the order " + ", ".join(names) if names else ""}.
-
-```
-{json.dumps(genotype.to_json(), indent=1)}
-```
-
-```python
-import torch
-
-network = torch.export.load("network.pt2").module()
-logits = network(torch.zeros(1, 3, {meta["image_size"]}, {meta["image_size"]}))
-```
-"""
 
 
 def _beside(model: Path, name: str) -> dict[str, Any]:

@@ -19,13 +19,21 @@ class Layout:
     image_size: int  # side of the published experiments' images, in pixels
     classes: int  # of the published experiments
     auxiliary: bool  # whether it has a place for an auxiliary head
+    stem_stride: int = 1  # how many times the stem shrinks a side before the first cell
 
 
 LAYOUTS = {
     # DARTS (Liu et al., ICLR 2019), sections 3.2 and 3.4.
     "cifar10": Layout("darts", channels=36, cells=20, image_size=32, classes=10, auxiliary=True),
     "imagenet": Layout(
-        "darts", channels=48, cells=14, image_size=224, classes=1000, auxiliary=True
+        "darts", channels=48, cells=14, image_size=224, classes=1000, auxiliary=True, stem_stride=8
+    ),
+    # Ours, between the two: the last map is as large as theirs, 7 x 7 to 12 x 12 pixels.
+    "images64": Layout(
+        "darts", channels=16, cells=5, image_size=64, classes=10, auxiliary=True, stem_stride=2
+    ),
+    "images128": Layout(
+        "darts", channels=16, cells=5, image_size=128, classes=10, auxiliary=True, stem_stride=4
     ),
     # NAS-Bench-201 (Dong & Yang, ICLR 2020), section 2.1.
     "nasbench201": Layout(

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from pipeline.data.preprocessing import Preprocessing
 from pipeline.errors import InputError
 from pipeline.files import DAMAGED, replacing
 from pipeline.networks.assembly import build
@@ -34,7 +35,8 @@ def save_model(
 ) -> None:
     """Write a ready model, usually `model.pt`: a network that `build` made of genotype and layout.
 
-    The data set's manifest has image size, mean, deviation and, if known, names of the classes.
+    The data set's manifest has image size, resize size, mean, deviation and, if known, names of the
+    classes.
     """
     content = {
         "format": FORMAT,
@@ -46,6 +48,7 @@ def save_model(
         "cells": network.cells,
         "auxiliary": network.auxiliary is not None,
         **{key: _plain(manifest.get(key)) for key in IMAGES},
+        "preprocessing": Preprocessing.of(manifest).to_json(),
         "state_dict": {name: value.cpu() for name, value in network.state_dict().items()},
     }
     with replacing(path) as temporary:

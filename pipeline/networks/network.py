@@ -77,6 +77,7 @@ class Network(nn.Module):
         # A compiled network is compiled anew when a number changes, but not when a tensor does.
         self.register_buffer("keep", torch.ones(()), persistent=False)
         self._drop_path, self._drops_paths = 0.0, False
+        self._frozen = False
 
     @property
     def drop_path(self) -> float:
@@ -87,6 +88,20 @@ class Network(nn.Module):
     def drop_path(self, p: float) -> None:
         self._drop_path, self._drops_paths = p, p > 0
         self.keep.fill_(1 - p)
+
+    def freeze_body(self) -> None:
+        """Let only the classifier learn; batch norms of the body keep their statistics too."""
+        self._frozen = True
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name.startswith("classifier."))
+
+    def train(self, mode: bool = True) -> Network:
+        """As of any module; a frozen body stays as it is in an evaluation."""
+        super().train(mode)
+        if self._frozen:
+            for name, child in self.named_children():
+                child.train(mode and name == "classifier")
+        return self
 
     def keep_paths(self) -> Tensor | None:
         """What cells take as `keep`."""

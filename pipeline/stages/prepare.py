@@ -30,7 +30,7 @@ def run(job: PrepareJob, data_root: Path, out: Path, download: bool = False) -> 
     with stage("prepare", out, job, seed=job.split_seed) as s:
         both = (fractions[0], fractions[1])
         s.data = manifest = prepare(
-            dataset, data_root, out, job.split_seed, both, download, job.balanced
+            dataset, data_root, out, job.split_seed, both, download, job.balanced, s.log
         )
         counts = {key: value for key, value in manifest.items() if key.startswith("n_")}
         s.log(f"{manifest['n_train']} training and {manifest['n_test']} test images")

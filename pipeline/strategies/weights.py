@@ -26,6 +26,7 @@ from torch.nn.utils import clip_grad_norm_
 from pipeline import seeds
 from pipeline.config.recipes import LARGE_BATCH, SearchSettings
 from pipeline.data import Augment, Images
+from pipeline.data.batches import parts
 from pipeline.devices import autocast
 from pipeline.spaces import Space
 from pipeline.strategies.contract import Strategy
@@ -141,8 +142,8 @@ class WeightSharing(Strategy):
         There are several where a batch does not fit the device, or where ranks take them in turns.
         """
         size = self.search.micro_batch_size or len(labels)
-        parts = zip(images.split(size), labels.split(size), strict=True)
-        for number, (part, part_labels) in enumerate(parts):
+        pairs = zip(parts(images, size), parts(labels, size), strict=True)
+        for number, (part, part_labels) in enumerate(pairs):
             is_own = number % self.ranks.n == self.ranks.rank
             yield part, part_labels, len(part_labels) / len(labels), is_own
 

@@ -1,4 +1,4 @@
-"""Errors of a network on images that are not augmented.
+"""How a network answers on images that are not augmented.
 
 Accuracies and errors are fractions.
 """
@@ -6,6 +6,9 @@ Accuracies and errors are fractions.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -19,6 +22,35 @@ from pipeline.training.memory import memory_format
 ALONE = Ranks()
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """The answers of a network on some images."""
+
+    confusion: np.ndarray  # int64 [classes, classes]: images of a true class x the answer
+    n_top5: int  # images whose true class is among the five likeliest
+    loss: float  # mean cross entropy, without smoothing
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+        return int(self.confusion.sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images whose likeliest class is the true one."""
+        return int(self.confusion.trace()) / self.n
+
+    @property
+    def top1_error(self) -> float:
+        """One minus the accuracy."""
+        return 1 - self.accuracy
+
+    @property
+    def top5_error(self) -> float:
+        """Share of the images whose true class is not among the five likeliest."""
+        return 1 - self.n_top5 / self.n
+
+
 @torch.inference_mode()
 def evaluate(
     network: Network,
@@ -26,29 +58,24 @@ def evaluate(
     recipe: TrainSettings,
     device: torch.device,
     ranks: Ranks = ALONE,
-) -> dict[str, float]:
-    """Errors and cross entropy on un-augmented images, by running statistics.
-
-    Returns:
-        `accuracy`, `top1_error`, `top5_error` (where there are more than five classes) and `loss`
-        (without smoothing), means over all images; the same on every rank.
-    """
+) -> Evaluation:
+    """The answers on un-augmented images, by running statistics; the same on every rank."""
     network.eval()
+    classes = images.classes
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-    hit_sum = torch.zeros(2, dtype=torch.int64, device=device)  # among the first one, first five
+    counts = torch.zeros(classes**2 + 1, dtype=torch.int64, device=device)  # confusion, top five
     size = recipe.micro_size
     for batch, labels in images.batches(size, chosen=slice(ranks.rank, None, ranks.n)):
         with autocast(device, recipe.precision):
             logits = network(batch.to(memory_format=memory_format(recipe, device))).float()
         loss_sum += F.cross_entropy(logits, labels, reduction="sum")
-        hits = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
-        hit_sum += torch.stack([hits[:, 0].sum(), hits.sum()])
-    n_top1, n_top5 = ranks.sum(hit_sum).tolist()
-    accuracy = n_top1 / images.n
-    top5 = {"top5_error": 1 - n_top5 / images.n} if images.classes > 5 else {}
-    return {
-        "accuracy": accuracy,
-        "top1_error": 1 - accuracy,
-        **top5,
-        "loss": ranks.sum(loss_sum).item() / images.n,
-    }
+        likeliest = logits.topk(min(5, classes)).indices
+        cells = labels * classes + likeliest[:, 0]
+        counts[:-1] += torch.zeros_like(counts[:-1]).scatter_add_(0, cells, torch.ones_like(cells))
+        counts[-1] += (likeliest == labels[:, None]).sum()
+    every = ranks.sum(counts).cpu().numpy()
+    return Evaluation(
+        confusion=every[:-1].reshape(classes, classes),
+        n_top5=int(every[-1]),
+        loss=ranks.sum(loss_sum).item() / images.n,
+    )

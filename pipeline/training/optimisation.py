@@ -57,7 +57,7 @@ class Optimisation:
         if recipe.compile:
             self.forward = compiled_training_pass(self.forward, network, recipe.micro_size)
         self.optimiser = SGD(
-            network.parameters(),
+            [parameter for parameter in network.parameters() if parameter.requires_grad],
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,

@@ -179,9 +179,9 @@ class Trainer:
         """Accuracy and loss on the held-out images; the weights are kept if they are the best."""
         measured = evaluate(self.network, images, self.recipe, self.device, self.ranks)
         rows = self.position.history
-        if all(measured["accuracy"] > row["held_out_accuracy"] for row in rows):
+        if all(measured.accuracy > row["held_out_accuracy"] for row in rows):
             self.position.best = copy.deepcopy(self.network.state_dict())
-        return {"held_out_accuracy": measured["accuracy"], "held_out_loss": measured["loss"]}
+        return {"held_out_accuracy": measured.accuracy, "held_out_loss": measured.loss}
 
     def close_epoch(self, row: Row) -> None:
         """Add a whole epoch to the history, tell of it and save.

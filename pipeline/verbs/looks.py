@@ -9,15 +9,19 @@ import click
 
 from pipeline import files, registry
 from pipeline.config import load
+from pipeline.verbs.options import Given, takes
 
 KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures", "experiments")
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
-def list_(kind: str) -> None:
-    """List what is registered, one name per line."""
+@takes("config")
+def list_(given: Given, kind: str) -> None:
+    """List what is registered, one name per line; of data sets one's own folders too."""
     known = load.named_files(kind) if kind == "experiments" else registry.names(kind)
+    if kind == "datasets":
+        known = sorted({*known, *given.config.datasets})
     print("\n".join(known))
 
 

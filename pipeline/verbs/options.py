@@ -23,6 +23,7 @@ import click
 from pipeline import files, machine, paths, registry, staging
 from pipeline.config import jobs, load
 from pipeline.config.experiments import is_searched
+from pipeline.config.folders import FolderSettings
 from pipeline.config.model import Config
 from pipeline.config.validation import validate
 from pipeline.config.yaml_text import parse
@@ -165,7 +166,7 @@ class Given(dict[str, Any]):
         os.environ.setdefault("SHAPLEY_NAS_RESULTS", str(paths.results(config.preset)))
         os.environ.setdefault("SHAPLEY_NAS_TRACKING", str(config.tracking).lower())
         os.environ.setdefault("SHAPLEY_NAS_EXPERIMENT", config.mlflow_experiment)
-        return config
+        return self._with_prepared(config)
 
     @cached_property
     def _plain(self) -> Config:
@@ -180,6 +181,22 @@ class Given(dict[str, Any]):
             layers[f"--set {assignment}"] = _assigned(assignment)
         config = load.resolve(load.merge(*layers.values()), layers=layers)
         return load.with_labels(config, load.experiments(config))
+
+    def _with_prepared(self, config: Config) -> Config:
+        """The configuration, with a folder that was prepared though no file here declares it.
+
+        So it is known to every verb, whichever file declared it to `prepare`.
+        """
+        name = self.get("target") or self.get("dataset")
+        if not name or name in config.datasets or name in registry.names("datasets"):
+            return config
+        path = self.get("manifest") or paths.data(config.preset, name) / "manifest.json"
+        about = read_manifest(path) if path.exists() else {}
+        if about.get("kind") != "folder" or about.get("name") != name:
+            return config
+        keys = ("path", "image_size", "resize_size")
+        folder = FolderSettings(**{key: about[key] for key in keys})
+        return config.model_copy(update={"datasets": {**config.datasets, name: folder}})
 
     def job(self, model: type[Job], build: Callable[[Config], Job]) -> Job:
         """The job given as JSON text or file, else built from the configuration."""

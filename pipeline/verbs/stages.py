@@ -10,6 +10,7 @@ import click
 
 from pipeline.config import jobs
 from pipeline.data.spec import read_manifest
+from pipeline.errors import InputError
 from pipeline.launch import spread
 from pipeline.nasbench import digits
 from pipeline.stages import queries as queries_stage
@@ -79,10 +80,12 @@ def trial(given: Given) -> None:
 
 
 @click.command()
+@click.option("--start", type=Path, help="model.pt to go on from, instead of a genotype")
+@click.option("--freeze", is_flag=True, help="with --start: only the classifier learns")
 @takes(
     "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
 )
-def retrain(given: Given) -> None:
+def retrain(given: Given, start: Path | None, freeze: bool) -> None:
     """Train a genotype from scratch on small images.
 
     The test set is looked at once, at the end.
@@ -90,30 +93,35 @@ def retrain(given: Given) -> None:
     job = given.job(
         jobs.RetrainJob, lambda c: jobs.retrain_job(c, given.known("space"), given.known("target"))
     )
-    _train("retrain", job, given)
+    _train("retrain", job, given, start, freeze)
 
 
 @click.command()
+@click.option("--start", type=Path, help="model.pt to go on from, instead of a genotype")
+@click.option("--freeze", is_flag=True, help="with --start: only the classifier learns")
 @takes(
     "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
 )
-def transfer(given: Given) -> None:
-    """Train a genotype on a folder of images by the ImageNet recipe."""
+def transfer(given: Given, start: Path | None, freeze: bool) -> None:
+    """Train a genotype on a folder of images: ImageNet's recipe, or the one for one's own."""
     job = given.job(
         jobs.TransferJob,
         lambda c: jobs.transfer_job(c, given.known("space"), given.known("target")),
     )
-    _train("transfer", job, given)
+    _train("transfer", job, given, start, freeze)
 
 
-def _train(name: str, job: Any, given: Given) -> None:
+def _train(name: str, job: Any, given: Given, model: Path | None, freeze: bool) -> None:
     """`retrain` or `transfer`: one stage, two recipes."""
-    file = given.manifest("target")
-    source, out = given.need("genotype"), given.out
+    if freeze and model is None:
+        raise InputError("--freeze: only with --start, a trained model")
+    start = retrain_stage.Start(model, freeze) if model else None
+    file, out = given.manifest("target"), given.out
+    source = given["genotype"] if start else given.need("genotype")
     spread(given["device"], given["processes"], given["nodes"])
     manifest, _, root = given.images(file)
     device = given.configure_device()
-    retrain_stage.run(name, job, given["seed"], source, manifest, root, out, device)
+    retrain_stage.run(name, job, given["seed"], source, manifest, root, out, device, start)
 
 
 @click.command()

@@ -11,9 +11,13 @@ def counts(channels, cells):
     return profile_genotype(CELL, "cifar10", 10, channels, cells, 32)
 
 
-def test_what_fits_stays_as_it_is():
+def test_without_a_budget_it_stays_as_it_is():
     assert fit(CELL, **GIVEN) == (36, 8)
-    assert fit(CELL, **GIVEN, max_macs=counts(36, 8)["macs"]) == (36, 8)
+
+
+@pytest.mark.parametrize("channels", [36, 44, 76])
+def test_a_budget_is_filled_beyond_the_given_channels(channels):
+    assert fit(CELL, **GIVEN, max_macs=counts(channels, 8)["macs"]) == (channels, 8)
 
 
 @pytest.mark.parametrize(
@@ -27,5 +31,8 @@ def test_it_fits_and_the_next_width_would_not(limit, key):
 
 
 def test_what_cannot_be_met_is_said():
-    with pytest.raises(InputError, match=r"max_macs 1000.*raise them"):
+    with pytest.raises(
+        InputError,
+        match=r"max_macs 1000.*4 channels, 3 cells\) has [\d,]+ mult.*raise",
+    ):
         fit(CELL, **GIVEN, max_macs=1000)

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from pipeline.errors import InputError
 from pipeline.networks import build, export, save_model
+from pipeline.networks.prediction import Classifier
 from pipeline.networks.published import resolve
 from pipeline.spaces.genotype import Genotype
 
 ARCH = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|"
+METRICS = {"test_error": 0.125, "params": 4321, "majority_accuracy": 0.4}
+NAMES = ["a", "b, with a comma", "c | d", "<b>e</b>"]
 MANIFEST = {
     "image_size": 16,
+    "resize_size": 20,
     "mean": [0.5, 0.5, 0.5],
     "std": [0.2, 0.2, 0.2],
-    "class_names": ["a", "b", "c", "d"],
+    "class_names": NAMES,
 }
 
 
@@ -31,7 +42,7 @@ def trained(tmp_path_factory):
     with torch.no_grad():
         network.forward_with_auxiliary(torch.randn(8, 3, 16, 16))
     save_model(folder / "model.pt", network, resolve("darts_v2"), "cifar10", MANIFEST)
-    (folder / "metrics.json").write_text(json.dumps({"test_error": 0.125, "params": 4321}))
+    (folder / "metrics.json").write_text(json.dumps(METRICS))
     provenance = {"data": {"name": "mine", "fingerprint": "f00"}, "run_key": "r1"}
     (folder / "provenance.json").write_text(json.dumps(provenance))
     return network.eval(), folder / "model.pt"
@@ -111,14 +122,86 @@ def test_weights_and_metadata_build_the_network(trained, exported):
     assert meta["class_names"] == MANIFEST["class_names"]
 
 
-def test_the_card_says_what_it_is_and_its_code_runs(exported, monkeypatch):
+def test_the_card_says_what_it_is(exported):
     text = (exported / "README.md").read_text()
-    for part in ("0.125", "4321", "mine", "f00", "r1", "[0.2, 0.2, 0.2]", "a, b, c, d"):
+    for part in (
+        "0.125",
+        "0.6",
+        "4321",
+        "mine",
+        "f00",
+        "r1",
+        "[0.2, 0.2, 0.2]",
+        "resize_size | 20",
+    ):
         assert part in text
+    for line in ("0. a", "1. b, with a comma", "2. c \\| d", "3. &lt;b&gt;e&lt;/b&gt;"):
+        assert line in text.splitlines()
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
+@pytest.mark.parametrize("form", ["turned.jpg", "clear.png", "cmyk.jpg", "grey.webp"])
+def test_code_of_the_card_names_the_class_that_predict_names(
+    runtime, form, trained, exported, tmp_path
+):
+    """In another folder, by a process that cannot import this package."""
+    folder = shutil.copytree(exported, tmp_path / "elsewhere")
+    photo = save_awkward(folder / form)
+    ((_, expected),) = Classifier.load(trained[1]).answers([photo])
+    blocks = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.S)
+    (code,) = (block for block in blocks if f"import {runtime}\n" in block)
+    program = "import sys; sys.modules['pipeline'] = None\n" + code.replace("photo.jpg", form)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    name, _, chance = done.stdout.strip().rpartition(" ")
+    assert name == NAMES[int(expected.argmax())]
+    assert float(chance) == pytest.approx(float(expected.max()), abs=1e-4)
+
+
+def save_awkward(path):
+    """An image of two halves that tells turns, backgrounds and crops apart."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 90, 3), dtype=np.uint8)
+    pixels[:, 45:] //= 4
+    image, exif = Image.fromarray(pixels), Image.Exif()
+    if path.name.startswith("turned"):
+        exif[0x0112] = 6
+    if path.name.startswith("clear"):
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    modes = {"cmyk": "CMYK", "grey": "L"}
+    image = image.convert(modes.get(path.stem, image.mode))
+    image.save(path, exif=exif)
+    return path
+
+
+def test_names_and_preprocessing_stand_beside_and_in_the_onnx_file(exported):
+    import onnx
+
+    about = json.loads((exported / "labels.json").read_text())
+    program = onnx.load(exported / "network.onnx")
+    inside = {entry.key: json.loads(entry.value) for entry in program.metadata_props}
+    assert about["class_names"] == inside["class_names"] == NAMES
+    assert about["preprocessing"] == inside["preprocessing"]
+    assert about["preprocessing"]["resize_size"] == 20
+    for value in (*program.graph.input, *program.graph.output):
+        assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_code_of_the_card_loads_the_weights(trained, exported, monkeypatch):
     monkeypatch.chdir(exported)
+    blocks = re.findall(r"```python\n(.*?)```", (exported / "README.md").read_text(), re.S)
     names: dict = {}
-    exec(text.partition("```python\n")[2].partition("```")[0], names)
-    assert names["logits"].shape == (1, 4)
+    exec(next(block for block in blocks if "safetensors" in block), names)
+    images, expected = logits_of(trained[0], 2)
+    with torch.no_grad():
+        assert torch.equal(names["network"](images), expected)
+
+
+def test_files_have_the_mode_of_the_umask(exported):
+    mask = os.umask(0)
+    os.umask(mask)
+    assert {path.stat().st_mode & 0o777 for path in exported.iterdir()} == {0o666 & ~mask}
 
 
 def test_a_missing_package_is_one_line(trained, tmp_path, monkeypatch):

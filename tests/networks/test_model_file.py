@@ -3,11 +3,13 @@
 import pytest
 import torch
 
+from pipeline.data.preprocessing import Preprocessing
 from pipeline.errors import InputError
 from pipeline.networks import build, load_model, resolve, save_model
 
 MANIFEST = {
     "image_size": 8,
+    "resize_size": 9,
     "mean": (0.1, 0.2, 0.3),
     "std": (0.4, 0.5, 0.6),
     "class_names": ["a", "b", "c"],
@@ -49,6 +51,7 @@ def test_a_model_comes_back_ready_to_use(saved):
         "mean": [0.1, 0.2, 0.3],
         "std": [0.4, 0.5, 0.6],
         "class_names": ["a", "b", "c"],
+        "preprocessing": Preprocessing(8, 9, MANIFEST["mean"], MANIFEST["std"]).to_json(),
     }
 
 

@@ -18,7 +18,7 @@ from pipeline.config.recipes import ImageNetTrain, NasBench201Train, TrainSettin
 from pipeline.data import open_images
 from pipeline.errors import InputError
 from pipeline.networks import build, load_model, profile
-from pipeline.stages import prepare, retrain
+from pipeline.stages import prepare, retrain, task
 
 ARCH = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|none~0|avg_pool_3x3~1|nor_conv_3x3~2|"
 SMALL = {"channels": 4, "cells": 3, "limit_train": 160, "crop_padding": 1, "flip": False}
@@ -130,11 +130,11 @@ def test_transfer_to_a_folder_of_images(data, tmp_path):
 
 
 def test_augmentation_follows_recipe_and_kind_of_data():
-    small = retrain.augmentation("small", TrainSettings())
+    small = task.augmentation("small", TrainSettings())
     assert (small.crop_padding, small.flip, small.cutout) == (4, True, 16)
-    folder = retrain.augmentation("folder", ImageNetTrain())
+    folder = task.augmentation("folder", ImageNetTrain())
     assert (folder.flip, folder.colour_jitter) == (True, 0.4)
-    assert retrain.augmentation("folder", TrainSettings()).colour_jitter == 0
+    assert task.augmentation("folder", TrainSettings()).colour_jitter == 0
 
 
 def test_the_test_set_is_opened_once_after_the_last_epoch(data, tmp_path, monkeypatch):
@@ -150,7 +150,7 @@ def test_the_test_set_is_opened_once_after_the_last_epoch(data, tmp_path, monkey
         return history
 
     train = retrain.train
-    monkeypatch.setattr(retrain, "open_images", opening)
+    monkeypatch.setattr(task, "open_images", opening)
     monkeypatch.setattr(retrain, "train", training)
     retrain_digits(data, tmp_path / "run", darts_job())
     assert events == ["train", "2 epochs", "test"]
@@ -170,8 +170,8 @@ def test_the_best_epoch_by_held_out_images_is_kept_and_tested(data, tmp_path):
     # The model in the file is the one whose held-out accuracy is reported.
     network, _ = load_model(tmp_path / "best" / "model.pt")
     manifest = data.manifest("digits")
-    task = retrain.Task.from_job(darts_job(**values), 0, "darts_v2", manifest, data.root, "cpu")
-    kept, held_out = retrain.training_images(task)
+    held = retrain.Task.from_job(darts_job(**values), 0, "darts_v2", manifest, data.root, "cpu")
+    kept, held_out = retrain.training_images(held)
     assert (kept.n, held_out.n) == (180, 60)
     with torch.no_grad():
         correct = sum(int((network(x).argmax(1) == y).sum()) for x, y in held_out.batches(60))

@@ -82,10 +82,10 @@ def test_darts_2nd_unrolls_momentum() -> None:
 
 
 def test_idarts_moves_alpha_after_four_steps_of_the_weights() -> None:
-    strategy = on_supernet("idarts", Tiny, {}, batch_size=1)
+    strategy = on_supernet("idarts", Tiny, {}, batch_size=2)
     moved, step = [], strategy.alpha_optimiser.step
     strategy.alpha_optimiser.step = lambda: (moved.append(strategy._steps), step())
-    strategy.epoch(1, noisy_images(10), noisy_images(10))
+    strategy.epoch(1, noisy_images(20), noisy_images(20))
     assert moved == [4, 8]
 
 

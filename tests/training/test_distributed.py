@@ -53,7 +53,8 @@ with joined(cpu) as ranks:
         Path(given["state"]) if ranks.first else None, {"a": 1}, log=lines.append,
         ranks=ranks,
     ).train()
-    test = evaluate(network, ToyImages.make(50, seed=1), recipe, cpu, ranks)
+    found = evaluate(network, ToyImages.make(50, seed=1), recipe, cpu, ranks)
+    test = {"confusion": found.confusion.tolist(), "n_top5": found.n_top5, "loss": found.loss}
     if ranks.first:
         torch.save(network.state_dict(), given["out"])
         print(json.dumps({"history": history, "test": test, "log": lines, "n": ranks.n}))

@@ -65,8 +65,8 @@ def test_it_learns_and_reports_fractions(tmp_path):
     assert [row["epoch"] for row in history] == list(range(20))
     assert history[-1]["train_loss"] < 0.5 * history[0]["train_loss"]
     test = evaluate(network, ToyImages.make(100, seed=1), recipe(), CPU)
-    assert test["accuracy"] > 0.9
-    assert test["top1_error"] == pytest.approx(1 - test["accuracy"])
+    assert test.accuracy > 0.9
+    assert test.top1_error == pytest.approx(1 - test.accuracy)
 
 
 def test_one_epoch_is_that_of_a_loop_written_with_torchs_own_parts(tmp_path):
@@ -209,7 +209,7 @@ def test_bfloat16_and_channels_last_train_as_well(tmp_path):
     assert mixed.branch.weight.is_contiguous(memory_format=torch.channels_last)
     test = ToyImages.make(100, seed=1)
     for network in (exact, mixed):
-        assert evaluate(network, test, recipe(), CPU)["accuracy"] > 0.9
+        assert evaluate(network, test, recipe(), CPU).accuracy > 0.9
     assert not torch.equal(exact.branch.weight, mixed.branch.weight)
 
 
@@ -384,7 +384,7 @@ class Fixed(torch.nn.Module):
 
 @pytest.mark.parametrize("classes", [3, 12])
 def test_evaluate_against_scikit_learn(classes):
-    from sklearn.metrics import log_loss, top_k_accuracy_score
+    from sklearn.metrics import confusion_matrix, log_loss, top_k_accuracy_score
 
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(50, classes, 1, 1, generator=generator)
@@ -392,7 +392,9 @@ def test_evaluate_against_scikit_learn(classes):
     test = evaluate(Fixed(), ToyImages(logits, labels, classes), recipe(), CPU)
     scores = logits.flatten(1).double().softmax(1).numpy()
     names = list(range(classes))
+    answers = scores.argmax(1)
+    assert (test.confusion == confusion_matrix(labels, answers, labels=names)).all()
     for k, error in ((1, "top1_error"), (5, "top5_error")):
         share = 1.0 if k >= classes else top_k_accuracy_score(labels, scores, k=k, labels=names)
-        assert test[error] == pytest.approx(1 - share)
-    assert test["loss"] == pytest.approx(log_loss(labels, scores, labels=names), rel=1e-5)
+        assert getattr(test, error) == pytest.approx(1 - share)
+    assert test.loss == pytest.approx(log_loss(labels, scores, labels=names), rel=1e-5)

@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import shlex
-import sys
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -17,26 +16,6 @@ from tests.data import stand_ins
 from tests.nasbench.toys import write_toy_table
 
 SKIPS = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|none~2|"
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a verb in this process: exit code, stdout, stderr."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pipeline", *map(str, arguments)])
-        # `main` takes SIGTERM over for its process; here that is pytest's.
-        monkeypatch.setattr(program.signal, "signal", lambda *_: None)
-        monkeypatch.setenv("SHAPLEY_NAS_RESULTS", "results/demo")
-        try:
-            program.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 def test_a_warning_is_seen_whatever_a_library_does_to_logging(warned):

@@ -1,0 +1,137 @@
+"""How good a classifier is: intervals, each class, the confusion matrix, beside saying one class.
+
+The interval of a share of n images is Wilson's (1927), 95 %. The baseline answers every image with
+the class that most of them have; a network whose interval does not lie above it has not been shown
+to have learned anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.files import replacing, write_csv, write_json
+from pipeline.training.evaluation import Evaluation
+
+Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
+MOST_NAMED = 60  # classes whose names a picture still shows
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """Ends of the interval of a share."""
+    share, z2 = hits / n, Z**2 / n
+    centre, half = share + z2 / 2, Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n))
+    return max(0.0, (centre - half) / (1 + z2)), min(1.0, (centre + half) / (1 + z2))
+
+
+def summary(found: Evaluation) -> dict[str, Any]:
+    """Accuracies with the ends of their intervals and the baseline, as fractions."""
+    n, hits = found.n, int(found.confusion.trace())
+    baseline = int(found.confusion.sum(axis=1).max()) / n
+    low, high = wilson(hits, n)
+    low5, high5 = wilson(found.n_top5, n)
+    return {
+        "n": n,
+        "accuracy": hits / n,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "top5_accuracy": found.n_top5 / n,
+        "top5_accuracy_low": low5,
+        "top5_accuracy_high": high5,
+        "majority_accuracy": baseline,
+        "beats_majority": low > baseline,
+    }
+
+
+def by_class(found: Evaluation, names: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each class: images, share found and its interval, share right of its answers."""
+    rows = []
+    for label, name in enumerate(names):
+        n, hits = int(found.confusion[label].sum()), int(found.confusion[label, label])
+        answers = int(found.confusion[:, label].sum())
+        low, high = wilson(hits, n) if n else (None, None)
+        others = found.confusion[label].copy()
+        others[label] = 0
+        rows.append(
+            {
+                "class": name,
+                "images": n,
+                "recall": hits / n if n else None,
+                "recall_low": low,
+                "recall_high": high,
+                "precision": hits / answers if answers else None,
+                "most_taken_for": names[int(others.argmax())] if others.any() else "",
+            }
+        )
+    return rows
+
+
+def write(found: Evaluation, names: Sequence[str], folder: Path) -> list[Path]:
+    """Write `evaluation.json`, `classes.csv`, `confusion.csv` and `confusion.png`."""
+    write_json(folder / "evaluation.json", summary(found))
+    write_csv(folder / "classes.csv", by_class(found, names))
+    rows = [
+        {
+            "true class": name,
+            **{f"answer {other}": int(n) for other, n in zip(names, row, strict=True)},
+        }
+        for name, row in zip(names, found.confusion, strict=True)
+    ]
+    write_csv(folder / "confusion.csv", rows)
+    _draw(found, names, folder / "confusion.png")
+    files = ("evaluation.json", "classes.csv", "confusion.csv", "confusion.png")
+    return [folder / name for name in files]
+
+
+def words(found: Evaluation) -> str:
+    """One line for the reader, with a warning where the network does not beat the baseline."""
+    s = summary(found)
+    line = (
+        f"accuracy {s['accuracy']:.4f} ({s['accuracy_low']:.4f} to {s['accuracy_high']:.4f}), "
+        f"among the first five {s['top5_accuracy']:.4f}, of {s['n']} images; "
+        f"the most frequent class alone: {s['majority_accuracy']:.4f}"
+    )
+    if s["beats_majority"]:
+        return line
+    return (
+        f"{line}. Warning: no better than always naming that class; train for longer, with more "
+        "images, or at another learning rate"
+    )
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as aligned text; numbers with four decimals."""
+    columns = list(rows[0])
+    cells = [columns, *([_text(row[column]) for column in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+def _draw(found: Evaluation, names: Sequence[str], path: Path) -> None:
+    """Rows are true classes, columns answers, colours shares of a row."""
+    from matplotlib.figure import Figure  # costs a second, which a training's start need not pay
+
+    shares = found.confusion / np.maximum(found.confusion.sum(axis=1, keepdims=True), 1)
+    side = min(12.0, 3.0 + 0.3 * len(names))
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set(xlabel="answer", ylabel="true class")
+    if len(names) <= MOST_NAMED:
+        # Matplotlib would read a dollar sign as mathematics.
+        shown = [name.replace("$", r"\$") for name in names]
+        axes.set_xticks(range(len(names)), shown, rotation=90)
+        axes.set_yticks(range(len(names)), shown)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, metadata={"Software": None})

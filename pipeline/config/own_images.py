@@ -1,0 +1,67 @@
+"""The recipe for one's own photographs, hundreds to some ten thousand; nobody's paper has it.
+
+A training shows about the same number of images whatever the folder holds, so that it takes about
+as long: few images are shown often, and are changed more each time.
+"""
+# Tested in tests/training/test_recipes.py.
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pipeline.config.recipes import ImageNetTrain, Passes
+from pipeline.settings import OURS, setting
+
+IMAGES_SHOWN = 36_000  # by a training
+FEW_IMAGES = 5_000
+
+
+class OwnTrain(ImageNetTrain):
+    """Folders under `datasets`; what is 0 follows from the number of images."""
+
+    channels: int = setting(16, "where the budget's search for a width starts", OURS, ge=1)
+    cells: int = setting(5, "most cells", OURS, ge=1)
+    max_macs: int | None = setting(
+        20_000_000,
+        "multiply-adds that the network fills; none: channels and cells as given",
+        OURS,
+        gt=0,
+    )
+    epochs: int = setting(0, "epochs; 0: as many as show 36,000 images, 5 to 90", OURS, ge=0)
+    batch_size: Passes = setting(
+        0, "images per step; 0: 16 below 500 images, 32 below 5,000, else 64", OURS, ge=0
+    )
+    micro_batch_size: Passes = setting(0, "as TrainSettings", OURS, ge=0)
+    learning_rate: float = setting(
+        0.0, "SGD, first value; 0: 0.05 for 32 images per step, in proportion", OURS, ge=0
+    )
+    schedule: Literal["cosine", "linear"] = setting("cosine", "decay of the learning rate", OURS)
+    warmup_epochs: int = setting(2, "epochs of the learning rate's rise", OURS, ge=0)
+    nesterov: bool = setting(True, "SGD", OURS)
+    weight_decay: float = setting(5e-4, "SGD", OURS, ge=0)
+    auxiliary_weight: float = setting(0.0, "no tower", OURS, ge=0)
+    colour_jitter: float = setting(
+        -1.0, "as ImageNetTrain; below 0: 0.2 below 5,000 images, else 0", OURS
+    )
+    crop_scale: float = setting(
+        0.0,
+        "smallest share of the area that a random crop has; 0: 0.35 below 5,000 images, else 0.5",
+        OURS,
+        ge=0,
+        le=1,
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = setting("float32", "autocast type", OURS)
+    workers: int = setting(2, "processes per rank that decode images", OURS, ge=0)
+
+    def for_images(self, n: int) -> OwnTrain:
+        """The recipe for `n` training images: every 0 becomes a number."""
+        few = n < FEW_IMAGES
+        batch = self.batch_size or (16 if n < 500 else 32 if few else 64)
+        found = {
+            "batch_size": batch,
+            "epochs": self.epochs or min(90, max(5, round(IMAGES_SHOWN / n))),
+            "learning_rate": self.learning_rate or 0.05 * batch / 32,
+            "crop_scale": self.crop_scale or (0.35 if few else 0.5),
+            "colour_jitter": self.colour_jitter if self.colour_jitter >= 0 else 0.2 * few,
+        }
+        return self.model_copy(update=found)

@@ -1,0 +1,31 @@
+"""Where a pass over images is cut into batches: no batch of one image.
+
+Batch norm has no statistics of one image whose map is one pixel. So an image that would be left
+alone at the end joins the batch before it.
+"""
+# Tested in tests/data/test_small.py.
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def n_parts(n: int, size: int, drop_last: bool = False) -> int:
+    """Number of batches of a pass over `n` images."""
+    whole, rest = divmod(n, size)
+    return whole if drop_last else whole + (rest > 1 or (rest == 1 and whole == 0))
+
+
+def parts(items: Tensor, size: int, drop_last: bool = False) -> list[Tensor]:
+    """Batches of `size` of the first axis, the last one smaller, or larger by one.
+
+    Args:
+        items: images, labels or indices.
+        size: of a batch.
+        drop_last: leave out what does not fill a batch.
+    """
+    n = n_parts(len(items), size, drop_last)
+    if n == 0:
+        return []
+    end = n * size if drop_last else len(items)
+    return [*items[: (n - 1) * size].split(size), items[(n - 1) * size : end]][-n:]

@@ -1,0 +1,137 @@
+"""From the file of an image to what a network sees; a part of every model.
+
+    file -> turned as EXIF says -> RGB of 8 bits on white -> shorter side resized -> centre cropped
+
+Training data, evaluation and prediction read files here, so that a model is never shown an image
+that was prepared in another way. Colour profiles are not applied; of an animation or of several
+pages the first picture is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pipeline.data.spec import Channels
+from pipeline.errors import InputError
+from pipeline.files import DAMAGED, readable
+
+# Pillow tries these and no others, whatever a file calls itself: some of its readers start
+# programs (EPS starts Ghostscript).
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF")
+BROKEN = (*DAMAGED, IndexError, Image.DecompressionBombError)
+
+BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # of TIFF
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What is done with an image that has been read; the words say what this module does."""
+
+    image_size: int  # side of the images that a network sees, in pixels
+    resize_size: int  # of the shorter side before the crop, in pixels
+    mean: Channels  # of the training images in [0, 1], one value per channel
+    std: Channels  # their deviation
+    resize: str = "shorter side to resize_size, longer side rounded down"
+    interpolation: str = "bilinear, antialiased (Pillow)"
+    crop: str = "centre, image_size x image_size"
+    orientation: str = "EXIF"
+    transparency: str = "on white"
+    colours: str = "RGB in [0, 1], minus mean, over std; greys of 16 bits over 257"
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> Preprocessing:
+        """The preprocessing of a prepared data set, from its manifest."""
+        size = described["image_size"]
+        mean, std = (tuple(described[key]) for key in ("mean", "std"))
+        return cls(size, described.get("resize_size") or size, mean, std)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Preprocessing:
+        """What `to_json` gave."""
+        return cls.of(content)
+
+    def crop_of(self, image: Image.Image) -> Image.Image:
+        """The resized and cropped image, as torchvision's `Resize` and `CenterCrop` give it."""
+        shorter, size = min(image.size), self.image_size
+        sides = [int(self.resize_size * side / shorter) for side in image.size]
+        resized = image.resize((sides[0], sides[1]), Image.Resampling.BILINEAR)
+        left, top = (round((side - size) / 2) for side in sides)
+        return resized.crop((left, top, left + size, top + size))
+
+    def pixels_of(self, image: Image.Image) -> np.ndarray:
+        """uint8 [3, image_size, image_size] of an RGB image; `augment.normalise` does the rest."""
+        return np.ascontiguousarray(np.asarray(self.crop_of(image)).transpose(2, 0, 1))
+
+
+def read_image(path: Path | str) -> Image.Image:
+    """An image as RGB of 8 bits, upright, on white.
+
+    Raises:
+        InputError: the file is no whole image, or its greys have no known range.
+    """
+    return inspect(path)[0]
+
+
+def inspect(path: Path | str) -> tuple[Image.Image, tuple[str, ...]]:
+    """`read_image`, and in words what was done beside decoding."""
+    try:
+        if not Path(path).is_file():
+            raise OSError("no regular file")
+        with Image.open(path, formats=FORMATS) as file:
+            file.load()
+            tags = dict(getattr(file, "tag_v2", {}))
+            done = ["turned as EXIF says"] if _is_turned(file) else []
+            image = ImageOps.exif_transpose(file) if done else file.copy()
+            if image.mode.startswith("I"):
+                done.append("grey of 16 bits scaled to 8")
+                image = _eight_bits(image, file.format, tags)
+            elif image.mode == "F":
+                raise ValueError("grey of floats, whose range is not known; save it with 8 bits")
+    except BROKEN as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{readable(path)}: not a whole image ({readable(reason)}); replace or delete it"
+        ) from None
+    if image.has_transparency_data:
+        done.append("put on white")
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB"), tuple(done)
+
+
+def _is_turned(file: Image.Image) -> bool:
+    """Whether EXIF asks for a turn; an EXIF block that cannot be read asks for none."""
+    try:
+        return file.getexif().get(0x0112, 1) in range(2, 9)
+    except BROKEN:
+        return False
+
+
+def _eight_bits(image: Image.Image, form: str | None, tags: Mapping[int, Any]) -> Image.Image:
+    """A grey image of 8 bits from one of 12 or 16.
+
+    Raises:
+        ValueError: its range is not known.
+    """
+    values = np.asarray(image)
+    if image.mode == "I" and form != "PPM":  # Pillow scales a PGM to 16 bits itself
+        raise ValueError("grey of 32 bits or with a sign; its range is not known: save it with 8")
+    largest = 2 ** tags.get(BITS_PER_SAMPLE, (16,))[0] - 1
+    if form != "PPM" and largest == 2**16 - 1 and 0 < values.max() < 2**12:
+        raise ValueError(
+            f"grey of 16 bits that never exceeds {values.max()}: 12 bits in 16? Scale it to its "
+            "true range"
+        )
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        values = largest - values
+    return Image.fromarray(np.round(values * (255 / largest)).astype(np.uint8))

@@ -1,0 +1,117 @@
+"""Evaluate: a ready model on images whose classes are known, a folder or a prepared data set."""
+# Tested in tests/verbs/test_models.py.
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline import files
+from pipeline.analysis import classification
+from pipeline.data import open_images
+from pipeline.data.class_folders import list_images
+from pipeline.errors import InputError
+from pipeline.networks.prediction import BATCH, Classifier
+from pipeline.training.evaluation import Evaluation
+
+Answers = tuple[Sequence[str], Tensor, Tensor]  # names of the images, labels, probabilities
+
+
+def run(
+    model: Path,
+    images: Path | Mapping[str, Any],
+    data_root: Path,
+    out: Path | None,
+    device: str = "cpu",
+) -> str:
+    """Measure a model and write tables, picture and predictions; what a reader sees.
+
+    Args:
+        model: `model.pt`.
+        images: a folder with a folder for each class, or the manifest of a prepared data set,
+            whose `val/` or test set is taken.
+        data_root: where that data set lies.
+        out: folder of the results; None: write nothing.
+        device: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        InputError: the classes are not the model's, or images cannot be read.
+    """
+    classifier = Classifier.load(model, device)
+    if isinstance(images, Path):
+        answers = on_folder(classifier, images)
+    elif images["kind"] == "folder":
+        answers = on_folder(classifier, files.below(data_root, images["path"]) / "val")
+    else:
+        answers = on_data_set(classifier, images, data_root)
+    found, names = evaluation_of(answers, len(classifier.class_names)), classifier.class_names
+    if out is not None:
+        classification.write(found, names, out)
+        files.write_csv(out / "predictions.csv", predictions(answers, names))
+    table = classification.table(classification.by_class(found, names))
+    return f"{table}\n{classification.words(found)}"
+
+
+def on_folder(classifier: Classifier, folder: Path) -> Answers:
+    """The answers for `folder/<class>/*`; it may have fewer classes than the model."""
+    listing, names = list_images(folder), classifier.class_names
+    if unknown := [name for name in listing.class_names if name not in names]:
+        raise InputError(
+            f"{folder}: classes {', '.join(unknown[:5])} are none of the model's: "
+            f"{', '.join(names[:20])}"
+        )
+    answers = dict(classifier.answers([Path(path) for path in listing.paths]))
+    errors = [str(answer) for answer in answers.values() if isinstance(answer, InputError)]
+    if errors:
+        raise InputError(f"{len(errors)} images cannot be read: {'; '.join(errors[:20])}")
+    numbers = [names.index(name) for name in listing.class_names]
+    labels = torch.tensor([numbers[label] for label in listing.labels])
+    shown = [files.readable(path.relative_to(folder)) for path in answers]
+    return shown, labels, torch.stack([*answers.values()])  # type: ignore[arg-type]
+
+
+def on_data_set(classifier: Classifier, manifest: Mapping[str, Any], data_root: Path) -> Answers:
+    """The answers for the test part of a set of small images."""
+    images = open_images(manifest, data_root, "test")
+    if (images.classes, images.image_size) != (
+        len(classifier.class_names),
+        classifier.preprocessing.image_size,
+    ):
+        raise InputError(
+            f"{manifest['name']}: {images.classes} classes at {images.image_size} pixels are not "
+            "those of the model"
+        )
+    pairs = [(classifier.probabilities(x), y.cpu()) for x, y in images.batches(BATCH)]
+    probabilities, labels = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+    return [str(i) for i in range(len(labels))], labels, probabilities
+
+
+def evaluation_of(answers: Answers, classes: int) -> Evaluation:
+    """What the answers add up to."""
+    _, labels, probabilities = answers
+    likeliest = probabilities.topk(min(5, classes)).indices
+    cells = torch.bincount(labels * classes + likeliest[:, 0], minlength=classes**2)
+    return Evaluation(
+        confusion=cells.reshape(classes, classes).numpy(),
+        n_top5=int((likeliest == labels[:, None]).sum()),
+        loss=float(F.nll_loss(probabilities.clamp_min(1e-12).log(), labels)),
+    )
+
+
+def predictions(answers: Answers, names: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each image."""
+    return [
+        {
+            "image": image,
+            "true class": names[label],
+            "answer": names[int(row.argmax())],
+            "probability": round(float(row.max()), 6),
+            "probability of the true class": round(float(row[label]), 6),
+        }
+        for image, label, row in zip(answers[0], answers[1].tolist(), answers[2], strict=True)
+    ]

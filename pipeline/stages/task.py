@@ -1,0 +1,184 @@
+"""What a training stage trains: a network, its recipe with every number settled, its images."""
+# Tested in tests/stages/test_retrain.py.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from pipeline import devices, networks, seeds
+from pipeline.config.jobs import RetrainJob
+from pipeline.config.own_images import OwnTrain
+from pipeline.config.recipes import TrainSettings
+from pipeline.config.trainings import RECIPES
+from pipeline.data import Images, open_images
+from pipeline.data.augment import Augment, FolderAugment
+from pipeline.data.manifest import images_of_share
+from pipeline.errors import InputError
+from pipeline.files import digest
+from pipeline.networks.network import Network
+from pipeline.spaces.genotype import Genotype
+
+CHANGES_NO_BIT = {"workers", "checkpoint_steps"}
+
+
+@dataclass(frozen=True)
+class Start:
+    """A trained network of one's own from which another training starts."""
+
+    model: Path  # `model.pt`; its classes may be others
+    frozen: bool = False  # whether only the classifier learns
+
+    def settle(self, recipe: TrainSettings) -> tuple[Genotype, str, TrainSettings]:
+        """Genotype and layout of the model, and the recipe with its size."""
+        meta = networks.load_model(self.model)[1]
+        size = {"channels": meta["channels"], "cells": meta["cells"]}
+        tower = {"auxiliary_weight": 0.0} if self.frozen else {}
+        recipe = recipe.model_copy(update={**size, **tower, "max_macs": None, "max_params": None})
+        return Genotype.from_json(meta["genotype"]), meta["layout"], recipe
+
+    def load_into(self, network: Network) -> None:
+        """Give a network the weights of the model, all but those of its classifiers."""
+        weights = networks.load_model(self.model)[0].state_dict()
+        ours = network.state_dict()
+        body = {k: v for k, v in weights.items() if k in ours and "classifier." not in k}
+        network.load_state_dict({**ours, **body})
+        if self.frozen:
+            network.freeze_body()
+
+    def identity(self) -> dict[str, Any]:
+        """What the bits of the training depend on."""
+        return {"start": digest(self.model), "frozen": self.frozen}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained, how and on what; a trial trains one too."""
+
+    layout: str  # the frame of the cells
+    recipe: TrainSettings  # its channels and cells are the network's
+    seed: int  # of the weights, the order of images, augmentation and dropped paths
+    genotype: Genotype  # the cells
+    manifest: Mapping[str, Any]  # of the prepared data set
+    data_root: Path  # where it lies
+    device: torch.device  # where to train
+    start: Start | None = None  # what it goes on from
+
+    @classmethod
+    def from_job(
+        cls,
+        job: RetrainJob,
+        seed: int,
+        genotype: str | None,
+        manifest: Mapping[str, Any],
+        data_root: Path,
+        device: str,
+        start: Start | None = None,
+    ) -> Task:
+        """The task of a job, its network within the job's budget.
+
+        Raises:
+            InputError: no such genotype or device, or no network fits the budget.
+        """
+        recipe, layout = _for_images(job.train, manifest), job.layout
+        if start is not None:
+            cells, layout, recipe = start.settle(recipe)
+        elif genotype is not None:
+            cells = networks.resolve(genotype)
+            recipe = _within_budget(recipe, layout, cells, manifest)
+        else:
+            raise InputError("--genotype: missing; give a genotype, or a model by --start")
+        torch_device = devices.resolve(device)
+        return cls(layout, recipe, seed, cells, manifest, data_root, torch_device, start)
+
+    def identity(self) -> dict[str, Any]:
+        """What the bits of the training depend on."""
+        return {
+            "seed": self.seed,
+            "data": self.manifest["fingerprint"],
+            "genotype": self.genotype.to_json(),
+            "layout": self.layout,
+            **self.recipe.model_dump(mode="json", exclude=CHANGES_NO_BIT),
+            **(self.start.identity() if self.start else {}),
+        }
+
+    def network(self) -> Network:
+        """The network with the weights that it starts from."""
+        network = networks.build_seeded(
+            self.seed,
+            self.genotype,
+            self.layout,
+            self.manifest["classes"],
+            self.recipe.channels,
+            self.recipe.cells,
+            self.recipe.auxiliary_weight > 0,
+        )
+        if self.start is not None:
+            self.start.load_into(network)
+        return network
+
+
+def _for_images(recipe: TrainSettings, manifest: Mapping[str, Any]) -> TrainSettings:
+    """The recipe with what follows from the number of images."""
+    if not isinstance(recipe, OwnTrain):
+        return recipe
+    n = min(manifest["n_train"], recipe.limit_train or manifest["n_train"])
+    return recipe.for_images(n - _n_held_out(recipe, n))
+
+
+def _within_budget(
+    recipe: TrainSettings, layout: str, genotype: Genotype, manifest: Mapping[str, Any]
+) -> TrainSettings:
+    """The recipe with channels and cells that fill `max_macs` and `max_params`, if it has them."""
+    channels, cells = networks.fit(
+        genotype,
+        layout,
+        manifest["classes"],
+        recipe.channels,
+        recipe.cells,
+        manifest["image_size"],
+        recipe.max_macs,
+        recipe.max_params,
+        f"retrain.{'own' if isinstance(recipe, OwnTrain) else RECIPES[layout]}",
+    )
+    return recipe.model_copy(update={"channels": channels, "cells": cells})
+
+
+def training_images(task: Task) -> tuple[Images, Images | None]:
+    """What is trained on, all but the held-out share, and that share if there is one."""
+    images = open_part("train", task)
+    if not task.recipe.held_out:
+        return images, None
+    # The same for all runs on a data set, so that runs can be compared by it.
+    order = seeds.numpy_generator(0, "held_out").permutation(images.n)
+    n_held_out = _n_held_out(task.recipe, images.n)
+    kept, held_out = np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+    return images.only(kept), images.only(held_out)
+
+
+def _n_held_out(recipe: TrainSettings, n: int) -> int:
+    """How many of `n` training images are held out."""
+    return images_of_share(recipe.held_out, n, "held_out") if recipe.held_out else 0
+
+
+def open_part(part: Literal["train", "test"], task: Task) -> Images:
+    """The whole training set, or for a trial its first images; or the test set."""
+    limit, workers = task.recipe.limit_train, getattr(task.recipe, "workers", 0)
+    device = str(task.device)
+    images = open_images(task.manifest, task.data_root, part, device=device, workers=workers)
+    return images.take(limit) if part == "train" and limit else images
+
+
+def augmentation(kind: str, recipe: TrainSettings) -> Augment | FolderAugment:
+    """How the training images of a data set of this kind are augmented."""
+    if kind == "folder":
+        named = ("colour_jitter", "crop_scale")
+        return FolderAugment(
+            recipe.flip, **{key: getattr(recipe, key) for key in named if hasattr(recipe, key)}
+        )
+    return Augment(recipe.crop_padding, recipe.flip, recipe.cutout)
