@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.data import Augment, FolderAugment, open_images, prepare
+from pipeline.data.batches import n_parts, parts
 from pipeline.data.small import SmallImages
 
 
@@ -81,3 +84,16 @@ def test_training_part_is_normalised(stand_in, tmp_path):
     train = torch.cat([x for x, _ in open_images(manifest, tmp_path, "train").batches(500)])
     assert train.mean((0, 2, 3)).abs().max() < 1e-3
     assert (train.std((0, 2, 3)) - 1).abs().max() < 1e-3
+
+
+@given(st.integers(1, 200), st.integers(2, 50), st.booleans())
+def test_no_batch_of_a_pass_has_one_image(n, size, drop_last):
+    batches = parts(torch.arange(n), size, drop_last)
+    assert len(batches) == n_parts(n, size, drop_last)
+    lengths = [len(batch) for batch in batches]
+    if drop_last:
+        assert lengths == [size] * (n // size)
+    else:
+        assert torch.equal(torch.cat(batches), torch.arange(n))
+        assert 1 not in lengths or n == 1
+        assert max(lengths) <= size + 1 and all(length == size for length in lengths[:-1])

@@ -1,8 +1,14 @@
 """The published recipes, each value beside where it is printed; the models must say the same."""
 
 import pytest
+import torch
+from pydantic import ValidationError
 
+from pipeline.config import jobs, load
+from pipeline.config.own_images import OwnTrain
 from pipeline.config.recipes import ImageNetSearch, ImageNetTrain, TrainSettings
+from pipeline.errors import InputError
+from pipeline.networks import build
 
 # DARTS (ICLR 2019), section 3.2 and appendix A.2; Shapley-NAS, section 4.1.
 CIFAR = {
@@ -41,3 +47,58 @@ def test_a_micro_batch_is_never_larger_than_the_batch():
 def test_keeping_the_best_needs_images_to_judge_by():
     with pytest.raises(ValueError, match="held_out above 0"):
         TrainSettings(keep="best")
+
+
+@pytest.mark.parametrize(
+    ("n", "epochs", "batch", "rate", "crop", "jitter"),
+    [
+        (100, 90, 16, 0.025, 0.35, 0.2),
+        (1_200, 30, 32, 0.05, 0.35, 0.2),
+        (4_999, 7, 32, 0.05, 0.35, 0.2),
+        (20_000, 5, 64, 0.1, 0.5, 0.0),
+    ],
+)
+def test_the_recipe_for_ones_own_images_follows_their_number(n, epochs, batch, rate, crop, jitter):
+    found = OwnTrain().for_images(n)
+    assert (found.epochs, found.batch_size, found.learning_rate) == (epochs, batch, rate)
+    assert (found.crop_scale, found.colour_jitter) == (crop, jitter)
+
+
+def test_what_a_user_gives_stays():
+    given = {"epochs": 3, "batch_size": 8, "learning_rate": 0.3, "crop_scale": 0.9}
+    found = OwnTrain(**given, colour_jitter=0.0).for_images(1_200)
+    assert found.model_dump(include=set(given)) == given and found.colour_jitter == 0
+
+
+def test_a_batch_of_one_is_refused():
+    for model, key in (
+        (TrainSettings, "batch_size"),
+        (TrainSettings, "micro_batch_size"),
+        (OwnTrain, "batch_size"),
+        (ImageNetSearch, "batch_size"),
+        (ImageNetSearch, "micro_batch_size"),
+    ):
+        with pytest.raises(ValidationError):
+            model(**{key: 1})
+
+
+@pytest.mark.parametrize(
+    ("size", "layout"),
+    [(32, "cifar10"), (48, "cifar10"), (64, "images64"), (128, "images128"), (224, "imagenet")],
+)
+def test_the_stem_follows_the_size_of_ones_own_images(size, layout):
+    datasets = {"mine": {"path": "mine", "image_size": size}}
+    job = jobs.transfer_job(load.load(overrides={"datasets": datasets}), "darts", "mine")
+    assert job.layout == layout and isinstance(job.train, OwnTrain)
+    assert jobs.TransferJob.model_validate_json(job.model_dump_json()) == job
+    network = build("shapley_nas_imagenet", layout, classes=3, channels=4, cells=3)
+    last, _ = network.features(torch.zeros(1, 3, size, size))
+    assert 7 <= last.shape[-1] <= 12
+
+
+def test_transfer_says_what_it_does_not_train():
+    config = load.load(overrides={"datasets": {"mine": {"path": "mine"}}})
+    with pytest.raises(InputError, match="by `retrain --space nasbench201`"):
+        jobs.transfer_job(config, "nasbench201", "mine")
+    with pytest.raises(InputError, match=r"digits is no folder .*`retrain`"):
+        jobs.transfer_job(config, "darts", "digits")
