@@ -104,7 +104,9 @@ def _empty(content: Mapping[str, Any]) -> Network:
     """The network of a file's sizes, which takes no memory: the weights are those of the file."""
     size = {key: content[key] for key in ("layout", "classes", "channels", "cells", "auxiliary")}
     with torch.device("meta"):
-        return build(Genotype.from_json(content["genotype"]), **size)
+        network = build(Genotype.from_json(content["genotype"]), **size)
+    network.keep = torch.ones(())  # a buffer that no file holds
+    return network
 
 
 def _plain(value: Any) -> Any:
