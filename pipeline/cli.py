@@ -38,17 +38,8 @@ VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
 # As `--help` lists them; all others are called by the workflow and for the docs.
 EVERYDAY = (
     *("list", "plan", "prepare", "search", "genotype", "query", "retrain", "transfer"),
-    *(
-        "report",
-        "compare",
-        "profile",
-        "export",
-        "predict",
-        "evaluate",
-        "sync",
-        "disk",
-        "clean-state",
-    ),
+    *("evaluate", "predict", "export", "profile", "report", "compare"),
+    *("sync", "disk", "clean-state"),
 )
 ANALYSIS = (
     *("removal", "ranking", "queries", "trial", "walk", "estimate", "summarise"),
