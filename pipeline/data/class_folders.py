@@ -8,7 +8,7 @@ tree; one that leads out of it, or round in a circle, is an error.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,19 @@ class Listing:
         """Number of images of each class."""
         counts = np.bincount(self.labels, minlength=len(self.class_names)).tolist()
         return dict(zip(self.class_names, counts, strict=True))
+
+    def labels_among(self, names: Sequence[str]) -> np.ndarray:
+        """The labels of the images by the names of a model's classes, int64 [n].
+
+        Raises:
+            InputError: the folder has a class that the model does not have.
+        """
+        unknown = [name for name in self.class_names if name not in names]
+        if unknown:
+            raise InputError(
+                f"classes {', '.join(unknown[:5])} are none of the model's: {', '.join(names[:20])}"
+            )
+        return np.array([names.index(name) for name in self.class_names])[self.labels]
 
 
 def class_folders(folder: Path) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.data.preprocessing import FORMATS
 from pipeline.data.spec import DataFile, DataSet, Part
 from pipeline.errors import InputError
 from pipeline.files import read_arrays, replacing
@@ -121,7 +122,7 @@ def _shrink(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             small = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX)
     except OSError as error:
         raise InputError(f"{path}: not an image ({error})") from None

@@ -55,7 +55,7 @@ def compare(
     import onnxruntime  # an optional package
 
     listing = list_images(folder)
-    labels = np.array([names.index(name) for name in listing.class_names])[listing.labels]
+    labels = listing.labels_among(names)
     sessions = {key: onnxruntime.InferenceSession(path.read_bytes()) for key, path in files.items()}
     hits = dict.fromkeys(files, 0)
     for i, images in enumerate(_batches(listing.paths, preprocessing)):

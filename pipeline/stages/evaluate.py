@@ -59,18 +59,12 @@ def run(
 
 def on_folder(classifier: Classifier, folder: Path) -> Answers:
     """The answers for `folder/<class>/*`; it may have fewer classes than the model."""
-    listing, names = list_images(folder), classifier.class_names
-    if unknown := [name for name in listing.class_names if name not in names]:
-        raise InputError(
-            f"{folder}: classes {', '.join(unknown[:5])} are none of the model's: "
-            f"{', '.join(names[:20])}"
-        )
+    listing = list_images(folder)
+    labels = torch.from_numpy(listing.labels_among(classifier.class_names))
     answers = dict(classifier.answers([Path(path) for path in listing.paths]))
     errors = [str(answer) for answer in answers.values() if isinstance(answer, InputError)]
     if errors:
         raise InputError(f"{len(errors)} images cannot be read: {'; '.join(errors[:20])}")
-    numbers = [names.index(name) for name in listing.class_names]
-    labels = torch.tensor([numbers[label] for label in listing.labels])
     shown = [files.readable(path.relative_to(folder)) for path in answers]
     return shown, labels, torch.stack([*answers.values()])  # type: ignore[arg-type]
 

@@ -8,17 +8,20 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from pipeline.data.class_folders import list_images
 from pipeline.errors import InputError
 from pipeline.networks import build, export, save_model
 from pipeline.networks.prediction import Classifier
 from pipeline.networks.published import resolve
 from pipeline.spaces.genotype import Genotype
+from tests.data.stand_ins import image_folder
 
 ARCH = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|"
 METRICS = {"test_error": 0.125, "params": 4321, "majority_accuracy": 0.4}
@@ -202,6 +205,29 @@ def test_files_have_the_mode_of_the_umask(exported):
     mask = os.umask(0)
     os.umask(mask)
     assert {path.stat().st_mode & 0o777 for path in exported.iterdir()} == {0o666 & ~mask}
+
+
+def test_8_bit_numbers_are_calibrated_and_what_they_cost_is_measured(trained, tmp_path):
+    import onnx
+
+    image_folder(tmp_path / "photos", NAMES[:2], (30, 24))
+    folders = (tmp_path / "photos" / "train", tmp_path / "photos" / "val")
+    export(trained[1], tmp_path / "out", ("int8",), *folders)
+    program = onnx.load(tmp_path / "out" / "network.int8.onnx")
+    assert any(weights.data_type == onnx.TensorProto.INT8 for weights in program.graph.initializer)
+    cost = json.loads((tmp_path / "out" / "int8.json").read_text())
+    classifier, listing = Classifier.load(trained[1]), list_images(folders[1])
+    answers = [answer for _, answer in classifier.answers([*map(Path, listing.paths)])]
+    right = (torch.stack(answers).argmax(1).numpy() == listing.labels_among(NAMES)).mean()
+    assert cost["int8_accuracy_float32"] == pytest.approx(right)
+    assert 0 <= cost["int8_accuracy_int8"] <= 1 and cost["int8_n"] == len(listing.labels)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "accuracy by 8-bit numbers" in card and 'InferenceSession("network.int8.onnx")' in card
+
+
+def test_8_bit_numbers_need_images(trained, tmp_path):
+    with pytest.raises(InputError, match=r"--form int8: give images .* by --images"):
+        export(trained[1], tmp_path, ("int8",))
 
 
 def test_a_missing_package_is_one_line(trained, tmp_path, monkeypatch):
