@@ -27,6 +27,8 @@ from pipeline.training.distributed import Ranks
 from pipeline.training.evaluation import ALONE, Evaluation, evaluate
 from pipeline.training.trainer import Row, Trainer, best_epoch
 
+DIVERGED = 3  # times the loss of guessing; the auxiliary tower's and smoothing's are in it
+
 
 def run(
     name: str,
@@ -77,6 +79,12 @@ def write(s: Stage, task: Task, network: Network, history: list[Row], test: Eval
         rate = task.recipe.learning_rate
         raise InputError(f"training diverged: lower the recipe's learning_rate ({rate})")
     s.log(f"test error {test.top1_error:.4f}: {classification.words(test)}")
+    guessing = math.log(task.manifest["classes"])
+    if history[-1]["train_loss"] > DIVERGED * guessing:
+        s.log(
+            f"warning: the training diverged: its last loss is {history[-1]['train_loss']:.3g}, that "
+            f"of guessing {guessing:.3g}; lower the learning_rate ({task.recipe.learning_rate})"
+        )
     tables = classification.write(test, class_names_of(task.manifest), s.out)
     counts = networks.profile(network, task.manifest["image_size"])
     model = s.out / "model.pt"
