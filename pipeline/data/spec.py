@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline import registry
 from pipeline.config.folders import FolderSettings
 from pipeline.config.validation import validate
-from pipeline.data.class_folders import below
 from pipeline.errors import InputError
 from pipeline.files import read_object
 
@@ -97,12 +96,6 @@ class Manifest(BaseModel):
     n_train: int = Field(ge=1, strict=True)
     n_test: int = Field(ge=0, strict=True)
     fingerprint: str
-
-    @field_validator("path")
-    @classmethod
-    def _stays_below(cls, path: str) -> str:
-        below("", path)
-        return path
 
     @model_validator(mode="after")
     def _names_all_classes(self) -> Manifest:

@@ -79,11 +79,11 @@ def write(s: Stage, task: Task, network: Network, history: list[Row], test: Eval
         rate = task.recipe.learning_rate
         raise InputError(f"training diverged: lower the recipe's learning_rate ({rate})")
     s.log(f"test error {test.top1_error:.4f}: {classification.words(test)}")
-    guessing = math.log(task.manifest["classes"])
-    if history[-1]["train_loss"] > DIVERGED * guessing:
+    guessing, loss = math.log(task.manifest["classes"]), history[-1]["train_loss"]
+    if loss > DIVERGED * guessing:
         s.log(
-            f"warning: the training diverged: its last loss is {history[-1]['train_loss']:.3g}, that "
-            f"of guessing {guessing:.3g}; lower the learning_rate ({task.recipe.learning_rate})"
+            f"warning: the training diverged: its last loss is {loss:.3g}, that of guessing "
+            f"{guessing:.3g}; lower the learning_rate ({task.recipe.learning_rate})"
         )
     tables = classification.write(test, class_names_of(task.manifest), s.out)
     counts = networks.profile(network, task.manifest["image_size"])
