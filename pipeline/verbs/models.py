@@ -1,5 +1,4 @@
 """The verbs about networks: count one, ask a trained one, hand it to other programs."""
-# Tested in tests/verbs/test_models.py.
 
 from __future__ import annotations
 
