@@ -22,14 +22,30 @@ def blocks(language: str) -> list[str]:
 
 
 def draw_images(folder: Path) -> None:
-    """Dark and bright noise: two classes that a network tells apart at once."""
+    """Dark and bright noise: two classes that a network tells apart at once, in many forms."""
     generator = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[0x0112] = 6
     for part, n in (("train", 80), ("val", 10)):
         for name, level in (("dark", 60), ("bright", 190)):
-            (folder / part / name).mkdir(parents=True)
+            place = folder / part / name
+            place.mkdir(parents=True)
             for i in range(n):
                 pixels = generator.integers(level - 50, level + 50, (40, 48, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(folder / part / name / f"{i}.png")
+                image = Image.fromarray(pixels)
+                if i == 0:
+                    image.save(place / "turned.jpg", exif=exif)
+                elif i == 1:
+                    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(place / "deep.png")
+                elif i == 2:
+                    image.convert("CMYK").save(place / "print.JPEG")
+                elif i == 3:
+                    image.save(os.fsencode(place) + b"/\xff.webp")
+                else:
+                    image.save(place / f"{i}.png")
+            (place / ".DS_Store").write_bytes(b"no image")
+            (place / "._4.png").write_bytes(b"no image")
+            (place / ".ipynb_checkpoints").mkdir()
 
 
 def test_the_page_is_followed(tmp_path):
@@ -58,6 +74,8 @@ def test_the_page_is_followed(tmp_path):
         assert done.returncode == 0, done.stderr
         said[words[3]] = done.stdout + done.stderr
     assert "bright 80 + 10, dark 80 + 10" in said["prepare"]
+    assert "4 images turned as EXIF says" in said["prepare"]
+    assert "4 images grey of 16 bits scaled to 8" in said["prepare"]
     metrics = json.loads((tmp_path / "run/network/metrics.json").read_text())
     assert 4_000_000 < metrics["macs"] <= 5_000_000  # the budget is filled
     assert metrics["test_error"] < 0.25  # two classes: half would be chance
