@@ -90,9 +90,10 @@ def write(found: Evaluation, names: Sequence[str], folder: Path) -> list[Path]:
 def words(found: Evaluation) -> str:
     """One line for the reader, with a warning where the network does not beat the baseline."""
     s = summary(found)
+    top5 = f"among the first five {s['top5_accuracy']:.4f}, " if len(found.confusion) > 5 else ""
     line = (
         f"accuracy {s['accuracy']:.4f} ({s['accuracy_low']:.4f} to {s['accuracy_high']:.4f}), "
-        f"among the first five {s['top5_accuracy']:.4f}, of {s['n']} images; "
+        f"{top5}of {s['n']} images; "
         f"the most frequent class alone: {s['majority_accuracy']:.4f}"
     )
     if s["beats_majority"]:
