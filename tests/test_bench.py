@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from pipeline import devices
+from pipeline.bench import reaching, search
 from pipeline.bench.memory import peak_megabytes
 from pipeline.shapley import estimate
 
@@ -63,3 +66,37 @@ def test_an_estimator_that_is_exact_has_no_error() -> None:
     truth = V(np.eye(n, dtype=bool))
     assert games.mean_error("leverage", n, V, truth, 20, 2) == pytest.approx(0, abs=1e-9)
     assert games.mean_error("leverage", n, V, truth * 2, 20, 2) == pytest.approx(0.5)
+
+
+def test_ranks_are_timed_on_the_same_work() -> None:
+    found = search.rows(1, n_images=16, batch=8, size=8, channels=4, value_images=4)
+    assert len(found) == 2 * len(search.FORMS)
+    first = found[0]
+    assert first["name"] == "epoch of weights: one process, one thread"
+    assert first["ratio"] == 1.0
+    assert all(row["ours_s"] > 0 for row in found)
+
+
+def test_the_cheapest_default_that_reaches_a_tau_is_taken() -> None:
+    """Values of 24 players; those of `plain` in a wrong order, so that it agrees by less."""
+    reference = np.arange(24.0)
+    worse = np.r_[reference[6:], reference[:6]]
+
+    def runs(phi: np.ndarray, seconds: float, forwards: int) -> list[dict[str, Any]]:
+        one = {"phi": [*phi], "seconds": seconds, "image_forwards": forwards}
+        return [one, {**one, "seconds": 2 * seconds}]
+
+    variants = {
+        "plain": runs(worse, 10.0, 1000),
+        "regression_adjusted_fifth": runs(reference, 1.0, 200),
+        "regression_adjusted_tenth": runs(worse, 0.5, 100),
+        "regression_adjusted_hundredth": runs(worse[::-1], 0.1, 10),
+    }
+    (row,) = reaching.rows(variants, reference, readable_ratio=3.0)
+    assert row["ours"] == "regression_adjusted_tenth"
+    assert row["forwards_ratio"] == 10
+    assert (row["ratio"], row["readable_ratio"]) == (20, 60)
+    assert row["baseline_readable_s"] == 45
+    del variants["regression_adjusted_fifth"], variants["regression_adjusted_tenth"]
+    (row,) = reaching.rows(variants, reference, readable_ratio=3.0)
+    assert row["ours_s"] is None

@@ -2,12 +2,12 @@
 
 The baseline is the plain form: 10 whole permutations on 1,024 images each, a search's default. The
 others spread a share of its image-forwards over draws of 32 images. A row adds Kendall's tau and
-Pearson's r with 95 % intervals against two long references together, of 100 permutations on 128
+Pearson's r with 95 % intervals against two long references together, of 40 permutations on 64
 images each that no estimate sees; what the estimate cost; and as ceiling how far the two references
 agree with each other. The last rows say how long the default takes to the tau of others
 (`reaching.py`). CIFAR-10 of 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else digits. V is the
 probability of the true class. Seconds are those of one process alone; references and repeats share
-the cores. Four repeats take some ten minutes of one core.
+the cores. Three repeats take some minutes of one core.
 
 The sizes are those of `bench` in `config/studies/estimators.yaml`.
 """
