@@ -13,7 +13,7 @@ import pickle
 import re
 from collections import OrderedDict, defaultdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -42,13 +42,13 @@ class Dtype:
 class Array(np.ndarray):
     """An array whose content must be as long as its shape and type say."""
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:  # type: ignore[override]
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, element, fortran, raw = state
         shape, dtype = tuple(int(length) for length in shape), element.dtype
         raw = encode(raw) if isinstance(raw, str) else bytes(raw)
         if min(shape, default=0) < 0 or len(raw) != math.prod(shape) * dtype.itemsize:
             raise pickle.UnpicklingError(f"an array of shape {shape} in {len(raw)} bytes")
-        super().__setstate__((1, shape, dtype, bool(fortran), raw))
+        super().__setstate__((1, shape, dtype, bool(fortran), raw))  # type: ignore[arg-type]
 
 
 def encode(text: str, encoding: str = "latin-1") -> bytes:
@@ -98,7 +98,7 @@ ALLOWED = {
 
 
 # The form in Python: that in C reserves as much memory as the file says that it needs.
-class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined]
+class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
@@ -108,7 +108,7 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined]
 class _Bounded:
     """A stream that ends with an error after so many bytes or so many reads."""
 
-    def __init__(self, stream: BinaryIO, most_bytes: float, most_reads: float) -> None:
+    def __init__(self, stream: Any, most_bytes: float, most_reads: float) -> None:
         self._stream, self._bytes, self._reads = stream, most_bytes, most_reads
 
     def read(self, size: int) -> bytes:
