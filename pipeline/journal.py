@@ -80,6 +80,7 @@ class _Artifact(_Event):
 class _End(_Event):
     event: Literal["end"]
     status: Literal["FINISHED", "FAILED"]
+    note: str = ""
 
 
 EVENT: TypeAdapter[_Start | _Resume | _Metrics | _Artifact | _End] = TypeAdapter(

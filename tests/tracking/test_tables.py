@@ -164,9 +164,11 @@ def model(tree):
     genotype = networks.resolve("shapley_nas_cifar10")
     network = networks.build_seeded(0, genotype, "cifar10", 10, 4, 3, True).eval()
     manifest = {"image_size": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
-    networks.save_model(tree / "model.pt", network, genotype, "cifar10", manifest)
+    path = tree / RESULTS / "model.pt"  # what lies elsewhere is not sent
+    path.parent.mkdir(parents=True, exist_ok=True)
+    networks.save_model(path, network, genotype, "cifar10", manifest)
     network.auxiliary = None
-    return tree / "model.pt", network
+    return path, network
 
 
 def logged(run_id):
@@ -265,17 +267,18 @@ def test_runs_say_what_they_are_and_what_came_of_them(tree, monkeypatch):
     monkeypatch.setenv("SHAPLEY_NAS_RESULTS", str(RESULTS))
     make_study(RESULTS)
     study("nasbench")
+    training = RUN.replace("rseed0", "rseed1")
     parent = begin()
     data = {"name": "digits", "fingerprint": "0123456789abcdef" * 4}
-    with open_stage("retrain", RESULTS / RUN, Settings(), seed=0, data=data) as at_work:
+    with open_stage("retrain", RESULTS / training, Settings(), seed=0, data=data) as at_work:
         at_work.epoch({"train_accuracy": 0.75, "train_loss": 1.0}, 0)
         at_work.finish({"test_error": 0.5})
     write_text(RESULTS / "report" / "index.html", "<p>the report</p>")
     workflow.finish(RESULTS, "FINISHED")
 
-    ids = journal.mlflow_ids(RESULTS / RUN, read_json(RESULTS / RUN / "provenance.json"))
+    ids = journal.mlflow_ids(RESULTS / training, read_json(RESULTS / training / "provenance.json"))
     run = client().get_run(ids["mlflow_run_id"])
-    assert run.info.run_name == "retrain · shapley · darts/digits · s0 · digits r0"
+    assert run.info.run_name == "retrain · shapley · darts/digits · s0 · digits r1"
     curves = {"accuracy/train": 0.75, "train_loss": 1.0}
     assert run.data.metrics == {**curves, "final/test_error": 0.5}
     assert run.data.tags["mlflow.source.name"] == "python -m pipeline retrain"
