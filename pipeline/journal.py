@@ -28,12 +28,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from pipeline import locks
 from pipeline import provenance as origin
+from pipeline.events import EVENT
 
 NAME = "journal.jsonl"
 UI = "http://127.0.0.1:5000"  # where `make ui` serves a store that is a file
@@ -43,49 +44,6 @@ CODE = ("source_digest", "code_behind")  # tags that say which code ran
 EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable with another one
 
 
-class _Event(BaseModel):
-    time: int = Field(ge=0, lt=2**53)
-
-
-class _Opening(_Event):
-    workflow: str | None
-    tags: dict[str, str]
-
-
-class _Resume(_Opening):
-    event: Literal["resume"]
-
-
-class _Start(_Opening):
-    event: Literal["start"]
-    key: str = Field(pattern=r"^\w{1,64}$")  # it becomes part of file names
-    stage: str
-    name: str
-    experiment: str = Field(min_length=1)
-    params: dict[str, str]
-
-
-class _Metrics(_Event):
-    event: Literal["metrics"]
-    step: int = Field(ge=-(2**53), lt=2**53)
-    values: dict[str, float]
-
-
-class _Artifact(_Event):
-    event: Literal["artifact"]
-    path: str
-    form: str = "file"  # journals of earlier versions know none
-
-
-class _End(_Event):
-    event: Literal["end"]
-    status: Literal["FINISHED", "FAILED"]
-    note: str = ""
-
-
-EVENT: TypeAdapter[_Start | _Resume | _Metrics | _Artifact | _End] = TypeAdapter(
-    Annotated[_Start | _Resume | _Metrics | _Artifact | _End, Field(discriminator="event")]
-)
 MIRROR = TypeAdapter(dict[str, str])  # a line of `mlflow.jsonl`
 BEGUN_HERE: list[Journal] = []  # by stages of this process; a verb mirrors them at its end
 

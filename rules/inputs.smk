@@ -18,6 +18,13 @@ def figures_of(*experiments):
     ]
 
 
+def report_of_experiment(wildcards):
+    """The JSON slice from which the figures and the verdicts of an experiment are made."""
+    return planned.report_job(
+        CONFIG, [EXPERIMENTS[wildcards.experiment]]
+    ).model_dump_json()
+
+
 def table_if_there(wildcards):
     """The table that knows a data set as an input, so that a query reruns when its source arrives."""
     return table_of(wildcards.dataset)

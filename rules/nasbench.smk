@@ -16,9 +16,7 @@ rule convert_table:
         f"{BENCHMARKS}/convert/table.tsv"
     threads: ask("query").threads
     resources:
-        mem_mb=ask("query").mem_mb,
-        runtime=ask("query").runtime,
-        gpu=0,
+        **resources_of("query"),
     shell:
         "python -m pipeline convert"
         " --source {input:q}"

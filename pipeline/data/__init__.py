@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.data.checksums import check
 from pipeline.data.spec import DataFile, DataSet, find
-from pipeline.lazy import lazy
+from pipeline.registry import lazy
 
 if TYPE_CHECKING:
     from pipeline.data.augment import Augment, FolderAugment

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.lazy import lazy
+from pipeline.registry import lazy
 
 if TYPE_CHECKING:
     from pipeline.networks.assembly import build, build_seeded

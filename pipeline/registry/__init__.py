@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
@@ -65,6 +65,17 @@ def resolve(target: Any) -> Any:
         return target
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def lazy(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__` (PEP 562), from public name -> its module, loaded on first use."""
+
+    def getattr_(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return resolve(f"{package}.{modules[name]}:{name}")
+
+    return getattr_
 
 
 def add(kind: str, *entries: Entry) -> None:

@@ -3,82 +3,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline import devices, files
+from pipeline import files
 from pipeline.config.studies import EstimateJob, SummaryJob, WalkJob
-from pipeline.data import open_images
 from pipeline.files import replacing
 from pipeline.stages.stage import stage
+from pipeline.stages.supernets import opened
 from pipeline.studies import summary
 from pipeline.studies.estimates import estimate
 from pipeline.studies.walks import walk
-from pipeline.supernet import saved
 
 
-def run_walk(
-    job: WalkJob,
-    supernet: Path,
-    manifest: Mapping[str, Any],
-    split: Path,
-    data_root: Path,
-    out: Path,
-    device: str = "auto",
-) -> None:
+def run_walk(job: WalkJob, *opening: Any) -> None:
     """Write `walks.npz`: whole permutations and V along them by every value.
 
     Args:
         job: permutations, value function, random numbers.
-        supernet: `supernet.pt` of a search.
-        manifest: of the prepared data set.
-        split: index lists of the two halves.
-        data_root: where the data set lies.
-        out: folder of the results.
-        device: `auto`, `cpu` or `cuda`.
+        opening: as `opened` takes it: supernet, manifest, split, data root, folder, device.
     """
-    torch_device = devices.resolve(device)
-    with stage("walk", out, job, job.seed, torch_device.type, data=manifest) as s:
-        network, alpha = saved.load(supernet)
-        images = open_images(manifest, data_root, "value", split, str(torch_device))
-        identity = {"data": manifest["fingerprint"], "supernet": files.digest(supernet)}
-        found = walk(job, network.to(torch_device), alpha, images, s.state / "walk.pt", identity)
-        with replacing(out / "walks.npz") as temporary:
+    with opened("walk", job, job.seed, *opening) as (s, on):
+        found = walk(job, on.network, on.alpha, on.images, s.state / "walk.pt", on.identity)
+        with replacing(s.out / "walks.npz") as temporary:
             np.savez(temporary, V=found.V, orders=found.orders)
         n = len(found.orders)
         s.log(f"{n} permutations; accuracy of all operations {found.value_full():.4f}")
         s.finish({"permutations": n, "value_full": found.value_full()})
 
 
-def run_estimate(
-    job: EstimateJob,
-    supernet: Path,
-    manifest: Mapping[str, Any],
-    split: Path,
-    data_root: Path,
-    out: Path,
-    device: str = "auto",
-) -> None:
+def run_estimate(job: EstimateJob, *opening: Any) -> None:
     """Write `estimates.json`: values, cost and seconds of each variant.
 
     Args:
         job: the variants, with their random numbers.
-        supernet: `supernet.pt` of a search.
-        manifest: of the prepared data set.
-        split: index lists of the two halves.
-        data_root: where the data set lies.
-        out: folder of the results.
-        device: `auto`, `cpu` or `cuda`.
+        opening: as `opened` takes it: supernet, manifest, split, data root, folder, device.
     """
-    torch_device = devices.resolve(device)
-    with stage("estimate", out, job, job.seed, torch_device.type, data=manifest) as s:
-        network, alpha = saved.load(supernet)
-        images = open_images(manifest, data_root, "value", split, str(torch_device))
-        found = estimate(job, network.to(torch_device), alpha, images)
-        files.write_json(out / "estimates.json", found)
+    with opened("estimate", job, job.seed, *opening) as (s, on):
+        kept = s.state / "estimate.pt"
+        found = estimate(job, on.network, on.alpha, on.images, kept, on.identity)
+        files.write_json(s.out / "estimates.json", found)
         for name, run in found.items():
             s.log(f"{name}: {run['evaluations']} evaluations, {run['seconds']:.1f} s")
         totals = ("evaluations", "image_forwards")

@@ -10,60 +10,41 @@ edge, so that its removal costs nothing and it is left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from pipeline import devices, files
+from pipeline import files
 from pipeline.config.jobs import RemovalJob
-from pipeline.data import open_images
 from pipeline.errors import InputError
 from pipeline.shapley import Game
 from pipeline.shapley.interaction import interactions, removal_drops
-from pipeline.stages.stage import stage
+from pipeline.stages.supernets import Subject, opened
 from pipeline.strategies.value_function import ValueFunction, ValueSettings
-from pipeline.supernet import saved
 
 
-def run(
-    job: RemovalJob,
-    seed: int,
-    supernet: Path,
-    manifest: Mapping[str, Any],
-    split: Path,
-    data_root: Path,
-    out: Path,
-    device: str = "auto",
-) -> None:
+def run(job: RemovalJob, seed: int, *opening: Any) -> None:
     """Write `drops.csv`, one row for each operation and for each pair; drops are fractions.
 
     Args:
         job: edges and images.
         seed: of the choice of images, where not all count.
-        supernet: `supernet.pt` of a search.
-        manifest: of the prepared data set.
-        split: index lists of the two halves.
-        data_root: where the data set lies.
-        out: folder of the results.
-        device: `auto`, `cpu` or `cuda`.
+        opening: as `opened` takes it: supernet, manifest, split, data root, folder, device.
 
     Raises:
         InputError: no supernet of a search, or it has no such edge.
     """
-    torch_device = devices.resolve(device)
-    with stage("removal", out, job, seed, torch_device.type, data=manifest) as s:
-        network, alpha = saved.load(supernet)
-        V = value_function(job, network.to(torch_device), alpha, manifest, split, data_root, seed)
+    with opened("removal", job, seed, *opening) as (s, on):
+        V = value_function(job, on, seed)
         chosen = np.flatnonzero(np.isin(V.edges, job.removal.edges))
         if not set(job.removal.edges) <= set(V.edges.tolist()):
             last = int(V.edges.max())
             raise InputError(f"removal.edges: {[*job.removal.edges]}; the cell has edges 0..{last}")
         game = Game(V, len(V.players))
         drops = removal_drops(game, chosen.tolist())
-        rows = as_rows(network.space, V.players[chosen], drops)
-        files.write_csv(out / "drops.csv", rows)
+        rows = as_rows(on.network.space, V.players[chosen], drops)
+        files.write_csv(s.out / "drops.csv", rows)
         metrics = {
             "value_full": game.full(),
             "images": V.images_forward // game.evaluations,
@@ -74,7 +55,7 @@ def run(
             "largest_interaction": largest_interaction(rows),
         }
         s.log(f"accuracy with all operations {metrics['value_full']:.4f}")
-        s.finish(metrics, artifacts=[out / "drops.csv"])
+        s.finish(metrics, artifacts=[s.out / "drops.csv"])
 
 
 def largest_interaction(rows: Sequence[Mapping[str, Any]]) -> float:
@@ -83,25 +64,16 @@ def largest_interaction(rows: Sequence[Mapping[str, Any]]) -> float:
     return max((abs(row["interaction"]) for row in pairs), default=0.0)
 
 
-def value_function(
-    job: RemovalJob,
-    supernet: Any,
-    alpha: np.ndarray,
-    manifest: Mapping[str, Any],
-    split: Path,
-    data_root: Path,
-    seed: int,
-) -> ValueFunction:
+def value_function(job: RemovalJob, on: Subject, seed: int) -> ValueFunction:
     """V on the value half, the same images for all coalitions."""
-    device = next(supernet.parameters()).device
-    images = open_images(manifest, data_root, "value", split, str(device))
     settings = ValueSettings(
-        value_images=job.removal.images or images.n,
+        value_images=job.removal.images or on.images.n,
         value_batch_size=job.removal.batch_size,
         batch_norm=job.removal.batch_norm,
         redraw="epoch",
     )
-    return ValueFunction(supernet, torch.from_numpy(alpha).to(device), images, settings, seed)
+    alpha = torch.from_numpy(on.alpha).to(next(on.network.parameters()).device)
+    return ValueFunction(on.network, alpha, on.images, settings, seed)
 
 
 def as_rows(space: Any, players: np.ndarray, drops: np.ndarray) -> list[dict[str, Any]]:

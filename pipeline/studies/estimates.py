@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from pipeline.strategies.value_function import shapley_values
 from pipeline.studies.remembering import Remembering, clock
 from pipeline.studies.walks import part_of
 from pipeline.supernet import Supernet
+from pipeline.training import checkpoint
 
 
 def estimate(
@@ -24,22 +28,30 @@ def estimate(
     supernet: Supernet,
     alpha: NDArray[np.float64],
     images: Images,
+    kept: Path | None = None,
+    identity: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
     """`phi` of the players that play, its cost and its seconds, for each variant.
 
-    What two variants ask for is evaluated once, if they measure alike.
+    What two variants ask for is evaluated once, if they measure alike. A run that was stopped goes
+    on with the first variant that is missing.
 
     Args:
         job: the variants, with their random numbers.
         supernet: the network.
         alpha: by which its operations are mixed, float64[n_players].
         images: the value images, of which the job names a part.
+        kept: checkpoint of the variants that are done.
+        identity: what else their values depend on.
     """
     seed, own = seeds.derive(job.seed, *job.stream), part_of(images, job.part)
     on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)
     shared: dict[tuple[int, str], Remembering] = {}
-    found = {}
+    identity = {**identity, **job.model_dump(mode="json")}
+    found: dict[str, dict[str, Any]] = (kept and checkpoint.load(kept, identity)) or {}
     for name, given in job.variants.items():
+        if name in found:
+            continue
         settings = ValueSettings(**given)
         key = settings.value_images, settings.value
         if key not in shared:
@@ -54,4 +66,6 @@ def estimate(
             "image_forwards": result.evaluations * settings.value_images,
             "seconds": seconds,
         }
+        if kept:
+            checkpoint.save(kept, found, identity)
     return found

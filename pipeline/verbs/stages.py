@@ -12,7 +12,7 @@ from pipeline.config import jobs
 from pipeline.data.spec import read_manifest
 from pipeline.errors import InputError
 from pipeline.launch import spread
-from pipeline.nasbench import digits
+from pipeline.stages import digits_table as digits_table_stage
 from pipeline.stages import queries as queries_stage
 from pipeline.stages import removal as removal_stage
 from pipeline.stages import retrain as retrain_stage
@@ -158,4 +158,4 @@ def digits_table(given: Given, state: Path) -> None:
     """Train every distinct cell of NAS-Bench-201 on digits, as a small table; resumes."""
     given.configure_device()
     manifest, split, root = given.images(given.need("manifest"))
-    digits.make(manifest, split, root, state, given.need("out"), log=click.echo)
+    digits_table_stage.make(manifest, split, root, state, given.need("out"), log=click.echo)

@@ -91,6 +91,8 @@ def kill(pid, port):
     """End a process at once, and wait until nobody listens: each worker holds the socket."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):  # the server is the script's child
+        os.waitpid(pid, 0)
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -22,7 +22,7 @@ from pipeline.errors import InputError
 from pipeline.files import read_json
 from pipeline.nasbench import Table
 from pipeline.stages import measuring
-from pipeline.studies import estimators, readings, walks
+from pipeline.studies import estimates, estimators, readings, walks
 from pipeline.studies.agreement import with_reference
 from tests.studies import runs
 from tests.studies.test_table import made_up
@@ -181,6 +181,33 @@ def test_walks_go_on_where_they_stopped(estimated, tmp_path, monkeypatch):
     assert walked == [*range(6), 4, 5]
     whole, cut = (walks.read(tmp_path / name / "first" / "walks.npz") for name in ("whole", "cut"))
     assert np.array_equal(whole.V, cut.V)
+
+
+def test_estimates_go_on_with_the_variant_that_is_missing(estimated, tmp_path, monkeypatch):
+    study, results = estimated
+    manifest, raw, split = runs.prepared("digits", tmp_path)
+    job = studies.estimate_job(study, "coalitions_1", "repeat_1")
+    supernet, out = results / "coalitions_1" / "search" / "supernet.pt", tmp_path / "cut"
+    real, done = estimates.shapley_values, []
+
+    def killed_at_the_third(V, settings, seed):
+        if len(done) == 2:
+            done.append("kill")
+            raise KeyboardInterrupt
+        done.append(settings.estimator)
+        return real(V, settings, seed)
+
+    monkeypatch.setattr(estimates, "shapley_values", killed_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        measuring.run_estimate(job, supernet, manifest, split, raw, out, "cpu")
+    measuring.run_estimate(job, supernet, manifest, split, raw, out, "cpu")
+    assert len(done) == len(job.variants) + 1, "none twice"
+    found = read_json(out / "estimates.json")
+    whole = read_json(results / "coalitions_1" / "repeat_1" / "estimates.json")
+    assert [*found] == [*whole]
+    for name in whole:
+        for key in ("phi", "evaluations", "image_forwards"):
+            assert found[name][key] == whole[name][key]
 
 
 def test_what_estimators_share_is_what_each_would_find(estimated, tmp_path):

@@ -51,60 +51,56 @@ class ReinforceSettings(TableSettings):
     baseline_decay: float = setting(0.9, "d", NB201, ge=0, lt=1)
 
 
+def looked_up(
+    name: str, target: str, title: str, paper: str, settings: type[TableSettings] = TableSettings
+) -> StrategyEntry:
+    """The entry of a strategy that chooses among whole cells by their accuracies in the table."""
+    return StrategyEntry(
+        name,
+        f"pipeline.strategies.{target}",
+        title=title,
+        paper=paper,
+        trains_supernet=False,
+        settings=settings,
+        families=("nasbench201",),
+        needs_table=True,
+        chooses_cells=True,
+    )
+
+
 ENTRIES = (
-    StrategyEntry(
+    looked_up(
         "evolution",
-        "pipeline.strategies.evolution:Evolution",
-        title="Regularised evolution",
-        paper="Real et al., AAAI 2019",
-        trains_supernet=False,
-        settings=EvolutionSettings,
-        families=("nasbench201",),
-        needs_table=True,
-        chooses_cells=True,
+        "evolution:Evolution",
+        "Regularised evolution",
+        "Real et al., AAAI 2019",
+        EvolutionSettings,
     ),
-    StrategyEntry(
+    looked_up(
         "local_search",
-        "pipeline.strategies.local_search:LocalSearch",
-        title="Local search",
-        paper="White et al., UAI 2021",
-        trains_supernet=False,
-        settings=LocalSearchSettings,
-        families=("nasbench201",),
-        needs_table=True,
-        chooses_cells=True,
+        "local_search:LocalSearch",
+        "Local search",
+        "White et al., UAI 2021",
+        LocalSearchSettings,
     ),
-    StrategyEntry(
+    looked_up(
         "lookup_shrinking",
-        "pipeline.strategies.lookup_shrinking:LookupShrinking",
-        title="Shrinking (ours), by look-ups",
-        paper="this repository",
-        trains_supernet=False,
-        settings=LookupShrinkingSettings,
-        families=("nasbench201",),
-        needs_table=True,
-        chooses_cells=True,
+        "lookup_shrinking:LookupShrinking",
+        "Shrinking (ours), by look-ups",
+        "this repository",
+        LookupShrinkingSettings,
     ),
-    StrategyEntry(
+    looked_up(
         "random_search",
-        "pipeline.strategies.random_search:RandomSearch",
-        title="Random search",
-        paper="Bergstra & Bengio, JMLR 2012",
-        trains_supernet=False,
-        settings=TableSettings,
-        families=("nasbench201",),
-        needs_table=True,
-        chooses_cells=True,
+        "random_search:RandomSearch",
+        "Random search",
+        "Bergstra & Bengio, JMLR 2012",
     ),
-    StrategyEntry(
+    looked_up(
         "reinforce",
-        "pipeline.strategies.reinforce:Reinforce",
-        title="REINFORCE",
-        paper="Williams, 1992; Dong & Yang, ICLR 2020",
-        trains_supernet=False,
-        settings=ReinforceSettings,
-        families=("nasbench201",),
-        needs_table=True,
-        chooses_cells=True,
+        "reinforce:Reinforce",
+        "REINFORCE",
+        "Williams, 1992; Dong & Yang, ICLR 2020",
+        ReinforceSettings,
     ),
 )

@@ -24,10 +24,12 @@ from torch.nn import functional as F
 
 from pipeline import seeds
 from pipeline.data import Augment, Images, open_images
-from pipeline.files import read_arrays, replacing
+from pipeline.files import replacing
 from pipeline.nasbench import cells
 from pipeline.nasbench.protocols import DIGITS_ACCURACIES, DIGITS_EPOCHS
 from pipeline.nasbench.stacked import StackedNetworks
+from pipeline.stages.stage import remove_checkpoints
+from pipeline.training import checkpoint
 
 CHANNELS, CELLS, EPOCHS, BATCH, RATE = 8, 1, DIGITS_EPOCHS, 48, 0.1
 TOGETHER = 64  # networks trained side by side
@@ -51,28 +53,32 @@ def make(
     out: Path,
     log: Callable[[str], None],
 ) -> None:
-    """Train all distinct cells and write the table as CSV; goes on from the chunks in `state`."""
+    """Train all distinct cells and write the table as CSV; goes on after the last chunk trained."""
     weights, valid = (open_images(manifest, data_root, p, split) for p in ("weights", "value"))
     representative = distinct()
     trained = np.unique(representative)
     chunks = np.array_split(trained, math.ceil(len(trained) / TOGETHER))
-    accuracies = {}
-    for seed in range(N_SEEDS):
-        for i, numbers in enumerate(chunks):
-            path = state / f"seed{seed}_{i:03d}.npz"
-            if not path.exists():
-                # The test set is opened for the accuracies of trained networks only.
-                networks = train(cells.codes()[numbers], weights, seeds.derive(seed, "digits", i))
-                test = open_images(manifest, data_root, "test")
-                measured = np.stack([measure(networks, valid), measure(networks, test)])
-                with replacing(path) as temporary:
-                    np.savez(temporary, accuracies=measured)
-                log(f"seed {seed}, chunk {i + 1} of {len(chunks)}: best {measured[1].max():.2f} %")
-            for number, both in zip(
-                numbers, read_arrays(path, whole=["accuracies"])["accuracies"].T, strict=True
-            ):
-                accuracies[seed, int(number)] = both
+    kept = state / "digits.pt"
+    protocol = {"cells": len(trained), "seeds": N_SEEDS, "together": TOGETHER, "epochs": EPOCHS}
+    identity = {"data": manifest["fingerprint"], **protocol}
+    saved = checkpoint.load(kept, identity)
+    measured: list[torch.Tensor] = saved["chunks"] if saved else []
+    order = [(seed, i) for seed in range(N_SEEDS) for i in range(len(chunks))]
+    for seed, i in order[len(measured) :]:
+        networks = train(cells.codes()[chunks[i]], weights, seeds.derive(seed, "digits", i))
+        # The test set is opened for the accuracies of trained networks only.
+        test = open_images(manifest, data_root, "test")
+        both = np.stack([measure(networks, valid), measure(networks, test)])
+        measured.append(torch.from_numpy(both))
+        checkpoint.save(kept, {"chunks": measured}, identity)
+        log(f"seed {seed}, chunk {i + 1} of {len(chunks)}: best {both[1].max():.2f} %")
+    accuracies = {
+        (seed, int(number)): both
+        for (seed, i), chunk in zip(order, measured, strict=True)
+        for number, both in zip(chunks[i], chunk.numpy().T, strict=True)
+    }
     _write(out, representative, accuracies)
+    remove_checkpoints(state)
 
 
 def train(codes: NDArray[np.uint8], images: Images, seed: int) -> StackedNetworks:
