@@ -7,6 +7,10 @@ WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
+# Snakemake keeps a cache at home; where that cannot be written, in the checkout.
+ifneq ($(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$cache/snakemake" 2>/dev/null && test -w "$$cache/snakemake" && echo ok),ok)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
 
 .PHONY: demo test test-cluster gpu-check soak fuzz lint fast ui config docs images guide disk clean-state clean help
 

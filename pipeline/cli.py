@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import signal
 import sys
 from pathlib import Path
@@ -85,6 +86,8 @@ def cli() -> None:
 def main() -> None:
     """Run a verb; what the user can mend is one line on stderr and exit code 2."""
     exit_on_sigterm()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale may have no `±`
     try:
         cli(standalone_mode=False)
     except InputError as error:

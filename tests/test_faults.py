@@ -1,5 +1,6 @@
 """Faults of the machine, injected for real: each a clear line, and the same command finishes."""
 
+import io
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import errors, journal, locks
+from pipeline import cli, errors, journal, locks
 from pipeline.config import jobs, load
 from pipeline.errors import InputError
 
@@ -108,6 +109,46 @@ def test_a_full_disk_and_a_read_only_one(prepared, small_disk, tmp_path):
     undisturbed = search(prepared, tmp_path / "undisturbed")
     assert undisturbed.returncode == 0, undisturbed.stderr
     assert strength(results) == strength(tmp_path / "undisturbed")
+
+
+UNWRITABLE = {"HOME": "/proc/nowhere", "TMPDIR": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere"}
+PLAIN = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("surroundings", [UNWRITABLE, PLAIN, {"UMASK": "077"}], ids=str)
+def test_home_temporary_folder_locale_and_umask_do_not_matter(
+    surroundings, prepared, tmp_path, monkeypatch
+):
+    before = os.umask(int(surroundings.get("UMASK", "022"), 8))
+    try:
+        for name, value in surroundings.items():
+            monkeypatch.setenv(name, value)
+        out = tmp_path / "résultats ±" / "digits"
+        done = verb("prepare", "--dataset", "digits", "--out", str(out))
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stderr
+    whole = json.loads(prepared.read_text())
+    assert json.loads((out / "manifest.json").read_text(encoding="utf-8")) == whole
+
+
+def test_output_that_a_locale_cannot_say_is_spelled_out(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(cli, "cli", lambda **given: print("97.2 ± 0.1"))
+    monkeypatch.setattr(cli, "exit_on_sigterm", lambda: None)
+    cli.main()
+    stream.flush()
+    assert stream.buffer.getvalue() == b"97.2 \\xb1 0.1\n"
+
+
+@pytest.mark.parametrize("home", ["/proc/nowhere", None])
+def test_make_gives_snakemake_a_cache_where_home_cannot_be_written(home, tmp_path):
+    own = {"PATH": os.environ["PATH"], "HOME": home or str(tmp_path)}
+    command = ["make", "-n", "-p", "help"]
+    done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True)
+    (line,) = [x for x in done.stdout.splitlines() if x.startswith("XDG_CACHE_HOME")] or [""]
+    assert line == (f"XDG_CACHE_HOME := {ROOT}/.snakemake/cache" if home else "")
 
 
 def test_a_disk_that_fills_while_a_checkpoint_is_written_keeps_the_one_before(small_disk):

@@ -115,3 +115,22 @@ def test_a_journal_that_says_anything_holds_up_no_other(tree):
     mirror()
     assert history(next(run for run in runs() if run.info.run_name == "search good")) == [(0, 1.0)]
     assert recorder.sync(Path("results")) == 0
+
+
+def test_the_state_of_an_earlier_version_is_mirrored_or_said_to_be_old(tree, warned):
+    """Journals knew no form of a product; the study was another; the parent's id had a file."""
+    foreign(STATE / "toy" / journal.NAME)
+    path = STATE / "toy" / journal.NAME
+    product = tree / "results" / "cell.svg"
+    product.write_text("<svg/>")
+    added = {"event": "artifact", "time": 2, "path": "../../cell.svg"}
+    end_of = path.read_text().splitlines()[-1]
+    path.write_text(path.read_text().replace(end_of, json.dumps(added) + "\n" + end_of))
+    path.write_text(path.read_text().replace('"tags": {}', '"tags": {"run": "toy"}'))
+    (STATE / "study.json").write_text('{"experiments": [{"title": "without what is needed now"}]}')
+    (STATE / "mlflow_parent.json").write_text('{"key": "1", "experiment": "toy", "run_id": null}')
+    (STATE / journal.MIRRORED).write_text('["of another form"]\n{"key": 7}\n')
+    assert recorder.sync(Path("results")) == 1
+    (sent,) = runs()
+    assert [file.path for file in client().list_artifacts(sent.info.run_id)] == ["cell.svg"]
+    assert any("study.json: not of this version" in line for line in warned())
