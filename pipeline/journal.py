@@ -60,9 +60,10 @@ class Journal:
         # A clock that was set back must not let a run end before it began.
         before = self.events[-1]["time"] if self.events else 0
         record = {"event": event, "time": max(time.time_ns() // 1_000_000, before), **fields}
-        with self.path.open("a", encoding="utf-8") as stream:
+        # A name that the locale cannot say is no text that a reader would take.
+        with self.path.open("a", encoding="utf-8", errors="replace") as stream:
             # The line break comes first: a torn line before it cannot swallow this one.
-            stream.write("\n" + json.dumps(record))
+            stream.write("\n" + json.dumps(record, ensure_ascii=False))
             stream.flush()
             os.fsync(stream.fileno())
         self.events.append(record)

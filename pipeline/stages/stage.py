@@ -50,7 +50,7 @@ class Stage:
         """Write one line to stderr, which is the rule's log, and to the log beside the journal."""
         line = f"{time.strftime('%H:%M:%S')} {self.name} {self.run}: {text}"
         print(line, file=sys.stderr)
-        with (self.state / LOG).open("a", encoding="utf-8") as stream:
+        with (self.state / LOG).open("a", encoding="utf-8", errors="backslashreplace") as stream:
             print(line, file=stream)
 
     def epoch(self, metrics: Mapping[str, float], step: int) -> None:
