@@ -1,9 +1,9 @@
 """No number with a unit in the guide that nothing holds.
 
 `94.1 %`, `0.41 s`, `.50 ± .07` in a page that is written by hand must be a number of a measurement
-that the page links to (`results/NAME.md`), rounded as it stands there; or its paragraph follows a
-comment `<!-- source: PATH -->`, a file of the repository in which the number stands. Pages that a
-command renders are held to their source by tests of their own.
+that the page links to (`results/NAME.md`), rounded as it stands there; or stand in a file of the
+repository that its paragraph names, by a comment `<!-- source: PATH -->` or as its test. Pages that
+a command renders are held to their source by tests of their own.
 """
 
 import json
@@ -24,6 +24,7 @@ UNIT = r"(?:%|x|[mk]?s|min|h|minutes?|hours?|seconds?|days?|[MG]i?B|points?|time
 NUMBER = re.compile(rf"(?<![\w.,-])(\d[\d,]*(?:\.\d+)?|\.\d+) ?{UNIT}(?![\w-]| \d)")
 INTERVAL = re.compile(r"(\d+\.?\d*|\.\d+) ± (\d+\.?\d*|\.\d+)")
 SOURCE = re.compile(r"<!-- source: (\S+) -->")
+TEST = re.compile(r"`(tests/[\w/]+\.py)`")
 LINK = re.compile(r"\]\(results/(\w+)\.md\)")
 # A table that a command fills.
 FILLED = re.compile(r"<!-- \w+ -->.*?<!-- end -->", re.S)
@@ -64,8 +65,8 @@ def unfounded(page: str) -> list[str]:
     known, wrong = measured(page), []
     typed = FILLED.sub("", page)
     for paragraph in re.split(r"\n\s*\n", typed):
-        comment = SOURCE.search(paragraph)
-        text = (ROOT / comment[1]).read_text() if comment else ""
+        sources = {*SOURCE.findall(paragraph), *TEST.findall(paragraph)}
+        text = "\n".join((ROOT / path).read_text() for path in sources)
         for number in numbers(SOURCE.sub("", paragraph)):
             decimals = len(number.partition(".")[2])
             rounded = any(round(one, decimals) == float(number) for one in known)
