@@ -22,6 +22,7 @@ from pipeline import registry
 from pipeline.config import jobs
 from pipeline.config.jobs import SearchJob
 from pipeline.config.model import Config
+from pipeline.config.own_images import OwnTrain
 from pipeline.config.recipes import SearchSettings, SupernetSettings, TrainSettings
 from pipeline.data import find
 from pipeline.paths import Place
@@ -90,6 +91,8 @@ def of_run(config: Config, place: Place) -> Work:
 def _training(config: Config, layout: str, recipe: TrainSettings, dataset: str) -> Work:
     macs, size = _network(layout, recipe.channels, recipe.cells, dataset, config)
     n = recipe.limit_train or n_train(config, dataset)
+    if isinstance(recipe, OwnTrain):
+        recipe = recipe.for_images(n)
     network = "nasbench201" if layout == "nasbench201" else "network"
     return Work(PASSES * 2 * macs * n * recipe.epochs, size, network)
 
