@@ -35,7 +35,7 @@ def take(results: Path, out: Path) -> None:
             page.look(width, height, dark)
             page.open((results / "report" / "index.html").absolute().as_uri())
             if name == "report_phone":
-                page.run("document.querySelector('#best table.heat').scrollIntoView()")
+                page.run("document.querySelector('#best table.heat')?.scrollIntoView()")
             page.screenshot(out / f"{name}.png")
         take_mlflow(page, results, out / "mlflow.png")
 
