@@ -42,8 +42,6 @@ MIRRORED = "mlflow.jsonl"  # in `state`: the recorder's list of the runs that ML
 EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
 CODE = ("source_digest", "code_behind")  # tags that say which code ran
 EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable with another one
-
-
 MIRROR = TypeAdapter(dict[str, str])  # a line of `mlflow.jsonl`
 BEGUN_HERE: list[Journal] = []  # by stages of this process; a verb mirrors them at its end
 
