@@ -42,12 +42,13 @@ gpu-check: $(READY) ## test and time one GPU in eight minutes; writes a measurem
 fuzz: $(READY)   ## random damage in all that a person hands in, one minute
 	OMP_NUM_THREADS=1 python tests/fuzz.py --seconds 60
 
-lint: $(READY)   ## format, lint, imports and types
+lint: $(READY)   ## format, lint, imports, types and prose
 	ruff format --check pipeline tests
 	ruff check pipeline tests
 	lint-imports --no-cache
 	mypy
 	snakefmt --check Snakefile rules
+	proselint check README.md docs/*.md .github
 	snakemake --lint
 
 ui: $(READY)     ## open MLflow on 127.0.0.1:5000

@@ -7,6 +7,9 @@ import re
 import sys
 from pathlib import Path
 
+import latex2mathml.converter as latex2mathml
+from docutils import nodes
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 os.chdir(ROOT)  # the models know `config/` by its place in the checkout
@@ -19,6 +22,7 @@ extensions = ["myst_parser", "sphinx_click"]
 exclude_patterns = ["captions", "measurements", "images"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "Shapley-NAS"
 html_copy_source = False
@@ -39,8 +43,16 @@ def plain_paths(app, context, lines: list[str]) -> None:
     lines[:] = [re.sub(r"PosixPath\('(.*?)'\)", r"\1", line) for line in lines]
 
 
+def write_formula(translator, node) -> None:
+    """A formula as MathML, which browsers show without a script and without a network."""
+    block = isinstance(node, nodes.math_block)
+    translator.body.append(latex2mathml.convert(node.astext(), "block" if block else "inline"))
+    raise nodes.SkipNode
+
+
 def setup(app) -> dict[str, bool]:
     """Called by Sphinx."""
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.connect("source-read", write_reference)
     app.connect("sphinx-click-process-options", plain_paths)
     return {"parallel_read_safe": True}

@@ -169,7 +169,7 @@ def test_the_reference_says_type_limits_default_and_source():
     text = reference.markdown()
     row = "| `learning_rate` | `0.1` (number, > 0) | SGD, first value of the cosine [the paper's"
     assert row in text
-    assert "`demo` or `laptop` or `paper`" in text
+    assert "`auto` or `cpu` or `cuda`" in text
     section = text.partition("### `search.nasbench201`")[2].partition("\n###")[0]
     assert "`warmup_epochs`" not in section or "As `search.darts`, but:" in section
 
@@ -201,6 +201,17 @@ def test_links_in_the_readme_lead_somewhere():
     text = (ROOT / "README.md").read_text()
     for target in re.findall(r"\]\((?!http)([^)#]+)", text):
         assert (ROOT / target).exists(), target
+
+
+def test_the_readme_prints_what_it_shows(capsys):
+    text = (ROOT / "README.md").read_text()
+    code, printed = re.search(r"```python\n(.*?)```\s+```text\n(.*?)```", text, re.S).groups()
+    exec(code, {})
+    assert capsys.readouterr().out == printed
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
 
 def test_the_index_lists_every_page():

@@ -159,7 +159,7 @@ def _found_the_same(sides: Sequence[Side]) -> bool:
 
 
 def pairing(sides: Sequence[Side]) -> str | None:
-    """Over which seeds the sides can be paired; None where one has a search and another none."""
+    """Over which seeds the sides can be paired; None if only one of them has searches."""
     searches = [{run.search_seed for run in side.runs} for side in sides]
     searched = [seeds != {None} for seeds in searches]
     if any(searched) and not all(searched):

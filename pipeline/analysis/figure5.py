@@ -1,9 +1,10 @@
 """Figure 5: operation strength against test accuracy of architectures of NAS-Bench-201.
 
-A scatter a row and data set, as in the paper, of the search with the first seed; then, a data set,
-Kendall's tau of every seed with its bootstrap interval, over the drawn architectures and over all,
-beside what the paper prints and what scores that add up over edges reach when they know the table:
-its main effects, and those of its ranks, about the most that any such score can reach.
+For each row and data set there is a scatter as in the paper, of the search with the first seed.
+Then each data set has a picture of Kendall's tau: every seed with its bootstrap interval, over the
+drawn architectures and over all. Beside it stand the paper's numbers, and what scores that add up
+over edges reach if they know the table: its main effects, and the main effects of its ranks, which
+are about the most that any such score can reach.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 

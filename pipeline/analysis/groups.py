@@ -101,7 +101,7 @@ def _group(
 def _curves(
     runs: Mapping[str, Sequence[FinishedRun]], metrics: Mapping[str, tuple[str, float]]
 ) -> Iterable[Drawn]:
-    """A figure for each metric that a history has, one curve a strategy."""
+    """A figure for each metric that a history has, one curve per strategy."""
     for metric, (label, scale) in metrics.items():
         series = [
             Series(name, index, by_run)

@@ -172,7 +172,7 @@ def bounds(
     """Least and largest value of a column that is looked up; None for what is measured here.
 
     The largest accuracy is the table's best. For the least, a search is taken to find no worse a
-    cell than the median architecture; once a seed has found one, any accuracy is possible.
+    cell than the median architecture; as soon as a seed has found one, any accuracy is possible.
 
     Args:
         measure: an accuracy of the table, or the rank or regret by it.

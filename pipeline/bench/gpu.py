@@ -95,7 +95,7 @@ def skipped(name: str, reason: str) -> Row:
 
 
 def attempt(name: str, part: Callable[[], Row]) -> Row:
-    """A part; one that fails, as for want of memory, is a row that says why."""
+    """A part; a part that fails, for example without enough memory, becomes a row that says why."""
     try:
         return {"name": name, "outcome": "measured", **part()}
     except (RuntimeError, MemoryError) as error:

@@ -1,10 +1,11 @@
 """What an epoch of each strategy costs beside one of first-order DARTS.
 
-NAS-Bench-201, one cell a stage, noise for images; all strategies in turns. An epoch in which alpha
-moves, without what a strategy does once an epoch or once a search (Shapley values, controller,
-final choices): that does not grow with the number of steps and is counted in images instead, see
-`docs/strategies.md`. Processor time where there is no GPU, since machines are shared. Memory is the
-peak of what an epoch allocates: activations, gradients, copies of the weights.
+NAS-Bench-201 with one cell per stage, noise for images, all strategies in turns. An epoch in which
+alpha moves is timed without the work that a strategy does once per epoch or once per search
+(Shapley values, controller, final choices). That work does not grow with the number of steps and
+is counted in images instead, see `docs/strategies.md`. Times are processor times where there is no
+GPU, since machines are shared. Memory is the peak of what an epoch allocates: activations,
+gradients, copies of the weights.
 """
 # Tested in tests/test_bench.py.
 
@@ -26,7 +27,7 @@ from pipeline.strategies.contract import Strategy
 N_IMAGES, BATCH, SIZE = 64, 32, 16
 BASELINE = "darts"
 EPOCH, EPOCHS = 1, 9
-# What comes once an epoch is made as small as it gets.
+# What comes once per epoch is made as small as it gets.
 ONCE: dict[str, Any] = {
     "permutations": 1,
     "value_images": 1,

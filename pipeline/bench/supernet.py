@@ -1,6 +1,6 @@
 """A supernet's fast form against the readable one: eager, float32, contiguous.
 
-DARTS with 16 channels, 8 cells, k = 4, batch 64; NAS-Bench-201 with one cell a stage, batch 128;
+DARTS with 16 channels, 8 cells, k = 4, batch 64; NAS-Bench-201 with one cell per stage, batch 128;
 images of 32 x 32, weights as at the start of a search. A training step is forward and backward
 pass of the weights; a forward pass is one without gradients, with the statistics of the batch (as
 V is measured by default) in DARTS and running ones in NAS-Bench-201; the coalition of half the

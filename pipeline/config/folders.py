@@ -1,4 +1,4 @@
-"""One's own images: any tree `{train,val}/<class>/*.jpg`, declared in the configuration."""
+"""Your own images: any tree `{train,val}/<class>/*.jpg`, declared in the configuration."""
 # Tested in tests/data/test_add_a_dataset.py.
 
 from __future__ import annotations

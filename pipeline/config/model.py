@@ -167,7 +167,7 @@ class Config(Settings):
         "nas_bench_201/nas_bench_201.csv.gz", "compact NAS-Bench-201 table, below data_root", OURS
     )
     split: SplitSettings = factory(SplitSettings, "cut of the training set", PAPER)
-    datasets: dict[str, FolderSettings] = factory(dict, "one's own image folders by name", OURS)
+    datasets: dict[str, FolderSettings] = factory(dict, "your own image folders by name", OURS)
     stand_ins: dict[str, str] = factory(
         dict, "data set of an experiment -> a small one that stands for it", OURS
     )
@@ -175,7 +175,7 @@ class Config(Settings):
         (), "experiments run on these data sets only; empty: on all that they name", OURS
     )
     genotypes: dict[str, str] = factory(
-        dict, "one's own genotype files by name, for `file_<name>` strategies", OURS
+        dict, "your own genotype files by name, for `file_<name>` strategies", OURS
     )
     strategies: dict[str, StrategyLabel] = factory(
         dict, "further strategy labels; every algorithm is one already", OURS

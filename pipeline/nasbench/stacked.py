@@ -4,7 +4,7 @@ The networks share nothing but the images, so that the sum of their losses train
 were alone; what is saved is the cost of starting thousands of small kernels. On each edge the
 networks are sorted by their operation, and each operation is computed for those that have it.
 
-    K networks, C channels of the first stage, N cells a stage    features [b, K·C, h, w]
+    K networks, C channels of the first stage, N cells per stage    features [b, K·C, h, w]
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def genotype_of(trial: Path) -> Path:
 
 
 def find(job: GenotypeJob, strength: Path | None) -> Genotype:
-    """The genotype that the job names, or the one that a search's strength chooses."""
+    """The genotype that the job names, or the genotype that the strength of a search chooses."""
     if job.genotype is not None:
         return networks.resolve(job.genotype)
     if strength is None:

@@ -5,7 +5,7 @@ a table. Therefore:
 
 - a run carries the tag `experiment.<table>` with the name of its row for each table it serves;
 - each table is an MLflow experiment of its own, `<mlflow_experiment>/<preset>/<table>`, with one
-  run a row: means over seeds, ends of the intervals and the printed numbers as metrics. A row is
+  run per row: means over seeds, ends of the intervals and the printed numbers as metrics. A row is
   one run for ever: a workflow that changes its numbers logs them at the next step.
 - the workflow's run has each table as CSV and as MLflow's own table (`log_table`).
 """

@@ -2,7 +2,7 @@
 
     y[c, u] = sum over taps i of w[c, i] x[c, s u + d i - p]        stride s, dilation d, padding p
 
-oneDNN has fast kernels for the forward pass at every kernel size and dilation, but for the
+oneDNN has fast kernels for the forward pass at every kernel size and dilation, except for the
 gradient of the weights only up to 3 x 3, undilated, in multiples of 16 channels: elsewhere it
 falls back to code that takes ten to forty times as long as the forward pass. At stride 1 both
 gradients can be had from the fast kernels:

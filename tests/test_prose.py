@@ -1,0 +1,98 @@
+"""The language of pages, docstrings, comments and messages: patterns that need a second reading."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Pages that a command writes from measurements are held to the sentences of their sources.
+PAGES = sorted(
+    [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").rglob("*.md")]
+)
+MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
+UNITS = (
+    "epoch|edge|player|image|step|seed|cell|job|row|run|pass|stage|strategy|permutation|draw|batch|"
+    "supernet|node|measurement|coalition|search|estimate|walk|class|device|process|thread|space"
+)
+COUNTED = (
+    r"once|twice|\d[\d,.]*|ten|(?:\d[\d,.]*|one|two|three|five|ten|some|many|few) "
+    r"(?:(?!(?:as|by|of|in|is|to|at|on|for|from|with|than|and|or|that|the)\b)\w+ ){0,1}"
+    r"(?!(?:as|by|of|in|is|to|at|on|for|from|with|than|and|or|that|the)\b)\w+s?|"
+    r"images|seconds|evaluations|rows|passes|values|seeds|epochs|cells|walks|minutes|operations|"
+    r"permutations|lines|jobs"
+)
+RULES = {
+    rf"\b(?:{COUNTED}) an? (?:{UNITS})\b(?! of\b)": "say `per epoch`, `for each edge`",
+    r"\b[Oo]ne's own\b": "say `your own`",
+    r"\b(?:whence|thereof|whereof|hereby|thereby|therein|wherein|hereto)\b": "say it plainly",
+    r"\bbut for the\b": "say `except`",
+    r"\b(?:for|in) want of\b": "say `without`",
+    r"\b[Ww]ho(?:ever)? (?:has|wants|needs|lacks)\b[^?\n]*\.": "address the reader: `if you ...`",
+    r"\bmet by (?:itself|themselves)\b": "say `evaluated alone`",
+}
+
+
+def offences(text: str) -> list[str]:
+    """What the rules find in a text, with the remedy."""
+    flat = re.sub(r"\s+", " ", re.sub(r"```.*?```", "", text, flags=re.S))
+    return [
+        f"{match[0]!r}: {remedy}"
+        for rule, remedy in RULES.items()
+        for match in re.finditer(rule, flat)
+    ]
+
+
+def prose_of(path: Path) -> str:
+    """Docstrings and comments of a module, blocks of comment lines as paragraphs."""
+    source = path.read_text(encoding="utf-8")
+    nodes = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+    ]
+    docs = [ast.get_docstring(node) or "" for node in nodes]
+    comments = [
+        token.string.lstrip("#")
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    return "\n".join([*docs, *comments])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_reads_at_once(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    if page.name == "contributing.md":  # its table shows what is not to be written
+        text = "\n".join(line for line in text.splitlines() if not line.startswith("|"))
+    assert offences(text) == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_and_comments_read_at_once(module: Path) -> None:
+    assert offences(prose_of(module)) == []
+
+
+def test_what_the_rules_find() -> None:
+    for wrong in (
+        "Ten permutations an epoch.",
+        "It costs 3 images a draw.",
+        "once an epoch",
+        "one's own data",
+        "Who has no GPU waits.",
+        "but for the last",
+    ):
+        assert offences(wrong), wrong
+    for right in (
+        "per epoch",
+        "an epoch of training",
+        "In a cell",
+        "Who is it?",
+        "two values a, b",
+    ):
+        assert offences(right) == [], right
