@@ -79,7 +79,7 @@ class RetrainJob(Settings):
 
 
 class TransferJob(RetrainJob):
-    """Slice of `transfer`: the recipe of image folders, ImageNet's or for one's own."""
+    """Slice of `transfer`: the recipe of image folders, ImageNet's or for your own."""
 
     train: ImageNetTrain | OwnTrain
 

@@ -1,4 +1,4 @@
-"""The recipe for one's own photographs, hundreds to some ten thousand; nobody's paper has it.
+"""The recipe for your own photographs, hundreds to some ten thousand; nobody's paper has it.
 
 A training shows about the same number of images whatever the folder holds, so that it takes about
 as long: few images are shown often, and are changed more each time.

@@ -9,7 +9,7 @@ from pipeline.config.recipes import TrainSettings
 
 # Layout of the network -> its recipe among `config.retrain`.
 RECIPES = {"cifar10": "darts", "nasbench201": "nasbench201", "imagenet": "folder"}
-# Largest side of one's own images, in pixels -> layout, so that the last map has 7 to 12 pixels.
+# Largest side of your own images, in pixels -> layout, so that the last map has 7 to 12 pixels.
 LAYOUT_UP_TO = {48: "cifar10", 96: "images64", 160: "images128"}
 
 
@@ -30,7 +30,7 @@ def layout_of(config: Config, space: str, dataset: str) -> str:
 
 
 def layout_for(image_size: int) -> str:
-    """The layout for one's own images of this size."""
+    """The layout for your own images of this size."""
     return next((name for most, name in LAYOUT_UP_TO.items() if image_size <= most), "imagenet")
 
 

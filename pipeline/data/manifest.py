@@ -2,7 +2,7 @@
 
 `manifest.json` says what a network must know (classes, size, mean, deviation) and carries a
 fingerprint of the training part; `split.npz` holds the indices of a search's two halves, sorted,
-disjoint, drawn by one seeded permutation. No number of the test part enters either: of one's own
+disjoint, drawn by one seeded permutation. No number of the test part enters either: of your own
 folder its images are opened only to see that they are whole.
 """
 

@@ -29,7 +29,7 @@ CHANGES_NO_BIT = {"workers", "checkpoint_steps"}
 
 @dataclass(frozen=True)
 class Start:
-    """A trained network of one's own from which another training starts."""
+    """A trained network of your own from which another training starts."""
 
     model: Path  # `model.pt`; its classes may be others
     frozen: bool = False  # whether only the classifier learns

@@ -18,7 +18,7 @@ KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures
 @click.argument("kind", type=click.Choice(KINDS))
 @takes("config")
 def list_(given: Given, kind: str) -> None:
-    """List what is registered, one name per line; of data sets one's own folders too."""
+    """List what is registered, one name per line; of data sets your own folders too."""
     known = load.named_files(kind) if kind == "experiments" else registry.names(kind)
     if kind == "datasets":
         known = sorted({*known, *given.config.datasets})

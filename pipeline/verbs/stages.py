@@ -103,7 +103,7 @@ def retrain(given: Given, start: Path | None, freeze: bool) -> None:
     "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
 )
 def transfer(given: Given, start: Path | None, freeze: bool) -> None:
-    """Train a genotype on a folder of images: ImageNet's recipe, or the one for one's own."""
+    """Train a genotype on a folder of images: ImageNet's recipe, or the one for your own."""
     job = given.job(
         jobs.TransferJob,
         lambda c: jobs.transfer_job(c, given.known("space"), given.known("target")),
