@@ -82,8 +82,8 @@ def profile(
     type=click.Choice([*FORMATS, "int8"]),
     help="[all but int8, which needs --images]",
 )
-@click.option("--images", type=Path, help="folder of class folders by which int8 is calibrated")
-@click.option("--test", type=Path, help="folder of class folders on which the cost of int8 is measured")
+@click.option("--images", type=Path, help="class folders by which int8 is calibrated")
+@click.option("--test", type=Path, help="class folders on which the cost of int8 is measured")
 def export(
     model: Path, out: Path, formats: tuple[str, ...], images: Path | None, test: Path | None
 ) -> None:
@@ -144,7 +144,7 @@ def _images_of(name: str) -> Iterator[Path]:
 @click.argument("folder", type=Path, required=False)
 @takes("manifest", "data_root", "out", "device", "config")
 def evaluate(given: Given, model: Path, folder: Path | None) -> None:
-    """Measure a trained network on a folder of class folders, or on the test part of a prepared data set.
+    """Measure a network on a folder of class folders, or on the test part of a data set.
 
     Prints accuracies with 95 % intervals, class by class, beside the most frequent class alone.
     With `--out` also the confusion matrix, as CSV and picture, and the prediction of each image.
