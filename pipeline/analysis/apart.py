@@ -41,7 +41,8 @@ def split(
         if run.folder in apart and run.stage in FIRST:
             seed = (run.base, run.seed)
             earliest[seed] = min(ORDER.index(run.stage), earliest.get(seed, len(ORDER)))
-    kept, others = [], []
+    kept: list[FinishedRun] = []
+    others: list[FinishedRun] = []
     for run in runs:
         follows = ORDER.index(run.stage) > earliest.get((run.base, run.seed), len(ORDER))
         (others if follows or run.folder in apart else kept).append(run)

@@ -169,8 +169,8 @@ def _readable_ratio(bench: Bench) -> float:
     readable.load_state_dict(network.state_dict())
     images, _ = bench.images("value").sample(256, torch.Generator().manual_seed(0))
     everyone = torch.ones(network.space.n_players, dtype=torch.bool)
-    sides = (forward(one, images, everyone, "batch") for one in (readable, network))
-    return float(compare("forward", *sides, repeats=5)["cpu_ratio"])
+    plain, ours = (forward(one, images, everyone, "batch") for one in (readable, network))
+    return float(compare("forward", plain, ours, repeats=5)["cpu_ratio"])
 
 
 def _agreement(runs: list[dict[str, Any]], reference: np.ndarray) -> dict[str, float | None]:

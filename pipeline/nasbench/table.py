@@ -180,7 +180,7 @@ def _mapped(path: Path) -> NDArray[Any]:
     content = path.read_bytes()  # 3 MB: their digest costs milliseconds
     whole = hashlib.sha256(content[:-32]).digest() == content[-32:]
     try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False) if whole else np.empty(0)
+        rows: NDArray[Any] = np.load(path, mmap_mode="r") if whole else np.empty(0)
         columns = [name for name in rows.dtype.names or () if name not in (CODE, ROW_OF)]
         known = accuracies_of(columns) and rows.dtype == sources.dtype_of(columns)
         if not known or rows.shape != (cells.N_ARCHITECTURES,):

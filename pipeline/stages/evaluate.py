@@ -66,7 +66,8 @@ def on_folder(classifier: Classifier, folder: Path) -> Answers:
     if errors:
         raise InputError(f"{len(errors)} images cannot be read: {'; '.join(errors[:20])}")
     shown = [files.readable(path.relative_to(folder)) for path in answers]
-    return shown, labels, torch.stack([*answers.values()])  # type: ignore[arg-type]
+    known = [answer for answer in answers.values() if isinstance(answer, Tensor)]
+    return shown, labels, torch.stack(known)
 
 
 def on_data_set(classifier: Classifier, manifest: Mapping[str, Any], data_root: Path) -> Answers:

@@ -135,7 +135,7 @@ def stage(
         name=place.title if place else run,
         workflow=journals.workflow_of(results / "state"),
         params={"seed": seed, **settings.model_dump(mode="json")},
-        tags={**tags, "code_behind": digests or None},
+        tags={**tags, **({"code_behind": digests} if digests else {})},
     )
     with locks.stage(state), record as journal:
         earlier = journal.earlier_code if goes_on else []

@@ -56,7 +56,7 @@ class Optimisation:
         self.forward: TrainingPass = network.forward_with_auxiliary
         if recipe.compile:
             self.forward = compiled_training_pass(self.forward, network, recipe.micro_size)
-        self.optimiser = SGD(
+        self.optimiser: torch.optim.SGD = SGD(
             [parameter for parameter in network.parameters() if parameter.requires_grad],
             lr=recipe.learning_rate,
             momentum=recipe.momentum,

@@ -6,8 +6,9 @@ import csv
 import glob
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -56,18 +57,20 @@ def profile(
     max_ms: float | None,
 ) -> None:
     """Count parameters and multiply-adds of a discrete network; measure how long it takes."""
-    frame, found = find_layout(layout), {}
+    frame = find_layout(layout)
+    found: dict[str, Any] = {}
     size = frame.image_size if image_size is None else image_size
     if latency or max_ms is not None:
         device = devices.resolve(given.configure_device())
-        genotype, classes = resolve(source), classes or frame.classes
+        genotype = resolve(source)
+    n_classes = classes or frame.classes
     if max_ms is not None:
         cells = cells or frame.cells
-        channels, ms = fit_latency(genotype, layout, classes, cells, size, max_ms, device)
+        channels, ms = fit_latency(genotype, layout, n_classes, cells, size, max_ms, device)
         found = {"channels": channels, "cells": cells, "ms": round(ms, 4)}
     found |= profile_genotype(source, layout, classes, channels, cells, size)
     if latency:
-        network = build(genotype, layout, classes, channels, cells)
+        network = build(genotype, layout, n_classes, channels, cells)
         found["latency"] = [*latencies(network, size, device)]
     print(json.dumps(found))
 
@@ -153,7 +156,9 @@ def evaluate(given: Given, model: Path, folder: Path | None) -> None:
         raise InputError(
             "evaluate: give either a folder with a folder for each class or --manifest"
         )
-    images, root = folder, Path()
-    if images is None:
-        images, _, root = given.images(given["manifest"])
+    if folder is None:
+        content, _, root = given.images(given["manifest"])
+        images: Path | Mapping[str, Any] = content
+    else:
+        images, root = folder, Path()
     print(evaluate_stage.run(model, images, root, given["out"], given.configure_device()))

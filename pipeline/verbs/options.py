@@ -263,7 +263,8 @@ class Given(dict[str, Any]):
             the manifest's content, the file of the split, the data root. Content and root name the
             copy on the node's own disk if `cluster.local_disk` says so.
         """
-        content, root = read_manifest(manifest), self.data_root
+        content: Mapping[str, Any] = read_manifest(manifest)
+        root = self.data_root
         if disk := os.environ.get("SHAPLEY_NAS_LOCAL_DISK"):
             content, root = staging.stage_in(content, root, staging.folder(disk))
         return content, manifest.with_name("split.npz"), root
