@@ -1,1 +1,1 @@
-"""From runs on disk to intervals, tables beside the paper's, figures and the report."""
+"""Reads runs from disk and makes intervals, tables with the paper's numbers, figures, reports."""

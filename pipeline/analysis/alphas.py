@@ -1,8 +1,8 @@
-"""Alpha over the epochs of a search, as series that can be drawn: cell type -> edge -> operations.
+"""Alpha over the epochs of a search, as series for plots: cell type -> edge -> operations.
 
-A search saves it as `alpha_history` [epochs, players] in `strength.npz`, and accumulated Shapley
-values s (Eq. 7) as `s_history`; the settings in its provenance say which space the players belong
-to.
+A search saves alpha as `alpha_history` [epochs, players] in `strength.npz`, and the accumulated
+Shapley values s (Eq. 7) as `s_history`. The settings in its provenance name the space that the
+players belong to.
 """
 # Tested in tests/analysis/test_report.py.
 
@@ -29,7 +29,7 @@ class Alphas:
 
     Attributes:
         operations: name -> index of colour and dash.
-        edges: cell type -> `source → node` -> one series an operation, by seed and epoch.
+        edges: cell type -> `source → node` -> one series per operation, by seed and epoch.
     """
 
     operations: dict[str, int]
@@ -42,13 +42,13 @@ def read(
     without_warmup: bool = False,
     quantity: str = "alpha",
 ) -> Alphas | None:
-    """Alpha of searches in one space; None where they have none or the space has changed.
+    """Alpha of searches in one space; None if they have no alpha or the space has changed.
 
     Args:
-        results: folder that the runs lie in.
-        searches: runs of the stage `search`, one a seed.
-        without_warmup: leave the epochs out in which alpha is frozen.
-        quantity: what the searches saved by epoch: "alpha", or "s".
+        results: folder of the runs.
+        searches: runs of the stage `search`, one per seed.
+        without_warmup: leave out the epochs in which alpha is frozen.
+        quantity: which history to read: "alpha" or "s".
     """
     found = {run.seed: (run, _history(results, run, quantity)) for run in searches}
     flat = {seed: (run, history) for seed, (run, history) in found.items() if history is not None}
@@ -81,7 +81,7 @@ def _edge(
     edge: int,
     histories: Mapping[int, tuple[int, np.ndarray]],
 ) -> list[Series]:
-    """One series an operation; histories: epochs left out, [epochs, types, edges, operations]."""
+    """One series per operation; histories: epochs skipped, [epochs, types, edges, operations]."""
     return [
         Series(
             operation,
@@ -100,7 +100,7 @@ def _edge(
 
 
 def _history(results: Path, run: FinishedRun, quantity: str) -> np.ndarray | None:
-    """A quantity over epochs [epochs, players] as the search saved it."""
+    """A quantity over epochs [epochs, players], as saved by the search."""
     path = results / run.folder / "strength.npz"
     if not path.exists():
         return None
@@ -114,7 +114,7 @@ def _warmup_of(run: FinishedRun) -> int:
 
 
 def space_of(run: FinishedRun) -> Space:
-    """The space of a search, with the settings that it depends on as the run had them."""
+    """The space of a search, built with the settings of the run."""
     search: dict[str, Any] = run.provenance.get("settings", {}).get("search", {})
     has_none = search.get("supernet", {}).get("include_none")
     shape = SupernetSettings() if has_none is None else SupernetSettings(include_none=has_none)

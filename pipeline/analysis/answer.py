@@ -1,7 +1,7 @@
-"""What a page says first: which method does best, the cell that it found, methods as charts.
+"""The top of a page: which method does best, the cell that it found, charts of the methods.
 
 The *headline* of an experiment is its first measured test accuracy or test error. The *method* is
-the experiment's reference row, as a rule Shapley-NAS.
+the experiment's reference row, usually Shapley-NAS.
 """
 # Tested in tests/analysis/test_report.py.
 
@@ -27,14 +27,14 @@ FEW = f"With fewer than {LEAST} seeds such differences may be chance."
 
 @dataclass(frozen=True)
 class Answer:
-    """What an experiment shows, as its section begins.
+    """The answer of an experiment, shown at the start of its section.
 
     Attributes:
-        sentence: empty where nothing is measured yet.
-        best: the method's cell that does best by the headline; None where it found none.
-        best_value: its headline in words.
-        n_cells: cells of the method that it is the best of.
-        charts: methods beside each other, accuracy against parameters.
+        sentence: the answer in words; empty if nothing is measured yet.
+        best: the method's cell with the best headline; None if it found no cell.
+        best_value: the headline of that cell in words.
+        n_cells: number of the method's cells, of which `best` is one.
+        charts: comparisons of the methods, and accuracy against parameters.
     """
 
     sentence: str
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Summarised:
-    """An experiment in words: what it is called, what it says, its test results as text."""
+    """An experiment in words: its title, its answer, its test results as text."""
 
     title: str
     sentence: str
@@ -55,7 +55,7 @@ class Summarised:
 
     @property
     def markdown(self) -> str:
-        """As a heading, a sentence and a table."""
+        """The summary as Markdown: a heading, a sentence and a table."""
         lines = [self.columns, ["---"] * len(self.columns), *self.rows]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return f"**{self.title}**\n\n{self.sentence}\n\n{table}"
@@ -65,7 +65,7 @@ def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Archit
     """The answer of an experiment.
 
     Args:
-        experiment: its reference is the method.
+        experiment: its reference row is the method.
         parts: its tables.
         found: all architectures of the page.
     """
@@ -80,7 +80,7 @@ def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Archit
 
 
 def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
-    """Each experiment in words, for whom a page is too much: MLflow, a terminal.
+    """Each experiment in words, for MLflow and the terminal.
 
     Raises:
         InputError: `results` is no folder, or a file of a run is broken.
@@ -118,7 +118,7 @@ def _headline(
 
 
 def _tests(part: Part) -> dict[Measure, dict[str, Cell]]:
-    """Measure -> row -> its cell, for what test sets say and somebody has measured."""
+    """Measure -> row -> cell, for measures of test sets that have a value."""
     found: dict[Measure, dict[str, Cell]] = {}
     for table in part.tables:
         for i, measure in enumerate(table.columns):
@@ -131,7 +131,7 @@ def _tests(part: Part) -> dict[Measure, dict[str, Cell]]:
 
 
 def _method(experiment: Experiment, part: Part, cells: dict[str, Cell]) -> Line | None:
-    """The row that the sentence is about: the reference, else the first with a number of ours."""
+    """The row that the sentence is about: the reference, else the first row that we measured."""
     lines = [
         line
         for table in part.tables
@@ -143,7 +143,7 @@ def _method(experiment: Experiment, part: Part, cells: dict[str, Cell]) -> Line 
 
 
 def _sentence(label: str, measure: Measure, cells: dict[str, Cell]) -> str:
-    """Say what the method reaches, and which methods that is better and worse than."""
+    """Say what the method reaches, and which methods it is better or worse than."""
     own = cells[label]
     assert own.ours is not None
     others: dict[int, list[str]] = {sign: [] for sign in SAID}
@@ -172,9 +172,9 @@ def _named(measure: Measure) -> str:
 
 
 def _compared(one: Cell, other: Cell) -> tuple[int, bool]:
-    """1 where `one` is better, -1 where it is worse, 0 where Welch's test sees no difference.
+    """1 if `one` is better, -1 if it is worse, 0 if Welch's test finds no difference.
 
-    The second value says whether there was a test at all; without one the means decide.
+    The second value says whether the test was possible. If it was not, the means decide.
     """
     a, b = one.ours, other.ours
     assert a is not None and b is not None
@@ -205,7 +205,7 @@ def _best(line: Line, cell: Cell, found: Sequence[Architecture]) -> tuple[Archit
 
 
 def _charts(part: Part) -> Iterator[Drawn]:
-    """Dots for each measure of two methods or more, then the first measure against parameters."""
+    """A dot plot for each measure of at least two methods; the first measure against parameters."""
     tests = _tests(part)
     labels = list(dict.fromkeys(label for cells in tests.values() for label in cells))
     for measure, cells in tests.items():
@@ -230,14 +230,14 @@ def _charts(part: Part) -> Iterator[Drawn]:
 
 
 def _printed(cell: Cell) -> tuple[float, float] | None:
-    """The paper's mean and deviation (0 where none is printed), if it is of the same data."""
+    """The paper's mean and deviation (0 if it prints none), if it used the same data."""
     if cell.paper is None or cell.paper_dataset:
         return None
     return cell.paper.mean, cell.paper.std or 0.0
 
 
 def _size_of(part: Part, label: str) -> float | None:
-    """Mean parameters of a row's networks in millions; None where nothing counted them."""
+    """Mean parameters of a row's networks in millions; None if they were not counted."""
     lines = (line for table in part.tables for line in table.lines if line.row.label == label)
     cells = (cell for line in lines for cell in line.cells if cell.measure.key == "params")
     return next((cell.ours.mean for cell in cells if cell.ours), None)

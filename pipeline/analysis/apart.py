@@ -1,7 +1,7 @@
-"""Runs that are not of the study: those of other settings are set apart, other code is marked.
+"""Separates runs that have other settings than the study, and marks runs made by other code.
 
-A run has other settings if its record says so, or if the search or the genotype before it has.
-Where no study says which settings are meant, those of most runs are.
+A run has other settings if its own record says so, or the record of the search or the genotype
+that it follows from. If no study defines the settings, those of most runs count as the study's.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pipeline.config import planned as plans
 from pipeline.files import read_json
 from pipeline.registry import sources
 
-# Stages that later ones of the same seed follow from.
+# Stages whose results later stages of the same seed use.
 FIRST = ("search", "genotype")
 
 
 def split(
     runs: Sequence[FinishedRun], planned: Mapping[str, str]
 ) -> tuple[list[FinishedRun], list[FinishedRun]]:
-    """The runs with the study's settings, and those with others.
+    """The runs with the study's settings, and the runs with other settings.
 
     Args:
-        runs: of one results folder.
-        planned: of `ReportJob`: key of a place -> digest of its settings.
+        runs: all runs of one results folder.
+        planned: as in `ReportJob`: key of a place -> digest of its settings.
     """
     digests = {run.folder: _digest(run) for run in runs}
     wanted = {**_most_common(runs, digests), **planned}
@@ -50,7 +50,7 @@ def split(
 
 
 def of_study(runs: Sequence[FinishedRun], planned: Mapping[str, str]) -> list[FinishedRun]:
-    """The runs with the study's settings; says on stderr which have others."""
+    """The runs with the study's settings; names the other runs on stderr."""
     kept, others = split(runs, planned)
     if others:
         print(f"left out, since their settings are others: {names(others)}", file=sys.stderr)
@@ -58,21 +58,21 @@ def of_study(runs: Sequence[FinishedRun], planned: Mapping[str, str]) -> list[Fi
 
 
 def names(runs: Sequence[FinishedRun]) -> str:
-    """Folders of runs, those of one seed as one."""
+    """Folders of runs; runs of one seed are named once."""
     return ", ".join(dict.fromkeys(f"{run.base}/seed{run.seed}" for run in runs))
 
 
 def planned_in(results: Path) -> Mapping[str, str]:
-    """The settings of the study that a workflow last ran in a results folder; none known: empty."""
+    """Settings of the study that a workflow last ran in a results folder; empty if unknown."""
     path = results / "state" / "study.json"
     found: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
     return found
 
 
 def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
-    """Modules that the run computed with and that are others now.
+    """Modules that the run computed with and that have changed since.
 
-    Earlier records know the package as a whole only, by its `source_digest`.
+    Records of earlier versions have only the `source_digest` of the whole package.
     """
     record = run.provenance
     if "modules" in record:

@@ -1,4 +1,4 @@
-"""Each found architecture: its cell, counts, what came of it, and where its files are."""
+"""Each found architecture: its cell, its counts, the runs that used it, and its files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.analysis.figures import Series
 from pipeline.analysis.groups import histories
 from pipeline.analysis.runs import FinishedRun, same_cells
 
-COLUMNS = 2  # of small pictures, as many as a phone shows
+COLUMNS = 2  # columns of small pictures; a phone shows this many
 COUNTS = {"params": "parameters", "macs": "multiply-adds"}
 
 
@@ -25,10 +25,10 @@ class Architecture:
         run: of the stage `genotype`.
         anchor: its id on the page.
         title: strategy and seed.
-        svg: the cell as drawn, empty if it was not.
+        svg: the drawing of the cell; empty if there is none.
         others: runs of the same seed: search, trial, query, trainings.
         training: accuracy over the epochs of its trainings; None if there are none.
-        same: titles of cells of other strategies that are the same.
+        same: titles of equal cells that other strategies found.
         values: Shapley values that its search estimated, one heat map for each cell type.
     """
 
@@ -89,7 +89,7 @@ def _search_of(own: Sequence[FinishedRun]) -> FinishedRun | None:
 
 
 def growth(results: Path, one: Architecture) -> list[Drawn]:
-    """How the accumulated Shapley values s (Eq. 7) and alpha (Eq. 6) of its search grew."""
+    """Curves of the accumulated Shapley values s (Eq. 7) and of alpha (Eq. 6) in its search."""
     search = _search_of(one.others)
     if search is None:
         return []
@@ -115,7 +115,7 @@ def _grown(
 
 
 def _training(title: str, own: Sequence[FinishedRun]) -> Drawn | None:
-    """One curve a data set that the network was trained on."""
+    """One curve for each data set that the network was trained on."""
     targets = dict.fromkeys(run.target for run in own if run.target is not None)
     series = [
         Series(target, index, by_run)

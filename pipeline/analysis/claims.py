@@ -1,7 +1,7 @@
 """The claims of an experiment as measurements: values by seed, their intervals, a verdict.
 
-The rules stand in the experiment's file (`config/claims.py`); here they are applied to the runs
-that there are. What has not run is counted as such: a study of which a part is done has a page.
+The experiment's file states the rules (`config/claims.py`); this module applies them to the
+finished runs. Missing runs are counted, so a partly finished study has a page too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Values = Mapping[int, float]
 
 
 def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
-    """File name -> measurement, for each claim and for the plan, of the job's experiments.
+    """File name -> measurement, for each claim of the job's experiments and for the plan.
 
     Args:
         job: experiments with claims, and seeds.
@@ -52,7 +52,7 @@ def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
 def values(
     label: str, dataset: str, measure: str, finished: Sequence[FinishedRun]
 ) -> dict[int, float]:
-    """A measure by seed; `search/passes` are images, those of a backward pass counted twice."""
+    """A measure by seed; `search/passes` counts images, and a backward pass counts twice."""
     stage, _, key = measure.partition("/")
     own = [run for run in finished if (run.strategy, run.dataset) == (label, dataset)]
     if measure == "search/passes":
@@ -67,7 +67,7 @@ def values(
 def compared(
     condition: Condition, experiment: Experiment, finished: Sequence[FinishedRun]
 ) -> dict[int, float]:
-    """What a condition bounds, by seed."""
+    """The values that a condition compares with its bound, by seed."""
     of = {
         label: values(label, condition.dataset, condition.measure, finished)
         for label in condition.labels
@@ -85,7 +85,7 @@ def compared(
 
 
 def _agreement(of: Mapping[str, Values], printed: Mapping[str, float]) -> dict[int, float]:
-    """Kendall's tau of the strategies' values and the printed ones, for seeds that all have."""
+    """Kendall's tau of measured and printed values, for the seeds that all strategies share."""
     import numpy as np
 
     shared = set.intersection(*({*by} for by in of.values()))
@@ -96,7 +96,7 @@ def _agreement(of: Mapping[str, Values], printed: Mapping[str, float]) -> dict[i
 
 
 def _printed(condition: Condition, experiment: Experiment) -> dict[str, float]:
-    """The paper's numbers of the strategies that a condition orders."""
+    """The paper's numbers for the strategies that a condition ranks."""
     key = condition.measure.partition("/")[2]
     return {
         row.strategy: row.paper[condition.dataset][key].mean
@@ -106,7 +106,7 @@ def _printed(condition: Condition, experiment: Experiment) -> dict[str, float]:
 
 
 def _claim(claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
-    """Words, conditions with their verdicts, the verdict, and what its picture shows."""
+    """The text of a claim, its conditions with their verdicts, its verdict, and its picture."""
     conditions = [_judged(one, experiment, finished) for one in claim.conditions]
     deciding = [one["verdict"] for one in conditions if one["decides"]]
     return {
@@ -137,7 +137,7 @@ def _judged(
 
 
 def _numbers(by: Values) -> dict[str, Any] | None:
-    """Mean, half the 95 % t interval and number of seeds, the values where they are too few."""
+    """Mean, half-width of the 95 % t interval and number of seeds; the values if they are few."""
     if not by:
         return None
     one = summarise(by.values())
@@ -150,7 +150,7 @@ def _numbers(by: Values) -> dict[str, Any] | None:
 def _picture(
     claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]
 ) -> dict[str, Any]:
-    """Curves of the claim's labels over epochs, else their values of its first measure."""
+    """Curves of the claim's labels over epochs, or else the values of its first measure."""
     titles = {label: _title(label, experiment) for label in claim.labels}
     if claim.curve:
         series = {titles[label]: epochs(label, claim.curve, finished) for label in titles}
@@ -172,7 +172,7 @@ def _picture(
 def epochs(
     label: str, column: str, finished: Sequence[FinishedRun], dataset: str = "cifar10"
 ) -> dict[int, dict[int, float]]:
-    """By seed, a column of the ranking's history by epoch, counted from one."""
+    """Seed -> epoch (counted from one) -> value of a column of the ranking's history."""
     return {
         run.seed: {int(row["epoch"]) + 1: round(row[column], DECIMALS) for row in run.history}
         for run in finished
@@ -182,10 +182,10 @@ def epochs(
 
 
 def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) -> dict[str, Any]:
-    """A row of the experiment: how many of its seeds have run, and what they found."""
+    """A row of the experiment: how many of its seeds have run, and their results."""
     dataset = row.datasets[0]
     query = values(row.strategy, dataset, f"query/{dataset}_test", finished)
-    ranked = "query" if row.repeats else "ranking"  # a row of `queries` has both
+    ranked = "query" if row.repeats else "ranking"  # a run of `queries` has both
     wanted = row.repeats or len(row.own_seeds(seeds))
     return {
         "label": row.label,
@@ -203,5 +203,5 @@ def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) ->
 
 
 def _title(label: str, experiment: Experiment) -> str:
-    """The label of the row that a strategy has."""
+    """The title of a strategy's row in the experiment."""
     return next(row.label for row in experiment.rows if row.strategy == label)

@@ -1,7 +1,7 @@
-"""`docs/claims.md` from the measurements of `claims.py`: rendered, never typed.
+"""Renders `docs/claims.md` from the measurements of `claims.py`; nobody edits it by hand.
 
-A table of verdicts, a section with a picture for each claim, what every search would have returned
-at each epoch, and the plan with what has not run.
+The page has a table of verdicts, a section with a picture for each claim, the results that every
+search would have returned at each epoch, and the plan with the missing runs.
 """
 # Tested in tests/analysis/test_claims.py.
 
@@ -76,7 +76,7 @@ def render(folder: Path, images: Path) -> str:
 
 
 def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
-    """Claim, verdict and the first condition's result, and how many there are of each verdict."""
+    """A table of claim, verdict and the first condition's result, and the count of each verdict."""
     rows = [
         {
             "claim": f"[{one['claim']}](#{one['claim'].lower()})",
@@ -121,7 +121,7 @@ def _section(claim: Mapping[str, Any], images: Path) -> str:
 
 
 def _picture(claim: Mapping[str, Any], images: Path) -> str:
-    """The claim's curves or dots as a file, and the line that shows it; empty without values."""
+    """Write the claim's curves or dots; the Markdown line that shows them, empty without values."""
     picture = claim["picture"]
     name = f"claims_{claim['claim'].lower()}.svg"
     if picture.get("series"):
@@ -154,11 +154,11 @@ def _curves(by_title: Mapping[str, Any], what: str, path: Path) -> str:
 
 
 def _ran(rows: Sequence[Mapping[str, Any]], images: Path) -> list[str]:
-    """By epoch, then the plan."""
+    """The section on results by epoch, then the plan."""
     drawn = []
     for part in ("cifar10_test", "tau_cifar10_test"):
         series = {row["label"]: row["by_epoch"][part] for row in rows if row["by_epoch"].get(part)}
-        labels, n = [*series], len(figures.SERIES)  # n curves can be told apart
+        labels, n = [*series], len(figures.SERIES)  # a picture holds n distinct curves
         for start in range(0, len(labels), n):
             own = {label: series[label] for label in labels[start : start + n]}
             name = f"claims_{part}_{start // n + 1}.svg"

@@ -1,8 +1,8 @@
-"""How good a classifier is: intervals, each class, the confusion matrix, beside saying one class.
+"""Quality of a classifier: intervals, each class, the confusion matrix, a constant baseline.
 
-The interval of a share of n images is Wilson's (1927), 95 %. The baseline answers every image with
-the class that most of them have; a network whose interval does not lie above it has not been shown
-to have learned anything.
+Shares of n images have Wilson's 95 % interval (1927). The baseline gives every image the most
+frequent class. A network whose interval does not lie above the baseline has not been shown to have
+learned anything.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pipeline.files import replacing, write_csv, write_json
 from pipeline.training.evaluation import Evaluation
 
 Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
-MOST_NAMED = 60  # classes whose names a picture still shows
+MOST_NAMED = 60  # with more classes, a picture shows no names
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Ends of the interval of a share."""
+    """Lower and upper end of the interval of a share."""
     share, z2 = hits / n, Z**2 / n
     centre, half = share + z2 / 2, Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n))
     return max(0.0, (centre - half) / (1 + z2)), min(1.0, (centre + half) / (1 + z2))
@@ -48,7 +48,7 @@ def summary(found: Evaluation) -> dict[str, Any]:
 
 
 def by_class(found: Evaluation, names: Sequence[str]) -> list[dict[str, Any]]:
-    """A row for each class: images, share found and its interval, share right of its answers."""
+    """A row for each class: images, recall with its interval, precision."""
     rows = []
     for label, name in enumerate(names):
         n, hits = int(found.confusion[label].sum()), int(found.confusion[label, label])
@@ -88,7 +88,7 @@ def write(found: Evaluation, names: Sequence[str], folder: Path) -> list[Path]:
 
 
 def words(found: Evaluation) -> str:
-    """One line for the reader, with a warning where the network does not beat the baseline."""
+    """One line for the reader, with a warning if the network does not beat the baseline."""
     s = summary(found)
     top5 = f"among the first five {s['top5_accuracy']:.4f}, " if len(found.confusion) > 5 else ""
     line = (
@@ -120,8 +120,8 @@ def _text(value: Any) -> str:
 
 
 def _draw(found: Evaluation, names: Sequence[str], path: Path) -> None:
-    """Rows are true classes, columns answers, colours shares of a row."""
-    from matplotlib.figure import Figure  # costs a second, which a training's start need not pay
+    """Draw the matrix: rows are true classes, columns are answers, colours are shares of a row."""
+    from matplotlib.figure import Figure  # takes a second, so trainings do without
 
     shares = found.confusion / np.maximum(found.confusion.sum(axis=1, keepdims=True), 1)
     side = min(12.0, 3.0 + 0.3 * len(names))

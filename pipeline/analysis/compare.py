@@ -1,10 +1,10 @@
-"""Runs set beside each other: the strategies of a results folder, or some runs by name.
+"""Compares the strategies of a results folder, or some runs by name.
 
-Runs that differ in their seeds alone are one *side*. A search has a search seed and its trainings
+Runs that differ only in their seeds form one *side*. A search has a search seed and its trainings
 have training seeds; a published cell has no search seed. Two sides are paired over the search seeds
-that both have, or over training seeds where neither side was searched or all runs are of one
-search. Otherwise their difference is Welch's, without pairs. Metrics of single runs keep the units
-of `metrics.json`; those of a folder have the units of `measures.py`.
+that both have. They are paired over training seeds if neither side was searched or all runs belong
+to one search. Otherwise the difference is unpaired, with Welch's interval. Metrics of single runs
+keep the units of `metrics.json`; those of a folder have the units of `measures.py`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pipeline.provenance import flatten
 
 SEED = re.compile(r"/(r?seed)(\d+)")
 CODE = ("git_commit", "source_digest", "device", "data_fingerprint")  # tags, shown as they are
-GENOTYPE = "genotype"  # shown as a setting; the cells of several seeds may differ
+GENOTYPE = "genotype"  # shown as a setting, since the cells of several seeds may differ
 SEARCH, TRAINING = "search seeds", "training seeds"
 
 
@@ -41,9 +41,9 @@ class Subject:
     """One run that is compared.
 
     Attributes:
-        name: as the run calls itself, seeds included.
+        name: the run's name, seeds included.
         search_seed: None for a genotype that no search of this seed found.
-        training_seed: None for what is no training.
+        training_seed: None for runs that are no trainings.
         config: flattened settings, code, device, data and genotype, as text.
         metrics: numbers of `metrics.json`.
         mlflow: (run id, experiment id), or None.
@@ -58,7 +58,7 @@ class Subject:
 
     @classmethod
     def named(cls, name: str, seed: Any, **content: Any) -> Subject:
-        """A run whose seeds its name says, or else its record (`seed`)."""
+        """A run; its seeds are read from its name, or else from its record (`seed`)."""
         seeds = {kind: int(number) for kind, number in SEED.findall(name)}
         place = paths.find(name)
         found = seeds.get("seed", int(seed) if str(seed).isdigit() else None)
@@ -68,13 +68,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Side:
-    """Runs that are seeds of the same thing."""
+    """Runs that differ only in their seeds."""
 
     name: str
     runs: tuple[Subject, ...]
 
     def by_seed(self, metric: str, kind: str) -> dict[int, float]:
-        """Value by seed; trainings of one search count as their mean; what failed is left out."""
+        """Value by seed: the mean over the trainings of one search; failed runs are left out."""
         values: dict[int, list[float]] = defaultdict(list)
         for run in self.runs:
             seeds = (run.search_seed, run.training_seed)
@@ -85,7 +85,7 @@ class Side:
         return {seed: fmean(several) for seed, several in sorted(values.items())}
 
     def setting(self, key: str) -> str:
-        """The value of a key; several where the runs differ in it."""
+        """The value of a key; all values if the runs differ."""
         found = dict.fromkeys(run.config[key] for run in self.runs if key in run.config)
         if key == GENOTYPE and len(found) > 1:
             return f"{len(found)} different cells"
@@ -118,7 +118,7 @@ def read(folder: Path) -> Subject:
 
 
 def _genotype(folder: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
-    """The cell that a run is of: what it says itself, else the `genotype.json` of its seed."""
+    """The cell of a run, from its own metrics or else from the `genotype.json` of its seed."""
     if isinstance(metrics.get("arch"), str):
         return {GENOTYPE: metrics["arch"]}
     base = folder.resolve().parents[2] if "rseed" in folder.name else folder.resolve().parent
@@ -127,7 +127,7 @@ def _genotype(folder: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
 
 
 def sides_of(subjects: Sequence[Subject]) -> list[Side]:
-    """Runs gathered by all that is not their seed, in the order given."""
+    """Runs grouped by everything except their seed, in the order given."""
     gathered: dict[Any, list[Subject]] = defaultdict(list)
     for one in subjects:
         kept = {k: v for k, v in one.config.items() if k not in (*CODE, GENOTYPE)}
@@ -136,7 +136,7 @@ def sides_of(subjects: Sequence[Subject]) -> list[Side]:
 
 
 def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
-    """What differs between the sides, in plain values; `values` has one entry per side."""
+    """The differences between the sides as plain values; `values` has one entry per side."""
     keys = dict.fromkeys(key for side in sides for run in side.runs for key in run.config)
     rows = [{"key": key, "values": [side.setting(key) or None for side in sides]} for key in keys]
     metrics = dict.fromkeys(m for side in sides for run in side.runs for m in run.metrics)
@@ -153,13 +153,13 @@ def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
 
 
 def _found_the_same(sides: Sequence[Side]) -> bool:
-    """Whether the runs of all sides are of the same cells, as far as they say."""
+    """Whether all sides have the same cells, as far as the runs name them."""
     cells = [{run.config.get(GENOTYPE) for run in side.runs} for side in sides]
     return len(cells) > 1 and None not in cells[0] and all(one == cells[0] for one in cells)
 
 
 def pairing(sides: Sequence[Side]) -> str | None:
-    """Over which seeds the sides can be paired; None if only one of them has searches."""
+    """The kind of seed over which the sides can be paired; None if only one side has searches."""
     searches = [{run.search_seed for run in side.runs} for side in sides]
     searched = [seeds != {None} for seeds in searches]
     if any(searched) and not all(searched):
@@ -186,12 +186,12 @@ def _numbers(summary: Summary) -> dict[str, Any]:
 def difference(
     first: Mapping[int, float], second: Mapping[int, float], kind: str | None
 ) -> dict[str, Any]:
-    """First minus second: paired over shared seeds, else Welch's interval of two means.
+    """First minus second: paired over shared seeds, or else with Welch's interval of two means.
 
     Args:
         first: value by seed.
-        second: the same of the other side.
-        kind: of the seeds; None: they are of different kinds and cannot be paired.
+        second: value by seed of the other side.
+        kind: of the seeds; None if the kinds differ, so that seeds cannot be paired.
     """
     paired = paired_difference(first, second) if kind else None
     if paired:
@@ -216,7 +216,7 @@ class Comparison:
     measures: tuple[Measure, ...]
     values: Mapping[str, Mapping[Measure, Summary]]
     rows: tuple[Mapping[str, Any], ...]
-    same_cells: Sequence[Sequence[FinishedRun]]  # of several strategies, that found one cell
+    same_cells: Sequence[Sequence[FinishedRun]]  # several strategies found the same cell
 
 
 def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
@@ -245,7 +245,7 @@ def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
 
 
 def _differences(seeds: Mapping[str, Mapping[int, float]]) -> Iterator[dict[str, Any]]:
-    """Of each pair of strategies that share seeds of one kind."""
+    """The difference of each pair of strategies that share seeds of one kind."""
     for a, b in itertools.combinations(seeds, 2):
         if is_searched(a) != is_searched(b):
             continue
@@ -257,7 +257,7 @@ def _differences(seeds: Mapping[str, Mapping[int, float]]) -> Iterator[dict[str,
 
 
 def _measures(own: Sequence[FinishedRun]) -> list[Measure]:
-    """What is compared: trained networks, places in the table, size, cost of the search."""
+    """The measures to compare: trained networks, ranks in the table, sizes, cost of the search."""
     targets = dict.fromkeys(run.target for run in own if run.target is not None)
     columns = measures.ranked_columns(own)
     return [

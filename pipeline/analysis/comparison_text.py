@@ -21,8 +21,8 @@ from pipeline.analysis.measures import Measure
 from pipeline.config.jobs import ReportJob
 from pipeline.files import csv_text
 
-WIDTH = 160  # where there is no terminal to ask
-SCREEN = 80  # the same for a folder, whose table folds
+WIDTH = 160  # without a terminal
+SCREEN = 80  # without a terminal, for a folder, whose table wraps
 INTERVALS = "±, or what stands in brackets: 95 % interval over n seeds, from three seeds on"
 
 
@@ -62,7 +62,7 @@ def render_folder(results: Path, form: str = "text") -> str:
 
 
 def _matrix(one: Comparison) -> TextTable:
-    """A row for each method, a column for each metric; none of validation images."""
+    """A row for each method, a column for each metric, without metrics of validation images."""
     shown = [m for m in one.measures if not m.key.endswith("_valid")]
     titles = ["seeds", *(f"{m.title} ({m.unit})" if m.unit else m.title for m in shown)]
     rows = []
@@ -73,7 +73,7 @@ def _matrix(one: Comparison) -> TextTable:
 
 
 def _cell(measure: Measure, summary: Summary | None, n: int) -> str:
-    """A number, with its own number of seeds where that is not the row's."""
+    """A number, with its number of seeds if that differs from the row's."""
     if summary is None:
         return "-"
     words = summary.words(measure.decimals)
@@ -81,13 +81,13 @@ def _cell(measure: Measure, summary: Summary | None, n: int) -> str:
 
 
 def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str = "") -> str:
-    """Runs beside each other as tables of text, or as JSON.
+    """A comparison of runs as tables of text, or as JSON.
 
     Args:
-        sides: of `sides_of`.
+        sides: from `sides_of`.
         form: "text" or "json".
-        address: of MLflow's comparison, if all runs are there.
-        note: what to do before the address opens.
+        address: of MLflow's comparison, if MLflow has all runs.
+        note: what to do before opening the address.
     """
     found = {**compare_runs(sides), "mlflow": address}
     if form == "json":
@@ -110,12 +110,12 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
     console.print(INTERVALS, highlight=False)
     if address:
         console.print(f"MLflow{note}: ", end="", highlight=False)
-        stream.write(address + "\n")  # whole, however narrow the terminal
+        stream.write(address + "\n")  # never wrapped, even on a narrow terminal
     return stream.getvalue().rstrip()
 
 
 def render_tables(job: ReportJob, results: Path) -> str:
-    """The test results of some experiments, a row for each of theirs, and what they say.
+    """The test results of some experiments, row by row, with their answers in words.
 
     Raises:
         InputError: `results` is no folder, or a file of a run is broken.

@@ -1,4 +1,4 @@
-"""Shapley values that a search estimated, as heat maps: edges by operations, one for a cell type.
+"""Shapley values that a search estimated, as heat maps: edges by operations, one per cell type.
 
     φ_o     mean over the E epochs after the warm-up in which φ_o is known
     error   sqrt(mean of σ_e² / E), with σ_e the standard error of epoch e's estimate, where known
@@ -23,7 +23,7 @@ from pipeline.files import read_arrays
 from pipeline.spaces import Space
 from pipeline.spaces.genotype import Genotype
 
-POINTS = 100.0  # V is an accuracy, a fraction; shown in points
+POINTS = 100.0  # V is an accuracy as a fraction; pages show points
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Contribution:
     """One field of a heat map.
 
     Attributes:
-        phi: Shapley value; NaN where no epoch knows it.
-        error: its standard error; NaN where no epoch has two samples of it.
+        phi: Shapley value; NaN if it was never estimated.
+        error: its standard error; NaN if no epoch has two samples.
         share: phi over the largest |phi| of the search, in [-1, 1].
         chosen: whether the genotype has this operation on this edge.
     """
@@ -49,7 +49,7 @@ class Contribution:
 
     @property
     def is_null(self) -> bool:
-        """Whether it contributes exactly nothing, as `none` does, and is not chosen."""
+        """Whether it contributes exactly zero, as `none` does, and is not chosen."""
         return self.phi == self.error == 0 and not self.chosen
 
     @property
@@ -71,10 +71,10 @@ class HeatMap:
 def heat_maps(
     results: Path, search: FinishedRun | None, genotype: FinishedRun
 ) -> tuple[HeatMap, ...]:
-    """The heat maps of a search; none where it estimates no Shapley values.
+    """The heat maps of a search; none if it estimates no Shapley values.
 
     Args:
-        results: folder that the runs lie in.
+        results: folder of the runs.
         search: run of the stage `search`.
         genotype: run of the stage `genotype` of the same seed.
     """
@@ -104,7 +104,7 @@ def heat_maps(
 def mean_over_epochs(
     phi: NDArray[np.float64], error: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """φ and its error, both [players], over the epochs [epochs, players] that know them."""
+    """φ and its error, both [players], over the epochs [epochs, players] that have values."""
     known = ~np.isnan(phi)
     n_epochs = known.sum(axis=0)
     with np.errstate(invalid="ignore"):
@@ -129,7 +129,7 @@ def _heat_map(space: Space, t: int, unit: str, fields: list[Contribution]) -> He
 
 
 def _chosen(space: Space, genotype: Genotype) -> NDArray[np.bool_]:
-    """Whether the genotype has a player, bool[cell types, edges, operations]."""
+    """Whether the genotype contains each player, bool[cell types, edges, operations]."""
     return np.array(
         [
             [

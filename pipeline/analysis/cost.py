@@ -1,14 +1,14 @@
-"""What runs cost before they happen: counted work over a measured speed.
+"""Estimates the cost of runs in advance: counted work divided by a measured speed.
 
     hours = operations / rate(device, kind of network) / 3600
 
 Operations are those of `work.py`. Rates are data (`rates.json`): each row is a run or a step whose
 time is known, ours or a published one, and a rate is the geometric mean over the rows of a device
-and a kind of network. `python -m pipeline bench gpu` adds those of its GPU. The published times are
-of V100, of GTX 1080 Ti and of GPUs that are not named; they stand as `V100`. Searches on ImageNet
-are ten times slower per operation than others: their images are decoded meanwhile.
+and a kind of network. `python -m pipeline bench gpu` adds the rates of its GPU. The published times
+come from a V100, a GTX 1080 Ti and unnamed GPUs; all are entered as `V100`. Searches on ImageNet
+are ten times slower per operation than others, because their images are decoded during the search.
 
-`docs/cost.md` is rendered from this file, never typed.
+This module renders `docs/cost.md`; nobody edits that page by hand.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from pipeline.paths import Place
 
 RATES = Path(__file__).with_name("rates.json")
 CORE = "CPU core"
-# A kind of network whose speed was not measured on a device, as fast as another one.
+# Kinds of networks without a measured speed on a device are taken to be as fast as another kind.
 ALIKE = {"darts_imagenet": "darts", "nasbench201": "darts", "network": "darts"}
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A device and what it costs.
+    """A device and its price.
 
     Attributes:
-        name: as in `rates.json`, or as sold.
+        name: as in `rates.json`, or the product's name.
         bandwidth: of its memory, in bytes per second.
         price: US dollars per hour on demand, lowest and highest.
     """
@@ -64,23 +64,23 @@ def rates(path: Path = RATES) -> dict[tuple[str, str], float]:
 
 
 def hours(one: work.Work, device: str) -> float:
-    """Of a run on a device of `rates.json`."""
+    """Hours of a run on a device of `rates.json`."""
     known = rates()
     kind = one.network if (device, one.network) in known else ALIKE[one.network]
     return one.operations / known[device, kind] / 3600
 
 
 def hours_on(one: work.Work, gpu: Gpu) -> tuple[float, float]:
-    """Fewest and most hours on a GPU that nothing was measured on.
+    """Fewest and most hours on a GPU without measurements.
 
-    These networks move memory more than they multiply, so a newer GPU is at most as much faster as
-    its memory. Where it waits for the launches of small kernels it is no faster at all.
+    Memory bandwidth limits these networks more than arithmetic, so a newer GPU is at most as much
+    faster as its memory. If launches of small kernels are the limit, it is no faster at all.
     """
     most = hours(one, V100.name)
     return most * V100.bandwidth / gpu.bandwidth, most
 
 
-# The runs on the page, as the preset `paper` has them, and the hours that others printed.
+# The runs on the page, with the settings of the preset `paper`, and published hours.
 RUNS = {
     "Shapley-NAS, CIFAR-10": (Place("search", "darts", "cifar10", "shapley", 0), 7.2),
     "DARTS, CIFAR-10": (Place("search", "darts", "cifar10", "darts", 0), 9.6),
@@ -118,7 +118,7 @@ from then on. Table 3 trains one network for each row and seed: multiply, or let
 
 
 def render(folder: Path = Path("config")) -> str:
-    """The page, for runs of the preset `paper` in a folder of configuration."""
+    """The page, for runs of the preset `paper` in a configuration folder."""
     config = load.resolve({"preset": "paper"}, folder)
     config = load.with_labels(config, load.experiments(config, folder))
     lines = [_line(config, name, place, printed) for name, (place, printed) in RUNS.items()]
@@ -129,7 +129,7 @@ def render(folder: Path = Path("config")) -> str:
 
 
 def factor(config: Config, place: Place, printed: float) -> float:
-    """By how much the hours of a V100 differ from printed ones, at least 1."""
+    """The factor, at least 1, between our hours for a V100 and the printed hours."""
     ratio = hours(work.of_run(config, place), V100.name) / printed
     return max(ratio, 1 / ratio)
 

@@ -1,8 +1,9 @@
-"""How often an interval of looked-up accuracies covers the true mean, by simulation.
+"""Simulates how often an interval of looked-up accuracies covers the true mean.
 
-A run of many seeds (`queries`) stands for its strategy: its mean is the true one, and n seeds are
-drawn from it with replacement again and again. Each draw gets the t interval and the bounded one
-(`intervals.py`). A 95 % interval should cover in 95 of 100 draws or more.
+A run of many seeds (`queries`) represents its strategy. Its mean counts as the true mean, and n
+seeds are repeatedly drawn from it with replacement. For each draw the t interval and the bounded
+interval are computed (`intervals.py`). A 95 % interval should cover the mean in at least 95 of 100
+draws.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ SIZES = {4: 500, 500: 100}  # seeds -> draws
 
 
 def coverage(runs: Sequence[FinishedRun], column: str) -> list[dict[str, Any]]:
-    """A row for each run of `queries`, number of seeds and interval: coverage, median width.
+    """Coverage and median width for each run of `queries`, number of seeds and interval.
 
     Args:
-        runs: others than `queries` are left out.
+        runs: only those of `queries` are used.
         column: of the table, in percent.
 
     Raises:
@@ -45,7 +46,7 @@ def coverage(runs: Sequence[FinishedRun], column: str) -> list[dict[str, Any]]:
 
 
 def measurement(runs: Sequence[FinishedRun], column: str, command: str) -> dict[str, Any]:
-    """The coverage as a measurement that the docs render."""
+    """The coverage as a measurement for the docs."""
     rows = coverage(runs, column)
     records = [run.provenance for run in runs if run.stage == "queries"]
     return {
@@ -91,7 +92,7 @@ def _simulate(
 
 def _rate(found: Sequence[Summary], mean: float) -> dict[str, float]:
     ends = np.array([(one.low, one.high) for one in found])
-    # A mean over seeds that are all equal is rounded.
+    # The mean over equal seeds has a rounding error.
     covers = (ends[:, 0] <= mean + 1e-9) & (mean - 1e-9 <= ends[:, 1])
     return {
         "covers_percent": round(100 * float(covers.mean()), 1),

@@ -1,4 +1,4 @@
-"""Methods beside each other: dot and scatter plots, with mean and 95 % interval over seeds."""
+"""Dot and scatter plots that compare methods, with mean and 95 % interval over seeds."""
 # Tested in tests/analysis/test_figures.py.
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_DOTS = 30  # seeds that are drawn one by one
+MOST_DOTS = 30  # with more seeds, single seeds are not drawn
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Dots:
     Attributes:
         name: of the row.
         index: of its colour.
-        values: by seed; none where only the paper has a number.
-        paper: mean and deviation that the paper prints, None where it prints none.
-        at: place on the horizontal axis of a scatter plot.
+        values: by seed; empty if only the paper has a number.
+        paper: mean and deviation that the paper prints; None if it prints none.
+        at: position on the horizontal axis of a scatter plot.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Dots:
     at: float = 0.0
 
     def words(self, decimals: int) -> str:
-        """Mean and interval, or the values of less than three seeds; then the paper's number."""
+        """Mean and interval, or the values of fewer than three seeds; then the paper's number."""
         said = []
         if self.values:
             words = summarise(self.values.values()).words(decimals)
@@ -48,7 +48,7 @@ class Dots:
 
 
 def dots(rows: Sequence[Dots]) -> Figure:
-    """One row for each method: hollow dots are seeds, the bar is mean and interval, ◆ the paper."""
+    """One row per method: hollow dots are seeds, the bar is mean and interval, ◆ is the paper."""
     with figures.canvas(0.45 + 0.4 * len(rows)) as figure:
         axes = figure.subplots()
         figures.name_rows(axes, [row.name for row in rows])
@@ -67,7 +67,7 @@ def dots(rows: Sequence[Dots]) -> Figure:
 
 
 def scatter(points: Sequence[Dots], x: str) -> Figure:
-    """One point for each method at `at`, `x` below the axis; the bar is the interval."""
+    """One point per method at `at`; `x` is the label of the axis, the bar is the interval."""
     from matplotlib.ticker import MaxNLocator
 
     with figures.canvas(figures.SIZE[1]) as figure:
@@ -86,7 +86,7 @@ def scatter(points: Sequence[Dots], x: str) -> Figure:
 
 
 def _draw_row(axes: Axes, row: Dots, y: int) -> None:
-    """Seeds, mean and interval of one method at height `y`."""
+    """Draw the seeds, the mean and the interval of one method at height `y`."""
     colour, gid = SERIES[row.index % len(SERIES)], f"series-{row.index}"
     summary = summarise(row.values.values())
     if len(row.values) <= MOST_DOTS:

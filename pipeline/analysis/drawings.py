@@ -4,8 +4,8 @@ An entry in `registry/figures.py` names a function
 
     def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]
 
-which draws what there is of the experiment's runs below `results`, and nothing where there is
-none. An experiment names its figure by the key `figure`.
+which draws the experiment's finished runs below `results`; without runs it draws nothing. An
+experiment names its figure by the key `figure`.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -29,16 +29,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One picture; a figure of the paper may be several.
+    """One picture; a figure of the paper may consist of several.
 
     Attributes:
-        caption: what stands above it.
-        description: its numbers in words, for those who do not see it.
-        figure: as matplotlib drew it, in the style of `figures.style`.
+        caption: the text above the picture.
+        description: its numbers in words, for readers who cannot see it.
+        figure: the matplotlib figure, in the style of `figures.style`.
         legend: name of a series -> its index of colour and dash.
-        curves: what `figures.curves` drew, so that points can be read off; empty for the rest.
+        curves: the series that `figures.curves` drew, so that a page can show the values of points;
+            empty for other pictures.
         name: of its files, without an ending; unique within the report.
-        data: what is drawn, a row for each point or line, numbers and words only.
+        data: the numbers and words drawn, a row for each point or line.
     """
 
     caption: str
@@ -56,8 +57,8 @@ class Drawn:
 
     @property
     def readout(self) -> dict[str, Any]:
-        """What a page needs to read points off, empty where it cannot."""
-        assert self.svg  # lays the figure out
+        """What a page needs to show the values of points; empty without curves."""
+        assert self.svg  # rendering computes the layout of the figure
         return figures.readout(self.figure, self.curves) if self.curves else {}
 
     def save(self, folder: Path) -> None:
@@ -71,7 +72,7 @@ class Drawn:
 def curves(
     series: Sequence[Series], caption: str, description: str, band: bool = True, **named: Any
 ) -> Drawn:
-    """Curves that a page can read points off; the description ends with their last values."""
+    """Curves whose points a page can show; the description ends with their last values."""
     words = f"{description}: {figures.ends(series)}"
     legend = {one.name: one.index for one in series}
     return Drawn(caption, words, figures.curves(series, band), legend, series, **named)

@@ -1,8 +1,8 @@
-"""`docs/fidelity.md`: what the authors' codes do beside what ours does, rendered from YAML.
+"""Renders `docs/fidelity.md`, a comparison of the authors' codes with ours, from YAML.
 
-`config/fidelity/<strategy>.yaml` has for each hyper-parameter the authors' value, where it stands,
-and why ours differs where it does. Our own value is never typed: it is read from the search that
-the preset `paper` resolves. Rules (sampling, discretisation, ...) say in words what both do.
+For each hyper-parameter, `config/fidelity/<strategy>.yaml` has the authors' value, its source, and
+the reason if ours differs. Our own value is not in the file: it is read from the settings of the
+search under the preset `paper`. Rules (sampling, discretisation, ...) describe both codes in words.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ def read(folder: Path = FOLDER) -> list[Fidelity]:
 
 
 def effective(config: Config, strategy: str, space: str, key: str) -> Any:
-    """The value of `search.<key>`, `settings.<key>` or `supernet.<key>` that a search would have.
+    """The value of `search.<key>`, `settings.<key>` or `supernet.<key>` in a search.
 
     Raises:
         InputError: there is no such key.
     """
     job = jobs.search_job(config, space, strategy).model_dump(mode="json")
-    # Whether `none` may win is read where the cell is chosen.
+    # Only the genotype job has the setting whether `none` may win.
     final = jobs.genotype_job(config, space, "cifar10", strategy).supernet
     known = {**job, "supernet": final.model_dump(mode="json")}
     value: Any = known

@@ -1,8 +1,9 @@
-"""Figure 2: what the supernet loses without one operation of two edges, and without two.
+"""Figure 2: the accuracy that the supernet loses without one or two operations of two edges.
 
-Two pictures a data set, means over the seeds of the search: the drops, single ones on the diagonal
-and joint ones above it; and the interaction, a joint drop less the two single ones, which is zero
-where two operations do not depend on each other.
+Each data set has two pictures of means over the seeds of the search. The first shows the drops:
+single drops on the diagonal and joint drops above it. The second shows the interaction, which is
+the joint drop minus the two single drops. It is zero if the two operations do not depend on each
+other.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -26,10 +27,10 @@ from pipeline.config.experiments import Experiment, Row
 from pipeline.files import read_csv
 from pipeline.spaces.nasbench201 import EDGES
 
-POINTS = 100.0  # stored as fractions, shown in points of accuracy
+POINTS = 100.0  # drops are stored as fractions and shown in points of accuracy
 SHORT = {"skip_connect": "skip", "avg_pool_3x3": "avg_3x3"}
 Player = tuple[int, str]
-Pair = tuple[Player, Player]  # twice the same: one operation alone
+Pair = tuple[Player, Player]  # a pair of equal players is a single operation
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Quantity:
 
     Attributes:
         key: column of `drops.csv`.
-        caption: what stands above the picture.
+        caption: the text above the picture.
         colours: matplotlib's map; a diverging one is centred on zero.
     """
 
@@ -94,7 +95,7 @@ def _read(path: Path) -> dict[Pair, dict[str, float]]:
 
 
 def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
-    """A heat map, the number in each field; operations of an edge stand together."""
+    """A heat map with the number in each field; operations of an edge are neighbours."""
     players = list(dict.fromkeys(player for pair in values for player in pair))
     field = np.full((len(players), len(players)), np.nan)
     for (first, second), several in values.items():
@@ -104,7 +105,7 @@ def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
     with figures.canvas(3.5) as figure:
         axes = figure.subplots()
         low, high = (-most, most) if diverging else (0.0, 1.25 * most)
-        # Paths and not pixels: a page takes no embedded image.
+        # Drawn as paths, not as pixels, because a page embeds no images.
         borders = np.arange(len(players) + 1) - 0.5
         shades = axes.pcolormesh(
             borders, borders, field, cmap=quantity.colours, vmin=low, vmax=high
@@ -125,7 +126,7 @@ def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
 
 
 def _write(axes: Any, field: NDArray[np.float64], most: float) -> None:
-    """The number in each field, on a dark one in white."""
+    """Write the number in each field, in white on dark fields."""
     for (i, j), value in np.ndenumerate(field):
         if not np.isnan(value):
             ink = "#ffffff" if abs(value) > 0.75 * most else "#000000"

@@ -1,9 +1,9 @@
 """Figure 3: test error and search cost against the permutations M and the threshold eta.
 
-M and eta of a point are those that its searches ran with, as their provenance says: a smaller
-preset has smaller ones. A row belongs to the picture of the setting in which it differs from the
-row whose label is the algorithm itself, the base; the base belongs to both, and stands alone where
-a preset gives it the value of another row.
+M and eta of a point are read from the provenance of its searches, because a smaller preset has
+smaller values. The base is the row whose label is the algorithm itself. Every other row belongs to
+the picture of the setting in which it differs from the base. The base belongs to both pictures. If
+a preset gives another row the value of the base, only the base is drawn.
 """
 # Tested in tests/analysis/test_figure_3.py.
 
@@ -29,7 +29,7 @@ SETTINGS = {"permutations": "M, permutations a step", "eta": "eta, drop at which
 
 @dataclass(frozen=True)
 class Point:
-    """A row of the experiment: the settings of its searches, and what they led to."""
+    """A row of the experiment: the settings of its searches, and their results."""
 
     strategy: str
     settings: dict[str, float]
@@ -38,7 +38,7 @@ class Point:
 
 
 def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
-    """One picture a setting: error above, cost below."""
+    """One picture per setting: error above, cost below."""
     dataset = experiment.rows[0].datasets[0]
     error = measures.test_error(experiment.rows[0].targets(dataset)[0])
     cost = measures.seconds("search", study.runs)
@@ -65,7 +65,7 @@ def _points(
 
 
 def _varying(experiment: Experiment, points: Sequence[Point], setting: str) -> list[Point]:
-    """The points that differ from the base in this setting, and the base, in its order."""
+    """The base and the points that differ from it in this setting, ordered by the setting."""
     labels = experiment.strategies
     own = [
         point

@@ -1,7 +1,7 @@
 """Figure 4: alpha over epochs on the first edge of the normal and of the reduction cell.
 
-The paper shows Shapley-NAS after its warm-up; here every strategy of the experiment that has an
-alpha is drawn, each without the epochs in which its alpha is frozen.
+The paper shows Shapley-NAS after its warm-up. This figure has every strategy of the experiment that
+has an alpha, without the epochs in which that alpha is frozen.
 """
 # Tested in tests/analysis/test_figures.py.
 
@@ -20,7 +20,7 @@ from pipeline.config.experiments import Experiment, Row
 
 
 def figure4(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
-    """One picture a row and cell type."""
+    """One picture for each row and cell type."""
     return [
         drawn
         for row, dataset, searches in runs_of_stage(experiment, study, "search")

@@ -1,10 +1,10 @@
 """Figure 5: operation strength against test accuracy of architectures of NAS-Bench-201.
 
-For each row and data set there is a scatter as in the paper, of the search with the first seed.
-Then each data set has a picture of Kendall's tau: every seed with its bootstrap interval, over the
-drawn architectures and over all. Beside it stand the paper's numbers, and what scores that add up
-over edges reach if they know the table: its main effects, and the main effects of its ranks, which
-are about the most that any such score can reach.
+Each row and data set has a scatter plot as in the paper, of the search with the first seed. Each
+data set then has a picture of Kendall's tau: every seed with its bootstrap interval, over the drawn
+architectures and over all. The picture also shows the paper's numbers, and two scores that are sums
+over edges and are computed from the table: its main effects, and the main effects of its ranks. The
+latter are about the most that any such score can reach.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -28,7 +28,7 @@ EFFECTS: dict[str, tuple[float, ...]] = {"main_effects": (1.5, 1), "rank_effects
 
 @dataclass(frozen=True)
 class Ranked:
-    """A row of the experiment on one data set, with its runs by seed; `index` of its colour."""
+    """A row of the experiment on one data set, with its runs by seed; `index` sets its colour."""
 
     row: Row
     dataset: str
@@ -51,7 +51,7 @@ def figure5(experiment: Experiment, study: Evidence, results: Path) -> list[Draw
     """Scatters by row and data set, then the taus by data set."""
     found = list(_ranked(experiment, study))
     datasets = dict.fromkeys(one.stood_for for one in found)
-    legend = {one.row.label: one.index for one in found}  # one for all pictures
+    legend = {one.row.label: one.index for one in found}  # the same legend for all pictures
     by_dataset = [[one for one in found if one.stood_for == name] for name in datasets]
     return [
         *(_scatter(one, legend, results) for own in by_dataset for one in own),
@@ -91,7 +91,7 @@ def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
 
 
 def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
-    """One line a row and set of architectures, a dot and bar a seed."""
+    """One line for each row and set of architectures, a dot and a bar for each seed."""
     data = [point for one in own for over in OVER for point in _points(one, over)]
     lines = [(one, over) for over in OVER for one in own]
     with figures.canvas(0.8 + 0.42 * len(lines)) as figure:

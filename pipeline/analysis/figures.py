@@ -1,8 +1,8 @@
 """Figures in one style: curves over epochs, with mean and 95 % interval (dots: `dots.py`).
 
-Thin lines are seeds, the thick line is their mean, the band its t interval (`intervals.py`).
-Every series has a colour and a dash of its own, the same in all figures of a page. What draws
-returns a matplotlib figure; `svg` and `png` render it, the same bytes for the same numbers.
+Thin lines are seeds, the thick line is their mean, the band is its t interval (`intervals.py`).
+Every series has its own colour and dash, the same in all figures of a page. Drawing functions
+return a matplotlib figure; `svg` and `png` render it to the same bytes for the same numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Distinct for colour-blind readers too (after Okabe and Ito); the page has lighter ones for dark.
+# Distinct for colour-blind readers (after Okabe and Ito); dark mode has lighter colours.
 SERIES = (
     "#0072b2",
     "#d55e00",
@@ -49,7 +49,7 @@ THEME = {INK: "ink", MUTED: "muted", GRID: "grid"} | {
     colour: f"series-{index}" for index, colour in enumerate(SERIES)
 }
 LEGEND_LINE = 0.18  # inches
-SIZE = (4.1, 2.4)  # inches; a phone shows it at about its own size
+SIZE = (4.1, 2.4)  # inches; about the width of a phone
 STYLE: Any = {
     "svg.hashsalt": "shapley-nas",
     "svg.fonttype": "none",
@@ -82,7 +82,7 @@ class Series:
     seeds: Mapping[int, Mapping[int, float]]
 
     def mean(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Epochs, mean over the seeds that have an epoch, half-width (0 for less than three)."""
+        """Epochs, mean over the seeds that have the epoch, half-width (0 for fewer than three)."""
         epochs = sorted({epoch for values in self.seeds.values() for epoch in values})
         found = [
             summarise(values[epoch] for values in self.seeds.values() if epoch in values)
@@ -98,12 +98,12 @@ class Series:
 
 
 def curves(series: Sequence[Series], band: bool = True, legend: bool = False) -> Figure:
-    """Curves over epochs in one axes; what stands on the vertical axis says the caption.
+    """Curves over epochs in one axes; the caption names the vertical axis.
 
     Args:
         series: one curve each.
-        band: draw the interval of the mean; too much where many curves cross.
-        legend: name the curves below the axes, for a picture that stands without a page's legend.
+        band: draw the interval of the mean; leave it out if many curves cross.
+        legend: name the curves below the axes, for a picture without a page's legend.
     """
     below = LEGEND_LINE * math.ceil(len(series) / 2) if legend else 0.0
     with canvas(SIZE[1] + below) as figure:
@@ -116,7 +116,7 @@ def curves(series: Sequence[Series], band: bool = True, legend: bool = False) ->
 
 
 def grid(panels: Mapping[str, Sequence[Series]], columns: int) -> Figure:
-    """Small multiples with shared axes, one a panel, its key the title."""
+    """Small panels with shared axes; the key of a panel is its title."""
     n_rows = -(-len(panels) // columns)
     with canvas(1.45 * n_rows, 2.15 * columns) as figure:
         all_axes = figure.subplots(n_rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -138,7 +138,7 @@ def svg(figure: Figure) -> str:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG, on white, twice as sharp as a screen."""
+    """The figure as PNG, on white, at twice the resolution of a screen."""
     stream = io.BytesIO()
     with style():
         figure.savefig(stream, format="png", dpi=200, metadata={"Software": None})
@@ -162,7 +162,7 @@ def canvas(height: float, width: float = SIZE[0]) -> Iterator[Figure]:
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """One horizontal row for each name, without lines of the grid."""
+    """Label one horizontal row for each name, without grid lines."""
     axes.grid(False, axis="y")
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", labelcolor=INK)
@@ -174,11 +174,11 @@ def ends(series: Sequence[Series]) -> str:
 
 
 def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
-    """What a page needs to read a point of `curves` off, once `svg` has laid the figure out.
+    """What a page needs to show the values of points of `curves`; call it after `svg`.
 
     Returns:
-        `box`, left, top, right, bottom of the axes as shares of the picture; `x`, limits of its
-        horizontal axis; `series`, of each its name, index, and [epoch, mean, half-width].
+        `box`: left, top, right and bottom of the axes as shares of the picture; `x`: limits of the
+        horizontal axis; `series`: name, index and [epoch, mean, half-width] of each series.
     """
     (axes,) = figure.axes
     place = axes.get_position()

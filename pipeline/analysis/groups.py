@@ -1,7 +1,7 @@
-"""All that was run in one space on one data set, as figures: accuracy, cost, alpha.
+"""Figures of all runs in one space on one data set: accuracy, cost, alpha.
 
-The strategies of a group keep one colour and dash through all its figures, the operations one
-each through all figures of alpha.
+A strategy has the same colour and dash in all figures of its group, and an operation in all figures
+of alpha.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pipeline.analysis.runs import FinishedRun
 
 # Metric of an epoch -> axis label, scale; a figure is drawn if a history has the metric.
 SEARCH_CURVES = {
-    # Three things that are never drawn together: over an epoch's steps of alpha, of the supernet
-    # whole after the epoch, and of single architectures drawn from it.
+    # Three accuracies that are never drawn together: over the alpha steps of an epoch, of the whole
+    # supernet after the epoch, and of single architectures sampled from it.
     "valid_accuracy": ("supernet's validation accuracy while alpha is trained (%)", 100.0),
     "value_full": ("value of the whole supernet, V(N)", 1.0),
     "drawn_accuracy": ("mean validation accuracy of the architectures drawn (%)", 100.0),
@@ -32,7 +32,7 @@ TRAIN_CURVES = {
     "train_loss": ("training loss", 1.0),
 }
 GRID_COLUMNS = 4
-# In a group of more strategies only first edges are drawn, or a page of a whole paper grows large.
+# In a larger group only first edges are drawn, because the page of a whole paper would get too big.
 MOST_WITH_ALL_EDGES = 8
 
 
@@ -63,7 +63,7 @@ def groups(results: Path, runs: Sequence[FinishedRun], titles: Mapping[str, str]
 
     Args:
         results: folder of the runs, for drawings and histories of alpha.
-        runs: all that the page shows.
+        runs: all runs on the page.
         titles: display names of strategy labels.
     """
     keys = dict.fromkeys((run.space, run.dataset) for run in runs)
@@ -116,7 +116,7 @@ def _curves(
 def histories(
     runs: Sequence[FinishedRun], metric: str, scale: float
 ) -> dict[int, dict[int, float]]:
-    """Per run, value by epoch counted from one; runs without the metric are left out."""
+    """Run -> epoch (counted from one) -> value; runs without the metric are left out."""
     found = {}
     for index, run in enumerate(runs):
         values = {
@@ -130,14 +130,14 @@ def histories(
 
 
 def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) -> Iterable[Drawn]:
-    """A dot plot for each measure that some strategy has."""
+    """A dot plot for each measure that at least one strategy has."""
     for measure in wanted:
         rows = [
             Dots(name, index, values)
             for index, (name, own) in enumerate(runs.items())
             if (values := by_seed(measure, own))
         ]
-        if sum(len(row.values) for row in rows) > 1:  # one point has no axis
+        if sum(len(row.values) for row in rows) > 1:  # a single point needs no plot
             label = f"{measure.title} ({measure.unit})"
             ends = [f"{r.name} {r.words(measure.decimals)}" for r in rows]
             words = f"{label} by seed; mean: {'; '.join(ends)}"
@@ -147,14 +147,14 @@ def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) 
 def _alpha(
     results: Path, name: str, runs: Sequence[FinishedRun], with_all: bool
 ) -> AlphaFigures | None:
-    """Figures of alpha over epochs; None where the strategy has none or the space has changed."""
+    """Figures of alpha over epochs; None if the strategy has no alpha or the space has changed."""
     found = alphas.read(results, runs)
     if found is None:
         return None
     drawn = AlphaFigures(name, found.operations, [], [])
     for cell_type, edges in found.edges.items():
         where = f"{name}, cell" if cell_type == "cell" else f"{name}, {cell_type} cell"
-        edge, series = next(iter(edges.items()))  # the one that the paper's Figure 4 shows
+        edge, series = next(iter(edges.items()))  # the edge of the paper's Figure 4
         first = f"{where}: alpha on the first edge ({edge})"
         words = f"{where}: alpha on edge {edge} over epochs; at the end"
         drawn.first_edges.append(drawings.curves(series, first, words, band=False))

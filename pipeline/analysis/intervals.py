@@ -1,13 +1,13 @@
-"""Several seeds as one number: mean, 95 % interval, Welch's test, and how all of it is written.
+"""Summaries over seeds: mean, 95 % interval, Welch's test, and their notation.
 
-Three methods, each for what it is valid for:
+Three methods with different assumptions:
 
 - *t*: mean ± t(0.975, n - 1) · deviation / sqrt(n), for values that are independent and about
   normal.
 - *bounded*: Gaffke's interval for values between two known ends. Its lower end is the 2.5 %
   quantile of sum_i w_i x_i over x = (lower bound, values) with w ~ Dirichlet(1, ..., 1); its upper
-  end is the mirror image. It assumes no distribution and goes beyond no possible value, so that it
-  holds its level for accuracies that are looked up: few discrete values near a maximum
+  end is the mirror image. It assumes no distribution and stays within the possible values, so it
+  keeps its level for looked-up accuracies, which are few discrete values near a maximum
   (Gaffke, 2005; Learned-Miller & Thomas, arXiv:1905.06208).
 - *Welch*: whether two means differ, from means, deviations and numbers of values.
 
@@ -23,14 +23,14 @@ from dataclasses import dataclass
 import numpy as np
 
 CONFIDENCE = 0.95
-LEAST = 3  # values that an interval or a verdict takes
-DRAWS = 40_000  # of the weights of a bounded interval: an end is known to some .003 of its range
+LEAST = 3  # fewest values for an interval or a verdict
+DRAWS = 40_000  # of the weights of a bounded interval: an end is accurate to .003 of the range
 MOST_DECIMALS = 6
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Of some values: mean, sample deviation (from two), ends of the interval (from three)."""
+    """Mean, sample deviation (from two values on) and ends of the interval (from three on)."""
 
     values: tuple[float, ...]
     mean: float
@@ -51,13 +51,13 @@ class Summary:
 
     @property
     def arms(self) -> tuple[float, float]:
-        """From the mean down and up to the ends of the interval, zero without one."""
+        """Distances from the mean down and up to the ends of the interval; zero without one."""
         if self.low is None or self.high is None:
             return 0.0, 0.0
         return self.mean - self.low, self.high - self.mean
 
     def numbers(self) -> dict[str, float | None]:
-        """Plain, as JSON and CSV take it."""
+        """The summary as plain values for JSON and CSV."""
         return {
             "n": self.n,
             "mean": self.mean,
@@ -67,11 +67,11 @@ class Summary:
         }
 
     def words(self, decimals: int = 2, signed: bool = False) -> str:
-        """`2.505 ± 0.014`, `94.27 (93.1 to 94.37)`, or the values where there is no interval.
+        """`2.505 ± 0.014`, `94.27 (93.1 to 94.37)`, or the values if there is no interval.
 
         Args:
-            decimals: where no spread says how many are known.
-            signed: with a plus sign, for a difference.
+            decimals: used if there is no spread to choose them by.
+            signed: write a plus sign, for a difference.
         """
         if self.low is None or self.high is None:
             return ", ".join(number(value, decimals, signed) for value in self.values)
@@ -88,7 +88,7 @@ def summarise(values: Iterable[float], bounds: tuple[float, float] | None = None
 
     Args:
         values: one per seed.
-        bounds: least and largest possible value; None: take the t interval.
+        bounds: least and largest possible value; None: use the t interval.
 
     Raises:
         ValueError: there is no value.
@@ -104,7 +104,7 @@ def summarise(values: Iterable[float], bounds: tuple[float, float] | None = None
         return Summary(plain, mean, deviation, None, None)
     if bounds is not None:
         return Summary(plain, mean, deviation, *bounded_interval(array, *bounds), bounded=True)
-    from scipy.special import stdtrit  # Student's t; a third of a second, which no search waits for
+    from scipy.special import stdtrit  # Student's t; takes 0.3 s, so a search does without
 
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * deviation / math.sqrt(n)
     return Summary(plain, mean, deviation, mean - half, mean + half)
@@ -125,7 +125,7 @@ def bounded_interval(values: np.ndarray, least: float, largest: float) -> tuple[
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary | None:
     """`a` minus `b` over the seeds that both have; None if they share none.
 
-    Equal seeds share split and data order, so that the difference varies less than its terms.
+    Equal seeds share split and data order, so the difference varies less than the two values.
     """
     shared = sorted(a.keys() & b.keys())
     return summarise(a[seed] - b[seed] for seed in shared) if shared else None
@@ -138,7 +138,7 @@ def welch(
 
     Args:
         first: mean, deviation, number of values (two or more).
-        second: the same of the other side.
+        second: the same for the other side.
     """
     from scipy.special import stdtr, stdtrit  # as above
 

@@ -2,8 +2,8 @@
 
 One file per table or figure, in the form that `results_page` renders. A number is {"mean", "std",
 "low", "high", "n"} in the unit of its column, where `low` and `high` are the ends of the 95 %
-interval (`intervals.py`), or {"values", "n"} of fewer than three seeds. What stands there is read
-from runs that happened, with their commits and machines.
+interval (`intervals.py`), or {"values", "n"} of fewer than three seeds. All numbers are read from
+finished runs, with their commits and machines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
 
-MOST_ROWS = 100  # a figure with more points is a cloud
+MOST_ROWS = 100  # a figure with more points is a cloud and is left out
 FIGURES = 4  # decimals of a figure's numbers
 
 
@@ -33,7 +33,7 @@ def measurements(
     Args:
         job: experiments and seeds.
         results: `results/{preset}`.
-        notes: what only the one who measured knows.
+        notes: remarks of the person who measured.
 
     Raises:
         InputError: an experiment has no finished run.
@@ -56,7 +56,7 @@ def measurements(
 
 
 def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
-    """The numbers of a picture; None for a cloud of points, of which none is a result."""
+    """The numbers of a picture; None for a cloud of points, since its points are no results."""
     if not 0 < len(drawn.data) <= MOST_ROWS:
         return None
     keys = dict.fromkeys(key for row in drawn.data for key, value in row.items() if value != "")
@@ -132,12 +132,12 @@ def renewed(
     command: str,
     record: dict[str, Any],
 ) -> dict[str, Any]:
-    """A measurement made again: the new rows and where they come from, the words as they were.
+    """A repeated measurement: new rows with their origin, and the words of the old measurement.
 
     Args:
-        words: the measurement as it was; its columns say what is kept of each row.
+        words: the old measurement; its columns say what is kept of each row.
         rows: as a benchmark returns them.
-        command: that made them.
+        command: the command that made the rows.
         record: provenance of this process.
     """
     kept = [{key: _short(row[key]) for key in words["columns"] if key in row} for row in rows]
@@ -176,7 +176,7 @@ def _plain(summary: Summary, decimals: int) -> dict[str, Any]:
 
 
 def _machine(record: dict[str, Any]) -> str:
-    """Device, threads and versions that a run's numbers and times depend on."""
+    """Device, threads and versions, on which a run's numbers and times depend."""
     versions = record.get("versions") or {}
     device = record.get("gpu") or record.get("cpu") or "unknown"
     threads = f", {record['threads']} threads a job" if record.get("threads") else ""

@@ -1,7 +1,7 @@
-"""What is measured of a run, and how it is shown: title, unit, scale, which way is better.
+"""The measures of runs and how they are shown: title, unit, scale, which direction is better.
 
 Our own metrics are fractions, counts and seconds; the table of NAS-Bench-201 (stage `query`) is in
-percent. Here both become what the paper prints: percent, millions.
+percent. This module converts both to the paper's units: percent and millions.
 """
 # Tested in tests/analysis/test_tables.py.
 
@@ -38,10 +38,10 @@ class Measure:
     Attributes:
         stage: the stage whose `metrics.json` holds `key`.
         target: data set of a retraining, else None.
-        scale: what a stored value is multiplied by to be in `unit`.
-        lower_is_better: None where neither is (sizes, times).
+        scale: factor that converts a stored value to `unit`.
+        lower_is_better: None if neither direction is better (sizes, times).
         printed_as: name among the paper's numbers, if it is not `key`.
-        comparable: whether a difference to the paper's number means anything.
+        comparable: whether a difference to the paper's number is meaningful.
     """
 
     stage: str
@@ -61,7 +61,7 @@ class Measure:
         return self.printed_as or self.key
 
     def of(self, run: FinishedRun) -> float | None:
-        """The run's value in `unit`, None if it has none."""
+        """The run's value in `unit`; None if it has no value."""
         value = run.metrics.get(self.key)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         fits = run.stage == self.stage and run.target == self.target
@@ -79,7 +79,7 @@ def macs(target: str | None = None) -> Measure:
 
 
 def _count(key: str, title: str, decimals: int, target: str | None) -> Measure:
-    """Counts have no better side; the paper prints them in millions."""
+    """A count; neither direction is better, and the paper prints it in millions."""
     stage, where = ("retrain", f", {target}") if target else ("genotype", "")
     unit = ("M", MILLIONS, decimals, None)
     return Measure(stage, key, f"{title}{where}", *unit, target=target, printed_as=f"{key}_m")
@@ -107,23 +107,23 @@ def seconds(stage: str, runs: Sequence[FinishedRun], target: str | None = None) 
 
 
 def search_time(runs: Sequence[FinishedRun]) -> Measure:
-    """Time of a search on its device, whichever it was; the paper's is in GPU days."""
+    """Time of a search on whichever device it ran; the paper's is in GPU days."""
     return replace(seconds("search", runs), printed_as="search_gpu_days", comparable=False)
 
 
 def held_out_error(dataset: str) -> Measure:
-    """Error of the trials by which one of several found cells is kept."""
+    """Error of the trials that decide which of several found cells is kept."""
     title = f"Trials: held-out error, {dataset}"
     return Measure("trial", "held_out_error", title, "%", PERCENT)
 
 
 def table_column(column: str) -> Measure:
-    """An accuracy of the NAS-Bench-201 table, in percent there too."""
+    """An accuracy of the NAS-Bench-201 table, which is in percent there too."""
     return Measure("query", column, column_title(column), "%", lower_is_better=False)
 
 
 def rank(column: str) -> Measure:
-    """Place among all architectures of the table by one of its columns, 1 = best."""
+    """Rank among all architectures of the table by one of its columns, 1 = best."""
     return Measure("query", f"rank_{column}", f"Rank, {column_title(column)}", decimals=0)
 
 
@@ -133,7 +133,7 @@ def regret(column: str) -> Measure:
 
 
 def ranked_columns(runs: Iterable[FinishedRun]) -> list[str]:
-    """Columns of the table in which the query ranked the found cells, in order of appearance."""
+    """Columns of the table by which the query ranked the found cells, in order of appearance."""
     keys = dict.fromkeys(key for run in runs if run.stage == "query" for key in run.metrics)
     return [key.removeprefix("rank_") for key in keys if key.startswith("rank_")]
 
@@ -152,7 +152,7 @@ def dataset_title(name: str) -> str:
 
 
 def place(dataset: str, stands_for: str) -> str:
-    """A data set, and the one that it only stands for."""
+    """The title of a data set, with the data set that it stands for."""
     title = dataset_title(dataset)
     return f"{title} in place of {dataset_title(stands_for)}" if stands_for else title
 
@@ -169,14 +169,15 @@ def summary(measure: Measure, runs: Sequence[FinishedRun]) -> Summary | None:
 def bounds(
     measure: Measure, runs: Sequence[FinishedRun], accuracies: Sequence[float]
 ) -> tuple[float, float] | None:
-    """Least and largest value of a column that is looked up; None for what is measured here.
+    """Least and largest value of a column that is looked up; None for measured values.
 
-    The largest accuracy is the table's best. For the least, a search is taken to find no worse a
-    cell than the median architecture; as soon as a seed has found one, any accuracy is possible.
+    The largest accuracy is the table's best. The least is the accuracy of the median architecture,
+    since a search is assumed to find no worse cell. If a seed has found a worse cell, any accuracy
+    is possible.
 
     Args:
         measure: an accuracy of the table, or the rank or regret by it.
-        runs: what the values come from; they say the table's median and best.
+        runs: the runs of the values; they have the table's median and best.
         accuracies: the values of that column.
     """
     column = _column(measure)
@@ -193,15 +194,15 @@ def bounds(
 
 
 def _column(measure: Measure) -> str:
-    """The column of the table that an accuracy, a rank or a regret is by."""
+    """The column of the table that an accuracy, a rank or a regret refers to."""
     return measure.key.removeprefix("rank_").removeprefix("regret_")
 
 
 def by_seed(measure: Measure, runs: Iterable[FinishedRun]) -> dict[int, float]:
-    """Value of each seed; a search whose network was trained several times counts once, by mean.
+    """Value of each seed; a search with several trainings counts once, with their mean.
 
-    A genotype from elsewhere has no search seed, so the seeds of its training take their place. A
-    value that is not a number has failed and is left out.
+    A genotype from elsewhere has no search seed, so the seeds of its trainings are used instead. A
+    value that is not a number belongs to a failed run and is left out.
     """
     values: dict[int, list[float]] = defaultdict(list)
     for run in runs:

@@ -1,4 +1,4 @@
-"""What the templates of the report call: numbers in words, drawings, links."""
+"""Functions for the templates of the report: numbers in words, drawings, links."""
 # Tested in tests/analysis/test_report.py.
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.analysis.measures import TEST_COLUMNS, column_title
 from pipeline.analysis.runs import FinishedRun
 
 HEADLINES = {
-    # What the table of runs says of a run: stage -> metric -> format; the first that it has.
+    # The number in the table of runs: stage -> metric -> format; the first metric that the run has.
     "search": {
         "valid_accuracy": "{:.2%} validation accuracy",
         "value_full": "V(N) = {:.3f}",
@@ -42,7 +42,7 @@ def duration(seconds: float) -> str:
 
 
 def headline(run: FinishedRun) -> str:
-    """The one number that the table of runs gives."""
+    """The number of a run in the table of runs."""
     forms = HEADLINES[run.stage].items()
     key, form = next(((k, f) for k, f in forms if k in run.metrics), ("", ""))
     value = run.metrics.get(key)
@@ -50,13 +50,13 @@ def headline(run: FinishedRun) -> str:
 
 
 def mlflow_url(run: FinishedRun) -> str | None:
-    """Address of the run in the MLflow interface; None where MLflow does not have it."""
+    """Address of the run in the MLflow interface; None if MLflow does not have the run."""
     ids = [run.provenance.get(key) for key in ("mlflow_experiment_id", "mlflow_run_id")]
     return f"{journal.web_address()}/#/experiments/{ids[0]}/runs/{ids[1]}" if all(ids) else None
 
 
 def environment() -> Environment:
-    """The templates with what they call."""
+    """The templates with their functions."""
     made = Environment(
         loader=PackageLoader("pipeline.analysis", "templates"),
         autoescape=True,

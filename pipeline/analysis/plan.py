@@ -1,9 +1,8 @@
-"""What a report page will cost before anything runs: runs by stage, device hours, disk.
+"""Estimates the cost of a report page before anything runs: runs by stage, device hours, disk.
 
-The runs are those that Snakemake's rules take from `config/needs.py` too. Jobs that only convert,
-draw or write a page cost nothing to speak of and are left out. Hours are those of `cost.py`, on the
-device of the configuration: a core of a CPU, the GPU of this machine if its speed was measured, or
-else a V100.
+The runs come from `config/needs.py`, as those of Snakemake's rules do. Jobs that only convert, draw
+or write a page take almost no time and are left out. Hours come from `cost.py`, for the device of
+the configuration: a CPU core, the GPU of this machine if its speed was measured, or else a V100.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from pipeline.config import needs
 from pipeline.config.experiments import Experiment
 from pipeline.config.model import Config
 
-START_SECONDS = 8.0  # what a job spends before its first batch
+START_SECONDS = 8.0  # time of a job before its first batch
 COPIES = 2  # MLflow keeps a copy of each model
 
 
 @dataclass(frozen=True)
 class StageCost:
-    """The runs of one stage: device hours, bytes on disk, the most bytes that a search holds."""
+    """The runs of one stage: device hours, bytes on disk, peak memory of a search in bytes."""
 
     stage: str
     n_runs: int
@@ -43,7 +42,7 @@ def plan(
         config: with the labels of all experiments.
         experiments: all of them, by name.
         page: index, paper or an experiment.
-        results: `results/{preset}`, for what is done already.
+        results: `results/{preset}`, to find the runs that have finished.
     """
     chosen = [experiments[name] for name in needs.on_page(config, page, experiments)]
     places = needs.all_runs(config, chosen)
@@ -68,7 +67,7 @@ def plan(
 
 
 def device_of(config: Config) -> str:
-    """The device of `rates.json` that hours are counted in."""
+    """The device of `rates.json` for which hours are counted."""
     if not machine.has_gpu(config.device):
         return cost.CORE
     measured = {device for device, _ in cost.rates()}
@@ -76,7 +75,7 @@ def device_of(config: Config) -> str:
 
 
 def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -> str:
-    """The plan of a page as text, for what lies in this folder."""
+    """The plan of a page as text, for the working folder."""
     lines = plan(config, experiments, page, Path("results", config.preset))
     total = StageCost(
         "total",
@@ -107,7 +106,7 @@ def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -
 
 
 def _advice(config: Config, device: str) -> list[str]:
-    """What to add for the numbers of another device."""
+    """Advice on how to get the numbers of another device."""
     if device == cost.CORE and config.device != "cpu":
         return ["There is no GPU here. For hours of a GPU add --set device=cuda"]
     if device == cost.V100.name:
@@ -120,7 +119,7 @@ def _advice(config: Config, device: str) -> list[str]:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of equal columns, the first set to the left and the others to the right."""
+    """Lines with aligned columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows

@@ -1,12 +1,12 @@
-"""The report: one HTML page that needs nothing but itself.
+"""The report: one self-contained HTML page.
 
-The answer first, with the best cell and its Shapley values; then what ran, each experiment's tables
-beside the paper's numbers, curves, found cells, all runs with links to their folders, and where
-everything comes from. Drawings are inline SVG whose colours
-are CSS variables, so that light and dark are one page. A small script reads points off and hides
-series; all is there without it. Nothing is fetched, and the page's own policy forbids it.
-The same files give the same page: the date on it is that of the latest run. (Links to MLflow take
-its address from MLFLOW_TRACKING_URI; a local store has none.)
+The page starts with the answer, the best cell and its Shapley values. Then it lists what ran, each
+experiment's tables with the paper's numbers, curves, found cells, all runs with links to their
+folders, and the origin of everything. Drawings are inline SVG whose colours are CSS variables, so
+that one page serves light and dark mode. A small script shows the values of points and hides
+series; without it the page is still complete. The page fetches nothing, and its security policy
+forbids it. The same files give the same page, because its date is the date of the latest run.
+(Links to MLflow take its address from MLFLOW_TRACKING_URI; a local store has none.)
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
     Args:
         job: experiments, seeds, titles.
         results: `results/{preset}`.
-        link_from: folder of the page, which links to runs start from.
+        link_from: folder of the page; links to runs are relative to it.
 
     Raises:
         InputError: a file of a run is broken.
@@ -73,7 +73,7 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
 def _section(
     experiment: Experiment, study: tables.Evidence, results: Path, found: Sequence[Architecture]
 ) -> tuple[Experiment, list[tables.Part], list[drawings.Drawn], Answer]:
-    """An experiment with its tables, the paper's figure if it is one, and its answer."""
+    """An experiment with its tables, its pictures if it is a figure, and its answer."""
     parts = tables.parts(experiment, study)
     drawn = drawings.draw(experiment, study, results)
     return experiment, parts, drawn, answer(experiment, parts, found)
@@ -82,7 +82,7 @@ def _section(
 def study_of(
     job: jobs.ReportJob, results: Path, everything: Sequence[FinishedRun]
 ) -> tables.Evidence:
-    """Of all runs those that the job's experiments need, and which of the others failed."""
+    """The finished runs that the job's experiments need, and the failed ones."""
     expected = needs.all_runs(job, job.experiments)
     wanted = {place.folder for place in expected}
     shown = [run for run in everything if run.folder in wanted]
@@ -92,7 +92,7 @@ def study_of(
 
 
 def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:
-    """What the head of the page says: how much of what, how long, on what, until when."""
+    """The head of the page: numbers of runs, hours, devices, date of the latest run."""
     records = [run.provenance for run in shown]
     return {
         "stages": Counter(run.stage for run in shown),
@@ -109,7 +109,7 @@ def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:
 
 
 def origins(shown: Sequence[FinishedRun]) -> dict[str, list[tuple[dict[str, Any], int]]]:
-    """Distinct code, machines, versions and data, each with its runs, the most frequent first."""
+    """Distinct code, machines, versions and data with numbers of runs, the most frequent first."""
     kinds = {
         "code": ("git_commit", "git_dirty", "source_digest"),
         "machines": ("device", "gpu", "cpu", "threads", "platform", "python"),

@@ -1,4 +1,4 @@
-"""The pages below `docs/results/` from `docs/measurements/*.json`: rendered, never typed.
+"""Renders the pages in `docs/results/` from `docs/measurements/*.json`; nobody edits them by hand.
 
 A measurement is
 
@@ -6,7 +6,7 @@ A measurement is
      "columns": {key: label}, "rows": [{key: value}], "notes": [...], "does_not_show": [...]}
 
 where a value may be {"mean", "low" and "high" (or "half_width") or "std", "n"}, or {"values", "n"}.
-Files `NAME_1.json`, `NAME_2.json`, ... are tables of one page, which says once what they share.
+Files `NAME_1.json`, `NAME_2.json`, ... are tables of one page, which states once what they share.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RENDERED = "<!-- Rendered from docs/measurements/{}; change that and run `make d
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The measurements of a folder by name, those of the page of claims left out.
+    """The measurements of a folder by name, without those of the claims page.
 
     Raises:
         InputError: a measurement is broken or lacks a key, or there is no such folder.
@@ -58,12 +58,12 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def is_claim(path: Path) -> bool:
-    """Whether a measurement is part of the page of claims, `claims_page.py`."""
+    """Whether a measurement belongs to the claims page (`claims_page.py`)."""
     return "claim" in read_json(path)
 
 
 def page_of(name: str) -> str:
-    """The page that a measurement stands on: `budget_cpu` for `budget_cpu_1`."""
+    """The page of a measurement: `budget_cpu` for `budget_cpu_1`."""
     return re.sub(r"_\d+$", "", name)
 
 
@@ -84,12 +84,12 @@ def titles(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _title(several: Sequence[str]) -> str:
-    """What the titles of a page's tables begin with."""
+    """The common start of the titles of a page's tables."""
     return several[0] if len(several) == 1 else several[0].split(". ")[0]
 
 
 def _page(own: Mapping[str, Mapping[str, Any]]) -> str:
-    """A page: the question, its tables, and once what is said of all of them."""
+    """A page: the question, its tables, and the remarks on all of them."""
     several = [*own.values()]
     title = _title([one["title"] for one in several])
     parts = [
@@ -114,7 +114,7 @@ def _distinct(several: Sequence[Mapping[str, Any]], key: str) -> list[str]:
 
 
 def _made(one: Mapping[str, Any]) -> Iterator[str]:
-    """How a measurement came about."""
+    """How a measurement was made."""
     seeds = one["seeds"]
     yield f"Command: `{one['command']}`{_of_earlier_code(one['command'])}"
     yield "Commit: " + ", ".join(f"`{commit[:12]}`" for commit in one["commit"].split(", "))
@@ -124,23 +124,23 @@ def _made(one: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_earlier_code(command: str) -> str:
-    """What is said of a command that only its commit has."""
+    """A remark on a command that only an earlier commit has."""
     if "pipeline.experiments" not in command:
         return ""
     return ", code of that commit; today the studies of `config/studies/` measure it"
 
 
 def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """A Markdown table; columns that hold numbers are set to the right."""
+    """A Markdown table; columns of numbers are right-aligned."""
     rule = ["---:" if any(_is_number(row.get(key)) for row in rows) else "---" for key in columns]
     lines = [list(columns.values()), rule, *([text(row.get(k)) for k in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _spread(value: Mapping[str, Any]) -> str:
-    """`93.21 ± 0.40 (n = 4)`: the 95 % interval; of what others print, their deviation.
+    """`93.21 ± 0.40 (n = 4)`: the 95 % interval, or the deviation of a published number.
 
-    Of fewer than three runs the values are shown.
+    Fewer than three runs are shown as their values.
     """
     n = value.get("n", 1)
     end = f" (n = {n})" if n > 1 else ""

@@ -1,7 +1,7 @@
-"""`docs/results.md`: what has been found, in sentences whose numbers stand in a measurement.
+"""Renders `docs/results.md`: the findings in sentences whose numbers come from measurements.
 
-`config/results.yaml` says the findings. In a sentence, `{measurement|row|column}` is replaced by
-that value of `docs/measurements/`, where `row` is what the row's first columns hold, joined by
+`config/results.yaml` lists the findings. In a sentence, `{measurement|row|column}` is replaced by
+that value of `docs/measurements/`, where `row` is the text of the row's first columns, joined by
 commas; `{measurement|row|column|2}` is rounded to two decimals. A finding shows a part of one
 table, or a picture, and names the pages that have the rest.
 """
@@ -85,7 +85,7 @@ def render(measured: Measured, findings: Sequence[Finding]) -> str:
     """The page.
 
     Raises:
-        InputError: a finding asks for what no measurement has.
+        InputError: a finding asks for a value that no measurement has.
     """
     of_pages = titles(measured)
     links = "\n".join(f"- [{title}](results/{page}.md)" for page, title in of_pages.items())
@@ -140,7 +140,7 @@ def _measurement(measured: Measured, name: str) -> Mapping[str, Any]:
 
 
 def _row(measured: Measured, name: str, row: str) -> Mapping[str, Any]:
-    """The one row whose first column is `row`, or else whose first columns hold it."""
+    """The row whose first column is `row`, or else whose first columns, joined, are `row`."""
     columns = [*_measurement(measured, name)["columns"]]
     rows = measured[name]["rows"]
     found = [one for one in rows if one.get(columns[0]) == row] or [

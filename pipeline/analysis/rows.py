@@ -1,10 +1,11 @@
-"""An experiment's table as plain rows, the form that MLflow, CSV and other programs take.
+"""An experiment's table as plain rows for MLflow, CSV and other programs.
 
-A row says what it is (`row`, `space`, `dataset`, `strategy`, and `stands_for` where the data set
-only stands for another: text) and what was measured, one number a column: `<stage>[/<target>]/
-<metric>` is the mean over seeds, with `_low` and `_high` the ends of its 95 % interval, `_n` the
-seeds, `_paper` the printed number. Units are those of `metrics.json` (fractions, counts, seconds;
-NAS-Bench-201's columns in percent), so that a column keeps its meaning whatever the report shows.
+A row has text columns that name it (`row`, `space`, `dataset`, `strategy`, and `stands_for` if the
+data set stands for another) and a column for each measured number. `<stage>[/<target>]/<metric>` is
+the mean over seeds; with the suffixes `_low` and `_high` come the ends of its 95 % interval, with
+`_n` the number of seeds, with `_paper` the printed number. Units are those of `metrics.json`
+(fractions, counts, seconds; NAS-Bench-201's columns in percent), so that a column keeps its meaning
+whatever the report shows.
 """
 # Tested in tests/tracking/test_tables.py.
 
@@ -22,10 +23,10 @@ from pipeline.config.jobs import ReportJob
 
 
 def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
-    """Experiment -> its rows, for each experiment that was made.
+    """Experiment -> its rows, for each experiment whose table is complete.
 
-    Runs are shared, so that a study leaves parts of tables that nobody asked for: a table is
-    there once each of its rows has a number of ours, but for those that are only quoted.
+    Experiments share runs, so a study fills parts of tables that nobody asked for. A table is
+    complete if each of its rows has a number of ours, except rows that are only quoted.
 
     Raises:
         InputError: `results` is no folder, or a file of a run is broken.
@@ -68,5 +69,5 @@ def _numbers(cell: Cell) -> dict[str, float]:
 
 
 def column(measure: Measure) -> str:
-    """The stable name of a measure: stage, target of a training, key in `metrics.json`."""
+    """The name of a column: stage, target of a training, key in `metrics.json`."""
     return "/".join(part for part in (measure.stage, measure.target, measure.key) if part)

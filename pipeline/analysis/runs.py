@@ -1,7 +1,7 @@
 """The runs of a results folder, read from their files; imports neither torch nor mlflow.
 
-A run lies where `pipeline.paths` says and has succeeded if `metrics.json` is there. One that has
-not may have left a journal below `state/`, which says whether it failed or was cut off.
+`pipeline.paths` defines the folder of a run. A run has succeeded if its `metrics.json` exists.
+Otherwise it may have left a journal in `state/`, which says whether it failed or was cut off.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ FRACTIONS = {"test_accuracy", "test_error", "top5_error", "held_out_accuracy", "
 
 @dataclass(frozen=True)
 class FinishedRun(Place):
-    """A run that has succeeded, with its content.
+    """A successful run with its content.
 
     Attributes:
-        history: one row per epoch, of `queries` per seed; numbers only, empty fields left out.
+        history: one row per epoch, for `queries` one per seed; only numbers, without empty fields.
     """
 
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -70,7 +70,7 @@ def unfinished(
 
 
 def same_cells(runs: Iterable[FinishedRun]) -> list[list[FinishedRun]]:
-    """Of runs of the stage `genotype` those of several strategies that found one cell."""
+    """Groups of runs of the stage `genotype` in which several strategies found the same cell."""
     found: dict[tuple[str, str, str], list[FinishedRun]] = defaultdict(list)
     for run in runs:
         if run.stage == "genotype" and run.searched and "arch" in run.metrics:

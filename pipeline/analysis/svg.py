@@ -1,9 +1,9 @@
-"""SVG drawings made fit to stand inline in one HTML page, many beside each other.
+"""Prepares SVG drawings for one HTML page that holds many of them inline.
 
-A drawing brings ids (`clip-path`, glyphs, markers) and a style sheet that would meet those of its
-neighbours: ids get a prefix, unused ones go, but for a series', whose number is kept as
-`data-series`, by which a page can hide it; the style becomes the root's own. It takes the width of
-its place instead of a size in points, and a name for screen readers.
+The ids (`clip-path`, glyphs, markers) and the style sheet of a drawing would clash with those of
+other drawings. So ids get a prefix and unused ids are removed. The number of a series is kept as
+`data-series`, by which a page can hide the series. The style moves to the root element. The drawing
+fills the available width instead of a size in points, and gets a name for screen readers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def inline(text: str, prefix: str, label: str, colours: Mapping[str, str] | None
         prefix: unique within the page; letters, digits and hyphens.
         label: what a screen reader says.
         colours: hexadecimal colour -> name of the CSS variable that a page may set for it; the
-            colour itself stays as the fallback.
+            colour itself is the fallback.
 
     Raises:
         InputError: `text` is not SVG.
@@ -50,7 +50,7 @@ def inline(text: str, prefix: str, label: str, colours: Mapping[str, str] | None
         root.attrib.pop(key, None)
     root.set("role", "img")
     root.set("aria-label", label)
-    # What matplotlib's style sheet says of every element; both properties are inherited.
+    # What matplotlib's style sheet sets for every element; both properties are inherited.
     root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
     return ElementTree.tostring(root, encoding="unicode")
 
@@ -62,7 +62,7 @@ def _drop(root: ElementTree.Element, *names: str) -> None:
 
 
 def _disarm(element: ElementTree.Element) -> None:
-    """Drop what acts (`onload`) and what points out of the drawing."""
+    """Remove event handlers (`onload`) and links that lead out of the drawing."""
     for key, value in list(element.attrib.items()):
         name = key.rpartition("}")[2].lower()
         if name.startswith("on") or (name == "href" and not value.startswith("#")):
@@ -90,7 +90,7 @@ def _rename(element: ElementTree.Element, prefix: str, used: set[str]) -> None:
 
 
 def _themed(value: str, colours: Mapping[str, str]) -> str:
-    """A presentation attribute takes no var(), matplotlib's style attributes do."""
+    """Replace colours by CSS variables; var() works only in style attributes, as matplotlib has."""
     for colour, name in colours.items():
         value = value.replace(colour, f"var(--{name}, {colour})")
     return value

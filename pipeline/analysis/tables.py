@@ -1,8 +1,8 @@
-"""An experiment as tables: ours with interval and number of seeds, the paper's number, difference.
+"""An experiment as tables: our number with interval and seeds, the paper's number, difference.
 
-One table a data set searched on; rows as the experiment lists them. A column that the paper
-prints (`Row.paper`) carries the printed number; for trainings on several data sets it belongs to
-the first, the one that the row names first.
+Each data set that was searched on has a table, with the rows in the order of the experiment. A
+column that the paper prints (`Row.paper`) has the printed number. If networks are trained on
+several data sets, the printed number belongs to the data set that the row names first.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from pipeline.paths import Place
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of ours beside the paper's, over seeds.
+    """A number of ours over seeds, and the paper's.
 
     Attributes:
         ours: None if no run has it.
-        expected: number of seeds that should be there.
+        expected: number of seeds that should have run.
         applies: whether this row measures this column at all.
-        paper_dataset: the data set that the paper's number is of, if ours only stands for it.
+        paper_dataset: the data set of the paper's number, if ours only stands for it.
         values: ours by seed.
         made_by_other_code: those of `runs` whose code has changed since.
-        runs: what they are read from, in the order of the seeds.
-        n_failed: of the missing seeds those that failed.
+        runs: the runs of the values, in the order of the seeds.
+        n_failed: number of missing seeds that failed.
     """
 
     measure: Measure
@@ -56,7 +56,7 @@ class Cell:
 
     @property
     def best(self) -> float | None:
-        """The best of several seeds, for a column that has a better side and is no cost."""
+        """The best of several seeds, for a column that has a better direction and is no cost."""
         if len(self.values) < 2 or self.measure.stage not in ("retrain", "query"):
             return None
         better = {True: min, False: max}.get(self.measure.lower_is_better)  # type: ignore[arg-type]
@@ -64,7 +64,7 @@ class Cell:
 
     @property
     def difference(self) -> float | None:
-        """Ours minus the paper's, in the column's unit; none between different data sets."""
+        """Ours minus the paper's, in the column's unit; None for different data sets."""
         if self.ours is None or self.paper is None or self.paper_dataset:
             return None
         if not self.measure.comparable:
@@ -73,7 +73,7 @@ class Cell:
 
     @property
     def standard_errors(self) -> float | None:
-        """The difference in its standard errors, where the paper says of how many runs it is."""
+        """The difference in standard errors, if the paper states its number of runs."""
         ours, paper = self.ours, self.paper
         if self.difference is None or ours is None or ours.deviation is None:
             return None
@@ -86,7 +86,7 @@ class Cell:
     def verdict(self) -> str:
         """Whether ours differs from the paper's by Welch's test at 5 %, or why that is unknown.
 
-        Where the paper does not say of how many runs its deviation is, `LEAST` are assumed.
+        If the paper does not state the number of runs behind its deviation, `LEAST` are assumed.
         """
         if self.ours is None or self.paper is None or self.difference is None:
             return ""
@@ -121,10 +121,10 @@ class ResultTable:
     lines: tuple[Line, ...]
 
     def differences(self, reference: str) -> list[tuple[Line, list[Summary | None]]]:
-        """Each searched row minus the reference strategy's in its space, over shared seeds.
+        """Each searched row minus the reference strategy's row in its space, over shared seeds.
 
-        Rows of which no column has two shared seeds are left out, and columns without a better
-        side are None.
+        Rows without two shared seeds in any column are left out, and columns without a better
+        direction are None.
         """
         found = []
         for line in self.lines:
@@ -149,7 +149,7 @@ class ResultTable:
 
 @dataclass(frozen=True)
 class Part:
-    """An experiment on one data set; `lacks_benchmark`: cells that no table was there to rate."""
+    """An experiment on one data set; `lacks_benchmark`: no table was there to rate its cells."""
 
     dataset: str
     tables: tuple[ResultTable, ...]
@@ -158,13 +158,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What all experiments draw on.
+    """The runs that all experiments use.
 
     Attributes:
-        runs: each row takes its own.
+        runs: all runs; each row selects its own.
         n_seeds: seeds of a search.
         n_retrain_seeds: seeds of the training of a found network.
-        source_digest: of the present code; what other code made is marked.
+        source_digest: of the present code; runs of other code are marked.
         failed: runs that failed.
         apart: runs with other settings than the study's, which no row takes.
     """
@@ -180,7 +180,7 @@ class Evidence:
     def of(
         cls, job: ReportJob, finished: Sequence[FinishedRun], failed: tuple[Place, ...] = ()
     ) -> Evidence:
-        """The evidence of a report: its numbers of seeds, the present code."""
+        """The evidence of a report, with its numbers of seeds and the present code's digest."""
         digest = provenance.source_digest()
         own, others = apart.split(finished, job.planned)
         n_seeds = (len(job.seeds), len(job.retrain_seeds))
@@ -192,7 +192,7 @@ class Evidence:
 
 
 def parts(experiment: Experiment, study: Evidence) -> list[Part]:
-    """The tables of an experiment, by data set searched on and the one that it stands for."""
+    """The tables of an experiment, by the data set searched on and the one that it stands for."""
     keys = dict.fromkeys((name, row.stands_for) for row in experiment.rows for name in row.datasets)
     return [_part(experiment, *key, study) for key in keys]
 
@@ -238,7 +238,7 @@ def _line(
 
 
 def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-    """The runs that a row shows for one data set; of several found cells only the one kept."""
+    """The runs of a row for one data set; if one of several cells was kept, only its runs."""
     place = (row.space, dataset, row.strategy)
     own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
     label = f"{KEPT}{row.strategy}"
@@ -264,7 +264,7 @@ def _place(run: FinishedRun) -> tuple[str, str, str]:
 def _benchmark_columns(
     rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun]
 ) -> tuple[list[Measure], list[Measure]]:
-    """Accuracies in the benchmark's table, printed or found; ranks and regrets on its test sets."""
+    """Accuracies of the benchmark's table, printed or looked up; ranks and regrets on test sets."""
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
     known = {key for run in runs if run.stage == "query" for key in run.metrics}
     looked_up = [column for column in TABLE_COLUMNS if column in printed | known]
@@ -274,7 +274,7 @@ def _benchmark_columns(
 
 
 def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun]) -> list[Measure]:
-    """What this study measured itself: trained, counted, timed."""
+    """The columns that this study measured itself by training, counting and timing."""
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
     targets = dict.fromkeys(name for row in rows for name in row.targets(dataset))
     columns = []
@@ -284,7 +284,7 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun])
         columns.append(measures.test_error(target))
         if "top5_error" in printed:
             columns.append(measures.top5_error(target))
-    # Sizes on the first data set only: on another one just the classifier differs, and the stem.
+    # Sizes only on the first data set: on other data sets only the classifier and the stem differ.
     firsts = dict.fromkeys(name for row in rows for name in row.targets(dataset)[:1])
     sized: list[str | None] = [*firsts] or [None]
     for size_of in sized:
@@ -330,7 +330,7 @@ def _cell(
 
 
 def _n_failed(row: Row, dataset: str, column: Measure, failed: Sequence[Place]) -> int:
-    """Seeds without a number because its run failed, or the search or genotype before it."""
+    """Number of seeds without a value because the run, its search or its genotype failed."""
     seeds = set()
     for place in failed:
         label = place.strategy.removeprefix(KEPT)

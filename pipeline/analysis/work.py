@@ -1,4 +1,4 @@
-"""The work of runs, counted before they happen: operations, bytes on disk.
+"""The work of runs, counted in advance: operations, bytes on disk.
 
 A multiply-add is two operations; a training step is a forward pass and a backward pass of twice
 its work. Nothing here imports torch. The multiply-adds of a discrete network are those of a
@@ -9,9 +9,9 @@ follow from its operations. Per edge at C channels on H x W pixels they are
     S1 to S4        H W (51 C + 3 C²)     two operations, about half of that
     NAS-Bench-201   H W · 10 C²           convolutions 3x3 and 1x1
 
-and the input of each cell takes 8 C² H W. A reduction halves H W · C and keeps H W · C²; the first
-term is taken as if it kept it too. An evaluation of the value function is one forward pass. All
-this is right within a factor of two; `cost.py` says how long it takes.
+and the input of each cell takes 8 C² H W. A reduction halves H W · C and keeps H W · C²; for
+simplicity the first term is kept too. An evaluation of the value function is one forward pass. The
+counts are right within a factor of two; `cost.py` converts them to times.
 """
 
 from __future__ import annotations
@@ -30,34 +30,35 @@ from pipeline.paths import Place
 PASSES = 3  # forward, and backward with respect to images and to weights
 PARAMETER_BYTES = 4
 # Bytes that a training step of a fused supernet holds for each image, at C = 16 and 32 x 32 pixels,
-# measured in float32 by `bench/memory.py` with 4 to 128 images: DARTS (8 cells) for what passes
-# the operations by and for what goes through them, the latter by 1/k; NAS-Bench-201 beside its
-# cells and in each cell of a stage; the stem of ImageNet's supernets for each pixel of the image.
+# measured in float32 by `bench/memory.py` with 4 to 128 images. DARTS (8 cells): the channels that
+# bypass the operations, and the channels that pass through them, which scale with 1/k.
+# NAS-Bench-201: outside its cells, and in each cell of a stage. ImageNet's supernets: the stem, for
+# each pixel of the image.
 DARTS_PEAK, NASBENCH_PEAK, STEM_PEAK = (5.0e6, 69.4e6), (0.45e6, 2.27e6), 107
-# Shares of that under autocast, and where cells are computed again in the backward pass.
+# Shares of these bytes under autocast, and if cells are recomputed in the backward pass.
 BFLOAT16_PEAK, CHECKPOINT_PEAK = 0.57, 0.29
-# Share of a permutation that a walk with early truncation evaluates, measured (eta = 0.5).
+# Measured share of a permutation that a walk with early truncation evaluates (eta = 0.5).
 WALKED = 0.6
-# Multiply-adds, parameters, channels, cells and pixels a side: of the cells that Shapley-NAS
+# Multiply-adds, parameters, channels, cells and pixels per side of the cells that Shapley-NAS
 # published for CIFAR-10 and ImageNet, and of the densest NAS-Bench-201 cell.
 REFERENCES = {
     "cifar10": (558_218_880, 3_603_358, 36, 20, 32),
     "imagenet": (598_034_880, 5_423_872, 48, 14, 224),
     "nasbench201": (220_119_680, 1_531_546, 16, 5, 32),
 }
-# Images that NAS-Bench-201's and image folders' data sets train on where no count is known.
+# Training images of NAS-Bench-201's data sets and of image folders whose count is unknown.
 N_TRAIN = {"imagenet": 1_281_167, "imagenet16": 151_700}
 
 
 @dataclass(frozen=True)
 class Work:
-    """Of one run.
+    """The work of one run.
 
     Attributes:
         operations: floating-point operations, two per multiply-add.
         size: bytes that it leaves on disk.
-        network: kind of network that computes; `cost.RATES` has the speed of each.
-        peak: bytes of the device that a step of a search holds at most, images included.
+        network: kind of network that computes; `cost.RATES` has the speed of each kind.
+        peak: peak device memory of a step of a search in bytes, images included.
     """
 
     operations: float = 0.0
@@ -100,7 +101,7 @@ def _training(config: Config, layout: str, recipe: TrainSettings, dataset: str) 
 def _network(
     layout: str, channels: int, cells: int, dataset: str, config: Config
 ) -> tuple[float, float]:
-    """Multiply-adds of an image, bytes of the weights."""
+    """Multiply-adds for one image, bytes of the weights."""
     macs, params, c, n, side = REFERENCES[layout]
     scale = (channels / c) ** 2 * cells / n
     pixels = (find(dataset, config.datasets).image_size / side) ** 2
@@ -131,7 +132,7 @@ def _search(config: Config, space: str, dataset: str, strategy: str) -> Work:
 
 
 def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
-    """Images that the value function classifies: for each epoch with an update, or at the end."""
+    """Images that the value function classifies, in each epoch with an update or at the end."""
     settings = job.settings
     if "permutations" not in settings:
         return 0.0
@@ -156,7 +157,7 @@ def supernet_macs(space: str, shape: SupernetSettings, side: int) -> float:
 
 
 def supernet_peak(space: str, recipe: SearchSettings, side: int) -> float:
-    """Bytes that a step on the weights holds at most: activations, images, gradients."""
+    """Peak bytes of a step on the weights: activations, images, gradients."""
     shape = recipe.supernet
     pixels = (shape.image_size or side) ** 2
     stem = 0.0
@@ -177,7 +178,7 @@ def supernet_peak(space: str, recipe: SearchSettings, side: int) -> float:
 
 
 def _supernet_size(space: str, recipe: SearchSettings) -> float:
-    """Weights that a search leaves, scaled from the supernets of the two families at C = 16."""
+    """Bytes of a saved supernet, scaled from the supernets of the two families at C = 16."""
     shape = recipe.supernet
     one = registry.get("spaces", space)(shape)
     of_family = {"nasbench201": (1_692_826, 5), "darts": (1_930_618, 8)}
@@ -187,12 +188,12 @@ def _supernet_size(space: str, recipe: SearchSettings) -> float:
 
 
 def _history_size(space: str, recipe: SearchSettings) -> float:
-    """Alpha over epochs as float64, and what an epoch writes into history and journal."""
+    """Bytes of alpha over epochs as float64, and of an epoch's lines in history and journal."""
     one = registry.get("spaces", space)(recipe.supernet)
     return float(recipe.epochs * (8 * one.n_players + 1000))
 
 
 def n_train(config: Config, dataset: str) -> int:
-    """Training images of a data set; for folders an order of magnitude."""
+    """Training images of a data set; for folders only an order of magnitude."""
     known = find(dataset, config.datasets).n_train
     return known or N_TRAIN.get(dataset, 10_000)

@@ -1,11 +1,11 @@
-"""What a cluster wants to be told: read from `config/cluster.yaml`, the one file edited for it."""
+"""Settings of a cluster, read from `config/cluster.yaml`, the only file that you edit for it."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations
 
 from pipeline.settings import OURS, Settings, setting
 
-# These words reach the command line of `sbatch`, so nothing that a shell reads may stand in them.
+# These words reach the command line of `sbatch`, so they must not contain shell characters.
 WORD = r"^[A-Za-z0-9_.,-]*$"
 ADDRESS = r"^([A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+)?$"
 

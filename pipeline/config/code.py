@@ -1,4 +1,4 @@
-"""Which registered things a job names: its space, strategy, estimators and data set."""
+"""The registered things that a job names: its space, strategy, estimators and data set."""
 # Tested in tests/registry/test_sources.py.
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ def things(job: Mapping[str, Any], dataset: str | None = None) -> Things:
     """The registered things that a job names.
 
     Args:
-        job: the slice of a stage, as plain values; in a record it stands under `settings`.
+        job: the slice of a stage, as plain values; a record has it under `settings`.
         dataset: name of the data set that the stage opens.
     """
     named = [("spaces", job.get("space")), ("strategies", job.get("algorithm"))]
     named += [("estimators", name) for name in _estimators(job)]
     named += [("datasets", dataset or job.get("dataset"))]
-    # A folder of the user's own is a data set without an entry.
+    # A folder of the user's images is a data set without an entry.
     found = [(kind, name) for kind, name in named if name and name in registry.names(kind)]
     return tuple(dict.fromkeys(found))
 
 
 def digests(job: Mapping[str, Any], dataset: str | None = None) -> str:
-    """Each module behind a job with the digest of its source, in one line."""
+    """The modules that a job uses, each with the digest of its source, in one line."""
     found = sources.digests(things(job, dataset))
     return " ".join(f"{module}:{digest}" for module, digest in found.items())
 
 
 def _estimators(job: Mapping[str, Any]) -> Iterator[str]:
-    """Names under a key `estimator`, however deep."""
+    """Names under a key `estimator` at any depth."""
     for key, value in job.items():
         if key == "estimator":
             yield value

@@ -1,7 +1,7 @@
-"""An experiment: a table or figure as rows of (space x data sets x strategy), the paper's beside.
+"""An experiment: a table or figure as rows of (space x data sets x strategy), with printed numbers.
 
-One YAML file in `config/experiments/` is one experiment; its file name is its name. It may bring
-strategy labels of its own (an ablation is one more label), so that one file adds an experiment.
+One YAML file in `config/experiments/` is one experiment, named after the file. It may define its
+own strategy labels (an ablation is one more label), so that one file adds an experiment.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pipeline.config.folders import FolderSettings
 from pipeline.settings import OURS, Names, Seeds, Settings, factory, setting
 
 LABEL = r"^[A-Za-z0-9_]+$"
-# Before a label: the one kept of several searches.
+# Prefix of a label: the best cell of several searches is kept.
 KEPT = "kept_"
-# Before the name of a row of the NAS-Bench-201 table itself.
+# Prefix of the name of a row of the NAS-Bench-201 table.
 TABLE = "table_"
 
 
 def is_searched(strategy: str) -> bool:
-    """Whether the label names a search, or a genotype from elsewhere or from among searches."""
+    """Whether the label names a search; else the genotype is from elsewhere or kept of several."""
     return not strategy.startswith(("published_", "file_", KEPT, TABLE))
 
 
@@ -103,7 +103,7 @@ class Row(Settings):
 
     @property
     def has_genotype(self) -> bool:
-        """Whether each seed has a genotype of its own, counted and drawn."""
+        """Whether each seed has its own genotype, counted and drawn."""
         return not self.repeats and not self.strategy.startswith(TABLE)
 
     def own_seeds(self, study: Sequence[int]) -> tuple[int, ...]:
@@ -116,11 +116,11 @@ class Row(Settings):
 
 
 def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
-    """The row on smaller data sets: one row for each data set of its own, which says which.
+    """The row on smaller data sets: one row for each of its data sets, labelled with the original.
 
     Args:
-        row: as its file has it.
-        stand_ins: data set -> the one that stands for it.
+        row: as written in its file.
+        stand_ins: data set -> the smaller one that stands for it.
     """
     if not set(stand_ins) & {*row.datasets, *row.retrain}:
         return (row,)
@@ -139,10 +139,10 @@ def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
 
 
 def only_on(row: Row, datasets: Sequence[str]) -> Row:
-    """The row on those of its data sets that are among `datasets`; not run if none is.
+    """The row restricted to `datasets`; it is not run if none of its data sets remain.
 
     Args:
-        row: as its file has it.
+        row: as written in its file.
         datasets: names; empty: no restriction.
     """
     if not datasets or row.not_run:
@@ -156,9 +156,9 @@ def only_on(row: Row, datasets: Sequence[str]) -> Row:
 
 
 def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
-    """The printed numbers of one data set; its column of a benchmark is its stand-in's.
+    """The printed numbers of one data set; benchmark columns are renamed to the stand-in's.
 
-    Columns of the other data sets go: the small one cannot stand for several at once.
+    Columns of other data sets are dropped, because a stand-in cannot stand for several at once.
     """
     printed = {}
     for key, value in row.paper.get(name, {}).items():
@@ -201,6 +201,6 @@ class Experiment(Settings):
 
 
 def shown_strategy(row: Row, seeds: Sequence[int]) -> str:
-    """The label whose networks are trained: the row's, or the one kept of its several searches."""
+    """The label whose networks are trained: the row's, or that of the cell kept of several."""
     several = row.select and len(row.own_seeds(seeds)) > 1
     return f"{KEPT}{row.strategy}" if several else row.strategy

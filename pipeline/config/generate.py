@@ -1,6 +1,6 @@
-"""The documented `config.yaml` and the JSON schema, written from the models.
+"""Writes the documented `config.yaml` and the JSON schema from the models.
 
-`make config` writes both; a test fails when they drift from the models.
+`make config` writes both; a test fails if they differ from the models.
 """
 # Tested in tests/config/test_config.py.
 
@@ -35,7 +35,7 @@ def write(folder: Path) -> None:
 
 
 def config_yaml() -> str:
-    """The default YAML, each key commented out but `preset`."""
+    """The default YAML, with every key except `preset` commented out."""
     body = "\n".join(f"# {line}" if line else "" for line in _lines(Config(), skip=("preset",)))
     return f"{HEAD}\n{body}\n\n{_strategies()}\n{_estimators()}"
 
@@ -76,7 +76,7 @@ def flow(value: Any) -> str:
 
 
 def _strategies() -> str:
-    """What each algorithm can be told, as the entry of a label would say it."""
+    """The settings of each algorithm, in the form of a label's entry."""
     lines = ["# Every algorithm is a strategy label of its own name. A further label, or other"]
     lines += ["# settings of one of these, is an entry here:", "# strategies:"]
     for name in registry.names("strategies"):
@@ -95,7 +95,7 @@ def estimators() -> Iterator[tuple[str, type[Settings]]]:
 
 
 def _estimators() -> str:
-    """What each estimator can be told, beside its name."""
+    """The options of each estimator."""
     lines = ["# Options of the estimators. They stand beside `estimator` in the settings above; an"]
     lines += ["# estimator takes its own and no others. `permutations` is there already."]
     for name, model in estimators():

@@ -2,7 +2,7 @@
 
     grid: {settings.step: [0.05, 0.1], settings.momentum: [0.5, 0.8]}
 
-makes four of each row that is searched, named by their values: `shapley_step0p05_momentum0p5`.
+turns each searched row into four, named by their values: `shapley_step0p05_momentum0p5`.
 """
 # Tested in tests/config/test_experiments.py.
 
@@ -22,15 +22,16 @@ KEY = re.compile(r"(settings|search)(\.\w+)+")
 def expanded(
     experiment: Experiment, labels: Mapping[str, StrategyLabel], source: str
 ) -> Experiment:
-    """The experiment with a label and a row for each combination in place of each row with a grid.
+    """The experiment, with each row that has a grid replaced by a row for each combination.
 
     Args:
-        experiment: as its file has it.
+        experiment: as written in its file.
         labels: what each label stands for.
         source: the file, for messages.
 
     Raises:
-        InputError: a key is neither a setting nor of the search; two combinations have one name.
+        InputError: a key belongs neither to the settings nor to the search; two combinations have
+            the same name.
     """
     made: dict[str, StrategyLabel] = {}
     rows: list[Row] = []
@@ -51,7 +52,7 @@ def expanded(
 def _variants(
     strategy: str, base: StrategyLabel, grid: Mapping[str, tuple[Any, ...]], source: str
 ) -> Iterator[tuple[str, StrategyLabel, str]]:
-    """Name, label and words of each combination of values."""
+    """Name, label and description of each combination of values."""
     for key in grid:
         if not KEY.fullmatch(key):
             raise InputError(f"{source}: grid: {key!r}: expected settings.NAME or search.NAME")

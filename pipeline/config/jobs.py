@@ -1,7 +1,7 @@
-"""What each job reads of the configuration: the slice that its rule passes on, and nothing more.
+"""The slices of the configuration that jobs read: a rule passes on exactly what its job needs.
 
-Snakemake reruns a rule when its `params` change, so a slice that is too wide reruns too much and
-one that is too narrow reruns too little.
+Snakemake reruns a rule when its `params` change. A slice that is too wide causes needless reruns,
+and one that is too narrow misses necessary ones.
 """
 # Tested in tests/config/test_config.py.
 
@@ -139,7 +139,7 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
     """The slice for one report page."""
     rows = [row for experiment in experiments for row in experiment.rows if not row.not_run]
     labels = {label for row in rows for label in (row.strategy, shown_strategy(row, config.seeds))}
-    # What no search found has no label of its own: it is called as its first row.
+    # A genotype that no search found has no label, so it gets the title of its first row.
     named = {row.strategy: row.label for row in reversed(rows) if not is_searched(row.strategy)}
     return ReportJob(
         preset=config.preset,
@@ -151,7 +151,7 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
 
 
 def title_of(config: Config, strategy: str) -> str:
-    """Display name of a strategy label; what comes from elsewhere says where it is from."""
+    """Display name of a strategy label; a genotype from elsewhere is named by its origin."""
     if strategy.startswith(KEPT):
         return f"{title_of(config, strategy.removeprefix(KEPT))}, the one kept"
     if strategy not in config.strategies:
@@ -162,7 +162,7 @@ def title_of(config: Config, strategy: str) -> str:
 
 
 def prepare_job(config: Config, dataset: str) -> PrepareJob:
-    """The slice for one data set; only its own folder entry is passed on."""
+    """The slice for one data set, with only the folder entry of this data set."""
     return PrepareJob(
         dataset=dataset,
         split_seed=config.split.seed,
@@ -176,12 +176,13 @@ def prepare_job(config: Config, dataset: str) -> PrepareJob:
 def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     """The slice for one search.
 
-    Later wins: the space's recipe < what the strategy's own paper does differently there < preset
-    and user < what is said of the algorithm's own label < what this label says. An ablation
-    changes one thing of its base, so the base's own changes hold for it too. Likewise the settings:
-    the strategy's defaults < what its authors choose in this space < the labels.
+    Later sources win. For the recipe they are the space's recipe, what the strategy's paper does
+    differently in this space, preset and user, the label of the algorithm, and this label. An
+    ablation changes one setting of its base, so the changes of the base apply to it too. For the
+    settings they are the strategy's defaults, the authors' choices in this space, and the labels.
 
-    Whether `none` may win is left out where only the final choice reads it: it reruns `genotype`.
+    `none_may_win` is left out if only the final choice reads it, because a change then needs to
+    rerun only `genotype`.
     """
     label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)
@@ -202,7 +203,7 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
 
 
 def _search(config: Config, space: str, strategy: str) -> SearchSettings:
-    """The recipe of a search, with all that departs from the space's."""
+    """The recipe of a search, with all departures from the space's recipe."""
     label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)
     given = getattr(config.search, space).model_dump(exclude_unset=True)
@@ -212,7 +213,7 @@ def _search(config: Config, space: str, strategy: str) -> SearchSettings:
 
 
 def labels(config: Config, **wanted: bool) -> list[str]:
-    """Strategy labels by what their algorithm's entry says, e.g. `trains_supernet=True`."""
+    """Strategy labels whose algorithm's entry has these values, e.g. `trains_supernet=True`."""
 
     def is_wanted(label: StrategyLabel) -> bool:
         entry = registry.entry("strategies", label.algorithm)
@@ -222,7 +223,7 @@ def labels(config: Config, **wanted: bool) -> list[str]:
 
 
 def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> GenotypeJob:
-    """The slice for one genotype, counted as the network that its data set would train."""
+    """The slice for one genotype; counts are of the network that its data set would train."""
     train = recipe_of(config, space, dataset)
     searched = is_searched(strategy)
     chosen_here = searched or strategy.startswith(KEPT)
@@ -243,7 +244,7 @@ def removal_job(config: Config) -> RemovalJob:
 
 
 def ranking_job(config: Config, space: str, dataset: str, strategy: str) -> RankingJob:
-    """The slice for the taus of Figure 5, and for what a search would return at each epoch."""
+    """The slice for the taus of Figure 5, and for the cell of a search at each epoch."""
     supernet = genotype_job(config, space, dataset, strategy).supernet
     return RankingJob(ranking=config.ranking, none_may_win=supernet.none_may_win)
 
@@ -273,7 +274,7 @@ def transfer_job(config: Config, space: str, target: str) -> TransferJob:
 
 
 def _label(config: Config, strategy: str) -> StrategyLabel:
-    """What a label says, over what the label of its algorithm says."""
+    """A label merged over the label of its algorithm."""
     if strategy not in config.strategies:
         known = registry.nearest(strategy, [*config.strategies])
         raise InputError(f"config: strategies: unknown label {strategy!r}; {known}")

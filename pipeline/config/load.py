@@ -1,7 +1,7 @@
-"""From layers of YAML to one validated `Config`, with errors that a person can act on.
+"""Merges layers of YAML into one validated `Config`, with errors that name the remedy.
 
-Later wins: model defaults < preset < `config/config.yaml` < `--configfile` < `--config`. Snakemake
-merges the last three itself; `load` does the same for a verb that is called by hand.
+Later layers win: model defaults < preset < `config/config.yaml` < `--configfile` < `--config`.
+Snakemake merges the last three itself; `load` does the same for a verb that is called by hand.
 """
 # Tested in tests/config/test_config.py.
 
@@ -36,7 +36,7 @@ FOLDER = Path("config")
 
 
 def named_files(kind: str, folder: Path = FOLDER) -> dict[str, Path]:
-    """Name -> YAML file of a kind (`presets`, `experiments`, `studies`); the user's own win."""
+    """Name -> YAML file of a kind (`presets`, `experiments`, `studies`); the user's files win."""
     places = (layout.home() / "config" / kind, folder / kind)
     found = {path.stem: path for place in places for path in place.glob("*.yaml")}
     return dict(sorted(found.items()))
@@ -54,17 +54,17 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def layers_of(files: Iterable[Path] = (), folder: Path = FOLDER) -> dict[str, Mapping[str, Any]]:
-    """What `config/config.yaml` and further files say, by the name that a person knows them by."""
+    """The contents of `config/config.yaml` and further files, by the name shown to the user."""
     own = folder / "config.yaml"
     return {str(own): read_yaml(own), **{f"--configfile {f}": read_yaml(f) for f in files}}
 
 
 def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """What Snakemake has merged, apart again: its files, read strictly, and its `--config`.
+    """Split Snakemake's merged configuration into its layers: files, read strictly, and `--config`.
 
     Args:
         workflow: Snakemake's; its files are those of the command line, then the Snakefile's.
-        config: what it has merged; all that a workflow which imports this one says.
+        config: the merged configuration, or all values from a workflow that imports this one.
     """
     settings = workflow.config_settings
     given = [Path(path) for path in settings.configfiles]
@@ -75,14 +75,14 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
 
 
 def _short(path: Path) -> str:
-    """A path as a person gives it: relative where it lies below the working folder."""
+    """A path as a user writes it: relative if it lies below the working folder."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def load(
     files: Iterable[Path] = (), overrides: Mapping[str, Any] | None = None, folder: Path = FOLDER
 ) -> Config:
-    """The configuration as a verb called by hand sees it."""
+    """The configuration for a verb that is called by hand."""
     layers = {**layers_of(files, folder), "--set": overrides or {}}
     return resolve(merge(*layers.values()), folder, layers)
 
@@ -92,16 +92,16 @@ def resolve(
     folder: Path = FOLDER,
     layers: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Config:
-    """Put the given values over the preset's and the defaults, and validate.
+    """Merge the given values over the preset's and the defaults, and validate.
 
     Args:
-        given: what files and options say together.
-        folder: has the presets.
-        layers: file or option of the user's -> its part of that; errors name it.
+        given: the merged values of files and options.
+        folder: the folder of the presets.
+        layers: file or option of the user -> its part of the values, for errors.
 
     Raises:
-        InputError: an unknown key or name, a value of the wrong type or out of range; one fault
-            for each of them.
+        InputError: an unknown key or name, a value of the wrong type or out of range; it lists
+            every fault.
     """
     layers = {"config": given} if layers is None else layers
     preset = given.get("preset", "demo")
@@ -163,7 +163,7 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
 
 
 def _experiment(config: Config, path: Path) -> Experiment:
-    """The experiment of one file, its grids expanded and its data sets stood in for."""
+    """The experiment of one file, with grids expanded and data sets replaced by stand-ins."""
     values = {"name": path.stem, **read_yaml(path)}
     found: Experiment = validate(Experiment, values, {str(path): values})
     found = expanded(found, {**found.strategies, **config.strategies}, str(path))
@@ -176,7 +176,7 @@ def _experiment(config: Config, path: Path) -> Experiment:
 
 
 def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, Any]:
-    """The labels of experiments that some layers name too, as their files have them."""
+    """The labels of experiments that some layers override, as written in their files."""
     named = {
         name
         for layer in layers
@@ -185,7 +185,7 @@ def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, A
     }
     found: dict[str, Any] = {}
     for path in named_files("experiments", folder).values() if named else ():
-        with contextlib.suppress(InputError):  # which `experiments` tells
+        with contextlib.suppress(InputError):  # `experiments` reports it
             own = read_yaml(path).get("strategies")
             found |= own if isinstance(own, dict) else {}
     return {name: label for name, label in found.items() if name in named}
@@ -194,10 +194,10 @@ def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, A
 def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
     """The configuration with the strategy labels and image folders that experiments bring.
 
-    What the configuration says of a label wins.
+    Values of a label in the configuration win.
 
     Raises:
-        InputError: two experiments mean different things by one name, or one by an algorithm's.
+        InputError: two experiments define one name differently, or one redefines an algorithm's.
     """
     merged: dict[str, dict[str, Any]] = {}
     algorithms = registry.names("strategies")
@@ -219,7 +219,7 @@ def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config
 
 
 def _check_name(name: str, where: str) -> None:
-    """A name becomes part of paths and of commands."""
+    """Check a name, since it becomes part of paths and commands."""
     if not re.fullmatch(LABEL.strip("^$"), name):
         raise InputError(f"{where}: {name!r:.80}: letters, digits and underscore only")
 
@@ -266,7 +266,7 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
 
 
 def _check_stages(row: Row, algorithm: str, where: str) -> None:
-    """A row asks only for what its strategy leaves."""
+    """Check that a row needs only results that its strategy makes."""
     entry = registry.entry("strategies", algorithm)
     if row.removal and not entry.trains_supernet:
         raise InputError(f"{where}: removal: {algorithm} leaves no supernet")
@@ -276,7 +276,7 @@ def _check_stages(row: Row, algorithm: str, where: str) -> None:
 
 
 def _without_table(config: Config, row: Row, labels: Mapping[str, StrategyLabel]) -> Row:
-    """The row; not run if it asks a table and none knows the data set that stands in."""
+    """The row; it is not run if it needs a table and none has the stand-in data set."""
     if not row.stands_for or not _asks_table(row, labels):
         return row
     root, dataset = os.environ.get("SHAPLEY_NAS_DATA", config.data_root), row.datasets[0]
@@ -287,7 +287,7 @@ def _without_table(config: Config, row: Row, labels: Mapping[str, StrategyLabel]
 
 
 def _asks_table(row: Row, labels: Mapping[str, StrategyLabel]) -> bool:
-    """Whether the row is nothing without a table."""
+    """Whether the row needs a table."""
     if not row.has_genotype or row.ranking:
         return True
     searched = row.searched and registry.entry("strategies", labels[row.strategy].algorithm)

@@ -1,4 +1,4 @@
-"""What is measured of a finished search beside the cell that it found: Figures 2 and 5."""
+"""Settings of the measurements on finished searches: Figures 2 and 5."""
 # Tested in tests/stages/test_looks.py.
 
 from __future__ import annotations

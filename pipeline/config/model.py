@@ -1,4 +1,4 @@
-"""The whole configuration as one frozen model; every default is the paper's or says whose it is."""
+"""The whole configuration as one frozen model; each default is the paper's or names its source."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from pipeline.settings import (
     setting,
 )
 
-# A space that is not named here is searched by the recipe of the paper's CIFAR-10 experiments.
+# Spaces that are not listed here use the recipe of the paper's CIFAR-10 experiments.
 SEARCH_RECIPES: dict[str, type[SearchSettings]] = {
     "darts_imagenet": ImageNetSearch,
     "nasbench201": NasBench201Search,
@@ -133,7 +133,7 @@ def _search_of(space: str) -> Any:
     return (recipe, factory(recipe, f"search in the space {space}", PAPER))
 
 
-# One field for each registered space: a new space is configurable without a line here.
+# One field for each registered space, so a new space needs no change here.
 SpaceSearches = create_model(
     "SpaceSearches",
     __base__=Settings,

@@ -1,6 +1,6 @@
-"""What experiments need: which runs, of which data sets, on which page.
+"""The runs and data sets that experiments need, and the experiments of each page.
 
-Snakemake, the report and the tracking all take the runs from here.
+Snakemake, the report and the tracking all use these functions.
 """
 # Tested in tests/config/test_config.py.
 
@@ -43,7 +43,7 @@ def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[Pla
     if shown != row.strategy:
         for seed in seeds:
             yield from _found(Place("trial", row.space, dataset, row.strategy, seed))
-    # A genotype from elsewhere is one genotype: only its training has seeds.
+    # A genotype from elsewhere is a single genotype, so only its training has seeds.
     for seed in seeds if is_searched(shown) else (0,):
         place = Place("genotype", row.space, dataset, shown, seed)
         yield from _found(place)
@@ -56,7 +56,7 @@ def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[Pla
 
 
 def _found(place: Place) -> Iterator[Place]:
-    """A run that needs a genotype, after its search and its genotype."""
+    """The search and the genotype that a run needs, then the run."""
     if is_searched(place.strategy):
         yield place.at("search")
     yield place.at("genotype")
@@ -67,7 +67,7 @@ def _found(place: Place) -> Iterator[Place]:
 def seeds_of(
     config: Config, experiments: Iterable[Experiment], space: str, dataset: str, strategy: str
 ) -> list[int]:
-    """The seeds that some rows search with one strategy."""
+    """The seeds for which some rows search with one strategy."""
     return sorted(
         {
             place.seed
@@ -79,10 +79,10 @@ def seeds_of(
 
 
 def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) -> list[str]:
-    """Names of the experiments of a report page: all of the paper, the configured, or the named.
+    """Names of the experiments of a page: all of the paper, the configured ones, or the named one.
 
     Raises:
-        InputError: no experiment is called so.
+        InputError: no experiment has this name.
     """
     if page == "paper":
         return [n for kind in ("table", "figure") for n in experiments if n.startswith(kind)]
@@ -98,7 +98,7 @@ def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) ->
 def asked_for(
     config: Config, targets: Iterable[str], experiments: Mapping[str, Experiment]
 ) -> list[str]:
-    """Names of the experiments whose pages a workflow's targets name; else the configured ones."""
+    """Names of the experiments whose pages are among the targets, else the configured ones."""
     names = {Path(target).stem for target in targets}  # of rules, and of files such as table5.html
     named = [page for page in ("paper", *experiments) if page in names]
     pages = named if named and not names & {"all", "index"} else ["index", *named]
@@ -108,7 +108,7 @@ def asked_for(
 
 
 def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:
-    """Every data set whose images some experiments search or train on; look-ups need none."""
+    """Every data set whose images some experiments search or train on; look-ups need no images."""
     return sorted(
         {
             name

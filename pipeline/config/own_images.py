@@ -1,7 +1,7 @@
-"""The recipe for your own photographs, hundreds to some ten thousand; nobody's paper has it.
+"""The recipe for your own photographs, from hundreds to about ten thousand; no paper has it.
 
-A training shows about the same number of images whatever the folder holds, so that it takes about
-as long: few images are shown often, and are changed more each time.
+Every training shows about the same number of images, so it takes about the same time for any
+folder. If there are few images, each is shown more often and augmented more strongly.
 """
 # Tested in tests/training/test_recipes.py.
 
@@ -12,7 +12,7 @@ from typing import Literal
 from pipeline.config.recipes import ImageNetTrain, Passes
 from pipeline.settings import OURS, setting
 
-IMAGES_SHOWN = 36_000  # by a training
+IMAGES_SHOWN = 36_000  # in a training
 FEW_IMAGES = 5_000
 
 

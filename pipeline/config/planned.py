@@ -1,7 +1,7 @@
-"""Which settings each run of a study has, as digests by which a run of other settings is told.
+"""Digests of the settings of each run of a study, to recognise runs with other settings.
 
-Settings are compared with all defaults filled in, so that a key that is new since a run was made
-does not make it another run.
+Settings are compared with all defaults filled in. So a run still matches if a key was added to the
+settings after it was made.
 """
 # Tested in tests/analysis/test_apart.py.
 
@@ -23,7 +23,7 @@ from pipeline.paths import Place
 from pipeline.settings import Settings
 
 LENGTH = 8  # hexadecimal digits of a digest
-# Stage -> the model of its settings, and what of a place they depend on.
+# Stage -> the model of its settings, and the fields of a place that they depend on.
 SLICES: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
     "search": (jobs.SearchJob, ("space", "strategy")),
     "genotype": (jobs.GenotypeJob, ("space", "dataset", "strategy")),
@@ -34,7 +34,7 @@ SLICES: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
 
 
 def report_job(config: Config, experiments: Sequence[Experiment]) -> jobs.ReportJob:
-    """The slice for one report page, with the settings that its runs should have."""
+    """The slice for one report page, with the digests of the settings that its runs should have."""
     places = needs.all_runs(config, experiments)
     job = jobs.report_job(config, experiments)
     return job.model_copy(update={"planned": digests(config, places)})
@@ -50,14 +50,14 @@ def digests(config: Config, places: Iterable[Place]) -> dict[str, str]:
 
 
 def key_of(place: Place) -> str:
-    """The stage and all that its settings depend on; empty for a stage that is not compared."""
+    """The stage and everything its settings depend on; empty if the stage is not compared."""
     if place.stage not in SLICES:
         return ""
     return " ".join([place.stage, *(getattr(place, name) for name in SLICES[place.stage][1])])
 
 
 def digest_of(stage: str, settings: Mapping[str, Any]) -> str:
-    """Digest of the settings of a stage, as a record has them."""
+    """Digest of the settings of a stage, from a record."""
     whole: Settings | Mapping[str, Any] = settings
     try:
         whole = SLICES[stage][0].model_validate(settings)
@@ -67,7 +67,7 @@ def digest_of(stage: str, settings: Mapping[str, Any]) -> str:
             recipe = SEARCH_RECIPES.get(whole.space, SearchSettings)
             search = recipe.model_validate(settings["search"])
             whole = whole.model_copy(update={"settings": own, "search": search})
-    except (ValidationError, InputError):  # of an earlier version; it is compared as it is
+    except (ValidationError, InputError):  # of an earlier version, compared unchanged
         pass
     return provenance.settings_digest(whole)[:LENGTH]
 

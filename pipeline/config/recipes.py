@@ -1,7 +1,7 @@
-"""How a supernet is searched and a network trained: the published recipes as frozen models.
+"""Published recipes for searching a supernet and training a network, as frozen models.
 
-The base class holds the values of the paper's CIFAR-10 experiments; a subclass is another
-published recipe and changes only what differs.
+The base class has the values of the paper's CIFAR-10 experiments. A subclass is another published
+recipe and changes only the values that differ.
 """
 # Tested in tests/training/test_recipes.py.
 

@@ -1,7 +1,7 @@
 """The reference of all configuration keys as Markdown, written from the models for the user guide.
 
-One table a group of keys. The searches of the spaces share most keys: the first table has them all,
-that of another space what is its own or has another default.
+Each group of keys has one table. The searches of the spaces share most keys. The first table has
+all of them; the table of another space has only additional keys and different defaults.
 """
 # Tested in tests/config/test_config.py.
 
@@ -27,13 +27,13 @@ FIRST = "darts"  # the space whose table has all keys of a search
 
 
 def markdown() -> str:
-    """The page's generated part; headings start at the second level."""
+    """The generated part of the page; headings start at the second level."""
     sections = [*_config(), *_strategies(), *_estimators(), *_entries()]
     return "\n".join(sections)
 
 
 def _config() -> Iterator[str]:
-    """Keys of `config.yaml`: those at the top, then each group."""
+    """Keys of `config.yaml`: the top-level keys, then each group."""
     yield from _section("Top level", "", Config)
     for name, field in Config.model_fields.items():
         if not (model := _model_of(field)):
@@ -53,7 +53,7 @@ def _config() -> Iterator[str]:
 
 
 def _strategies() -> Iterator[str]:
-    """What each algorithm can be told, under `strategies.<label>.settings`."""
+    """The settings of each algorithm, under `strategies.<label>.settings`."""
     yield "## Settings of the strategies\n"
     yield "Below `strategies.<label>.settings`; see [strategies](strategies.md).\n"
     for name in registry.names("strategies"):
@@ -65,7 +65,7 @@ def _strategies() -> Iterator[str]:
 
 
 def _estimators() -> Iterator[str]:
-    """What each estimator can be told, beside `estimator` in a strategy's settings."""
+    """The options of each estimator, next to `estimator` in a strategy's settings."""
     yield "## Options of the estimators\n"
     yield "Beside `estimator` in the settings of a strategy; see [Shapley values](shapley.md).\n"
     for name, model in estimators():
@@ -76,7 +76,7 @@ def _estimators() -> Iterator[str]:
 
 
 def _entries() -> Iterator[str]:
-    """Entries that are made by hand: data sets, labels, experiments."""
+    """Entries that users write: data sets, labels, experiments."""
     yield from _section("An entry of `datasets`", "A folder of images.", FolderSettings)
     yield from _section("An entry of `strategies`", "A strategy label.", StrategyLabel)
     yield "## An experiment\n"
@@ -100,7 +100,7 @@ def _section(title: str, said: str, model: type[BaseModel]) -> Iterator[str]:
 
 
 def _tree(name: str, model: type[BaseModel], level: int = 2) -> Iterator[str]:
-    """A heading a model and its plain keys, nested models below."""
+    """A heading for each model with its plain keys, then its nested models."""
     yield f"{'#' * level} `{name}`\n"
     rows = [] if any(_model_of(f) for f in model.model_fields.values()) else _flat(model(), "")
     if rows:
@@ -117,7 +117,7 @@ def _tree(name: str, model: type[BaseModel], level: int = 2) -> Iterator[str]:
 
 
 def _fields(model: type[BaseModel]) -> list[tuple[str, ...]]:
-    """Rows of a model's plain keys; one without a default says what it must be."""
+    """Rows of a model's plain keys; keys without a default are marked as required."""
     return [
         (f"`{name}`", _type(field), _default(field), *_meaning(field))
         for name, field in model.model_fields.items()
@@ -128,7 +128,7 @@ def _fields(model: type[BaseModel]) -> list[tuple[str, ...]]:
 def _flat(
     model: BaseModel, prefix: str, but: dict[str, Any] | None = None
 ) -> list[tuple[str, ...]]:
-    """Rows of a model's keys and of those nested in it, but for defaults that stand in `but`."""
+    """Rows of a model's keys, nested ones included, except those with the defaults in `but`."""
     rows = []
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
@@ -166,7 +166,7 @@ def _meaning(field: FieldInfo) -> tuple[str, str]:
 
 
 def _text(field: FieldInfo) -> str:
-    """A field's description; what looks like a tag of HTML, outside code, is none."""
+    """A field's description; text outside code that looks like an HTML tag is escaped."""
     parts = (field.description or "").split("`")
     parts[::2] = [part.replace("<", "&lt;").replace(">", "&gt;") for part in parts[::2]]
     return "`".join(parts)
@@ -179,7 +179,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _type(field: FieldInfo) -> str:
-    """The type as one would say it, with the limits that are checked."""
+    """The type in words, with the limits that are checked."""
     limits = [
         f"{sign} {getattr(item, name)}"
         for item in field.metadata
@@ -207,7 +207,7 @@ def _name(annotation: Any) -> str:
 
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The settings model that a key holds."""
+    """The settings model of a key's value, if it is one."""
     annotation = field.annotation
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return annotation if is_model else None  # type: ignore[return-value]

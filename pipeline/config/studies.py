@@ -1,9 +1,9 @@
-"""A study: what is measured of supernets, of the NAS-Bench-201 table or of short trainings.
+"""A study: measurements of supernets, of the NAS-Bench-201 table or of short trainings.
 
-One YAML file in `config/studies/` is one study; its file name is its name. Supernets are trained
-in several ways to several ages, long walks and estimates are measured on each, and the
-measurements say which rows are made of all that, with the words around them. `sizes` holds what
-differs under a preset (`demo`) or in a bench (`bench`).
+One YAML file in `config/studies/` is one study, named after the file. Supernets are trained in
+several ways for several numbers of epochs, and long walks and estimates are measured on each. The
+measurements define the rows that are made from the results, and the words around them. `sizes` has
+the values that differ under a preset (`demo`) or in a bench (`bench`).
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -111,7 +111,7 @@ class Study(Settings):
         return {"_".join(map(str, stream)): stream for stream in self.estimates.streams}
 
     def files(self) -> Iterator[str]:
-        """What its measurements are made of, below `results/{preset}/studies/{name}`."""
+        """Files that its measurements are made from, below `results/{preset}/studies/{name}`."""
         for name in self.supernets():
             yield f"{name}/search/metrics.json"
             yield from (f"{name}/{walk}/walks.npz" for walk in self.walks)
@@ -148,7 +148,7 @@ class SummaryJob(Settings):
 
 
 def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
-    """The study of one file, as large as a preset or a bench wants it.
+    """The study of one file, in the size for a preset or a bench.
 
     Raises:
         InputError: there is no such file, or a key or value in it is wrong.
@@ -165,7 +165,7 @@ def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
 
 
 def _without_nulls(values: Any) -> Any:
-    """What a size sets to null is left out."""
+    """The values without the keys that a size sets to null."""
     if not isinstance(values, dict):
         return values
     return {key: _without_nulls(value) for key, value in values.items() if value is not None}
@@ -177,7 +177,7 @@ def load_all(size: str, folder: Path = FOLDER) -> dict[str, Study]:
 
 
 def supernet_job(study: Study, name: str) -> SearchJob:
-    """The slice of `search` that trains a supernet; no preset changes it."""
+    """The slice of `search` that trains a supernet; presets do not change it."""
     way, age = study.supernet(name)
     label, where = study.trainings[way], f"config/studies/{study.name}.yaml: trainings.{way}"
     settings = registry.entry("strategies", label.algorithm).settings_model()
@@ -212,7 +212,7 @@ def estimate_job(study: Study, supernet: str, draw: str) -> EstimateJob:
         if estimates.only and name not in estimates.only:
             continue
         budget = round(variant.share * estimates.whole)
-        # M bounds an estimate beside the budget, so it is set where it cannot bind.
+        # M limits an estimate as the budget does, so it is set too high to matter.
         shared = {"budget": budget, "permutations": budget} if budget else {}
         given = merge(estimates.settings, shared, variant.settings)
         settings[name] = _value(study, f"estimates.variants.{name}", given)

@@ -1,4 +1,4 @@
-"""Which network a found cell becomes on a data set, and by which recipe it is trained."""
+"""The network that a found cell becomes on a data set, and the recipe that trains it."""
 # Tested in tests/training/test_recipes.py.
 
 from __future__ import annotations
@@ -7,9 +7,9 @@ from pipeline import registry
 from pipeline.config.model import Config
 from pipeline.config.recipes import TrainSettings
 
-# Layout of the network -> its recipe among `config.retrain`.
+# Layout of the network -> its recipe in `config.retrain`.
 RECIPES = {"cifar10": "darts", "nasbench201": "nasbench201", "imagenet": "folder"}
-# Largest side of your own images, in pixels -> layout, so that the last map has 7 to 12 pixels.
+# Largest side of your own images in pixels -> layout; the last feature map has 7 to 12 pixels.
 LAYOUT_UP_TO = {48: "cifar10", 96: "images64", 160: "images128"}
 
 
@@ -21,7 +21,7 @@ def is_folder(config: Config, dataset: str) -> bool:
 
 
 def layout_of(config: Config, space: str, dataset: str) -> str:
-    """The layout of the network that a cell of `space` becomes on `dataset`."""
+    """The layout of the network that a cell of `space` forms on `dataset`."""
     if registry.entry("spaces", space).family == "nasbench201":
         return "nasbench201"
     if dataset in config.datasets:
@@ -35,7 +35,7 @@ def layout_for(image_size: int) -> str:
 
 
 def recipe_of(config: Config, space: str, dataset: str) -> TrainSettings:
-    """The recipe by which a network from `space` is trained on `dataset`."""
+    """The recipe that trains a network from `space` on `dataset`."""
     layout = layout_of(config, space, dataset)
     if dataset in config.datasets and layout != "nasbench201":
         return config.retrain.own

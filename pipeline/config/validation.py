@@ -1,7 +1,7 @@
-"""Values against a model of settings, with errors that a person can act on.
+"""Validates values against a model of settings, with errors that say what to do.
 
-Each fault names the file or option that the value is from, the key, what is expected in words, and
-the value. All faults are said at once.
+Each fault names the file or option of the value, the key, what is expected in words, and the value.
+All faults are reported together.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline import registry
 from pipeline.errors import InputError
 
-# What pydantic asks for -> the same in the words of a person.
+# pydantic's expectation -> the same in plain words.
 EXPECTED = {
     "int_type": "a whole number such as 3",
     "int_parsing": "a whole number such as 3",
@@ -47,14 +47,14 @@ def validate(
     Args:
         model: a `Settings` class.
         values: what to validate.
-        layers: file or option of the user's -> the values that it gives, later over earlier.
+        layers: file or option of the user -> the values that it gives; later ones win.
 
     Raises:
         InputError: one fault for each key that is wrong.
     """
     try:
         return model.model_validate(values)
-    except InputError as error:  # of a model that asks the registry
+    except InputError as error:  # a model that uses the registry
         raise InputError(f"{[*layers][-1]}: {error}") from None
     except ValidationError as error:
         found = error.errors(include_url=False)
@@ -62,8 +62,8 @@ def validate(
     inside = {fault["loc"][:-1] for fault in found}
     for fault in found:
         if fault["type"] == "too_short" and fault["loc"] in inside:
-            continue  # only without the entries that are wrong themselves
-        # pydantic adds the branches of a union, which are no keys.
+            continue  # a fault only because wrong entries are missing
+        # pydantic adds the branches of a union to the location; they are no keys.
         location = [str(part) for part in fault["loc"]]
         while fault["type"] not in ("missing", "extra_forbidden") and not _contains(
             values, location
@@ -89,7 +89,7 @@ def _fault(
 
 
 def _words(model: Any, location: list[str], fault: Any) -> str:
-    """What is wrong, in the words of a person."""
+    """The fault in plain words."""
     kind, message = fault["type"], fault["msg"]
     if kind == "extra_forbidden":
         known = registry.nearest(location[-1], _fields_at(model, location[:-1]))
@@ -107,14 +107,14 @@ def _words(model: Any, location: list[str], fault: Any) -> str:
 
 
 def yaml_of(value: Any) -> str:
-    """A value as one line of YAML, cut to a length that can be read."""
+    """A value as one line of YAML, cut to a readable length."""
     is_text = isinstance(value, str)
     text = repr(value) if is_text else json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def source_of(layers: Mapping[str, Mapping[str, Any]], location: list[str]) -> str:
-    """The file or option that a value is from: the last that has it, or what it stands in."""
+    """The file or option of a value: the last one that has the value or its parent."""
     while location:
         for name in reversed([*layers]):
             if _contains(layers[name], location):
@@ -135,7 +135,7 @@ def _contains(values: Any, location: list[str]) -> bool:
 
 
 def _fields_at(annotation: Any, location: list[str]) -> list[str]:
-    """Names of the fields of the model that lies at a location inside another."""
+    """Names of the fields of the model at a location inside another model."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         if not location:
             return sorted(annotation.model_fields)

@@ -1,7 +1,7 @@
-"""Strict YAML: what all configuration is read by, from files and from the command line.
+"""A strict YAML reader for all configuration, from files and from the command line.
 
-A key that stands twice is an error, and so is text whose aliases unfold to more than a
-configuration can hold. Nothing but plain values is made of it.
+A duplicate key is an error, and so is text whose aliases expand to more than a configuration can
+hold. The reader makes only plain values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_NODES = 50_000
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader that checks the tree of nodes before anything is made of it."""
+    """A loader that checks the tree of nodes before it makes values."""
 
     def get_single_node(self) -> Node | None:
         node: Node | None = super().get_single_node()
@@ -30,12 +30,12 @@ class _Loader(yaml.SafeLoader):
 
 
 def _check(node: Node, sizes: dict[int, int]) -> int:
-    """Size of a node with its aliases unfolded; a key that stands twice raises."""
+    """Size of a node with its aliases expanded; a duplicate key raises."""
     if id(node) in sizes:
         if not (size := sizes[id(node)]):
             raise yaml.YAMLError("an alias within what it stands for")
         return size
-    sizes[id(node)] = 0  # at work
+    sizes[id(node)] = 0  # in progress
     inner: list[Node] = []
     if isinstance(node, MappingNode):
         lines: dict[str, int] = {}
@@ -56,10 +56,10 @@ def parse(text: str, source: str) -> Any:
 
     Args:
         text: the YAML.
-        source: the file or option of the user's that it is from, which an error names.
+        source: the file or option of the text, for errors.
 
     Raises:
-        InputError: it is no YAML, a key stands twice, or it unfolds to too much.
+        InputError: it is no YAML, a key is duplicate, or it expands to too much.
     """
     try:
         return yaml.load(text, _Loader)
@@ -70,10 +70,10 @@ def parse(text: str, source: str) -> Any:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping of a YAML file; an empty file is an empty one.
+    """The mapping of a YAML file; an empty file gives an empty mapping.
 
     Raises:
-        InputError: as `parse`; there is no such file, or it holds something else.
+        InputError: as `parse`; there is no such file, or it holds no mapping.
     """
     content = parse(files.read_text(path, MOST_BYTES), str(path))
     if content is None:

@@ -1,7 +1,7 @@
-"""Data sets: what they are, whether their files are whole, how they are cut and opened.
+"""Data sets: their descriptions, checks of their files, their splits, and their images.
 
-One file for each data set; `docs/add-a-dataset.md` shows how to add one. Importing this package
-imports no torch: what opens images is loaded when it is first asked for.
+Each data set has one file; `docs/add-a-dataset.md` shows how to add one. Importing this package
+imports no torch: the modules that open images are loaded on first use.
 """
 
 from __future__ import annotations

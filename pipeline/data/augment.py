@@ -1,8 +1,9 @@
 """Augmentation of small images, a batch at a time on the device that holds them.
 
-In the order of DARTS' transforms: the raw pixels are padded with zeros and cropped, flipped and
-normalised; the cutout square is set to zero after that. What is random is drawn first (`draw`)
-and applied after (`crop_and_flip`, `cut_out`), so that both can be compared with torchvision.
+The order is that of DARTS' transforms: the raw pixels are padded with zeros and cropped, flipped
+and normalised; then the cutout square is set to zero. Random values are drawn first (`draw`) and
+applied afterwards (`crop_and_flip`, `cut_out`), so that both steps can be compared with
+torchvision.
 
 Shapes: b images of h x h pixels, p = padding.
 """
@@ -38,7 +39,7 @@ class FolderAugment:
 
 @dataclass(frozen=True)
 class Draws:
-    """What is random in the augmentation of b images."""
+    """The random values for the augmentation of b images."""
 
     corner: Tensor  # int64 [b, 2], row and column of the crop in the padded image, 0..2p
     flipped: Tensor  # bool [b]
@@ -46,7 +47,7 @@ class Draws:
 
 
 def draw(augment: Augment, n_images: int, size: int, generator: torch.Generator) -> Draws:
-    """Draw for `n_images` images of `size` x `size` pixels, on the CPU whatever the device."""
+    """Draw for `n_images` images of `size` x `size` pixels, always on the CPU."""
     corner = torch.randint(2 * augment.crop_padding + 1, (n_images, 2), generator=generator)
     flipped = torch.rand(n_images, generator=generator) < (0.5 if augment.flip else 0.0)
     centre = torch.randint(size, (n_images, 2), generator=generator)
@@ -75,7 +76,7 @@ def crop_and_flip(pixels: Tensor, padding: int, draws: Draws) -> Tensor:
 
 
 def cut_out(images: Tensor, centre: Tensor, side: int) -> Tensor:
-    """Set a square to zero, which ends at the border where its centre is close to it.
+    """Set a square to zero; a square that crosses the border of the image is cut off there.
 
     As in DARTS: rows and columns from centre - side//2 to centre + side//2 - 1.
     """
@@ -87,7 +88,7 @@ def cut_out(images: Tensor, centre: Tensor, side: int) -> Tensor:
 
 
 def normalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """From uint8 to float32: pixels in [0, 1], minus the mean, over the deviation."""
+    """From uint8 to float32: pixels in [0, 1], minus the mean, divided by the deviation."""
     images = pixels.float().div_(255)
     shift, scale = (images.new_tensor(values)[:, None, None] for values in (mean, std))
     return images.sub_(shift).div_(scale)

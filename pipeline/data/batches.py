@@ -1,7 +1,7 @@
-"""Where a pass over images is cut into batches: no batch of one image.
+"""Splits a pass over images into batches, never into a batch of a single image.
 
-Batch norm has no statistics of one image whose map is one pixel. So an image that would be left
-alone at the end joins the batch before it.
+Batch norm cannot compute statistics of a single image whose feature map is one pixel. So a single
+image that remains at the end is added to the batch before it.
 """
 # Tested in tests/data/test_small.py.
 
@@ -17,12 +17,12 @@ def n_parts(n: int, size: int, drop_last: bool = False) -> int:
 
 
 def parts(items: Tensor, size: int, drop_last: bool = False) -> list[Tensor]:
-    """Batches of `size` of the first axis, the last one smaller, or larger by one.
+    """Batches of `size` along the first axis; the last one is smaller, or larger by one.
 
     Args:
         items: images, labels or indices.
         size: of a batch.
-        drop_last: leave out what does not fill a batch.
+        drop_last: leave out images that do not fill a batch.
     """
     n = n_parts(len(items), size, drop_last)
     if n == 0:

@@ -1,4 +1,4 @@
-"""Whether a data set's files are there and whole."""
+"""Checks that the files of a data set exist and are complete."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pipeline.files import below, digest, readable
 
 
 def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("train",)) -> None:
-    """Insist that every file is there, and that those of `parts` are the published ones.
+    """Check that every file exists, and that the files of `parts` are the published ones.
 
-    The bytes of files outside `parts` are not read: test files are opened at the final
-    evaluation only.
+    The bytes of files outside `parts` are not read: test files are opened only for the final
+    evaluation.
 
     Raises:
-        InputError: files are missing or damaged; it says which, from where, their checksums and
-            the folder where they belong.
+        InputError: files are missing or damaged; it names them, their source, their checksums and
+            their folder.
     """
     root = Path(data_root)
     if dataset.kind == "folder" and dataset.make is None:
@@ -44,7 +44,7 @@ def _check_file(dataset: DataSet, root: Path, file: DataFile) -> None:
 
 
 def _check_folder(dataset: DataSet, folder: Path) -> None:
-    """Both parts have the same classes; a folder of images has no checksums."""
+    """Check that both parts have the same classes; a folder of images has no checksums."""
     names = {}
     for part in ("train", "val"):
         if not (folder / part).is_dir():

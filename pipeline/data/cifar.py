@@ -1,7 +1,7 @@
 """CIFAR-10 and CIFAR-100 as their authors publish them: pickles of 32 x 32 images.
 
-CIFAR-100 is read by its fine labels. The mean and deviation of CIFAR-10 are those of DARTS and its
-family.
+CIFAR-100 is read with its fine labels. The mean and deviation of CIFAR-10 are those of DARTS and
+related methods.
 """
 # Tested in tests/data/test_data_sets.py.
 
@@ -47,7 +47,7 @@ def read10(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read100(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """The one batch that is a part of CIFAR-100."""
+    """The single batch of a part of CIFAR-100."""
     return read([data_root / FOLDER100 / part], "fine_labels")
 
 

@@ -1,8 +1,8 @@
 """The images of a folder of classes, `folder/<class>/**/*.jpg`, in torchvision's order.
 
-Hidden files and folders (`.DS_Store`, `._photo.jpg`, `.ipynb_checkpoints`) never count. Only
-regular files with the suffix of an image do. A folder may be a link to another one of the same
-tree; one that leads out of it, or round in a circle, is an error.
+Hidden files and folders (`.DS_Store`, `._photo.jpg`, `.ipynb_checkpoints`) are ignored. Only
+regular files with the suffix of an image count. A folder may be a link to another folder of the
+same tree. A link that leads out of the tree, or in a circle, is an error.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".
 
 @dataclass(frozen=True)
 class Listing:
-    """The images of one folder of classes, sorted by class and name as torchvision does."""
+    """The images of one folder of classes, sorted by class and name as in torchvision."""
 
     class_names: tuple[str, ...]  # in the order of the labels
     paths: np.ndarray  # str [n]
     labels: np.ndarray  # int64 [n]
-    left_out: tuple[str, ...] = ()  # other files, by path
+    left_out: tuple[str, ...] = ()  # paths of other files
 
     def counts(self) -> dict[str, int]:
         """Number of images of each class."""
@@ -35,7 +35,7 @@ class Listing:
         return dict(zip(self.class_names, counts, strict=True))
 
     def labels_among(self, names: Sequence[str]) -> np.ndarray:
-        """The labels of the images by the names of a model's classes, int64 [n].
+        """The labels of the images in the order of a model's classes, int64 [n].
 
         Raises:
             InputError: the folder has a class that the model does not have.
@@ -64,8 +64,8 @@ def list_images(folder: Path) -> Listing:
     """List `folder/<class>/*`; no image is opened.
 
     Raises:
-        InputError: no such folder, no class, a class without images, a link that leads out of the
-            folder or in a circle.
+        InputError: no such folder, no class, a class without images, or a link that leads out of
+            the folder or in a circle.
     """
     names = class_folders(folder)
     if not names:
@@ -93,8 +93,8 @@ def files_below(
 
     Args:
         folder: where to look.
-        root: what may not be left, without links.
-        above: the folders on the way here, without links.
+        root: the folder that links may not leave, with links resolved.
+        above: the folders above this one, with links resolved.
     """
     real = folder.resolve()
     if real == root or real in above:
@@ -103,7 +103,7 @@ def files_below(
         raise InputError(
             f"{readable(folder)}: a link that leads out of {root}; copy the folder instead"
         )
-    for entry in os.scandir(folder):  # knows the kind of an entry without asking the disk again
+    for entry in os.scandir(folder):  # knows the kind of an entry without another disk access
         if entry.is_dir() and not entry.name.startswith("."):
             yield from files_below(Path(entry.path), root, (*above, real))
         elif not entry.name.startswith("."):

@@ -1,7 +1,7 @@
-"""scikit-learn's handwritten digits: 8x8 pixels, embedded in the package, for demos and tests.
+"""scikit-learn's handwritten digits: 8x8 pixels, part of that package, for demos and tests.
 
-The set has no published cut; 360 of its 1,797 images, stratified by class, are the test part,
-always the same ones. Grey values 0..16 are scaled to 0..255 and repeated in three channels.
+The set has no published split. The test part is always the same 360 of its 1,797 images, stratified
+by class. Grey values 0..16 are scaled to 0..255 and repeated in three channels.
 """
 # Tested in tests/data/test_data_sets.py.
 

@@ -17,7 +17,7 @@ SIZE = 64
 
 
 def make(data_root: Path) -> None:
-    """Write `digits64/{train,val}/<class>/<index>.png` whole or not at all.
+    """Write `digits64/{train,val}/<class>/<index>.png`, completely or not at all.
 
     Raises:
         InputError: the data root cannot be written to.
@@ -31,7 +31,7 @@ def make(data_root: Path) -> None:
         _write(temporary / "val", "test")
         temporary.rename(folder)
     except OSError as error:
-        # Another process may have been faster; its folder is the same.
+        # Another process may have been faster; its folder is equal.
         if not folder.exists():
             raise InputError(f"digits64: cannot write {folder} ({error}); see data_root") from None
     finally:

@@ -1,4 +1,4 @@
-"""Opt-in downloads by torchvision, which compares the checksums of what it fetches."""
+"""Opt-in downloads by torchvision, which verifies the checksums of its downloads."""
 # Tested in tests/data/test_data_sets.py.
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def torchvision_archive(
 ) -> Callable[[Path], None]:
     """A download by the class `torchvision.datasets.<name>`: data root -> None.
 
-    `parts` are the keyword arguments of each call that is needed to have all files.
+    `parts` has the keyword arguments of each call that is needed to get all files.
     """
 
     def fetch(data_root: Path) -> None:
@@ -38,10 +38,10 @@ def torchvision_archive(
 
 @contextmanager
 def inside_only() -> Iterator[None]:
-    """Within the block no archive writes outside its folder, whoever unpacks it (PEP 706).
+    """Within the block no archive can write outside its folder, whatever code unpacks it (PEP 706).
 
     Raises:
-        InputError: this Python is too old to promise that.
+        InputError: this Python is too old to guarantee that.
     """
     if not hasattr(tarfile, "data_filter"):
         raise InputError(

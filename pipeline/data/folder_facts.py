@@ -1,7 +1,7 @@
-"""What is known of a folder of images only from its files: every one is opened once.
+"""Facts about a folder of images that require opening its files; each file is opened once.
 
-A file that cannot be read is found here, before a training starts, and all are named together.
-Images of `val/` are decoded too, but nothing that is computed from their pixels is kept.
+Unreadable files are found here, before a training starts, and are all named in one error. Images of
+`val/` are decoded too, but no number computed from their pixels is kept.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pipeline.data.spec import Channels, DataSet
 from pipeline.errors import InputError
 from pipeline.files import below, digest, readable
 
-SHOWN = 20  # bad files or pairs that are named
+SHOWN = 20  # at most so many bad files or pairs are named
 
 
 @dataclass(frozen=True)
 class FolderFacts:
-    """What the files of a folder say."""
+    """The facts about the files of a folder."""
 
     train: Listing
     test: Listing
@@ -39,18 +39,18 @@ class FolderFacts:
 
 @dataclass(frozen=True)
 class _Opened:
-    """What one file has shown."""
+    """The facts about one file."""
 
     error: str = ""  # why it cannot be used
     digest: str = ""  # of its bytes
-    done: tuple[str, ...] = ()  # beside decoding
-    sums: np.ndarray | None = None  # of its pixels in [0, 1] and of their squares, float64 [2, 3]
+    done: tuple[str, ...] = ()  # conversions besides decoding
+    sums: np.ndarray | None = None  # sums of pixels in [0, 1] and of their squares, float64 [2, 3]
 
 
 def folder_facts(dataset: DataSet, root: Path, say: Callable[[str], None]) -> FolderFacts:
-    """List a folder, open its images, and measure mean and deviation of those for training.
+    """List a folder, open its images, and measure mean and deviation of the training images.
 
-    A data set with published mean and deviation is not opened: ImageNet would take hours.
+    A data set with published mean and deviation is not opened, since ImageNet would take hours.
 
     Raises:
         InputError: classes or images are missing, broken, or all of one colour.
@@ -76,7 +76,7 @@ def folder_facts(dataset: DataSet, root: Path, say: Callable[[str], None]) -> Fo
 
 
 def _counts(train: Listing, test: Listing) -> str:
-    """Images of each class, for the reader."""
+    """Images of each class, as text."""
     in_val = test.counts()
     counts = [f"{name} {n} + {in_val.get(name, 0)}" for name, n in train.counts().items()]
     return f"images for training + validation: {', '.join(counts)}"
@@ -85,7 +85,7 @@ def _counts(train: Listing, test: Listing) -> str:
 def _measure(
     dataset: DataSet, train: Listing, test: Listing, say: Callable[[str], None]
 ) -> tuple[Channels, Channels]:
-    """Mean and deviation of the training images as an evaluation would see them."""
+    """Mean and deviation of the training images, preprocessed as in an evaluation."""
     size = dataset.image_size
     prepare = Preprocessing(size, dataset.resize_size or size, (0.0,) * 3, (1.0,) * 3)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -132,7 +132,7 @@ def _insist_on_whole(dataset: DataSet, opened: Sequence[_Opened]) -> None:
 
 
 def _remarks(train: Listing, test: Listing, opened: list[list[_Opened]]) -> Iterator[str]:
-    """What a user may want to know of the files."""
+    """Remarks on the files for the user."""
     done = Counter(word for part in opened for one in part for word in one.done)
     for word, n in sorted(done.items()):
         yield f"{n} images {word}"
@@ -157,7 +157,7 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _fingerprint(folder: Path, listing: Listing) -> str:
-    """Digest of names and sizes: the bytes of a large folder would take hours to read."""
+    """Digest of names and sizes, since reading the bytes of a large folder would take hours."""
     content = hashlib.sha256()
     for path in map(Path, listing.paths):
         content.update(os.fsencode(path.relative_to(folder).as_posix()))

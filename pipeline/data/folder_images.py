@@ -1,8 +1,8 @@
-"""Images in folders, decoded as they are needed, by worker processes if there are some.
+"""Images in folders, decoded when needed, by worker processes if there are any.
 
-Training: random resized crop, flip, colour jitter; evaluation: resize, central crop. What is
-random for an image depends on one number that its pass draws and on the image's index, never on
-the worker that decodes it: the bits are the same for any number of workers.
+Training: random resized crop, flip, colour jitter; evaluation: resize, central crop. The random
+values of an image depend only on its index and on one number, which is drawn for each pass. They do
+not depend on the worker, so the bits are the same for any number of workers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pipeline.seeds import derive
 
 Transform = Callable[[Image.Image], Tensor]
 
-PREFETCHED = 4  # batches a worker is ahead, so that a slow image does not stop the device
+PREFETCHED = 4  # batches that a worker prepares ahead, so that slow images do not stall the device
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class FolderImages:
     paths: np.ndarray  # str [n]
     labels: np.ndarray  # int64 [n]
     classes: int  # number of classes
-    preprocessing: Preprocessing  # how an evaluation prepares them
-    device: str = "cpu"  # where the batches go
-    workers: int = 0  # processes that decode; 0: the caller's
+    preprocessing: Preprocessing  # of an evaluation
+    device: str = "cpu"  # the device of the batches
+    workers: int = 0  # processes that decode; 0: the caller decodes
 
     @property
     def n(self) -> int:
@@ -48,7 +48,7 @@ class FolderImages:
 
     @property
     def image_size(self) -> int:
-        """Side of the images that are handed out, in pixels."""
+        """Side of the returned images, in pixels."""
         return self.preprocessing.image_size
 
     def n_batches(self, batch_size: int, drop_last: bool = False) -> int:
@@ -63,9 +63,9 @@ class FolderImages:
         drop_last: bool = False,
         chosen: slice = EVERY,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass, or the chosen of its batches; see `images.Images`.
+        """One pass, or chosen batches of it; see `images.Images`.
 
-        An `Augment` for small images counts here as a random resized crop with its flip.
+        An `Augment` for small images is replaced by a random resized crop with its flip.
         """
         if augment is not None and generator is None:
             raise TypeError("augmentation needs a generator")
@@ -79,12 +79,12 @@ class FolderImages:
         yield from self._load([batch.tolist() for batch in batches], augment, seed)
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`n` different images, or all if there are fewer, not augmented."""
+        """`n` different images without augmentation, or all images if there are fewer."""
         order = torch.randperm(self.n, generator=generator)
         return next(self._load([order[:n].tolist()], None, 0))
 
     def take(self, n: int) -> FolderImages:
-        """`n` images, evenly spaced: the listing is sorted by class, and all should be there."""
+        """`n` evenly spaced images: the listing is sorted by class, so this keeps all classes."""
         kept = np.arange(min(n, self.n)) * self.n // min(n, self.n)
         return replace(self, paths=self.paths[kept], labels=self.labels[kept])
 
@@ -104,7 +104,7 @@ class FolderImages:
             pin_memory=on_gpu,
             worker_init_fn=_outlive_sigterm,
             collate_fn=_collate,
-            generator=torch.Generator(),  # otherwise it would draw from the global one
+            generator=torch.Generator(),  # the default would draw from the global generator
         )
         broken = ""
         for batch in loader:
@@ -113,7 +113,7 @@ class FolderImages:
                 break
             pixels, labels = (part.to(self.device, non_blocking=on_gpu) for part in batch)
             yield normalise(pixels, self.preprocessing.mean, self.preprocessing.std), labels
-        # Raised here, where the loop has let go of the workers: an exception that holds them
+        # Raised after the loop has released the workers: an exception that refers to them
         # keeps them until the garbage collector finds it, and then waits for each.
         if broken:
             raise InputError(broken)
@@ -125,7 +125,7 @@ class FolderImages:
         """From an RGB image to uint8 [3, image_size, image_size]."""
         if augment is None:
             return self._pixels
-        from torchvision.transforms import v2  # costs a second, which other data need not pay
+        from torchvision.transforms import v2  # takes a second, which other data sets save
 
         strength = augment.colour_jitter
         steps = [v2.RandomResizedCrop(self.image_size, scale=(augment.crop_scale, 1.0))]
@@ -135,10 +135,10 @@ class FolderImages:
 
 
 class _Decoding(Dataset):
-    """Decodes and transforms one image at a time, in whichever process.
+    """Decodes and transforms one image at a time, in any process.
 
-    What is wrong with an image is returned, not raised: the exception of a worker process would
-    arrive as many lines of text.
+    An error about an image is returned, not raised, because an exception in a worker process would
+    reach the user as many lines of text.
     """
 
     def __init__(self, paths: np.ndarray, labels: np.ndarray, transform: Transform, seed: int):
@@ -159,9 +159,9 @@ class _Decoding(Dataset):
 
 
 def _outlive_sigterm(worker: int) -> None:
-    """A cluster signals all processes of a job: the training ends its step first, workers wait.
+    """Let a worker ignore SIGTERM, which a cluster sends to all processes of a job.
 
-    They end when the training asks them to or is gone.
+    The training first finishes its step. Workers end when the training ends them or is gone.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

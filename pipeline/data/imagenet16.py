@@ -1,9 +1,9 @@
 """ImageNet-16-120: the first 120 classes of ImageNet at 16x16 pixels, NAS-Bench-201's third set.
 
-It is read from the benchmark's own batch files, or from two files that `make_imagenet16` makes
-out of a local ImageNet: every image is shrunk to 16x16 by a box filter, whatever its shape, as in
-Chrabaszcz et al. The order of the classes is that of ILSVRC's `map_clsloc.txt`. JPEG decoders
-differ in the last bit, so the made pixels may differ a little from the published ones.
+It is read from the benchmark's own batch files, or from two files that `make_imagenet16` makes from
+a local ImageNet. Images of any shape are shrunk to 16x16 by a box filter, as in Chrabaszcz et al.
+The order of the classes is that of ILSVRC's `map_clsloc.txt`. JPEG decoders differ in the last bit,
+so the pixels may differ slightly from the published ones.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _read_made(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _first_classes(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Those images of a batch file whose label, counted there from 1, is at most 120."""
+    """The images of a batch file whose label is at most 120; labels there start at 1."""
     batch = read_pickle(path)
     labels = np.asarray(batch["labels"], dtype=np.int64) - 1
     kept = labels < CLASSES
@@ -72,12 +72,12 @@ def _first_classes(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def class_names(data_root: Path) -> tuple[str, ...]:
-    """The files name no classes: ImageNet's numbers from 1."""
+    """ImageNet's class numbers from 1, since the files name no classes."""
     return tuple(str(number) for number in range(1, CLASSES + 1))
 
 
 def make_imagenet16(imagenet_root: Path, data_root: Path, workers: int = 1) -> None:
-    """Make `ImageNet16/{train,val}.npz` below the data root out of a local ImageNet.
+    """Make `ImageNet16/{train,val}.npz` below the data root from a local ImageNet.
 
     The ImageNet has train/<wnid>/, val/<wnid>/ and `map_clsloc.txt`, whose lines are
     `<wnid> <number> <name>`. `workers` processes decode.

@@ -1,4 +1,4 @@
-"""A part of a prepared data set, opened: batches of normalised images for a network."""
+"""An opened part of a prepared data set: batches of normalised images for a network."""
 # Tested in tests/data/test_folder_images.py.
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Opened = Literal["weights", "value", "train", "test"]
 class Images(Protocol):
     """Labelled images that stages train and evaluate on.
 
-    All that is random comes from the call's generator, one of the CPU, so that every device sees
-    the same images; they are float32 [b, 3, h, h], normalised, labels int64 [b], both on the
-    device.
+    All random values come from the generator of the call, which is on the CPU, so that every device
+    gets the same images. Images are normalised float32 [b, 3, h, h] and labels are int64 [b], both
+    on the device.
     """
 
     @property
@@ -55,14 +55,14 @@ class Images(Protocol):
         drop_last: bool = False,
         chosen: slice = EVERY,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass; shuffled and augmented by `generator`, in order without one.
+        """One pass, shuffled and augmented by `generator`, or in order without a generator.
 
-        `chosen` says which of its batches are handed out: the same as without it, for a run that
-        goes on within an epoch and for ranks that share one.
+        `chosen` selects batches of the pass without changing them. It serves runs that resume
+        within an epoch and ranks that share an epoch.
         """
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`n` different images, or all if there are fewer, not augmented."""
+        """`n` different images without augmentation, or all images if there are fewer."""
 
     def take(self, n: int) -> Images:
         """A fixed choice of `n` images (all if there are fewer), for trials."""
@@ -87,11 +87,11 @@ def open_images(
         part: `weights` and `value` are the halves of a search, `train` is the whole training
             part, `test` is for the final evaluation.
         split_path: `split.npz`, needed for the halves.
-        device: where the batches go.
+        device: the device of the batches.
         workers: processes that decode folders of images.
 
     Raises:
-        InputError: files are missing, damaged, or not those that were prepared.
+        InputError: files are missing, damaged, or have changed since `prepare`.
     """
     root = Path(data_root)
     halves = part in ("weights", "value")

@@ -1,9 +1,9 @@
-"""A data set made ready for the other stages: what it is, and how its training part is cut.
+"""Prepares a data set for the other stages: its description and the split of its training part.
 
-`manifest.json` says what a network must know (classes, size, mean, deviation) and carries a
-fingerprint of the training part; `split.npz` holds the indices of a search's two halves, sorted,
-disjoint, drawn by one seeded permutation. No number of the test part enters either: of your own
-folder its images are opened only to see that they are whole.
+`manifest.json` has what a network must know (classes, size, mean, deviation) and a fingerprint of
+the training part. `split.npz` has the indices of the two halves of a search: sorted, disjoint and
+drawn by one seeded permutation. Neither file depends on the test part. Test images of your own
+folder are opened only to check that they are complete.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from pipeline.seeds import derive, numpy_generator
 
 
 def say_nothing(line: str) -> None:
-    """Let a line go."""
+    """Ignore a line."""
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What is known only from the files."""
+    """Facts that only the files tell."""
 
     class_names: tuple[str, ...]
     mean: Channels
@@ -54,18 +54,18 @@ def prepare(
 ) -> dict[str, Any]:
     """Check a data set, write `split.npz` and `manifest.json`, and return the manifest.
 
-    For a folder of images `search_images.csv` too: the images of the search's parts by path, so
-    that others can search on the same ones.
+    For a folder of images also write `search_images.csv`, the paths of the images of the search's
+    parts, so that others can search on the same images.
 
     Args:
         dataset: what to prepare.
         data_root: folder of all data sets.
-        out_dir: where the files go.
-        split_seed: seed of the cut.
+        out_dir: folder of the written files.
+        split_seed: seed of the split.
         fractions: parts of the training set for (weights, value function); None: the data set's.
-        download: fetch missing files where torchvision can.
+        download: download missing files if torchvision can.
         balanced: give each class its share in each part.
-        say: takes lines on what a folder of images holds.
+        say: receives lines about the contents of a folder of images.
 
     Raises:
         InputError: files are missing or damaged, or the fractions do not fit.
@@ -90,7 +90,7 @@ def prepare(
 
 
 def _facts(dataset: DataSet, root: Path, download: bool, say: Callable[[str], None]) -> _Facts:
-    """What the files say, after they were found and their checksums compared."""
+    """The facts from the files, once they are found and their checksums verified."""
     if download and dataset.download and not _all_there(dataset, root):
         dataset.download(root)
     if dataset.make:
@@ -124,7 +124,7 @@ def _described(dataset: DataSet, facts: _Facts) -> dict[str, Any]:
 def _write(
     out: Path, manifest: dict[str, Any], parts: dict[str, np.ndarray], paths: tuple[str, ...]
 ) -> None:
-    """Write the split, for a folder the list of its images too, and the manifest last."""
+    """Write the split, for a folder also the list of its images, and the manifest last."""
     with replacing(out / "split.npz") as temporary:
         np.savez(temporary, **parts)  # type: ignore[arg-type]
     if paths:
@@ -134,10 +134,10 @@ def _write(
 
 
 def images_of_share(share: float, n: int, key: str) -> int:
-    """How many of `n` images a share is, neither none of them nor all.
+    """The number of images in a share of `n`, at least one and fewer than all.
 
     Raises:
-        InputError: it rounds to none or to all; it names the key of the configuration.
+        InputError: the number rounds to none or to all; it names the key of the configuration.
     """
     found = round(share * n)
     if not 0 < found < n:
@@ -172,7 +172,7 @@ def halves(
 def balanced_halves(
     labels: np.ndarray, fractions: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `halves`, but of the images of each class by themselves.
+    """As `halves`, but each class is split separately.
 
     Raises:
         InputError: as `halves`; a class is too small to have an image in each part.
@@ -180,7 +180,7 @@ def balanced_halves(
     weights, value = [], []
     for label in np.unique(labels):
         of_class = np.flatnonzero(labels == label)
-        # A seed of its own: otherwise classes of one size would all be cut alike.
+        # Each class has its own seed, or classes of equal size would be split alike.
         for_weights, for_value = halves(len(of_class), fractions, derive(seed, "class", int(label)))
         weights.append(of_class[for_weights])
         value.append(of_class[for_value])
@@ -193,7 +193,7 @@ def _all_there(dataset: DataSet, root: Path) -> bool:
 
 def _small_facts(dataset: DataSet, root: Path) -> _Facts:
     images, labels = read_small(dataset, root, "train")
-    assert dataset.class_names and dataset.mean and dataset.std  # small sets bring them
+    assert dataset.class_names and dataset.mean and dataset.std  # small sets have them
     content = hashlib.sha256(np.ascontiguousarray(images).data)
     content.update(labels.data)
     return _Facts(

@@ -1,10 +1,10 @@
-"""From the file of an image to what a network sees; a part of every model.
+"""Converts the file of an image to the input of a network; every model includes these settings.
 
-    file -> turned as EXIF says -> RGB of 8 bits on white -> shorter side resized -> centre cropped
+    file -> rotated as in EXIF -> RGB of 8 bits on white -> shorter side resized -> centre cropped
 
-Training data, evaluation and prediction read files here, so that a model is never shown an image
-that was prepared in another way. Colour profiles are not applied; of an animation or of several
-pages the first picture is taken.
+Training, evaluation and prediction all read files here, so that a model never gets an image that
+was prepared differently. Colour profiles are not applied. The first picture of an animation or of a
+file with several pages is used.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from pipeline.data.spec import Channels
 from pipeline.errors import InputError
 from pipeline.files import DAMAGED, readable
 
-# Pillow tries these and no others, whatever a file calls itself: some of its readers start
+# Pillow tries only these formats, whatever the suffix of a file, because some of its readers start
 # programs (EPS starts Ghostscript).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF")
 BROKEN = (*DAMAGED, IndexError, Image.DecompressionBombError)
 
-BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # of TIFF
+BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What is done with an image that has been read; the words say what this module does."""
+    """The preprocessing of an image that has been read; text fields describe it for readers."""
 
     image_size: int  # side of the images that a network sees, in pixels
-    resize_size: int  # of the shorter side before the crop, in pixels
+    resize_size: int  # shorter side before the crop, in pixels
     mean: Channels  # of the training images in [0, 1], one value per channel
     std: Channels  # their deviation
     resize: str = "shorter side to resize_size, longer side rounded down"
@@ -52,12 +52,12 @@ class Preprocessing:
         return cls(size, described.get("resize_size") or size, mean, std)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The settings as plain values."""
         return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Preprocessing:
-        """What `to_json` gave."""
+        """The preprocessing from the values of `to_json`."""
         return cls.of(content)
 
     def crop_of(self, image: Image.Image) -> Image.Image:
@@ -69,7 +69,7 @@ class Preprocessing:
         return resized.crop((left, top, left + size, top + size))
 
     def pixels_of(self, image: Image.Image) -> np.ndarray:
-        """uint8 [3, image_size, image_size] of an RGB image; `augment.normalise` does the rest."""
+        """uint8 [3, image_size, image_size] of an RGB image, the input of `augment.normalise`."""
         return np.ascontiguousarray(np.asarray(self.crop_of(image)).transpose(2, 0, 1))
 
 
@@ -77,13 +77,13 @@ def read_image(path: Path | str) -> Image.Image:
     """An image as RGB of 8 bits, upright, on white.
 
     Raises:
-        InputError: the file is no whole image, or its greys have no known range.
+        InputError: the file is no complete image, or the range of its greys is unknown.
     """
     return inspect(path)[0]
 
 
 def inspect(path: Path | str) -> tuple[Image.Image, tuple[str, ...]]:
-    """`read_image`, and in words what was done beside decoding."""
+    """`read_image`, and the conversions besides decoding in words."""
     try:
         if not Path(path).is_file():
             raise OSError("no regular file")
@@ -110,7 +110,7 @@ def inspect(path: Path | str) -> tuple[Image.Image, tuple[str, ...]]:
 
 
 def _is_turned(file: Image.Image) -> bool:
-    """Whether EXIF asks for a turn; an EXIF block that cannot be read asks for none."""
+    """Whether EXIF asks for a rotation; an unreadable EXIF block asks for none."""
     try:
         return file.getexif().get(0x0112, 1) in range(2, 9)
     except BROKEN:
@@ -118,13 +118,13 @@ def _is_turned(file: Image.Image) -> bool:
 
 
 def _eight_bits(image: Image.Image, form: str | None, tags: Mapping[int, Any]) -> Image.Image:
-    """A grey image of 8 bits from one of 12 or 16.
+    """A grey image of 8 bits from an image of 12 or 16 bits.
 
     Raises:
-        ValueError: its range is not known.
+        ValueError: its range is unknown.
     """
     values = np.asarray(image)
-    if image.mode == "I" and form != "PPM":  # Pillow scales a PGM to 16 bits itself
+    if image.mode == "I" and form != "PPM":  # Pillow itself scales a PGM to 16 bits
         raise ValueError("grey of 32 bits or with a sign; its range is not known: save it with 8")
     largest = 2 ** tags.get(BITS_PER_SAMPLE, (16,))[0] - 1
     if form != "PPM" and largest == 2**16 - 1 and 0 < values.max() < 2**12:

@@ -1,4 +1,4 @@
-"""Small images, all of them in the memory of the device as uint8."""
+"""Small images, all held in the memory of the device as uint8."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SmallImages:
         drop_last: bool = False,
         chosen: slice = EVERY,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass, or the chosen of its batches; see `images.Images`."""
+        """One pass, or chosen batches of it; see `images.Images`."""
         if augment is not None and (generator is None or not isinstance(augment, Augment)):
             raise TypeError("small images are augmented by an `Augment` and a generator")
         order = (
@@ -57,7 +57,7 @@ class SmallImages:
         )
         asked = range(self.n_batches(batch_size, drop_last))[chosen]
         for number, part in enumerate(parts(order, batch_size, drop_last)):
-            # Drawn for batches that are passed over too: all draw from one stream.
+            # Drawn for skipped batches too, since all batches draw from one stream.
             draws = None
             if augment is not None and generator is not None:
                 draws = augmentation.draw(augment, len(part), self.image_size, generator)
@@ -72,7 +72,7 @@ class SmallImages:
             yield images, labels
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`n` different images, or all if there are fewer, not augmented."""
+        """`n` different images without augmentation, or all images if there are fewer."""
         indices = torch.randperm(self.n, generator=generator)[:n].to(self.pixels.device)
         images = augmentation.normalise(self.pixels[indices], self.mean, self.std)
         return images, self.labels[indices]

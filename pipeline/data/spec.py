@@ -1,4 +1,4 @@
-"""What is known of a data set before its images are opened.
+"""The description of a data set, known before its images are opened.
 
 Images are uint8 [n, 3, h, w], labels int64 [n] counted from 0. Means and deviations are those of
 the training part with pixels in [0, 1], one value for each channel (red, green, blue).
@@ -25,7 +25,7 @@ Part = Literal["train", "test"]
 Channels = tuple[float, float, float]
 Number = Annotated[float, Field(strict=True)]
 Above0 = Annotated[float, Field(gt=0, strict=True)]
-EVERY = slice(None)  # of the batches of a pass
+EVERY = slice(None)  # all batches of a pass
 
 
 @dataclass(frozen=True)
@@ -33,29 +33,29 @@ class DataFile:
     """One file of a data set."""
 
     path: str  # relative to the data root
-    md5: str | None  # published checksum; None where there is none
-    # The part that it belongs to; what both need (class names) counts as train
+    md5: str | None  # published checksum; None if there is none
+    # The part of the file; files that both parts need (class names) count as train
     part: Part = "train"
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set; small ones bring `read`, folders are `train/<class>/` and `val/<class>/`."""
+    """A data set; small sets have `read`, folders have `train/<class>/` and `val/<class>/`."""
 
     name: str  # as in the configuration and in paths
-    title: str  # as in print
-    classes: int | None  # number of classes; None: as many as a folder has
+    title: str  # as shown in tables
+    classes: int | None  # number of classes; None: that of the folder
     image_size: int  # side of the square images that a network sees, in pixels
     mean: Channels | None  # mean of a channel; None: computed when the set is prepared
     std: Channels | None  # deviation of a channel; None: computed when the set is prepared
     source: str  # where the files come from
-    licence: str  # under what terms
-    citation: str  # whom to cite
-    # `small` sets are held in memory whole, `folder` sets are decoded as needed
+    licence: str  # terms of use
+    citation: str  # reference to cite
+    # `small` sets are held in memory, images of `folder` sets are decoded when needed
     kind: Literal["small", "folder"]
     path: str  # folder of the data set, relative to the data root or absolute
-    files: tuple[DataFile, ...] = ()  # what must be there; none where a set is made or is a folder
-    # What serves instead of `files` where those are absent: files made locally
+    files: tuple[DataFile, ...] = ()  # required files; none if a set is generated or a folder
+    # Locally made files that replace `files` if those are absent
     made_files: tuple[DataFile, ...] = ()
     n_train: int = 0  # number of training images of a small set
     n_test: int = 0  # number of test images of a small set
@@ -63,16 +63,16 @@ class DataSet:
     read: Callable[[Path, Part], tuple[np.ndarray, np.ndarray]] | None = None
     # Small sets: data root -> names in the order of the labels
     class_names: Callable[[Path], tuple[str, ...]] | None = None
-    resize_size: int | None = None  # folders: shorter side before the central crop of an evaluation
-    # Folders that the program makes itself: data root -> None, makes what is missing
+    resize_size: int | None = None  # folders: shorter side before an evaluation's central crop
+    # Folders that the program itself makes: data root -> None, makes missing files
     make: Callable[[Path], None] | None = None
-    # Data root -> None, fetches the files; None where no one may
+    # Data root -> None, downloads the files; None if they may not be downloaded
     download: Callable[[Path], None] | None = None
     # Parts of the training set for a search's (weights, value function)
     search_fractions: tuple[float, float] = (0.5, 0.5)
 
     def files_at(self, data_root: Path) -> tuple[DataFile, ...]:
-        """The published files, or those made locally where only these are there."""
+        """The published files, or the locally made files if only those exist."""
         if any((data_root / file.path).exists() for file in self.files):
             return self.files
         made = self.made_files and all((data_root / file.path).exists() for file in self.made_files)
@@ -80,7 +80,7 @@ class DataSet:
 
 
 class Manifest(BaseModel):
-    """What other stages read of `manifest.json`."""
+    """The keys of `manifest.json` that other stages read."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -123,7 +123,7 @@ def find(name: str, folders: Mapping[str, FolderSettings] | None = None) -> Data
         folders: `datasets` of the configuration; None: only registered data sets.
 
     Raises:
-        InputError: no such data set, or a folder that takes the name of a registered one.
+        InputError: no such data set, or a folder with the name of a registered data set.
     """
     known, folders = registry.names("datasets"), folders or {}
     if name in folders:
@@ -138,7 +138,7 @@ def find(name: str, folders: Mapping[str, FolderSettings] | None = None) -> Data
 
 
 def of_folder(name: str, settings: FolderSettings) -> DataSet:
-    """The data set that an image folder of the configuration is."""
+    """The data set for an image folder of the configuration."""
     return DataSet(
         name=name,
         title=name,
@@ -156,12 +156,12 @@ def of_folder(name: str, settings: FolderSettings) -> DataSet:
 
 
 def read_small(dataset: DataSet, data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [n, 3, h, h] and labels int64 [n] of one part, as the specification says.
+    """Images uint8 [n, 3, h, h] and labels int64 [n] of one part, checked against the description.
 
     Raises:
-        InputError: number, size or labels of the images are not those of the data set.
+        InputError: number, size or labels of the images do not match the data set.
     """
-    assert dataset.read is not None  # small sets bring it
+    assert dataset.read is not None  # small sets have it
     images, labels = dataset.read(data_root, part)
     n_images = dataset.n_train if part == "train" else dataset.n_test
     shape = (n_images, 3, dataset.image_size, dataset.image_size)

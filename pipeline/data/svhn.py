@@ -1,7 +1,7 @@
 """SVHN, the cropped digits (without `extra`), as its authors publish it: two MATLAB files.
 
-Mean and deviation are those of the training part. The files label the digit 0 as 10; here it is
-0, as in torchvision.
+Mean and deviation are those of the training part. The files label the digit 0 as 10; here its label
+is 0, as in torchvision.
 """
 # Tested in tests/data/test_data_sets.py.
 

@@ -1,12 +1,12 @@
 """One registry for data sets, spaces, operations, strategies, estimators, genotypes, figures.
 
-An `Entry` is what is known of a thing without making it: its name, its settings, and where it is
-("module:attribute"). The configuration and the workflow read entries only, so that a dry run
-imports no torch. `get` imports the module and gives the thing itself.
+An `Entry` describes an object without creating it: its name, its settings, and its location
+("module:attribute"). The configuration and the workflow read only entries, so that a dry run
+imports no torch. `get` imports the module and returns the object itself.
 
-Data sets, spaces, strategies and figures have their entries in this package. Operations,
-estimators and genotypes are registered in their own files, by the decorator `register`. Other
-packages bring their own through entry points (`plugins.py`).
+Data sets, spaces, strategies and figures have their entries in this package. Operations, estimators
+and genotypes are registered in their own files by the decorator `register`. Other packages add
+theirs through entry points (`plugins.py`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.settings import Settings
 
 Thing = TypeVar("Thing")
 
-# Kind -> the module whose import enters everything of that kind.
+# Kind -> the module whose import registers everything of that kind.
 SOURCES = {
     "datasets": "pipeline.registry.datasets",
     "spaces": "pipeline.registry.spaces",
@@ -36,31 +36,31 @@ SOURCES = {
 }
 
 _entries: dict[str, dict[str, Entry]] = {kind: {} for kind in SOURCES}
-# (kind, name) -> distribution and version of the package whose import entered it.
+# (kind, name) -> distribution and version of the package whose import registered it.
 _brought_by: dict[tuple[str, str], dict[str, str]] = {}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a registered thing without making it."""
+    """The description of a registered object, known without creating it."""
 
     name: str  # as in the configuration and in paths
-    target: Any  # the thing, or where it is as "module:attribute"
-    # Model of what can be set about it, or where it is as "module:attribute"
+    target: Any  # the object, or its location "module:attribute"
+    # Model of its settings, or the model's location "module:attribute"
     settings: type[Settings] | str = Settings
 
     def load(self) -> Any:
-        """The thing itself."""
+        """The object itself."""
         return resolve(self.target)
 
     def settings_model(self) -> type[Settings]:
-        """The class of its settings."""
+        """The model of its settings."""
         model: type[Settings] = resolve(self.settings)
         return model
 
 
 def resolve(target: Any) -> Any:
-    """The object that "module:attribute" names; anything but a text is the object itself."""
+    """The object at "module:attribute"; anything that is not text is the object itself."""
     if not isinstance(target, str):
         return target
     module, _, attribute = target.partition(":")
@@ -68,7 +68,7 @@ def resolve(target: Any) -> Any:
 
 
 def lazy(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """A package's `__getattr__` (PEP 562), from public name -> its module, loaded on first use."""
+    """A package's `__getattr__` (PEP 562) that loads the module of a public name on first use."""
 
     def getattr_(name: str) -> Any:
         if name not in modules:
@@ -79,7 +79,7 @@ def lazy(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
 
 
 def add(kind: str, *entries: Entry) -> None:
-    """Enter some things of one kind; a name that is taken is a `ValueError`."""
+    """Register entries of one kind; a duplicate name raises `ValueError`."""
     for entry in entries:
         if entry.name in _entries[kind]:
             raise ValueError(f"{kind}: {entry.name!r} is registered twice")
@@ -89,7 +89,7 @@ def add(kind: str, *entries: Entry) -> None:
 def register(
     kind: str, name: str, settings: type[Settings] | str = Settings
 ) -> Callable[[Thing], Thing]:
-    """Decorator that enters an object where it is defined."""
+    """Decorator that registers an object at its definition."""
 
     def enter(thing: Thing) -> Thing:
         add(kind, Entry(name, thing, settings))
@@ -106,7 +106,7 @@ def names(kind: str) -> list[str]:
 
 @functools.cache
 def _load(kind: str) -> None:
-    """Enter all things of one kind, ours and those of other packages."""
+    """Register everything of one kind, ours and that of other packages."""
     import_module(SOURCES[kind])
     for point in plugins.points(kind):
         before = _all()
@@ -121,13 +121,13 @@ def _all() -> set[tuple[str, str]]:
 
 
 def brought_by(kind: str, name: str) -> dict[str, str] | None:
-    """Distribution and version of the other package whose import entered a thing, if one did."""
+    """Distribution and version of the other package that registered an object, if one did."""
     _load(kind)
     return _brought_by.get((kind, name))
 
 
 def entry(kind: str, name: str) -> Any:
-    """The entry called `name`; an unknown one is an `InputError` that suggests the nearest."""
+    """The entry called `name`; an unknown name raises an `InputError` with the nearest one."""
     known = names(kind)
     if name not in _entries[kind]:
         raise InputError(f"{kind}: unknown {name!r}; {nearest(name, known)}")
@@ -135,10 +135,10 @@ def entry(kind: str, name: str) -> Any:
 
 
 def get(kind: str, name: str) -> Any:
-    """The thing called `name`: its module is imported.
+    """The object called `name`; imports its module.
 
     Raises:
-        InputError: an unknown name; the message suggests the nearest.
+        InputError: an unknown name; the message suggests the nearest one.
     """
     return entry(kind, name).load()
 

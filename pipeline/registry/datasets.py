@@ -12,7 +12,7 @@ from pipeline.registry import Entry, add
 class DataSetEntry(Entry):
     """A `pipeline.data.DataSet`."""
 
-    # `small` sets are held in memory whole, `folder` sets are decoded as needed
+    # `small` sets are held in memory, images of `folder` sets are decoded when needed
     kind: str = "small"
 
 

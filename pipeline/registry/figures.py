@@ -1,4 +1,4 @@
-"""The figures of the paper that are drawn again; `analysis/drawings.py` says how one is called."""
+"""The figures of the paper that we draw; `analysis/drawings.py` describes their signature."""
 # Tested in tests/analysis/test_figures.py.
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Things of other packages, found by their entry points in the groups `shapley_nas.<kind>`.
+"""Plug-ins of other packages, found by their entry points in the groups `shapley_nas.<kind>`.
 
-An entry point names a module that registers what it brings: it calls `pipeline.registry.add`, or it
-decorates an estimator by `pipeline.shapley.estimation.estimator`.
+An entry point names a module that registers objects: it calls `pipeline.registry.add`, or decorates
+an estimator with `pipeline.shapley.estimation.estimator`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def load(point: EntryPoint) -> None:
     """Import the module that an entry point names.
 
     Raises:
-        InputError: it cannot be imported, or takes a name that is taken.
+        InputError: it cannot be imported, or uses a name that already exists.
     """
     try:
         point.load()

@@ -1,9 +1,9 @@
-"""The source behind registered things: their modules, and digests of what stands in them.
+"""The source code of registered things: their modules, and digests of these modules.
 
 Rules pass the digests on as `params`, so that an edited strategy reruns its searches and nothing
-else. A module of ours stands for itself, and for those that it takes things of its own kind from
-(`darts_shapley_frozen` derives from `darts_shapley`). A module of another package stands for the
-whole package.
+else. A thing of ours depends on its own module, and on modules of its kind that this one imports
+from (`darts_shapley_frozen` derives from `darts_shapley`). A thing of another package depends on
+that whole package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline import provenance, registry
 
 LENGTH = 12  # hexadecimal digits of a digest
 OURS = provenance.PACKAGE.name
-# What computes a result; other packages and modules read settings, keep records or show results.
+# Code that computes results; other code reads settings, keeps records or shows results.
 COMPUTING = (
     *("compilation", "data", "devices", "nasbench", "networks", "seeds", "shapley", "spaces"),
     *("stages", "strategies", "studies", "supernet", "training"),
@@ -36,26 +36,26 @@ def module_of(kind: str, name: str) -> str:
 
 
 def modules_of(kind: str, name: str) -> list[str]:
-    """Modules behind a thing: its own first, then those of its kind that it imports from."""
+    """Modules of a thing: its own first, then those of its kind that it imports from."""
     siblings = {module_of(kind, other) for other in registry.names(kind)}
     found = [module_of(kind, name)]
-    for module in found:  # which grows
+    for module in found:  # grows in the loop
         found += sorted((_imported_by(module) & siblings) - {*found})
     return found
 
 
 def digests(things: Things) -> dict[str, str]:
-    """Module -> digest of its source, for the modules behind things (kind, name)."""
+    """Module -> digest of its source, for the modules of things (kind, name)."""
     modules = {module for thing in things for module in modules_of(*thing)}
     return {module: digest(module) for module in sorted(modules)}
 
 
 @functools.cache
 def digest(module: str) -> str:
-    """Digest of a module of ours, or of the package of another; empty where no file is found.
+    """Digest of a module of ours, or of another's whole package; empty if no file is found.
 
-    All of ours are read at the first call in a process: an edit during a long run does not change
-    the code that runs.
+    All our modules are read at the first call in a process, because an edit during a long run does
+    not change the running code.
     """
     path = _path_of(module)
     if path is None:
@@ -71,9 +71,9 @@ _ours = functools.cache(provenance.file_digests)
 
 
 def in_use(things: Things) -> dict[str, str]:
-    """Module -> digest: the modules that this process computes with, and those behind things.
+    """Module -> digest: the modules that this process computes with, and those of the things.
 
-    Estimators are imported together, so only those behind things count.
+    All estimators are imported together, so only those among the things count.
     """
     loaded = {
         name
@@ -87,12 +87,12 @@ def in_use(things: Things) -> dict[str, str]:
 
 
 def changed(record: dict[str, str]) -> list[str]:
-    """Modules of a record of `in_use` whose source is another one now."""
+    """Modules of a record of `in_use` whose source has changed."""
     return [module for module, before in record.items() if digest(module) != before]
 
 
 def plugins(things: Things) -> list[dict[str, str]]:
-    """Kind, name, distribution, version and digest of the things that other packages brought."""
+    """Kind, name, distribution, version and digest of the things from other packages."""
     return [
         {"kind": kind, "name": name, **brought, "digest": digest(module)}
         for kind, name in things
@@ -102,7 +102,7 @@ def plugins(things: Things) -> list[dict[str, str]]:
 
 
 def _path_of(module: str) -> Path | None:
-    """The file of a module of ours; the folder of another's package, or its one file."""
+    """The file of a module of ours; the folder of another package, or its single file."""
     top, *inner = module.split(".")
     if top == OURS:
         path = provenance.PACKAGE.joinpath(*inner)
@@ -110,7 +110,7 @@ def _path_of(module: str) -> Path | None:
         return next((file for file in files if file.is_file()), None)
     try:
         spec = find_spec(top)
-    except ValueError:  # `__main__`, and modules made by hand
+    except ValueError:  # `__main__`, and modules without a spec
         return None
     if spec is None:
         return None

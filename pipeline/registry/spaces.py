@@ -15,8 +15,8 @@ ROBUST = {"cifar100": "robust_darts", "svhn": "robust_darts"}
 class SpaceEntry(Entry):
     """A function from the supernet's settings to a `pipeline.spaces.Space`."""
 
-    family: str = "darts"  # whose cells it has: `darts` or `nasbench201`, as in `Space.family`
-    # Data set -> recipe below `retrain` of its networks, if not that of their layout
+    family: str = "darts"  # the family of its cells: `darts` or `nasbench201`, as in `Space.family`
+    # Data set -> recipe in `retrain` for its networks, if not the recipe of their layout
     recipes: Mapping[str, str] = field(default_factory=dict)
 
 

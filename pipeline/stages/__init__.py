@@ -1,1 +1,1 @@
-"""One module a stage of the workflow, each behind a verb: from files to files."""
+"""The stages of the workflow, one module each; verbs call stages, which read and write files."""

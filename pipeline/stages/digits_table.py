@@ -1,10 +1,10 @@
 """`nasbench_digits`: every distinct cell of NAS-Bench-201 trained on scikit-learn's digits.
 
-A table of our own, small enough to be kept with the code once it is made, so that a search can be
-looked up without any download. The 6,466 cells that the benchmark itself tells apart
-(`cells.unique_text`) are trained on the half of the training set that searches train weights on,
-some seeds each; the others take the values of the cell that they are isomorphic to. Accuracies are
-in percent, as in the benchmark: `digits_valid` on the other half, `digits_test` on the test set.
+This is our own table. It is small enough to be kept with the code, so that searches can look cells
+up without any download. The benchmark distinguishes 6,466 cells (`cells.unique_text`). Each is
+trained under some seeds on the half of the training set that searches train weights on. Every other
+cell has the values of the cell that it is isomorphic to. Accuracies are in percent, as in the
+benchmark: `digits_valid` on the other half, `digits_test` on the test set.
 
 The protocol is ours: C = 8, N = 1, SGD with Nesterov's momentum and the benchmark's rate and decay
 (0.1 by cosine to 0, 5e-4), 4 epochs, batches of 48, a crop padded by one pixel.
@@ -37,7 +37,7 @@ N_SEEDS = 2
 
 
 def distinct() -> NDArray[np.int64]:
-    """int64[15625]: each cell's representative, the isomorphic cell with the lowest number."""
+    """int64[15625]: the representative of each cell, the isomorphic cell with the lowest number."""
     texts = [cells.unique_text(tuple(code)) for code in cells.codes()]
     first: dict[str, int] = {}
     for number, text in enumerate(texts):
@@ -53,7 +53,7 @@ def make(
     out: Path,
     log: Callable[[str], None],
 ) -> None:
-    """Train all distinct cells and write the table as CSV; goes on after the last chunk trained."""
+    """Train all distinct cells and write the table as CSV; resumes after the last trained chunk."""
     weights, valid = (open_images(manifest, data_root, p, split) for p in ("weights", "value"))
     representative = distinct()
     trained = np.unique(representative)
@@ -66,7 +66,7 @@ def make(
     order = [(seed, i) for seed in range(N_SEEDS) for i in range(len(chunks))]
     for seed, i in order[len(measured) :]:
         networks = train(cells.codes()[chunks[i]], weights, seeds.derive(seed, "digits", i))
-        # The test set is opened for the accuracies of trained networks only.
+        # The test set is opened only for the accuracies of trained networks.
         test = open_images(manifest, data_root, "test")
         both = np.stack([measure(networks, valid), measure(networks, test)])
         measured.append(torch.from_numpy(both))
@@ -82,7 +82,7 @@ def make(
 
 
 def train(codes: NDArray[np.uint8], images: Images, seed: int) -> StackedNetworks:
-    """Train the networks of some cells, side by side, on their own losses."""
+    """Train the networks of some cells side by side, each with its own loss."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seeds.derive(seed, "network"))
         networks = StackedNetworks(codes, images.classes, CHANNELS, CELLS)
@@ -96,7 +96,7 @@ def train(codes: NDArray[np.uint8], images: Images, seed: int) -> StackedNetwork
         generator = seeds.torch_generator(seed, "images", epoch)
         for batch, labels in images.batches(BATCH, generator, Augment(crop_padding=1), True):
             logits = networks(batch.contiguous(memory_format=torch.channels_last))
-            # The sum of the networks' mean losses: no network's gradient knows the others.
+            # The sum of the networks' mean losses: a gradient depends only on its network's loss.
             loss = F.cross_entropy(logits.flatten(0, 1), labels.repeat_interleave(len(codes)))
             optimiser.zero_grad()
             (len(codes) * loss).backward()
@@ -120,7 +120,7 @@ def _write(
     representative: NDArray[np.int64],
     accuracies: Mapping[tuple[int, int], NDArray[np.float64]],
 ) -> None:
-    """One row a cell, by number, each isomorphic cell with the values of its representative."""
+    """Write one row per cell, by number; each has the values of its representative."""
     import pandas as pd
 
     frame = pd.DataFrame({"index": range(len(representative)), "arch": [*cells.architectures()]})
@@ -132,5 +132,5 @@ def _write(
         for seed in range(N_SEEDS):
             frame[f"{name}_seed{seed}"] = by_seed[seed].round(4)
     with replacing(out) as temporary:
-        # No time in the gzip header: the same numbers are the same file.
+        # No time in the gzip header, so that equal numbers give equal files.
         frame.to_csv(temporary, index=False, compression={"method": "gzip", "mtime": 1})

@@ -1,4 +1,4 @@
-"""Evaluate: a ready model on images whose classes are known, a folder or a prepared data set."""
+"""Evaluate: measure a model on images of known classes, from a folder or a prepared data set."""
 # Tested in tests/verbs/test_models.py.
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def run(
     out: Path | None,
     device: str = "cpu",
 ) -> str:
-    """Measure a model and write tables, picture and predictions; what a reader sees.
+    """Measure a model, write tables, picture and predictions, and return the text for the reader.
 
     Args:
         model: `model.pt`.
         images: a folder with a folder for each class, or the manifest of a prepared data set,
-            whose `val/` or test set is taken.
-        data_root: where that data set lies.
+            whose `val/` or test set is used.
+        data_root: folder of that data set.
         out: folder of the results; None: write nothing.
         device: `auto`, `cpu` or `cuda`.
 
@@ -87,7 +87,7 @@ def on_data_set(classifier: Classifier, manifest: Mapping[str, Any], data_root: 
 
 
 def evaluation_of(answers: Answers, classes: int) -> Evaluation:
-    """What the answers add up to."""
+    """The evaluation of all answers."""
     _, labels, probabilities = answers
     likeliest = probabilities.topk(min(5, classes)).indices
     cells = torch.bincount(labels * classes + likeliest[:, 0], minlength=classes**2)

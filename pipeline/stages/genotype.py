@@ -1,7 +1,7 @@
-"""Genotype: the cell that a search found, or one from elsewhere, written down, drawn and counted.
+"""Genotype: write, draw and count the cell that a search found, or a cell from elsewhere.
 
-It writes `genotype.json`, `cell.svg`, `cell.png` and `model.pt`, a ready model whose weights are
-still those that retraining under the same seed starts from.
+The stage writes `genotype.json`, `cell.svg`, `cell.png` and `model.pt`, a complete model with the
+initial weights of a retraining under the same seed.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def run(
     out: Path,
     trials: Sequence[Path] = (),
 ) -> None:
-    """Write a genotype in all its forms; counts are for one image of the data set.
+    """Write all files of a genotype; counts are for one image of the data set.
 
     Args:
         job: space, origin of the genotype, layout and size of its network.
-        seed: of the weights of the ready model.
+        seed: of the model's weights.
         manifest: of the prepared data set: classes and image size.
         strength: `strength.npz` of a search; unused if the job names a genotype.
         out: folder of the results.
@@ -69,12 +69,12 @@ def run(
 
 
 def best_of(trials: Sequence[Path]) -> Path:
-    """The trial with the lowest error on held-out training images, the first of equals."""
+    """The trial with the lowest error on held-out training images; the first one in a tie."""
     return min(trials, key=lambda path: files.read_share(path, "held_out_error"))
 
 
 def genotype_of(trial: Path) -> Path:
-    """The genotype that a trial's `metrics.json` is of."""
+    """The genotype of a trial, given its `metrics.json`."""
     return trial.parents[1] / "genotype" / "genotype.json"
 
 

@@ -19,7 +19,7 @@ from pipeline.studies.walks import walk
 
 
 def run_walk(job: WalkJob, *opening: Any) -> None:
-    """Write `walks.npz`: whole permutations and V along them by every value.
+    """Write `walks.npz`: whole permutations and V along them for every value function.
 
     Args:
         job: permutations, value function, random numbers.

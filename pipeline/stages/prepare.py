@@ -13,10 +13,10 @@ def run(job: PrepareJob, data_root: Path, out: Path, download: bool = False) -> 
     """Write `manifest.json`, `split.npz`, metrics and provenance.
 
     Args:
-        job: name of the data set, its folder entry if it is one, seed and fractions of the cut.
-        data_root: where the data sets lie.
+        job: name of the data set, its folder entry if it is one, seed and fractions of the split.
+        data_root: folder of all data sets.
         out: folder of the results.
-        download: fetch missing files where torchvision can.
+        download: download missing files if torchvision can.
 
     Raises:
         InputError: unknown data set; files missing or damaged; fractions that do not fit.

@@ -1,8 +1,8 @@
-"""Many seeds of a strategy in one process: what rows over hundreds of seeds, and grids, are over.
+"""Queries: many seeds of a strategy in one process, for grids and rows over hundreds of seeds.
 
-A search of the table is a hundred look-ups, and a search on tiny images takes seconds, so that a
-process for each seed would cost more than the search. `history.csv` has one row per seed: what the
-table says of the cell found and, of a search by epochs, how its strength ranks all cells.
+A search of the table takes a hundred look-ups, and a search on tiny images takes seconds, so a
+process for each seed would cost more than the search. `history.csv` has one row per seed: the
+table's values of the cell found and, for a search with epochs, how its strength ranks all cells.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -26,7 +26,7 @@ from pipeline.stages.stage import stage
 from pipeline.strategies.contract import Inputs
 from pipeline.training import checkpoint
 
-Halves = tuple[Any, Any]  # images for the weights and for the value; None for table searches
+Halves = tuple[Any, Any]  # images for weights and value; None for table searches
 
 
 def run(
@@ -43,14 +43,14 @@ def run(
     """Search under seeds 0 to n - 1 and look each cell up; resumes at its last seed.
 
     Args:
-        job: of the search.
-        n: seeds.
-        dataset: whose accuracies are looked up.
-        table: where they stand.
+        job: the job of the search.
+        n: number of seeds.
+        dataset: the data set whose accuracies are looked up.
+        table: file of the table.
         out: folder of the results.
         manifest: of the prepared images, for a strategy that trains a supernet.
         split: index lists of its two halves.
-        data_root: where the images lie.
+        data_root: folder of the images.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
@@ -84,7 +84,7 @@ def images_of(
     """Images for the weights and for the value, if the strategy trains a supernet.
 
     Raises:
-        InputError: it does, and there is no manifest.
+        InputError: the strategy trains a supernet, and there is no manifest.
     """
     if not registry.entry("strategies", job.algorithm).trains_supernet:
         return None, None
@@ -101,7 +101,7 @@ def search(
     halves: Halves = (None, None),
     device: Any = "cpu",
 ) -> dict[str, Any]:
-    """One search; the row of its cell, numbers only."""
+    """Run one search; the row of its cell, only numbers."""
     classes = halves[0].classes if halves[0] is not None else 0
     strategy = make_strategy(job, classes, seed, device)
     strategy.prepare(Inputs(dataset, lambda: table))

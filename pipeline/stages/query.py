@@ -1,4 +1,4 @@
-"""Query: the found cell of NAS-Bench-201 in the benchmark's table; values in percent."""
+"""Query: look the found cell up in the table of NAS-Bench-201; values in percent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MISSING = (
 
 
 class QueryJob(Settings):
-    """What is looked up, and where."""
+    """The data set and the table of a look-up."""
 
     arch: str
     table: str | None
@@ -32,10 +32,10 @@ def look_up(
     arch: str | None = None,
     genotype: Path | None = None,
 ) -> dict[str, Any]:
-    """The row of an architecture named by exactly one of the three: values, ranks, protocols.
+    """The row of an architecture given by one of index, arch, genotype: values, ranks, protocols.
 
     Raises:
-        InputError: The table is not whole, or the architecture not in it.
+        InputError: The table is incomplete, or the architecture is not in it.
     """
     if genotype is not None:
         arch = Genotype.load(genotype).to_arch_string()
@@ -52,8 +52,8 @@ def row_of(rows: Table, index: int | None) -> dict[str, Any]:
 def reference_of(name: str, rows: Table) -> dict[str, Any]:
     """A row of the table that no search finds.
 
-    `optimal` is the best value of each accuracy, each of an architecture of its own; `resnet` the
-    cell that is ResNet's block.
+    `optimal` has the best value of each accuracy, which may come from different architectures;
+    `resnet` is the cell that equals ResNet's block.
     """
     if name != OPTIMAL:
         return row_of(rows, rows.index_of(RESNET_CELL))
@@ -68,7 +68,7 @@ def reference_of(name: str, rows: Table) -> dict[str, Any]:
 
 
 def run_reference(name: str, table: Path | None, out: Path) -> None:
-    """Write a reference row as `metrics.json`; without a table it holds its name only."""
+    """Write a reference row as `metrics.json`; without a table it has only the name."""
     job = QueryJob(arch=name, table=str(table) if table else None)
     rows = Table.load(table) if table else None
     with stage("query", out, job, data=source(rows)) as s:
@@ -78,15 +78,15 @@ def run_reference(name: str, table: Path | None, out: Path) -> None:
 
 
 def run(genotype: Path, table: Path | None, out: Path) -> None:
-    """Write the row of a genotype as `metrics.json`; without a table it holds only `arch`.
+    """Write the row of a genotype as `metrics.json`; without a table it has only `arch`.
 
     Args:
         genotype: `genotype.json` of the NAS-Bench-201 space.
-        table: The compact table, None where there is none.
+        table: The compact table; None if there is none.
         out: Folder of the results.
 
     Raises:
-        InputError: The genotype is of another space, the table not whole.
+        InputError: The genotype is of another space, or the table is incomplete.
     """
     arch = Genotype.load(genotype).to_arch_string()
     job = QueryJob(arch=arch, table=str(table) if table else None)
@@ -100,5 +100,5 @@ def run(genotype: Path, table: Path | None, out: Path) -> None:
 
 
 def source(rows: Table | None) -> dict[str, str] | None:
-    """What the provenance says of a table: its name, the digest of its file."""
+    """The entry of a table in the provenance: its name and the digest of its file."""
     return {"name": rows.name, "fingerprint": files.digest(rows.path)} if rows else None

@@ -1,7 +1,7 @@
 """Ranking: does the mean strength of an architecture's operations rank it as the benchmark does?
 
 Figure 5 of Shapley-NAS (Xiao et al., CVPR 2022, section 4.5): Kendall's tau of strength and test
-accuracy over 200 architectures drawn from NAS-Bench-201. Chosen where the paper leaves it open:
+accuracy over 200 architectures drawn from NAS-Bench-201. Our choices where the paper is silent:
 
     strength of an architecture    mean over the six edges of the softmax weight, among the five
                                    operations of the edge, of the one that it has; the softmax is
@@ -9,11 +9,12 @@ accuracy over 200 architectures drawn from NAS-Bench-201. Chosen where the paper
     the draw                       uniform, without replacement, `none` included, and the same for
                                    all searches
 
-Beside it: tau over all 15,625, by each data set of the table; tau of the mean of alpha itself; and
-what scores that add up over edges reach when they know the table, by its main effects and by those
-of its ranks (see `nasbench/additive.py`). `history.csv` says of each epoch which cell the search
-would have returned, its accuracies in the table, and tau over all. Intervals are percentile
-bootstraps over architectures: they say nothing of how searches differ, which several seeds tell.
+The stage also computes tau over all 15,625 architectures for each data set of the table, tau of the
+mean of alpha itself, and the taus of two sums over edges that are computed from the table: its main
+effects and those of its ranks (see `nasbench/additive.py`). For each epoch, `history.csv` has the
+cell that the search would have returned, its accuracies in the table, and tau over all cells.
+Intervals are percentile bootstraps over architectures. They do not include the variation between
+searches, which needs several seeds.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -53,12 +54,12 @@ def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: 
     Args:
         job: size of the draw and of the bootstrap.
         strength: `strength.npz` of a search.
-        dataset: whose test accuracies rank.
-        table: where they stand.
+        dataset: the data set whose test accuracies rank architectures.
+        table: file of the table.
         out: folder of the results.
 
     Raises:
-        InputError: there is no table, the data set is not in it, or the strength is not one of
+        InputError: there is no table, the data set is not in it, or the strength is not for
             NAS-Bench-201 with `none`.
     """
     if table is None:
@@ -110,10 +111,10 @@ def rank(
 def by_epoch(
     table: Table, strengths: NDArray[np.float64], none_may_win: bool
 ) -> list[dict[str, Any]]:
-    """What a search would have returned at each epoch, and how its strength ranks all cells.
+    """The cell that a search would have returned at each epoch, and how strength ranks all cells.
 
     Args:
-        table: where the accuracies stand.
+        table: the table with the accuracies.
         strengths: float64[epochs, 30], after each epoch.
         none_may_win: whether `none` may be chosen.
 
@@ -136,9 +137,9 @@ def by_epoch(
 
 
 def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """The last epoch's values; `changes`, epochs whose cell differs from the one before.
+    """The last epoch's values; `changes` counts the epochs whose cell differs from the one before.
 
-    `lowest_<column>` and `highest_<column>` are over the epochs since the strength moved.
+    `lowest_<column>` and `highest_<column>` are over the epochs in which the strength has moved.
     """
     moved = [row for row in history if row["moved"]] or history[-1:]
     changes = sum(a["index"] != b["index"] for a, b in itertools.pairwise(moved))
@@ -152,7 +153,7 @@ def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def phi_sum(saved: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
-    """Mean over the epochs of the sum of the estimated values; nothing where there are none."""
+    """Mean over the epochs of the sum of the estimated values; empty if there are none."""
     phi = saved.get("phi_history", np.empty((0, 0)))
     known = phi[~np.isnan(phi).all(axis=1)] if phi.size else phi
     return {"phi_sum": float(np.nansum(known, axis=1).mean())} if len(known) else {}

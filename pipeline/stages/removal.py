@@ -1,9 +1,9 @@
-"""Removal: the accuracy that a trained supernet loses without one operation, and without two.
+"""Removal: the accuracy that a trained supernet loses without one or two operations.
 
 Figure 2 of Shapley-NAS (Xiao et al., CVPR 2022): operations of the fourth and the fifth edge of a
-NAS-Bench-201 supernet. Accuracy is the value function of the search (`value_function.py`), on the
-half of the training set that it is measured on, all of it by default. `none` adds nothing to an
-edge, so that its removal costs nothing and it is left out.
+NAS-Bench-201 supernet. Accuracy is the value function of the search (`value_function.py`), measured
+on its half of the training set, by default on all images. `none` adds nothing to an edge, so
+removing it costs nothing and it is left out.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -29,11 +29,11 @@ def run(job: RemovalJob, seed: int, *opening: Any) -> None:
 
     Args:
         job: edges and images.
-        seed: of the choice of images, where not all count.
+        seed: of the choice of images, if not all are used.
         opening: as `opened` takes it: supernet, manifest, split, data root, folder, device.
 
     Raises:
-        InputError: no supernet of a search, or it has no such edge.
+        InputError: the file is no supernet of a search, or the supernet has no such edge.
     """
     with opened("removal", job, seed, *opening) as (s, on):
         V = value_function(job, on, seed)
@@ -65,7 +65,7 @@ def largest_interaction(rows: Sequence[Mapping[str, Any]]) -> float:
 
 
 def value_function(job: RemovalJob, on: Subject, seed: int) -> ValueFunction:
-    """V on the value half, the same images for all coalitions."""
+    """V on the value half, with the same images for all coalitions."""
     settings = ValueSettings(
         value_images=job.removal.images or on.images.n,
         value_batch_size=job.removal.batch_size,

@@ -1,4 +1,4 @@
-"""Report: the study as one HTML page; committed measurements as a page of the docs."""
+"""Report: the study as one HTML page; committed measurements as pages of the docs."""
 # Tested in tests/analysis/test_report.py.
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.errors import InputError
 
 
 def run(job: ReportJob, results: Path, out: Path) -> None:
-    """Write the report on the runs below `results` to `out`.
+    """Write the report on the runs in `results` to `out`.
 
     Args:
         job: experiments, seeds and titles.
@@ -73,21 +73,21 @@ def write_claims(job: ReportJob, results: Path, folder: Path) -> None:
 
 
 def write_claims_page(folder: Path, out: Path) -> None:
-    """Render the claims measured in `folder` as Markdown, pictures in `images` beside the page.
+    """Render the measured claims in `folder` as Markdown, with pictures in `images` by the page.
 
     Raises:
-        InputError: there are none.
+        InputError: there are no measured claims.
     """
     files.write_text(out, claims_page.render(folder, out.parent / "images"))
 
 
 def write_results_page(measurements: Path, findings: Path, out: Path) -> None:
-    """Render the findings as `out`, and each measurement as a page of the folder `out` without .md.
+    """Render the findings to `out`, and each measurement as a page in the folder `out` without .md.
 
-    Pages of measurements that are gone go.
+    Pages of measurements that no longer exist are removed.
 
     Raises:
-        InputError: a measurement is broken or lacks a key, or a finding asks for what is not there.
+        InputError: a measurement is broken or lacks a key, or a finding asks for a missing value.
     """
     measured = results_page.read(measurements)
     files.write_text(out, results_summary.render(measured, results_summary.read(findings)))

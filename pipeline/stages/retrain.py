@@ -1,7 +1,7 @@
-"""Retrain and transfer: a network is trained from scratch and tested once, at the end.
+"""Retrain and transfer: train a network from scratch and test it once, at the end.
 
-One stage serves both verbs: the recipe and the layout come with the job, how images are augmented
-with the kind of data. It writes `model.pt` (a ready model), `metrics.json` and `history.csv`.
+One stage serves both verbs. The job defines the recipe and the layout; the kind of data defines the
+augmentation. The stage writes `model.pt` (a complete model), `metrics.json` and `history.csv`.
 Under torchrun every rank runs it, and rank 0 writes.
 """
 
@@ -41,7 +41,7 @@ def run(
     device: str = "auto",
     start: Start | None = None,
 ) -> None:
-    """Train a genotype on the whole training set, then look at the test set.
+    """Train a genotype on the whole training set, then measure it on the test set.
 
     Args:
         name: the verb, `retrain` or `transfer`.
@@ -49,14 +49,14 @@ def run(
         seed: of the weights, the order of images, augmentation and dropped paths.
         genotype: a file, a published name, a NAS-Bench-201 string; None: that of `start`.
         manifest: of the prepared data set.
-        data_root: where the data set lies.
+        data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
-        start: a trained network to go on from; None: weights are drawn.
+        start: a trained network to start from; None: random initial weights.
 
     Raises:
-        InputError: genotype, data or settings do not fit; a checkpoint of other settings lies in
-            the way; the training diverged.
+        InputError: genotype, data or settings do not fit; the folder has a checkpoint of other
+            settings; the training diverged.
     """
     task = Task.from_job(job, seed, genotype, manifest, data_root, device, start)
     with distributed.joined(task.device) as ranks:
@@ -73,7 +73,7 @@ def write(s: Stage, task: Task, network: Network, history: list[Row], test: Eval
     """Write the model, the tables of its test, and the record of the stage.
 
     Raises:
-        InputError: the training diverged, though its loss was finite to the end.
+        InputError: the training diverged, although its loss stayed finite.
     """
     if not math.isfinite(test.loss):
         rate = task.recipe.learning_rate
@@ -96,9 +96,9 @@ def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, l
     """The trained network and a row for each epoch; no test image is opened.
 
     Args:
-        task: what is trained.
-        s: takes the checkpoint, the rows and the log; None on ranks that write nothing.
-        ranks: who takes part.
+        task: network, recipe and images.
+        s: the stage that writes checkpoint, rows and log; None on ranks that write nothing.
+        ranks: the ranks that train together.
     """
     network = task.network()
     images, held_out = training_images(task)
@@ -126,7 +126,7 @@ def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, l
 
 
 def measure_test(task: Task, network: Network, ranks: Ranks) -> Evaluation:
-    """The answers on the test set, which is opened here and nowhere before."""
+    """The answers on the test set, which is opened here for the first time."""
     return evaluate(network, open_part("test", task), task.recipe, task.device, ranks)
 
 
@@ -136,7 +136,7 @@ def metrics_of(
     counts: Mapping[str, int],
     recipe: TrainSettings,
 ) -> dict[str, float]:
-    """What the report reads; accuracies and errors are fractions."""
+    """The metrics for the report; accuracies and errors are fractions."""
     held_out = {}
     if recipe.held_out:
         best = best_epoch(history)

@@ -1,12 +1,12 @@
-"""Search: a strategy trains a supernet for some epochs and says how strong each operation is.
+"""Search: a strategy trains a supernet for some epochs and rates the strength of each operation.
 
-The loop knows only the contract of strategies. It opens the two halves of the training set, runs
+The loop uses only the contract of strategies. It opens the two halves of the training set, runs
 the strategy's epochs, and saves a checkpoint after each, so that a killed search resumes there.
 
 Several processes search together if torchrun started them (`--processes`). Each holds the whole
-supernet; they share the micro-batches of a step and the permutations of an estimate
-(`training/distributed.py`). What a strategy shares with nobody, each computes for itself, alike.
-The first one alone writes files.
+supernet, and they divide the micro-batches of a step and the permutations of an estimate among
+themselves (`training/distributed.py`). Everything else each process computes itself, with equal
+results. Only the first process writes files.
 """
 # Tested in tests/test_faults.py.
 
@@ -50,20 +50,20 @@ def run(
 ) -> None:
     """Search and write `strength.npz` (strength and alpha, also by epoch), metrics, history.
 
-    The strategy may leave more: one that trains a supernet leaves it as `supernet.pt`.
+    The strategy may write more files: one that trains a supernet writes `supernet.pt`.
 
     Args:
         job: space, algorithm and recipe.
         seed: seed of the supernet's weights, the batches and the strategy.
         manifest: of the prepared data set.
         split: index lists of the two halves.
-        data_root: where the data set lies.
+        data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
         table: for strategies that search it; None: the one that belongs to the data set.
 
     Raises:
-        InputError: data or settings do not fit; a checkpoint of other settings lies in the way.
+        InputError: data or settings do not fit; the folder has a checkpoint of other settings.
     """
     torch_device = devices.resolve(device)
     with distributed.joined(torch_device) as ranks:
@@ -90,10 +90,10 @@ def run(
 
 
 def check_processes(job: SearchJob, n: int) -> None:
-    """Whether so many processes can share a search.
+    """Check that a search can use this number of processes.
 
     Raises:
-        InputError: the strategy has nothing to share, or a step has too few micro-batches.
+        InputError: the strategy has no work to divide, or a step has too few micro-batches.
     """
     entry, search = registry.entry("strategies", job.algorithm), job.search
     reason = entry.alone if entry.trains_supernet else "it trains no supernet"
@@ -110,21 +110,21 @@ def check_processes(job: SearchJob, n: int) -> None:
 def run_epochs(
     s: Stage | None, strategy: Strategy, train: Images, valid: Images, identity: Mapping[str, Any]
 ) -> tuple[list[Row], list[Record]]:
-    """Run all epochs that the checkpoint, if there is one, does not hold.
+    """Run all epochs that are not in the checkpoint, if there is one.
 
     Args:
-        s: takes the checkpoint, the rows and the log; None on ranks that write nothing.
+        s: the stage that writes checkpoint, rows and log; None on ranks that write nothing.
         strategy: runs the epochs.
         train: images for the weights.
         valid: images for the value.
-        identity: what the bits of the search depend on.
+        identity: everything that the bits of the search depend on.
 
     Returns:
         the metrics and the record of each epoch, those of the checkpoint first.
     """
     ranks = strategy.ranks
     path = s.state / "search.pt" if s else None
-    # The first rank reads for all: it may set a damaged file aside.
+    # The first rank reads for all ranks, because it may rename a damaged file.
     saved = ranks.share(checkpoint.load(path, identity) if path else None)
     history: list[Row] = []
     records: list[Record] = []
@@ -152,7 +152,7 @@ def run_epochs(
 
 
 def check_agreement(strategy: Strategy, epoch: int) -> None:
-    """Stop all ranks if they no longer hold the same supernet and strength.
+    """Stop all ranks if their supernets or strengths differ.
 
     Raises:
         InputError: they differ.
@@ -164,7 +164,7 @@ def check_agreement(strategy: Strategy, epoch: int) -> None:
 
 
 def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What the bits of a search depend on; the number of workers changes none."""
+    """Everything that the bits of a search depend on; the number of workers is not part of it."""
     described = job.model_dump(mode="json", exclude={"search": {"workers"}})
     return {"seed": seed, "data": manifest["fingerprint"], **described}
 
@@ -172,7 +172,7 @@ def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[
 def open_halves(
     search: SearchSettings, manifest: Mapping[str, Any], split: Path, data_root: Path, device: str
 ) -> tuple[Images, Images]:
-    """The training images for the weights, as many as the recipe takes, and those for the value."""
+    """The training images for the weights, as many as the recipe uses, and those for the value."""
     train, valid = (
         open_images(manifest, data_root, part, split, device, search.workers)
         for part in ("weights", "value")
@@ -189,8 +189,8 @@ def make_strategy(
         job: space, algorithm and recipe.
         classes: of the images.
         seed: of weights and strategy.
-        device: where images and supernet are.
-        n_steps: training steps of the whole search, by which `compile: auto` decides.
+        device: device of the images and the supernet.
+        n_steps: training steps of the whole search, on which `compile: auto` depends.
     """
     space = registry.get("spaces", job.space)(job.search.supernet)
     entry = registry.entry("strategies", job.algorithm)
@@ -213,7 +213,7 @@ def make_strategy(
 
 
 def as_tensors(record: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Arrays as tensors, which a checkpoint may hold."""
+    """Arrays as tensors, since a checkpoint may hold only tensors."""
     return {name: torch.from_numpy(np.array(values)) for name, values in record.items()}
 
 
@@ -226,7 +226,7 @@ def save_strength(path: Path, strategy: Strategy, records: list[Row]) -> None:
 
 
 def summary(history: list[Row], job: SearchJob) -> dict[str, Any]:
-    """Totals of what an epoch costs, and the last epoch's other metrics."""
+    """Total costs over the epochs, and the last epoch's other metrics."""
     totals = {key: sum(row.get(key, 0) for row in history) for key in COUNTED}
     last = {key: value for key, value in history[-1].items() if key != "epoch"} if history else {}
     return {"algorithm": job.algorithm, "epochs": len(history), **last, **totals}

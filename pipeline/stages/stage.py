@@ -1,8 +1,8 @@
-"""What all stages share: a folder for results, one for what a rerun may lose, and a record.
+"""The parts that all stages share: a folder for results, a state folder, and a record.
 
-A stage writes `metrics.json`, `history.csv` and `provenance.json` beside what it makes, each
-whole or absent. Checkpoints, log and journal lie in `state`, outside the declared outputs, because
-Snakemake removes those before it starts a job.
+A stage writes `metrics.json`, `history.csv` and `provenance.json` next to its results; each file is
+complete or absent. Checkpoints, log and journal lie in `state`, outside the declared outputs,
+because Snakemake removes declared outputs before it starts a job.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOG = "log.txt"
 
 @dataclass
 class Stage:
-    """One stage at work; made by `stage`."""
+    """A running stage; made by `stage`."""
 
     name: str
     run: str
@@ -43,18 +43,18 @@ class Stage:
     data: Mapping[str, Any] | None
     journal: Journal
     behind: sources.Things = ()  # the registered things that its settings name
-    earlier_code: Sequence[Mapping[str, str]] = ()  # of processes that this one resumes
-    started: float = field(default_factory=time.monotonic)  # a clock may jump
+    earlier_code: Sequence[Mapping[str, str]] = ()  # code of the processes that this one resumes
+    started: float = field(default_factory=time.monotonic)  # the system clock may jump
 
     def log(self, text: str) -> None:
-        """Write one line to stderr, which is the rule's log, and to the log beside the journal."""
+        """Write one line to stderr, which is the rule's log, and to the log next to the journal."""
         line = f"{time.strftime('%H:%M:%S')} {self.name} {self.run}: {text}"
         print(line, file=sys.stderr)
         with (self.state / LOG).open("a", encoding="utf-8", errors="backslashreplace") as stream:
             print(line, file=stream)
 
     def epoch(self, metrics: Mapping[str, float], step: int) -> None:
-        """Put one epoch's metrics into the journal; a step that it has already is left out."""
+        """Add one epoch's metrics to the journal, unless it already has this step."""
         self.journal.append_metrics(metrics, step)
 
     def finish(
@@ -64,13 +64,13 @@ class Stage:
         artifacts: Sequence[Path] = (),
         model: Path | None = None,
     ) -> None:
-        """Write the record of a stage that has succeeded; `metrics.json` last, as its sign.
+        """Write the record of a successful stage; `metrics.json` comes last and marks the success.
 
         Args:
             metrics: what the stage measured; accuracies and errors as fractions.
             history: one row for each epoch, if the stage has epochs.
             artifacts: files that the journal names.
-            model: a ready model, which the journal names as such.
+            model: a complete model, which the journal marks as a model.
         """
         if history:
             files.write_csv(self.out / "history.csv", history)
@@ -86,7 +86,7 @@ class Stage:
         record |= {"earlier_code": [*self.earlier_code]} if self.earlier_code else {}
         files.write_json(self.out / "provenance.json", {**names, **record})
         files.write_json(self.out / "metrics.json", metrics)
-        # A prefix of their own: a stage's `seconds` is not the last epoch's.
+        # Final metrics have a prefix, since a stage's `seconds` differs from the last epoch's.
         numbers = {f"final/{k}": v for k, v in metrics.items() if isinstance(v, int | float)}
         self.journal.append_metrics(numbers, step=len(history))
         log = self.state / LOG
@@ -105,18 +105,18 @@ def stage(
     device: str = "cpu",
     data: Mapping[str, Any] | None = None,
 ) -> Iterator[Stage]:
-    """Open a stage: its journal ends as FINISHED or FAILED whatever happens.
+    """Open a stage; its journal always ends as FINISHED or FAILED.
 
     Args:
         name: the verb.
         out: folder of the declared outputs.
         settings: the slice of the configuration that the stage reads.
         seed: the run's seed.
-        device: where it computes.
+        device: the device that computes.
         data: manifest of the data set, whose fingerprint goes into the provenance.
 
     Raises:
-        InputError: `out` holds a result of the workflow that was made with other settings.
+        InputError: `out` has a result of the workflow that was made with other settings.
     """
     refuse_others(out, settings, seed, data)
     results = results_root(out)
@@ -147,7 +147,7 @@ def stage(
 
 
 def _names(results: Path, place: Place | None) -> dict[str, str]:
-    """What the folder of a run says, as tags by which a run table is sorted and grouped."""
+    """The parts of a run's folder name, as tags to sort and group a table of runs by."""
     if place is None:
         return {}
     named = {key: str(value) for key, value in vars(place).items() if value is not None}
@@ -155,7 +155,7 @@ def _names(results: Path, place: Place | None) -> dict[str, str]:
 
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Digests before and now, where they differ."""
+    """The digests that differ, before and now."""
     pairs = ((key, before.get(key, "none"), now.get(key, "none")) for key in journals.CODE)
     return "; ".join(f"{key} {a} -> {b}" for key, a, b in pairs if a != b)
 
@@ -163,12 +163,12 @@ def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 def refuse_others(
     out: Path, settings: Settings, seed: int | None, data: Mapping[str, Any] | None
 ) -> None:
-    """Keep a result of the workflow that was made with other settings or of other data.
+    """Refuse to overwrite a result of the workflow that has other settings or other data.
 
-    In a workflow nothing is there: Snakemake removes a job's outputs before it starts it.
+    In a workflow the folder has no result, because Snakemake removes a job's outputs first.
 
     Raises:
-        InputError: there is one.
+        InputError: there is such a result.
     """
     path = out / "provenance.json"
     if not paths.is_of_workflow(out) or not path.exists():
@@ -185,7 +185,7 @@ def refuse_others(
 
 
 def results_root(out: Path) -> Path:
-    """`results/{preset}` as the configuration says; the folder above an `out` elsewhere."""
+    """`results/{preset}` if `out` lies below it, else the folder above `out`."""
     root = Path(os.environ.get("SHAPLEY_NAS_RESULTS", ""))
     if root.parts and out.resolve().is_relative_to(root.resolve()):
         return root
@@ -193,7 +193,7 @@ def results_root(out: Path) -> Path:
 
 
 def remove_checkpoints(state: Path) -> None:
-    """Drop what only an unfinished stage needs; the journal stays until it is mirrored."""
+    """Remove files that only an unfinished stage needs; the journal stays until it is mirrored."""
     for path in state.glob("*.pt*"):
         path.unlink()
     if state.exists() and not any(state.iterdir()):

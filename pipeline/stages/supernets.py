@@ -1,4 +1,4 @@
-"""What stages share that measure a trained supernet on the half of the images that values count."""
+"""The common part of stages that measure a trained supernet on the images of the value half."""
 # Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from pipeline.supernet import Supernet, saved
 
 @dataclass(frozen=True)
 class Subject:
-    """A supernet and the images that it is measured on."""
+    """A supernet and the images to measure it on."""
 
     network: Supernet  # on the device
-    alpha: NDArray[np.float64]  # by which its operations are mixed, [n_players]
+    alpha: NDArray[np.float64]  # mixes its operations, [n_players]
     images: Images
-    identity: dict[str, Any]  # of both, as a checkpoint keeps it
+    identity: dict[str, Any]  # of supernet and images, as in a checkpoint
 
 
 @contextmanager
@@ -45,17 +45,17 @@ def opened(
 
     Args:
         name: the verb.
-        job: what the stage reads.
+        job: the stage's slice of the configuration.
         seed: of its random numbers.
         supernet: `supernet.pt` of a search.
         manifest: of the prepared data set.
         split: index lists of the two halves.
-        data_root: where the data set lies.
+        data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        InputError: no supernet of a search, or the images are not those that were prepared.
+        InputError: the file is no supernet of a search, or the images have changed since `prepare`.
     """
     torch_device = devices.resolve(device)
     with stage(name, out, job, seed, torch_device.type, data=manifest) as s:

@@ -1,4 +1,4 @@
-"""What a training stage trains: a network, its recipe with every number settled, its images."""
+"""The task of a training stage: a network, its recipe with all numbers resolved, its images."""
 # Tested in tests/stages/test_retrain.py.
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ CHANGES_NO_BIT = {"workers", "checkpoint_steps"}
 
 @dataclass(frozen=True)
 class Start:
-    """A trained network of your own from which another training starts."""
+    """A trained network from which another training starts."""
 
-    model: Path  # `model.pt`; its classes may be others
-    frozen: bool = False  # whether only the classifier learns
+    model: Path  # `model.pt`; its classes may differ
+    frozen: bool = False  # whether to train only the classifier
 
     def settle(self, recipe: TrainSettings) -> tuple[Genotype, str, TrainSettings]:
-        """Genotype and layout of the model, and the recipe with its size."""
+        """Genotype and layout of the model, and the recipe with the model's size."""
         meta = networks.load_model(self.model)[1]
         size = {"channels": meta["channels"], "cells": meta["cells"]}
         tower = {"auxiliary_weight": 0.0} if self.frozen else {}
@@ -43,7 +43,7 @@ class Start:
         return Genotype.from_json(meta["genotype"]), meta["layout"], recipe
 
     def load_into(self, network: Network) -> None:
-        """Give a network the weights of the model, all but those of its classifiers."""
+        """Copy the weights of the model into a network, except those of its classifiers."""
         weights = networks.load_model(self.model)[0].state_dict()
         ours = network.state_dict()
         body = {k: v for k, v in weights.items() if k in ours and "classifier." not in k}
@@ -58,16 +58,16 @@ class Start:
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained, how and on what; a trial trains one too."""
+    """A network with its recipe and images; trials use it too."""
 
-    layout: str  # the frame of the cells
-    recipe: TrainSettings  # its channels and cells are the network's
+    layout: str  # the network around the cells
+    recipe: TrainSettings  # has the network's channels and cells
     seed: int  # of the weights, the order of images, augmentation and dropped paths
     genotype: Genotype  # the cells
     manifest: Mapping[str, Any]  # of the prepared data set
-    data_root: Path  # where it lies
+    data_root: Path  # folder of the data set
     device: torch.device  # where to train
-    start: Start | None = None  # what it goes on from
+    start: Start | None = None  # the trained network to start from
 
     @classmethod
     def from_job(
@@ -83,7 +83,7 @@ class Task:
         """The task of a job, its network within the job's budget.
 
         Raises:
-            InputError: no such genotype or device, or no network fits the budget.
+            InputError: there is no such genotype or device, or no network fits the budget.
         """
         recipe, layout = _for_images(job.train, manifest), job.layout
         if start is not None:
@@ -108,7 +108,7 @@ class Task:
         }
 
     def network(self) -> Network:
-        """The network with the weights that it starts from."""
+        """The network with its initial weights."""
         network = networks.build_seeded(
             self.seed,
             self.genotype,
@@ -124,7 +124,7 @@ class Task:
 
 
 def _for_images(recipe: TrainSettings, manifest: Mapping[str, Any]) -> TrainSettings:
-    """The recipe with what follows from the number of images."""
+    """The recipe with the values that depend on the number of images."""
     if not isinstance(recipe, OwnTrain):
         return recipe
     n = min(manifest["n_train"], recipe.limit_train or manifest["n_train"])
@@ -150,11 +150,11 @@ def _within_budget(
 
 
 def training_images(task: Task) -> tuple[Images, Images | None]:
-    """What is trained on, all but the held-out share, and that share if there is one."""
+    """The images to train on, without the held-out share, and that share if there is one."""
     images = open_part("train", task)
     if not task.recipe.held_out:
         return images, None
-    # The same for all runs on a data set, so that runs can be compared by it.
+    # Equal for all runs on a data set, so that runs can be compared on it.
     order = seeds.numpy_generator(0, "held_out").permutation(images.n)
     n_held_out = _n_held_out(task.recipe, images.n)
     kept, held_out = np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
@@ -162,7 +162,7 @@ def training_images(task: Task) -> tuple[Images, Images | None]:
 
 
 def _n_held_out(recipe: TrainSettings, n: int) -> int:
-    """How many of `n` training images are held out."""
+    """Number of held-out images among `n` training images."""
     return images_of_share(recipe.held_out, n, "held_out") if recipe.held_out else 0
 
 

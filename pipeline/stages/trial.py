@@ -1,7 +1,7 @@
-"""Trial: a cell is trained for a while, to choose one of several by held-out training images.
+"""Trial: train a cell briefly, to choose one of several cells by held-out training images.
 
-Half of the training images are trained on, the other half decides; no test image is opened. The
-cell with the lowest error is the one that the stage `genotype` keeps.
+The network is trained on half of the training images and measured on the other half; no test image
+is opened. The stage `genotype` keeps the cell with the lowest error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def run(
         seed: of the weights, the order of images, augmentation.
         genotype: a file, a published name, a NAS-Bench-201 string.
         manifest: of the data set searched on.
-        data_root: where the data set lies.
+        data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
 

@@ -1,4 +1,4 @@
-"""What MLflow shows of a run beside its numbers: its source, its data, its result in words."""
+"""What MLflow shows of a run besides its numbers: its source, its data, its result in words."""
 # Tested in tests/tracking/test_tables.py.
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ DIGEST_LENGTH = 32  # MLflow takes up to 36 characters
 
 
 def chart(metric: str) -> str:
-    """The name of a curve in MLflow, whose charts stand in sections by prefix, by alphabet.
+    """The name of a curve in MLflow, which groups charts by prefix in alphabetical order.
 
-    Accuracies by epoch come first: `train_accuracy` is `accuracy/train`.
+    Accuracies by epoch come first: `train_accuracy` becomes `accuracy/train`.
     """
     name = metric.removesuffix("_accuracy")
     return metric if name == metric or "/" in metric else f"accuracy/{name}"
 
 
 def source_tags(journal: Journal) -> dict[str, str]:
-    """What the column "Source" of the run table shows: the command and the commit."""
+    """Tags for the column "Source" of the run table: the command and the commit."""
     stage, commit = journal.start["stage"], journal.tags.get("git_commit")
     command = "snakemake" if stage == "workflow" else f"python -m pipeline {stage}"
     tags = {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
@@ -39,7 +39,7 @@ def source_tags(journal: Journal) -> dict[str, str]:
 
 
 def data_of(journal: Journal) -> list[DatasetInput]:
-    """The data set or the table that a stage read, with its digest and where it comes from."""
+    """The data set or the table that a stage read, with its digest and origin."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     tags = journal.tags
@@ -59,17 +59,17 @@ def _table_of(journal: Journal) -> str:
 
 
 def model_name(journal: Journal) -> str:
-    """What a network is, in the letters that MLflow allows in the name of a model."""
+    """A name for a network, in the characters that MLflow allows in model names."""
     place = paths.find(journal.tags.get("run", ""))
     return place.title.replace("/", " ") if place else journal.start["name"].replace("/", " ")
 
 
 def description(journal: Journal, address: str = "") -> str:
-    """The result of a run that has ended in Markdown; a workflow wrote its own.
+    """The result of a finished run in Markdown; the journal of a workflow has its own text.
 
     Args:
         journal: of a stage or a workflow.
-        address: of the report in MLflow; empty: there is none.
+        address: of the report in MLflow; empty if there is none.
     """
     place = paths.find(journal.tags.get("run", ""))
     said = journal.note

@@ -1,4 +1,4 @@
-"""Look recorded runs up in MLflow, and the address where it compares them."""
+"""Looks up recorded runs in MLflow, and the address where MLflow compares them."""
 # Tested in tests/tracking/test_tables.py.
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.tracking import store
 
 @dataclass(frozen=True)
 class Recorded:
-    """A run as MLflow has it: parameters as text, the last value of each metric."""
+    """A run in MLflow: parameters as text, the last value of each metric."""
 
     run_id: str
     experiment_id: str
@@ -50,11 +50,11 @@ def recorded(run_id: str) -> Recorded:
 
 
 def runs_address(results: Path) -> str:
-    """MLflow's page of the runs of a results folder; of all experiments where it has none."""
+    """MLflow's page of the runs of a results folder; without runs, the page of all experiments."""
     state = results / "state"
     parent = journal.read(state / journal.NAME)
     run = journal.mirrored(state).get(parent.key) if parent.events else None
-    # Without the query MLflow 3 opens on traces of language models.
+    # Without the query MLflow 3 shows traces of language models.
     page = f"/{run['experiment_id']}/runs?workflowType=machine_learning" if run else ""
     return f"{journal.web_address()}/#/experiments{page}"
 

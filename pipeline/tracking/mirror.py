@@ -1,4 +1,4 @@
-"""One journal's run in MLflow, brought up to the journal again and again."""
+"""The run of one journal in MLflow, updated repeatedly from the journal."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
 
 
-KEY = "shapley_nas.run"  # the tag by which a journal finds its run in any store
+KEY = "shapley_nas.run"  # the tag that identifies a journal's run in any store
 NAME_LENGTH = 250  # characters of a name in MLflow
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a request
 
 
 class Mirror:
-    """One journal's run in a store; `update` brings it up to the journal.
+    """The run of one journal in a store; `update` sends what is new in the journal.
 
-    A new mirror asks the store what it has, so that nothing is sent twice, whoever was killed
-    where. After an error it is unknown what arrived: make another mirror.
+    A new mirror asks the store what it already has, so that nothing is sent twice, even after a
+    process was killed. After an error it is unknown what arrived, so make a new mirror.
 
     Args:
         client: of the store.
-        journal: as it is now.
-        root: `results/{preset}`; a product elsewhere is not sent, whatever the journal says.
+        journal: its current content.
+        root: `results/{preset}`; products outside it are never sent.
     """
 
     def __init__(self, client: MlflowClient, journal: Journal, root: Path) -> None:
@@ -55,7 +55,7 @@ class Mirror:
 
     @property
     def complete(self) -> bool:
-        """Whether the store has all of it (the status is sent last) or had it deleted."""
+        """Whether the store has the whole run (the status is sent last), or the run was deleted."""
         if self.run is None:
             return False
         end, info = (self._journal.status, self._journal.events[-1]["time"]), self.run.info
@@ -64,7 +64,7 @@ class Mirror:
         return (info.status, info.end_time) == end and not self._stale_tags()[1]
 
     def prepare(self, journal: Journal) -> None:
-        """Make new models ready to be sent, which takes seconds and needs no store."""
+        """Prepare new models for sending, which takes seconds and needs no store."""
         for path, form in journal.artifacts[self._n_artifacts :]:
             folder = _model_folder(journal)
             if form == "model" and self._is_product(path) and not folder.exists():
@@ -102,7 +102,7 @@ class Mirror:
         return run_id
 
     def _report(self, workflow_id: str) -> str:
-        """Where MLflow shows the report of a workflow; empty for a run outside workflows."""
+        """The address of a workflow's report in MLflow; empty for a run outside workflows."""
         if not (self._journal.workflow or self._journal.start["stage"] == "workflow"):
             return ""
         return (
@@ -117,7 +117,7 @@ class Mirror:
             self._client.set_terminated(child.info.run_id, "FAILED")
 
     def _opened(self, parent_id: str | None) -> str:
-        """The id of the run, which is made at need, or reopened and asked for its metrics."""
+        """The id of the run; it is created if missing, else reopened and its metrics are read."""
         from mlflow.entities import Param, RunTag
 
         client, start = self._client, self._journal.start
@@ -146,14 +146,14 @@ class Mirror:
         return run_id
 
     def _stale_tags(self) -> tuple[dict[str, str], set[str]]:
-        """The tags of the tables that the run serves, and those that the store has otherwise."""
+        """The tags of the tables that use the run, and outdated tags in the store."""
         wanted = fitting_texts(tables.tags_of(self._journal))
         assert self.run is not None
         there = {k: v for k, v in self.run.data.tags.items() if k.startswith(tables.TAG)}
         return wanted, {name for name, _ in wanted.items() ^ there.items()}
 
     def _fitting(self, texts: Mapping[str, str]) -> dict[str, str]:
-        """Names and values as MLflow takes them; what was changed is said."""
+        """Names and values as MLflow accepts them, with a note on what was changed."""
         fits = fitting_texts(texts)
         if changed := [name for name in texts if fits.get(name) != texts[name]]:
             names = ", ".join(repr(name[:40]) for name in changed[:3])
@@ -164,7 +164,7 @@ class Mirror:
         return fits
 
     def _is_product(self, path: Path) -> bool:
-        """Whether a file is ours, and still there at the time of a `sync`."""
+        """Whether a file is a product of ours and still exists; a `sync` may come late."""
         return path.is_file() and path.resolve().is_relative_to(self._root)
 
     def _log(self, kind: str, run_id: str, values: Sequence[Any]) -> None:
@@ -174,7 +174,7 @@ class Mirror:
             self._client.log_batch(run_id, **batch)
 
     def _send(self, run_id: str, path: Path, form: str) -> None:
-        """Send one product: a file as it is, a table and a model so that MLflow shows them."""
+        """Send one product: files unchanged, tables and models in the form that MLflow displays."""
         if form == "report":
             self._client.log_text(run_id, path.read_text(encoding="utf-8"), described.REPORT)
             return
@@ -192,10 +192,10 @@ class Mirror:
 
 
 def fitting(name: str) -> str:
-    """A name as MLflow takes it; one that must be changed ends in its digest, to stay its own."""
+    """A name as MLflow accepts it; a changed name ends in a digest, so that it stays unique."""
     plain = re.sub(r"[^\w. :/-]", "_", name, flags=re.ASCII)
     if posixpath.normpath(plain) != plain or plain.startswith((".", "/")):
-        plain = re.sub(r"[/.]", "_", plain)  # MLflow would take it for another path
+        plain = re.sub(r"[/.]", "_", plain)  # MLflow would read it as another path
     if plain == name and 0 < len(name) <= NAME_LENGTH:
         return name
     own = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
@@ -203,7 +203,7 @@ def fitting(name: str) -> str:
 
 
 def fitting_texts(texts: Mapping[str, str]) -> dict[str, str]:
-    """Parameters or tags as MLflow takes them: values are cut, and have no character 0."""
+    """Parameters or tags as MLflow accepts them: values are cut, and have no character 0."""
 
     def cut(value: str) -> str:
         plain = value.replace("\0", "\ufffd")
@@ -213,10 +213,10 @@ def fitting_texts(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _experiment(client: MlflowClient, name: str) -> Experiment:
-    """The experiment of this name, made where there is none.
+    """The experiment of this name, created if there is none.
 
     Raises:
-        RefusedError: it was deleted, or MLflow does not take its name.
+        RefusedError: it was deleted, or MLflow does not accept its name.
     """
     found = client.get_experiment_by_name(name)
     if found is None:
@@ -226,7 +226,7 @@ def _experiment(client: MlflowClient, name: str) -> Experiment:
             )
             found = client.get_experiment(made)
         except Exception as error:
-            found = client.get_experiment_by_name(name)  # another recorder may have made it
+            found = client.get_experiment_by_name(name)  # another recorder may have created it
             why = store.refusal(error)
             if found is None and why:
                 raise RefusedError(f"set mlflow_experiment to another name ({why})") from error
@@ -244,7 +244,7 @@ def _experiment(client: MlflowClient, name: str) -> Experiment:
 
 
 def _log_table(client: MlflowClient, run_id: str, path: Path) -> None:
-    """A CSV as MLflow's table; one that is there stays, since `log_table` would append to it."""
+    """Send a CSV as MLflow's table; an existing table stays, since `log_table` appends to it."""
     import pandas as pd
 
     name = f"tables/{path.stem}.json"
@@ -253,19 +253,19 @@ def _log_table(client: MlflowClient, run_id: str, path: Path) -> None:
 
 
 def _model_folder(journal: Journal) -> Path:
-    """Where a run's model waits in MLflow's format until it is sent."""
+    """The folder of a run's model in MLflow's format until it is sent."""
     return journal.path.with_name("mlflow_model")
 
 
 def _export(model: Path, folder: Path) -> None:
     """Write a model in MLflow's format.
 
-    A network that torch cannot export costs a warning: its `model.pt` is an artifact all the same.
+    If torch cannot export a network, a warning says so; its `model.pt` is still an artifact.
     """
     partial = folder.with_name("mlflow_model.partial")
     try:
         models.save(model, partial)
         partial.rename(folder)
-    except Exception as error:  # whatever torch.export raises
+    except Exception as error:  # torch.export raises many kinds
         warn(f"{model}: not logged as a model ({first_line(error)})")
         shutil.rmtree(partial, ignore_errors=True)

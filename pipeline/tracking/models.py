@@ -1,9 +1,9 @@
-"""A trained network as a model of MLflow, which loads it without this package and without pickle.
+"""Saves a trained network as an MLflow model that loads without this package and without pickle.
 
 The flavour is `mlflow.pytorch` with the serialization format `pt2`, a `torch.export` program.
-Pickle would store our classes by name and break with the next rename; ONNX needs packages that
-are optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes], b free. The
-auxiliary head, which only training uses, is left out.
+Pickle would store our classes by name and break at the next rename; ONNX needs packages that are
+optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes] with any b. The
+auxiliary head is left out, because only training uses it.
 """
 # Tested in tests/tracking/test_tables.py.
 
@@ -24,8 +24,8 @@ def save(model: Path, folder: Path) -> None:
     """Write `model.pt` as a folder in MLflow's format; needs no store.
 
     Args:
-        model: a ready model of ours.
-        folder: made anew.
+        model: a complete model of this program.
+        folder: replaced if it exists.
     """
     import mlflow.pytorch
     from mlflow.models import ModelSignature
@@ -44,7 +44,7 @@ def save(model: Path, folder: Path) -> None:
             Schema([TensorSpec(number, (-1, 3, size, size))]),
             Schema([TensorSpec(number, (-1, meta["classes"]))]),
         ),
-        # Two images: torch.export takes a dimension of size one for a constant.
+        # Two images, because torch.export treats a dimension of size one as a constant.
         input_example=np.zeros((2, 3, size, size), np.float32),
         serialization_format="pt2",
         pip_requirements=[f"{name}=={version(name)}" for name in ("torch", "numpy", "mlflow")],
@@ -53,10 +53,10 @@ def save(model: Path, folder: Path) -> None:
 
 
 def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path, name: str) -> None:
-    """Send a saved model to a store as the model of a run; one that the run has stays as it is.
+    """Send a saved model to a store as the model of a run, unless the run already has it.
 
-    These are the steps of `mlflow.pytorch.log_model`, whose own way leads through the process-wide
-    active run, which two threads and several stores would fight for.
+    These are the steps of `mlflow.pytorch.log_model`. That function itself uses the active run of
+    the process, which two threads and several stores cannot share.
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
@@ -73,5 +73,5 @@ def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path, nam
     described.save(str(folder / "MLmodel"))
     client.log_model_artifacts(entry.model_id, str(folder))
     client.finalize_logged_model(entry.model_id, "READY")
-    # Last: from here on the run has its model, and a second sending leaves it alone.
+    # Last: from here on the run has its model, and it is not sent again.
     client.log_outputs(run_id, [LoggedModelOutput(entry.model_id, step=0)])

@@ -1,16 +1,16 @@
 """The recorder: the one process of a workflow that mirrors its journals into MLflow.
 
 It starts before the first job and follows all journals below `results/{preset}/state` while jobs
-write them. It ends with the workflow: when the workflow's own journal has its end, or the process
-of snakemake is gone, it sends what is left in a bounded time. Jobs never wait for it, and only the
-machine that runs snakemake needs a way to the tracking server.
+write them. It ends with the workflow: if the workflow's journal has ended, or the process of
+snakemake is gone, it sends the rest in a bounded time. Jobs never wait for it, and only the machine
+that runs snakemake needs access to the tracking server.
 
-    the store does not answer   one warning; tried again until it does or the workflow has ended
-    it refuses a run for good   one warning that names the remedy; all other runs go on
+    the store does not answer   one warning; retries until it answers or the workflow has ended
+    it refuses a run for good   one warning that names the remedy; all other runs are sent
     the recorder is killed      `track finish` starts another one
-    a stage is killed           its run stays open until it goes on or the workflow ends
+    a stage is killed           its run stays open until the stage resumes or the workflow ends
 
-What MLflow still lacks then, `sync` sends.
+`sync` sends whatever MLflow still lacks afterwards.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from pipeline.journal import MIRRORED, NAME
 from pipeline.tracking import store
 from pipeline.tracking.recorder import FIRST, LATER, NOT_RECORDING, Recorder, mirror_or_warn
 
-TICK = 1.0  # seconds between two looks at the journals
-LONGEST_PAUSE = 30.0  # seconds between two tries of a store that does not answer
-CATCH_UP_SECONDS = 600.0  # for all that is left when a workflow ends
-ENDED = "the recorder has ended"  # in its log; it is missing if the recorder was killed
+TICK = 1.0  # seconds between two checks of the journals
+LONGEST_PAUSE = 30.0  # seconds between two attempts if a store does not answer
+CATCH_UP_SECONDS = 600.0  # to send the rest when a workflow ends
+ENDED = "the recorder has ended"  # last line of its log; missing if the recorder was killed
 WHOLE = f"{ENDED}: all is sent"
 
 
 def follow(state: Path) -> None:
-    """Be the recorder of the workflow that has taken a results folder, until it ends."""
+    """Run the recorder of the workflow that owns a results folder, until the workflow ends."""
     owner = locks.workflow_owner(state)
-    with locks.held(state / MIRRORED, math.inf):  # the one of a killed workflow ends first
+    with locks.held(state / MIRRORED, math.inf):  # the recorder of a killed workflow ends first
         recorder = Recorder(state)
         away = mirror_or_warn(recorder, [state / NAME])
-        with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+        with contextlib.suppress(BrokenPipeError):  # the starter has stopped waiting
             print("ready", flush=True)
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads it from here on
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads stdout from here on
         told, pause, next_try, end = bool(away), TICK, 0.0, math.inf
         while True:
             ended = not locks.alive(owner) or journals.read(state / NAME).status != "RUNNING"
@@ -66,11 +66,11 @@ def follow(state: Path) -> None:
 
 
 def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
-    """Start the recorder of a workflow and wait, in a bounded time, until the parent run is there.
+    """Start the recorder of a workflow and wait, in a bounded time, until the parent run exists.
 
     Args:
-        state: `results/{preset}/state`, taken by the workflow.
-        append: Whether its log goes on.
+        state: `results/{preset}/state`, owned by the workflow.
+        append: Whether to append to an existing log.
     """
     log = log_of(state)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -89,10 +89,10 @@ def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
 
 
 def drain(state: Path) -> None:
-    """Wait, in a bounded time, until the recorder of a workflow that has ended has sent the rest.
+    """Wait, in a bounded time, until the recorder of an ended workflow has sent the rest.
 
-    One that was killed is replaced. What it had to say is repeated, but not that the store did not
-    answer if it has all of it now.
+    A killed recorder is replaced. The warnings in its log are repeated, except that the store did
+    not answer, if the store has everything now.
     """
     deadline = time.monotonic() + CATCH_UP_SECONDS + store.patience()
     log = log_of(state)
@@ -107,7 +107,7 @@ def drain(state: Path) -> None:
         time.sleep(locks.TICK)
     lines = log.read_text(encoding="utf-8").splitlines()
     told = [line for line in lines if line.startswith("warning: ")]
-    if WHOLE in lines:  # the store did not answer for a while
+    if WHOLE in lines:  # the store was silent only for a while
         told = [line for line in told if NOT_RECORDING not in line]
     elif not told:
         told = [f"warning: MLflow has not got all of this workflow; {LATER}"]
@@ -116,7 +116,7 @@ def drain(state: Path) -> None:
 
 
 def log_of(state: Path) -> Path:
-    """What the recorder has to say."""
+    """The log of the recorder."""
     return state.parent / "logs" / "recorder.log"
 
 

@@ -1,8 +1,9 @@
-"""Mirror the journals of a results folder into MLflow: by the recorder, by hand, by `sync`.
+"""Mirrors the journals of a results folder into MLflow: by the recorder, by hand, by `sync`.
 
-Only one process at a time mirrors a results folder: it holds `mlflow.jsonl` locked, and adds a line
-to it for each run that MLflow has got. What the store does not take now is tried again later; a run
-that it refuses for good is named with its remedy, and all other runs go on.
+Only one process at a time mirrors a results folder. It holds a lock on `mlflow.jsonl`, and adds a
+line to that file for each run that MLflow has received. Runs that the store cannot take now are
+tried again later. If it refuses a run for good, a message names the run and the remedy, and all
+other runs are still sent.
 """
 # Tested in tests/tracking/test_workflow.py.
 
@@ -31,17 +32,17 @@ if TYPE_CHECKING:
 
 LATER = "nothing is lost: `python -m pipeline sync` sends it later"
 NOT_RECORDING = "MLflow is not recording"
-FIRST = 3  # times the patience for the first contact, which may make or migrate a database
+FIRST = 3  # factor on the time limit of the first contact, which may make or migrate a database
 
-Seen = tuple[int, ...]  # what tells one state of a file from another
+Seen = tuple[int, ...]  # identifies the state of a file
 
 
 class Recorder:
-    """Mirrors the journals of one results folder; whoever makes one holds the folder's lock.
+    """Mirrors the journals of one results folder; its creator must hold the folder's lock.
 
     Args:
         state: `results/{preset}/state`.
-        seconds: After which no more is sent.
+        seconds: Time after which nothing more is sent.
     """
 
     def __init__(self, state: Path, seconds: float = math.inf) -> None:
@@ -55,24 +56,24 @@ class Recorder:
         self._parents: dict[str, str] = {}
 
     def mirror_all(self) -> int:
-        """Mirror what is new in all journals of the folder; see `mirror`."""
+        """Mirror new events in all journals of the folder; see `mirror`."""
         parents = sorted(self._state.glob("journal*.jsonl"))
         stages = [p for p in sorted(self._state.rglob("journal*.jsonl")) if p.parent != self._state]
-        # Parents come first, since children name them, and last, since their end is the last word.
+        # Parents come first, since children refer to them, and again last, since they end last.
         known = [journal for journal in map(journals.read, parents) if journal.events]
         first = [journal.path for journal in known if journal.key not in self._parents]
         return self.mirror([*first, *stages, *parents])
 
     def mirror(self, paths: Sequence[Path]) -> int:
-        """Mirror what is new in some journals; return how many runs the store did not have whole.
+        """Mirror new events of some journals; return how many runs the store lacked in part.
 
         Raises:
-            UnsentError: The store answers, but not to what some of the runs have.
-            Exception: The store does not answer; each kind has its own errors.
+            UnsentError: The store answers, but did not take some of the runs.
+            Exception: The store does not answer; each kind of store has its own errors.
         """
         n_lacking, unsent = 0, []
         for path in paths:
-            seen = self._look_at(path)  # before the file is read: what comes later is seen later
+            seen = self._look_at(path)  # read first, so that later changes are noticed
             journal = journals.read(path)
             if seen == self._seen.get(path) or not journal.events:
                 continue
@@ -84,7 +85,7 @@ class Recorder:
                 if why is None:
                     if not self._answers():
                         raise
-                    # It is this run's own trouble: those behind it are sent, it is tried again.
+                    # Only this run is affected: the others are sent, and it is tried again.
                     unsent.append(f"{path}: {store.first_line(error)}")
                     continue
                 self._refuse(journal, why)
@@ -95,7 +96,7 @@ class Recorder:
         return n_lacking
 
     def _answers(self) -> bool:
-        """Whether the store takes other runs, after an error with one of them."""
+        """Whether the store answers other requests, after an error with one run."""
         if self._client is None or store.fault():
             return False
         try:
@@ -106,7 +107,7 @@ class Recorder:
         return True
 
     def _bring_up(self, journal: Journal) -> bool:
-        """Bring one run up to its journal; whether it lacked anything."""
+        """Update one run from its journal; returns whether it lacked anything."""
         known = journal.key in self._mirrors
         try:
             return self._update(journal)
@@ -114,12 +115,12 @@ class Recorder:
             self._mirrors.pop(journal.key, None)
             if not known or store.refusal(error) is None:
                 raise
-            return self._update(journal)  # its run was deleted meanwhile: ask again
+            return self._update(journal)  # its run was deleted meanwhile: retry
 
     def _update(self, journal: Journal) -> bool:
         mirror = self._mirrors.get(journal.key)
         if self._client is None:
-            import_module("mlflow")  # takes seconds, which are not the store's
+            import_module("mlflow")  # takes seconds, which do not count
             with self._time_limit(FIRST):
                 self._client = store.prepared()
         if mirror is None:
@@ -142,7 +143,7 @@ class Recorder:
         return store.time_limit(min(left, factor * store.patience()))
 
     def _look_at(self, path: Path) -> Seen:
-        """The study counts too, since it says which tables a run serves."""
+        """The state of a journal; the study's file counts too, since it defines a run's tables."""
         found: list[int] = []
         for file in (path, self._state / tables.STUDY):
             if file.exists():
@@ -151,7 +152,7 @@ class Recorder:
         return tuple(found)
 
     def _note(self, journal: Journal, mirror: Mirror) -> None:
-        """Remember which run a journal has, and forget the mirror of one that has ended."""
+        """Note the run of a journal, and drop the mirror of a journal that has ended."""
         assert mirror.run is not None
         info = mirror.run.info
         line = {
@@ -176,7 +177,7 @@ class Recorder:
 
 
 def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool = False) -> bool:
-    """Mirror what is new; whether the store does not answer, which is told once."""
+    """Mirror new events; return whether the store does not answer, and warn of that once."""
     try:
         recorder.mirror_all() if paths is None else recorder.mirror(paths)
     except Exception as error:
@@ -189,9 +190,9 @@ def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool
 
 
 def mirror_own() -> None:
-    """Mirror what this process's stages have done by hand, in a bounded time.
+    """Mirror the journals of stages that this process ran by hand, in a bounded time.
 
-    Where a recorder is at work, it does so.
+    If a recorder is running, it mirrors them instead.
     """
     done = [journal for journal in journals.BEGUN_HERE if journal.workflow is None]
     for journal in done if store.enabled() else []:
@@ -202,9 +203,9 @@ def mirror_own() -> None:
 
 
 def sync(results: Path) -> int:
-    """Mirror all that MLflow lacks of a results folder; return the number of runs it lacked.
+    """Mirror everything that MLflow lacks of a results folder; return the number of those runs.
 
-    Runs deleted in MLflow stay deleted. Where a recorder is at work, it does so.
+    Runs deleted in MLflow stay deleted. If a recorder is running, it mirrors them instead.
 
     Raises:
         InputError: The store cannot be reached, or refuses some runs; the others are sent.
@@ -231,7 +232,7 @@ def sync(results: Path) -> int:
 
 
 def complete(found: Sequence[Journal]) -> set[str]:
-    """Keys of the journals that MLflow has all of; none where it does not answer."""
+    """Keys of the journals that MLflow has completely; none if it does not answer."""
     known: set[str] = set()
     if not found or not store.exists():
         return known
@@ -246,7 +247,7 @@ def complete(found: Sequence[Journal]) -> set[str]:
 
 
 def states_of(results: Path) -> Iterator[Path]:
-    """The `state` folders of a results folder that holds one preset or several."""
+    """The `state` folders of a results folder that has one or several presets."""
     found: list[Path] = []
     for path in sorted(results.rglob("state")):
         if path.is_dir() and not any(path.is_relative_to(other) for other in found):

@@ -1,4 +1,4 @@
-"""Where MLflow keeps its runs: a client of it, a bound on what it may take, and its refusals."""
+"""The store in which MLflow keeps its runs: a client, a time limit, and refusals."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
-MAGIC = b"SQLite format 3\0"  # how every database of SQLite begins
-# HTTP codes that say the store will take this never, whoever asks again; 401 and 403 are of the
-# whole store, 408 and 429 of the moment.
+MAGIC = b"SQLite format 3\0"  # the first bytes of every SQLite database
+# HTTP codes by which the store refuses a request for good. 401 and 403 concern the whole store,
+# 408 and 429 are temporary.
 REFUSALS = {400, 404, 405, 409, 410, 413, 422}
 
 
 class RefusedError(Exception):
-    """The store will not take a run as it is; the message names the remedy."""
+    """The store refuses a run in its present form; the message names the remedy."""
 
 
 class UnsentError(Exception):
@@ -36,11 +36,11 @@ class UnsentError(Exception):
 
 
 class StoreError(Exception):
-    """The store as a whole takes nothing; the message names the remedy."""
+    """The store accepts no run at all; the message names the remedy."""
 
 
 class NoAnswer(BaseException):
-    """The time is up. No `Exception`, since a library in between would try again."""
+    """The time is up. It is no `Exception`, because a library would catch that and retry."""
 
 
 def enabled() -> bool:
@@ -51,8 +51,8 @@ def enabled() -> bool:
 def store_uri() -> str:
     """Where MLflow keeps its runs.
 
-    An address ends at a question mark: below a folder whose name has one, our own database is
-    named as seen from the working tree.
+    An address ends at a question mark. So if the name of a parent folder has one, our own database
+    is named relative to the working tree.
     """
     own = Path("mlflow.db").absolute()
     return (
@@ -61,21 +61,21 @@ def store_uri() -> str:
 
 
 def database() -> Path | None:
-    """The file that is the store; None if a server is."""
+    """The database file of the store; None if the store is a server."""
     uri = store_uri()
     return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
 
 
 def exists() -> bool:
-    """Whether there is a store to ask; a server may still not answer."""
+    """Whether there is a store; a server may still not answer."""
     file = database()
     return file is None or file.exists()
 
 
 def artifact_location() -> str | None:
-    """Where a new experiment keeps its files; None if a server decides.
+    """The folder of a new experiment's files; None if a server decides.
 
-    MLflow's own choice is a bare path, of which it reads `%20` as a blank.
+    MLflow's default is a plain path, in which it reads `%20` as a space.
     """
     if store_uri().startswith("http"):
         return None
@@ -83,7 +83,7 @@ def artifact_location() -> str | None:
 
 
 def fault() -> str | None:
-    """What keeps a store that is a file from being written, with the remedy; None if nothing."""
+    """Why the store's database file cannot be written, with the remedy; None if it can."""
     file = database()
     if file is None or not file.parent.is_dir():
         return None
@@ -106,17 +106,17 @@ def fault() -> str | None:
 
 
 def patience() -> float:
-    """Seconds that the store may take for one run's news."""
+    """Seconds that the store may take for one run's new events."""
     return float(os.environ.get("SHAPLEY_NAS_TRACKING_SECONDS", "60"))
 
 
 def connect() -> MlflowClient:
-    """A client of the store, impatient and without telemetry; the first call imports mlflow."""
+    """A client with short timeouts and without telemetry; the first call imports mlflow."""
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # stdout is JSON
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-    # Retries are not news: what comes of them is said once.
+    # Retries are not reported, only their outcome.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     from mlflow import MlflowClient
 
@@ -124,9 +124,9 @@ def connect() -> MlflowClient:
 
 
 def prepared() -> MlflowClient:
-    """`connect`, with a missing sqlite file made and one of an older MLflow migrated.
+    """`connect`, after creating a missing sqlite file or migrating one of an older MLflow.
 
-    Processes that do this together break the database: call it in one.
+    Call it in only one process at a time, since concurrent calls break the database.
 
     Raises:
         StoreError: the file cannot be used; the message names the remedy.
@@ -137,7 +137,7 @@ def prepared() -> MlflowClient:
         return connect()
     except Exception as error:
         if not store_uri().startswith("sqlite"):
-            raise  # somebody's server: its owner migrates it
+            raise  # a server, which its owner migrates
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", store_uri()]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode != 0:
@@ -152,13 +152,13 @@ def prepared() -> MlflowClient:
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Bound what a block may take, by an alarm (in the main thread; elsewhere there is no bound).
+    """Limit the time of a block by an alarm (only in the main thread; elsewhere without limit).
 
-    Time limits of a request do not bound a call: a server that sends a byte now and then or a
-    database that another process has locked is waited for without end.
+    Timeouts of a request do not limit a call. A call would wait forever for a server that
+    occasionally sends a byte, or for a database that another process has locked.
 
     Raises:
-        TimeoutError: the block has not ended in time.
+        TimeoutError: the block did not end in time.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -179,7 +179,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def refusal(error: Exception) -> str | None:
-    """Why the store will never take a run, in one line; None if it may take it later."""
+    """Why the store will never accept a run, in one line; None if it may accept it later."""
     if isinstance(error, RefusedError):
         return str(error)
     code = getattr(error, "get_http_status_code", lambda: 500)()
@@ -187,7 +187,7 @@ def refusal(error: Exception) -> str | None:
 
 
 def first_line(error: Exception) -> str:
-    """An error in one line of a message, without the secrets that an address may hold."""
+    """An error as one line, without the secrets that an address may contain."""
     if isinstance(error, StoreError | UnsentError):
         return str(error)
     line = str(error).splitlines()[0] if str(error) else ""

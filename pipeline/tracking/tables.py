@@ -1,12 +1,12 @@
-"""Which tables a run serves, and the tables themselves as runs; never imports mlflow.
+"""The tables that use a run, and the tables themselves as runs; never imports mlflow.
 
-A run is made once and serves every table that shows it, so that its experiment in MLflow cannot be
-a table. Therefore:
+A run is made once and appears in every table that shows it, so its experiment in MLflow cannot be a
+table. Therefore:
 
-- a run carries the tag `experiment.<table>` with the name of its row for each table it serves;
-- each table is an MLflow experiment of its own, `<mlflow_experiment>/<preset>/<table>`, with one
-  run per row: means over seeds, ends of the intervals and the printed numbers as metrics. A row is
-  one run for ever: a workflow that changes its numbers logs them at the next step.
+- a run has the tag `experiment.<table>` with the name of its row, for each table that uses it;
+- each table is an MLflow experiment, `<mlflow_experiment>/<preset>/<table>`, with one run per row:
+  means over seeds, ends of the intervals and the printed numbers as metrics. A row always keeps the
+  same run: if a workflow changes its numbers, they are logged at the next step.
 - the workflow's run has each table as CSV and as MLflow's own table (`log_table`).
 """
 
@@ -33,13 +33,13 @@ FOLDER = "tables"  # in `state`: the rows' journals and each workflow's tables
 TAG = "experiment."
 ROW = "row"  # the stage name of a table's row
 
-Rows = Sequence[Mapping[str, Any]]  # plain values: text says what the row is, numbers measure it
+Rows = Sequence[Mapping[str, Any]]  # plain values: text columns name the row, numbers are results
 
 
 def tags_of(journal: Journal) -> dict[str, str]:
-    """`experiment.<table>` -> row, for the tables that a stage's run serves.
+    """`experiment.<table>` -> row, for the tables that use a stage's run.
 
-    A run that was made again (its journal is put aside) serves none.
+    No table uses a run that was replaced by a new one (its journal was renamed).
     """
     state = journal.state
     if state is None or journal.path.name != journals.NAME or not (state / STUDY).exists():
@@ -50,7 +50,7 @@ def tags_of(journal: Journal) -> dict[str, str]:
 
 
 def read_study(state: Path) -> jobs.ReportJob | None:
-    """The study of a results folder; None where there is none, or one of another version."""
+    """The study of a results folder; None if there is none, or one of another version."""
     path = state / STUDY
     if not path.exists():
         return None
@@ -76,12 +76,12 @@ def _served(study: Path, _: int) -> dict[str, dict[str, list[str]]]:
 
 
 def record(state: Path, parent: Journal, tables: Mapping[str, Rows]) -> None:
-    """Add a study's tables to the workflow's journal, and their rows as journals of their own.
+    """Add a study's tables to the workflow's journal, and write a journal for each of their rows.
 
     Args:
         state: `results/{preset}/state`.
         parent: the workflow's journal.
-        tables: name -> rows; a row without a number of ours stands in the tables only.
+        tables: name -> rows; a row without a number of ours gets no journal.
     """
     for name, rows in tables.items():
         path = state / FOLDER / parent.key / f"{name}.csv"
@@ -98,7 +98,7 @@ def _is_ours(name: str, value: Any) -> bool:
 
 
 def _record_row(folder: Path, experiment: str, parent: Journal, row: Mapping[str, Any]) -> None:
-    """The row's journal, gone on with if its numbers have changed."""
+    """Write the row's journal, or add a step to it if its numbers have changed."""
     texts = {key: str(value) for key, value in row.items() if isinstance(value, str)}
     numbers = {key: float(v) for key, v in row.items() if isinstance(v, int | float)}
     name = "/".join(re.sub(r"\W+", "_", text) for text in texts.values())

@@ -1,7 +1,8 @@
-"""Before the first job and after the last: data looked for, the workflow's record opened, closed.
+"""Checks the data and opens a workflow's record before the first job; closes it after the last.
 
-What fails here fails before any job, since Snakemake retries a job whatever its exit code says. A
-workflow calls `start` and `finish` by its hooks or by hand; each may be called again.
+Errors in the data are found here, before any job, because Snakemake would retry a failed job
+whatever its exit code is. A workflow calls `start` and `finish` through its hooks or by hand; both
+may be called repeatedly.
 """
 
 from __future__ import annotations
@@ -25,21 +26,21 @@ CONTROLLER = "SHAPLEY_NAS_CONTROLLER"  # environment variable: the process of sn
 
 
 def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
-    """Check that every data set is there and whole, open the parent run and start the recorder.
+    """Check that every data set is complete, open the parent run and start the recorder.
 
-    What a killed workflow left at work is ended first.
+    Processes that a killed workflow left running are ended first.
 
     Args:
         job: Data sets, preset and the experiment in MLflow.
-        data_root: Where the data sets lie.
+        data_root: Folder of all data sets.
         results: `results/{preset}`.
 
     Raises:
-        InputError: a data set's files are missing or damaged, or another workflow is at work in
-            these results.
+        InputError: a data set's files are missing or damaged, or another workflow uses these
+            results.
     """
     state = results / "state"
-    # By hand the workflow is as long as the shell or script that has called us.
+    # By hand the workflow lasts as long as the shell or script that called us.
     locks.take_workflow(state, int(os.environ.get(CONTROLLER) or os.getppid()))
     if not locks.lives_elsewhere(results.parent, state):
         slurm.cancel_orphans(Path.cwd())
@@ -53,7 +54,7 @@ def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
 
 
 def begin(state: Path, experiment: str, tags: dict[str, str]) -> Journal:
-    """The journal of a workflow that starts now, or of the interrupted one that goes on."""
+    """The journal of a workflow that starts now, or of an interrupted one that resumes."""
     before = journals.read(state / journals.NAME)
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
     return journals.begin(
@@ -69,7 +70,7 @@ def begin(state: Path, experiment: str, tags: dict[str, str]) -> Journal:
 
 
 def finish(results: Path, status: str) -> None:
-    """End the parent run and whatever hangs open below it, unless these are another workflow's.
+    """End the parent run and its open child runs, unless they belong to another workflow.
 
     Args:
         results: `results/{preset}`.
@@ -89,7 +90,7 @@ def finish(results: Path, status: str) -> None:
 
 
 def end(state: Path, parent: Journal, status: str, study: dict[str, Rows], note: str = "") -> None:
-    """Write the ends of a workflow and of its stages that were killed, and the study's tables."""
+    """Write the end of a workflow and of its killed stages, and the study's tables."""
     for journal in journals.read_all(state):
         if journal.workflow == parent.key and journal.status == "RUNNING":
             journal.append("end", status="FAILED")
@@ -98,14 +99,14 @@ def end(state: Path, parent: Journal, status: str, study: dict[str, Rows], note:
 
 
 def add_report(results: Path, parent: Journal) -> None:
-    """Name the last report page that a workflow has made, if it has, in its journal."""
+    """Add the last report page that a workflow has made, if any, to its journal."""
     pages = sorted((results / "report").glob("*.html"), key=lambda page: page.stat().st_mtime)
     if pages and pages[-1].stat().st_mtime * 1000 > parent.start["time"]:
         parent.append_artifact(pages[-1], form="report")
 
 
 def _study(results: Path) -> tuple[dict[str, Rows], str]:
-    """The tables of the study as rows, and in words; none where a file of a run is broken."""
+    """The tables of the study as rows and in words; empty if a file of a run is broken."""
     study = tables.read_study(results / "state")
     if study is None:
         return {}, ""

@@ -1,4 +1,4 @@
-"""The verbs about the table of NAS-Bench-201; none of them needs torch."""
+"""The verbs for the table of NAS-Bench-201; none of them needs torch."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The verbs that make data sets ready; none of them needs torch."""
+"""The verbs that prepare data sets; none of them needs torch."""
 # Tested in tests/verbs/test_slices.py.
 
 from __future__ import annotations

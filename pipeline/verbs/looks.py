@@ -1,4 +1,4 @@
-"""The verbs that look at what there is and at what it does."""
+"""The verbs that list registered things and test the GPU."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations

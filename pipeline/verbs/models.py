@@ -1,4 +1,4 @@
-"""The verbs about networks: count one, ask a trained one, hand it to other programs."""
+"""The verbs for networks: count them, predict and evaluate with them, export them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipeline.networks.prediction import Classifier
 from pipeline.stages import evaluate as evaluate_stage
 from pipeline.verbs.options import Given, takes
 
-FORMATS = ("program", "onnx", "safetensors")  # int8 too, where it is asked for
+FORMATS = ("program", "onnx", "safetensors")  # int8 too, if asked for
 
 
 @click.command()
@@ -129,7 +129,7 @@ def _images_of(name: str) -> Iterator[Path]:
     """The files that an argument names.
 
     Raises:
-        InputError: it names none.
+        InputError: the argument names no file.
     """
     path = Path(name)
     if path.is_dir():

@@ -1,9 +1,9 @@
-"""Options that several verbs share, and what a verb makes of them.
+"""Options that several verbs share, and the values that verbs derive from them.
 
 The workflow passes `--job`, the slice of the configuration that a stage reads, and the paths of its
-inputs and outputs. Then nothing here loads the configuration: it may have changed since the
-workflow started. By hand a verb builds the same slice from the configuration and puts its files
-where the workflow would, or below `by_hand` if the settings are not the workflow's.
+inputs and outputs. Then this module does not load the configuration, which may have changed since
+the workflow started. Called by hand, a verb builds the same slice from the configuration and writes
+its files to the workflow's paths, or below `by_hand` if its settings differ from the workflow's.
 """
 # Tested in tests/verbs/test_slices.py.
 
@@ -34,7 +34,7 @@ Job = TypeVar("Job")
 
 
 def completed(kind: str) -> Callable[..., list[str]]:
-    """The names of a kind for the shell to complete."""
+    """The names of a kind, for completion in the shell."""
 
     def names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
         files_of = load.named_files if kind in ("presets", "experiments") else registry.names
@@ -105,9 +105,9 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
 
 
 def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator: a verb with some of `OPTIONS`, which it gets as one `Given`.
+    """Decorator: gives a verb some of `OPTIONS`, which it receives as one `Given`.
 
-    The verb's own options are its keyword arguments.
+    The verb receives its own options as keyword arguments.
     """
 
     def decorate(verb: Callable[..., None]) -> Callable[..., None]:
@@ -126,16 +126,16 @@ def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 class Given(dict[str, Any]):
-    """The shared options of a verb by name, and what follows from them.
+    """The shared options of a verb by name, and the values derived from them.
 
     Attributes:
-        departs: whether `--set` or `--configfile` make job or data others than the workflow's.
+        departs: whether `--set` or `--configfile` makes job or data differ from the workflow's.
     """
 
     departs = False
 
     def need(self, name: str) -> Any:
-        """The value of an option that is needed here.
+        """The value of a required option.
 
         Raises:
             InputError: it was not given.
@@ -145,10 +145,10 @@ class Given(dict[str, Any]):
         return self[name]
 
     def known(self, option: str) -> str:
-        """The name that an option gives, which must be one: of a space, strategy or data set.
+        """The name given by an option; it must be that of a known space, strategy or data set.
 
         Raises:
-            InputError: it was not given, or there is none of this name; it suggests the nearest.
+            InputError: it was not given, or the name is unknown; the message suggests the nearest.
         """
         name = str(self.need(option))
         known = {"space": registry.names("spaces"), "strategy": [*self.config.strategies]}.get(
@@ -162,7 +162,7 @@ class Given(dict[str, Any]):
     def config(self) -> Config:
         """The configuration with the labels of all experiments; only for a verb without `--job`."""
         config = self._config_of(self["configfile"], self["assignments"])
-        # By hand as in the workflow: checkpoints and journals lie in the preset's `state` folder.
+        # As in the workflow, checkpoints and journals lie in the preset's `state` folder.
         os.environ.setdefault("SHAPLEY_NAS_RESULTS", str(paths.results(config.preset)))
         os.environ.setdefault("SHAPLEY_NAS_TRACKING", str(config.tracking).lower())
         os.environ.setdefault("SHAPLEY_NAS_EXPERIMENT", config.mlflow_experiment)
@@ -183,9 +183,9 @@ class Given(dict[str, Any]):
         return load.with_labels(config, load.experiments(config))
 
     def _with_prepared(self, config: Config) -> Config:
-        """The configuration, with a folder that was prepared though no file here declares it.
+        """The configuration, with a prepared image folder that none of its files declares.
 
-        So it is known to every verb, whichever file declared it to `prepare`.
+        So every verb knows the folder, whichever file declared it to `prepare`.
         """
         name = self.get("target") or self.get("dataset")
         if not name or name in config.datasets or name in registry.names("datasets"):
@@ -199,7 +199,7 @@ class Given(dict[str, Any]):
         return config.model_copy(update={"datasets": {**config.datasets, name: folder}})
 
     def job(self, model: type[Job], build: Callable[[Config], Job]) -> Job:
-        """The job given as JSON text or file, else built from the configuration."""
+        """The job, given as JSON text or file, or else built from the configuration."""
         text = self["job"]
         if text is None:
             self.departs = self._departs(build)
@@ -213,7 +213,7 @@ class Given(dict[str, Any]):
         return validate(model, values, {"--job": values})
 
     def _departs(self, build: Callable[[Config], Any]) -> bool:
-        """Whether a job is another without `--configfile` and `--set`, or needs what they bring."""
+        """Whether `--configfile` and `--set` change a job, or the job cannot exist without them."""
         if not (self["configfile"] or self["assignments"]):
             return False
         try:
@@ -223,7 +223,7 @@ class Given(dict[str, Any]):
 
     @property
     def in_workflow(self) -> bool:
-        """Whether a job was given, so that paths must be too and the configuration is not read."""
+        """Whether a job was given; then paths must be given too, and no configuration is read."""
         return self.get("job") is not None
 
     @property
@@ -232,10 +232,10 @@ class Given(dict[str, Any]):
         return self["data_root"] or Path("data" if self.in_workflow else self.config.data_root)
 
     def manifest(self, dataset: str) -> Path:
-        """The manifest given, else where `prepare` puts that of a data set.
+        """The given manifest, or else the one that `prepare` wrote for a data set.
 
         Args:
-            dataset: the option that names the data set.
+            dataset: the option with the name of the data set.
 
         Raises:
             InputError: no such file, or no data set is named.
@@ -248,7 +248,7 @@ class Given(dict[str, Any]):
         return Path(path)
 
     def data_folder(self, dataset: str) -> Path:
-        """Where `prepare` puts a data set: by hand with a cut of its own below `by_hand`."""
+        """The folder of a prepared data set; one with another split by hand lies in `by_hand`."""
         folder = paths.data(self.config.preset, dataset)
         if not self._departs(lambda config: jobs.prepare_job(config, dataset)):
             return folder
@@ -257,11 +257,11 @@ class Given(dict[str, Any]):
         return root / paths.BY_HAND / folder.relative_to(root)
 
     def images(self, manifest: Path) -> tuple[Mapping[str, Any], Path, Path]:
-        """What a stage opens images by.
+        """What a stage needs to open images.
 
         Returns:
-            the manifest's content, the file of the split, the data root. Content and root name the
-            copy on the node's own disk if `cluster.local_disk` says so.
+            the manifest's content, the file of the split, the data root. Content and root refer to
+            the copy on the node's own disk if `cluster.local_disk` is set.
         """
         content: Mapping[str, Any] = read_manifest(manifest)
         root = self.data_root
@@ -274,7 +274,7 @@ class Given(dict[str, Any]):
         """The folder given by `--out`.
 
         Raises:
-            InputError: it was not given, or it is one of the workflow's and the settings are not.
+            InputError: it was not given, or it is a folder of the workflow and the settings differ.
         """
         out = Path(self.need("out"))
         if self.departs and paths.is_of_workflow(out):
@@ -285,9 +285,9 @@ class Given(dict[str, Any]):
         return out
 
     def folder(self, stage: str, space: str) -> Path:
-        """Where this stage of a search writes: `--out`, else where the workflow has it.
+        """The output folder of this stage of a search: `--out`, or else the workflow's folder.
 
-        By hand with other settings than the workflow's it writes below `by_hand`, and says so.
+        By hand with other settings than the workflow's it lies below `by_hand`, and a line says so.
         """
         if self["out"] or self.in_workflow:
             return self.out
@@ -301,15 +301,15 @@ class Given(dict[str, Any]):
         return out
 
     def suggest(self, out: Path, *following: str) -> None:
-        """By hand: say where the result is, and which command takes it further."""
+        """By hand: print the folder of the result, and the next command."""
         if not self.in_workflow and os.environ.get("RANK", "0") == "0":
             preset = [f"--preset={self['preset']}"] if self["preset"] else []
             command = shlex.join([*following, *preset])
             print(f"result: {out}\nnext:   python -m pipeline {command}", file=sys.stderr)
 
     def configure_device(self) -> str:
-        """Set torch up once, before anything else uses it; the device's name."""
-        from pipeline import devices  # torch, which most verbs do without
+        """Configure torch once, before anything else uses it; return the device's name."""
+        from pipeline import devices  # imports torch, which most verbs do not need
 
         if machine.has_gpu(self["device"]):
             machine.take_gpus()
@@ -318,7 +318,7 @@ class Given(dict[str, Any]):
 
 
 def _assigned(assignment: str) -> dict[str, Any]:
-    """`a.b=1` as nested mappings."""
+    """Parse `a.b=1` into nested mappings."""
     key, sign, value = assignment.partition("=")
     if not sign:
         raise InputError(f"--set {assignment}: expected KEY=VALUE")

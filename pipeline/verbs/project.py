@@ -1,4 +1,4 @@
-"""Verbs about the project itself: a copy to work in, and what a report of a fault needs."""
+"""Verbs for the project itself: a copy to work in, and the facts for a bug report."""
 # Tested in tests/test_install.py.
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def text(given: Given, folder: Path) -> str:
 
 
 def last_log(results: Path) -> str:
-    """The last lines of the log below `results` that was written last, with its path."""
+    """The last lines of the newest log in `results`, with its path."""
     logs = [path for path in results.glob("*/logs/**/*") if path.is_file()]
     if not logs:
         return "no log yet"

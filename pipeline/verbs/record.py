@@ -1,4 +1,4 @@
-"""The verbs about the record of runs: in MLflow, and beside each other."""
+"""The verbs for recorded runs: mirror them to MLflow, compare them."""
 # Tested in tests/verbs/test_compare.py.
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.errors import InputError
 from pipeline.tracking import lookup, recorder, workflow
 from pipeline.verbs.options import Given, takes
 
-FINAL = "final/"  # before the name of what a stage measured at its end, in MLflow
+FINAL = "final/"  # prefix of a stage's final metrics in MLflow
 
 
 @click.command()
@@ -80,7 +80,7 @@ def _after_ui() -> str:
 
 
 def _subject(argument: str) -> sides.Subject:
-    """The run that an argument names: a folder, or an id of MLflow."""
+    """The run that an argument names: a folder, or an id in MLflow."""
     if Path(argument).is_dir():
         return sides.read(Path(argument))
     if not re.fullmatch(r"[0-9a-f]{32}", argument):

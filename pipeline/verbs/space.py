@@ -1,4 +1,4 @@
-"""Verbs about the disk: what fills it, and what may go."""
+"""Verbs for disk space: list what fills the disk, remove what is not needed."""
 # Tested in tests/test_disk.py.
 
 from __future__ import annotations

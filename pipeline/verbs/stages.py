@@ -1,4 +1,4 @@
-"""The verbs that a rule calls: each a thin layer over a stage, usable by hand too."""
+"""The verbs that rules call; each is a thin layer over a stage and can be called by hand."""
 # Tested in tests/verbs/test_slices.py.
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.stages import search as search_stage
 from pipeline.stages import trial as trial_stage
 from pipeline.verbs.options import Given, takes
 
-RUN = ("job", "data_root", "out", "device")  # what every stage that computes on images takes
+RUN = ("job", "data_root", "out", "device")  # options of every stage that computes on images
 
 
 @click.command()
@@ -49,14 +49,14 @@ def search(given: Given) -> None:
 @takes("space", "dataset", "strategy", "seed", "manifest", "job", "out", "config")
 def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> None:
     """Discretise a search or take a genotype from elsewhere; draw, count and build it."""
-    from pipeline.stages import genotype as genotype_stage  # loads matplotlib, as no other does
+    from pipeline.stages import genotype as genotype_stage  # loads matplotlib, unlike the others
 
     job = given.job(
         jobs.GenotypeJob,
         lambda c: jobs.genotype_job(c, *map(given.known, ("space", "dataset", "strategy"))),
     )
     if strength is not None and given["out"] is None:
-        given["out"] = strength.parents[1] / "genotype"  # beside the search
+        given["out"] = strength.parents[1] / "genotype"  # next to the search
     manifest, out = given.manifest("dataset"), given.folder("genotype", job.space)
     if job.genotype is None and strength is None and not trials:
         strength = out.parent / "search" / "strength.npz"
@@ -112,7 +112,7 @@ def transfer(given: Given, start: Path | None, freeze: bool) -> None:
 
 
 def _train(name: str, job: Any, given: Given, model: Path | None, freeze: bool) -> None:
-    """`retrain` or `transfer`: one stage, two recipes."""
+    """Run `retrain` or `transfer`, which are one stage with two recipes."""
     if freeze and model is None:
         raise InputError("--freeze: only with --start, a trained model")
     start = retrain_stage.Start(model, freeze) if model else None

@@ -1,6 +1,6 @@
 """The verbs of `config/studies/`: walk, estimate, summarise.
 
-By hand they take the name of the study instead of the workflow's `--job`.
+Called by hand, they take the name of the study instead of the workflow's `--job`.
 """
 # Tested in tests/studies/test_studies.py.
 

@@ -1,4 +1,4 @@
-"""The verbs about a whole study: its report, its cost, its configuration."""
+"""The verbs for a whole study: its report, its cost, its configuration."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def bench(what: str, repeats: int, games: bool, keep: Path | None) -> None:
     if games and what != "shapley":
         raise InputError(f"--games belongs to `bench shapley`, not to `bench {what}`")
     words = files.read_json(keep) if keep else {}
-    provenance.code()  # of the code that is timed
+    provenance.code()  # reads the digests of the timed code
     start = time.perf_counter()
     rows = benches.rows("games" if games else what, repeats)
     print(json.dumps(rows, indent=2))
@@ -142,7 +142,7 @@ def config(folder: Path) -> None:
 
 
 def _report_job(config: Config, page: str) -> jobs.ReportJob:
-    """The slice for a report page that is made by hand."""
+    """The slice for a report page made by hand."""
     experiments = load.experiments(config)
     on_page = needs.on_page(config, page, experiments)
     return planned.report_job(config, [experiments[name] for name in on_page])

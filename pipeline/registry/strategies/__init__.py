@@ -1,4 +1,4 @@
-"""The search strategies, by family: settings and one entry each.
+"""The search strategies by family, each with its settings and an entry.
 
 `docs/add-a-strategy.md` shows how to add one.
 """

@@ -1,4 +1,4 @@
-"""What is known of a search strategy without making it."""
+"""The description of a search strategy, known without creating it."""
 # Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ class StrategyEntry(Entry):
     paper: str  # where it was published
     trains_supernet: bool = True  # whether it needs a supernet and epochs
     # Passes through the supernet for each image of the weights' half, in an epoch in which alpha
-    # moves; a backward pass counts two. What comes once per epoch or search is not in it.
+    # moves; a backward pass counts as two. Work done once per epoch or search does not count.
     passes: float = 6
-    alone: str = ""  # why several processes cannot share its search; empty: they can
-    # Space -> where its own paper departs from the space's search recipe
+    alone: str = ""  # why processes cannot share its search; empty: they can
+    # Space -> differences between its own paper's recipe and the space's search recipe
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    # Space -> where its authors choose other settings than by default
+    # Space -> its authors' settings that differ from the defaults
     settings_in: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     families: tuple[str, ...] | None = None  # families of spaces that it searches; None: all
     needs_table: bool = False  # whether it looks accuracies up instead of training
-    # Whether the search itself draws or decides operations, so that `none_may_win` belongs to it
-    # and not only to the final choice
+    # Whether the search itself draws or decides operations, so that `none_may_win` affects the
+    # search and not only the final choice
     chooses_cells: bool = False
 
     def supports(self, family: str) -> bool:

@@ -1,4 +1,4 @@
-"""Strategies that move alpha by the gradient of the validation loss, as DARTS does."""
+"""Strategies that update alpha by the gradient of the validation loss, as DARTS does."""
 # Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from pipeline.registry.strategies.entry import StrategyEntry
 from pipeline.settings import DARTS, Settings, setting
 
 ROBUST = "RobustDARTS (Zela et al., ICLR 2020)"
-# Section 3.1 of DARTS: batch 64, learning rate 0.025; the last value is its code's.
+# Section 3.1 of DARTS: batch 64, learning rate 0.025; the last value is from its code.
 RECIPE: dict[str, Any] = {
     "batch_size": 64,
     "learning_rate": 0.025,
     "learning_rate_min": 0.001,
     "supernet": {"partial_channels": 1, "include_none": True, "pool_batch_norm": True},
 }
-# The supernet of RobustDARTS, DARTS' own: two of S1's operations are pools.
+# The supernet of RobustDARTS, which is that of DARTS; two of S1's operations are pools.
 ROBUST_SPACES = ("s1", "s2", "s3", "s4")
 POOLED: dict[str, Any] = {"supernet": {"pool_batch_norm": True}}
 IN_DARTS = {"darts": RECIPE, **dict.fromkeys(ROBUST_SPACES, POOLED)}
-# The recipe of a method to which `none` is a null player, or says nothing of how good a cell is.
+# The recipe of a method for which `none` is a null player, or tells nothing about a cell's quality.
 WITHOUT_NONE: dict[str, Any] = {"supernet": {"none_may_win": False}}
 DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021)"
 GDAS = "GDAS (Dong & Yang, CVPR 2019)"
@@ -30,7 +30,7 @@ PC_SUPERNET = {"edge_normalisation": True, "include_none": True, "pool_batch_nor
 IDARTS = "code of iDARTS (Zhang et al., ICML 2021)"
 SDARTS = "SDARTS (Chen & Hsieh, ICML 2020)"
 SNAS = "code of SNAS; on NAS-Bench-201 that of DrNAS (Chen et al., ICLR 2021)"
-# DrNAS' code on NAS-Bench-201, with which its authors ran other methods too.
+# DrNAS' code for NAS-Bench-201, which its authors also used for other methods.
 DRNAS_RECIPE = {"epochs": 100, "weight_decay": 3e-4, "nesterov": False}
 
 
@@ -177,7 +177,7 @@ ENTRIES = (
         title="PC-DARTS",
         paper="Xu et al., ICLR 2020",
         settings=PcDartsSettings,
-        # Its recipe on CIFAR-10 is the one of the paper at hand, which took it from here.
+        # Its recipe on CIFAR-10 equals that of Shapley-NAS, which took it from this paper.
         recipes={
             "darts": {"supernet": PC_SUPERNET},
             "darts_imagenet": {

@@ -1,4 +1,4 @@
-"""Strategies that decide or remove operations while the search goes on."""
+"""Strategies that decide or remove operations during the search."""
 # Tested in tests/contract/test_strategies.py.
 
 from __future__ import annotations

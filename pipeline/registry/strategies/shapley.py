@@ -3,11 +3,11 @@
 `fidelity: released_code` follows Euphoria16/Shapley-NAS, train_search.py, where it differs from the
 paper: the defaults in `RELEASED_CODE`, and
 - alpha is updated before the weights in each epoch;
-- the weights have the learning rate of the next epoch, since the scheduler steps first;
+- the weights use the learning rate of the next epoch, since the scheduler steps first;
 - on ImageNet the last operation of an edge is never removed (train_search_imagenet.py).
-Two accidents of that code are left out: in its CIFAR script the gradients of alpha are never zeroed
-and count when those of the weights are clipped, and its Shapley pass moves the running statistics
-of the batch norms.
+Two bugs of that code are left out. In its CIFAR script the gradients of alpha are never zeroed and
+count when those of the weights are clipped. Its Shapley pass changes the running statistics of the
+batch norms.
 """
 # Tested in tests/strategies/test_shapley.py.
 
@@ -31,7 +31,7 @@ class ValueSettings(Settings):
     The options of the estimator stand beside these keys, as the estimator's own settings have them.
     """
 
-    model_config = ConfigDict(extra="allow")  # the options, checked by `_with_options`
+    model_config = ConfigDict(extra="allow")  # `_with_options` checks the options
 
     estimator: str = setting("truncated", "a registered estimator", PAPER)
     permutations: int = setting(
@@ -79,12 +79,12 @@ class ValueSettings(Settings):
 
     @classmethod
     def implied(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The values with what some of them imply for others."""
+        """The values, completed with those that they imply."""
         return values
 
     @classmethod
     def over(cls, base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Given values over others, without the options of an estimator that is no longer used."""
+        """Given values merged over others, without the options of a replaced estimator."""
         merged = super().over(base, given)
         taken = {*_estimator(cls, cls.implied(merged)).settings.model_fields, *cls.model_fields}
         gone = _all_options() - taken - {*given}
@@ -98,7 +98,7 @@ class ValueSettings(Settings):
         return options
 
     def spending(self, n_players: int) -> int | None:
-        """The most coalitions to evaluate; None: as the options say."""
+        """The most coalitions to evaluate; None: the options decide."""
         if self.budget is None and self.options().get("samples", 0) is None:
             return self.permutations * (n_players + 1)
         return self.budget
@@ -110,12 +110,12 @@ def _estimator(model: type[ValueSettings], values: Mapping[str, Any]) -> Any:
 
 
 def _all_options() -> set[str]:
-    """Options that any estimator takes."""
+    """All options of all estimators."""
     names = registry.names("estimators")
     return {key for name in names for key in registry.get("estimators", name).settings.model_fields}
 
 
-# What `fidelity: released_code` means for other keys, unless they are given.
+# Values that `fidelity: released_code` gives to other keys, unless they are set.
 RELEASED_CODE = {
     "estimator": "released_code",
     "norm": "z_score",
@@ -147,7 +147,7 @@ class ShapleySettings(ValueSettings):
 
     @classmethod
     def implied(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What `fidelity` implies, below what is given."""
+        """The values that `fidelity` implies, overridden by given values."""
         released = values.get("fidelity") == "released_code"
         return {**RELEASED_CODE, **values} if released else values
 
