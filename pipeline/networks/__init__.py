@@ -1,7 +1,7 @@
 """Discrete networks: built from a genotype, counted, drawn, saved.
 
-`build` and the rest load torch when they are first asked for, so that the published genotypes
-stay light.
+`build` and the other functions import torch on first use, so that the published genotypes stay
+light.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a genotype to a network."""
+"""Builds the network of a genotype."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def build(
         genotype: anything that `resolve` knows: a `Genotype`, a published name, the path of a
             genotype JSON, a NAS-Bench-201 string, a DARTS text.
         layout: "cifar10", "images64", "images128", "imagenet" or "nasbench201".
-        classes: outputs.
-        channels: of the first cell; None: the layout's.
-        cells: in all, in NAS-Bench-201 per stage; None: the layout's.
-        auxiliary: with an auxiliary head, for `forward_with_auxiliary`.
+        classes: number of outputs.
+        channels: channels of the first cell; None: the layout's.
+        cells: total number of cells, in NAS-Bench-201 per stage; None: the layout's.
+        auxiliary: whether to add an auxiliary head, for `forward_with_auxiliary`.
 
     Raises:
-        InputError: the genotype is unknown or of another family than the layout; a size below
-            one; an auxiliary head where the layout has none.
+        InputError: the genotype is unknown or belongs to another family than the layout, a size is
+            below one, or the layout has no auxiliary head.
     """
     frame = find_layout(layout)
     genotype = resolve(genotype)
@@ -65,7 +65,7 @@ def build_seeded(
     cells: int,
     auxiliary: bool,
 ) -> Network:
-    """`build` with weights that follow from a run's seed; torch's global state stays as it was."""
+    """`build` with weights from a run's seed; torch's global random state is not changed."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seeds.derive(seed, "network"))
         return build(genotype, layout, classes, channels, cells, auxiliary)

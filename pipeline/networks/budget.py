@@ -1,7 +1,7 @@
 """A network that fits a device: width and depth under a limit of multiply-adds and parameters.
 
-Ours; the papers fix C and the number of cells by hand so that a network stays below 600 M
-multiply-adds.
+This is ours; the papers choose C and the number of cells by hand so that a network stays below
+600 M multiply-adds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.errors import InputError
 from pipeline.networks.count import profile_genotype
 from pipeline.spaces.genotype import Genotype
 
-# Below three cells the two reductions at one and two thirds of the depth fall together.
+# With fewer than three cells the reductions at one and two thirds of the depth coincide.
 FEWEST_CELLS, FEWEST_CHANNELS = 3, 4
 
 
@@ -29,12 +29,12 @@ def fit(
     max_params: int | None = None,
     key: str = "retrain",
 ) -> tuple[int, int]:
-    """(channels, cells) of a network that fills its limits.
+    """(channels, cells) of the largest network within its limits.
 
-    Both shrink in proportion, a cell at a time, until a network fits; then the width takes what
-    is left, in steps of 4 channels, beyond the given channels too. The limits are multiply-adds
-    of one image and parameters without the auxiliary head; the other arguments are those of
-    `build`. `key` is what the user calls the recipe.
+    Both shrink in proportion, one cell at a time, until a network fits. Then the width grows in
+    steps of 4 channels as far as the limits allow, even beyond the given channels. The limits are
+    multiply-adds for one image and parameters without the auxiliary head. The other arguments are
+    those of `build`. `key` is the user's name of the recipe.
 
     Raises:
         InputError: the smallest network exceeds the limits.
@@ -52,7 +52,7 @@ def fit(
         least = min(channels, max(FEWEST_CHANNELS, channels * depth // cells // 4 * 4))
         if fits(least, depth):
             return widest(partial(fits, depth=depth), least), depth
-    # Only the width is left to shrink.
+    # Only the width can shrink further.
     for width in range(min(channels, least), FEWEST_CHANNELS - 1, -4):
         if fits(width, fewest):
             return width, fewest
@@ -66,8 +66,8 @@ def fit(
 
 
 def widest(fits: Callable[[int], bool], least: int) -> int:
-    """The largest width in steps of 4 from `least`, which fits; a wider one takes more."""
-    low, high = 0, 1  # steps: the first fits, the second may not
+    """The largest width that fits, in steps of 4 from `least`, which fits."""
+    low, high = 0, 1  # in steps: `low` fits, `high` may not
     while fits(least + 4 * high):
         low, high = high, 2 * high
     while high - low > 1:

@@ -1,4 +1,4 @@
-"""The model card of an exported network: what it is, how good, how it was made, how to use it."""
+"""The model card of an exported network: description, accuracy, origin and use."""
 # Tested in tests/networks/test_exported.py.
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.networks.prediction import class_names_of
 from pipeline.spaces.genotype import Genotype
 
-# From a file to what the network takes; `Preprocessing` in words that need no package of ours.
+# Code that turns a file into the network's input: `Preprocessing` without this package.
 PREPARE = """\
 import json
 import numpy as np
@@ -75,10 +75,10 @@ def card(
     """The card in Markdown.
 
     Args:
-        meta: of `load_model`.
-        metrics: `metrics.json` beside the model.
-        provenance: `provenance.json` beside the model.
-        forms: of `exported.FORMS`, those that lie beside the card.
+        meta: as `load_model` returns it.
+        metrics: the content of `metrics.json` beside the model.
+        provenance: the content of `provenance.json` beside the model.
+        forms: the forms of `exported.FORMS` that are beside the card.
     """
     data = provenance.get("data") or {}
     facts = {
@@ -129,6 +129,6 @@ def _one_minus(share: float | None) -> float | None:
 
 
 def _safe(value: Any) -> str:
-    """Text that stays text in a table of Markdown."""
+    """Text that is safe in a Markdown table."""
     text = html.escape(str(value), quote=False)
     return " ".join(text.replace("|", "\\|").replace("`", "&#96;").split())

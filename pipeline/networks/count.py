@@ -1,9 +1,9 @@
 """Size of a network: parameters and multiply-adds.
 
-MACs are the multiply-adds of convolutions and linear layers for one image, biases, batch norms and
-pooling not counted, as papers of the DARTS family count them; `flops` is twice that. The FLOPs
+MACs are the multiply-adds of convolutions and linear layers for one image. As in papers of the
+DARTS family, biases, batch norms and pooling are not counted. `flops` is twice the MACs. The FLOPs
 column of NAS-Bench-201's table is MACs plus the number of classes. The auxiliary head, which only
-training uses, is counted in neither `params` nor `macs`.
+training uses, is counted neither in `params` nor in `macs`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pipeline.spaces.genotype import Genotype
 
 
 def profile(network: nn.Module, image_size: int) -> dict[str, int]:
-    """`params`, `macs`, `auxiliary_params` and `flops` of a network, which is left as it is.
+    """`params`, `macs`, `auxiliary_params` and `flops` of a network, which is not changed.
 
-    It is counted on the meta device, where shapes are computed and numbers are not.
+    They are counted on the meta device, which computes shapes but no numbers.
     """
     return _count(copy.deepcopy(network).to("meta"), image_size)
 
@@ -36,9 +36,9 @@ def profile_genotype(
     cells: int | None = None,
     image_size: int | None = None,
 ) -> dict[str, int]:
-    """Count a genotype's network, its auxiliary head too, without allocating its weights.
+    """Count a genotype's network and its auxiliary head without allocating weights.
 
-    None stands for the layout's published value. For the rest see `build` and `profile`.
+    None means the layout's published value. For the other arguments see `build` and `profile`.
     """
     frame = find_layout(layout)
     with torch.device("meta"):

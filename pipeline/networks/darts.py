@@ -1,11 +1,11 @@
 """Networks of the DARTS family (Liu et al., ICLR 2019, sections 3.2 and 3.4, appendix A).
 
 CIFAR layout: a 3 x 3 convolution to 3 C channels, then cells. ImageNet layout: three convolutions
-of stride 2, then cells. Ours between them, for images of some 64 and 128 pixels: CIFAR's stem with
-stride 2, and the first two convolutions of ImageNet's. Cells at one and two thirds of the depth are
-reduction cells, which halve the image and double the channels. Deviation: the auxiliary head, which
-DARTS writes for maps of 8 x 8 (CIFAR) and 7 x 7 (ImageNet), takes maps of any size; on those two it
-is the original one.
+of stride 2, then cells. We add two layouts between them, for images of about 64 and 128 pixels:
+CIFAR's stem with stride 2, and the first two convolutions of ImageNet's stem. Cells at one and two
+thirds of the depth are reduction cells, which halve the image and double the channels. Deviation:
+DARTS defines the auxiliary head for maps of 8 x 8 (CIFAR) and 7 x 7 (ImageNet); here it takes maps
+of any size and equals the original on those two.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -27,8 +27,8 @@ IMAGENET_STRIDE = 8
 class DartsNetwork(Network):
     """Stem, cells, classifier.
 
-    The first cell has `channels`; there are `cells` in all. With `auxiliary` a head stands behind
-    the second reduction cell; `stem_stride` is 1 (CIFAR), 2, 4 or 8 (ImageNet).
+    The first cell has `channels` channels; there are `cells` cells in total. With `auxiliary` a
+    head follows the second reduction cell. `stem_stride` is 1 (CIFAR), 2, 4 or 8 (ImageNet).
     """
 
     def __init__(
@@ -101,13 +101,13 @@ class DartsCell(nn.Module):
         self.nodes = Nodes(genotype.cells["reduce" if reduction else "normal"], make_operation)
 
     def forward(self, before: Tensor, last: Tensor, keep: Tensor | None) -> Tensor:
-        """Map the outputs of the two cells before to that of this one."""
+        """Map the outputs of the two previous cells to the output of this one."""
         states = self.nodes([self.first(before), self.second(last)], keep)
         return torch.cat([states[state] for state in self.concat], dim=1)
 
 
 class AuxiliaryHead(nn.Module):
-    """A second classifier behind the second reduction cell, used in training only.
+    """A second classifier after the second reduction cell, used only in training.
 
     `final_norm` adds the last batch norm, which DARTS leaves out for ImageNet.
     """
@@ -134,7 +134,8 @@ class AuxiliaryHead(nn.Module):
 def pool_to_quarters(x: Tensor) -> Tensor:
     """Average-pool [b, c, h, w] to [b, c, 2, 2] with overlapping windows in DARTS' proportions.
 
-    A side of 8 is pooled by 5 with stride 3, one of 7 by 5 with stride 2; one pixel is repeated.
+    A side of 8 is pooled with size 5 and stride 3, a side of 7 with size 5 and stride 2; a single
+    pixel is repeated.
     """
     sides = x.shape[2:]
     if min(sides) < 2:

@@ -15,14 +15,14 @@ from pipeline.files import replacing
 from pipeline.networks.placement import RADIUS, Edge, Graph, Place, arrange, n_input_states
 from pipeline.spaces.genotype import Genotype
 
-SCALE = 0.72  # inches a unit
-BOX, BOX_HEIGHT = 1.62, 0.46  # an operation's box
+SCALE = 0.72  # inches per unit
+BOX, BOX_HEIGHT = 1.62, 0.46  # box of an operation
 BLOCK = BOX + 0.42 + 2 * RADIUS  # a node with its boxes
-GAP = 0.95  # between columns: room for the curves
+GAP = 0.95  # between columns, for the curves
 INK, MUTED, WIRE, FAINT = "#1f2933", "#52606d", "#7b8794", "#c3ccd5"
-FONT = "DejaVu Sans"  # ships with matplotlib: the same picture everywhere
+FONT = "DejaVu Sans"  # shipped with matplotlib, so pictures are equal everywhere
 
-# Fill and outline by the kind of operation.
+# Fill and outline colour by kind of operation.
 COLOURS = {
     "sep": ("#dbeafe", "#3b82f6"),
     "dil": ("#d1fae5", "#10b981"),
@@ -40,7 +40,8 @@ NOTES = {"reduce": "operations on the inputs have stride 2"}
 def draw(genotype: Genotype, svg_path: Path | str, png_path: Path | str) -> None:
     """Draw every cell of a genotype, one below the other, as SVG and as PNG.
 
-    Both files are a function of the genotype and matplotlib's version: no date, fixed ids.
+    Both files depend only on the genotype and matplotlib's version: they have no date, and fixed
+    ids.
     """
     graphs = {cell_type: arrange(genotype, cell_type) for cell_type in genotype.cells}
     boxes = {cell_type: bounds(graph) for cell_type, graph in graphs.items()}
@@ -66,7 +67,7 @@ def draw(genotype: Genotype, svg_path: Path | str, png_path: Path | str) -> None
 
 
 def draw_title(axes: Axes, cell_type: str) -> None:
-    """The cell's name in the upper left corner, and what the picture does not show."""
+    """Draw the cell's name in the upper left corner, and a note on what is not drawn."""
     x, y = axes.get_xlim()[0] + 0.3, axes.get_ylim()[1] - 0.42
     axes.text(x, y, TITLES[cell_type], size=12, weight="bold", color=INK)
     axes.text(x + 2.2, y, NOTES.get(cell_type, ""), size=9.5, color=MUTED)
@@ -80,13 +81,13 @@ def bounds(graph: Graph) -> tuple[float, float, float, float]:
 
 
 def column_x(graph: Graph, column: int) -> float:
-    """Middle of the circles of a column; the output, which has no boxes, stands nearer."""
+    """Centre of a column's circles; the output has no boxes and is closer to its neighbour."""
     is_output = column == len(graph.columns) - 1
     return column * (BLOCK + GAP) - (BLOCK - 2 * RADIUS - 0.35 if is_output else 0)
 
 
 def draw_cell(axes: Axes, genotype: Genotype, graph: Graph) -> None:
-    """Draw the wires of one state after the other, then boxes and circles upon them."""
+    """Draw the wires of each state, then boxes and circles on top of them."""
     edges = sorted(graph.edges(), key=lambda edge: edge.start.state)
     for _, group in itertools.groupby(edges, key=lambda edge: edge.start.state):
         draw_wires(axes, graph, list(group))
@@ -106,7 +107,7 @@ def draw_cell(axes: Axes, genotype: Genotype, graph: Graph) -> None:
 
 
 def draw_wires(axes: Axes, graph: Graph, edges: list[Edge]) -> None:
-    """Wires that carry one state: a white halo under all of them parts them from others."""
+    """Draw the wires of one state on a white halo, which separates them from other wires."""
     strong = [carries_data(graph, edge) for edge in edges]
     for edge in edges:
         if edge.end is not graph.columns[-1][0]:  # wires into the output do not cross
@@ -120,7 +121,7 @@ def draw_wires(axes: Axes, graph: Graph, edges: list[Edge]) -> None:
 
 
 def carries_data(graph: Graph, edge: Edge) -> bool:
-    """Whether a wire leads to an operation; to `none` or a concatenation it is drawn faint."""
+    """Whether a wire leads to an operation; wires to `none` or a concatenation are faint."""
     if edge.operation:
         return edge.operation != "none"
     output = graph.columns[-1][0]
@@ -128,7 +129,7 @@ def carries_data(graph: Graph, edge: Edge) -> bool:
 
 
 def ends(graph: Graph, edge: Edge) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Where a wire leaves its circle or lane, and where it enters a box, lane or the output."""
+    """The points where a wire leaves a circle or lane, and enters a box, a lane or the output."""
     start = column_x(graph, edge.start.column) + (0 if edge.start.passing else RADIUS)
     end = column_x(graph, edge.end.column) + RADIUS - BLOCK
     if edge.end is graph.columns[-1][0]:
@@ -159,13 +160,13 @@ def draw_curve(
         [(x, y), (middle, y), (middle, v), (u, v)],
         [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4],
     )
-    # A halo ends bluntly, so that it does not bite into what it starts from.
+    # A halo has blunt ends, so that it does not cover the shape that it starts from.
     cap = "butt" if colour == "white" else "round"
     axes.add_patch(PathPatch(curve, fc="none", ec=colour, lw=width, capstyle=cap, zorder=1))
 
 
 def draw_box(axes: Axes, left: float, y: float, operation: str) -> None:
-    """An operation's labelled box, coloured by its kind."""
+    """Draw the labelled box of an operation, coloured by its kind."""
     fill, outline = COLOURS.get(operation.split("_")[0], OTHER_COLOURS)
     shape = FancyBboxPatch(
         (left, y - BOX_HEIGHT / 2),
@@ -198,7 +199,7 @@ def operation_label(operation: str) -> str:
 
 
 def draw_circle(axes: Axes, graph: Graph, place: Place, label: str) -> None:
-    """A state: inputs and output dark, nodes white."""
+    """Draw a state: inputs and output are dark, nodes white."""
     dark = not place.inputs or place is graph.columns[-1][0]
     x, y = column_x(graph, place.column), place.y
     radius = RADIUS * (1.35 if dark else 1.0)

@@ -1,14 +1,14 @@
-"""A ready model in the forms that other programs take.
+"""A ready model in the forms that other programs read.
 
-- `network.pt2`: a `torch.export` program, batch of any size; runs without this package.
+- `network.pt2`: a `torch.export` program for batches of any size; it runs without this package.
 - `network.onnx`: the same graph for ONNX runtimes.
-- `weights.safetensors`: the weights alone, for `build(...).load_state_dict(...)`; the network's
-  size and genotype stand in the file's metadata.
-- `network.int8.onnx`: the ONNX file in 8-bit numbers, and `int8.json` with what they cost.
-- `labels.json`: names of the classes and the preprocessing, beside the others.
-- `README.md`: the model card (`card.py`), with the code that goes from a file to a class name.
+- `weights.safetensors`: only the weights, for `build(...).load_state_dict(...)`; the file's
+  metadata holds the network's size and genotype.
+- `network.int8.onnx`: the ONNX file in 8-bit numbers; `int8.json` holds its loss of accuracy.
+- `labels.json`: names of the classes and the preprocessing.
+- `README.md`: the model card (`card.py`), with code that predicts the class of a file.
 
-All take images float32 [batch, 3, h, h], prepared as the card says, and give logits
+All networks take images float32 [batch, 3, h, h], prepared as the card says, and return logits
 [batch, classes].
 The auxiliary head, which only training uses, is left out. ONNX and safetensors need the optional
 packages of `pip install 'shapley-nas[export]'`.
@@ -33,7 +33,7 @@ from pipeline.networks.network import Network
 from pipeline.networks.prediction import class_names_of
 from pipeline.networks.quantised import compare, quantise
 
-# How far a runtime's float32 logits may lie from torch's: sums are taken in another order.
+# Largest difference of a runtime's float32 logits from torch's; the order of sums differs.
 TOLERANCE = 1e-3
 
 
@@ -44,13 +44,14 @@ def export(
     images: Path | None = None,
     test: Path | None = None,
 ) -> list[Path]:
-    """Write a ready model (`model.pt`) in some of `FORMS`, with its card; returns the files.
+    """Write a ready model (`model.pt`) in some of `FORMS`, with its card; return the files.
 
     The card reads `metrics.json` and `provenance.json` beside the model. The form `int8` needs
-    `images`, a folder of classes, for its ranges, and `test`, another, for what it costs.
+    `images`, a folder of classes, to calibrate its ranges, and `test`, another folder of classes,
+    to measure its loss of accuracy.
 
     Raises:
-        InputError: no such model, or a package that a form needs is not installed.
+        InputError: there is no such model, or a package that a form needs is not installed.
     """
     network, meta = load_model(model)
     network.auxiliary = None
@@ -71,12 +72,12 @@ def export(
 
 
 def labels_of(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """What a program needs beside the network: names in the order of the logits, preprocessing."""
+    """What a program needs besides the network: class names in logit order, and preprocessing."""
     return {"class_names": class_names_of(meta), "preprocessing": meta["preprocessing"]}
 
 
 def program_of(network: Network, image_size: int) -> torch.export.ExportedProgram:
-    """The network's evaluation as a graph for batches of any size."""
+    """The network in evaluation mode as a graph for batches of any size."""
     images = torch.zeros(2, 3, image_size, image_size)
     batch = torch.export.Dim("batch", min=1)
     return torch.export.export(network.eval(), (images,), dynamic_shapes=({0: batch},))
@@ -90,10 +91,10 @@ def write_program(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
 
 
 def write_onnx(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
-    """Write `network.onnx`, run it by onnxruntime and compare it with the network.
+    """Write `network.onnx`, run it with onnxruntime and compare it with the network.
 
     Raises:
-        InputError: a package is missing; the runtime's logits are not the network's.
+        InputError: a package is missing, or the runtime's logits differ from the network's.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         _package(package)
@@ -106,7 +107,7 @@ def write_onnx(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
 
 
 def save_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
-    """Write a program as ONNX; needs its packages."""
+    """Write a program as ONNX; this needs the ONNX packages."""
     torch.onnx.export(
         program,
         (),
@@ -119,7 +120,7 @@ def save_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
 
 
 def _describe(path: Path, meta: Mapping[str, Any]) -> None:
-    """Call the free axis `batch`, and put names and preprocessing into the file's metadata."""
+    """Name the free axis `batch`, and put class names and preprocessing into the metadata."""
     onnx = _package("onnx")
     program = onnx.load(path)
     for value in (*program.graph.input, *program.graph.output):
@@ -159,10 +160,10 @@ def _write_int8(
     test: Path | None,
     written: list[Path],
 ) -> list[Path]:
-    """Write `network.int8.onnx`, and `int8.json` with what it costs.
+    """Write `network.int8.onnx`, and `int8.json` with its loss of accuracy.
 
     Raises:
-        InputError: no images to calibrate on are given.
+        InputError: no images for calibration are given.
     """
     if images is None:
         raise InputError("--form int8: give images of training, folder/<class>/*, by --images")

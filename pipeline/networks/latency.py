@@ -1,7 +1,7 @@
-"""How long a network takes for its images on the present device, by torch and by ONNX Runtime.
+"""Latency of a network on the current device, with torch and with ONNX Runtime.
 
 A time is the median of several passes after one that is not counted, in milliseconds for the whole
-batch. It holds for this machine, these threads and what else runs on it.
+batch. It depends on the machine, the threads and other programs that run at the same time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BATCHES, REPEATS = (1, 32), 9
 
 
 def latencies(network: Network, image_size: int, device: torch.device) -> Iterator[dict[str, Any]]:
-    """A row for each runtime and batch; ONNX Runtime, where it is installed, on the CPU."""
+    """A row for each runtime and batch size; ONNX Runtime, if installed, runs on the CPU."""
     network = network.eval().to(device)
     for batch in BATCHES:
         images = torch.randn(batch, 3, image_size, image_size, device=device)
@@ -56,13 +56,13 @@ def fit_latency(
     max_ms: float,
     device: torch.device,
 ) -> tuple[int, float]:
-    """The widest network, in steps of 4 channels, that answers one image in time by torch.
+    """The widest network, in steps of 4 channels, that classifies one image in time with torch.
 
     Returns:
         channels and milliseconds.
 
     Raises:
-        InputError: the narrowest takes longer.
+        InputError: the narrowest network takes longer.
     """
     image = torch.randn(1, 3, image_size, image_size, device=device)
 

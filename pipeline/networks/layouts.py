@@ -1,4 +1,4 @@
-"""The frames into which cells are stacked, with their published sizes."""
+"""The layouts in which cells are stacked, with their published sizes."""
 # Tested in tests/networks/test_assembly.py.
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from pipeline.errors import InputError
 
 @dataclass(frozen=True)
 class Layout:
-    """A frame for cells."""
+    """A layout for cells."""
 
-    family: str  # whose cells fit, "darts" or "nasbench201"
-    channels: int  # of the first cell
-    cells: int  # in all; in NAS-Bench-201 per stage (N)
+    family: str  # the family of its cells, "darts" or "nasbench201"
+    channels: int  # channels of the first cell
+    cells: int  # in total; in NAS-Bench-201 per stage (N)
     image_size: int  # side of the published experiments' images, in pixels
-    classes: int  # of the published experiments
-    auxiliary: bool  # whether it has a place for an auxiliary head
-    stem_stride: int = 1  # how many times the stem shrinks a side before the first cell
+    classes: int  # classes of the published experiments
+    auxiliary: bool  # whether it can have an auxiliary head
+    stem_stride: int = 1  # factor by which the stem shrinks a side
 
 
 LAYOUTS = {
@@ -28,7 +28,7 @@ LAYOUTS = {
     "imagenet": Layout(
         "darts", channels=48, cells=14, image_size=224, classes=1000, auxiliary=True, stem_stride=8
     ),
-    # Ours, between the two: the last map is as large as theirs, 7 x 7 to 12 x 12 pixels.
+    # Ours, between the two: the last map has a similar size, 7 x 7 to 12 x 12 pixels.
     "images64": Layout(
         "darts", channels=16, cells=5, image_size=64, classes=10, auxiliary=True, stem_stride=2
     ),
@@ -46,7 +46,7 @@ def find_layout(name: str) -> Layout:
     """The layout called `name`.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such layout.
     """
     if name not in LAYOUTS:
         raise InputError(f"layout: unknown {name!r}; {registry.nearest(name, [*LAYOUTS])}")

@@ -1,7 +1,7 @@
-"""A ready model: one file with a network's weights and all that is needed to use them.
+"""A ready model: one file with a network's weights and everything needed to use them.
 
-The file is a dictionary of plain values and tensors, so that opening a stranger's model runs none
-of their code.
+The file is a dictionary of plain values and tensors, so opening a model from someone else runs no
+foreign code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.spaces.genotype import Genotype
 from pipeline.tensors import DamagedError, read_tensors
 
 FORMAT, VERSION = "shapley-nas-model", 1
-# What a data set's manifest says about the images that the model expects.
+# Keys of a data set's manifest that describe the images that the model expects.
 IMAGES = ("image_size", "mean", "std", "class_names")
 
 
@@ -33,10 +33,10 @@ def save_model(
     layout: str,
     manifest: Mapping[str, Any],
 ) -> None:
-    """Write a ready model, usually `model.pt`: a network that `build` made of genotype and layout.
+    """Write a ready model, usually `model.pt`, of a network that `build` made.
 
-    The data set's manifest has image size, resize size, mean, deviation and, if known, names of the
-    classes.
+    The data set's manifest has image size, resize size, mean, deviation and, if known, the names of
+    the classes.
     """
     content = {
         "format": FORMAT,
@@ -59,10 +59,10 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
     """Read a ready model.
 
     Returns:
-        the network on the CPU in evaluation mode, and the rest of the file's dictionary.
+        the network on the CPU in evaluation mode, and the other entries of the file.
 
     Raises:
-        InputError: the file is missing, broken, or no model of this program.
+        InputError: the file is missing, damaged, or not a model of this program.
     """
     try:
         content = read_tensors(Path(path))
@@ -79,7 +79,7 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
         _check(content, weights)
         network = _empty(content)
         network.load_state_dict(weights, assign=True)
-        network.keep = torch.ones(())  # no weight: a file does not hold it
+        network.keep = torch.ones(())  # not a weight, so files do not hold it
     except (InputError, *DAMAGED) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"{path}: not a whole model ({reason}); train it again") from None
@@ -87,7 +87,7 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
 
 
 def _check(content: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
-    """Insist on sizes that the weights bear out, and on what an image is normalised by."""
+    """Check that the sizes fit the weights and that the normalisation of images is given."""
     sizes = [content[key] for key in ("classes", "channels", "cells", "image_size")]
     if any(type(size) is not int or size < 1 for size in sizes) or content["cells"] > len(weights):
         raise ValueError(f"classes, channels, cells, image_size: {sizes}")
@@ -101,7 +101,7 @@ def _check(content: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
 
 
 def _empty(content: Mapping[str, Any]) -> Network:
-    """The network of a file's sizes, which takes no memory: the weights are those of the file."""
+    """A network with a file's sizes; it allocates no memory, as the file provides the weights."""
     size = {key: content[key] for key in ("layout", "classes", "channels", "cells", "auxiliary")}
     with torch.device("meta"):
         network = build(Genotype.from_json(content["genotype"]), **size)
@@ -110,5 +110,5 @@ def _empty(content: Mapping[str, Any]) -> Network:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists, so that what is read equals what JSON would give."""
+    """Tuples converted to lists, as JSON would return them."""
     return list(value) if isinstance(value, tuple) else value

@@ -1,6 +1,6 @@
 """Networks of NAS-Bench-201 (Dong & Yang, ICLR 2020, section 2.1, figure 1).
 
-Three stages of N cells with C, 2C and 4C channels, a residual block of stride 2 between them.
+Three stages of N cells with C, 2C and 4C channels, with residual blocks of stride 2 between them.
 """
 # Tested in tests/published/test_network_counts.py.
 
@@ -16,7 +16,7 @@ from pipeline.spaces.operations import conv_bn, make, three_stages
 
 
 class NasBench201Network(Network):
-    """Stem, three stages of `cells` cells each, the first with `channels` channels, classifier."""
+    """Stem, three stages of `cells` cells (`channels` channels in the first), classifier."""
 
     def __init__(self, genotype: Genotype, classes: int, channels: int, cells: int) -> None:
         super().__init__(classes, channels, cells)
@@ -34,7 +34,7 @@ class NasBench201Network(Network):
 
 
 class NasBench201Cell(nn.Module):
-    """The nodes between the cell's one input and its last node, the output."""
+    """The nodes of a cell with one input; the last node is the output."""
 
     def __init__(self, genotype: Genotype, channels: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""What all discrete networks share: the nodes of a cell, dropped paths, both kinds of output.
+"""The common parts of all discrete networks: the nodes of a cell, drop path, both outputs.
 
 Drop path: Larsson et al., FractalNet (ICLR 2017), as scheduled by NASNet (Zoph et al., CVPR 2018)
-and used by DARTS: in training, each path into a node is dropped for each image by itself with
-probability p, the others are divided by 1 - p; identities are never dropped.
+and used by DARTS. In training each path into a node is dropped independently for each image with
+probability p, and the other paths are divided by 1 - p. Identities are never dropped.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -22,7 +22,7 @@ from pipeline.spaces.genotype import Cell
 class Nodes(nn.Module):
     """The graph inside a cell: each node is the sum of operations on earlier states.
 
-    `make_operation` makes a module from an operation's name and its input state.
+    `make_operation` creates a module from an operation's name and its input state.
     """
 
     def __init__(self, cell: Cell, make_operation: Callable[[str, int], nn.Module]) -> None:
@@ -35,7 +35,7 @@ class Nodes(nn.Module):
     def forward(self, inputs: Sequence[Tensor], keep: Tensor | None = None) -> list[Tensor]:
         """The cell's states [b, c, h, w], inputs first.
 
-        `keep` is the scalar 1 - p, applied in training only; None: no path is dropped.
+        `keep` is the scalar 1 - p, applied only in training; None: no path is dropped.
         """
         states, operations = list(inputs), iter(self.operations)
         for sources in self.sources:
@@ -63,7 +63,7 @@ class Network(nn.Module):
     Attributes:
         classes, channels, cells: its size, as given to `build`.
         auxiliary: the auxiliary head, or None.
-        drop_path: p, the probability of dropping a path; the training loop sets it each epoch.
+        drop_path: p, the probability of dropping a path; the training loop sets it in each epoch.
     """
 
     auxiliary: nn.Module | None
@@ -74,7 +74,7 @@ class Network(nn.Module):
         super().__init__()
         self.classes, self.channels, self.cells = classes, channels, cells
         self.auxiliary = None
-        # A compiled network is compiled anew when a number changes, but not when a tensor does.
+        # A compiled network is recompiled when a number changes, but not when a tensor changes.
         self.register_buffer("keep", torch.ones(()), persistent=False)
         self._drop_path, self._drops_paths = 0.0, False
         self._frozen = False
@@ -90,13 +90,13 @@ class Network(nn.Module):
         self.keep.fill_(1 - p)
 
     def freeze_body(self) -> None:
-        """Let only the classifier learn; batch norms of the body keep their statistics too."""
+        """Train only the classifier; the body's batch norms also keep their statistics."""
         self._frozen = True
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(name.startswith("classifier."))
 
     def train(self, mode: bool = True) -> Network:
-        """As of any module; a frozen body stays as it is in an evaluation."""
+        """As in any module, but a frozen body stays in evaluation mode."""
         super().train(mode)
         if self._frozen:
             for name, child in self.named_children():
@@ -104,15 +104,15 @@ class Network(nn.Module):
         return self
 
     def keep_paths(self) -> Tensor | None:
-        """What cells take as `keep`."""
+        """The argument `keep` of the cells."""
         return self.keep if self._drops_paths else None
 
     @abstractmethod
     def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The last feature map, and the one that the auxiliary head looks at, if there is one."""
+        """The last feature map, and the input of the auxiliary head if there is one."""
 
     def classify(self, features: Tensor) -> Tensor:
-        """Logits [b, classes] from the last feature map: its global average, a linear layer."""
+        """Logits [b, classes] from the last feature map: global average pooling, linear layer."""
         logits: Tensor = self.classifier(features.mean(dim=(2, 3)))
         return logits
 
@@ -121,7 +121,7 @@ class Network(nn.Module):
         return self.classify(self.features(images)[0])
 
     def forward_with_auxiliary(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits and those of the auxiliary head, None for a network without one."""
+        """The logits, and those of the auxiliary head (None if the network has none)."""
         last, middle = self.features(images)
         auxiliary = None if self.auxiliary is None else self.auxiliary(middle)
         return self.classify(last), auxiliary

@@ -1,9 +1,9 @@
-"""Where the parts of a drawn cell stand: a layered layout that lets nothing overlap.
+"""Positions of the parts of a drawn cell: a layered layout without overlaps.
 
-Nodes stand in columns by their depth. An operation is a labelled box in front of the node that
-adds it up, so no label can cover another; an edge that passes a column gets a lane of its own
-there. The order within the columns minimises crossings, the heights then minimise the bends.
-Lengths are in units of the drawing.
+Nodes are in columns by their depth. An operation is a labelled box in front of the node that sums
+it, so labels cannot cover each other. An edge that passes a column gets a separate lane there. The
+order within the columns minimises crossings; then the heights minimise bends. Lengths are in units
+of the drawing.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from scipy.optimize import lsq_linear
 
 from pipeline.spaces.genotype import Genotype
 
-PITCH = 0.62  # distance of the boxes of one node
-RADIUS = 0.21  # of a state's circle
+PITCH = 0.62  # distance between the boxes of a node
+RADIUS = 0.21  # radius of a state's circle
 MARGIN = 0.30  # between neighbours of a column
 
 
 @dataclass
 class Place:
-    """Something that occupies height in a column: a state with its boxes, or a passing edge."""
+    """An item in a column: a state with its boxes, or a passing edge."""
 
     column: int
     state: int
@@ -42,29 +42,29 @@ class Place:
 class Edge:
     """A wire between neighbouring columns."""
 
-    start: Place  # the state, or its lane in passing
+    start: Place  # the state, or its lane
     end: Place  # the state that uses it, or its next lane
     offset: float = 0.0  # height of the port above the middle of `end`
-    operation: str | None = None  # on the way; None in passing and into the output
+    operation: str | None = None  # None between lanes and into the output
 
     @property
     def y(self) -> float:
-        """Height at which it arrives."""
+        """Height of its end."""
         return self.end.y + self.offset
 
 
 @dataclass
 class Graph:
-    """The places of a cell by column; inputs first, the output alone in the last."""
+    """The places of a cell by column: inputs in the first, only the output in the last."""
 
     columns: list[list[Place]]
 
     def source(self, column: int, state: int) -> Place:
-        """Where an edge from `state` enters `column`: in the column before."""
+        """The start, one column before, of the wire that brings `state` to `column`."""
         return next(place for place in self.columns[column - 1] if place.state == state)
 
     def edges(self) -> Iterator[Edge]:
-        """All wires, column by column; the boxes of a node in the order of their sources."""
+        """All wires, column by column; the boxes of a node are ordered by their sources."""
         for column in range(1, len(self.columns)):
             for place in self.columns[column]:
                 if place.passing:
@@ -77,7 +77,7 @@ class Graph:
                     yield Edge(source, place, offset, name)
 
     def feeds_operation(self, lane: Place) -> bool:
-        """Whether a passing edge ends in an operation, rather than in the output only."""
+        """Whether a passing edge ends in an operation rather than only in the output."""
         later = (p for column in self.columns[lane.column + 1 :] for p in column)
         return lane.passing and any(
             name not in (None, "none") and state == lane.state
@@ -87,7 +87,7 @@ class Graph:
 
 
 def arrange(genotype: Genotype, cell_type: str) -> Graph:
-    """Place one cell's states in columns by depth, and the edges that pass other columns."""
+    """Arrange one cell's states, and edges that pass other columns, in columns by depth."""
     nodes = genotype.cells[cell_type]
     n_inputs = n_input_states(genotype)
     depth = [0] * n_inputs
@@ -117,7 +117,7 @@ def n_input_states(genotype: Genotype) -> int:
 
 
 def stack(column: list[Place]) -> None:
-    """Heights of a column in its order, downwards, centred about zero."""
+    """Set the heights of a column in its order, downwards, centred at zero."""
     total = sum(place.height for place in column) + MARGIN * (len(column) - 1)
     top = total / 2
     for place in column:
@@ -126,7 +126,7 @@ def stack(column: list[Place]) -> None:
 
 
 def order_columns(graph: Graph) -> None:
-    """Reorder each column to the permutation of least cost until no column changes."""
+    """Reorder each column to its permutation of least cost until no column changes."""
     for column in graph.columns:
         stack(column)
     best = cost(graph)
@@ -145,7 +145,7 @@ def order_columns(graph: Graph) -> None:
 
 
 def cost(graph: Graph) -> float:
-    """Crossings of edges, weighted, plus the vertical way that all edges go."""
+    """Weighted number of edge crossings plus the total vertical distance of all edges."""
     column, start, end = np.array([(e.start.column, e.start.y, e.y) for e in graph.edges()]).T
     same = column[:, None] == column[None, :]
     crossed = (start[:, None] - start) * (end[:, None] - end) < -1e-9
@@ -153,7 +153,7 @@ def cost(graph: Graph) -> float:
 
 
 def straighten(graph: Graph) -> None:
-    """Least-squares heights in the given order: sum (y_from - y_to)^2, gaps at least MARGIN.
+    """Least-squares heights in the given order: min sum (y_from - y_to)^2, gaps at least MARGIN.
 
     Unknowns are the height of each column's first place and the slack of each gap.
     """
@@ -175,7 +175,7 @@ def straighten(graph: Graph) -> None:
         weight = 1.0 if edge.operation or edge.end.passing else 0.5
         rows.append(weight * (slope[i] - slope[j]))
         targets.append(weight * (constant[j] + edge.offset - constant[i]))
-    rows += list(0.02 * slope)  # keeps what is left free near the middle
+    rows += list(0.02 * slope)  # keeps undetermined heights near the middle
     targets += list(-0.02 * constant)
     solution = lsq_linear(np.array(rows), np.array(targets), bounds=(lower, np.inf)).x
     for place, y in zip(places, constant + slope @ solution, strict=True):

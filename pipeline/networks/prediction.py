@@ -1,4 +1,4 @@
-"""A ready model that answers: from files of images to probabilities of classes."""
+"""Predictions of a ready model: from image files to class probabilities."""
 # Tested in tests/verbs/test_models.py.
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pipeline.errors import InputError
 from pipeline.networks.model_file import load_model
 from pipeline.networks.network import Network
 
-BATCH = 32  # images of one forward pass
+BATCH = 32  # images per forward pass
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network, how it wants its images, and what its outputs are called."""
+    """A network with its preprocessing and the names of its classes."""
 
     network: Network
     preprocessing: Preprocessing
@@ -34,7 +34,7 @@ class Classifier:
         """Read `model.pt`.
 
         Raises:
-            InputError: no such model, or one that does not say how images are prepared.
+            InputError: there is no such model, or it does not specify how images are prepared.
         """
         network, meta = load_model(path)
         described = meta.get("preprocessing")
@@ -51,12 +51,12 @@ class Classifier:
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> Tensor:
-        """float32 [b, classes] on the CPU of normalised images [b, 3, h, h]."""
+        """Probabilities float32 [b, classes], on the CPU, of normalised images [b, 3, h, h]."""
         device = next(self.network.parameters()).device
         return self.network(images.to(device)).float().softmax(1).cpu()
 
     def answers(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor | InputError]]:
-        """Each file with its probabilities [classes], or why it cannot be read."""
+        """Each file with its probabilities [classes], or with the error that prevents reading."""
         mean, std = self.preprocessing.mean, self.preprocessing.std
         for start in range(0, len(paths), BATCH):
             read = {path: self._read(path) for path in paths[start : start + BATCH]}
@@ -75,5 +75,5 @@ class Classifier:
 
 
 def class_names_of(meta: Mapping[str, Any]) -> list[str]:
-    """Names of a model's classes; their numbers where they have none."""
+    """Names of a model's classes, or their numbers if they have no names."""
     return list(meta.get("class_names") or map(str, range(meta["classes"])))

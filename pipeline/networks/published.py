@@ -1,8 +1,8 @@
-"""The genotypes printed in the papers, by name, and what else a genotype may be given as.
+"""The genotypes printed in the papers, by name, and other ways to specify a genotype.
 
-`published.json` has them in the form in which DARTS and its successors print them, so that they
-can be compared with the papers' releases letter by letter. A test compares every network's
-parameters and multiply-adds to their known counts.
+`published.json` holds them in the form in which DARTS and its successors print them, so that they
+can be compared with the papers' releases letter by letter. A test compares the parameters and
+multiply-adds of every network with their known counts.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ for _name, _row in files.read_json(PUBLISHED).items():
 
 
 def resolve(genotype: Genotype | str | Path) -> Genotype:
-    """The genotype meant: itself, a text form, a JSON file or a published name, in this order.
+    """A genotype from itself, a text form, a JSON file or a published name, tried in this order.
 
     Texts are a NAS-Bench-201 string `|nor_conv_3x3~0|+...` and a DARTS text
     `Genotype(normal=[...], ...)`.
 
     Raises:
-        InputError: a text or file that does not parse, a missing file, an unknown name.
+        InputError: a text or file does not parse, a file is missing, or a name is unknown.
     """
     if isinstance(genotype, Genotype):
         return genotype

@@ -1,6 +1,6 @@
-"""A network of 8-bit numbers: ONNX Runtime's static quantisation, and what accuracy it costs.
+"""A network in 8-bit numbers by ONNX Runtime's static quantisation, and its loss of accuracy.
 
-Weights are quantised by channel, activations by the range that they have on some images (QDQ form).
+Weights are quantised per channel, activations by their range on some images (QDQ form).
 """
 # Tested in tests/networks/test_exported.py.
 
@@ -18,7 +18,7 @@ from pipeline.data.class_folders import list_images
 from pipeline.data.preprocessing import Preprocessing, read_image
 from pipeline.files import replacing
 
-N_CALIBRATED = 128  # images of which the ranges are taken, evenly spaced
+N_CALIBRATED = 128  # images that determine the ranges, evenly spaced
 BATCH = 16
 
 
@@ -26,7 +26,7 @@ def quantise(source: Path, target: Path, folder: Path, preprocessing: Preprocess
     """Write the quantised form of an ONNX file, calibrated on `folder/<class>/*`.
 
     Returns:
-        the number of images that it was calibrated on.
+        the number of images used for calibration.
     """
     from onnxruntime import quantization  # an optional package
 

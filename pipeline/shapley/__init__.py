@@ -1,8 +1,8 @@
-"""Shapley values of a cooperative game; knows nothing of networks and is free of torch.
+"""Shapley values of a cooperative game; this package knows no networks and does not import torch.
 
 `estimate` plays a game, `update` turns the values into architecture parameters.
-`docs/shapley.md` says which estimator is for what, `docs/add-an-estimator.md` how to add one: a
-file, and its name among the imports here.
+`docs/shapley.md` explains which estimator suits which purpose. `docs/add-an-estimator.md` explains
+how to add one: write a file, and add its name to the imports here.
 """
 
 from pipeline.shapley import (

@@ -1,4 +1,4 @@
-"""What an estimator answers: a value for each player, its error, and ways to look at them."""
+"""The answer of an estimator: a value and an error for each player, and ways to show them."""
 # Tested in tests/shapley/test_library.py.
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ class Estimate:
     """The answer of an estimator; arrays are in player order.
 
     Attributes:
-        phi: float64[n], Shapley values in units of V; NaN where unknown.
-        standard_error: float64[n], of `phi`; NaN where fewer than two samples are behind it.
-        reached: int64[n], number of samples behind each value: marginal contributions, or for
-            regressions coalitions; 0 where it is unknown, and where it is known without any.
+        phi: float64[n], Shapley values in units of V; NaN if unknown.
+        standard_error: float64[n], of `phi`; NaN if it rests on fewer than two samples.
+        reached: int64[n], number of samples behind each value (marginal contributions, or
+            coalitions for regressions); 0 if the value is unknown or was known without sampling.
         evaluations: number of coalitions evaluated; a gradient counts as three.
         value_full: V(N), the mean over draws.
         efficient: whether Σ_o φ_o = V(N) - V(∅) holds for these values (means over draws), and not
             only in expectation.
-        freedom: int64[n], independent samples behind `standard_error`, less one; None: unknown.
-        players: names of the players; None: their numbers.
-        noisy: whether V answered differently each time.
+        freedom: int64[n], number of independent samples behind `standard_error`, minus one; None:
+            unknown.
+        players: names of the players; None: they are numbered.
+        noisy: whether V answers differently each time.
         interrupted: whether Ctrl-C ended the estimate before its budget was spent.
     """
 
@@ -50,14 +51,14 @@ class Estimate:
 
     @classmethod
     def unknown(cls, n_players: int) -> Estimate:
-        """Nothing has been evaluated."""
+        """An estimate before any evaluation."""
         nothing = np.full(n_players, np.nan)
         return cls(nothing, nothing, np.zeros(n_players, dtype=np.int64), 0, np.nan)
 
     def among(self, players: NDArray[np.int64], n_players: int) -> Estimate:
-        """The same in a larger game, where this one's players have the numbers int64[n].
+        """The same estimate in a larger game, in which these players have the numbers int64[n].
 
-        The other players are null: their φ is zero.
+        The other players are null players: their φ is zero.
         """
 
         def scatter(values: NDArray[Any]) -> NDArray[Any]:
@@ -85,7 +86,7 @@ class Estimate:
         return [*(self.players or map(str, range(len(self.phi))))]
 
     def interval(self, level: float = 0.95) -> NDArray[np.float64]:
-        """Ends of a confidence interval for each value, float64[n, 2]; Student's t."""
+        """Ends of a Student's t confidence interval for each value, float64[n, 2]."""
         half = half_width(self.standard_error, self.freedom, level)
         return np.stack([self.phi - half, self.phi + half], axis=1)
 
@@ -133,7 +134,7 @@ class Estimate:
         """Read what `save` wrote.
 
         Raises:
-            InputError: the file is missing or is no estimate.
+            InputError: the file is missing or is not an estimate.
         """
         content = files.read_json(Path(path))
         if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
@@ -158,7 +159,7 @@ FORMAT = "shapley-estimate-1"
 def half_width(
     error: NDArray[np.float64], freedom: NDArray[np.int64] | None, level: float
 ) -> NDArray[np.float64]:
-    """Half the width of a confidence interval; without degrees of freedom the normal one's.
+    """Half the width of a confidence interval; a normal one if the degrees of freedom are unknown.
 
     Raises:
         InputError: `level` is not between 0 and 1.
@@ -171,7 +172,7 @@ def half_width(
     if freedom is None:
         return error * stats.norm.ppf(tail)
     quantile = stats.t.ppf(tail, np.maximum(freedom, 1))
-    # An error of zero is exact knowledge, whatever is behind it.
+    # An error of zero means that the value is exact, however many samples it rests on.
     return np.where(error == 0, 0.0, error * quantile)
 
 

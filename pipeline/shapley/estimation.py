@@ -25,21 +25,21 @@ from pipeline.shapley.answer import Estimate
 from pipeline.shapley.game import Game, Processes, ValueFunction, says_of_draws
 
 DEFAULT = "regression_adjusted"
-# Evaluations per player below which `leverage` is closer (docs/shapley.md, eight games).
+# With fewer evaluations per player `leverage` is more accurate (docs/shapley.md, eight games).
 FEW = 10
-LARGEST = 20  # players that `exact` enumerates: 2^20 coalitions; more is a mistake
+LARGEST = 20  # most players that `exact` enumerates: 2^20 coalitions
 
 Seed = int | np.integer[Any] | np.random.Generator | None
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """A way to estimate Shapley values, and what can be set about it."""
+    """A way to estimate Shapley values, and its options."""
 
     name: str  # as registered
-    settings: type[Settings]  # the model of its options, each with its default
-    # (game, generator of all that is drawn, budget, settings) -> `Estimate`. Further options, which
-    # only a program can give (arrays over the players), are keyword-only arguments of it
+    settings: type[Settings]  # the model of its options, with defaults
+    # (game, generator of all draws, budget, settings) -> `Estimate`. Options that only a program
+    # can give (arrays over the players) are keyword-only arguments of this function
     function: Callable[..., Estimate]
 
     @property
@@ -54,7 +54,7 @@ class Estimator:
         return [*self.settings.model_fields, *self.arrays]
 
     def check(self, options: Mapping[str, Any]) -> Settings:
-        """The settings that some options mean, defaults filled in.
+        """The settings for these options, with defaults filled in.
 
         Raises:
             InputError: an option is unknown, of the wrong type, or out of range.
@@ -75,7 +75,7 @@ class Estimator:
     def __call__(
         self, game: Game, rng: np.random.Generator, budget: int | None = None, **options: Any
     ) -> Estimate:
-        """Play a game; arguments as `estimate`.
+        """Play a game; the arguments are those of `estimate`.
 
         Raises:
             InputError: an option is wrong, or the budget is too small.
@@ -117,28 +117,30 @@ def estimate(
 
     Args:
         game: V, from coalitions bool[b, n] to values float[b]. If it has a method
-            `redraw(m: int)`, that is called before permutation m = 0, 1, ... and V may change.
+            `redraw(m: int)`, this is called before permutation m = 0, 1, ... and V may change.
         players: n, or the names of the n players.
         estimator: a registered name: exact, permutation, truncated, ...; None: as `suited` says.
         budget: the most coalitions to evaluate; None: as the estimator's options say. A coalition
-            that comes up again is not evaluated again, so that fewer may be.
-        seed: of all that is drawn: a number, a generator, or None for another one each time.
-        processes: the processes that run this same call and share the evaluations; None: this one
-            alone.
-        noisy: whether V answers differently each time. Coalitions are then evaluated anew for each
-            permutation, so that the standard error contains the noise. None: V(N) is asked for
-            twice, unless V says itself what it does (`redraws`, `redraw`) or the budget is tiny.
-        batch_size: how many coalitions V is asked for at once, where the estimator knows them in
-            advance; None: those of one permutation.
+            that occurs again is not evaluated again, so fewer may be evaluated.
+        seed: seed of all random draws: a number, a generator, or None for a different one each
+            time.
+        processes: the processes that run this same call and share the evaluations; None: only
+            this one.
+        noisy: whether V answers differently each time. If so, coalitions are evaluated again for
+            each permutation, so that the standard error contains the noise. None: V(N) is
+            evaluated twice to find out, unless V declares it (`redraws`, `redraw`) or the budget
+            is tiny.
+        batch_size: number of coalitions per call of V, if the estimator knows them in advance;
+            None: those of one permutation.
         progress: a bar on a terminal, or a function that gets the number of evaluations.
-        keep_known: whether Ctrl-C returns what is known rather than stopping the program. The
-            estimate is then marked `interrupted`. Estimators that decide on the next coalition by
-            the last one stop.
-        options: options of the estimator named, and no others.
+        keep_known: whether Ctrl-C returns the estimate so far instead of stopping the program. The
+            estimate is then marked `interrupted`. Estimators that choose each coalition by the
+            value of the last one still stop.
+        options: options of the named estimator only.
 
     Raises:
-        InputError: no such estimator or option, the budget is too small for it, or the seed is no
-            seed.
+        InputError: there is no such estimator or option, the budget is too small for it, or the
+            seed is invalid.
     """
     n, names = named(players)
     with bar(budget, progress) as report:
@@ -169,10 +171,10 @@ def estimate(
 
 
 def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
-    """The number of players and their names, if they have some.
+    """The number of players, and their names if they have any.
 
     Raises:
-        InputError: a name stands twice.
+        InputError: a name occurs twice.
     """
     if isinstance(players, int | np.integer):
         return int(players), None
@@ -186,8 +188,9 @@ def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
 def suited(n: int, budget: int | None) -> str:
     """The estimator for n players and a budget.
 
-    Enumeration where the budget reaches it; regression where there are few evaluations for each
-    player; else regression with Monte Carlo on what it leaves (docs/shapley.md has the comparison).
+    It is enumeration if the budget suffices, regression if there are few evaluations for each
+    player, and otherwise regression with Monte Carlo on its residual (docs/shapley.md has the
+    comparison).
     """
     if budget is not None and n <= exact_up_to(budget):
         return "exact"
@@ -195,17 +198,18 @@ def suited(n: int, budget: int | None) -> str:
 
 
 def exact_up_to(budget: int) -> int:
-    """The most players whose coalitions can all be evaluated."""
+    """The largest number of players whose coalitions can all be evaluated."""
     return min(budget.bit_length() - 1, LARGEST)
 
 
 def generator(seed: Seed) -> np.random.Generator:
-    """The generator of a seed, as NumPy understands it.
+    """The NumPy generator of a seed.
 
-    All estimators have the same stream: they see the same permutations and compare in pairs.
+    All estimators use the same stream, so they see the same permutations and can be compared in
+    pairs.
 
     Raises:
-        InputError: a fraction, text or the like.
+        InputError: the seed is a fraction, a text or the like.
     """
     if seed is None or isinstance(seed, np.random.Generator):
         return np.random.default_rng(seed)
@@ -218,7 +222,7 @@ def generator(seed: Seed) -> np.random.Generator:
 def bar(
     budget: int | None, progress: bool | Callable[[int], None]
 ) -> Iterator[Callable[[int], None] | None]:
-    """What gets the number of evaluations: nothing, a function, or a bar on standard error."""
+    """The receiver of the number of evaluations: none, a function, or a bar on standard error."""
     if not isinstance(progress, bool):
         yield progress
     elif not progress:
@@ -236,17 +240,17 @@ def option_names(estimator: str) -> list[str]:
     """Names of the options that an estimator takes.
 
     Raises:
-        InputError: no such estimator.
+        InputError: there is no such estimator.
     """
     chosen: Estimator = registry.get("estimators", estimator)
     return chosen.options
 
 
 def require_budget(budget: int | None, least: int) -> None:
-    """Check the budget, if there is one.
+    """Check the budget if there is one.
 
     Raises:
-        InputError: it is below `least`.
+        InputError: the budget is below `least`.
     """
     if budget is not None and budget < least:
         raise InputError(f"budget is {budget}, at least {least}")
@@ -259,13 +263,13 @@ def average(
     block: int = 1,
     efficient: bool = False,
 ) -> Estimate:
-    """Mean over samples and its standard error (Eq. 4, where they are marginal contributions).
+    """Mean over samples and its standard error (Eq. 4 if they are marginal contributions).
 
     Args:
-        samples: float64[m, n], NaN where a permutation did not reach a player.
+        samples: float64[m, n], NaN if a permutation did not reach a player.
         full_values: V(N) under each draw, float64[draws].
         evaluations: as in `Estimate`.
-        block: number of consecutive samples that were drawn together; blocks are independent.
+        block: number of consecutive samples drawn together; blocks are independent.
         efficient: as in `Estimate`.
     """
     reached = np.sum(~np.isnan(samples), axis=0)
@@ -286,7 +290,7 @@ def average(
 def mean_and_error(
     samples: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean [n] of samples [m, n] over those that are not NaN, and its standard error [n]."""
+    """Mean [n] over the samples [m, n] that are not NaN, and its standard error [n]."""
     n = np.sum(~np.isnan(samples), axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 = NaN: unknown
         mean = np.nansum(samples, axis=0) / n

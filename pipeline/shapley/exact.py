@@ -1,4 +1,4 @@
-"""Exact Shapley values by enumeration: the oracle of the other estimators (Eq. 3).
+"""Exact Shapley values by enumeration (Eq. 3): the reference for the other estimators.
 
 φ_o(V) = 1/|N| Σ_{S ⊆ N∖{o}} [V(S ∪ {o}) - V(S)] / C(|N|-1, |S|)
 """
@@ -21,11 +21,11 @@ from pipeline.shapley.game import Game
 def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Settings) -> Estimate:
     """Enumerate all 2^n coalitions; a value function that redraws is drawn once.
 
-    A noisy game is enumerated as often as the budget allows, once without one. The standard error
-    is that over enumerations, unknown after a single one.
+    A noisy game is enumerated as often as the budget allows, or once without a budget. The standard
+    error is taken over enumerations; it is unknown after a single one.
 
     Raises:
-        InputError: more players than can be enumerated, or the budget is below 2^n.
+        InputError: there are too many players to enumerate, or the budget is below 2^n.
     """
     n = game.n_players
     if n > LARGEST:
@@ -46,7 +46,7 @@ def every_coalition(n: int) -> NDArray[np.bool_]:
 
 
 def shapley_values(V: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Eq. 3 for the values of every coalition, float64[2^n] -> float64[n]."""
+    """Eq. 3 from the values of all coalitions, float64[2^n] -> float64[n]."""
     n = len(V).bit_length() - 1
     cube = V.reshape((2,) * n)  # cube[0, 1, 1] is the value of {2, 3}
     size = every_coalition(n).sum(axis=1).reshape(cube.shape)

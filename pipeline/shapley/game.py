@@ -4,12 +4,13 @@ N    the players           -> `n_players`
 S    a coalition, S ⊆ N    -> bool[n]: which players take part
 V    the value function    -> `value`: bool[b, n] -> float64[b]
 
-The value of a coalition under a draw is evaluated once, whoever asks for it, and counts once. A
-game is *noisy* if V answers differently each time. Then every draw evaluates its coalitions anew,
-so that standard errors over draws contain the noise.
-Several processes that run the same estimator with the same seed share the evaluations: `Game.draws`
-is the one place where they do. They exchange the values of coalitions and no sums, so that the
-numbers are those of one process, bit for bit.
+The value of a coalition under a draw is evaluated once and then remembered; it counts once. A game
+is *noisy* if V answers differently each time. Then every draw evaluates its coalitions again, so
+that standard errors over draws contain the noise.
+
+Several processes that run the same estimator with the same seed share the evaluations, only in
+`Game.draws`. They exchange the values of coalitions and not sums, so the results equal those of one
+process bit for bit.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-# bool[b, n] -> float[b]. `Game` says what else it may have.
+# bool[b, n] -> float[b]. `Game` lists the optional attributes.
 ValueFunction = Callable[[NDArray[np.bool_]], Any]
 Key = tuple[int, bytes]  # draw, members in packed bits
 
-# A backward pass costs two forward passes, and it needs one before it.
+# A backward pass costs as much as two forward passes, and it needs one before it.
 GRADIENT_COST = 3
 
 
@@ -40,16 +41,16 @@ class Processes(Protocol):
         """How many there are."""
 
     def exchange(self, value: Any) -> list[Any]:
-        """What all processes have, by rank."""
+        """The values of all processes, by rank."""
 
 
 class Alone:
-    """One process."""
+    """A single process."""
 
     rank, n = 0, 1
 
     def exchange(self, value: Any) -> list[Any]:
-        """What it has."""
+        """Its own value alone."""
         return [value]
 
 
@@ -60,19 +61,19 @@ class Game:
         value_function: V, from bool[b, n] to float[b]. It may have
 
             redraw(m: int)    called before the first evaluation under draw m; V may change
-            redraws: bool     whether `redraw` changes anything; without it: if there is `redraw`
-            gradient(bool[b, n]) -> float[b, n]    ∂V/∂z_o, z_o being how present player o is
+            redraws: bool     whether `redraw` changes V; default: whether `redraw` exists
+            gradient(bool[b, n]) -> float[b, n]    ∂V/∂z_o, where z_o is the presence of player o
         n_players: |N|, at least one.
         processes: the processes that share the evaluations.
-        noisy: whether V answers differently each time it is asked.
-        batch_size: how many coalitions V is asked for at once; None: as they come up.
+        noisy: whether V answers differently each time.
+        batch_size: number of coalitions per call of V; None: as many as each request has.
         report: called with the number of evaluations after each call of V.
-        keep_known: whether Ctrl-C ends `play` with what is complete, rather than with an error.
+        keep_known: whether Ctrl-C ends `play` with the complete units instead of an error.
 
     Attributes:
         n_players: |N|.
         redraws: whether V changes from draw to draw.
-        noisy: as given, or as `notice_noise` finds.
+        noisy: as given, or as `notice_noise` finds it.
         interrupted: whether Ctrl-C has ended `play` early.
     """
 
@@ -100,7 +101,7 @@ class Game:
         self._values: dict[Key, float] = {}
         self._gradients: dict[Key, NDArray[np.float64]] = {}
         self._fresh: dict[Key, Any] = {}  # evaluated here since the last exchange
-        self._draw = self._drawn = -1  # the draw that is asked for, and the one that V was told
+        self._draw = self._drawn = -1  # the current draw, and the last one that V was told
         self._repeats = 0  # evaluations of `notice_noise`
 
     @property
@@ -114,17 +115,17 @@ class Game:
         return hasattr(self._value_function, "gradient")
 
     def value(self, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """V of each coalition, bool[b, n] -> float64[b], under the present draw.
+        """V of each coalition, bool[b, n] -> float64[b], under the current draw.
 
         Raises:
-            ValueError: V answers with another shape, or with a number that is not finite: an
-                estimator would take NaN for "unknown".
+            ValueError: V returns another shape, or a number that is not finite; an estimator
+                would read NaN as "unknown".
         """
         answers = self._look_up(coalitions, self._values, self._value_function, ())
         return np.array(answers, dtype=np.float64)
 
     def gradient(self, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """∂V/∂z at each coalition, bool[b, n] -> float64[b, n], z being its indicator vector."""
+        """∂V/∂z at each coalition, bool[b, n] -> float64[b, n]; z is its indicator vector."""
         function = self._value_function.gradient  # type: ignore[attr-defined]
         answers = self._look_up(coalitions, self._gradients, function, (self.n_players,))
         return np.array(answers, dtype=np.float64).reshape(-1, self.n_players)
@@ -138,16 +139,16 @@ class Game:
         return float(self.value(np.zeros((1, self.n_players), dtype=bool))[0])
 
     def redraw(self, number: int) -> None:
-        """Let draw `number` begin; a value function that has `redraw` is told.
+        """Begin draw `number`; a value function with `redraw` is told.
 
-        The supernet's accuracy is measured on images that are drawn anew for each permutation and
-        stay the same for all of its coalitions, so that their differences are paired.
+        The supernet's accuracy is measured on images that are drawn again for each permutation and
+        stay the same for all its coalitions, so that their differences are paired.
         """
         if self.redraws:
             self._draw = number
 
     def notice_noise(self) -> None:
-        """Ask for V(N) twice; if the answers differ beyond rounding, the game is noisy.
+        """Evaluate V(N) twice; if the values differ by more than rounding, the game is noisy.
 
         This costs one evaluation.
         """
@@ -158,9 +159,9 @@ class Game:
         self.redraws = self.redraws or self.noisy
 
     def play(self, units: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.float64]]:
-        """V of units of coalitions, each under a draw of its own: bool[b, n] -> float64[b].
+        """V of units of coalitions, each unit under a separate draw: bool[b, n] -> float64[b].
 
-        After Ctrl-C these are the units that are complete, at least two, if the game keeps them.
+        After Ctrl-C it returns the complete units, at least two, if `keep_known` is set.
         """
         values: dict[int, NDArray[np.float64]] = {}
         ahead = 0
@@ -195,12 +196,12 @@ class Game:
         return m
 
     def draws(self, numbers: Iterable[int]) -> Iterator[int]:
-        """Loop over draws, each of which begins before its number is handed out.
+        """Loop over draws; each begins before its number is yielded.
 
-        Several processes share the work. Each process first loops over its part of the numbers;
-        then they tell each other the values; then each loops over all numbers and has every value.
-        So the body of the loop must depend on nothing but the number and the game's values, must
-        write its result to a place that the number names, and must not leave the loop early.
+        Several processes share the work. Each process first loops over its part of the numbers.
+        Then they exchange the values, and each loops over all numbers with all values known. So
+        the body of the loop must depend only on the number and the game's values, must store its
+        result under the number, and must not leave the loop early.
         """
         numbers = list(numbers)
         if self._processes.n > 1:
@@ -226,7 +227,7 @@ class Game:
         function: Callable[[NDArray[np.bool_]], Any],
         shape: tuple[int, ...],
     ) -> list[Any]:
-        """What is known of each coalition, after `function` has been asked for the rest."""
+        """The value of each coalition; `function` evaluates those not yet known."""
         keys = [(self._draw, row.tobytes()) for row in np.packbits(coalitions, axis=1)]
         missing = {key: row for row, key in enumerate(keys) if key not in known}
         rows = [*missing.values()]
@@ -247,7 +248,7 @@ class Game:
         coalitions: NDArray[np.bool_],
         shape: tuple[int, ...],
     ) -> list[Any]:
-        """What `function` answers to bool[b, n], which is told of the draw before."""
+        """The answer of `function` to bool[b, n]; V is told of the draw first."""
         if self._drawn != self._draw:
             if hasattr(self._value_function, "redraw"):
                 self._value_function.redraw(self._draw)
@@ -261,18 +262,18 @@ class Game:
 
 
 def says_of_draws(value_function: ValueFunction) -> bool:
-    """Whether a value function says itself how it changes from draw to draw."""
+    """Whether a value function declares how it changes between draws."""
     return hasattr(value_function, "redraws") or hasattr(value_function, "redraw")
 
 
 def within_budget(
     game: Game, units: Iterator[NDArray[np.bool_]], budget: int, at_most: int
 ) -> list[NDArray[np.bool_]]:
-    """The first of many units of coalitions, as many as a budget pays for, at least one.
+    """As many of the first units of coalitions as the budget pays for, at least one.
 
-    Coalitions that come up again cost nothing, unless each draw evaluates its own. The costs of
-    V(N) and V(∅) are always part of it. There are no more than `at_most` units: where few
-    coalitions exist, most repeat.
+    Repeated coalitions cost nothing, unless each draw evaluates its coalitions again. The costs of
+    V(N) and V(∅) are always included. There are at most `at_most` units, because with few
+    coalitions most of them repeat.
     """
     n = game.n_players
     ends = np.repeat([[False], [True]], n, axis=1)

@@ -2,11 +2,11 @@
 
     φ_o ≈ E_q E_{S ~ q} ∂V/∂z_o (S)
 
-where z_o says how present player o is: 1 in S, 0 outside. For the multilinear extension of a game
+where z_o is the presence of player o: 1 in S, 0 outside. For the multilinear extension of a game
 this is Owen's form of the Shapley value. A supernet is differentiable in z but not multilinear, so
-that here it is an approximation, and a cheap one: a forward and a backward pass give a number for
-every player. Near the empty coalition the gradient of a supernet says little about what a whole
-operation adds; so q is drawn from the window (1/2, 1) by default.
+here it is an approximation. It is cheap: one forward and one backward pass give a number for every
+player. Near the empty coalition the gradient of a supernet says little about the contribution of a
+whole operation, so by default q is drawn from the window (1/2, 1).
 """
 # Tested in tests/shapley/test_estimation.py.
 
@@ -42,7 +42,7 @@ def gradient(
     """Average the gradient over random coalitions.
 
     Raises:
-        InputError: V has no gradient, or the budget does not reach for one.
+        InputError: V has no gradient, or the budget is too small for one gradient.
     """
     if not game.differentiable:
         raise InputError(

@@ -1,12 +1,12 @@
-r"""What a game loses when one player leaves, and when two leave together.
+r"""How much the value of a game drops when one player leaves, and when two leave together.
 
     drop of i          d_i  = V(N) - V(N \ {i})
     drop of i and j    d_ij = V(N) - V(N \ {i, j})
     interaction        d_ij - d_i - d_j
 
-Were players independent of each other, the interaction would be zero: the claim of Shapley-NAS
-(Xiao et al., CVPR 2022, section 3.1 and Fig. 2) is that operations are not, so that an operation
-cannot be judged by its removal alone.
+If players were independent, the interaction would be zero. Shapley-NAS (Xiao et al., CVPR 2022,
+section 3.1 and Fig. 2) claims that operations are not independent, so an operation cannot be judged
+by its removal alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.shapley.game import Game
 
 
 def removal_drops(game: Game, players: Sequence[int]) -> NDArray[np.float64]:
-    """Drops of k players, alone and in pairs: float64[k, k], symmetric, d_i on the diagonal."""
+    """Drops of k players, single and in pairs: float64[k, k], symmetric, d_i on the diagonal."""
     k = len(players)
     pairs = [(i, j) for i in range(k) for j in range(i, k)]
     coalitions = np.ones((1 + len(pairs), game.n_players), dtype=bool)
@@ -34,7 +34,7 @@ def removal_drops(game: Game, players: Sequence[int]) -> NDArray[np.float64]:
 
 
 def interactions(drops: NDArray[np.float64]) -> NDArray[np.float64]:
-    """d_ij - d_i - d_j, float64[k, k]; NaN on the diagonal, where it means nothing."""
+    """d_ij - d_i - d_j, float64[k, k]; NaN on the diagonal, where it is undefined."""
     alone = drops.diagonal()
     beyond = drops - alone[:, None] - alone
     np.fill_diagonal(beyond, np.nan)

@@ -2,18 +2,18 @@
 
     φ_o = E_q E_{S ~ q} [V(S ∪ {o}) - V(S ∖ {o})]      (Owen, "Multilinear extensions of games")
 
-The distribution of q decides on the value, since it weighs the sizes of coalitions:
+The distribution of q determines the kind of value, since it weights the sizes of coalitions:
 
     owen       q ~ U(0, 1): the Shapley value
-    banzhaf    q = 1/2: the Banzhaf value, all coalitions alike (sizes near n/2)
+    banzhaf    q = 1/2: the Banzhaf value, equal weights for all coalitions (sizes near n/2)
     beta       q ~ Beta(β, α): Beta(α, β)-Shapley (Kwon & Zou, "Beta Shapley", AISTATS 2022, Eq. 4),
                α > β for small coalitions, β > α for large ones, α = β = 1 for the Shapley value
 
-Beta-Shapley gives coalitions of s others the weight B(s + β, n - 1 - s + α) / B(α, β), which is
-∫ q^s (1 - q)^(n-1-s) over that distribution of q. The values of a sample come from one coalition
-and its n neighbours. The q of the samples are stratified, one in each equally likely interval; the
-standard error leaves that out and may be too large or too small. Owen's values are efficient in
-expectation, those of Banzhaf and Beta not even so.
+Beta-Shapley gives a coalition of s other players the weight B(s + β, n - 1 - s + α) / B(α, β),
+which is ∫ q^s (1 - q)^(n-1-s) over that distribution of q. Each sample is one coalition with its n
+neighbours. The q of the samples are stratified, with one in each equally likely interval. The
+standard error ignores the stratification and may be too large or too small. Owen's values are
+efficient in expectation; Banzhaf and Beta values are not.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -33,7 +33,7 @@ Quantile = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 class SampleSettings(Settings):
-    """How many coalitions are sampled, each with its neighbours."""
+    """The number of sampled coalitions, each with its neighbours."""
 
     samples: int | None = setting(
         None, f"coalitions; none: as many as the budget allows, without a budget {M}", OURS, ge=1
@@ -41,7 +41,7 @@ class SampleSettings(Settings):
 
 
 class BetaSettings(SampleSettings):
-    """Which sizes of coalitions weigh most."""
+    """The sizes of coalitions that have the largest weights."""
 
     alpha: float = setting(16.0, "α, the weight of small coalitions", "Beta Shapley, 2022", gt=0)
     beta: float = setting(1.0, "β, the weight of large coalitions", "Beta Shapley, 2022", gt=0)
@@ -82,15 +82,15 @@ def _average(
     settings: SampleSettings,
     quantile: Quantile,
 ) -> Estimate:
-    """Mean of V(S ∪ {o}) - V(S ∖ {o}) over coalitions S, q being a quantile of stratified numbers.
+    """Mean of V(S ∪ {o}) - V(S ∖ {o}) over coalitions S; q is a quantile at stratified numbers.
 
     Raises:
-        InputError: the budget does not reach for one sample.
+        InputError: the budget is too small for one sample.
     """
     n, samples = game.n_players, settings.samples
     require_budget(budget, n + 2)
     if budget is not None:
-        # One evaluation is that of V(N), which the estimate reports.
+        # One evaluation is for V(N), which the estimate reports.
         samples = min(samples or budget, max((budget - 1) // (n + 1), 1))
     count = samples or M
     drawn = coalitions(rng, n, quantile(stratified(rng, count)))
@@ -102,7 +102,7 @@ def _average(
 
 
 def neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A coalition bool[n] and those that one player tells from it, bool[1 + n, n]."""
+    """A coalition bool[n] and those that differ from it in one player, bool[1 + n, n]."""
     near: NDArray[np.bool_] = np.concatenate([S[None], S ^ np.eye(len(S), dtype=bool)])
     return near
 
@@ -113,5 +113,5 @@ def stratified(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
 
 
 def coalitions(rng: np.random.Generator, n: int, q: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Random coalitions bool[k, n]: in number k each player takes part with probability q[k]."""
+    """Random coalitions bool[k, n]: in row i each player takes part with probability q[i]."""
     return rng.random((len(q), n)) < q[:, None]

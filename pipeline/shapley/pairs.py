@@ -1,17 +1,18 @@
-r"""How much two players add together beyond what each adds alone, for every pair.
+r"""How much two players add together beyond what each adds alone, for each pair of players.
 
     δ_ij(S) = V(S ∪ {i, j}) - V(S ∪ {i}) - V(S ∪ {j}) + V(S)                S without i and j
     I_ij    = E_q E_{S ~ q} δ_ij(S \ {i, j})                q uniform, S by coin flips of q
 
 I is the Shapley interaction index (Grabisch & Roubens, 1999) in Owen's form: the mean of δ over
 sizes of S, and over the coalitions of each size. The claim of Shapley-NAS that operations are not
-independent (section 3.1, Fig. 2) says that it is not zero. With the main effects
+independent (section 3.1, Fig. 2) means that I is not zero. With the main effects
 
     I_i = φ_i - 1/2 Σ_j I_ij
 
-the numbers share out the whole, Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅): the k-SII of order two
-(Bordt & von Luxburg, AISTATS 2023). One coalition, its n neighbours and the n (n-1) / 2 neighbours
-of those say something about every pair. Standard errors are over such samples.
+the numbers add up to the whole, Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅). They are the k-SII of order
+two (Bordt & von Luxburg, AISTATS 2023). A sample is one coalition, its n neighbours, and the
+n (n-1) / 2 coalitions that differ from it in two players; it gives a number for every pair.
+Standard errors are taken over samples.
 """
 # Tested in tests/shapley/test_library.py.
 
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Interactions:
-    """Interactions of pairs and what is left to each player.
+    """Interactions of pairs and the main effects of single players.
 
     Attributes:
         pairs: float64[n, n], I_ij, symmetric; NaN on the diagonal.
@@ -55,7 +56,7 @@ class Interactions:
         main: float64[n], I_i.
         main_error: float64[n], of `main`.
         evaluations: number of coalitions evaluated.
-        freedom: samples less one; None: all coalitions were evaluated.
+        freedom: number of samples minus one; None: all coalitions were evaluated.
         players: names of the players.
     """
 
@@ -68,7 +69,7 @@ class Interactions:
     players: tuple[str, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """A row for each pair, the strongest first, with standard error and 95 % interval."""
+        """A row for each pair, strongest first, with standard error and 95 % interval."""
         import pandas as pd  # most interactions are never shown
 
         n = len(self.main)
@@ -88,7 +89,7 @@ class Interactions:
         return pd.DataFrame(rows).iloc[order].reset_index(drop=True)
 
     def plot(self, axes: Axes | None = None) -> Axes:
-        """A heat map of the pairs; red helps, blue harms."""
+        """A heat map of the pairs; red means positive interactions, blue negative ones."""
         axes = axes or new_axes()
         largest = float(np.nanmax(np.abs(self.pairs), initial=1e-12))
         image = axes.imshow(self.pairs, cmap="RdBu_r", vmin=-largest, vmax=largest)
@@ -117,10 +118,10 @@ def estimate_interactions(
             ten samples of 1 + n + n (n-1) / 2 coalitions.
         seed: as for `estimate`.
         noisy: whether V answers differently each time.
-        batch_size: how many coalitions V is asked for at once; None: those of one sample.
+        batch_size: number of coalitions per call of V; None: those of one sample.
 
     Raises:
-        InputError: the budget does not reach for two samples, or the seed is no seed.
+        InputError: the budget is too small for two samples, or the seed is invalid.
     """
     n, names = named(players)
     played = Game(game, n, noisy=noisy, batch_size=batch_size)
@@ -153,7 +154,7 @@ def estimate_interactions(
 
 
 def second_neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """S, those that one player tells from it, those that two do: bool[1 + n + n (n-1) / 2, n]."""
+    """S and the coalitions that differ in one or two players: bool[1 + n + n (n-1) / 2, n]."""
     n = len(S)
     flips = np.zeros((1 + n + comb(n, 2), n), dtype=bool)
     for row, members in enumerate([(), *combinations(range(n), 1), *combinations(range(n), 2)]):
@@ -164,7 +165,7 @@ def second_neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _sample(
     S: NDArray[np.bool_], V: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """δ_ij float64[n, n] and the main effects float64[n] that the values around S say."""
+    """δ_ij float64[n, n] and main effects float64[n] from the values around S."""
     n = len(S)
     sign = np.where(S, 1.0, -1.0)
     one = V[1 : n + 1]
@@ -177,7 +178,7 @@ def _sample(
 
 
 def pair_indices(V: NDArray[np.float64]) -> NDArray[np.float64]:
-    """I_ij of the values of all coalitions, float64[2^n] -> float64[n, n]."""
+    """I_ij from the values of all coalitions, float64[2^n] -> float64[n, n]."""
     n = len(V).bit_length() - 1
     cube = V.reshape((2,) * n)
     others = every_coalition(n - 2).sum(axis=1).reshape((2,) * (n - 2))
@@ -192,5 +193,5 @@ def pair_indices(V: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def numbers(n: int) -> tuple[str, ...]:
-    """Names of players without names."""
+    """Their numbers, as names for players without names."""
     return tuple(map(str, range(n)))

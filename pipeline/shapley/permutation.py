@@ -2,13 +2,14 @@
 
     φ_o(V) = 1/|N|! Σ_{R ∈ π(N)} [V(Pre_o(R) ∪ {o}) - V(Pre_o(R))]
 
-is the mean over permutations R; M of them, drawn uniformly, estimate it without bias. A
-permutation is walked from the full set downwards, removing one player after the other (R read
-backwards, which is as uniform). Over whole permutations the sum telescopes, so that Σ_o φ_o =
-V(N) - V(∅) exactly, whatever M.
+is the mean over permutations R. M uniform draws of R estimate it without bias. Each permutation is
+walked from the full set downwards, removing one player after the other (this reads R backwards,
+which is uniform too). Over whole permutations the sum telescopes, so Σ_o φ_o = V(N) - V(∅) holds
+exactly for every M.
 
-`antithetic` walks each permutation and its reverse: who left first leaves last (Mitchell et al.,
-"Sampling permutations for Shapley value estimation", JMLR 2022). Errors of the two partly cancel.
+`antithetic` walks each permutation and its reverse, in which the first player to leave leaves last
+(Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022). Their errors
+partly cancel.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ from pipeline.shapley.game import Game, within_budget
 
 M = 10  # paper, section 4.1
 PAIR = 2
-# Where a game has few coalitions most permutations cost nothing; so many times the plain number.
+# With few coalitions most permutations cost nothing; this bounds the multiple of the plain number.
 REPEATS = 8
 MEANING = "M; none: as many as the budget allows, without a budget 10"
 
 
 class PermutationSettings(Settings):
-    """How many permutations are walked."""
+    """The number of permutations."""
 
     permutations: int | None = setting(None, MEANING, PAPER, ge=1)
 
 
 class AntitheticSettings(Settings):
-    """How many permutations are walked, two at a time."""
+    """The number of permutations, which are walked in pairs."""
 
     permutations: int | None = setting(None, MEANING, PAPER, ge=PAIR)
 
@@ -47,7 +48,7 @@ class AntitheticSettings(Settings):
 def permutation(
     game: Game, rng: np.random.Generator, budget: int | None, settings: PermutationSettings
 ) -> Estimate:
-    """Average the marginal contributions over whole permutations that fit in the budget."""
+    """Average the marginal contributions over the whole permutations that fit in the budget."""
     orders = draw_orders(game, rng, budget, settings.permutations)
     delta, V_N = walk(game, orders)
     return average(delta, V_N, game.evaluations, efficient=True)
@@ -57,7 +58,7 @@ def permutation(
 def antithetic(
     game: Game, rng: np.random.Generator, budget: int | None, settings: AntitheticSettings
 ) -> Estimate:
-    """Walk pairs of a permutation and its reverse; standard errors are those over pairs."""
+    """Walk pairs of a permutation and its reverse; standard errors are taken over pairs."""
     orders = draw_orders(game, rng, budget, settings.permutations, PAIR)
     delta, V_N = walk(game, orders)
     whole = len(delta) // PAIR * PAIR  # Ctrl-C may leave half a pair
@@ -67,10 +68,10 @@ def antithetic(
 def walk(
     game: Game, orders: Sequence[NDArray[np.int64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Marginal contributions along permutations, each under a draw of its own.
+    """Marginal contributions along permutations, each under a separate draw.
 
-    An order int64[n] says who leaves first, second, ...; returns float64[m, n] and V(N) under each
-    draw, float64[m].
+    An order int64[n] lists the players in the order in which they leave. Returns float64[m, n] and
+    V(N) under each draw, float64[m].
     """
     values = game.play([who_is_left(order) for order in orders])
     delta = [(V[:-1] - V[1:])[np.argsort(order)] for V, order in zip(values, orders, strict=False)]
@@ -78,7 +79,7 @@ def walk(
 
 
 def who_is_left(order: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Coalitions along a permutation: row k has those left after k departures, bool[n + 1, n]."""
+    """Coalitions along a permutation, bool[n + 1, n]; row k is what remains after k removals."""
     left: NDArray[np.bool_] = np.argsort(order) >= np.arange(len(order) + 1)[:, None]
     return left
 
@@ -92,10 +93,11 @@ def draw_orders(
 ) -> list[NDArray[np.int64]]:
     """Random permutations, each followed by its reverse if they come in blocks of two.
 
-    At most `permutations`; None: as many as the budget allows, without a budget the paper's M.
+    There are at most `permutations`. None: as many as the budget allows, or the paper's M without
+    a budget.
 
     Raises:
-        InputError: the budget does not reach for one block.
+        InputError: the budget is too small for one block.
     """
 
     def endless() -> Iterator[NDArray[np.int64]]:

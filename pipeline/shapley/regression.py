@@ -1,21 +1,22 @@
-"""Shapley values by least squares: the additive game that is nearest to V.
+"""Shapley values by least squares: the additive game closest to V.
 
     φ = argmin Σ_S w(S) (V(S) - V(∅) - Σ_{o ∈ S} φ_o)²   subject to Σ_o φ_o = V(N) - V(∅)
 
-with w(S) = 1 / (C(n, s) s (n - s)), s = |S| (Charnes et al., 1988; Lundberg & Lee, NeurIPS 2017),
-estimated from coalitions that are drawn with their complements:
+with w(S) = 1 / (C(n, s) s (n - s)), s = |S| (Charnes et al., 1988; Lundberg & Lee, NeurIPS 2017).
+It is estimated from coalitions that are drawn together with their complements:
 
-    kernel      s with probability proportional to 1 / (s (n - s)), all of weight one (Covert & Lee,
-                AISTATS 2021)
-    leverage    s uniform, which is in proportion to leverage scores, of weight 1 / (s (n - s))
-                (Musco & Witter, ICLR 2025)
+    kernel      s has probability proportional to 1 / (s (n - s)); all weights are one (Covert &
+                Lee, AISTATS 2021)
+    leverage    s is uniform, which is proportional to the leverage scores; the weights are
+                1 / (s (n - s)) (Musco & Witter, ICLR 2025)
 
-The constraint is taken out as the latter do: with Δ = V(N) - V(∅),
+The constraint is eliminated as in Musco & Witter: with Δ = V(N) - V(∅),
 
     x_S = 1_S - s/n     y_S = V(S) - V(∅) - Δ s/n     φ = Δ/n + β,  β = argmin Σ w (x_S β - y_S)²
 
-and Σ β = 0 since every x_S is orthogonal to 1. A ratio estimator: its bias falls as 1/m. Standard
-errors are the sandwich's over pairs, unknown where there are fewer pairs than players.
+and Σ β = 0 because every x_S is orthogonal to 1. This is a ratio estimator; its bias falls as 1/m.
+Standard errors come from the sandwich estimator over pairs. They are unknown if there are fewer
+pairs than players.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -35,7 +36,7 @@ from pipeline.shapley.permutation import PAIR, REPEATS, M
 
 
 class PairSettings(Settings):
-    """How many coalitions are drawn, each with its complement."""
+    """The number of drawn coalitions, each with its complement."""
 
     samples: int | None = setting(
         None,
@@ -47,14 +48,14 @@ class PairSettings(Settings):
 
 @dataclass(frozen=True)
 class Sampled:
-    """Coalitions with their complements, row 2i + 1 being that of row 2i."""
+    """Coalitions with their complements: row 2i + 1 is the complement of row 2i."""
 
     coalitions: NDArray[np.bool_]  # bool[2m, n]
-    x: NDArray[np.float64]  # float64[2m, n], indicator vectors less s/n
+    x: NDArray[np.float64]  # float64[2m, n], indicator vectors minus s/n
     y: NDArray[np.float64]  # float64[2m], V(S) - V(∅) - Δ s/n
     size: NDArray[np.int64]  # int64[2m], s
     gain: float  # Δ = V(N) - V(∅), the mean over draws
-    gain_error: float  # its standard error; zero where V does not change
+    gain_error: float  # its standard error; zero if V does not change
     value_full: float  # V(N), the mean over draws
 
 
@@ -86,12 +87,12 @@ def sample(
     settings: PairSettings,
     size_weights: NDArray[np.float64],
 ) -> Sampled:
-    """Draw coalitions and evaluate them, as many under one draw as a permutation has.
+    """Draw and evaluate coalitions; each draw of V has as many as a permutation.
 
-    `size_weights` float64[n - 1] are proportional to the probability of each size 1 .. n - 1.
+    `size_weights` float64[n - 1] are proportional to the probabilities of the sizes 1 .. n - 1.
 
     Raises:
-        InputError: the budget does not reach for one pair.
+        InputError: the budget is too small for one pair.
     """
     n = game.n_players
     require_budget(budget, min(n, 2) + 2)
@@ -124,9 +125,10 @@ def _units(
     samples: int | None,
     size_weights: NDArray[np.float64],
 ) -> list[NDArray[np.bool_]]:
-    """Coalitions of each draw, bool[2 + 2 pairs, n]: ∅, N and pairs, as many as a permutation has.
+    """Coalitions of each draw, bool[2 + 2 pairs, n]: ∅, N and pairs, as many as in a permutation.
 
-    Each draw has its own part of the stream: a larger budget begins with what a smaller one is.
+    Each draw uses a separate part of the random stream, so a larger budget begins with the
+    coalitions of a smaller one.
     """
     n = game.n_players
     a_draw = max((n - 1) // PAIR, 1)  # pairs
@@ -143,7 +145,7 @@ def _units(
         units = [*islice(endless(), -(-count // a_draw))]
         units[-1] = units[-1][: 2 + PAIR * (count - a_draw * (len(units) - 1))]
         return units
-    # V stays the same: a pair that comes up again costs nothing.
+    # V stays the same, so a repeated pair costs nothing.
     pairs = (pair for unit in endless() for pair in unit[2:].reshape(-1, PAIR, n))
     at_most = samples or REPEATS * _pairs(budget, a_draw, False)
     fitting = within_budget(game, pairs, budget, at_most) if n > 1 else [np.zeros((0, n), bool)]
@@ -154,7 +156,7 @@ def _units(
 
 
 def _pairs(budget: int, a_draw: int, redraws: bool) -> int:
-    """Pairs that a budget pays for; V(N) and V(∅) are evaluated once for each draw."""
+    """Number of pairs that a budget pays for; V(N) and V(∅) are evaluated once for each draw."""
     if not redraws:
         return max((budget - 2) // PAIR, 1)
     whole, rest = divmod(budget, PAIR * a_draw + 2)
@@ -177,7 +179,7 @@ def _solve(game: Game, sampled: Sampled, weights: NDArray[np.float64]) -> Estima
     """Least squares with a weight for each coalition."""
     n, n_pairs = game.n_players, len(sampled.y) // PAIR
     x, y = sampled.x, sampled.y
-    # Its null vector 1 is known to rounding only, hence a cut well above it.
+    # Its null vector 1 is known only up to rounding, so the cutoff is well above that.
     gram = np.linalg.pinv(x.T @ (weights[:, None] * x), rcond=1e-10, hermitian=True)
     beta = gram @ (x.T @ (weights * y))
     standard_error = np.full(n, np.nan)
@@ -197,7 +199,7 @@ def efficient_estimate(
     standard_error: NDArray[np.float64],
     fitted: int = 0,
 ) -> Estimate:
-    """The answer φ = Δ/n + β, its standard error float64[n], and how many numbers were fitted."""
+    """The estimate φ = Δ/n + β from β, its standard errors, and the count of fitted numbers."""
     n = game.n_players
     return Estimate(
         phi=sampled.gain / n + beta,

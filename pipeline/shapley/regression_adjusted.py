@@ -1,21 +1,22 @@
 """Regression-adjusted Monte Carlo (Witter, Liu & Musco, NeurIPS 2025), with a linear regression.
 
-Every value of a coalition says something about every player:
+Each value of a coalition gives information about every player:
 
     φ_o = Δ/n + E_S (n-1) [1(o ∈ S) / s - 1(o ∉ S) / (n - s)] V(S)
 
-for coalitions S whose size s is uniform over 1 .. n-1. On V itself this varies widely; on the
-residual V - f of a regression f whose Shapley values are known it does not, and φ(V) = φ(f) +
-φ(V - f). Here f says what a player adds to small and large coalitions and to those between,
+for coalitions S whose size s is uniform over 1 .. n-1. Applied to V itself, this estimate has a
+large variance. Applied to the residual V - f of a regression f with known Shapley values, its
+variance is small, and φ(V) = φ(f) + φ(V - f). Here f models what a player adds to small, medium and
+large coalitions,
 
     f(S) = V(∅) + Δ u + Σ_o (β_o + β'_o c(u)) (1(o ∈ S) - u) + γ_1 u(1-u) + γ_2 u(1-u)(1-2u)
 
-with u = s/n and c(u) = (2u-1)² - κ, κ such that the Shapley values of c(u) (1(o ∈ S) - u) are zero.
-The polynomial vanishes at both ends and adds the same to all players, so that φ_o(f) = Δ/n + β_o.
-What is alike for S and its complement need not be in f: it cancels in a pair. f is fitted by ridge
-regression on the other folds only, so that the estimate is unbiased, and penalised as leave-one-out
-says. The bracket sums to zero over the players, and so does β: Σ_o φ_o = V(N) - V(∅) exactly.
-Standard errors are over pairs, widened for the coefficients that they share.
+with u = s/n and c(u) = (2u-1)² - κ, with κ such that the Shapley values of c(u) (1(o ∈ S) - u) are
+zero. The polynomial vanishes at both ends and adds the same to all players, so φ_o(f) = Δ/n + β_o.
+f needs no terms that are equal for S and its complement, because they cancel in a pair. f is fitted
+by ridge regression on the other folds only, so that the estimate is unbiased; leave-one-out errors
+choose the penalty. The bracket sums to zero over the players, and so does β, so Σ_o φ_o = V(N) -
+V(∅) holds exactly. Standard errors are taken over pairs and widened for the shared coefficients.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -36,11 +37,11 @@ PENALTIES = 10.0 ** np.arange(-12, 2)  # as shares of the largest squared singul
 def regression_adjusted(
     game: Game, rng: np.random.Generator, budget: int | None, settings: PairSettings
 ) -> Estimate:
-    """Least squares, and Monte Carlo on what it leaves."""
+    """Least squares, and Monte Carlo on its residual."""
     n = game.n_players
     sampled = sample(game, rng, budget, settings, np.ones(n - 1))
     mean, error = mean_and_error(per_pair(sampled, n))
-    # All pairs share the fitted coefficients, which the spread over pairs does not see.
+    # All pairs share the fitted coefficients; the spread over pairs does not show their error.
     pairs = max(len(sampled.y) // PAIR, 1)
     error *= (pairs / max(pairs - n, pairs / 4)) ** 0.5
     standard_error = np.sqrt(error**2 + (sampled.gain_error / n) ** 2)
@@ -48,7 +49,7 @@ def regression_adjusted(
 
 
 def per_pair(sampled: Sampled, n: int) -> NDArray[np.float64]:
-    """φ_o - Δ/n by each pair of coalitions, float64[pairs, n]; their mean is the estimate."""
+    """φ_o - Δ/n from each pair of coalitions, float64[pairs, n]; their mean is the estimate."""
     if n == 1:
         return np.zeros((2, 1))
     n_pairs = len(sampled.y) // PAIR
@@ -69,7 +70,7 @@ def per_pair(sampled: Sampled, n: int) -> NDArray[np.float64]:
 
 
 def fit(features: NDArray[np.float64], y: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Coefficients of f, the curved ones for what no additive game explains; zeros without data."""
+    """Coefficients of f, its curved features made orthogonal to the others; zeros without data."""
     if not len(y):
         return np.zeros(features.shape[1])
     plain, curved = features[:, :-n], features[:, -n:]
@@ -80,7 +81,7 @@ def fit(features: NDArray[np.float64], y: NDArray[np.float64], n: int) -> NDArra
 
 
 def curvature(n: int) -> float:
-    """κ: φ_o of (2u-1)² (1(o ∈ S) - u) as a share of φ_o of 1(o ∈ S) - u, over where o joins."""
+    """κ: the ratio of φ_o of (2u-1)² (1(o ∈ S) - u) to φ_o of 1(o ∈ S) - u."""
     u = np.arange(n) / n
     after = u + 1 / n
     added = (1 - after) * (2 * after - 1) ** 2 + u * (2 * u - 1) ** 2
@@ -88,9 +89,9 @@ def curvature(n: int) -> float:
 
 
 def ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Coefficients [k] of y [m] on x [m, k], penalised as leave-one-out errors say."""
+    """Coefficients [k] of y [m] on x [m, k]; leave-one-out errors choose the penalty."""
     U, d, Vt = np.linalg.svd(x, full_matrices=False)
-    # The direction 1 of the indicators, and others unseen, are zero up to rounding.
+    # Singular values of the direction 1 of the indicators, and of unseen ones, are rounding errors.
     seen = d > 1e-9 * d.max(initial=0.0)
     if not seen.any():
         return np.zeros(x.shape[1])

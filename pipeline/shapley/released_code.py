@@ -1,11 +1,11 @@
-"""What the paper's released code computes in place of Shapley values; for comparison only.
+"""What the paper's released code computes instead of Shapley values; for comparison only.
 
     value_o = mean_m Δ_o(m) - std_m Δ_o(m)
 
-over the M permutations, where Δ_o(m) is the marginal contribution of player o and zero where
-truncation ended permutation m before o. It is no Shapley value: a player that half of the
-permutations reach ends near zero or below, however much it adds. The deviation is the population's
-(divided by M); the standard error is the jackknife's over permutations.
+over the M permutations. Δ_o(m) is the marginal contribution of player o, or zero if truncation
+ended permutation m before o. This is not a Shapley value: a player that only half of the
+permutations reach ends near zero or below, however much it adds. The deviation is that of the
+population (divided by M); the standard error is a jackknife over permutations.
 
 In the released ImageNet script the last operation of an edge never leaves and adds zero
 (`kept_edges`).
@@ -30,9 +30,10 @@ def released_code(
     *,
     kept_edges: NDArray[np.int64] | None = None,
 ) -> Estimate:
-    """Mean minus deviation of truncated marginal contributions, zeros for the unreached.
+    """Mean minus deviation of truncated marginal contributions, zeros for unreached players.
 
-    `kept_edges`, int64[n], is the edge of each player, if the last player of each is to stay.
+    `kept_edges`, int64[n], is the edge of each player; give it if the last player of each edge
+    must stay.
     """
 
     def shorten(order: Order) -> Order:
@@ -51,14 +52,14 @@ def released_code(
 
 
 def without_last(order: Order, edges: NDArray[np.int64]) -> Order:
-    """The order without the player of each edge that would leave it empty."""
+    """The order without the last player of each edge, whose removal would leave it empty."""
     from_behind = edges[order][::-1]
     last = len(order) - 1 - np.unique(from_behind, return_index=True)[1]
     return np.delete(order, last)
 
 
 def mean_minus_deviation(samples: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Over the first axis."""
+    """Mean minus deviation over the first axis."""
     return samples.mean(axis=0) - samples.std(axis=0)
 
 

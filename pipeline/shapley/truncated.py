@@ -1,24 +1,24 @@
 """Shapley values by permutations with early truncation (paper, section 3.3).
 
-A permutation is walked from the full set downwards and broken off once the removed players lead
-to a drop beyond the threshold,
+A permutation is walked from the full set downwards. The walk stops once the removed players cause a
+drop beyond the threshold,
 
     (V(N) - V(S)) / V(N) > η.
 
-The paper leaves some points open; these are chosen here:
-- The drop is relative to V(N), as in the released code. The inequality is multiplied out, so
-  that V(N) = 0 is no special case, and takes |V(N)|, so that V may be negative (a loss).
-- The player whose removal crosses the threshold has been evaluated and counts as reached:
-  leaving its marginal contribution out would hide the most important players.
-- A player that a permutation never reached is unknown in it, not zero: φ is the mean over the
+The paper leaves some points open. The choices here are:
+- The drop is relative to V(N), as in the released code. The inequality is multiplied by |V(N)|, so
+  that V(N) = 0 needs no special case and V may be negative (a loss).
+- The player whose removal crosses the threshold has been evaluated and counts as reached.
+  Without its marginal contribution the most important players would be hidden.
+- A player that a permutation does not reach is unknown in it, not zero: φ is the mean over the
   permutations that reached the player, and NaN if none did. The released code fills in zeros
   (`released_code`). With `unreached: spread` the rest of the walk, V(S) - V(∅), is shared equally
-  among those who were not reached, which keeps Σ_o φ_o = V(N) - V(∅) and costs V(∅).
-- A permutation is begun only if a whole one fits in what is left of the budget, so that the budget
-  cuts none short. A budget below one whole permutation cuts the first, which is then the only one.
+  among the unreached players. This keeps Σ_o φ_o = V(N) - V(∅) and costs the evaluation of V(∅).
+- A permutation begins only if a whole one fits in the remaining budget, so the budget cuts none
+  short. If the budget is below one whole permutation, only the first is walked, and it is cut.
 
-The mean over those that reached is the mean over large coalitions rather than over all, hence
-biased for φ; so the paper intends it, small coalitions being the noisy ones.
+The mean over the permutations that reached a player is a mean over large coalitions, so it is
+biased for φ. The paper intends this, because small coalitions are the noisy ones.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ Order = NDArray[np.int64]
 
 
 class TruncationSettings(PermutationSettings):
-    """When a permutation is broken off."""
+    """When a walk stops."""
 
     eta: float = setting(0.5, "η, the drop of V, relative to V(N), that truncates", PAPER, ge=0)
 
 
 class TruncatedSettings(TruncationSettings):
-    """When a permutation is broken off, and what that means for the players behind."""
+    """When a walk stops, and what that means for the unreached players."""
 
     unreached: Literal["mean", "spread"] = setting(
         "mean",
@@ -69,8 +69,8 @@ def walk_truncated(
 ) -> Walks:
     """Section 3.3: remove players in the order of each permutation until the drop is too large.
 
-    Coalitions are evaluated singly, since each decides on the next. With `spread` the rest is
-    shared equally among those not reached.
+    Coalitions are evaluated one by one, since each value decides whether the walk continues. With
+    `spread` the rest is shared equally among the unreached players.
     """
     for order, delta in walks:
         V_N = V_S = game.full()
@@ -91,13 +91,14 @@ def walk_truncated(
 class Walks:
     """Random permutations and the marginal contributions along them, within a budget.
 
-    A loop over it hands out (order int64[n], delta float64[n], all NaN), each pair under a draw of
-    its own; the body fills in `delta`. Several processes share them, see `Game.draws`. There are M
-    `permutations`; None: as many as fit in the budget, without a budget the paper's 10. `shorten`
-    says who leaves at all, of an order; `longest` is the most removals of a permutation.
+    A loop over it yields pairs (order int64[n], delta float64[n], all NaN), each under a separate
+    draw; the body of the loop fills in `delta`. Several processes share the pairs, see
+    `Game.draws`. There are M `permutations`; None: as many as fit in the budget, or the paper's 10
+    without a budget. `shorten` selects the players of an order that leave; `longest` is the largest
+    number of removals in a permutation.
 
     Raises:
-        InputError: the budget reaches nobody.
+        InputError: the budget is too small to reach any player.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Walks:
         shorten: Callable[[Order], Order] = lambda order: order,
     ):
         require_budget(budget, 2)
-        # A permutation whose coalitions are all known costs nothing: the budget bounds M as well.
+        # A permutation whose coalitions are all known costs nothing, so the budget also bounds M.
         self._most = permutations or budget or M
         self._game, self._rng, self._budget, self._shorten = game, rng, budget, shorten
         self._rows: list[NDArray[np.float64]] = []
@@ -125,18 +126,18 @@ class Walks:
                 yield orders[m - first], self._rows[m]
 
     def _fitting(self) -> int:
-        """How many more permutations fit, whatever each of them costs."""
+        """How many more permutations fit, whatever they cost."""
         done = len(self._rows)
         if self._budget is None:
             return self._most - done
-        # V(N) is evaluated once for each draw, which is once in all if V stays the same.
+        # V(N) is evaluated once for each draw, or once in total if V stays the same.
         whole = self._game.n_players + (self._game.redraws or not done)
         fitting = min((self._budget - self._game.evaluations) // whole, self._most - done)
         return fitting if done else max(fitting, 1)
 
     @property
     def delta(self) -> NDArray[np.float64]:
-        """Marginal contributions, float64[m, n], NaN where a permutation did not reach a player."""
+        """Marginal contributions, float64[m, n]; NaN if a permutation did not reach a player."""
         return np.stack(self._rows)
 
     @property

@@ -9,14 +9,14 @@
     μ    momentum                             -> `mu`     -> 0.8 in the paper
     ε    step size                            -> `step`   -> 0.1 in the paper
 
-The paper leaves some points open; these are chosen here:
-- The norm is taken over each group of players by itself; the strategy makes a group of each cell
-  type, so that both types move equally far although one contributes more than the other.
-- A player whose φ is unknown keeps its s, and has no part in ‖φ‖₂.
-- A group whose norm is zero has no direction: its term is zero.
+The paper leaves some points open. The choices here are:
+- The norm is taken separately over each group of players. The strategy makes each cell type a
+  group, so that both types move equally far although one contributes more than the other.
+- A player whose φ is unknown keeps its s and is left out of ‖φ‖₂.
+- A group whose norm is zero has no direction, so its term is zero.
 
-The released code (Euphoria16/Shapley-NAS, `change_alpha`) takes the z-score of φ in Eq. 7
-(`z_score`), and s as it is in Eq. 6 (`unscaled`).
+The released code (Euphoria16/Shapley-NAS, `change_alpha`) uses the z-score of φ in Eq. 7
+(`z_score`), and the unscaled s in Eq. 6 (`unscaled`).
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-# (x, float64[n], NaN where unknown; groups, int[n]) -> float64[n], zero where unknown.
+# (x, float64[n], NaN if unknown; groups, int[n]) -> float64[n], zero if unknown.
 Scale = Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
 
 
 def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Divide x by ‖x‖₂, float64[n], the norm taken in each group; zero where the norm is zero."""
+    """Divide x by ‖x‖₂ of its group, float64[n]; zero where the norm is zero."""
     x = np.where(np.isnan(x), 0.0, x)
     norm = np.sqrt(np.bincount(groups, weights=x**2))[groups]
     return np.divide(x, norm, out=np.zeros_like(x), where=norm > 0)
 
 
 def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(x - mean) / deviation over the k known players of each group; zero where it has none.
+    """(x - mean) / deviation over the k known players of each group; zero without a deviation.
 
-    The deviation is that of a sample, Σ (x - mean)² being divided by k - 1.
+    It is the sample deviation, in which Σ (x - mean)² is divided by k - 1.
     """
     known = ~np.isnan(x)
     k = np.bincount(groups, weights=known)
@@ -52,7 +52,7 @@ def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.flo
 
 
 def unscaled(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """X as it is."""
+    """X unchanged."""
     return x
 
 
@@ -65,7 +65,7 @@ def momentum_update(
 ) -> NDArray[np.float64]:
     """Eq. 7: the accumulated Shapley values s_t.
 
-    Players have groups int[n]; `scale` gives φ / ‖φ‖₂, or what stands for it.
+    Players have groups int[n]; `scale` returns φ / ‖φ‖₂ or its replacement.
     """
     return np.where(np.isnan(phi), s, mu * s + (1 - mu) * scale(phi, groups))
 
@@ -79,6 +79,6 @@ def alpha_update(
 ) -> NDArray[np.float64]:
     """Eq. 6: the architecture parameters α_t.
 
-    Players have groups int[n]; `scale` gives s / ‖s‖₂, or what stands for it.
+    Players have groups int[n]; `scale` returns s / ‖s‖₂ or its replacement.
     """
     return alpha + step * scale(s, groups)

@@ -25,21 +25,21 @@ OPERATIONS = (
 CELL_TYPES = ("normal", "reduce")
 NODES = (2, 3, 4, 5)
 EDGES = tuple((node, source) for node in NODES for source in range(node))
-KEPT = 2  # edges a node keeps
+KEPT = 2  # edges that a node keeps
 
 
 class DartsSpace(Space):
-    """Spaces with DARTS' cells, whatever the operations on each edge."""
+    """Spaces with DARTS' cells and any operations on each edge."""
 
     family = "darts"
     supernet_class = "pipeline.supernet.darts:DartsSupernet"
 
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
-        """DARTS' discretisation: of each node the two edges with the strongest operation.
+        """DARTS' discretisation: for each node the two edges with the strongest operations.
 
-        Strength is compared across edges by the softmax over each edge, in which `none` takes its
-        part; but `none` is never selected, whatever `none_may_win` says, since a node is cut off by
-        leaving the edge away. The stronger edge comes first; ties by index.
+        Strength is compared across edges by the softmax over each edge, which includes `none`. But
+        `none` is never selected, whatever `none_may_win` says, because omitting an edge has the
+        same effect. The stronger edge comes first; the lower index wins ties.
         """
         weights = np.where(self.selectable(), softmax(self.table(strength, True)), -np.inf)
         cells = {
@@ -51,17 +51,17 @@ class DartsSpace(Space):
         return Genotype("darts", cells, self.concat)
 
     def _strongest(self, names: tuple[tuple[str, ...], ...], weights: np.ndarray) -> Cell:
-        """The cell for softmax weights [edges, operations]."""
+        """The cell that softmax weights [edges, operations] select."""
         best, rank = weights.argmax(axis=1), weights.max(axis=1)
         nodes: list[Node] = []
         for node in self.nodes:
-            # sorted() keeps the order of equals: ties by index.
+            # sorted() is stable, so the lower index wins ties.
             kept = sorted(self.incoming(node), key=lambda edge: -rank[edge[0]])[:KEPT]
             nodes.append(tuple((names[e][best[e]], source) for e, source in kept))
         return tuple(nodes)
 
     def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
-        """Two edges of each node and an operation on each, drawn uniformly: ones among zeros."""
+        """Ones at two uniformly drawn edges of each node, on a uniformly drawn operation each."""
         selectable = self.selectable()
         strength = np.zeros(selectable.shape)
         for t in range(len(self.cell_types)):
@@ -74,14 +74,14 @@ class DartsSpace(Space):
 def softmax(alpha: np.ndarray) -> np.ndarray:
     """Softmax over the last axis.
 
-    Summed in sorted order, so that two edges with the same values in another order tie exactly.
+    It sums in sorted order, so that two edges with the same values in another order tie exactly.
     """
     weights = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
     return weights / np.sort(weights, axis=-1).sum(axis=-1, keepdims=True)
 
 
 def darts_space(name: str, settings: SupernetSettings, stem: str = "cifar") -> DartsSpace:
-    """The same operations on every edge, with `none` in front of them if it is a player."""
+    """The same operations on every edge, preceded by `none` if it is a player."""
     operations = ("none", *OPERATIONS) if settings.include_none else OPERATIONS
     return DartsSpace(
         name=name,

@@ -1,4 +1,4 @@
-"""An architecture in discrete form, and the ways to write it down.
+"""A discrete architecture and its text forms.
 
 Three forms: JSON (ours, versioned, for every space), the text of DARTS (`Genotype(normal=...)`)
 and the architecture string of NAS-Bench-201 (`|nor_conv_3x3~0|+|...`). States are numbered as in
@@ -27,7 +27,7 @@ SHAPES = {  # family -> cell types, input states, nodes
     "nasbench201": (("cell",), 1, 3),
 }
 
-MOST_TEXT, MOST_STATES = 10_000, 100  # far above any cell
+MOST_TEXT, MOST_STATES = 10_000, 100  # far above the size of any cell
 SCALARS = ("np.int64", "np.int32", "numpy.int64", "numpy.int32", "int", "np.str_", "numpy.str_")
 
 Node = tuple[tuple[str, int], ...]  # ((operation, input state), ...)
@@ -41,12 +41,12 @@ class Genotype:
     Attributes:
         space: the family whose networks it describes, "darts" or "nasbench201".
         cells: cell type -> per node ((operation, input state), ...). "darts": `normal` and
-            `reduce`, 4 nodes of 2 inputs, states 0 and 1 are the outputs of the two cells before.
-            "nasbench201": `cell`, nodes 1 to 3, each with all earlier states as inputs.
+            `reduce`, 4 nodes with 2 inputs; states 0 and 1 are the outputs of the two previous
+            cells. "nasbench201": `cell`, nodes 1 to 3, each with all earlier states as inputs.
         concat: the states whose concatenation is the cell's output.
 
     Raises:
-        InputError: if it is not a cell of its space.
+        InputError: a cell does not belong to the space.
     """
 
     space: str
@@ -101,7 +101,7 @@ class Genotype:
         """Read what `to_json` wrote.
 
         Raises:
-            InputError: if the value is of another format or version, or broken.
+            InputError: the value has another format or version, or is damaged.
         """
         if not isinstance(value, Mapping) or value.get("format") != FORMAT:
             raise InputError(f'genotype: not of format {FORMAT!r} (key "format")')
@@ -122,7 +122,7 @@ class Genotype:
         return genotype
 
     def save(self, path: Path | str) -> None:
-        """Write JSON, with its SHA-256: a changed letter can be another valid genotype."""
+        """Write JSON with its SHA-256, because a changed letter can give another valid genotype."""
         value = self.to_json()
         files.write_json(path, {**value, "sha256": _digest(value)})
 
@@ -154,10 +154,10 @@ class Genotype:
     def from_darts_text(cls, text: str) -> Genotype:
         """Read `Genotype(normal=[...], normal_concat=..., reduce=[...], reduce_concat=...)`.
 
-        What logs and genotypes.py write before it on its line (`NAME = `) is passed over.
+        A prefix on the line, such as `NAME = ` in logs and genotypes.py, is ignored.
 
         Raises:
-            InputError: if the text is anything else, or its cells have different concatenations.
+            InputError: the text has another form, or its cells have different concatenations.
         """
         try:
             if len(text) > MOST_TEXT:
@@ -190,7 +190,7 @@ class Genotype:
         """Read an architecture string of NAS-Bench-201.
 
         Raises:
-            InputError: if it is none.
+            InputError: it is not an architecture string.
         """
         nodes = text.strip().split("+")
         if not all(re.fullmatch(r"\|(\w{1,60}~[0-9]\|){1,9}", node) for node in nodes):
@@ -210,19 +210,19 @@ def _digest(value: Mapping[str, Any]) -> str:
 
 
 def _cell(nodes: Iterable[Iterable[Iterable[Any]]]) -> Cell:
-    """Nested sequences as a cell; an edge that is no (name, number) raises."""
+    """A cell from nested sequences; an edge that is not (name, number) raises an error."""
     return tuple(
         tuple((str(operation), index(source)) for operation, source in node) for node in nodes
     )
 
 
 def _pairs(edges: list[Any]) -> list[list[Any]]:
-    """DARTS lists the edges of a cell in one row, two for each node."""
+    """Group the edges by node; DARTS lists them in one row, two for each node."""
     return [edges[i : i + 2] for i in range(0, len(edges), 2)]
 
 
 def _literal(node: ast.expr) -> Any:
-    """The value of a literal, of `range(a, b)` or of a NumPy scalar: nothing is evaluated."""
+    """The value of a literal, of `range(a, b)` or of a NumPy scalar; no code is executed."""
     if isinstance(node, ast.List | ast.Tuple):
         return [_literal(element) for element in node.elts]
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int):

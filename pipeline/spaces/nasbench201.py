@@ -1,6 +1,6 @@
 """The space of NAS-Bench-201 (Dong & Yang, ICLR 2020): one cell, six edges, five operations.
 
-15,625 cells: every node is the sum over all earlier states, with one operation per edge.
+It has 15,625 cells. Every node is the sum over all earlier states, with one operation per edge.
 """
 # Tested in tests/spaces/test_genotype.py.
 
@@ -24,7 +24,7 @@ class NasBench201Space(Space):
     supernet_class = "pipeline.supernet.nasbench201:NasBench201Supernet"
 
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
-        """The strongest operation of each edge; ties by index."""
+        """The strongest operation of each edge; the lower index wins ties."""
         best = self.table(strength, none_may_win)[0].argmax(axis=1)
         names = self.operations[0]
         cell = tuple(
@@ -34,7 +34,7 @@ class NasBench201Space(Space):
         return Genotype("nasbench201", {"cell": cell}, self.concat)
 
     def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
-        """An operation of each edge, drawn uniformly: ones among zeros."""
+        """Ones at a uniformly drawn operation of each edge, zeros elsewhere."""
         allowed = np.full(self.selectable().shape, True) if none_may_win else self.selectable()
         strength = np.zeros(allowed.shape)
         for edge, operations in enumerate(allowed[0]):

@@ -1,18 +1,18 @@
 """The operations on an edge, and the stems and blocks around the cells.
 
 DARTS (Liu et al., ICLR 2019, section 3.1): every convolution is ReLU-Conv-BN, a separable one is
-applied twice, the depthwise part of a dilated one has dilation 2. NAS-Bench-201 (Dong & Yang,
-ICLR 2020, section 2.1): `nor_conv_*` is ReLU-Conv-BN too, and its pooling and skip connection are
-those of DARTS, so that one definition of each name serves both families. As in the benchmark's
-own search networks `nor_conv_*` has a bias where its batch norm is not affine; the batch norm
-takes it out again, but it counts as a parameter. Pooling has no batch norm. Deviation: what
-halves the image rounds odd sizes up throughout, where the original code fails on them; at even
-sizes the numbers are the same. Batch norms of the stems, which supernets and discrete networks
-share, are always affine.
+applied twice, and the depthwise part of a dilated one has dilation 2. NAS-Bench-201 (Dong & Yang,
+ICLR 2020, section 2.1): `nor_conv_*` is also ReLU-Conv-BN. Its pooling and skip connection are
+those of DARTS, so one definition of each name serves both families. As in the benchmark's search
+networks, `nor_conv_*` has a bias if its batch norm is not affine. The batch norm cancels the bias,
+but it counts as a parameter. Pooling has no batch norm. Deviation: operations that halve the image
+round odd sizes up, while the original code fails on them; at even sizes the numbers are the same.
+Batch norms of the stems, which supernets and discrete networks share, are always affine.
 
 A registered operation is a function (channels, stride, affine) -> module that maps images
 [b, channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. `affine` says whether
-batch norms carry a scale and a shift: not in a supernet, where they would compete with alpha.
+batch norms have a scale and a shift. In a supernet they have none, as these would compete with
+alpha.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def make(name: str, channels: int, stride: int, affine: bool = True) -> nn.Modul
     """The operation called `name`.
 
     Raises:
-        InputError: if no operation has this name.
+        InputError: no operation has this name.
     """
     module: nn.Module = registry.get("operations", name)(channels, stride, affine)
     return module
@@ -85,9 +85,9 @@ class FactorizedReduce(nn.Module):
     """Halve the image by two pointwise convolutions of stride 2, side by side.
 
     One of them is shifted by a pixel in both directions, so that together they see half of the
-    pixels and not a quarter. The pixels are picked before the convolution, which then has stride
-    1: the same numbers, and the backward pass of a strided pointwise convolution in channels_last
-    crashed in torch 2.14 on CPUs.
+    pixels and not a quarter. The pixels are selected before the convolution, which then has stride
+    1. The numbers are the same, and this avoids a crash of torch 2.14 on CPUs in the backward pass
+    of a strided pointwise convolution in channels_last.
     """
 
     def __init__(self, n_in: int, n_out: int, affine: bool = True) -> None:
@@ -108,24 +108,24 @@ class FactorizedReduce(nn.Module):
 
 
 class Zero(nn.Module):
-    """`none`: no connection, that is zeros of the output's shape."""
+    """`none`: no connection, which means zeros in the shape of the output."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [b, c, h, w] to zeros; not `0 * x`, which would hand on NaN and infinity."""
+        """Map [b, c, h, w] to zeros; not `0 * x`, which would propagate NaN and infinity."""
         return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
 
 
 class Noise(nn.Module):
     """Standard normal samples in place of the input (RobustDARTS, Zela et al., ICLR 2020).
 
-    They are a function of a seed, drawn with the initial weights, and of the number of training
-    batches so far, both of which are saved with the weights: a search that was stopped goes on
-    with the same noise. In evaluation every batch gets the same, so that coalitions differ by
-    nothing but their operations.
+    The noise depends on a seed, drawn with the initial weights, and on the number of training
+    batches so far. Both are saved with the weights, so a resumed search continues with the same
+    noise. In evaluation every batch gets the same noise, so coalitions differ only in their
+    operations.
     """
 
     def __init__(self, stride: int) -> None:
@@ -136,18 +136,18 @@ class Noise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [b, c, h, w] to noise of [b, c, ceil(h / stride), ceil(w / stride)]."""
         x = x[:, :, :: self.stride, :: self.stride]
-        if x.is_meta:  # where only shapes are asked for
+        if x.is_meta:  # only shapes are needed
             return torch.empty_like(x)
         self.draws += self.training
         generator = torch.Generator(x.device).manual_seed(self.seed + self.draws)
         return torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
 
     def get_extra_state(self) -> Tensor:
-        """What `state_dict` saves."""
+        """The state that `state_dict` saves."""
         return torch.tensor([self.seed, self.draws])
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Go on from a saved state."""
+        """Continue from a saved state."""
         self.seed, self.draws = (int(number) for number in state)
 
 
@@ -172,9 +172,10 @@ class ResNetBlock(nn.Module):
 def three_stages(
     channels: int, cells: int, make_cell: Callable[[int], nn.Module], groups: int = 1
 ) -> nn.ModuleList:
-    """The body of a network of NAS-Bench-201: cells with C, 2C and 4C channels, blocks between.
+    """The body of a NAS-Bench-201 network: cells with C, 2C and 4C channels, and residual blocks.
 
-    `make_cell` makes a cell of so many channels; `groups` networks lie side by side.
+    `make_cell` creates a cell with a given number of channels. `groups` is the number of networks
+    whose channels are concatenated.
     """
     parts = nn.ModuleList(make_cell(channels) for _ in range(cells))
     for width in (channels, 2 * channels):
@@ -226,13 +227,13 @@ def skip_connect(channels: int, stride: int, affine: bool) -> nn.Module:
 
 @register("operations", "max_pool_3x3")
 def max_pool_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
-    """Largest of the neighbourhood."""
+    """Maximum of the neighbourhood."""
     return nn.MaxPool2d(3, stride, padding=1)
 
 
 @register("operations", "avg_pool_3x3")
 def avg_pool_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
-    """Mean of the neighbourhood, over the pixels inside the image only."""
+    """Mean of the neighbourhood, only over pixels inside the image."""
     return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
 
 
@@ -258,13 +259,13 @@ def sep_conv_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
 
 @register("operations", "dil_conv_3x3")
 def dil_conv_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
-    """Dilated separable convolution, 3 x 3 over a field of 5 x 5."""
+    """Dilated separable convolution, 3 x 3 with a receptive field of 5 x 5."""
     return DepthwiseConvBN(channels, 3, stride, 2, affine)
 
 
 @register("operations", "dil_conv_5x5")
 def dil_conv_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
-    """Dilated separable convolution, 5 x 5 over a field of 9 x 9."""
+    """Dilated separable convolution, 5 x 5 with a receptive field of 9 x 9."""
     return DepthwiseConvBN(channels, 5, stride, 2, affine)
 
 

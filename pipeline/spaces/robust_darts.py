@@ -2,12 +2,12 @@
 
 Cells and discretisation are those of DARTS, with two or three operations per edge:
 
-- S1: the two that DARTS found strongest on each edge of its own space.
+- S1: the two operations that DARTS found strongest on each edge of its own space.
 - S2: a separable convolution or a skip connection.
-- S3: the same and `none`.
+- S3: the operations of S2 and `none`.
 - S4: a separable convolution or noise, which no network should choose.
 
-What an edge offers is the space itself, so that `include_none` has no effect here.
+The operations on an edge define the space, so `include_none` has no effect here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SHORT = {
     "mx": "max_pool_3x3",
     "av": "avg_pool_3x3",
 }
-# S1, edges in order: by node, then by source.
+# S1, edges ordered by node, then by source.
 NORMAL = "sk/d3 sk/d5  sk/d5 sk/s3 sk/d3  mx/sk sk/s3 sk/s3 sk/d3  sk/s3 mx/sk sk/d3 d3/d5 d3/d5"
 REDUCE = "mx/av mx/d3  mx/av mx/av sk/d5  mx/av mx/s3 sk/d3 sk/d5  mx/av mx/av sk/d5 sk/d5 sk/d5"
 
@@ -43,7 +43,7 @@ def robust_darts_space(name: str, normal: Edges, reduce: Edges) -> DartsSpace:
 
 
 def read(row: str) -> Edges:
-    """The operations of each edge from the short form."""
+    """The operations of each edge, read from the short form."""
     return tuple(tuple(SHORT[short] for short in edge.split("/")) for edge in row.split())
 
 

@@ -1,8 +1,8 @@
 """A search space: the edges of its cells, their operations, and the genotype of a choice.
 
-A player of the Shapley game is an operation on an edge of a cell type. Arrays over players are in
-one order throughout: cell type, then edge, then operation, so that player
-p = (t * edges per cell + e) * operations per edge + o and `x.reshape(T, E, O)` is its table.
+A player of the Shapley game is an operation on an edge of a cell type. Arrays over players are
+always ordered by cell type, then edge, then operation. So the number of a player is
+p = (t * edges per cell + e) * operations per edge + o, and `x.reshape(T, E, O)` gives the table.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces.genotype import Genotype
 
 if TYPE_CHECKING:
-    from pipeline.supernet import Supernet  # a higher layer, loaded when a supernet is made
+    from pipeline.supernet import Supernet  # a higher layer, imported on use
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class Player:
 
 @dataclass(frozen=True)
 class Space(ABC):
-    """A search space: a family of spaces is a subclass, a space an instance."""
+    """A search space; each family of spaces is a subclass, each space an instance."""
 
-    family: ClassVar[str]  # whose discrete networks its genotypes make, "darts" or "nasbench201"
-    # "module:Class" of its supernet, which is loaded when one is made
+    family: ClassVar[str]  # family of its discrete networks, "darts" or "nasbench201"
+    # "module:Class" of its supernet, imported on use
     supernet_class: ClassVar[str]
 
     name: str  # as registered
     cell_types: tuple[str, ...]  # e.g. ("normal", "reduce")
     # (target state, source state) of each edge, the same in every cell type, by target
     edges: tuple[tuple[int, int], ...]
-    # [cell type][edge] -> names; every edge has equally many
+    # [cell type][edge] -> names; all edges have the same number of operations
     operations: tuple[tuple[tuple[str, ...], ...], ...]
     n_inputs: int  # input states of a cell; its nodes are the states after them
     concat: tuple[int, ...]  # the states whose concatenation is the cell's output
@@ -56,17 +56,17 @@ class Space(ABC):
 
     @property
     def n_edges(self) -> int:
-        """Edges over all cell types."""
+        """Number of edges over all cell types."""
         return len(self.cell_types) * len(self.edges)
 
     @property
     def n_operations(self) -> int:
-        """Operations per edge."""
+        """Number of operations per edge."""
         return len(self.operations[0][0])
 
     @property
     def n_players(self) -> int:
-        """Operations over all edges."""
+        """Number of operations over all edges."""
         return self.n_edges * self.n_operations
 
     @property
@@ -90,22 +90,22 @@ class Space(ABC):
 
     @abstractmethod
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
-        """The genotype that a strength [n_players], such as the final alpha of a search, chooses.
+        """The genotype for a strength [n_players], such as the final alpha of a search.
 
-        `none_may_win` says whether `none` may be chosen, where the family has such a choice.
+        `none_may_win` says whether `none` may be chosen, in families that allow it.
         """
 
     @abstractmethod
     def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
-        """A strength [n_players] whose `genotype_from` is uniform over its possible values."""
+        """A strength [n_players] whose genotype is uniform over the possible genotypes."""
 
     def supernet(self, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
         """The network that holds every architecture of the space, on the CPU.
 
-        The seed is that of the initial weights; the global random state stays as it was.
+        The seed determines the initial weights; the global random state is not changed.
 
         Raises:
-            InputError: if the partial channels do not divide the channels.
+            InputError: the partial channels do not divide the channels.
         """
         supernet_class: type[Supernet] = registry.resolve(self.supernet_class)
         return supernet_class.from_seed(self, settings, classes, seed)
@@ -114,7 +114,7 @@ class Space(ABC):
         """Strength as [cell types, edges, operations], `none` at minus infinity unless it may win.
 
         Raises:
-            ValueError: if the length is not the number of players, or a value is not finite.
+            ValueError: the length is not the number of players, or a value is not finite.
         """
         values = np.array(strength, dtype=np.float64)
         if values.shape != (self.n_players,) or not np.isfinite(values).all():
@@ -123,5 +123,5 @@ class Space(ABC):
         return values if none_may_win else np.where(self.selectable(), values, -np.inf)
 
     def selectable(self) -> np.ndarray:
-        """All players but `none`, as bool [cell types, edges, operations]."""
+        """All players except `none`, as bool [cell types, edges, operations]."""
         return np.array(self.operations) != "none"

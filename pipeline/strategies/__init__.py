@@ -1,5 +1,5 @@
 """Search strategies, one file each; `docs/add-a-strategy.md` shows how to add one.
 
-What the configuration knows of them, their settings included, stands in
+Their settings, and everything else that the configuration knows about them, are in
 `pipeline/registry/strategies/`.
 """

@@ -1,7 +1,8 @@
-"""Architectures one choice after the other, and what the shared weights make of one.
+"""Architectures as sequences of choices, and their accuracy under shared weights.
 
-A choice is a player (an operation on an edge). NAS-Bench-201 has one choice for each edge; in
-DARTS' spaces a node chooses twice among all its incoming edges, the second time another edge.
+Each choice selects a player (an operation on an edge). NAS-Bench-201 has one choice for each edge.
+In DARTS' spaces each node makes two choices among its incoming edges; the second choice must be on
+another edge.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -23,14 +24,14 @@ Choose = Callable[[int, np.ndarray], int]
 
 
 def n_choices(space: Space) -> int:
-    """Choices that make an architecture."""
+    """Number of choices that define an architecture."""
     return sum(1 for _ in _slots(space))
 
 
 def may_win(space: Space, none_may_win: bool) -> np.ndarray:
     """Operations that an architecture may have, bool [edges, operations].
 
-    `none` only where the family has such a choice: in DARTS' spaces it has none.
+    `none` is allowed only in families that offer it as a choice; DARTS' spaces do not.
     """
     shape = (space.n_edges, space.n_operations)
     if none_may_win and space.family not in KEPT_EDGES:
@@ -42,12 +43,12 @@ def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list
     """Make all choices.
 
     Args:
-        space: which choices there are.
-        choose: (number of the choice, bool [n_players] of those allowed) -> a player.
-        none_may_win: whether `none` may be chosen, where the family has such a choice.
+        space: defines the choices.
+        choose: (number of the choice, bool [n_players] of the allowed players) -> a player.
+        none_may_win: whether `none` may be chosen, in families that offer it.
 
     Returns:
-        the players chosen, in order.
+        the chosen players, in order.
     """
     shape = (space.n_edges, space.n_operations)
     allowed = may_win(space, none_may_win)
@@ -63,7 +64,7 @@ def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list
 
 
 def one_hot(space: Space, players: Sequence[int]) -> np.ndarray:
-    """Ones at the players, float64[n_players]: strength and mixing weights of an architecture."""
+    """One at each given player, else zero, float64[n_players]: strength and mixing weights."""
     strength = np.zeros(space.n_players)
     strength[list(players)] = 1.0
     return strength
@@ -72,15 +73,15 @@ def one_hot(space: Space, players: Sequence[int]) -> np.ndarray:
 def shared_accuracy(
     supernet: Supernet, batches: Sequence[tuple[Tensor, Tensor]], strength: np.ndarray
 ) -> tuple[float, int]:
-    """Accuracy of an architecture with the weights it shares, under batch statistics.
+    """Accuracy of an architecture with shared weights, normalised by batch statistics.
 
     Args:
-        supernet: left as it was.
+        supernet: it is not changed.
         batches: images and labels.
-        strength: as `one_hot` gives it.
+        strength: as `one_hot` returns it.
 
     Returns:
-        a fraction; images classified.
+        the accuracy as a fraction; the number of images classified.
     """
     device = batches[0][0].device
     mixing = torch.from_numpy(strength).float().to(device)
@@ -99,7 +100,7 @@ def best_of(
     batches: Sequence[tuple[Tensor, Tensor]],
     strengths: Sequence[np.ndarray],
 ) -> tuple[np.ndarray, float, int]:
-    """The architecture of the best accuracy, the first of equals; that accuracy; images."""
+    """The most accurate architecture (the first one on ties), its accuracy, images classified."""
     found = [shared_accuracy(supernet, batches, strength) for strength in strengths]
     best = int(np.argmax([accuracy for accuracy, _ in found]))
     return strengths[best], found[best][0], sum(n for _, n in found)
@@ -108,19 +109,19 @@ def best_of(
 def value_batches(
     valid: Images, n_images: int | None, batch_size: int, generator: object
 ) -> list[tuple[Tensor, Tensor]]:
-    """Images drawn once, not augmented, in batches of nearly equal size; None: all of them."""
+    """Unaugmented images, drawn once, in batches of nearly equal size; None: all images."""
     images, labels = valid.sample(n_images or valid.n, generator)  # type: ignore[arg-type]
     return in_batches(images, labels, batch_size)
 
 
 def in_batches(images: Tensor, labels: Tensor, batch_size: int) -> list[tuple[Tensor, Tensor]]:
-    """Cut into as few batches as `batch_size` allows, of nearly equal size."""
+    """Split into as few batches as `batch_size` allows, all of nearly equal size."""
     n_batches = -(-len(labels) // batch_size)
     return list(zip(images.tensor_split(n_batches), labels.tensor_split(n_batches), strict=True))
 
 
 def _slots(space: Space) -> Iterator[list[int]]:
-    """Edges that each choice is made among, counted over all cell types."""
+    """The edges that each choice is made from, numbered over all cell types."""
     for t in range(len(space.cell_types)):
         for node in space.nodes:
             edges = [t * len(space.edges) + e for e, _ in space.incoming(node)]

@@ -1,19 +1,19 @@
-"""BayesNAS: switches with a sparsity prior, the redundant driven to zero.
+"""BayesNAS: switches with a sparsity prior that drives redundant ones to zero.
 
 Zhou, Yang, Wang, Pan, "BayesNAS: a Bayesian approach for neural architecture search" (ICML 2019).
 
 Every operation has a switch w with a Gaussian prior N(0, γ); automatic relevance determination
-drives the γ of the redundant to zero. Switches and weights descend one loss, the switches with a
-reweighted L1 norm; after each epoch (o an operation):
+drives the γ of redundant operations to zero. Switches and weights descend the same loss; the
+switches are also penalised by a reweighted L1 norm. After each epoch (o is an operation):
 
     min over w   L(w) + λ Σ_o ω_o |w_o|
     γ_o = |w_o| / ω_o,   C_o = 1 / (1/γ_o + H_o),   ω_o = sqrt(1/γ_o - C_o / γ_o²)
-    w    switches           -> `_alpha` -> float64[n_players], from 1; mixing weights as they are
+    w    switches           -> `_alpha` -> float64[n_players], start at 1; used as mixing weights
     H    diagonal of the Hessian of L by w, at least 0    λ    `sparsity`
 
-Deviations: H by Hutchinson's estimate, not layer by layer; one switch for all cells of a type, none
-for whole edges; the largest γ decides, without a threshold on entropy. `none` is never chosen: no
-data speak of its switch.
+Deviations: H is estimated by Hutchinson's method, not layer by layer. All cells of a type share one
+switch per operation, and whole edges have no switch. The largest γ decides, without a threshold on
+entropy. `none` is never chosen, because the data say nothing about its switch.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class BayesNas(WeightSharing):
         self._gamma, self._omega = np.abs(self.alpha()), np.ones(self.space.n_players)
 
     def mixing(self) -> Tensor:
-        """The switches themselves, under their gradient."""
+        """The switches themselves, with a gradient."""
         return self._alpha.float()
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """One pass for weights and switches, then the relevance of each operation."""
+        """Train weights and switches for one pass, then compute each operation's relevance."""
         metrics = self.train_weights(epoch, train)
         generator = seeds.torch_generator(self.seed, "probes", epoch)
         images, labels = next(self.batches(train, "hessian", epoch))
@@ -61,7 +61,7 @@ class BayesNas(WeightSharing):
         return metrics
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
-        """One step on the weights, and a proximal one on the switches."""
+        """One step on the weights, and a proximal step on the switches."""
         self._alpha.grad = None
         super().step_weights(images, labels, tally)
         assert self._alpha.grad is not None
@@ -71,7 +71,7 @@ class BayesNas(WeightSharing):
         self._alpha.data.copy_(w.sign() * (w.abs() - shrink).clamp_min(0))
 
     def strength(self) -> np.ndarray:
-        """Operations by γ, edges by the largest γ on them."""
+        """Operations rank by γ, and edges by their largest γ."""
         gamma = self._gamma.reshape(self.space.n_edges, -1)
         best = np.where(self.space.selectable().reshape(gamma.shape), gamma, 0).max(axis=1)
         return ranked_strength(self.space, gamma, best / max(best.max(), 1e-12))
@@ -82,6 +82,6 @@ class BayesNas(WeightSharing):
         return {**super().state_dict(), "relevances": relevances}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._gamma, self._omega = state["relevances"].numpy().copy()

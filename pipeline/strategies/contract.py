@@ -1,9 +1,9 @@
-"""What a search strategy is to the search stage.
+"""The interface between a search strategy and the search stage.
 
-The stage makes the strategy, calls `prepare` once and `epoch` for each epoch. Then it reads
-`strength`, which the space discretises to a genotype, and calls `save`. All that a strategy draws
-at random comes from `pipeline.seeds` by (seed, purpose, epoch), so that its state is whole between
-two epochs and holds no generator.
+The stage creates the strategy, calls `prepare` once and `epoch` for each epoch. Then it reads
+`strength`, which the space discretises to a genotype, and calls `save`. All random draws of a
+strategy come from `pipeline.seeds` by (seed, purpose, epoch). So between two epochs its state is
+complete without a generator.
 """
 # Tested in tests/contract/test_strategies.py.
 
@@ -28,11 +28,11 @@ from pipeline.training.distributed import Ranks
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a search may read beside images.
+    """What a search may read besides images.
 
     Attributes:
-        dataset: name of the data set searched on.
-        open_table: opens the table of trained architectures, None where there is none.
+        dataset: name of the data set that is searched on.
+        open_table: opens the table of trained architectures; None if there is no table.
     """
 
     dataset: str
@@ -40,19 +40,19 @@ class Inputs:
 
 
 class Strategy(ABC):
-    """A search strategy; those that train a supernet derive from `weights.WeightSharing`.
+    """A search strategy; strategies that train a supernet derive from `weights.WeightSharing`.
 
     Args:
         space: the search space.
-        supernet: on `device`, its weights freshly drawn; None for a strategy that trains none.
-        settings: of the class that its registry entry names.
+        supernet: on `device`, with newly drawn weights; None for a strategy that trains none.
+        settings: an instance of the class that the strategy's registry entry names.
         search: the search recipe.
-        seed: of everything that is drawn.
-        device: where images and supernet are.
+        seed: seed of all random draws.
+        device: device of the images and the supernet.
     """
 
     second_derivatives: ClassVar[bool] = False
-    ranks: Ranks = Ranks()  # who searches together; the stage sets it before the first epoch
+    ranks: Ranks = Ranks()  # the searching processes; the stage sets it before the first epoch
 
     def __init__(
         self,
@@ -68,51 +68,51 @@ class Strategy(ABC):
 
     @classmethod
     def differentiates_twice(cls, settings: Any) -> bool:
-        """Whether it takes second derivatives, which a compiled supernet does not have."""
+        """Whether it needs second derivatives, which a compiled supernet cannot compute."""
         return cls.second_derivatives
 
     @property
     def n_epochs(self) -> int:
-        """How often the stage calls `epoch`; a strategy that trains nothing has no epochs."""
+        """How often the stage calls `epoch`; zero for a strategy that trains nothing."""
         return 0
 
     def prepare(self, inputs: Inputs) -> None:  # noqa: B027  (nothing by default)
-        """Open what the search reads beside images; called once, before the first epoch.
+        """Open what the search reads besides images; called once, before the first epoch.
 
         Raises:
-            InputError: something that the strategy needs is not there.
+            InputError: something that the strategy needs is missing.
         """
 
     @abstractmethod
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """One epoch, counted from 0, on the images for weights and those for the value.
+        """Run epoch number `epoch`, from 0; `train` is for the weights, `valid` for the value.
 
         Returns:
-            metrics: accuracies as fractions, `*_seconds`, and what the epoch cost in images,
+            metrics: accuracies as fractions, `*_seconds`, and the cost of the epoch in images,
             `images_forward` and `images_backward`.
         """
 
     @abstractmethod
     def strength(self) -> np.ndarray:
-        """Strength of each player, float64[n_players], which the space discretises."""
+        """Strength of each player, float64[n_players]; the space discretises it."""
 
     def save(self, folder: Path) -> None:  # noqa: B027  (nothing by default)
-        """Write what the search leaves beside its strength; called once, after the last epoch."""
+        """Write other results than `strength`; called once, after the last epoch."""
 
     def alpha(self) -> np.ndarray | None:
         """Architecture parameters, float64[n_players], if there are any."""
         return None
 
     def record(self) -> dict[str, np.ndarray]:
-        """What is worth keeping of the epoch just done, one array each."""
+        """Arrays of the last epoch that are worth keeping, by name."""
         alpha = self.alpha()
         return {} if alpha is None else {"alpha": alpha}
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next epoch depends on, as tensors and plain numbers."""
+        """Everything that the next epoch depends on, as tensors and plain numbers."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         if state:
             raise ValueError(f"{type(self).__name__} has no state, but is given {[*state]}")

@@ -1,10 +1,10 @@
-"""What operations contribute to architectures: the additive game nearest to their accuracies.
+"""How much operations contribute to architectures: the additive game closest to accuracies.
 
     a = argmin Σ_A (V(A) - c_draw(A) - Σ_{o in A} a_o)²
 
-over evaluated architectures A; an architecture is a set of players, one for each choice. Those that
-were evaluated on the same images share a level c, so that differences between draws of images do
-not count.
+over evaluated architectures A. An architecture is a set of players, one for each choice.
+Architectures that were evaluated on the same images share a level c, so that differences between
+draws of images do not affect a.
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -22,7 +22,7 @@ from pipeline.strategies.architectures import in_batches, one_hot, shared_accura
 from pipeline.supernet import Supernet
 
 TOGETHER = 32  # architectures that are evaluated on the same images
-BATCH = 256  # the most images of a forward pass
+BATCH = 256  # the most images in a forward pass
 RIDGE = 0.3
 
 
@@ -32,22 +32,22 @@ class Evaluated:
 
     players: np.ndarray  # int64[m, choices]
     accuracy: np.ndarray  # float64[m]
-    draw: np.ndarray  # int64[m], the same number for the same images
+    draw: np.ndarray  # int64[m], number of the draw of images
 
     @classmethod
     def none(cls, n_choices: int) -> Evaluated:
-        """No architecture yet."""
+        """No architectures yet."""
         nothing = np.empty(0, dtype=np.int64)
         return cls(np.empty((0, n_choices), dtype=np.int64), np.empty(0), nothing)
 
     def and_then(self, later: Evaluated, most: int) -> Evaluated:
-        """Both, with different draws; of more than `most` the last."""
+        """These and later ones, with distinct draw numbers; only the last `most` are kept."""
         renumbered = replace(later, draw=later.draw + self.draw.max(initial=-1) + 1)
         pairs = zip(self._all, renumbered._all, strict=True)
         return Evaluated(*(np.concatenate(pair)[-most:] for pair in pairs))
 
     def among(self, left: np.ndarray) -> Evaluated:
-        """Only the architectures whose players are all left, bool[n_players]."""
+        """Only the architectures whose players are all in `left`, bool[n_players]."""
         possible = left[self.players].all(axis=1)
         return Evaluated(*(array[possible] for array in self._all))
 
@@ -72,17 +72,17 @@ def evaluate(
     n_images: int,
     seed: int,
 ) -> tuple[Evaluated, int]:
-    """Accuracies of architectures by shared weights, `TOGETHER` of them on the same images.
+    """Accuracies of architectures with shared weights; `TOGETHER` share each draw of images.
 
     Args:
-        supernet: left as it was.
-        valid: where images are drawn from.
-        architectures: the players of each.
-        n_images: of a draw.
-        seed: of the draws.
+        supernet: it is not changed.
+        valid: images are drawn from these.
+        architectures: the players of each architecture.
+        n_images: number of images per draw.
+        seed: seed of the draws.
 
     Returns:
-        the accuracies; images classified.
+        the accuracies; the number of images classified.
     """
     accuracies, classified = [], 0
     for k, players in enumerate(architectures):
@@ -98,11 +98,11 @@ def evaluate(
 
 
 def additive(evaluated: Evaluated, n_players: int, ridge: float = RIDGE) -> np.ndarray:
-    """a, float64[n_players], as if `ridge` more architectures had shown zero for each player."""
+    """a, float64[n_players], shrunk as if `ridge` more observations of each player were zero."""
     x = np.zeros((len(evaluated.players), n_players))
     np.put_along_axis(x, evaluated.players, 1.0, axis=1)
     y = evaluated.accuracy.copy()
-    for draw in np.unique(evaluated.draw):  # c drops out when means are taken off
+    for draw in np.unique(evaluated.draw):  # subtracting the means removes c
         same_images = evaluated.draw == draw
         x[same_images] -= x[same_images].mean(axis=0)
         y[same_images] -= y[same_images].mean()

@@ -2,9 +2,9 @@
 
     logits = c tanh(W h / T),   c = 2.5, T = 5, two layers of 32, all weights uniform in [-0.1, 0.1]
 
-as in the code of NAS-Bench-201. Each choice is fed back as an embedding. It lives on the CPU: it is
-small, and draws are the same on every device. Deviation: an embedding and a row of W for each
-player, where the benchmark's code has one for each operation, whatever its edge.
+as in the code of NAS-Bench-201. Each choice is fed back as an embedding. The controller runs on the
+CPU: it is small, and its draws are then the same with every device. Deviation: each player has an
+embedding and a row of W. In the benchmark's code each operation has one for all edges.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -24,29 +24,29 @@ from pipeline.strategies.architectures import choose_all
 from pipeline.training.optimisers import Adam
 
 HIDDEN, LAYERS, TANH, TEMPERATURE, SPREAD = 32, 2, 2.5, 5.0, 0.1
-BETAS, EPSILON = (0.0, 0.999), 1e-3  # of Adam
+BETAS, EPSILON = (0.0, 0.999), 1e-3  # Adam's
 
 
 class Reinforce:
-    """REINFORCE on the controller, the entropy in the reward, with a moving baseline.
+    """REINFORCE on the controller, with entropy in the reward and a moving baseline.
 
     Args:
         controller: the policy π.
-        settings: learning rate of Adam, λ, d.
+        settings: Adam's learning rate, λ, d.
 
     Attributes:
-        baseline: of the last draw; the accuracy itself until an epoch has ended.
+        baseline: baseline of the last draw; before the first epoch ends, the accuracy itself.
     """
 
     def __init__(self, controller: Controller, settings: EnasSettings) -> None:
         self.controller, self._settings, self.baseline = controller, settings, 0.0
-        self._before: float | None = None  # the baseline at the end of the epoch before
+        self._before: float | None = None  # the baseline at the end of the last epoch
         self._optimiser = Adam(
             controller.parameters(), settings.controller_learning_rate, BETAS, EPSILON
         )
 
     def step(self, reward: Callable[[list[int]], float], generator: torch.Generator) -> float:
-        """Ascend E (R + λ H - b) log π over some draws; their mean accuracy."""
+        """Ascend E (R + λ H - b) log π over some draws; return their mean accuracy."""
         settings, accuracies = self._settings, []
         d, loss = settings.baseline_decay, torch.zeros(())
         for _ in range(settings.samples):
@@ -63,11 +63,11 @@ class Reinforce:
         return float(np.mean(accuracies))
 
     def end_epoch(self) -> None:
-        """The baseline of the epoch's last draw holds for the next."""
+        """Keep the baseline of the epoch's last draw for the next epoch."""
         self._before = self.baseline
 
     def state_dict(self) -> dict[str, Any]:
-        """Controller, moments of Adam, baseline."""
+        """Controller, Adam's moments, baseline."""
         return {
             "controller": self.controller.state_dict(),
             "optimiser": self._optimiser.state_dict(),
@@ -76,7 +76,7 @@ class Reinforce:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         self.controller.load_state_dict(state["controller"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.baseline, self._before = state["baseline"], state["before"]
@@ -86,16 +86,16 @@ class Controller(nn.Module):
     """A policy over architectures.
 
     Args:
-        space: which choices there are.
+        space: defines the choices.
         none_may_win: whether `none` may be chosen.
-        seed: of the initial weights.
+        seed: seed of the initial weights.
     """
 
     def __init__(self, space: Space, none_may_win: bool, seed: int) -> None:
         super().__init__()
         self.space, self.none_may_win = space, none_may_win
         with torch.random.fork_rng(devices=[]):
-            self.embedding = nn.Embedding(space.n_players + 1, HIDDEN)  # the last: start
+            self.embedding = nn.Embedding(space.n_players + 1, HIDDEN)  # the last one: start
             self.lstm = nn.LSTM(HIDDEN, HIDDEN, LAYERS)
             self.logits = nn.Linear(HIDDEN, space.n_players, bias=False)
         generator = torch.Generator().manual_seed(seed)
@@ -103,10 +103,10 @@ class Controller(nn.Module):
             nn.init.uniform_(parameter, -SPREAD, SPREAD, generator=generator)
 
     def draw(self, generator: torch.Generator) -> tuple[list[int], Tensor, Tensor]:
-        """An architecture.
+        """Draw an architecture.
 
         Returns:
-            the players chosen; log π of it; the sum of the choices' entropies.
+            the chosen players; log π of the architecture; the sum of the choices' entropies.
         """
         state: tuple[Tensor, Tensor] | None = None
         last = self.space.n_players

@@ -1,8 +1,8 @@
 """DARTS: Liu, Simonyan, Yang, "DARTS: differentiable architecture search" (ICLR 2019).
 
-First order (ξ = 0): algorithm 1 as `gradient.py` has it. As an option it stops as RobustDARTS
-does, by the largest eigenvalue of ∇²_α L_val (`early_stopping.py`): alpha goes back to what it was
-before the eigenvalue rose, and the epochs that are left do nothing.
+First order (ξ = 0): algorithm 1 as in `gradient.py`. Optionally it stops early as RobustDARTS
+does, by the largest eigenvalue of ∇²_α L_val (`early_stopping.py`): alpha is reset to its value
+before the eigenvalue rose, and the remaining epochs do nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Darts(GradientSearch):
 
     @classmethod
     def differentiates_twice(cls, settings: Any) -> bool:
-        """For the eigenvalue."""
+        """Only for the eigenvalue."""
         return bool(settings.early_stopping)
 
     def __init__(self, *arguments: Any):
@@ -31,7 +31,7 @@ class Darts(GradientSearch):
         self._rule = EigenvalueRule(settings.eigenvalue_window, settings.eigenvalue_ratio)
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Algorithm 1; then, if asked for, the rule that stops it."""
+        """Run algorithm 1; then apply the early-stopping rule if it is enabled."""
         if self._rule.stopped:
             return {"images_forward": 0, "images_backward": 0, "stopped": 1}
         metrics = super().epoch(epoch, train, valid)
@@ -40,7 +40,7 @@ class Darts(GradientSearch):
         return metrics
 
     def _watch(self, epoch: int, valid: Images, metrics: Mapping[str, float]) -> dict[str, float]:
-        """Measure the eigenvalue on one batch; go back if it has risen."""
+        """Measure the eigenvalue on one batch; reset alpha if it has risen."""
         self.begin(epoch)
         images, labels = next(self.batches(valid, "eigenvalue", epoch))
         loss = self.loss(images, labels, self.relaxed(), self.extra)
@@ -56,10 +56,10 @@ class Darts(GradientSearch):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, alpha, both optimisers, and what the rule has seen."""
+        """Weights, alpha, both optimisers, and what the rule has observed."""
         return {**super().state_dict(), "rule": self._rule.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._rule.load_state_dict(state["rule"])

@@ -7,9 +7,10 @@ Line 1 of algorithm 1 descends the loss after one step on the weights (Eq. 5 to 
 
     ξ    the learning rate of the weights    ε    0.01 / ‖∇_w' L_val‖₂    -> `EPSILON`
 
-As in the authors' code, the step to w' is one of SGD with heavy-ball momentum and weight decay, but
-without clipping; neither depends on α. Where the recipe has Nesterov's momentum, as on
-NAS-Bench-201, SGD's own step is another one, in the authors' codes too.
+As in the authors' code, the step to w' is a step of SGD with heavy-ball momentum and weight decay,
+without clipping; momentum and weight decay do not depend on α. If the recipe uses Nesterov's
+momentum, as on NAS-Bench-201, this step differs from the one that SGD takes; it does so in the
+authors' codes too.
 """
 # Tested in tests/strategies/test_second_order.py.
 
@@ -30,7 +31,7 @@ class Darts2nd(GradientSearch):
     """Second-order DARTS."""
 
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
-        """Eq. 7, its second term by the central difference of Eq. 8."""
+        """Eq. 7, with its second term by the central difference of Eq. 8."""
         w = list(self.supernet.parameters())
         before = [p.detach().clone() for p in w]
         ξ = self.weight_optimiser.param_groups[0]["lr"]
@@ -45,7 +46,7 @@ class Darts2nd(GradientSearch):
         return (gradient - ξ * (above - below) / (2 * ε),)
 
     def _direction(self, gradient: Sequence[Tensor]) -> list[Tensor]:
-        """What SGD would subtract: gradient, weight decay and momentum, but no clipping."""
+        """The direction that SGD would subtract: gradient, weight decay, momentum; no clipping."""
         direction = []
         for p, g in zip(self.supernet.parameters(), gradient, strict=True):
             buffer = self.weight_optimiser.state[p].get("momentum_buffer")
@@ -56,7 +57,7 @@ class Darts2nd(GradientSearch):
     def _alpha_gradient_at(
         self, train: Batch, w: Sequence[Tensor], v: Sequence[Tensor], distance: Tensor
     ) -> Tensor:
-        """∇_α L_train(w + distance v, α); w is back where it was up to rounding."""
+        """∇_α L_train(w + distance v, α); w is restored afterwards, up to rounding."""
         move(w, v, distance)
         loss = self.loss(*train, self.relaxed(), self.extra)
         (gradient,) = torch.autograd.grad(loss, self._alpha)

@@ -1,11 +1,11 @@
-"""DARTS-PT: operations selected by what their removal costs.
+"""DARTS-PT: selects operations by the accuracy that their removal costs.
 
 Wang et al., "Rethinking architecture selection in differentiable NAS" (ICLR 2021), algorithm 1.
 
-After DARTS' training SGD starts anew, and edge after edge in random order keeps the operation whose
-removal costs the supernet most accuracy; in between the supernet is trained on. Then each node of
-DARTS' cells keeps the two edges whose removal costs most; deviation: of all nodes at once, without
-training between.
+After DARTS' training SGD is restarted. The edges are then decided one by one in random order: each
+keeps the operation whose removal costs the supernet most accuracy, and the supernet is trained
+between the decisions. At the end each node of DARTS' cells keeps the two edges whose removal costs
+most. Deviation: this is decided for all nodes at once, without training between nodes.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -37,11 +37,11 @@ class DartsPt(GradientSearch):
 
     @property
     def n_epochs(self) -> int:
-        """The recipe's, those between decisions, and one for the last decision."""
+        """The recipe's epochs, those between decisions, and one for the last decision."""
         return self.search.epochs + self.settings.tune_epochs * (len(self.space.edges) - 1) + 1
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Train as DARTS; when that is over, decide what is due and train on."""
+        """Train as DARTS; after the recipe's epochs make due decisions and continue training."""
         after, tune = epoch - self.search.epochs, self.settings.tune_epochs
         if after == 0:
             self.weight_optimiser = self.new_weight_optimiser()
@@ -52,7 +52,7 @@ class DartsPt(GradientSearch):
         return metrics | {"images_forward": metrics["images_forward"] + decided}
 
     def learning_rate(self, epoch: int) -> float:
-        """The recipe's; afterwards a tenth of its first value, or a cosine from there."""
+        """The recipe's; afterwards a tenth of its first value, or a cosine from that tenth."""
         after, first = epoch - self.search.epochs, self.search.learning_rate / 10
         if after < 0:
             return super().learning_rate(epoch)
@@ -61,7 +61,7 @@ class DartsPt(GradientSearch):
         return first if last is None else cosine(first, last, after / length)
 
     def _decide(self, due: list[int], valid: Images) -> int:
-        """Decide the edges that are due; after the last of them rank all. Images classified."""
+        """Decide the due edges; after the last one rank all edges. Return images classified."""
         if not due:
             return 0
         n, draws = len(self.space.edges), seeds.torch_generator(self.seed, "value")
@@ -75,13 +75,13 @@ class DartsPt(GradientSearch):
         return probe.n_images
 
     def relaxed(self) -> Tensor:
-        """Softmax; an edge that is decided has its operation alone, with weight one."""
+        """Softmax; on a decided edge the chosen operation has weight one and the others zero."""
         soft = super().relaxed().view(self._kept.shape)
         kept = torch.from_numpy(self._kept).to(self.device)
         return torch.where(kept.sum(1, keepdim=True) == 1, kept.to(soft), soft).flatten()
 
     def strength(self) -> np.ndarray:
-        """The operations decided on, edges by what their removal costs."""
+        """The chosen operations; edges rank by the accuracy that their removal costs."""
         mixing = softmax_rows(self.alpha(), self.space.n_operations) * self._kept
         return ranked_strength(self.space, mixing, self._importance)
 
@@ -91,6 +91,6 @@ class DartsPt(GradientSearch):
         return {**super().state_dict(), "kept": kept, "importance": importance}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._kept, self._importance = (state[k].numpy().copy() for k in ("kept", "importance"))

@@ -1,8 +1,8 @@
-"""DARTS+Shapley of Table 1 (Xiao et al., CVPR 2022, section 4.3): Shapley values at the end only.
+"""DARTS+Shapley of Table 1 (Xiao et al., CVPR 2022, section 4.3): Shapley values only at the end.
 
-The supernet and alpha are trained as by DARTS. After the last epoch the Shapley values of all
-operations are estimated once (section 3.3), and they, not alpha, choose the cell. `none` is a null
-player and is never chosen.
+The supernet and alpha are trained as in DARTS. After the last epoch the Shapley values of all
+operations are estimated once (section 3.3). They determine the cell instead of alpha. `none` is a
+null player and is never chosen.
 """
 # Tested in tests/strategies/test_shapley.py.
 
@@ -30,7 +30,7 @@ class DartsShapley(GradientSearch):
         self._phi: np.ndarray | None = None
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Train as DARTS; after the last epoch estimate."""
+        """Train as DARTS; after the last epoch estimate the Shapley values."""
         metrics = super().epoch(epoch, train, valid)
         if epoch < self.search.epochs - 1:
             return metrics
@@ -48,11 +48,11 @@ class DartsShapley(GradientSearch):
         }
 
     def strength(self) -> np.ndarray:
-        """Shapley values once they are known, alpha before."""
+        """Shapley values once they are known; before that, alpha."""
         return self.alpha() if self._phi is None else self._phi.copy()
 
     def record(self) -> dict[str, np.ndarray]:
-        """Alpha after the epoch, and Shapley values: unknown before the last."""
+        """Alpha after the epoch, and Shapley values, which are unknown before the last epoch."""
         last = self._estimate
         return {**super().record(), "phi": last.phi, "standard_error": last.standard_error}
 
@@ -62,6 +62,6 @@ class DartsShapley(GradientSearch):
         return {**super().state_dict(), "phi": phi}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._phi = None if state["phi"] is None else state["phi"].numpy().copy()

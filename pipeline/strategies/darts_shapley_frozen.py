@@ -1,7 +1,7 @@
 """DARTS+Shapley* of Table 1 (Xiao et al., CVPR 2022, section 4.3): alpha stays frozen.
 
-The supernet is trained under the nearly uniform mixture that alpha starts from; Shapley values
-after the last epoch choose the cell.
+The supernet is trained under the nearly uniform mixture of the initial alpha. The Shapley values
+after the last epoch determine the cell.
 """
 # Tested in tests/strategies/test_shapley.py.
 

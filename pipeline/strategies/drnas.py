@@ -6,12 +6,13 @@ Line 1 of algorithm 1 descends the expected loss over mixing weights drawn for e
 
     θ    mixing weights, pathwise derivatives by β    λ    `alpha_weight_decay`
 
-The penalty is Adam's weight decay, as in the authors' code: α = 0 is β = 1.
+The penalty is Adam's weight decay, as in the authors' code; α = 0 means β = 1.
 
-Progressive search: in equal stages the share of channels that pass through the operations grows by
-`growth` (the weights and their momentum by Net2Wider), and on each edge only the operations of the
-largest α stay. α is frozen in the first epochs of each stage. As in the authors' code the cell is
-that of softmax(α) over what stays. The supernet's first `partial_channels` is the recipe's.
+The search is progressive, in stages of equal length. At each new stage the share of channels that
+pass through the operations grows by `growth` (Net2Wider widens the weights and their momentum), and
+each edge keeps only the operations with the largest α. α is frozen in the first epochs of each
+stage. As in the authors' code, the cell is chosen by softmax(α) over the remaining operations. The
+recipe's `partial_channels` is that of the first stage.
 """
 # Tested in tests/strategies/test_progressive.py.
 
@@ -28,15 +29,15 @@ from pipeline.strategies.sampling import dirichlet
 
 
 class DrNas(ProgressiveSearch):
-    """Dirichlet mixing weights, progressive."""
+    """Progressive search with Dirichlet mixing weights."""
 
     @property
     def n_stages(self) -> int:
-        """As set."""
+        """The number in the settings."""
         return int(self.settings.stages)
 
     def prune(self, stage: int) -> None:
-        """Keep the operations of the largest α."""
+        """Keep the operations with the largest α."""
         n_kept = max(1, round(self.settings.keep * self.kept.sum(axis=1).max()))
         self.kept = strongest(self.alpha(), self.kept, n_kept)
 
@@ -53,10 +54,10 @@ class DrNas(ProgressiveSearch):
         return torch.nn.functional.elu(self._alpha).view(self.kept.shape) + 1
 
     def relaxed(self) -> Tensor:
-        """θ ~ Dir(β) over the operations that stay on each edge, 0 elsewhere."""
+        """θ ~ Dir(β) over the remaining operations of each edge, 0 elsewhere."""
         return dirichlet(self.concentration(), self.kept_mask(), self.draws).flatten().float()
 
     def strength(self) -> np.ndarray:
-        """Log softmax(α) over what stays; what is pruned comes last."""
+        """Log softmax(α) over the remaining operations; pruned ones rank last."""
         mixing = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
         return np.log(mixing + 1e-9).ravel()

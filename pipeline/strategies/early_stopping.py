@@ -1,4 +1,4 @@
-"""When to stop DARTS: by the largest eigenvalue of the Hessian.
+"""A rule that stops DARTS early by the largest eigenvalue of the Hessian.
 
 Zela et al., "Understanding and robustifying differentiable architecture search" (RobustDARTS,
 ICLR 2020).
@@ -8,7 +8,7 @@ second half and averaged over a window of k epochs, rises before DARTS degenerat
 
     stop at epoch i if  λ̄(i - k) / λ̄(i) < 0.75,  and return α of epoch i - k
 
-The Hessian is never formed: Lanczos needs its product with some vectors only.
+The Hessian is never formed: the Lanczos method needs only its product with some vectors.
 """
 # Tested in tests/strategies/test_second_order.py.
 
@@ -24,14 +24,14 @@ from torch import Tensor
 
 
 def largest_eigenvalue(loss: Tensor, alpha: Tensor) -> tuple[float, int]:
-    """Largest (not in magnitude) eigenvalue of the Hessian of a loss by alpha.
+    """Largest eigenvalue (signed, not in magnitude) of the Hessian of a loss by alpha.
 
     Args:
-        loss: a scalar, its graph not yet freed.
+        loss: a scalar whose graph has not been freed.
         alpha: float64 [n].
 
     Returns:
-        the eigenvalue; how many products with the Hessian it took.
+        the eigenvalue; the number of products with the Hessian.
     """
     (gradient,) = torch.autograd.grad(loss, alpha, create_graph=True)
     n_products = 0
@@ -45,18 +45,18 @@ def largest_eigenvalue(loss: Tensor, alpha: Tensor) -> tuple[float, int]:
 
     n = len(alpha)
     hessian = LinearOperator((n, n), matvec=product, dtype=np.float64)
-    # A fixed start, or scipy would draw one from the global generator.
+    # Without a fixed start scipy would draw one from the global generator.
     start = np.random.default_rng(0).standard_normal(n)
     (value,) = eigsh(hessian, k=1, which="LA", v0=start, tol=1e-3, return_eigenvectors=False)
     return float(value), n_products
 
 
 class EigenvalueRule:
-    """The rule over epochs.
+    """The stopping rule.
 
     Args:
-        window: k, epochs that are averaged and epochs that are gone back.
-        ratio: below which it stops.
+        window: k, the number of epochs that are averaged, and that the search goes back.
+        ratio: the search stops if λ̄(i - k) / λ̄(i) is below it.
     """
 
     def __init__(self, window: int, ratio: float):
@@ -66,14 +66,14 @@ class EigenvalueRule:
         self._alphas: list[np.ndarray] = []
 
     def observe(self, value: float, alpha: np.ndarray) -> np.ndarray | None:
-        """Take note of an epoch.
+        """Record an epoch.
 
         Args:
-            value: its largest eigenvalue.
-            alpha: float64 [n] at its end.
+            value: the epoch's largest eigenvalue.
+            alpha: float64 [n], alpha at the end of the epoch.
 
         Returns:
-            alpha to go back to if the search is to stop now.
+            the alpha to return to if the search should stop now, else None.
         """
         self._values.append(value)
         self._alphas = [*self._alphas, alpha][-self.window - 1 :]
@@ -90,6 +90,6 @@ class EigenvalueRule:
         return {"stopped": self.stopped, "values": list(self._values), "alphas": alphas}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         self.stopped, self._values = state["stopped"], list(state["values"])
         self._alphas = [alpha.numpy().copy() for alpha in state["alphas"]]

@@ -1,8 +1,8 @@
-"""Strength for strategies that rank edges by something else than alpha.
+"""Strength for strategies that do not rank edges by alpha.
 
-DARTS keeps of each node the two edges with the largest softmax weight of their strongest
-operation. A strategy with an importance of its own for edges says so by a strength whose softmax
-puts the importance there. NAS-Bench-201 keeps all edges, so there is nothing to rank there.
+For each node DARTS keeps the two edges whose strongest operation has the largest softmax weight. A
+strategy that computes edge importance separately returns a strength whose softmax ranks the edges
+by that importance. NAS-Bench-201 keeps all edges, so it needs no ranking.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import numpy as np
 
 from pipeline.spaces import Space
 
-# Incoming edges of a node that a genotype keeps, by family of spaces; else all.
+# Number of incoming edges that a genotype keeps for each node, by family; other families keep all.
 KEPT_EDGES = {"darts": 2}
 
 
 def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) -> np.ndarray:
-    """A strength under which operations rank by their weights and edges by their importance.
+    """A strength that ranks operations by their weights and edges by their importance.
 
-    The strongest operation of an edge, `none` aside, gets (1 + importance) / 2, at least one half,
-    and the others share the rest in proportion to their weights. Where a genotype keeps all edges,
-    operations rank by their weights alone, `none` among them.
+    The strongest operation of an edge, except `none`, gets (1 + importance) / 2, at least one half.
+    The others share the rest in proportion to their weights. If a genotype keeps all edges, the
+    weights alone rank the operations, including `none`.
 
     Args:
-        space: whose players these are.
+        space: the search space.
         mixing: [edges, operations], at least 0.
         importance: [edges], in [0, 1].
 
@@ -48,7 +48,8 @@ def softmax_rows(
 ) -> np.ndarray:
     """Softmax of alpha [n_players] over each edge, [edges, operations].
 
-    Over the operations that `kept`, bool [edges, operations], names, 0 for the others; None: all.
+    It is taken over the operations in `kept`, bool [edges, operations]; the others get 0. None
+    keeps all operations.
     """
     table = alpha.reshape(-1, n_operations)
     mixing = np.exp(table - table.max(axis=1, keepdims=True))
@@ -59,12 +60,12 @@ def softmax_rows(
 def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:
     """Weaken skip connections until the genotype has few enough in its normal cell.
 
-    As P-DARTS does: the weakest of those chosen gives way first.
+    As in P-DARTS, the weakest chosen skip connection is replaced first.
 
     Args:
-        space: of the DARTS family.
+        space: a space of the DARTS family.
         strength: float64 [n_players], logarithms of weights.
-        most: skip connections allowed.
+        most: the largest number of skip connections allowed.
 
     Returns:
         a changed copy.

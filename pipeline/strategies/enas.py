@@ -2,17 +2,18 @@
 
 Pham et al., "Efficient neural architecture search via parameter sharing" (ICML 2018).
 
-Each epoch first trains the shared weights, in each step those of an architecture that the
-controller draws; then the controller, by REINFORCE on the validation accuracy R of its draws:
+Each epoch first trains the shared weights; each step trains those of an architecture that the
+controller draws. Then it trains the controller by REINFORCE on the validation accuracy R of its
+draws:
 
     ascend  E (R + λ H - b) log π(a),   b = d b' + (1 - d) (R + λ H)    mean over `samples` draws
 
-    π    controller, an LSTM that makes one choice after the other -> `_controller`
+    π    controller, an LSTM that makes the choices one by one -> `_controller`
     H    entropy of the draw's choices    λ    `entropy_weight`
-    b'   baseline at the end of the epoch before    d    `baseline_decay`
-    After the last epoch the best of some draws is kept.
+    b'   baseline at the end of the last epoch    d    `baseline_decay`
 
-As in the benchmark's code; the weights' learning rate falls and rises along a cosine.
+After the last epoch the best of some draws is kept. The algorithm follows the benchmark's code. The
+weights' learning rate falls and rises along a cosine.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -44,7 +45,7 @@ class Enas(WeightSharing):
         self._training = Reinforce(self._controller, self.settings)
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Weights, then controller; at the very end the choice."""
+        """Train the weights, then the controller; after the last epoch choose an architecture."""
         self._draws = seeds.torch_generator(self.seed, "draws", epoch)
         self._n_images = 0
         metrics = self.train_weights(epoch, train)
@@ -57,12 +58,12 @@ class Enas(WeightSharing):
         return {**metrics, "drawn_accuracy": sum(R) / len(R), "baseline": self._training.baseline}
 
     def learning_rate(self, epoch: int) -> float:
-        """Along a cosine whose half period is `cosine_epochs`."""
+        """A cosine whose half period is `cosine_epochs`."""
         first, last = self.search.learning_rate, self.search.learning_rate_min
         return cosine(first, last, epoch / self.settings.cosine_epochs)
 
     def mixing(self) -> Tensor:
-        """The weights of an architecture that the controller draws, 0 or 1."""
+        """Mixing weights, 0 or 1, of an architecture that the controller draws."""
         return torch.from_numpy(self._draw()).float().to(self.device)
 
     def _draw(self) -> np.ndarray:
@@ -87,10 +88,10 @@ class Enas(WeightSharing):
         self._n_images += n
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, controller, its training."""
+        """Weights, and the controller with the state of its training."""
         return {**super().state_dict(), "controller": self._training.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._training.load_state_dict(state["controller"])

@@ -3,9 +3,10 @@
 Real, Aggarwal, Huang, Le, "Regularized evolution for image classifier architecture search"
 (AAAI 2019), algorithm 1.
 
-The population is a queue. Of S members drawn from it, with replacement, the best is the parent. The
-child is its copy with another operation on one edge: first a node is drawn, then one of the node's
-edges. The oldest member leaves. Both draws are those of the benchmark's code.
+The population is a queue. S members are drawn from it with replacement, and the best of them is the
+parent. The child is a copy of the parent with another operation on one edge: first a node is drawn,
+then one of its incoming edges. The oldest member is removed. Both draws are as in the benchmark's
+code.
 """
 # Tested in tests/strategies/test_table_search.py.
 
@@ -20,18 +21,18 @@ class Evolution(TableSearch):
     """Ageing evolution."""
 
     def ask(self, rng: np.random.Generator) -> Architecture:
-        """Random until the population is full, then a child of the best of S."""
+        """Random until the population is full, then a child of the best of S members."""
         P, S = self.settings.population, self.settings.tournament
         n = len(self.values)
         if n < P:
             return self.random(rng)
-        # The queue holds the last P that were told.
+        # The queue holds the last P architectures whose accuracy is known.
         members = n - P + rng.choice(P, size=S)
         parent = max(members, key=lambda member: self.values[member])
         return self.mutated(self.asked[parent], rng)
 
     def mutated(self, parent: Architecture, rng: np.random.Generator) -> Architecture:
-        """A copy with another operation on one edge of a node."""
+        """A copy with another operation on one edge."""
         node = rng.choice(self.space.nodes)
         edge, _ = self.space.incoming(node)[rng.integers(node)]
         others = [int(o) for o in self.allowed() if o != parent[edge]]

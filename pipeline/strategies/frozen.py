@@ -1,12 +1,12 @@
-"""A supernet whose α is zero throughout: its weights are trained and nothing is searched (ours).
+"""A supernet whose α stays zero: its weights are trained but nothing is searched (ours).
 
 Studies measure estimators on such supernets. Two mixtures are trained:
 
-    uniform       every operation of an edge has the same weight, always
+    uniform       in every step all operations of an edge have the same weight
     coalitions    each step draws an inclusion probability q ~ U(0.3, 1) and gives each player
                   its weight with probability q, else zero
 
-V(S) of a small coalition S means little on the first supernet and more on the second.
+V(S) of a small coalition S says little on the first supernet and more on the second.
 """
 # Tested in tests/contract/test_strategies.py.
 
@@ -25,7 +25,7 @@ SMALLEST_Q = 0.3
 
 
 class Frozen(WeightSharing):
-    """Training of the weights alone; no operation is stronger than another."""
+    """Trains only the weights; no operation is stronger than another."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -37,7 +37,7 @@ class Frozen(WeightSharing):
         return self.train_weights(epoch, train)
 
     def mixing(self) -> Tensor:
-        """Equal weights on each edge; of a random coalition those outside it are zero."""
+        """Equal weights on each edge; with random coalitions, players outside get zero."""
         weights = super().mixing()
         if self.settings.mixture == "uniform":
             return weights
@@ -45,5 +45,5 @@ class Frozen(WeightSharing):
         return weights * weights.new_tensor(self._draws.random(len(weights)) < q)
 
     def strength(self) -> np.ndarray:
-        """Noise: nothing was searched, so the cell is one uniform draw."""
+        """Noise: nothing was searched, so the cell is a uniform draw."""
         return initial_noise(self.space.n_players, self.seed, "strength")

@@ -1,13 +1,13 @@
 """GDAS: Dong & Yang, "Searching for a robust neural architecture in four GPU hours" (CVPR 2019).
 
-Forward, each edge has one operation, the largest of α + G (G Gumbel); backward, the gradient of
-the soft weights takes its place:
+In the forward pass each edge has one operation, the one with the largest α + G (G is Gumbel noise).
+In the backward pass the gradient is that of the soft weights:
 
     h = one-hot(argmax(h~)) + h~ - stop(h~),   h~ = softmax((α + G) / τ),   τ falling
 
-Deviations: all operations of an edge are computed under a gradient, so that a step costs what one
-of DARTS does and not the fraction that the paper reports, and the gradient of h~ is the exact one,
-where the authors' code has it for the drawn operation only.
+Deviations: all operations of an edge are computed when a gradient is needed, so a step costs as
+much as a step of DARTS and not the fraction that the paper reports. The gradient of h~ is exact;
+the authors' code computes it only for the drawn operation.
 """
 # Tested in tests/strategies/test_sampling.py.
 
@@ -21,7 +21,7 @@ from pipeline.strategies.snas import falling
 
 
 class Gdas(GradientSearch):
-    """One operation an edge, drawn anew each step."""
+    """One operation for each edge, drawn again in each step."""
 
     def begin(self, epoch: int) -> None:
         """Lower the temperature."""

@@ -1,4 +1,4 @@
-"""Alternating descent of architecture and weights, which DARTS and what came after it share.
+"""Alternating descent of architecture and weights, shared by DARTS and its successors.
 
 DARTS (Liu, Simonyan, Yang, ICLR 2019), algorithm 1: while not converged,
   1. update α by descending ∇_α L_val(w, α)
@@ -7,8 +7,8 @@ DARTS (Liu, Simonyan, Yang, ICLR 2019), algorithm 1: while not converged,
     α        architecture parameters    -> `_alpha` -> float64[n_players], by Adam
     L_val    cross entropy on a batch of the second half, augmented as in the authors' code
 
-A strategy changes how α becomes mixing weights (`relaxed`), what line 1 descends
-(`alpha_gradient`), or what weights line 2 sees (`mixing`).
+A strategy overrides how α becomes mixing weights (`relaxed`), the gradient that line 1 descends
+(`alpha_gradient`), or the mixing weights that line 2 uses (`mixing`).
 """
 # Tested in tests/strategies/test_darts.py.
 
@@ -34,9 +34,9 @@ class GradientSearch(WeightSharing):
     """Algorithm 1.
 
     Attributes:
-        draws: generator of what an epoch draws, made anew for each.
-        extra: images that passed forward and back beside the two lines of the algorithm.
-        extra_backward: images that passed back once more through a graph already made.
+        draws: generator of the random draws of an epoch, created again for each epoch.
+        extra: images that passed forward and backward in addition to lines 1 and 2.
+        extra_backward: images that passed backward once more through an existing graph.
     """
 
     def __init__(self, *arguments: Any):
@@ -46,7 +46,7 @@ class GradientSearch(WeightSharing):
         self.begin(0)
 
     def new_alpha_optimiser(self) -> Any:
-        """Adam on the architecture parameters, its moments empty."""
+        """Adam on the architecture parameters, with empty moments."""
         return Adam(
             self.architecture(),
             lr=self.settings.alpha_learning_rate,
@@ -55,7 +55,7 @@ class GradientSearch(WeightSharing):
         )
 
     def architecture(self) -> list[Tensor]:
-        """All that line 1 updates."""
+        """All tensors that line 1 updates."""
         return [self._alpha]
 
     def begin(self, epoch: int) -> None:
@@ -64,7 +64,7 @@ class GradientSearch(WeightSharing):
         self.extra, self.extra_backward = Tally(), 0
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Algorithm 1 over one pass of the images for the weights."""
+        """Algorithm 1 over one pass of the training images."""
         self.begin(epoch)
         batches, tally = self._endless(valid, epoch), Tally()
         if self.frozen(epoch):
@@ -81,7 +81,7 @@ class GradientSearch(WeightSharing):
         return metrics
 
     def frozen(self, epoch: int) -> bool:
-        """Whether alpha is held in this epoch."""
+        """Whether alpha stays fixed in this epoch."""
         return epoch < self.warmup_epochs
 
     def step_alpha(self, train: Batch, valid: Batch, tally: Tally) -> None:
@@ -92,12 +92,12 @@ class GradientSearch(WeightSharing):
         self.alpha_optimiser.step()
 
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
-        """∇_α L_val(w, α), w held, by each of `architecture`.
+        """∇_α L_val(w, α) with w fixed, for each tensor of `architecture`.
 
         Args:
-            train: the batch that line 2 is about to descend on.
+            train: the batch that line 2 uses next.
             valid: the batch of L_val.
-            tally: takes note of L_val.
+            tally: records L_val.
         """
         total = [torch.zeros_like(parameter) for parameter in self.architecture()]
         for images, labels, share, is_own in self.micro_batches(*valid):
@@ -115,11 +115,11 @@ class GradientSearch(WeightSharing):
         return mixture(self.space, self._alpha.float())
 
     def mixing(self) -> Tensor:
-        """The weights that line 2 sees."""
+        """The mixing weights that line 2 uses."""
         return self.relaxed().detach()
 
     def _endless(self, valid: Images, epoch: int) -> Iterator[Batch]:
-        """Batches of as many passes as are needed: the halves may differ in size."""
+        """Batches of repeated passes, because the two halves may differ in size."""
         for lap in itertools.count():
             yield from self.batches(valid, "alpha", epoch, lap)
 
@@ -128,6 +128,6 @@ class GradientSearch(WeightSharing):
         return {**super().state_dict(), "alpha_optimiser": self.alpha_optimiser.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])

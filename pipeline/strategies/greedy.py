@@ -1,4 +1,4 @@
-"""Scores by which SGAS (Li et al., CVPR 2020) decides edges.
+"""The scores that decide edges in SGAS (Li et al., CVPR 2020).
 
 With p the softmax of α over an edge:
 
@@ -6,7 +6,7 @@ With p the softmax of α over an edge:
     S_SC = 1 - entropy of p over the others / its maximum      certainty
     S_SS = mean histogram intersection with earlier epochs     stability
 
-each scaled to [0, 1] over the edges of a cell type; a criterion is their product.
+Each score is scaled to [0, 1] over the edges of a cell type; a criterion is a product of scores.
 """
 # Tested in tests/strategies/test_edges.py.
 
@@ -26,9 +26,9 @@ class Decisions:
     """Which edges are decided.
 
     Attributes:
-        operation: int64 [edges], the operation chosen, `OPEN`, or `PRUNED` where the edge's node
-            has all it may keep.
-        order: int64 [edges], in which round it was decided, -1 where it was not.
+        operation: int64 [edges], the chosen operation; `OPEN`; or `PRUNED` if the edge's node
+            already has all the edges it may keep.
+        order: int64 [edges], the round in which the edge was decided; -1 if it was not.
     """
 
     def __init__(self, space: Space):
@@ -37,7 +37,7 @@ class Decisions:
         self.order = np.full(space.n_edges, -1)
 
     def decide(self, score: np.ndarray, p: np.ndarray, round_: int) -> None:
-        """Give the best open edge of each cell type its strongest operation."""
+        """In each cell type give the open edge with the best score its strongest operation."""
         for edges in np.split(np.arange(self._space.n_edges), len(self._space.cell_types)):
             candidates = edges[self.operation[edges] == OPEN]
             if len(candidates):
@@ -46,7 +46,7 @@ class Decisions:
                 self._prune(edge)
 
     def _prune(self, edge: int) -> None:
-        """Drop the open edges of a node that has enough."""
+        """Drop the open edges of a node that has enough decided edges."""
         n = len(self._space.edges)
         target, _ = self._space.edges[edge % n]
         beside = edge - edge % n + np.array([e for e, _ in self._space.incoming(target)])
@@ -61,16 +61,16 @@ def edge_scores(
     n_cell_types: int,
     past: Sequence[np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Score of each edge: criterion 1, or with `past` criterion 2.
+    """Score of each edge: criterion 1, or criterion 2 if `past` is given.
 
     Args:
         mixing: softmax of alpha [edges, operations].
-        selectable: bool [edges, operations], all but `none`.
-        n_cell_types: the edges are theirs, in equal parts.
-        past: the second result of earlier epochs, as many as stability looks back.
+        selectable: bool [edges, operations], all operations except `none`.
+        n_cell_types: number of cell types; each has an equal share of the edges.
+        past: the second result of earlier epochs, as many as the stability window holds.
 
     Returns:
-        scores [edges] in [0, 1]; softmax over the operations but `none` [edges, operations].
+        scores [edges] in [0, 1]; softmax over the operations except `none` [edges, operations].
     """
     p = mixing * selectable
     importance = p.sum(axis=1)
@@ -85,6 +85,6 @@ def edge_scores(
 
 
 def scaled(table: np.ndarray) -> np.ndarray:
-    """To [0, 1] over the last axis; all ones where all are equal."""
+    """Scale to [0, 1] over the last axis; all ones if all values are equal."""
     low, high = table.min(axis=-1, keepdims=True), table.max(axis=-1, keepdims=True)
     return np.where(high - low > 1e-12, (table - low) / np.maximum(high - low, 1e-12), 1.0)

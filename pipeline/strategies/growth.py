@@ -1,8 +1,8 @@
-"""A supernet that changes its shape during a search, the object staying the same.
+"""Changes the shape of a supernet during a search while keeping the same object.
 
 Net2Wider (Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016, section 2.2): a layer with more channels
-starts from copies of the old ones; where a layer reads copied channels its weights are divided by
-the number of copies, so that on copied inputs it gives copied outputs.
+starts from copies of the old ones. The weights of a layer that reads copied channels are divided by
+the number of copies, so that copied inputs give copied outputs.
 """
 # Tested in tests/strategies/test_progressive.py.
 
@@ -16,21 +16,21 @@ from pipeline.training.optimisers import SGD
 
 
 def adopt(supernet: Supernet, fresh: Supernet) -> None:
-    """Give a supernet the layers and settings of another; hooks and references to it hold."""
+    """Give a supernet the layers and settings of another; hooks and references stay valid."""
     for name, child in fresh.named_children():
         setattr(supernet, name, child)
     supernet.settings = fresh.settings
 
 
 def reshaped(supernet: Supernet, seed: int, **settings: int) -> Supernet:
-    """A fresh supernet on the same device with some settings changed."""
+    """A new supernet on the same device with some settings changed."""
     made = supernet.settings.model_copy(update=settings)
     fresh = supernet.space.supernet(made, supernet.classes, seed)
     return fresh.to(next(supernet.parameters()).device)
 
 
 def grow(supernet: Supernet, seed: int, k: int) -> bool:
-    """Let 1/k of the channels pass through the operations, by Net2Wider; whether that is new."""
+    """Let 1/k of the channels pass through the operations (Net2Wider); return if that changed."""
     if k == supernet.settings.partial_channels:
         return False
     fresh = reshaped(supernet, seed, partial_channels=k)
@@ -40,17 +40,17 @@ def grow(supernet: Supernet, seed: int, k: int) -> bool:
 
 
 def inherit(fresh: Supernet, supernet: Supernet) -> None:
-    """Start the layers of a wider supernet from those of a narrower one."""
+    """Initialise the layers of a wider supernet from those of a narrower one."""
     old = supernet.state_dict()
     fresh.load_state_dict({name: widened(old[name], x) for name, x in fresh.state_dict().items()})
 
 
 def inherit_momentum(fresh: SGD, optimiser: SGD) -> None:
-    """Start the momentum of a wider supernet's weights, widened as they are, from a narrower one's.
+    """Initialise the momentum of a wider supernet from a narrower one, widened like the weights.
 
     Args:
         fresh: optimiser of the wider supernet.
-        optimiser: of the narrower one, its weights in the same order.
+        optimiser: optimiser of the narrower one, with the weights in the same order.
     """
     (group,), (old_group,) = fresh.param_groups, optimiser.param_groups
     for w, old in zip(group["params"], old_group["params"], strict=True):
@@ -60,11 +60,11 @@ def inherit_momentum(fresh: SGD, optimiser: SGD) -> None:
 
 
 def widened(old: Tensor, like: Tensor) -> Tensor:
-    """A weight [out, in, ...], or a statistic [out], in the shape of another, by copying.
+    """Widen a weight [out, in, ...] or a statistic [out] to the shape of another by copying.
 
     Args:
         old: the smaller tensor.
-        like: of as many dimensions, none smaller.
+        like: a tensor with as many dimensions, each at least as large.
     """
     new = old
     for dim, (n_old, n_new) in enumerate(zip(old.shape, like.shape, strict=True)):
@@ -72,7 +72,7 @@ def widened(old: Tensor, like: Tensor) -> Tensor:
             continue
         origin = torch.arange(n_new, device=old.device) % n_old
         new = new.index_select(dim, origin)
-        if dim == 1:  # channels that are read
+        if dim == 1:  # input channels
             copies = torch.bincount(origin, minlength=n_old)[origin]
             new = new / copies.view(-1, *[1] * (old.ndim - 2)).to(new)
     return new.clone(memory_format=torch.preserve_format)

@@ -3,15 +3,15 @@
 Zhang, Su, Pan, Chang, Abbasnejad, Haffari, "iDARTS: differentiable architecture search with
 stochastic implicit gradients" (ICML 2021).
 
-∇_α L_val by the implicit function theorem, the inverse Hessian by the first K + 1 terms of its
-Neumann series, each on one batch:
+∇_α L_val follows from the implicit function theorem. The inverse Hessian is approximated by the
+first K + 1 terms of its Neumann series, each computed on one batch:
 
     ∂_α L_val - γ Σ_{k=0..K} (∂²L_train / ∂α ∂w) (I - γ H)^k ∂_w L_val,   H = ∂²L_train / ∂w ∂w
 
     γ    the learning rate of the weights, as in the authors' code, or `gamma`    K    `terms`
 
-Before α moves the weights take `weight_steps` steps. K = 0 is DARTS' second order, taken at w
-instead of w'.
+The weights take `weight_steps` steps before each step of α. K = 0 is second-order DARTS, evaluated
+at w instead of w'.
 """
 # Tested in tests/strategies/test_second_order.py.
 
@@ -30,18 +30,18 @@ class IDarts(GradientSearch):
     second_derivatives = True
 
     def begin(self, epoch: int) -> None:
-        """Count the epoch's steps."""
+        """Reset the count of the epoch's steps."""
         super().begin(epoch)
         self._steps = 0
 
     def step_alpha(self, train: Batch, valid: Batch, tally: Tally) -> None:
-        """Line 1, once the weights have taken their steps."""
+        """Line 1, after the weights have taken their steps."""
         if self._steps and self._steps % self.settings.weight_steps == 0:
             super().step_alpha(train, valid, tally)
         self._steps += 1
 
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
-        """Direct term minus the series."""
+        """The direct term minus the series."""
         w, γ = list(self.supernet.parameters()), self.settings.gamma
         γ = self.weight_optimiser.param_groups[0]["lr"] if γ is None else γ
         loss = self.loss(*valid, self.relaxed(), tally)

@@ -2,10 +2,11 @@
 
 White, Nolen, Savani, "Exploring the loss landscape in neural architecture search" (UAI 2021).
 
-An ascent starts at the best of some random architectures. The neighbours of where it stands (one
-edge with another operation) are evaluated in random order, and the first that is better is the
-next. If none is better, a local optimum is found and another ascent begins. No architecture is
-evaluated twice. So does the authors' code (naszilla).
+An ascent starts at the best of some random architectures. The neighbours of the current
+architecture (those that differ in the operation on one edge) are evaluated in random order, and the
+ascent moves to the first better one. If none is better, the current architecture is a local optimum
+and another ascent begins. No architecture is evaluated twice. This follows the authors' code
+(naszilla).
 """
 # Tested in tests/strategies/test_table_search.py.
 
@@ -23,9 +24,9 @@ class LocalSearch(TableSearch):
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
-        self._starts: dict[Architecture, float] = {}  # random ones, before an ascent
-        self._value: float | None = None  # of where an ascent stands
-        self._waiting: list[Architecture] = []  # its neighbours that are still unknown
+        self._starts: dict[Architecture, float] = {}  # random starts of the next ascent
+        self._value: float | None = None  # accuracy of the current architecture
+        self._waiting: list[Architecture] = []  # its neighbours not yet evaluated
 
     def ask(self, rng: np.random.Generator) -> Architecture:
         """A random neighbour, or one more random start."""
@@ -35,7 +36,7 @@ class LocalSearch(TableSearch):
         return self.unknown(rng)
 
     def tell(self, architecture: Architecture, value: float) -> None:
-        """Begin an ascent at the best start, or move to what is better."""
+        """Begin an ascent at the best start, or move to a better architecture."""
         if self._value is None:
             self._starts[architecture] = value
             if len(self._starts) < self.settings.starts:
@@ -48,7 +49,7 @@ class LocalSearch(TableSearch):
         self._value, self._waiting = value, self.neighbours(architecture)
 
     def unknown(self, rng: np.random.Generator) -> Architecture:
-        """A uniform draw among those that have not been evaluated, if any is left."""
+        """A uniform draw from the architectures not yet evaluated, if any is left."""
         seen = set(self.asked)
         everything = len(seen) >= len(self.allowed()) ** self.space.n_edges
         while (drawn := self.random(rng)) in seen and not everything:
@@ -56,7 +57,7 @@ class LocalSearch(TableSearch):
         return drawn
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
-        """All architectures that differ on one edge and have not been evaluated."""
+        """All architectures that differ on one edge and have not been evaluated yet."""
         seen = set(self.asked)
         near = [
             (*architecture[:edge], int(o), *architecture[edge + 1 :])

@@ -1,9 +1,10 @@
-"""Shrinking, on the table of NAS-Bench-201: the operation that contributes least leaves.
+"""Shrinking, on the table of NAS-Bench-201: removes the operation that contributes least.
 
-Ours, the strategy `shrinking` with accuracies that are looked up. After some random architectures
-operations leave one by one, each time the one that is furthest behind the best of its edge by the
-additive game nearest to the accuracies known of what is left; in between more of what is left are
-looked up, at last the cell that remains.
+Ours: the strategy `shrinking` with accuracies from the table. After some random architectures,
+operations are removed one by one. An additive game is fitted to the known accuracies of the
+architectures that are still possible; the operation furthest behind the best one of its edge is
+removed. Between removals more of the remaining architectures are looked up, and finally the cell
+that remains.
 """
 # Tested in tests/nasbench/test_shrinking.py.
 
@@ -21,7 +22,7 @@ TRIES = 100
 
 
 class LookupShrinking(TableSearch):
-    """Operations leave one by one."""
+    """Removes operations one by one."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -29,7 +30,7 @@ class LookupShrinking(TableSearch):
         self._remaining = Remaining(self.space, none_may_win, self.seed)
 
     def ask(self, rng: np.random.Generator) -> Architecture:
-        """One of what is left, if possible one that has not been looked up."""
+        """A remaining architecture, if possible one that has not been looked up."""
         while self._remaining.next <= self._due(len(self.values)):
             self._remaining.remove(self._known())
         drawn = self._draw(rng)
@@ -40,7 +41,7 @@ class LookupShrinking(TableSearch):
         return drawn
 
     def _due(self, n: int) -> int:
-        """Removals before look-up number n, counted from 0; all of them before the last."""
+        """Number of removals due before look-up n, from 0; all are due before the last one."""
         first, last = self.settings.start * self.settings.evaluations, self.settings.evaluations - 1
         steps = np.linspace(first, max(first, last), self._remaining.n_removals)
         return int((steps <= n).sum()) if n else 0

@@ -1,12 +1,12 @@
-"""P-DARTS: deeper and with fewer operations, stage by stage.
+"""P-DARTS: a supernet that gets deeper, with fewer operations, in stages.
 
 Chen, Xie, Wu, Tian, "Progressive differentiable architecture search: bridging the depth gap
 between search and evaluation" (ICCV 2019).
 
-In three stages of equally many epochs the supernet gets deeper (5, 11, 17 cells) and on each edge
-fewer operations stay (8, 5, 3), by α; each stage starts with fresh weights and a fresh α. Two
-things hold skip connections back: dropout after them, its rate falling within a stage, and at the
-end no more than `max_skips` in the normal cell.
+In three stages of equal length the supernet gets deeper (5, 11, 17 cells), and α decides which
+operations stay on each edge (8, 5, 3). Each stage starts with new weights and a new α. Two measures
+limit skip connections: dropout after them, with a rate that falls within a stage, and at the end at
+most `max_skips` in the normal cell.
 
 α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` is the first depth.
 """
@@ -29,11 +29,11 @@ from pipeline.supernet import mixture
 
 
 class PDarts(ProgressiveSearch):
-    """Progressively deeper."""
+    """A progressively deeper search."""
 
     @property
     def n_stages(self) -> int:
-        """As many as there are depths."""
+        """The number of depths in the settings."""
         return len(self.settings.added_cells)
 
     def begin(self, epoch: int) -> None:
@@ -44,21 +44,21 @@ class PDarts(ProgressiveSearch):
             dropout.rate, dropout.generator = falling_rate(first, self.share, warm), self.draws
 
     def prune(self, stage: int) -> None:
-        """Keep the operations of the largest α; then α starts anew."""
+        """Keep the operations with the largest α; then α is initialised again."""
         self.kept = strongest(self.alpha(), self.kept, self.settings.operations[stage])
         alpha = initial_noise(self.space.n_players, self.seed, f"alpha {stage}")
         self._alpha.data.copy_(self._alpha.new_tensor(alpha))
         self.alpha_optimiser = self.new_alpha_optimiser()
 
     def shape(self, stage: int) -> None:
-        """Make a deeper supernet, its weights fresh."""
+        """Make a deeper supernet with new weights."""
         cells = self.search.supernet.cells + self.settings.added_cells[stage]
         adopt(self.supernet, reshaped(self.supernet, self.seed, cells=cells))
         self.weight_optimiser = self.new_weight_optimiser()
         self._dropouts = add_skip_dropout(self.supernet)
 
     def learning_rate(self, epoch: int) -> float:
-        """A cosine of its own in each stage."""
+        """A separate cosine for each stage."""
         return learning_rate(self.search, self.share * self.search.epochs)
 
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
@@ -67,16 +67,16 @@ class PDarts(ProgressiveSearch):
         return (gradient * min(1.0, self.settings.alpha_clip / (float(gradient.norm()) + 1e-6)),)
 
     def relaxed(self) -> Tensor:
-        """Softmax over the operations that stay."""
+        """Softmax over the remaining operations."""
         kept = self.kept_mask().flatten()
         return mixture(self.space, self._alpha.float(), kept, renormalise=True)
 
     def strength(self) -> np.ndarray:
-        """Log weights of what stays, skip connections of the normal cell within their bound."""
+        """Log weights of the remaining operations, with few enough skips in the normal cell."""
         mixing = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
         return without_skips(self.space, np.log(mixing + 1e-9).ravel(), self.settings.max_skips)
 
 
 def falling_rate(first: float, share: float, warm: float) -> float:
-    """Dropout of a stage: linear in its warm-up, then exp(-0.2 a) after a epochs, of 25."""
+    """Dropout rate in a stage: linear in the warm-up, then exp(-0.2 a) after a epochs, of 25."""
     return first * (1 - share if share < warm else math.exp(-0.2 * 25 * (share - warm)))

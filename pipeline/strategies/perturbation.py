@@ -1,4 +1,4 @@
-"""What the supernet loses when something is removed (DARTS-PT, Wang et al., ICLR 2021)."""
+"""The accuracy that a removal costs the supernet (DARTS-PT, Wang et al., ICLR 2021)."""
 # Tested in tests/strategies/test_shared_weights.py.
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class Perturbation:
     """Accuracies of the supernet with parts of its mixing weights set to zero.
 
     Args:
-        supernet: left as it was.
-        batches: what accuracy is measured on.
-        mixing: gives the mixing weights [n_players] as they are now.
+        supernet: it is not changed.
+        batches: accuracy is measured on them.
+        mixing: returns the current mixing weights [n_players].
 
     Attributes:
         n_images: images classified so far.
@@ -37,10 +37,10 @@ class Perturbation:
         self.n_images = 0
 
     def costliest_operation(self, edge: int) -> np.ndarray:
-        """Which operation of an edge costs most to remove; bool [operations]."""
+        """The operation of an edge whose removal costs most; bool [operations]."""
         operations = np.flatnonzero(self._may_win[edge])
         left = [self._accuracy(edge, o) for o in operations]
-        return np.arange(self._shape[1]) == operations[np.argmin(left)]  # the first of equals
+        return np.arange(self._shape[1]) == operations[np.argmin(left)]  # first on ties
 
     def cost_of_edges(self) -> np.ndarray:
         """Accuracy that the removal of each edge costs, [edges]."""
@@ -57,7 +57,7 @@ class Perturbation:
 
 
 def due_decisions(after: int, tune_epochs: int, n: int) -> list[int]:
-    """Numbers, of n decisions, of those that come so many epochs after the training."""
+    """Numbers of those of the n decisions that are due `after` epochs after the training."""
     if after < 0 or (tune_epochs and after % tune_epochs):
         return []
     return [after // tune_epochs] if tune_epochs else [*range(n)]

@@ -1,6 +1,6 @@
-"""Searches in stages: fewer operations on each edge from one to the next, another supernet.
+"""Search in stages: each stage has fewer operations on each edge and another supernet.
 
-What DrNAS and P-DARTS have in common.
+The common part of DrNAS and P-DARTS.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pipeline.strategies.gradient import GradientSearch
 
 
 class ProgressiveSearch(GradientSearch):
-    """A subclass says what a stage does to the supernet and which operations stay.
+    """A subclass defines what a stage does to the supernet and which operations stay.
 
-    Its settings have `stage_warmup`, the share of a stage in which alpha is held.
+    Its settings have `stage_warmup`, the share of a stage in which alpha stays fixed.
 
     Attributes:
-        stage: which one, from 0.
-        kept: operations that stay, bool [edges, operations].
+        stage: number of the stage, from 0.
+        kept: the remaining operations, bool [edges, operations].
     """
 
     def __init__(self, *arguments: Any):
@@ -35,18 +35,18 @@ class ProgressiveSearch(GradientSearch):
     @property
     @abstractmethod
     def n_stages(self) -> int:
-        """Stages of nearly equally many epochs."""
+        """Number of stages; they have nearly the same number of epochs."""
 
     @abstractmethod
     def shape(self, stage: int) -> None:
-        """Bring the supernet into the shape of a stage."""
+        """Give the supernet the shape of a stage."""
 
     @abstractmethod
     def prune(self, stage: int) -> None:
-        """Choose what stays in a stage, by alpha as it is."""
+        """Choose the operations of a stage by the current alpha."""
 
     def begin(self, epoch: int) -> None:
-        """Enter the next stage where one begins."""
+        """Enter the next stage if one begins in this epoch."""
         super().begin(epoch)
         self.stage, self.share = place(epoch, self.search.epochs, self.n_stages)
         if epoch and self.share == 0:
@@ -54,7 +54,7 @@ class ProgressiveSearch(GradientSearch):
             self.shape(self.stage)
 
     def frozen(self, epoch: int) -> bool:
-        """Alpha is held at the start of each stage."""
+        """Alpha is frozen at the start of each stage."""
         return place(epoch, self.search.epochs, self.n_stages)[1] < self.settings.stage_warmup
 
     def kept_mask(self) -> Tensor:
@@ -62,31 +62,31 @@ class ProgressiveSearch(GradientSearch):
         return torch.from_numpy(self.kept).to(self.device)
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, alpha, optimisers, the stage and what stays in it."""
+        """Weights, alpha, optimisers, the stage and its operations."""
         progress = {"stage": self.stage, "kept": torch.from_numpy(self.kept)}
         return {**super().state_dict(), **progress}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         self.stage, self.kept = state["stage"], state["kept"].numpy().copy()
         self.shape(self.stage)
         super().load_state_dict(state)
 
 
 def place(epoch: int, epochs: int, n_stages: int) -> tuple[int, float]:
-    """The stage of an epoch, and the share of the stage that lies behind it, in [0, 1)."""
+    """The stage of an epoch, and the share of the stage that is over before it, in [0, 1)."""
     first = [-(-epochs * stage // n_stages) for stage in range(n_stages + 1)]
     stage = max((s for s in range(n_stages) if first[s] <= epoch), default=0)
     return stage, (epoch - first[stage]) / max(1, first[stage + 1] - first[stage])
 
 
 def strongest(alpha: np.ndarray, kept: np.ndarray, n_kept: int) -> np.ndarray:
-    """The operations of the largest alpha on each edge, among those still there.
+    """The operations with the largest alpha on each edge, among those that remain.
 
     Args:
         alpha: float64 [edges * operations].
-        kept: bool [edges, operations], those still there.
-        n_kept: how many may stay; ties by index.
+        kept: bool [edges, operations], the operations that remain.
+        n_kept: how many may stay; the lower index wins ties.
 
     Returns:
         bool [edges, operations].

@@ -1,4 +1,4 @@
-"""Random search: one genotype, uniform over the space, without training anything.
+"""Random search: one genotype, uniform over the space; nothing is trained.
 
 The baseline of Li & Talwalkar, "Random search and reproducibility for neural architecture
 search" (UAI 2019), reduced to its first draw: its mean over seeds is the space's mean.
@@ -14,7 +14,7 @@ from pipeline.strategies.contract import Strategy
 
 
 class Random(Strategy):
-    """A uniform draw, the same for one seed."""
+    """A uniform draw, which the seed determines."""
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Nothing is trained."""

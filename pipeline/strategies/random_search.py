@@ -14,7 +14,7 @@ from pipeline.strategies.table_search import Architecture, TableSearch
 
 
 class RandomSearch(TableSearch):
-    """Draws that learn nothing."""
+    """Uniform draws that use no earlier accuracies."""
 
     def ask(self, rng: np.random.Generator) -> Architecture:
         """A uniform draw."""

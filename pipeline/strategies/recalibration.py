@@ -16,15 +16,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def recalibrated(
     network: nn.Module, forward: Callable[[Tensor], Any]
 ) -> Iterator[Callable[[Iterable[Tensor]], None]]:
-    """Evaluation mode by running statistics that are this block's own; afterwards all is as before.
+    """Evaluation mode with running statistics of this block; they are restored afterwards.
 
     Args:
         network: any module.
-        forward: a forward pass of it.
+        forward: runs its forward pass.
 
     Yields:
-        A function that takes batches of images and makes the running statistics the means over
-        their statistics.
+        A function that takes batches of images and sets the running statistics to the means of
+        the batches' statistics.
     """
     modes = {module: module.training for module in network.modules()}
     norms = [module for module in modes if isinstance(module, _BatchNorm)]

@@ -2,13 +2,13 @@
 
 Williams (Machine Learning 8, 1992), as Dong & Yang ("NAS-Bench-201", ICLR 2020, section 4) run it.
 
-A policy with independent logits for each edge. After draw t, which is a,
+The policy has independent logits for each edge. After draw number t, architecture a,
 
     b = (1 - d) Σ_{i ≤ t} d^(t - i) R_i / (1 - d^t)      then      θ ascends (R - b) ∇ log π(a)
 
     θ    logits           -> `_theta` -> float64[edges, operations], by Adam
     R    validation accuracy in percent, as the benchmark's code has it    d    `baseline_decay`
-    b    moving average of the rewards, this one among them, corrected for its start at zero
+    b    moving average of the rewards, including this one, corrected for its start at zero
 """
 # Tested in tests/strategies/test_table_search.py.
 
@@ -21,7 +21,7 @@ import numpy as np
 from pipeline.strategies.edges import softmax_rows
 from pipeline.strategies.table_search import Architecture, TableSearch
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
 
 class Reinforce(TableSearch):
@@ -50,7 +50,7 @@ class Reinforce(TableSearch):
         b = self._rewards / self._weight
         picks = np.searchsorted(self.allowed(), architecture)
         gradient = (R - b) * (np.eye(self._theta.shape[1])[picks] - self._policy())  # ∇ log π
-        t = len(self.values)  # this one is among them
+        t = len(self.values)  # includes this one
         self._m += (1 - BETA_1) * (gradient - self._m)
         self._v += (1 - BETA_2) * (gradient**2 - self._v)
         m, v = self._m / (1 - BETA_1**t), self._v / (1 - BETA_2**t)

@@ -13,12 +13,12 @@ def relevance(
 ) -> tuple[np.ndarray, np.ndarray]:
     """γ = |w| / ω, and from it the next ω = sqrt(1/γ - C/γ²), C = 1 / (1/γ + H).
 
-    1/γ - C/γ² = H / (1 + γ H), which has no division by a vanishing γ.
+    It uses 1/γ - C/γ² = H / (1 + γ H), which avoids a division by a vanishing γ.
 
     Args:
         w: switches [n].
-        omega: ω so far [n].
-        hessian: diagonal of the loss' Hessian by w [n]; negative values count as 0.
+        omega: the previous ω [n].
+        hessian: diagonal of the Hessian of the loss by w [n]; negative values count as 0.
 
     Returns:
         γ and ω [n], ω at least 1e-3.
@@ -34,10 +34,10 @@ def hessian_diagonal(
     """Hutchinson's estimate of a Hessian's diagonal: mean of v ⊙ Hv over vectors v of ±1.
 
     Args:
-        gradient: of a loss by `at`, with a graph of its own.
-        at: [n].
-        probes: number of vectors.
-        generator: of the CPU.
+        gradient: gradient of a loss by `at`, with its graph.
+        at: [n], the point.
+        probes: number of vectors v.
+        generator: a generator on the CPU.
     """
     total = torch.zeros_like(at)
     for _ in range(probes):

@@ -1,9 +1,9 @@
-"""Operations of which the one that contributes least leaves, one after the other.
+"""The operations that remain while the one that contributes least is removed step by step.
 
-Values given what is left are not those of the whole: an operation may be worth much only once
-others are gone. By the table of NAS-Bench-201 the additive game over all architectures chooses
-conv_3x3 everywhere; one removal after the other ends at the optimum, on all three data sets
-(`experiments/oracle_table.py`).
+Values among the remaining operations differ from those among all: an operation may become valuable
+only after others are removed. On the table of NAS-Bench-201 the additive game over all
+architectures chooses conv_3x3 everywhere, while removing one operation at a time ends at the
+optimum on all three data sets (`experiments/oracle_table.py`).
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -22,13 +22,13 @@ from pipeline.strategies.weights import initial_noise
 
 
 class Remaining:
-    """What is left, until each edge has one operation.
+    """The remaining operations, until each edge has one.
 
     Attributes:
-        left: bool[n_players].
-        order: float64[n_players], 1 for who left first, 2, ...; 0 for those left.
-        a: float64[n_players], their values when last fitted.
-        n_removals: in all.
+        left: bool[n_players], the players that remain.
+        order: float64[n_players], 1 for the player removed first, 2, ...; 0 if it remains.
+        a: float64[n_players], the values of the last fit.
+        n_removals: total number of removals.
     """
 
     def __init__(self, space: Space, none_may_win: bool, seed: int):
@@ -44,7 +44,7 @@ class Remaining:
         return int(self.order.max()) + 1
 
     def draw(self, rng: np.random.Generator) -> list[int]:
-        """The players of a random architecture of what is left."""
+        """The players of a random architecture of the remaining operations."""
 
         def choose(_: int, allowed: np.ndarray) -> int:
             return int(rng.choice(np.flatnonzero(allowed & self.left)))
@@ -52,7 +52,7 @@ class Remaining:
         return choose_all(self._space, choose, self._none_may_win)
 
     def remove(self, found: Evaluated) -> None:
-        """Fit the values to those architectures that are still possible; the weakest leaves."""
+        """Fit the values to the architectures still possible and remove the weakest player."""
         fitted = additive(found.among(self.left), len(self.left))
         self.a = np.where(self.left, fitted, self.a)
         weakest = behind(self.a, self.left, self._space.n_operations).argmax()
@@ -60,7 +60,7 @@ class Remaining:
         self.left[weakest] = False
 
     def strength(self) -> np.ndarray:
-        """Who is left ranks by value, above those who left, of whom the last comes first."""
+        """Remaining players rank first, by value; removed ones follow, the last removed first."""
         shape = (self._space.n_edges, self._space.n_operations)
         a, left, order = (x.reshape(shape) for x in (self.a, self.left, self.order))
         place = (a - a[left].min()) / max(np.ptp(a[left]), 1e-12)
@@ -73,15 +73,15 @@ class Remaining:
         return {name: torch.from_numpy(getattr(self, name)) for name in ("left", "order", "a")}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         for name, tensor in state.items():
             setattr(self, name, tensor.numpy().copy())
 
 
 def behind(a: np.ndarray, left: np.ndarray, n_operations: int) -> np.ndarray:
-    """How far each operation is behind the best that is left of its edge, float64[n_players].
+    """How far each operation is behind the best remaining one of its edge, float64[n_players].
 
-    -inf for those that have left, and for the last of an edge, which stays.
+    It is -inf for removed operations, and for the last one of an edge, which stays.
     """
     table, here = a.reshape(-1, n_operations), left.reshape(-1, n_operations)
     best = np.where(here, table, -np.inf).max(axis=1, keepdims=True)

@@ -2,8 +2,9 @@
 
 Li & Talwalkar, "Random search and reproducibility for neural architecture search" (UAI 2019).
 
-Each step trains the weights of an architecture drawn uniformly. After the last epoch some more
-are drawn and the one with the best validation accuracy under the shared weights is kept.
+Each step trains the weights of an architecture drawn uniformly. After the last epoch more
+architectures are drawn, and the one with the best validation accuracy under the shared weights is
+kept.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -23,7 +24,7 @@ class Rsps(WeightSharing):
     """Random search with shared weights."""
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Train; after the last epoch choose."""
+        """Train; after the last epoch choose the architecture."""
         self._draws = seeds.numpy_generator(self.seed, "architectures", epoch)
         metrics = self.train_weights(epoch, train)
         if epoch == self.search.epochs - 1:
@@ -31,7 +32,7 @@ class Rsps(WeightSharing):
         return metrics
 
     def mixing(self) -> Tensor:
-        """The weights of one random architecture, 0 or 1."""
+        """Mixing weights, 0 or 1, of a random architecture."""
         return torch.from_numpy(self._draw()).float().to(self.device)
 
     def _draw(self) -> np.ndarray:

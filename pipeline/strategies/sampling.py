@@ -1,6 +1,6 @@
-"""Draws over the operations of each edge, differentiable by what they are drawn from.
+"""Draws over the operations of each edge, differentiable by the distribution's parameters.
 
-All draw on the CPU from the generator given, so that every device sees the same numbers.
+All functions draw on the CPU from the given generator, so every device gets the same numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor
 
 def gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
     """Standard Gumbel variables G = -log(-log U), float64, of a tensor's shape and device."""
-    # An exponential variable is -log U; float64 so that none of them is 0.
+    # An exponential variable is -log U. It is float64 so that no draw is 0.
     exponential = torch.empty(like.shape, dtype=torch.float64).exponential_(generator=generator)
     return -exponential.log().to(like.device)
 
@@ -31,10 +31,10 @@ def straight_through(soft: Tensor) -> Tensor:
 
 
 def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -> Tensor:
-    """A draw from Dir(concentration) over the kept of the last axis, with pathwise derivatives.
+    """A draw from Dir(concentration) over the kept entries of the last axis, differentiable.
 
-    Gamma variables over their sum; their derivative by the concentration is torch's own. What is
-    not kept is 0.
+    It divides Gamma variables by their sum; torch gives their pathwise derivative by the
+    concentration. Entries that are not kept are 0.
     """
     gamma = torch._standard_gamma(concentration.cpu(), generator)
     gamma = gamma.clamp_min(torch.finfo(gamma.dtype).tiny).to(kept.device) * kept
@@ -42,7 +42,7 @@ def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -
 
 
 def on_simplex(mixing: Tensor) -> Tensor:
-    """Clip to [0, 1] and scale to sum to one over the last axis; the largest alone if all are 0."""
+    """Clip to [0, 1] and scale to sum to one over the last axis; if all are 0, one-hot argmax."""
     clipped = mixing.clamp(0, 1)
     largest = torch.nn.functional.one_hot(mixing.argmax(-1), mixing.shape[-1]).to(mixing)
     total = clipped.sum(-1, keepdim=True)

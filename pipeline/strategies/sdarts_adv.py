@@ -7,10 +7,10 @@ Line 2 of algorithm 1 trains the weights under the worst mixing weights nearby:
 
     w descends max_{‖δ‖∞ ≤ ε} L_train(w, softmax(α) + δ)
 
-The maximum is sought by projected gradient ascent from a random start: seven steps of 2ε/7 along
-the sign of the gradient, each put back into the box and onto the simplex. As in the authors' code
-the attack is made in evaluation mode: batch norms use their running statistics. Deviation: the
-authors' code drops a δ that has not raised the loss, at two forward passes more per step.
+The maximum is approximated by projected gradient ascent from a random start: seven steps of 2ε/7
+along the sign of the gradient, each projected onto the box and the simplex. As in the authors' code
+the attack runs in evaluation mode: batch norms use their running statistics. Deviation: the
+authors' code drops a δ that has not raised the loss, which takes two more forward passes per step.
 """
 # Tested in tests/strategies/test_sampling.py.
 
@@ -25,7 +25,7 @@ from pipeline.supernet import evaluation_mode
 
 
 class SDartsAdv(SDartsRs):
-    """Adversarial perturbation."""
+    """Training under adversarial perturbation."""
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
         """One step on w under the worst mixing weights for this batch."""
@@ -33,7 +33,7 @@ class SDartsAdv(SDartsRs):
         super().step_weights(images, labels, tally)
 
     def mixing(self) -> Tensor:
-        """softmax(α) + δ for the batch at hand."""
+        """softmax(α) + δ for the current batch."""
         return self._worst
 
     def attack(self, images: Tensor, labels: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ regularization" (ICML 2020).
 
 Line 2 of algorithm 1 trains the weights under perturbed mixing weights:
 
-    w descends E L_train(w, softmax(α) + δ),   δ uniform in [-ε, ε] an operation
+    w descends E L_train(w, softmax(α) + δ),   δ uniform in [-ε, ε] for each operation
 
-The sum is clipped and scaled back to the simplex, as in the authors' code. ε rises over the epochs.
+The sum is clipped and scaled back onto the simplex, as in the authors' code. ε rises with epochs.
 """
 # Tested in tests/strategies/test_sampling.py.
 
@@ -24,7 +24,7 @@ class SDartsRs(GradientSearch):
     """Random smoothing."""
 
     def begin(self, epoch: int) -> None:
-        """Widen the perturbation."""
+        """Set ε for this epoch."""
         super().begin(epoch)
         low, high = self.settings.epsilon_min, self.settings.epsilon
         self.epsilon = low + (high - low) * epoch / max(1, self.search.epochs)
@@ -39,5 +39,5 @@ class SDartsRs(GradientSearch):
         return self.projected(mixing + self.epsilon * noise.to(mixing))
 
     def projected(self, mixing: Tensor) -> Tensor:
-        """The simplex of each edge."""
+        """The mixing weights projected onto the simplex of each edge."""
         return on_simplex(mixing.view(-1, self.space.n_operations)).flatten()

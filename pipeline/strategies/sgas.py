@@ -1,12 +1,12 @@
-"""SGAS: edges decided one after the other while the supernet is trained.
+"""SGAS: decides edges one by one while the supernet is trained.
 
 Li, Qian, Delgadillo, Müller, Thabet, Ghanem, "SGAS: sequential greedy architecture search"
 (CVPR 2020).
 
-DARTS, but while it runs one edge of each cell type after the other is decided: the edge with the
-highest score (`greedy.py`) gets its strongest operation, for good, and takes no part in line 1 any
-more. A node with two decided edges loses the others. Left out: the batch that grows with each
-decision. Where a space has no `none`, all edges are equally important.
+The search is DARTS, but during training the edges of each cell type are decided one by one. The
+edge with the highest score (`greedy.py`) keeps its strongest operation permanently, and line 1 no
+longer updates it. A node with two decided edges loses its other edges. Left out: the batch size
+that grows with each decision. If a space has no `none`, all edges are equally important.
 """
 # Tested in tests/strategies/test_edges.py.
 
@@ -35,7 +35,7 @@ class Sgas(GradientSearch):
         self._past: list[np.ndarray] = []
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Algorithm 1, then the decisions that are due."""
+        """Run algorithm 1, then make the decisions that are due."""
         metrics = super().epoch(epoch, train, valid)
         score, p = self._scores()
         self._past = [*self._past, p][-self.settings.history :]
@@ -52,7 +52,7 @@ class Sgas(GradientSearch):
         return edge_scores(mixing, selectable, len(self.space.cell_types), past)
 
     def relaxed(self) -> Tensor:
-        """Softmax where an edge is open, one-hot where it is decided, 0 where it is pruned."""
+        """Softmax on open edges, one-hot on decided edges, 0 on pruned edges."""
         operation = torch.from_numpy(self._decisions.operation).to(self.device)
         soft = super().relaxed().view(len(operation), -1)
         fixed = torch.nn.functional.one_hot(operation.clamp_min(0), soft.shape[1]).to(soft)
@@ -60,7 +60,7 @@ class Sgas(GradientSearch):
         return torch.where((operation == OPEN)[:, None], soft, fixed).flatten()
 
     def strength(self) -> np.ndarray:
-        """Decided edges first, then open ones by score, pruned ones last."""
+        """Decided edges rank first, then open ones by score, pruned ones last."""
         score, mixing = self._scores()
         operation, order = self._decisions.operation, self._decisions.order
         first = operation >= 0
@@ -70,13 +70,13 @@ class Sgas(GradientSearch):
         return ranked_strength(self.space, mixing, importance)
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, alpha, optimisers, decisions, what stability looks back on."""
+        """Weights, alpha, optimisers, decisions, and the past epochs that stability needs."""
         decisions = np.stack([self._decisions.operation, self._decisions.order])
         past = [torch.from_numpy(p) for p in self._past]
         return {**super().state_dict(), "decisions": torch.from_numpy(decisions), "past": past}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._decisions.operation, self._decisions.order = state["decisions"].numpy().copy()
         self._past = [p.numpy().copy() for p in state["past"]]

@@ -13,9 +13,10 @@ After the warm-up, in each epoch:
 Each step is a method of its own, which a variant may replace: `value_function`, `estimate`,
 `accumulate` (Eq. 7) and `step` (Eq. 6).
 
-The operations of both cell types play one game; `none` is a null player and is never chosen. Where
-the paper leaves it open, α is updated once per epoch, s starts from 1e-3 N(0, 1), and norms are per
-cell type. `registry/strategies/shapley.py` says what follows the released code instead.
+The operations of both cell types play one game; `none` is a null player and is never chosen. The
+paper leaves some points open. Here α is updated once per epoch, s starts from 1e-3 N(0, 1), and
+norms are taken per cell type. `registry/strategies/shapley.py` lists the settings that follow the
+released code instead.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from pipeline.strategies.weights import WeightSharing, initial_noise, rises
 
 
 class Shapley(WeightSharing):
-    """Shapley-NAS; a variant replaces one of the four methods that follow `epoch`.
+    """Shapley-NAS; a variant overrides one of the four methods named above.
 
     Attributes:
         groups: int64[n_players], players over which the norms of Eq. 6 and 7 are taken together.
@@ -53,7 +54,7 @@ class Shapley(WeightSharing):
         self._estimate = Estimate.unknown(n)
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Section 3.4: weights, then, after the warm-up, one update of alpha."""
+        """Section 3.4: train the weights, then, after the warm-up, update alpha once."""
         measured = self._move_alpha(epoch, valid) if self._as_released else {}
         started = time.perf_counter()
         metrics = self.train_weights(epoch, train)
@@ -63,34 +64,34 @@ class Shapley(WeightSharing):
         return {**metrics, **measured, **both}
 
     def learning_rate(self, epoch: int) -> float:
-        """Of the weights in this epoch; the released scheduler steps first, but not in the rise."""
+        """Of the weights in this epoch; the released scheduler steps first, except in the rise."""
         ahead = self._as_released and not rises(self.search, epoch)
         return super().learning_rate(epoch + ahead)
 
     def value_function(self, epoch: int, valid: Images) -> ValueFunction:
-        """V = Acc_val(w, α) in this epoch, on images of the value half."""
+        """V = Acc_val(w, α) in this epoch, on images of the validation half."""
         seed = seeds.derive(self.seed, "shapley", epoch)
         augment = self.augmentation()
         return ValueFunction(self.supernet, self._alpha, valid, self.settings, seed, augment)
 
     def estimate(self, V: ValueFunction, epoch: int) -> Estimate:
-        """φ of all players of the space, NaN where unknown (section 3.3)."""
+        """φ of all players of the space, NaN if unknown (section 3.3)."""
         seed = seeds.derive(self.seed, "shapley", epoch)
         keep_last = self._as_released and self.space.name == "darts_imagenet"
         return shapley_values(V, self.settings, seed, self.ranks, keep_last)
 
     def accumulate(self, s: np.ndarray, phi: np.ndarray, epoch: int) -> np.ndarray:
-        """Eq. 7: s of this epoch from s of the last one and φ, float64[n_players] each."""
+        """Eq. 7: s of this epoch from the last epoch's s and φ, float64[n_players] each."""
         scale = z_score if self.settings.norm == "z_score" else normalise
         return momentum_update(s, phi, self.settings.momentum, self.groups, scale)
 
     def step(self, alpha: np.ndarray, s: np.ndarray, epoch: int) -> np.ndarray:
-        """Eq. 6: α of this epoch from α of the last one and s, float64[n_players] each."""
+        """Eq. 6: α of this epoch from the last epoch's α and s, float64[n_players] each."""
         scale = unscaled if self.settings.norm == "z_score" else normalise
         return alpha_update(alpha, s, self.settings.step, self.groups, scale)
 
     def _move_alpha(self, epoch: int, valid: Images) -> dict[str, float]:
-        """Section 3.3, Eq. 7, Eq. 6; in the warm-up only the value of the whole supernet."""
+        """Section 3.3, Eq. 7 and Eq. 6; in the warm-up only evaluate the whole supernet."""
         started = time.perf_counter()
         V = self.value_function(epoch, valid)
         if epoch < self.warmup_epochs:
@@ -105,7 +106,7 @@ class Shapley(WeightSharing):
         return {**metrics, "value_seconds": time.perf_counter() - started}
 
     def record(self) -> dict[str, np.ndarray]:
-        """Alpha and s after the epoch, and its Shapley values: unknown in the warm-up."""
+        """Alpha and s after the epoch, and its Shapley values, unknown in the warm-up."""
         last = self._estimate
         values = {"phi": last.phi, "standard_error": last.standard_error, "reached": last.reached}
         return {**super().record(), "s": self._s.copy(), **values}
@@ -116,7 +117,7 @@ class Shapley(WeightSharing):
         return {**super().state_dict(), **last}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._s = state["s"].numpy().copy()
         self._estimate = replace(self._estimate, phi=state["phi"].numpy().copy())

@@ -1,9 +1,10 @@
-"""Shrinking: the operation that contributes least leaves, and training goes on without it.
+"""Shrinking: removes the operation that contributes least and trains on without it.
 
-Ours. A coalition is an architecture here, one operation for each choice. Each step trains a random
-one of what is left, as RSPS does. When a removal is due, some are evaluated, and values are the
-coefficients of the additive game nearest to their accuracies (`contributions.py`), as Shapley
-values are of the game on all coalitions. The weakest operation leaves (`remaining.py`).
+Ours. Here a coalition is an architecture, with one operation for each choice. Each step trains a
+random architecture of the remaining operations, as RSPS does. When a removal is due, some
+architectures are evaluated. The values are the coefficients of the additive game closest to their
+accuracies (`contributions.py`), just as Shapley values are those of the game on all coalitions. The
+weakest operation is removed (`remaining.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pipeline.strategies.weights import WeightSharing
 
 
 class Shrinking(WeightSharing):
-    """Operations leave one by one."""
+    """Removes operations one by one."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -31,7 +32,7 @@ class Shrinking(WeightSharing):
         self._evaluated = Evaluated.none(n_choices(self.space))
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Train random architectures; operations leave when they are due."""
+        """Train random architectures; remove operations when a removal is due."""
         self._rng = seeds.numpy_generator(self.seed, "architectures", epoch)
         n_steps = -(-train.n // self.search.batch_size)
         due, steps, classified = self._due(epoch, n_steps), iter(range(n_steps)), 0
@@ -47,17 +48,17 @@ class Shrinking(WeightSharing):
         return {**metrics, "evaluations": n, "operations_left": n_left}
 
     def _due(self, epoch: int, n_steps: int) -> list[int]:
-        """Steps of this epoch before which an operation leaves, one entry each."""
+        """Steps of this epoch before which an operation is removed, one entry per removal."""
         shares = np.linspace(self.settings.start, self.settings.end, self._remaining.n_removals)
         steps = np.minimum(shares * self.search.epochs * n_steps, self.search.epochs * n_steps - 1)
         return [int(step) % n_steps for step in steps if int(step) // n_steps == epoch]
 
     def mixing(self) -> Tensor:
-        """One random architecture of what is left, 0 or 1."""
+        """Mixing weights, 0 or 1, of a random architecture of the remaining operations."""
         return self._alpha.new_tensor(one_hot(self.space, self._remaining.draw(self._rng))).float()
 
     def _remove(self, valid: Images) -> int:
-        """Evaluate some of what is left, let the weakest operation go; images classified."""
+        """Evaluate some architectures, remove the weakest operation; return images classified."""
         drawn = [self._remaining.draw(self._rng) for _ in range(self.settings.architectures)]
         seed = seeds.derive(self.seed, "removal", self._remaining.next)
         found, n = evaluate(self.supernet, valid, drawn, self.settings.value_images, seed)
@@ -66,23 +67,23 @@ class Shrinking(WeightSharing):
         return n
 
     def strength(self) -> np.ndarray:
-        """Who is left ranks by value, above those who left."""
+        """Remaining players rank by value, above the removed ones."""
         return self._remaining.strength()
 
     alpha = strength  # no architecture parameters are trained
 
     def record(self) -> dict[str, np.ndarray]:
-        """Strength, values and what is left after the epoch."""
+        """Strength, values and the remaining players after the epoch."""
         own = {"values": self._remaining.a.copy(), "left": self._remaining.left.copy()}
         return {**super().record(), **own}
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, who left when, and the evaluations that values are fitted to."""
+        """Weights, the order of removals, and the evaluations that values are fitted to."""
         own = {"remaining": self._remaining.state_dict(), "evaluated": self._evaluated.state_dict()}
         return {**super().state_dict(), **own}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._remaining.load_state_dict(state["remaining"])
         self._evaluated = Evaluated.from_state(state["evaluated"])

@@ -12,11 +12,11 @@ from pipeline.supernet import Supernet
 
 
 class SkipDropout(nn.Module):
-    """Dropout of single values that draws from a generator of the CPU.
+    """Dropout of single values that draws from a generator on the CPU.
 
     Attributes:
-        rate: probability that a value is dropped while training.
-        generator: where it draws from.
+        rate: probability that a value is dropped during training.
+        generator: the generator that it draws from.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class SkipDropout(nn.Module):
         self.generator: Any = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop values and scale the others up, so that the mean stays."""
+        """Drop values and scale the others up, so that the mean stays the same."""
         if not self.training or not self.rate:
             return x
         kept = torch.rand(x.shape, generator=self.generator).to(x.device) >= self.rate
@@ -33,7 +33,7 @@ class SkipDropout(nn.Module):
 
 
 def add_skip_dropout(supernet: Supernet) -> list[SkipDropout]:
-    """Put a dropout after every identity among the operations; returns all there are."""
+    """Put a dropout after every identity operation; return all these dropouts."""
     for module in supernet.modules():
         operations = getattr(module, "operations", None)
         if isinstance(operations, nn.ModuleList):

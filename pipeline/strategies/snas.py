@@ -6,12 +6,12 @@ Each step draws the mixing weights of each edge from a concrete distribution:
 
     λ    `temperature`, linear over the epochs
 
-In the authors' code α and w descend the same loss on the same batch: there is one level, and the
-images for the value stay unused. The row of SNAS on NAS-Bench-201 is that of DrNAS' code, in which
-α descends the loss on the other half: two levels, algorithm 1.
+In the authors' code α and w descend the same loss on the same batch (one level), and the validation
+images stay unused. The published result of SNAS on NAS-Bench-201 comes from DrNAS' code, in which α
+descends the loss on the other half (two levels, algorithm 1).
 
-Left out: the resource penalty, off in the comparisons of the paper at hand, and the drop path of
-the authors' search.
+Left out: the resource penalty, which the comparisons of the Shapley-NAS paper do not use, and the
+drop path of the authors' search.
 """
 # Tested in tests/strategies/test_sampling.py.
 
@@ -26,7 +26,7 @@ from pipeline.strategies.weights import Tally
 
 
 class Snas(GradientSearch):
-    """Concrete draws."""
+    """Search with concrete draws."""
 
     def begin(self, epoch: int) -> None:
         """Lower the temperature."""
@@ -36,7 +36,7 @@ class Snas(GradientSearch):
         )
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """One pass for both α and w, or algorithm 1."""
+        """One pass that updates both α and w, or algorithm 1."""
         if self.settings.levels == 2:
             return super().epoch(epoch, train, valid)
         self.begin(epoch)
@@ -44,19 +44,19 @@ class Snas(GradientSearch):
         return self.train_weights(epoch, train)
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
-        """One step on w; at one level one on α too, by the gradient of the same loss."""
+        """One step on w; with one level, α also takes a step by the gradient of the same loss."""
         self._alpha.grad = None
         super().step_weights(images, labels, tally)
         if self.settings.levels == 1 and not self._frozen:
             self.alpha_optimiser.step()
 
     def relaxed(self) -> Tensor:
-        """Mixing weights Z, drawn anew."""
+        """Mixing weights Z, drawn again at each call."""
         logits = self._alpha.view(-1, self.space.n_operations)
         return concrete(logits, self.temperature, self.draws).flatten().float()
 
     def mixing(self) -> Tensor:
-        """The same; at one level under its gradient."""
+        """The same weights; with one level they keep their gradient."""
         return self.relaxed() if self.settings.levels == 1 else self.relaxed().detach()
 
 

@@ -1,12 +1,12 @@
-"""Searching a table of trained architectures: ask for one, tell its accuracy, and so on.
+"""Search on a table of trained architectures: ask for an architecture, tell its accuracy, repeat.
 
-What Dong & Yang call non-weight-sharing baselines ("NAS-Bench-201", ICLR 2020, section 4): an
-evaluation is a look-up of the validation accuracy of a network that the benchmark has trained on
-its own. Test accuracies are never asked for. The best architecture found is the result.
+Dong & Yang call these non-weight-sharing baselines ("NAS-Bench-201", ICLR 2020, section 4). An
+evaluation looks up the validation accuracy of a network that the benchmark has trained separately.
+Test accuracies are never read. The result is the best architecture found.
 
-The benchmark stops them by simulated time (12,000 s); the compact table has no times, so they stop
-after a number of evaluations. All that a strategy knows follows from the accuracies told so far,
-so the state of a search is their list.
+The benchmark stops these searches after a simulated time (12,000 s). The compact table has no
+times, so here they stop after a number of evaluations. The list of accuracies told so far
+determines everything that a strategy knows, so this list is the state of a search.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Architecture = tuple[int, ...]
 
 
 class TableSearch(Strategy):
-    """A strategy that looks accuracies up; a subclass asks and learns.
+    """A strategy that looks up accuracies; a subclass implements `ask` and `tell`.
 
     Attributes:
         values: accuracies told so far, in percent.
-        asked: the operation on each edge of each of them.
+        asked: the architectures of these accuracies, as operations on each edge.
     """
 
     def __init__(self, *arguments: Any):
@@ -71,15 +71,15 @@ class TableSearch(Strategy):
         """The next architecture: the operation on each edge."""
 
     def tell(self, architecture: Architecture, value: float) -> None:
-        """Learn the accuracy, in percent, of what was asked for last."""
+        """Learn the accuracy, in percent, of the architecture asked for last."""
 
     @property
     def n_epochs(self) -> int:
-        """Blocks of look-ups."""
+        """Number of blocks of look-ups."""
         return -(-self.settings.evaluations // EVALUATIONS_AN_EPOCH)
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Some look-ups; no image is touched."""
+        """Make some look-ups; no image is used."""
         last = min(len(self.values) + EVALUATIONS_AN_EPOCH, self.settings.evaluations)
         n = last - len(self.values)
         while len(self.values) < last:
@@ -92,7 +92,7 @@ class TableSearch(Strategy):
         }
 
     def _next(self, value: float | None) -> None:
-        """One evaluation; its value is looked up unless it is known already."""
+        """Make one evaluation; look its value up unless it is given."""
         rng = seeds.numpy_generator(self.seed, "ask", len(self.values))
         architecture = self.ask(rng)
         value = self.look_up(architecture) if value is None else value
@@ -108,13 +108,13 @@ class TableSearch(Strategy):
         return float(self._accuracies[index])
 
     def strength(self) -> np.ndarray:
-        """Ones at the best architecture so far, the first of equals; a random one before any."""
+        """Ones at the best architecture so far (first on ties); before any, at a random one."""
         if self.values:
             return self._one_hot(self.asked[int(np.argmax(self.values))])
         return self._one_hot(self.random(seeds.numpy_generator(self.seed, "ask", 0)))
 
     def random(self, rng: np.random.Generator) -> Architecture:
-        """Uniform over the space, `none` only where it may win."""
+        """A uniform draw from the space; `none` only if it may win."""
         allowed = self.allowed()
         return tuple(int(rng.choice(allowed)) for _ in range(self.space.n_edges))
 
@@ -123,7 +123,7 @@ class TableSearch(Strategy):
         return np.flatnonzero(may_win(self.space, self.search.supernet.none_may_win)[0])
 
     def allowed(self) -> np.ndarray:
-        """Operations that an edge may have."""
+        """The operations that an edge may have."""
         return self._allowed
 
     def _one_hot(self, architecture: Architecture) -> np.ndarray:
@@ -131,10 +131,10 @@ class TableSearch(Strategy):
         return one_hot(self.space, [edge * n + o for edge, o in enumerate(architecture)])
 
     def state_dict(self) -> dict[str, Any]:
-        """The accuracies told."""
+        """The accuracies told so far."""
         return {"values": list(self.values)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Ask and tell again what was told."""
+        """Repeat `ask` and `tell` with the saved accuracies."""
         for value in state["values"][len(self.values) :]:
             self._next(value)

@@ -2,19 +2,20 @@
 
     V(S) = Acc_val(w, α), operations outside S removed    (paper, section 3.2 and Eq. 7)
 
-The paper leaves some points open; these are chosen here:
-- The accuracy is that of 1,024 images of the second half of the training set, not augmented. They
-  are drawn anew for each permutation and are the same for all its coalitions (as in the released
-  code, which augments them). Where the half is smaller, all of it counts.
-- Batch norms use the statistics of the batch, `batch_norm.py` says why. So batches are of nearly
-  equal size, and none is too small for its statistics.
-- `supernet/mixture.py` says what removal means for the mixing weights.
+The paper leaves some points open. The choices here are:
+- Accuracy is measured on 1,024 images of the second half of the training set, not augmented. They
+  are drawn again for each permutation and are the same for all its coalitions (as in the released
+  code, which augments them). If the half is smaller, all of it is used.
+- Batch norms use the statistics of the batch (`batch_norm.py` explains why). Batches therefore have
+  nearly equal sizes, and none is too small for its statistics.
+- `supernet/mixture.py` defines what a removal means for the mixing weights.
 
-`none` adds nothing to an edge, so that without `renormalise` it is a null player: φ = 0. The game
-is played among the others, and a permutation is shorter by as many evaluations.
+`none` adds nothing to an edge, so without `renormalise` it is a null player: φ = 0. The game is
+played among the other players, which saves one evaluation per permutation for each `none`.
 
-The softer values are means over images too: of the probability of the true class, and of its
-logarithm (-loss). They are differentiable in how present an operation is, z_o w_o(α) at z = 1_S.
+The softer values are also means over images: of the probability of the true class, and of its
+logarithm (-loss). They are differentiable in the presence z of the operations, with weights
+z_o w_o(α) at z = 1_S.
 """
 
 from __future__ import annotations
@@ -43,23 +44,23 @@ __all__ = ["ValueFunction", "ValueSettings", "shapley_values"]
 class ValueFunction:
     """Value of coalitions, bool[b, n] -> float64[b]; a game for `pipeline.shapley`.
 
-    `redraw` comes before the first call, as estimators do it.
+    `redraw` must be called before the first evaluation, as estimators do.
 
     Args:
-        supernet: w; left as it was.
+        supernet: holds w; it is not changed.
         alpha: α, float[n_players] on the supernet's device.
-        images: what accuracy is measured on.
-        settings: number of images of a draw and of a pass, batch norms, mixing weights.
-        seed: of the draws.
+        images: accuracy is measured on these.
+        settings: images per draw and per pass, batch norms, mixing weights.
+        seed: seed of the draws.
         augment: how `settings.augment` changes images.
 
     Attributes:
         n_players: number of players of the space.
-        players: int64[n], the players that take part; the others are null.
-        edges: int64[n], the edge of each of those, counted over all cell types.
-        redraws: whether each permutation has its own images.
-        images_forward: number of images that the supernet has classified, in this process.
-        images_backward: how many of them under a gradient.
+        players: int64[n], the players that take part; the others are null players.
+        edges: int64[n], the edge of each of these, numbered over all cell types.
+        redraws: whether each permutation draws its images.
+        images_forward: number of images that the supernet has classified in this process.
+        images_backward: how many of them needed a gradient.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class ValueFunction:
     def redraw(self, permutation: int) -> None:
         """Draw the images of a permutation."""
         self._batches = self._draw(self._settings.value_images, "images", permutation)
-        # Recalibrated batch norms differ from coalition to coalition, so that none shares a start.
+        # Recalibrated batch norms differ between coalitions, so these share no first outputs.
         alike = self._settings.batch_norm != "recalibrated"
         self._beginnings = [ActivationCache() if alike else None for _ in self._batches]
         if self._settings.batch_norm == "recalibrated":
@@ -126,7 +127,7 @@ class ValueFunction:
         return gradient.double().cpu().numpy()[self.players]
 
     def _present(self, S: np.ndarray) -> Tensor:
-        """z, float[n_players]: 1 for members of S and for players that take no part, else 0."""
+        """z, float[n_players]: 1 for members of S and for players outside the game, else 0."""
         present = torch.ones_like(self._alpha)
         present[self.players] = present.new_tensor(S)
         return present
@@ -137,13 +138,13 @@ class ValueFunction:
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[None]:
-        """Batch norms as the settings say, set once for all that is evaluated inside.
+        """Set batch norms as the settings say, once for all evaluations inside the block.
 
-        Each evaluation sets them by itself too; to do it around many of them saves a walk over all
-        modules for each.
+        Each evaluation also sets them. Setting them once around many evaluations avoids going over
+        all modules each time.
         """
         policy = self._settings.batch_norm
-        if self._is_measuring or policy == "recalibrated":  # which is set for each coalition
+        if self._is_measuring or policy == "recalibrated":  # recalibrates each coalition
             yield
             return
         with evaluation_mode(self._supernet, policy):
@@ -155,7 +156,7 @@ class ValueFunction:
 
     @contextlib.contextmanager
     def _normalised(self, mixing: Tensor) -> Iterator[None]:
-        """Evaluation mode, batch norms as the settings say."""
+        """Evaluation mode with batch norms as the settings say."""
         if self._settings.batch_norm != "recalibrated":
             with self.measuring():
                 yield
@@ -170,7 +171,7 @@ class ValueFunction:
         return sum(len(labels) for _, labels in self._batches)
 
     def _mean(self, mixing: Tensor) -> Any:
-        """Mean value of the images of the draw."""
+        """Mean value over the images of the draw."""
         value = VALUES[self._settings.value]
         total = sum(
             value(self._logits(images, mixing, beginning), labels)
@@ -187,7 +188,7 @@ class ValueFunction:
         return logits
 
     def cost(self, processes: Processes | None = None) -> dict[str, int]:
-        """Images forward and back, of all processes that share the evaluations."""
+        """Images forward and backward, summed over the processes that share the evaluations."""
         own = self.images_forward, self.images_backward
         all_of_them = processes.exchange(own) if processes else [own]
         forward, backward = map(sum, zip(*all_of_them, strict=True))
@@ -200,7 +201,7 @@ class ValueFunction:
 
 
 def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    # In double, so that a share of images is the nearest number to it.
+    # In double precision, so that a fraction of the images is rounded correctly.
     return (logits.argmax(1) == labels).double().sum()
 
 
@@ -212,7 +213,7 @@ def _negative_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.float().log_softmax(1).gather(1, labels[:, None]).double().sum()
 
 
-# Logits [b, classes] and labels [b] to the sum of the value over the images.
+# Each maps logits [b, classes] and labels [b] to the sum of the value over the images.
 VALUES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "accuracy": _accuracy,
     "soft_accuracy": _soft_accuracy,
@@ -232,9 +233,9 @@ def shapley_values(
     Args:
         V: the value of coalitions.
         settings: the estimator and its options.
-        seed: of the permutations.
-        processes: the processes that share the evaluations; None: this one alone.
-        keep_last: whether the last operation of an edge stays, for estimators that can do so.
+        seed: seed of the permutations.
+        processes: the processes that share the evaluations; None: only this one.
+        keep_last: whether the last operation of an edge stays, if the estimator supports it.
     """
     options = settings.options()
     if keep_last and "kept_edges" in option_names(settings.estimator):

@@ -1,9 +1,9 @@
-"""Training the weights of a supernet: what all weight-sharing strategies have in common.
+"""Trains the weights of a supernet: the common part of all weight-sharing strategies.
 
     w* = argmin_w L_train(w, α)    (paper, Eq. 2 and the constraint of Eq. 5)
 
-is followed by SGD on the first half of the training images while α is held; what happens to α,
-and when, is the strategy's. In the first `warmup_epochs` nothing happens to it.
+is approached by SGD on the first half of the training images while α is fixed. The strategy
+decides how and when α changes. In the first `warmup_epochs` α does not change.
 
     w    weights of the supernet     -> `supernet.parameters()`
     α    architecture parameters     -> `_alpha` -> float64[n_players]; starts at 1e-3 N(0, 1), as
@@ -41,7 +41,7 @@ BeforeStep = Callable[["Tensor", "Tensor"], None]
 
 
 class WeightSharing(Strategy):
-    """A strategy that trains a supernet; a subclass adds what moves alpha."""
+    """A strategy that trains a supernet; a subclass adds the update of alpha."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class WeightSharing(Strategy):
 
     @property
     def n_epochs(self) -> int:
-        """As many as the recipe says."""
+        """The recipe's number of epochs."""
         return self.search.stop_epoch or self.search.epochs
 
     def new_weight_optimiser(self) -> SGD:
-        """SGD as the recipe says, without momentum so far."""
+        """SGD as in the recipe, with empty momentum buffers."""
         return SGD(
             self.weights(),
             lr=self.search.learning_rate,
@@ -75,27 +75,27 @@ class WeightSharing(Strategy):
         )
 
     def weights(self) -> list[Tensor]:
-        """What SGD descends on."""
+        """The parameters that SGD updates."""
         return list(self.supernet.parameters())
 
     @property
     def warmup_epochs(self) -> int:
-        """The strategy's own number of epochs with alpha frozen, else the recipe's."""
+        """Number of epochs with alpha frozen: the strategy's if set, else the recipe's."""
         chosen: int | None = self.settings.warmup_epochs
         return self.search.warmup_epochs if chosen is None else chosen
 
     def train_weights(
         self, epoch: int, train: Images, before_step: BeforeStep = lambda images, labels: None
     ) -> dict[str, float]:
-        """One pass of SGD over the images for the weights.
+        """One pass of SGD over the training images.
 
         Args:
             epoch: counted from 0.
             train: the images.
-            before_step: called before each step on the weights, with the batch of that step.
+            before_step: called with the batch before each step on the weights.
 
         Returns:
-            mean loss and accuracy over the images as they were trained on; cost.
+            mean loss and accuracy over the training batches, and the cost.
 
         Raises:
             InputError: the loss or the weights are no longer finite.
@@ -117,15 +117,15 @@ class WeightSharing(Strategy):
         }
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
-        """One step of SGD on the weights under the mixing weights as they are.
+        """One step of SGD on the weights under the current mixing weights.
 
-        The gradient is that of the mean loss over the batch, summed over its micro-batches; batch
-        norms see a micro-batch.
+        The gradient of the batch's mean loss is summed over its micro-batches; batch norms see one
+        micro-batch at a time.
         """
         self.weight_optimiser.zero_grad()
         differentiable = False
         for part, part_labels, share, is_own in self.micro_batches(images, labels):
-            mixing = self.mixing()  # what it draws, all ranks draw alike
+            mixing = self.mixing()  # all ranks make the same draws
             differentiable |= mixing.requires_grad
             if is_own:
                 (self.loss(part, part_labels, mixing, tally) * share).backward()
@@ -139,7 +139,7 @@ class WeightSharing(Strategy):
     ) -> Iterator[tuple[Tensor, Tensor, float, bool]]:
         """Images, labels, share of the batch, and whether this rank computes it.
 
-        There are several where a batch does not fit the device, or where ranks take them in turns.
+        There are several if a batch does not fit the device, or if ranks take them in turns.
         """
         size = self.search.micro_batch_size or len(labels)
         pairs = zip(parts(images, size), parts(labels, size), strict=True)
@@ -148,24 +148,24 @@ class WeightSharing(Strategy):
             yield part, part_labels, len(part_labels) / len(labels), is_own
 
     def learning_rate(self, epoch: int) -> float:
-        """Of the weights in this epoch."""
+        """Learning rate of the weights in this epoch."""
         return learning_rate(self.search, epoch)
 
     def batches(self, images: Images, *stream: str | int) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass of augmented batches, shuffled by the stream of random numbers of this name."""
+        """One pass of augmented batches, shuffled by the random stream of this name."""
         generator = seeds.torch_generator(self.seed, *stream)
         return images.batches(self.search.batch_size, generator, self.augmentation())
 
     def augmentation(self) -> Augment:
-        """Crop, flip and cutout of the recipe."""
+        """The recipe's crop, flip and cutout."""
         return Augment(self.search.crop_padding, self.search.flip, self.search.cutout)
 
     def mixing(self) -> Tensor:
-        """Mixing weights float32[n_players] under alpha as it is, without a gradient."""
+        """Mixing weights float32[n_players] of the current alpha, without a gradient."""
         return mixture(self.space, self._alpha.detach().float())
 
     def loss(self, images: Tensor, labels: Tensor, mixing: Tensor, tally: Tally) -> Tensor:
-        """Cross entropy of a batch, the mean over its images, which the tally takes note of."""
+        """Cross entropy of a batch, the mean over its images; the tally records it."""
         with autocast(self.device, self.search.supernet.precision):
             logits = self.supernet(images, mixing)
         loss = F.cross_entropy(logits.float(), labels)
@@ -179,7 +179,7 @@ class WeightSharing(Strategy):
     def strength(self) -> np.ndarray:
         """Alpha: the paper keeps the operations of the largest alpha.
 
-        With edge normalisation edges rank by softmax(alpha) softmax(beta), as in PC-DARTS.
+        With edge normalisation, edges rank by softmax(alpha) softmax(beta), as in PC-DARTS.
         """
         edge_weights = self.supernet.edge_weights()
         if edge_weights is None:
@@ -203,7 +203,7 @@ class WeightSharing(Strategy):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of `state_dict`."""
+        """Continue from a state that `state_dict` returned."""
         self.supernet.load_state_dict(state["supernet"])
         self.weight_optimiser.load_state_dict(state["weight_optimiser"])
         self._alpha.data.copy_(state["alpha"])
@@ -221,13 +221,13 @@ class Tally:
         self._n_correct: Any = 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch: its mean loss, logits [b, classes], labels [b]."""
+        """Add a batch: its mean loss, logits [b, classes], labels [b]."""
         self.n += len(labels)
         self._loss_sum += loss.detach().double() * len(labels)
         self._n_correct += (logits.argmax(1) == labels).sum()
 
     def share(self, ranks: Ranks) -> None:
-        """Count what all ranks have counted, once each has counted all of its batches."""
+        """Sum over all ranks, after each rank has added all of its batches."""
         if ranks.n > 1:
             found = ranks.exchange((self.n, float(self._loss_sum), int(self._n_correct)))
             n, losses, n_correct = zip(*found, strict=True)
@@ -245,9 +245,9 @@ class Tally:
 
 
 def learning_rate(search: SearchSettings, epoch: float) -> float:
-    """The cosine from the first to the last learning rate, which holds for a whole epoch.
+    """The cosine from the first to the last learning rate, constant within an epoch.
 
-    At large batches it rises before, in equal steps to the first one.
+    With large batches it first rises in equal steps to the first one.
     """
     if rises(search, epoch):
         return search.learning_rate * (epoch + 1) / search.rise_epochs
@@ -255,7 +255,7 @@ def learning_rate(search: SearchSettings, epoch: float) -> float:
 
 
 def rises(search: SearchSettings, epoch: float) -> bool:
-    """Whether the learning rate still rises to the first one of the cosine."""
+    """Whether the learning rate is still rising to the start of the cosine."""
     return epoch < search.rise_epochs and search.batch_size > LARGE_BATCH
 
 

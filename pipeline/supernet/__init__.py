@@ -1,6 +1,6 @@
-"""Supernets: every operation on every edge, mixed with weights that come from outside.
+"""Supernets: every operation on every edge, mixed with weights that the caller provides.
 
-`Space.supernet` makes the supernet of a space. `supernet.py`, `cell.py`, `darts.py` and
+`Space.supernet` creates the supernet of a space. `supernet.py`, `cell.py`, `darts.py` and
 `nasbench201.py` are the readable form; `fast/` computes the same numbers faster.
 """
 

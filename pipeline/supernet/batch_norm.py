@@ -1,7 +1,7 @@
-"""What batch norms do while a coalition's value is measured.
+"""The mode of batch norms while a coalition's value is measured.
 
-The paper does not say. Running statistics are gathered with all operations present, so they do not
-fit a network from which some are removed. The default is the statistics of the batch itself.
+The paper does not specify it. Running statistics are gathered with all operations present, so they
+do not fit a network from which some are removed. By default batch norms use the batch statistics.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ POLICIES = ("batch", "running")
 
 @contextlib.contextmanager
 def evaluation_mode(network: nn.Module, policy: str = "batch") -> Iterator[None]:
-    """Evaluation mode inside the block; afterwards every module is as before.
+    """Evaluation mode inside the block; afterwards the mode of every module is restored.
 
-    The policy "batch" normalises by the statistics of each batch and leaves the running ones
-    untouched; "running" normalises by the running ones.
+    The policy "batch" normalises by the statistics of each batch and does not change the running
+    ones; "running" normalises by the running ones.
 
     Raises:
-        ValueError: if the policy is unknown.
+        ValueError: the policy is unknown.
     """
     if policy not in POLICIES:
         raise ValueError(f"batch-norm policy {policy!r}; known: {', '.join(POLICIES)}")

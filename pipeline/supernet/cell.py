@@ -3,7 +3,7 @@
 DARTS (Liu et al., ICLR 2019, equations 1 and 2): state j is the sum over its edges (i, j) of
 sum over o of w_o(i, j) * o(state i). PC-DARTS (Xu et al., ICLR 2020, section 3.2): only the first
 1/k of the channels pass through the operations. The others bypass them, and a shuffle mixes both.
-In section 3.3 the edges into a node have weights too.
+In its section 3.3 the edges into a node also have weights.
 """
 # Tested in tests/supernet/test_coalition.py.
 
@@ -29,7 +29,7 @@ POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 class MixedOperation(nn.Module):
     """The weighted sum of an edge's operations; a stride of 2 halves the image.
 
-    With `pool_batch_norm` pooling has a batch norm without affine parameters after it.
+    With `pool_batch_norm` a batch norm without affine parameters follows each pooling.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class MixedOperation(nn.Module):
     def forward(self, x: Tensor, mixing: Tensor, present: Present = None) -> Tensor:
         """Mix the operations: [b, c, h, w] -> [b, c, ceil(h / stride), ceil(w / stride)].
 
-        `mixing` is [operations]. `present`, bool [operations], says which to compute, all if None.
-        The others have weight zero, so that the sum is the same without them.
+        `mixing` is [operations]. `present`, bool [operations], selects the operations to compute;
+        None: all. The others have weight zero, so the sum is the same without them.
         """
         terms = [
             weight * operation(x)
@@ -65,13 +65,13 @@ class MixedOperation(nn.Module):
 class MixedCell(nn.Module):
     """A cell of a supernet: from its input states to the concatenation of its nodes.
 
-    The readable form, against which the fast one (`fast/cell.py`) is tested.
+    This is the readable form; the fast form (`fast/cell.py`) is tested against it.
 
     Args:
         space: edges and operations.
         cell_type: index into the space's cell types.
-        channels: of each state.
-        partial: k, of which 1/k of the channels are mixed.
+        channels: channels of each state.
+        partial: k; 1/k of the channels are mixed.
         reduction: whether edges from the inputs have stride 2.
         pool_batch_norm: as in `MixedOperation`.
     """
@@ -98,7 +98,7 @@ class MixedCell(nn.Module):
             )
             for (_, source), names in zip(space.edges, space.operations[cell_type], strict=True)
         )
-        # Where the operations halve the image, the channels that bypass are pooled.
+        # If the operations halve the image, the bypassing channels are pooled.
         self.halve = nn.MaxPool2d(2, ceil_mode=True) if reduction else nn.Identity()
 
     def forward(
@@ -114,7 +114,7 @@ class MixedCell(nn.Module):
             inputs: states [b, channels, h, w].
             mixing: [edges, operations], edge weights included.
             present: [edges][operations] as in `MixedOperation`.
-            edge_weights: [edges], of the channels that bypass; None: one.
+            edge_weights: [edges], weights of the bypassing channels; None: one.
 
         Returns:
             [b, nodes in `concat` * channels, h, w], halved by a reduction.
@@ -130,15 +130,15 @@ class MixedCell(nn.Module):
         return torch.cat([states[state] for state in self.concat], dim=1)
 
     def pass_by(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """The channels of the inputs that no operation sees."""
+        """The channels of the inputs that bypass the operations."""
         return [self.halve(x[:, self.n_mixed :]) for x in inputs] if self.partial > 1 else []
 
     def shuffle_in(
         self, mixed: Tensor, edges: Edges, passed: list[Tensor], edge_weights: Tensor | None
     ) -> Tensor:
-        """The state whose mixed channels are given; those of it that bypass are added to `passed`.
+        """The state with these mixed channels; its bypassing channels are appended to `passed`.
 
-        The shuffle is the same on every edge, so the sum of all edges is shuffled.
+        The shuffle is the same on every edge, so it is applied to the sum of all edges.
         """
         if self.partial == 1:
             return mixed

@@ -2,9 +2,9 @@
 
 DARTS (Liu et al., ICLR 2019, equation 2): w_o = exp(alpha_o) / sum over o' of exp(alpha_o').
 A coalition S of players (Shapley-NAS, section 3.2) is the supernet without the other operations.
-The paper does not say what that means for the weights. Here, as in its released code, a removed
-operation's weight is set to zero and the others keep theirs, so that `none` is a null player.
-With `renormalise` the others are scaled to sum to one again, and then `none` is no null player.
+The paper does not specify what that means for the weights. Here, as in its released code, the
+weight of a removed operation is set to zero and the others keep theirs, so `none` is a null player.
+With `renormalise` the others are scaled to sum to one again; then `none` is not a null player.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ def mixture(
     """Mixing weights of all players.
 
     Args:
-        space: gives the order of the players.
+        space: defines the order of the players.
         alpha: [n_players], one real number for each operation.
-        present: [n_players], how present each operation is: bool for a coalition, or numbers from
-            0 (removed) to 1, by which the weights are differentiable; None: all are.
-        renormalise: scale the weights of each edge to sum to one (to zero where none stays).
+        present: [n_players], presence of each operation: bool for a coalition, or numbers from 0
+            (removed) to 1, by which the weights are differentiable; None: all are present.
+        renormalise: scale the weights of each edge to sum to one (zero if no operation stays).
 
     Returns:
         [n_players], in the players' order, differentiable by alpha.

@@ -61,6 +61,6 @@ class NasBench201Supernet(Supernet):
 
     @property
     def caches_first_cell(self) -> bool:
-        """Whether the first cell is a large enough part of all to keep its operations' outputs."""
+        """Whether the first cell is a large enough part of the network to cache its outputs."""
         settings = self.settings
         return settings.fused and settings.cells == 1 and settings.partial_channels == 1

@@ -1,4 +1,4 @@
-"""The supernet that a search ends with, as one file: its shape, its weights, alpha."""
+"""The final supernet of a search in one file: its shape, its weights, and alpha."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.tensors import DamagedError, read_tensors
 
 
 def save(path: Path, supernet: Supernet, alpha: np.ndarray) -> None:
-    """Write a supernet with the architecture parameters float64[n_players] beside it."""
+    """Write a supernet together with its architecture parameters float64[n_players]."""
     weights = {name: tensor.detach().cpu() for name, tensor in supernet.state_dict().items()}
     content = {
         "space": supernet.space.name,
@@ -33,7 +33,7 @@ def load(path: Path) -> tuple[Supernet, np.ndarray]:
     """The supernet on the CPU, not compiled, and alpha float64[n_players].
 
     Raises:
-        InputError: the file is missing or damaged, or its supernet is not one of its space.
+        InputError: the file is missing or damaged, or its supernet does not fit its space.
     """
     try:
         content = read_tensors(path)
@@ -43,7 +43,7 @@ def load(path: Path) -> tuple[Supernet, np.ndarray]:
         classes = content["classes"]
         if type(classes) is not int or classes < 1 or shape.cells > len(weights):
             raise ValueError(f"classes {classes!r:.20}, cells {shape.cells}")
-        with torch.device("meta"):  # takes no memory: the weights are those of the file
+        with torch.device("meta"):  # allocates no memory: the file provides the weights
             supernet = space.supernet(shape, classes, seed=0)
         supernet.load_state_dict(weights, assign=True)
         if alpha.shape != (space.n_players,) or not np.isfinite(alpha).all():

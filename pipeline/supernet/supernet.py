@@ -1,10 +1,10 @@
 """The network that holds every architecture of a space.
 
 Shapley-NAS (Xiao et al., CVPR 2022, section 3.1): all operations of an edge are computed and
-summed with the mixing weights of `mixture`. The supernet knows no alpha and no coalition: both
-reach it as mixing weights. Batch norms inside cells are not affine and none follows a pooling;
-those of the stem, the residual blocks and the head are. With that the parameters of the published
-search networks come out exactly (tests/published).
+summed with the mixing weights of `mixture`. The supernet knows neither alpha nor coalitions: it
+receives both as mixing weights. Batch norms inside cells are not affine, and none follows a
+pooling; those of the stem, the residual blocks and the head are affine. With these choices the
+number of parameters equals that of the published search networks (tests/published).
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Supernet(nn.Module):
     Attributes:
         space: edges, operations, order of the players.
         settings: channels, cells, partial channels, memory format, compilation.
-        classes: outputs.
+        classes: number of outputs.
         beta: [cell types, edges], or None without edge normalisation.
-        compiles: whether its cells gain by compilation.
+        compiles: whether its cells run faster when compiled.
     """
 
     classifier: nn.Linear
@@ -51,7 +51,7 @@ class Supernet(nn.Module):
 
     @classmethod
     def from_seed(cls, space: Space, settings: SupernetSettings, classes: int, seed: int) -> Self:
-        """The supernet of a space with weights drawn by a seed, as `Space.supernet` says."""
+        """The supernet of a space with weights drawn from a seed; see `Space.supernet`."""
         if settings.channels % settings.partial_channels:
             raise InputError(
                 f"supernet.partial_channels: {settings.partial_channels} does not divide "
@@ -78,8 +78,9 @@ class Supernet(nn.Module):
         Args:
             images: [b, 3, h, w].
             mixing: [cell types, edges, operations].
-            present: which operations to compute, of the same shape; None: all.
-            edge_weights: [cell types, edges], in `mixing` already; None: no edge normalisation.
+            present: which operations to compute, with the same shape; None: all.
+            edge_weights: [cell types, edges], already included in `mixing`; None: no edge
+                normalisation.
             cache: as in `forward`.
         """
 
@@ -89,9 +90,9 @@ class Supernet(nn.Module):
         """Classify images.
 
         Args:
-            images: [b, 3, h, w], from 8 x 8 upwards.
-            mixing: [n_players] mixing weights; where one is zero the operation adds nothing.
-            cache: of these images; keeps what the next call without gradients can use.
+            images: [b, 3, h, w], at least 8 x 8.
+            mixing: [n_players] mixing weights; an operation of weight zero adds nothing.
+            cache: a cache for these images; it keeps activations for later calls without gradients.
 
         Returns:
             logits [b, classes].
@@ -112,7 +113,7 @@ class Supernet(nn.Module):
         return self.classifier(maps.mean(dim=(2, 3)))
 
     def resized(self, images: Tensor) -> Tensor:
-        """Images of the size and memory format that the settings ask for."""
+        """Images in the size and memory format of the settings."""
         if self.settings.image_size:
             images = averaged_down(images, self.settings.image_size)
         if self.settings.channels_last:
@@ -127,7 +128,7 @@ class Supernet(nn.Module):
         return torch.cat([self.beta[:, edges].softmax(1) for edges in incoming], dim=1)
 
     def cell_runner(self) -> Callable[..., Tensor]:
-        """What calls a cell: (cell, *arguments) -> its output."""
+        """The function that calls a cell: (cell, *arguments) -> its output."""
         if not torch.is_grad_enabled():
             return call
         checkpoints = self.settings.checkpoint
@@ -135,17 +136,17 @@ class Supernet(nn.Module):
 
     @cached_property
     def train_cell(self) -> Callable[..., Tensor]:
-        """What calls a cell in a training step; made at the first one, when the device is known."""
-        # `auto` is resolved by the search, which knows how long it is.
+        """The function that calls a cell in training; made in the first step, on a known device."""
+        # The search resolves `auto`, because it knows its length.
         if not (self.compiles and self.settings.compile is True):
             return call
         return compiled_cell(self.classifier.weight.device)
 
     def _present(self, table: Tensor) -> Present:
-        """Where no gradient is asked for, operations of weight zero are not computed.
+        """The operations to compute: without gradients those with a nonzero weight, else all.
 
-        Under a gradient a weight of zero still has a derivative, and a compiled graph is made
-        for all operations once rather than for each coalition.
+        With gradients a weight of zero still has a derivative, and a graph is compiled once for all
+        operations rather than for each coalition.
         """
         if torch.is_grad_enabled():
             return None
@@ -154,10 +155,10 @@ class Supernet(nn.Module):
 
 
 def averaged_down(images: Tensor, size: int) -> Tensor:
-    """Images [b, 3, h, h] of `size` pixels a side, each the mean of those that it covers.
+    """Images [b, 3, h, h] reduced to `size` pixels per side; each pixel is the mean of its area.
 
     Raises:
-        InputError: the images are smaller.
+        InputError: the images are smaller than `size`.
     """
     if size > images.shape[-1]:
         raise InputError(

@@ -1,1 +1,1 @@
-"""Faster forms of the supernet. The readable form in `pipeline.supernet.cell` is their oracle."""
+"""Faster forms of the supernet, tested against the readable form in `pipeline.supernet.cell`."""

@@ -1,19 +1,19 @@
-"""The mixed cell, computed by groups of alike operations instead of one by one.
+"""The mixed cell, computed in groups of equal operations instead of one by one.
 
-The modules, and so the state dictionary, are those of `MixedCell`; only the order of the work
-differs, and a test holds both to the same outputs, gradients and batch-norm statistics.
+The modules, and so the state dictionary, are those of `MixedCell`. Only the order of computation
+differs; a test checks that outputs, gradients and batch-norm statistics are the same.
 
-- Edges that leave the same state see the same input. Operations of one name on them are computed
-  as one, their weights and batch norms stacked along the channels: g edges of m channels each.
-- Pooling is computed once per state, not once per edge, and faster than torch does (`pooling.py`).
-- Mixing weights are the scales of the last batch norms, so that mixing them costs nothing.
-- Depthwise convolutions have a backward pass of their own (`depthwise.py`).
-- An operation that is not present, and `none`, is not computed.
+- Edges that leave the same state have the same input. Operations of one name on these edges are
+  computed as one, with weights and batch norms stacked along the channels: g edges of m channels.
+- Pooling is computed once per state, not once per edge, and faster than in torch (`pooling.py`).
+- Mixing weights are the scales of the last batch norms, so mixing costs nothing extra.
+- Depthwise convolutions have a special backward pass (`depthwise.py`).
+- Operations that are not present, and `none`, are not computed.
 - In evaluation with running statistics a dense convolution and its batch norm are one linear map,
-  so that all those between two states, `nor_conv_1x1` and `nor_conv_3x3`, add up to one kernel.
+  so all such maps between two states, `nor_conv_1x1` and `nor_conv_3x3`, add up to one kernel.
 
-An operation that is no chain of ReLU, convolution and batch norm is simply called, so that a new
-one works without a line here.
+Operations that are not chains of ReLU, convolution and batch norm are called one by one, so a new
+operation works without changes here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pipeline.supernet.fast.chains import as_kernel, is_chain, is_linear, run_ch
 from pipeline.supernet.fast.depthwise import memory_format
 from pipeline.supernet.fast.pooling import pool
 
-Term = tuple[Tensor | None, Tensor]  # mixing weight, unless it is in already, and [b, m, h, w]
+Term = tuple[Tensor | None, Tensor]  # mixing weight (None: already applied), [b, m, h, w]
 
 
 @dataclass
@@ -48,9 +48,9 @@ class Stack:
 
 
 class FusedCell(MixedCell):
-    """`MixedCell`, faster."""
+    """A faster `MixedCell`."""
 
-    mixed: Any  # of `MixedOperation`
+    mixed: Any  # `MixedOperation` modules
 
     def __init__(self, space: Space, *arguments: Any, **options: Any) -> None:
         super().__init__(space, *arguments, **options)
@@ -66,7 +66,7 @@ class FusedCell(MixedCell):
         present: Present = None,
         edge_weights: Tensor | None = None,
     ) -> Tensor:
-        """As `MixedCell.forward`; what leaves a state is computed as soon as the state is there."""
+        """As `MixedCell.forward`; the edges from a state are computed once the state is known."""
         states = list(inputs)
         passed = self.pass_by(inputs)
         terms: dict[int, list[Term]] = defaultdict(list)
@@ -87,7 +87,7 @@ class FusedCell(MixedCell):
         present: Present,
         terms: dict[int, list[Term]],
     ) -> None:
-        """Add to `terms` of each later node what reaches it from a state."""
+        """Add the terms from a state to `terms` of each later node."""
         stacks = self.stacks(source, mixing, present)
         if not stacks:
             return
@@ -114,7 +114,7 @@ class FusedCell(MixedCell):
                 terms[target].append((None, y))
 
     def stacks(self, source: int, mixing: Tensor, present: Present) -> list[Stack]:
-        """What is to be computed from a state, by the operation's name."""
+        """The operations to compute from a state, grouped by name."""
         members: dict[str, list[tuple[Any, int, int, int]]] = defaultdict(list)
         for e, target in self.outgoing[source]:
             mixed = self.mixed[e]
@@ -129,7 +129,7 @@ class FusedCell(MixedCell):
 
 
 def weighted_total(terms: Sequence[Term]) -> Tensor:
-    """The sum of terms, each in one pass over memory."""
+    """The weighted sum of terms; each term takes one pass over memory."""
     plain = [y for weight, y in terms if weight is None]
     weighted = [(weight, y) for weight, y in terms if weight is not None]
     if not plain:
@@ -139,9 +139,9 @@ def weighted_total(terms: Sequence[Term]) -> Tensor:
 
 
 def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
-    """Call operations one by one; pooling, which is the same on every edge, is called once.
+    """Call operations one by one; pooling is the same on every edge and is called only once.
 
-    A batch norm after it keeps its own running statistics on each edge.
+    A batch norm after the pooling keeps separate running statistics for each edge.
     """
     first = stack.operations[0]
     normalised = isinstance(first, nn.Sequential) and isinstance(first[0], POOLING)
@@ -160,10 +160,10 @@ def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
 
 
 def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:
-    """All that is linear between a state and each later node, added up to one kernel.
+    """All linear maps from a state to each later node, summed into one kernel per node.
 
     Returns:
-        for each size of kernel: the nodes [g] and [b, g * m, h, w], m channels for each.
+        for each kernel size: the nodes [g] and [b, g * m, h, w], with m channels for each node.
     """
     chains: dict[int, list[tuple[Any, Tensor]]] = defaultdict(list)
     for stack in stacks:
@@ -171,7 +171,7 @@ def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[i
             stack.targets, stack.operations, stack.mixing, strict=True
         ):
             chains[target].append((chain, weight))
-    nodes: dict[int, list[int]] = defaultdict(list)  # by the largest kernel of what reaches them
+    nodes: dict[int, list[int]] = defaultdict(list)  # by the largest kernel on their edges
     for target, members in chains.items():
         nodes[max(chain[1].kernel_size[0] for chain, _ in members)].append(target)
     outputs = []

@@ -1,7 +1,7 @@
 """g chains of ReLU, convolution and batch norm with the same layers, computed as one chain.
 
-Their channels lie side by side. Depthwise convolutions of m channels are computed as one of g m
-channels, other convolutions as a grouped one, and batch norms treat each channel separately anyway.
+Their channels are concatenated. Depthwise convolutions of m channels become one of g m channels,
+other convolutions become a grouped one, and batch norms treat each channel separately anyway.
 """
 # Tested in tests/supernet/fast/test_cell.py.
 
@@ -20,7 +20,7 @@ LAYERS = (nn.ReLU, nn.Conv2d, nn.BatchNorm2d)
 
 
 def is_chain(module: nn.Module) -> bool:
-    """ReLU, convolution, ..., batch norm; no batch norm with affine parameters."""
+    """Whether a module is ReLU, convolution, ..., batch norm, without affine parameters."""
     layers = [*module] if isinstance(module, nn.Sequential) else []
     kinds = [type(layer) for layer in layers]
     return (
@@ -34,12 +34,12 @@ def is_chain(module: nn.Module) -> bool:
 def run_chains(
     chains: Sequence[Any], rectified: Tensor, copies: Callable[[int], Tensor], scales: Tensor
 ) -> Tensor:
-    """The outputs of g chains on one input, each times a number, side by side.
+    """The outputs of g chains on one input, each multiplied by a scale, concatenated.
 
     Args:
         chains: [g], with the same layers.
         rectified: [b, m, h, w], their common input after the first ReLU.
-        copies: g -> that input g times side by side.
+        copies: g -> this input repeated g times along the channels.
         scales: [g].
 
     Returns:
@@ -60,7 +60,7 @@ def run_chains(
 def first_convolution(
     layers: Sequence[Any], rectified: Tensor, copies: Callable[[int], Tensor]
 ) -> Tensor:
-    """A dense convolution of one input needs no copies of it."""
+    """The first convolution; a dense one needs no copies of the input."""
     if layers[0].groups == 1:
         return convolve(layers, rectified, 1)
     return convolve(layers, copies(len(layers)), len(layers) * layers[0].groups)
@@ -77,7 +77,7 @@ def convolve(layers: Sequence[Any], x: Tensor, groups: int) -> Tensor:
 
 
 def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> Tensor:
-    """Batch norms side by side, then a scale per channel; statistics are kept as torch does."""
+    """Concatenated batch norms, then a scale per channel; statistics are updated as in torch."""
     first = layers[0]
     if first.training and not first.track_running_stats:
         return F.batch_norm(x, None, None, scale, None, True, 0.0, first.eps)
@@ -86,7 +86,7 @@ def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> 
     factor = first.momentum
     if first.training:
         torch._foreach_add_([layer.num_batches_tracked for layer in layers], 1)
-        if factor is None:  # a plain mean over all batches
+        if factor is None:  # the plain mean over all batches
             factor = 1.0 / float(first.num_batches_tracked)
     y = F.batch_norm(x, mean, variance, scale, None, first.training, factor or 0.0, first.eps)
     if first.training:
@@ -98,7 +98,7 @@ def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> 
 
 
 def is_linear(module: Any) -> bool:
-    """Whether, after its ReLU, a chain is one dense convolution with fixed statistics."""
+    """Whether a chain after its ReLU is a single dense convolution with fixed statistics."""
     if torch.is_grad_enabled() or module.training or not is_chain(module):
         return False
     _, convolution, *norms = module
@@ -111,7 +111,7 @@ def is_linear(module: Any) -> bool:
 
 
 def as_kernel(chain: Any, scale: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """A chain for which `is_linear`, times a scale: a kernel [m, m, side, side] and a bias [m]."""
+    """A linear chain, multiplied by a scale, as a kernel [m, m, side, side] and a bias [m]."""
     _, convolution, norm = chain
     gain = scale / (norm.running_var + norm.eps).sqrt()
     bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean

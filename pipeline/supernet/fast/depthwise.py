@@ -2,23 +2,22 @@
 
     y[c, u] = sum over taps i of w[c, i] x[c, s u + d i - p]        stride s, dilation d, padding p
 
-oneDNN has fast kernels for the forward pass at every kernel size and dilation, except for the
-gradient of the weights only up to 3 x 3, undilated, in multiples of 16 channels: elsewhere it
-falls back to code that takes ten to forty times as long as the forward pass. At stride 1 both
-gradients can be had from the fast kernels:
+oneDNN has fast forward kernels for every kernel size and dilation. For the gradient of the weights
+it has them only up to 3 x 3, undilated, with a multiple of 16 channels. Otherwise it falls back to
+code that takes ten to forty times as long as the forward pass. At stride 1 both gradients can be
+computed with the fast kernels:
 
-- dx is the convolution of dy with the mirrored kernel: a forward pass.
+- dx is the convolution of dy with the mirrored kernel, which is a forward pass.
 - dw of a dilated convolution is dw of the undilated one on the images' four phases (even and odd
-  rows and columns), stacked along the batch, since taps never leave a phase.
-- dw of a 5 x 5 kernel is that of four 3 x 3 kernels, which cover it with an overlap, on shifted
-  images.
+  rows and columns), stacked along the batch, because taps never leave a phase.
+- dw of a 5 x 5 kernel is computed from four overlapping 3 x 3 kernels on shifted images.
 
-At stride 2 a convolution of dilation 2 sees only every other pixel: it is an undilated one of
-stride 1 on those. What is left, 5 x 5 at stride 2, is rare and goes to torch.
+At stride 2 a convolution with dilation 2 reads only every other pixel, so it is an undilated one of
+stride 1 on those pixels. The remaining case, 5 x 5 at stride 2, is rare and left to torch.
 
-Discrete networks take it by `with_fast_gradients` while they are trained on a CPU. There oneDNN's
-gradient takes up to thirty times as long for a dilated or 5 x 5 kernel, and in bfloat16 for every
-kernel at stride 2.
+Discrete networks use this through `with_fast_gradients` while they are trained on a CPU. There
+oneDNN's gradient takes up to thirty times as long for a dilated or 5 x 5 kernel, and in bfloat16
+for every kernel at stride 2.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-BLOCK = 3  # the largest kernel with a fast gradient,
-VECTOR = 16  # which needs a multiple of so many channels
+BLOCK = 3  # side of the largest kernel with a fast gradient
+VECTOR = 16  # the fast gradient needs a multiple of this many channels
 
 
 def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> Tensor:
@@ -50,13 +49,13 @@ def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> 
 class DepthwiseConv(nn.Conv2d):
     """A depthwise convolution without bias that keeps the image's size, up to the stride.
 
-    Its parameters, state dictionary and, up to rounding, numbers are those of `nn.Conv2d`, which
-    still computes it in evaluation, on a GPU and where the network is compiled.
+    Its parameters and state dictionary are those of `nn.Conv2d`; its outputs are the same up to
+    rounding. `nn.Conv2d` still computes it in evaluation, on a GPU and in compiled networks.
     """
 
     @classmethod
     def of(cls, plain: nn.Conv2d) -> DepthwiseConv:
-        """A convolution that `_fits`, with its own parameter; nothing is drawn."""
+        """The fast form of a convolution that `_fits`, with the same parameter; draws nothing."""
         kernel, stride, dilation = plain.kernel_size[0], plain.stride[0], plain.dilation[0]
         made = cls(
             plain.in_channels,
@@ -86,7 +85,7 @@ class DepthwiseConv(nn.Conv2d):
 
 
 def with_fast_gradients(network: nn.Module) -> nn.Module:
-    """A network, changed in place: `DepthwiseConv` for each convolution that can be one."""
+    """Replace each convolution that `_fits` by a `DepthwiseConv`, in place; return the network."""
     for name, layer in network.named_children():
         if isinstance(layer, nn.Conv2d) and _fits(layer):
             setattr(network, name, DepthwiseConv.of(layer))
@@ -96,7 +95,7 @@ def with_fast_gradients(network: nn.Module) -> nn.Module:
 
 
 def _fits(layer: nn.Conv2d) -> bool:
-    """Whether `depthwise` computes it."""
+    """Whether `depthwise` can compute this layer."""
     kernel, stride, dilation = layer.kernel_size[0], layer.stride[0], layer.dilation[0]
     return (
         layer.in_channels == layer.out_channels == layer.groups > 1
@@ -109,7 +108,7 @@ def _fits(layer: nn.Conv2d) -> bool:
 
 
 class _Depthwise(torch.autograd.Function):
-    """Stride 1."""
+    """Depthwise convolution of stride 1 with the fast backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
@@ -130,7 +129,7 @@ class _Depthwise(torch.autograd.Function):
 
 
 def same_size(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
-    """Depthwise convolution of stride 1 with an output of the input's size."""
+    """Depthwise convolution of stride 1 whose output has the size of the input."""
     padding = dilation * (weight.shape[2] // 2)
     return F.conv2d(x, weight.to(x.dtype), None, 1, padding, dilation, groups=x.shape[1])
 
@@ -150,7 +149,7 @@ def weight_gradient(x: Tensor, dy: Tensor, kernel: int, dilation: int) -> Tensor
         return block_gradient(x, dy, kernel, margin)[:n_channels]
     x = F.pad(x, (margin, margin, margin, margin, 0, filling))
     dw = x.new_empty(x.shape[1], 1, kernel, kernel)
-    # Blocks begin every two taps, the last of them where it ends with the kernel.
+    # A block begins every two taps; the last block ends where the kernel ends.
     starts = sorted({*range(0, kernel - BLOCK, BLOCK - 1), kernel - BLOCK})
     for i in starts:
         for j in starts:
@@ -162,7 +161,7 @@ def weight_gradient(x: Tensor, dy: Tensor, kernel: int, dilation: int) -> Tensor
 
 def block_gradient(x: Tensor, dy: Tensor, kernel: int, padding: int) -> Tensor:
     """Gradient of the weights [c, 1, kernel, kernel] of an undilated convolution, by torch."""
-    weight = x.new_empty(x.shape[1], 1, kernel, kernel)  # its numbers are not needed
+    weight = x.new_empty(x.shape[1], 1, kernel, kernel)  # only its shape matters
     sizes = [1, 1], [padding, padding], [1, 1], False, [0, 0], x.shape[1]
     gradients = torch.ops.aten.convolution_backward(
         dy, x, weight, None, *sizes, [False, True, False]
@@ -172,13 +171,13 @@ def block_gradient(x: Tensor, dy: Tensor, kernel: int, padding: int) -> Tensor:
 
 
 def phases(x: Tensor) -> Tensor:
-    """[b, c, h, w] -> [4 b, c, ceil(h / 2), ceil(w / 2)]; odd sizes are filled up with zeros."""
+    """[b, c, h, w] -> [4 b, c, ceil(h / 2), ceil(w / 2)]; odd sizes are padded with zeros."""
     if x.shape[2] % 2 or x.shape[3] % 2:
         x = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))
     return torch.cat([x[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)])
 
 
 def memory_format(x: Tensor) -> torch.memory_format:
-    """In which a tensor lies."""
+    """The memory format of a tensor."""
     last = x.is_contiguous(memory_format=torch.channels_last)
     return torch.channels_last if last else torch.contiguous_format

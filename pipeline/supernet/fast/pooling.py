@@ -1,11 +1,11 @@
-"""Pooling of few channels, faster than torch's own on CPUs: the same numbers up to rounding.
+"""Pooling of few channels, faster than torch's on CPUs; the numbers are equal up to rounding.
 
-torch's kernels take the channels of one pixel after the other, and with partial channels there are
-few: 4 of them cost as much as 16.
+torch's kernels process the channels of one pixel at a time. With partial channels there are few: 4
+channels cost as much as 16.
 
-- A maximum is that of shifted images, along the rows, then along the columns. Only without
-  gradients: where pixels are equal they would share the gradient, which torch gives to the first.
-- An average is a depthwise convolution by ones, over the number of pixels inside the image.
+- A maximum is the maximum of shifted images, along the rows, then along the columns. This is used
+  only without gradients: equal pixels would share the gradient, while torch gives it to the first.
+- An average is a depthwise convolution with ones, divided by the number of pixels inside the image.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.supernet.fast.depthwise import depthwise
 
 
 def pool(layer: Any, x: Tensor) -> Tensor:
-    """`layer(x)` for x [b, c, h, w]; what is no pooling is called as it is."""
+    """`layer(x)` for x [b, c, h, w]; a layer that is not a pooling is simply called."""
     if x.device.type == "cpu" and not torch.is_grad_enabled():
         if isinstance(layer, nn.MaxPool2d):
             return maximum(layer, x)
@@ -46,7 +46,7 @@ def maximum(layer: Any, x: Tensor) -> Tensor:
 
 
 def average(layer: Any, x: Tensor) -> Tensor:
-    """A mean over the pixels inside the image, of half a kernel's padding."""
+    """A mean over the pixels inside the image, with a padding of half a kernel."""
     kernel, stride = layer.kernel_size, layer.stride
     ones = x.new_ones(x.shape[1], 1, kernel, kernel)
     n = inside(kernel, stride, *x.shape[2:]).to(x)

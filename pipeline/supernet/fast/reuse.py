@@ -1,12 +1,12 @@
-"""Compute once what two coalitions have in common.
+"""Reuse the computations that coalitions have in common.
 
-An operation gives the same output for all coalitions of a batch where its input is the same. In
-DARTS the cells before the first reduction know nothing of the reduction cell's players. Half of the
-removals of a walk are such players, and those cells have the largest images. In NAS-Bench-201 all
-cells share their players, but the first one always sees the stem's output. What an operation makes
-of a state there depends on the mixing weights of the edges up to that state, not on its own. So
-outputs are kept unmixed, and a removal costs the operations behind the node that it changes: on
-average over the edges that is one operation in seven.
+If the input of an operation is the same for all coalitions of a batch, so is its output. In DARTS
+the cells before the first reduction do not depend on the players of the reduction cell. Half of the
+removals in a walk are such players, and these first cells have the largest images. In NAS-Bench-201
+all cells share their players, but the input of the first cell is always the stem's output. There
+the output of an operation depends on the mixing weights of the edges up to its input state, not on
+its own weight. So outputs are stored unmixed, and a removal recomputes only the operations after
+the node that it changes. On average over the edges that is one operation in seven.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 class ActivationCache:
-    """Activations of one batch of images, by one network and under one policy of batch norms."""
+    """Activations of one batch of images, for one network and one batch-norm policy."""
 
     def __init__(self) -> None:
         self._entries: dict[Hashable, tuple[Hashable, Any]] = {}
@@ -35,7 +35,7 @@ class ActivationCache:
         self._versions: list[int] = []
 
     def clear_if_trained(self, network: nn.Module) -> None:
-        """Forget everything if a weight of the network has changed since the last call."""
+        """Clear the cache if a weight of the network has changed since the last call."""
         self._parameters = self._parameters or [*network.parameters()]
         versions = [parameter._version for parameter in self._parameters]
         if versions != self._versions:
@@ -43,9 +43,10 @@ class ActivationCache:
             self._versions = versions
 
     def get(self, name: Hashable, depends_on: Hashable, compute: Callable[[], Result]) -> Result:
-        """The result of `compute` at the last call of this name, if that depended on the same.
+        """The last result under this name if `depends_on` is unchanged, else that of `compute`.
 
-        `depends_on` is what it follows from beside images and network: mixing weights, say.
+        `depends_on` is everything that the result depends on besides images and network, such as
+        mixing weights.
         """
         if name not in self._entries or self._entries[name][0] != depends_on:
             self._entries.pop(name, None)  # frees its memory first
@@ -57,20 +58,20 @@ class ActivationCache:
 def run_cached(
     cell: Any, x: Tensor, mixing: Tensor, present: Present, cache: ActivationCache
 ) -> Tensor:
-    """As `MixedCell.forward` for a cell of one input [b, channels, h, w], the same at each call.
+    """As `MixedCell.forward`, for a cell with one input [b, channels, h, w], equal in every call.
 
-    All channels of the cell are mixed (k = 1); the cache keeps the outputs of its operations.
+    All channels of the cell are mixed (k = 1). The cache keeps the outputs of its operations.
     """
     rows = [tuple(row) for row in mixing.tolist()]
     states = [x]
-    before: list[tuple[tuple[float, ...], ...]] = [()]  # mixing of the edges up to each state
+    before: list[tuple[tuple[float, ...], ...]] = [()]  # mixing weights up to each state
     for edges in cell.incoming.values():
         terms: list[tuple[Tensor | None, Tensor]] = []
         for e, source in edges:
             for o, operation in enumerate(cell.mixed[e].operations):
                 if isinstance(operation, Zero) or not (present is None or present[e][o]):
                     continue
-                # A pooling is the same on every edge.
+                # Pooling is the same on every edge.
                 name = (source, type(operation)) if isinstance(operation, POOLING) else (e, o)
                 compute = partial(pool, operation, states[source])
                 terms.append((mixing[e, o], cache.get(name, before[source], compute)))

@@ -1,4 +1,4 @@
-"""How a cell is called: plainly, compiled, or with gradient checkpointing.
+"""Three ways to call a cell: directly, compiled, or with gradient checkpointing.
 
 With checkpointing a cell's activations are computed again in the backward pass (Chen et al.,
 "Training deep nets with sublinear memory cost", 2016). The second forward pass changes neither the
@@ -19,23 +19,23 @@ from pipeline.compilation import compile_mode, compiled
 from pipeline.spaces.operations import Noise
 from pipeline.supernet.cell import MixedCell
 
-# Shapes of cells times batch sizes: torch's own limit of graphs per function is too small.
+# Number of cell shapes times batch sizes; torch's default limit of graphs per function is too low.
 COMPILED_GRAPHS = 64
 
 
 def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
-    """What calls a cell in a training step, compiled.
+    """A compiled function that calls a cell in a training step.
 
-    It is the readable form that is compiled: stacking by hand stands in the compiler's way.
+    It compiles the readable form, because stacking by hand hinders the compiler.
     """
-    import torch._dynamo  # loads the compiler: only where it is used
+    import torch._dynamo  # loads the compiler, so only when used
 
     torch._dynamo.config.recompile_limit = COMPILED_GRAPHS
     return compiled(MixedCell.forward, compile_mode(device))
 
 
 def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -> Tensor:
-    """`run(cell, *arguments)`, a third more work for the memory of one cell instead of all."""
+    """`run(cell, *arguments)` with the memory of one cell instead of all, for a third more work."""
     output: Tensor = checkpoint(
         run,
         cell,
@@ -49,7 +49,7 @@ def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -
 
 @contextlib.contextmanager
 def recomputing(cell: nn.Module) -> Iterator[None]:
-    """A second forward pass in the state of the first, which changes nothing."""
+    """Inside the block a second forward pass sees the state of the first and changes none."""
     norms: list[Any] = [module for module in cell.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     counts = [norm.num_batches_tracked.clone() for norm in norms]
