@@ -1,5 +1,5 @@
 # Shapley-NAS: data -> search -> genotype -> query, retrain, transfer -> report.
-# The patterns of all paths stand in pipeline/paths.py.
+# All path patterns are in pipeline/paths.py.
 #
 # results/{preset}/data/{dataset}/                                   manifest and split of a data set
 # results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/   supernet search
@@ -7,9 +7,9 @@
 #                                                      .../query/    its row of the NAS-Bench-201 table
 #                                                      .../removal/, .../ranking/   for Figures 2 and 5
 #                                                      .../retrain/{target}/rseed{rseed}/  trained network
-# results/{preset}/studies/{study}/{supernet}/{search,walk,draw}/     what a study measures of supernets
+# results/{preset}/studies/{study}/{supernet}/{search,walk,draw}/     a study's measurements of supernets
 #                                .../summary/measurements/           its tables
-# results/{preset}/report/index.html                                 all of it beside the paper
+# results/{preset}/report/index.html                                 all results next to the paper's
 # results/{preset}/report/figures/{experiment}/                      SVG, PNG and CSV of a figure
 # results/{preset}/report/claims/{experiment}/                       verdicts on the paper's claims
 # results/{preset}/state/                                            checkpoints, journals (never outputs)

@@ -1,4 +1,4 @@
-"""The verbs of `python -m pipeline`: a thin one for each stage, and a few that look at results."""
+"""The verbs of `python -m pipeline`: a thin verb for each stage, and a few that show results."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pipeline import __version__, journal
 from pipeline.errors import InputError, explain
 from pipeline.registry import nearest, resolve
 
-# Module of `pipeline.verbs` -> its verbs. It is imported when one of them is called, so that a verb
-# that trains nothing does not wait for torch.
+# Module of `pipeline.verbs` -> its verbs. A module is imported when one of its verbs is called, so
+# that verbs that train nothing do not wait for torch.
 MODULES: dict[str, tuple[str, ...]] = {
     "data": ("prepare", "imagenet16"),
     "stages": (
@@ -36,7 +36,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "project": ("init", "report-bug"),
 }
 VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
-# As `--help` lists them; all others are called by the workflow and for the docs.
+# The verbs in `--help`; the workflow and the docs use the others.
 EVERYDAY = (
     *("list", "plan", "prepare", "search", "genotype", "query", "retrain", "transfer"),
     *("evaluate", "predict", "export", "profile", "report", "compare"),
@@ -49,14 +49,14 @@ ANALYSIS = (
 
 
 class Verbs(click.Group):
-    """A group of commands that are imported when they are asked for."""
+    """A group of commands that are imported on first use."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         """All verbs, sorted."""
         return sorted(VERBS)
 
     def get_command(self, context: click.Context | None, name: str) -> click.Command | None:
-        """One verb; an unknown one is an `InputError` that suggests the nearest."""
+        """One verb; an unknown name raises an `InputError` that suggests the nearest verb."""
         if name not in VERBS:
             raise InputError(f"no verb {name!r:.80}; {nearest(name, [*VERBS])}")
         command: click.Command = resolve(f"pipeline.verbs.{VERBS[name]}:{_function(name)}")
@@ -84,10 +84,10 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a verb; what the user can mend is one line on stderr and exit code 2."""
+    """Run a verb; an error that the user can fix gives one line on stderr and exit code 2."""
     exit_on_sigterm()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a locale may have no `±`
+        sys.stdout.reconfigure(errors="backslashreplace")  # some locales have no `±`
     try:
         cli(standalone_mode=False)
     except InputError as error:
@@ -107,7 +107,7 @@ def main() -> None:
         sys.exit(_complain(line))
     finally:
         if journal.BEGUN_HERE:
-            from pipeline.tracking import recorder  # not at the top: no other verb needs it
+            from pipeline.tracking import recorder  # imported here, since others do not need it
 
             recorder.mirror_own()
 
@@ -118,7 +118,7 @@ def exit_on_sigterm() -> None:
 
 
 def _function(verb: str) -> str:
-    """The name of the function that is a verb; `list` is taken."""
+    """The name of a verb's function; `list` is the name of a built-in."""
     return "list_" if verb == "list" else verb.replace("-", "_")
 
 

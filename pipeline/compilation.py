@@ -1,4 +1,4 @@
-"""Compilation by `torch.compile`: whether it pays, how it is done, and what runs where it fails."""
+"""Compilation by `torch.compile`: when it pays, how it works, and the fallback if it fails."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from torch import Tensor, nn
 
 from pipeline.progress import warn
 
-# Steps that win a compilation back. NAS-Bench-201, C = 16, N = 1, batch 128, two cores: it takes
-# 88 s and a step then 0.204 s instead of 0.212 s, so about 11,000; with one thread about 1,400.
+# Steps after which compilation has paid for itself. NAS-Bench-201, C = 16, N = 1, batch 128, two
+# cores: it takes 88 s, and then a step takes 0.204 s instead of 0.212 s, so about 11,000 steps;
+# with one thread about 1,400.
 COMPILED_STEPS = 10_000
 
-# Images -> logits and those of the auxiliary head, if there is one.
+# Images -> logits, and the logits of the auxiliary head if there is one.
 TrainingPass = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 
 def compile_pays(wanted: bool | str, n_steps: int) -> bool:
-    """Whether to compile a training of so many steps; `auto`: where the time comes back.
+    """Whether to compile a training of this many steps; `auto`: if compilation saves time.
 
-    The steps are those of the whole run, not of what is left: a resumed run decides alike.
+    The steps are those of the whole run, not the remaining ones, so a resumed run decides alike.
     """
     return n_steps >= COMPILED_STEPS if wanted == "auto" else bool(wanted)
 
 
 def compile_mode(device: torch.device) -> str:
-    """The mode of compilation: CUDA graphs on a GPU, where the launches of kernels cost most."""
+    """The mode of compilation: CUDA graphs on a GPU, where kernel launches cost most."""
     return "reduce-overhead" if device.type == "cuda" else "default"
 
 
 def compiled(function: Callable[..., Any], mode: str = "default") -> Callable[..., Any]:
-    """`torch.compile(function)`, or with a warning `function` itself where that does not work.
+    """`torch.compile(function)`; if compilation fails, a warning and `function` itself.
 
-    Compilation happens at the first call, so that is where a missing compiler shows.
+    Compilation happens at the first call, so a missing compiler is noticed there.
     """
-    from torch._dynamo.exc import TorchDynamoException  # loads the compiler: only where it is used
+    from torch._dynamo.exc import TorchDynamoException  # loads the compiler, so only on use
 
     chosen = torch.compile(function, dynamic=False, mode=mode)
 
@@ -55,9 +56,9 @@ def compiled(function: Callable[..., Any], mode: str = "default") -> Callable[..
 def compiled_training_pass(
     plain: TrainingPass, network: nn.Module, batch_size: int
 ) -> TrainingPass:
-    """The forward pass of a training step of a network, compiled for batches of one size.
+    """The forward pass of a network's training step, compiled for batches of one size.
 
-    A batch of another size runs as it is: compiling the smaller last one would not pay.
+    A batch of another size runs uncompiled: compiling for the smaller last batch would not pay.
     """
     chosen: TrainingPass | None = None
 
@@ -74,10 +75,10 @@ def compiled_training_pass(
 
 
 def backward_compiles(forward: TrainingPass, network: nn.Module, images: Tensor) -> bool:
-    """Whether a compiled pass has a backward pass; it leaves no trace but a warning if not.
+    """Whether the backward pass of a compiled pass compiles; if not, the only effect is a warning.
 
-    The backward pass is compiled when it first runs: in the midst of a step, which could not be
-    undone. So it is tried here.
+    The backward pass is compiled when it first runs, which is in the middle of a step that cannot
+    be undone. So it is tried here.
     """
     from torch._dynamo.exc import TorchDynamoException
 

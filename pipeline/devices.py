@@ -1,9 +1,9 @@
-"""The device that computes, its threads, its precision, and how exactly it repeats itself.
+"""The device that computes, its threads, its precision, and its reproducibility.
 
-On a CPU a fixed seed and a fixed number of threads give the same bits twice. On a GPU cuDNN and
-cuBLAS choose among algorithms that sum in varying order; the deterministic mode forbids those,
-at some cost in speed, and then a fixed seed gives the same bits twice on the same kind of GPU
-with the same versions.
+On a CPU a fixed seed and a fixed number of threads give the same bits in every run. On a GPU cuDNN
+and cuBLAS may choose algorithms that sum in varying order. The deterministic mode forbids these, at
+some cost in speed. Then a fixed seed gives the same bits on the same kind of GPU with the same
+versions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 
 
 def resolve(name: str) -> torch.device:
-    """The device called `auto` (the GPU where there is one, else the CPU), `cpu` or `cuda`.
+    """The device called `auto` (the GPU if there is one, else the CPU), `cpu` or `cuda`.
 
     Raises:
         InputError: the name is unknown, or torch sees no GPU.
@@ -33,12 +33,12 @@ def resolve(name: str) -> torch.device:
 def configure(threads: int, deterministic: bool = False) -> None:
     """Set torch's threads and determinism, once per process, before any other use of torch.
 
-    The threads are those of the rule; ranks of torchrun share them. `deterministic` allows only
-    algorithms that repeat bit for bit on a GPU; without it cuDNN takes the fastest.
+    The threads are those of the rule; ranks of torchrun divide them. `deterministic` allows only
+    algorithms that are bit-reproducible on a GPU; without it cuDNN chooses the fastest.
     """
     torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     if deterministic:
-        # cuBLAS repeats only with a fixed workspace, which it reads when its first handle is made.
+        # cuBLAS is reproducible only with a fixed workspace, which it reads at its first handle.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.deterministic = deterministic
@@ -46,9 +46,9 @@ def configure(threads: int, deterministic: bool = False) -> None:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Context of the forward pass: `float32` as it is, `bfloat16` and `float16` mixed precision.
+    """Context of the forward pass: `float32`, or mixed precision with `bfloat16` or `float16`.
 
-    bfloat16 has float32's range, so that gradients need no scaling; those of float16 do.
+    bfloat16 has float32's range, so its gradients need no scaling; gradients of float16 do.
     """
     dtype = torch.float16 if precision == "float16" else torch.bfloat16
     return torch.autocast(device.type, dtype, enabled=precision != "float32")

@@ -1,7 +1,7 @@
-"""What fills the disk, and what of it a finished study can do without.
+"""Lists the files that fill the disk, and removes those that a finished study does not need.
 
-Sizes are bytes that files take on the disk; a file with several names counts once. Symbolic links
-are not followed, since what they lead to is not in these folders.
+Sizes are the bytes that files take on the disk; a file with several names counts once. Symbolic
+links are not followed, because their targets are not in these folders.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.errors import InputError
 from pipeline.journal import Journal
 from pipeline.tracking import recorder
 
-BLOCK = 512  # bytes of `st_blocks`, whatever the file system's own block is
+BLOCK = 512  # bytes per unit of `st_blocks`, on every file system
 STAGES = (*paths.STAGES, "data", "report", "tables")
 STORE = ("mlflow.db", "mlruns", "mlartifacts")
 MODELS = (".pt2", ".onnx", ".safetensors", ".pth")
@@ -26,7 +26,7 @@ MODELS = (".pt2", ".onnx", ".safetensors", ".pth")
 
 @dataclass(frozen=True)
 class Share:
-    """Files of one kind: `preset` and `stage` are empty where they have none."""
+    """Files of one kind; `preset` and `stage` are empty if the files have none."""
 
     size: int
     n_files: int
@@ -37,7 +37,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What `clean_state` removed: bytes, and runs; `n_waiting` journals that MLflow lacks stay."""
+    """Bytes and runs that `clean_state` removed; `n_waiting` journals that MLflow lacks stay."""
 
     size: int
     n_runs: int
@@ -45,9 +45,9 @@ class Cleaned:
 
 
 def usage(tree: Path, results: Path, data_root: Path) -> list[Share]:
-    """What a working tree and its data take, largest first.
+    """Disk usage of a working tree and its data, largest first.
 
-    The tree has the MLflow store and Snakemake's folder; each data set is a kind of its own.
+    The tree includes the MLflow store and Snakemake's folder; each data set is a separate kind.
     """
     sizes: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     seen: set[tuple[int, int]] = set()
@@ -88,7 +88,7 @@ def _stage(parts: Sequence[str]) -> str:
 
 
 def _kind(parts: Sequence[str]) -> str:
-    """What a file of `results/{preset}` is, by where it lies and how it is called."""
+    """The kind of a file in `results/{preset}`, from its folder and its name."""
     top, name = parts[0], Path(parts[-1])
     if top in ("logs", "benchmarks"):
         return top
@@ -103,11 +103,11 @@ def _kind(parts: Sequence[str]) -> str:
 def clean_state(results: Path) -> Cleaned:
     """Remove from each `results/*/state` what finished runs no longer need.
 
-    A run has finished if its journal says so and its `metrics.json` is there; any other run can
-    go on, so that all of its files are kept. A journal goes when MLflow has all of it.
+    A run has finished if its journal says so and its `metrics.json` exists. Any other run can be
+    resumed, so all its files are kept. A journal is removed only if MLflow has all of it.
 
     Raises:
-        InputError: no such folder, or a workflow is at work in it.
+        InputError: no such folder, or a workflow is running in it.
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; give the folder of the presets")
@@ -124,7 +124,7 @@ def clean_state(results: Path) -> Cleaned:
         for path in sorted(folder.iterdir()):
             if path not in waiting:
                 size += sum(file.lstat().st_blocks * BLOCK for file in _files(path))
-                is_folder = path.is_dir() and not path.is_symlink()  # a link goes, not its target
+                is_folder = path.is_dir() and not path.is_symlink()  # never remove a link's target
                 shutil.rmtree(path) if is_folder else path.unlink()
         if not waiting:
             folder.rmdir()

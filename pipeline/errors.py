@@ -1,4 +1,4 @@
-"""Errors that a user can mend."""
+"""Errors that a user can fix."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ AGAIN = "then run the same command again: it goes on where it stopped"
 LONGEST = 4000  # characters of a message
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
-# What torch says where Python would raise MemoryError or an OSError of its own.
+# torch's messages for cases in which Python would raise MemoryError or OSError.
 TORCH_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 TORCH_WRITE = ("PytorchStreamWriter", "inline_container", "unexpected pos")
 
@@ -22,7 +22,7 @@ class InputError(Exception):
 
     @property
     def faults(self) -> list[str]:
-        """The lines. Names and what a library says are quoted: they may have any characters."""
+        """The lines, with unprintable characters escaped: names and messages may have any."""
         return [_line(str(fault)) for fault in self.args]
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ def _printable(letter: str) -> str:
 
 
 def explain(error: BaseException) -> str | None:
-    """One line on what the machine lacked (disk, rights, memory); None for any other error."""
+    """One line if the machine lacked disk space, rights or memory; None for any other error."""
     text = str(error)
     if isinstance(error, OSError) and error.errno in FULL:
         return f"{error.filename or 'results'}: no space left on the disk; free some, {AGAIN}"

@@ -1,4 +1,4 @@
-"""The events of a journal (`journal.py`), as its reader takes them from whoever wrote them."""
+"""The events of a journal (`journal.py`), as its reader validates them."""
 # Tested in tests/tracking/test_mirror.py.
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Metrics(_Event):
 class _Artifact(_Event):
     event: Literal["artifact"]
     path: str
-    form: str = "file"  # journals of earlier versions know none
+    form: str = "file"  # absent in journals of earlier versions
 
 
 class _End(_Event):

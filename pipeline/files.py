@@ -1,4 +1,4 @@
-"""Files that are whole or absent: every write goes to a temporary name and is renamed."""
+"""Files that are complete or absent: every write goes to a temporary file, which is renamed."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from typing import Any
 
 from pipeline.errors import InputError
 
-# What numpy and its zip reader say of bytes that are not what was written.
+# Errors that numpy and its zip reader raise for damaged files.
 DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, OverflowError),
     *(NotImplementedError, RuntimeError, AttributeError, IndexError, AssertionError, MemoryError),
     *(struct.error, zlib.error, zipfile.BadZipFile, csv.Error),
 )
-# Bounds on files that are read whole: far above what this program writes, far below what a
-# machine's memory would notice.
+# Limits for files that are read into memory: far above the files of this program, far below the
+# memory of a machine.
 MOST_BYTES = 16 * 2**20  # of JSON, CSV and other text
 MOST_ARRAY_BYTES = 2**30
-MOST_RATIO = 20  # unpacked to packed
+MOST_RATIO = 20  # unpacked size over packed size
 
 
 @contextlib.contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` if the block succeeds.
+    """Yield a temporary path next to `path`; rename it to `path` if the block succeeds.
 
-    The temporary file keeps the suffix of `path`, since some writers choose a format by it.
+    The temporary file has the suffix of `path`, since some writers choose the format by it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
-        # On disk before the name is: a machine that loses power keeps the old file or the new.
+        # The content reaches the disk before the name, so a power cut leaves the old or new file.
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
@@ -52,12 +52,12 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def readable(text: Path | str) -> str:
-    r"""A name for people and for UTF-8 files: bytes that are no text stand there as `\xff`."""
+    r"""A name for display and for UTF-8 files: bytes that are no text become `\xff`."""
     return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write UTF-8 text atomically; a name that the locale cannot say is spelled out."""
+    """Write UTF-8 text atomically; names that the locale cannot encode are escaped."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
@@ -66,7 +66,7 @@ def write_json(path: Path | str, value: Any) -> None:
     """Write indented JSON atomically.
 
     Raises:
-        InputError: a number is NaN or infinite, which JSON does not know.
+        InputError: a number is NaN or infinite, which JSON does not allow.
     """
     try:
         text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
@@ -78,7 +78,7 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def check_regular(path: Path | str, most: int = MOST_BYTES) -> None:
-    """Insist on a regular file that is not larger than any file of its kind.
+    """Check that a path is a regular file within the size limit of its kind.
 
     Raises:
         InputError: there is no such file, or it is a folder, a pipe or a device, or too large.
@@ -114,7 +114,7 @@ def parse_json(text: str) -> Any:
     """The value of a JSON text.
 
     Raises:
-        ValueError: it is no JSON, a key stands twice, a number is not finite, or it nests too
+        ValueError: it is no JSON, a key is duplicate, a number is not finite, or it is nested too
             deeply.
     """
     try:
@@ -149,7 +149,7 @@ def read_json(path: Path | str) -> Any:
 
 
 def read_object(path: Path | str) -> dict[str, Any]:
-    """As `read_json`, for a file that holds one object."""
+    """As `read_json`, for a file with one object."""
     value = read_json(path)
     if not isinstance(value, dict):
         raise InputError(f"{path}: expected an object {{...}}, found {type(value).__name__}")
@@ -157,7 +157,7 @@ def read_object(path: Path | str) -> dict[str, Any]:
 
 
 def read_share(path: Path | str, key: str) -> float:
-    """A number between 0 and 1 of a JSON object, such as an error of `metrics.json`."""
+    """A number between 0 and 1 in a JSON object, such as an error in `metrics.json`."""
     value = read_object(path).get(key)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise InputError(f"{path}: {key}: {value!r:.80}; expected a number between 0 and 1")
@@ -165,14 +165,14 @@ def read_share(path: Path | str, key: str) -> float:
 
 
 def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]:
-    """The arrays of an .npz file by name; all are read, so that a changed byte is found.
+    """The arrays of an .npz file by name; all are read, so that a changed byte is detected.
 
     Args:
         path: the file.
-        whole: arrays of numbers that must be there, without NaN; infinity is refused in all.
+        whole: required arrays of numbers, without NaN; infinity is refused in all arrays.
 
     Raises:
-        InputError: the file is missing, cut, changed, of another kind or implausibly large.
+        InputError: the file is missing, truncated, changed, of another kind or too large.
     """
     import numpy as np
 
@@ -180,7 +180,7 @@ def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-        # Zeros compress a thousandfold; what we write does so no more than this.
+        # Zeros compress by a factor of a thousand; our own files stay below this limit.
         if unpacked > max(MOST_BYTES, MOST_RATIO * Path(path).stat().st_size):
             raise ValueError("it unpacks to more than it can hold")
         with np.load(path, allow_pickle=False) as content:
@@ -223,7 +223,7 @@ def read_csv(path: Path | str) -> list[dict[str, str]]:
     """The rows of a CSV file, as text.
 
     Raises:
-        InputError: it is missing or no CSV, or a row has more or fewer values than the header.
+        InputError: it is missing or no CSV, or the length of a row differs from the header's.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))
@@ -236,10 +236,10 @@ def read_csv(path: Path | str) -> list[dict[str, str]]:
 
 
 def below(root: Path, path: str) -> Path:
-    """What a configuration or a manifest names: relative to a root and below it, or absolute.
+    """A path from a configuration or a manifest: relative to a root and below it, or absolute.
 
     Raises:
-        InputError: it is relative and leads out of the root.
+        InputError: the path is relative and leads out of the root.
     """
     whole = Path(os.path.normpath(root / path))
     if not Path(path).is_absolute() and not whole.is_relative_to(os.path.normpath(root)):

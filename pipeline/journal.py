@@ -1,18 +1,18 @@
-"""What a run reports, as lines of JSON on disk: the truth, which MLflow mirrors.
+"""The journal of a run: its events as lines of JSON on disk, which MLflow mirrors.
 
-Each run has one file, which is only ever appended to. Every line is one event with its `time` in
+Each run has one file, to which lines are only appended. Every line is one event with its `time` in
 milliseconds:
 
     start     key (the run's identity, in MLflow a tag), stage, name, experiment, workflow, params,
               tags
-    resume    workflow, tags: the same run goes on in another process
+    resume    workflow, tags: the same run continues in another process
     metrics   step, values
     artifact  path, relative to the journal's folder; form: file | table | model | report
-    end       status: FINISHED | FAILED; of a workflow also note: what came of it, in Markdown
+    end       status: FINISHED | FAILED; for a workflow also note: its result in Markdown
 
-A process that is killed while it writes leaves a torn last line. The reader passes over it, as over
-any line that is no event: a journal may come from another version or from somebody else.
-Nothing here knows of MLflow: `pipeline/tracking` reads journals and mirrors them.
+A process that is killed while it writes leaves an incomplete last line. The reader skips it, and
+any other line that is no event, because a journal may come from another version or another person.
+This module does not depend on MLflow: `pipeline/tracking` reads journals and mirrors them.
 """
 # Tested in tests/tracking/test_workflow.py.
 
@@ -37,13 +37,13 @@ from pipeline import provenance as origin
 from pipeline.events import EVENT
 
 NAME = "journal.jsonl"
-UI = "http://127.0.0.1:5000"  # where `make ui` serves a store that is a file
+UI = "http://127.0.0.1:5000"  # address at which `make ui` serves a store that is a file
 MIRRORED = "mlflow.jsonl"  # in `state`: the recorder's list of the runs that MLflow has
 EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
 CODE = ("source_digest", "code_behind")  # tags that say which code ran
-EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable with another one
+EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable with another name
 MIRROR = TypeAdapter(dict[str, str])  # a line of `mlflow.jsonl`
-BEGUN_HERE: list[Journal] = []  # by stages of this process; a verb mirrors them at its end
+BEGUN_HERE: list[Journal] = []  # of stages in this process; a verb mirrors them at its end
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,20 @@ class Journal:
     events: list[dict[str, Any]]
 
     def append(self, event: str, **fields: Any) -> None:
-        """Add one event; it is on disk when this returns."""
-        # A clock that was set back must not let a run end before it began.
+        """Add one event, which is on disk when the function returns."""
+        # If the clock was set back, a run must still not end before it began.
         before = self.events[-1]["time"] if self.events else 0
         record = {"event": event, "time": max(time.time_ns() // 1_000_000, before), **fields}
-        # A name that the locale cannot say is no text that a reader would take.
+        # The reader would refuse a name that the locale cannot encode, so it is escaped.
         with self.path.open("a", encoding="utf-8", errors="replace") as stream:
-            # The line break comes first: a torn line before it cannot swallow this one.
+            # The line break comes first, so that an incomplete line cannot damage this one.
             stream.write("\n" + json.dumps(record, ensure_ascii=False))
             stream.flush()
             os.fsync(stream.fileno())
         self.events.append(record)
 
     def append_metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Report one step; what a resumed stage reports again is left out: the first one counts."""
+        """Report one step; if a resumed stage repeats a step, the first report counts."""
         known = self.points
         fresh = {name: float(v) for name, v in values.items() if (name, step) not in known}
         if fresh:
@@ -76,7 +76,7 @@ class Journal:
     def append_artifact(self, path: Path | str, form: str = "file") -> None:
         """Add a product: a file, a `table` (CSV), a `model` (a `model.pt`), a `report` (HTML).
 
-        Its name is relative to the journal, so that the working tree may move.
+        Its name is relative to the journal, so that the working tree can be moved.
         """
         self.append("artifact", path=os.path.relpath(path, self.path.parent), form=form)
 
@@ -87,24 +87,24 @@ class Journal:
 
     @property
     def key(self) -> str:
-        """The run's identity, wherever it is mirrored."""
+        """The run's identity in every store."""
         return self.start["key"]
 
     @property
     def workflow(self) -> str | None:
-        """Key of the workflow run that this run belongs to, the latest if it was resumed."""
+        """Key of the workflow run of this run; the latest one if this run was resumed."""
         return self._latest("workflow")
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags, the latest if it was resumed."""
+        """Tags; the latest ones if the run was resumed."""
         return self._latest("tags")
 
     @property
     def earlier_code(self) -> list[dict[str, str]]:
-        """What the processes before the last one ran, where it is other code than the last one's.
+        """The code of earlier processes of the run, if it differs from the last one's code.
 
-        Each has its `source_digest` and, where the stage names plug-ins, `code_behind`.
+        Each entry has a `source_digest` and, if the stage names plug-ins, `code_behind`.
         """
         every = [
             {k: e["tags"][k] for k in CODE if k in e["tags"]} for e in self.events if "tags" in e
@@ -113,7 +113,7 @@ class Journal:
 
     @property
     def state(self) -> Path | None:
-        """`results/{preset}/state`, if it is a stage's journal, which knows its run's folder."""
+        """`results/{preset}/state` if this is a stage's journal, which has its run's folder."""
         run = Path(self.tags.get("run", "")).parts
         return (
             self.path.parents[len(run)]
@@ -128,12 +128,12 @@ class Journal:
 
     @property
     def note(self) -> str:
-        """What came of it, as its last event says; empty where that says nothing."""
+        """The result in words from the last event; empty if it has none."""
         return self.events[-1].get("note", "")
 
     @property
     def seconds_before(self) -> float:
-        """Time at work of earlier processes, each from its start or resume to its last event."""
+        """Running time of earlier processes, each from its start or resume to its last event."""
         starts = [i for i, e in enumerate(self.events) if e["event"] in ("start", "resume")]
         spans = itertools.pairwise(starts)
         return sum(self.events[b - 1]["time"] - self.events[a]["time"] for a, b in spans) / 1000
@@ -149,7 +149,7 @@ class Journal:
 
     @property
     def artifacts(self) -> list[tuple[Path, str]]:
-        """(product, form) in the order of adding; one added again stands there again."""
+        """(product, form) in the order of adding; a product that was added twice appears twice."""
         added = [event for event in self.events if event["event"] == "artifact"]
         return [(self.path.parent / event["path"], event["form"]) for event in added]
 
@@ -158,12 +158,12 @@ class Journal:
 
 
 def read(path: Path) -> Journal:
-    """The journal at `path`; one without events where there is no file."""
+    """The journal at `path`; without events if there is no file."""
     events = []
     for line in path.read_bytes().split(b"\n") if path.is_file() else []:
         with contextlib.suppress(ValueError):
             events.append(EVENT.validate_json(line).model_dump())
-    # Without its start, as when the folder went while a stage was at work, it is no run's journal.
+    # Without its start it is no run's journal; this happens if a running stage loses its folder.
     has_start = bool(events) and events[0].get("event") == "start"
     return Journal(path, events if has_start else [])
 
@@ -184,11 +184,11 @@ def begin(
     tags: Mapping[str, str],
     reopen: bool = True,
 ) -> Journal:
-    """Go on with the run at `path`, or put it aside and start a new one.
+    """Resume the run at `path`, or rename its journal and start a new run.
 
-    A run goes on if it was killed or failed and has the same parameters (and `reopen`): its stage
-    resumes from a checkpoint, and its curve belongs together. A finished run that is
-    made again, or one with other parameters, is another run.
+    A run is resumed if it was killed or failed and has the same parameters (and `reopen`). Its
+    stage resumes from a checkpoint, so its curves belong together. If a finished run is repeated,
+    or if the parameters differ, it is a new run.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = read(path)
@@ -225,15 +225,15 @@ def recorded(
 ) -> Iterator[Journal]:
     """Keep a stage's journal: FINISHED when the block ends, FAILED when it raises.
 
-    If the run in it was killed or failed with the same parameters, it goes on.
+    If its run was killed or failed with the same parameters, the run is resumed.
 
     Args:
-        path: the journal, kept when the stage is done.
+        path: the journal, which remains after the stage.
         stage: the stage's verb.
-        name: which run of it.
-        workflow: the workflow's journal; none by hand.
-        params: settings, nested as they are.
-        tags: names and digests; those of code and packages are added.
+        name: of the run.
+        workflow: the workflow's journal; None by hand.
+        params: settings, possibly nested.
+        tags: names and digests; tags of code and packages are added.
     """
     journal = begin(
         path,
@@ -254,7 +254,7 @@ def recorded(
 
 
 def workflow_of(state: Path) -> Journal | None:
-    """The journal of the workflow at work in `results/{preset}/state`; none where none is."""
+    """The journal of the workflow running in `results/{preset}/state`; None if none is running."""
     journal = read(state / NAME)
     at_work = journal.events and journal.status == "RUNNING" and locks.workflow_lives(state)
     return journal if at_work else None
@@ -270,26 +270,26 @@ def mirrored(state: Path) -> dict[str, dict[str, str]]:
 def _mirrored(path: Path, _: int) -> dict[str, dict[str, str]]:
     runs = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError):  # torn by a kill
+        with contextlib.suppress(ValueError):  # incomplete after a kill
             run = MIRROR.validate_json(line)
             runs[run.get("key", "")] = run
     return runs
 
 
 def is_served() -> bool:
-    """Whether MLflow's store is a server, and no file that `make ui` serves."""
+    """Whether MLflow's store is a server, not a file that `make ui` serves."""
     return os.environ.get("MLFLOW_TRACKING_URI", "").startswith(("http://", "https://"))
 
 
 def web_address() -> str:
-    """Where a browser finds the runs."""
+    """The address of the runs for a browser."""
     return os.environ["MLFLOW_TRACKING_URI"].rstrip("/") if is_served() else UI
 
 
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
     """`mlflow_run_id` and `mlflow_experiment_id` of a run, if MLflow has it.
 
-    The provenance record in the run's folder names the run; one of an earlier version has the ids.
+    The provenance record in the run's folder names the run; records of earlier versions have ids.
     """
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:

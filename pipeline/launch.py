@@ -1,8 +1,9 @@
-"""Training by several processes: torchrun runs the same command in each.
+"""Training with several processes: torchrun runs the same command in each.
 
-A rule says how many processes a machine and how many machines; torchrun starts them and lets them
-find each other. Where they meet (the rendezvous) comes from the job's environment: on one machine
-a free port, on several the first host of the SLURM job and a port made of the job's number.
+A rule sets the number of machines and of processes on each machine. torchrun starts the processes
+and connects them. Their meeting point (the rendezvous) follows from the job's environment: a free
+port on one machine; on several machines the first host of the SLURM job and a port computed from
+the job's number.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ def command(
 ) -> list[str]:
     """The command line that runs `python -m pipeline VERB` in `nodes * processes` ranks.
 
-    A machine has a rank for each GPU. More than one machine is had only inside a SLURM job, which
-    holds them and whose variables `environment` has.
+    A machine has a rank for each GPU. Several machines are possible only inside a SLURM job, which
+    allocates them and whose variables are in `environment`.
 
     Raises:
         InputError: several machines outside a SLURM job.
@@ -40,7 +41,7 @@ def command(
         )
     job = environment["SLURM_JOB_ID"]
     meet = f"{first_host(environment['SLURM_JOB_NODELIST'])}:{port_of(int(job))}"
-    # --overlap: Snakemake itself sits in a step that holds the job's first cores.
+    # --overlap: Snakemake itself runs in a step that uses the job's first cores.
     step = ["srun", "--overlap", f"--jobid={job}", f"--nodes={nodes}", f"--ntasks={nodes}"]
     rendezvous = ["--rdzv-backend=c10d", f"--rdzv-endpoint={meet}", f"--rdzv-id={job}"]
     each = ["--ntasks-per-node=1", "--cpu-bind=none", "--kill-on-bad-exit=1"]
@@ -48,7 +49,7 @@ def command(
 
 
 def port_of(job: int) -> int:
-    """A port that two jobs on one host do not share, unless their numbers lie 20,000 apart."""
+    """A port that two jobs on one host share only if their numbers differ by 20,000."""
     return FIRST_PORT + job % N_PORTS
 
 
@@ -67,7 +68,7 @@ def first_host(nodelist: str) -> str:
 
 
 def spread(device: str, processes: int, nodes: int) -> None:
-    """Replace this process by torchrun where there are several ranks and it is none of them."""
+    """Replace this process by torchrun if several ranks are wanted and it is none of them."""
     if processes * nodes > 1 and "LOCAL_RANK" not in os.environ:
         if machine.has_gpu(device):
             machine.take_gpus(processes)

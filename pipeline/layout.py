@@ -1,4 +1,4 @@
-"""The files of the workflow around the package: where they are, and how a copy is laid out."""
+"""The files of the workflow outside the package: their location, and how to copy them."""
 # Tested in tests/test_install.py.
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ CHECKOUT = Path(__file__).parents[1]
 
 
 def home() -> Path:
-    """The folder that has Snakefile, rules, configuration and profiles.
+    """The folder of Snakefile, rules, configuration and profiles.
 
-    It is the checkout, or what was installed beside the package.
+    It is the checkout, or the folder that was installed with the package.
 
     Raises:
-        InputError: neither is there.
+        InputError: neither exists.
     """
     installed = Path(sysconfig.get_path("data")) / "share" / "shapley-nas"
     for folder in (CHECKOUT, installed):
@@ -29,10 +29,10 @@ def home() -> Path:
 
 
 def lay_out(folder: Path) -> list[Path]:
-    """Copy the workflow's files into a folder, which need not exist; returns what is there now.
+    """Copy the workflow's files into a folder, which need not exist; return the copied files.
 
     Raises:
-        InputError: one of the files is there already; nothing is copied then.
+        InputError: one of the files already exists; then nothing is copied.
     """
     source = home()
     there = [folder / part for part in PARTS]

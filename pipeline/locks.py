@@ -1,7 +1,7 @@
 """One process at a time: a workflow in its results folder, a stage in its state folder.
 
-A lock is a file that its owner holds locked (`flock`) while it lives, or, for a workflow, that
-names the process: a kill -9 leaves no lock behind that somebody would have to remove.
+A stage's lock is a file that its owner locks (`flock`) while it lives. A workflow's lock is a file
+that names the process. So after a kill -9 nobody has to remove a lock.
 """
 # Tested in tests/test_faults.py.
 
@@ -23,27 +23,27 @@ from pipeline.files import write_json
 
 WORKFLOW = "workflow.lock"
 STAGE = "stage.lock"
-GRACE = 30  # seconds that a stage left over has to save and end
-TICK = 0.1  # seconds between two tries
+GRACE = 30  # seconds that a leftover stage has to save and end
+TICK = 0.1  # seconds between two attempts
 
 
 def identity_of(pid: int) -> dict[str, Any]:
-    """Host, number and start time of a process, since its number may be given to another one."""
+    """Host, number and start time of a process, since the number may be reused."""
     return {"host": socket.gethostname(), "pid": pid, "started": _started(pid)}
 
 
 def alive(owner: dict[str, Any]) -> bool:
-    """Whether the process with this identity lives; one on another host is taken to live."""
+    """Whether the process with this identity lives; on another host it is assumed to live."""
     if owner.get("host") != socket.gethostname():
         return True
     return owner.get("started") is not None and _started(owner["pid"]) == owner["started"]
 
 
 def take_workflow(state: Path, controller: int) -> None:
-    """Make `controller` (the pid of snakemake) the one workflow of a results folder.
+    """Make `controller` (the pid of snakemake) the only workflow of a results folder.
 
     Raises:
-        InputError: another one lives.
+        InputError: another workflow is running.
     """
     path = state / WORKFLOW
     owner, me = workflow_owner(state), identity_of(controller)
@@ -56,17 +56,17 @@ def take_workflow(state: Path, controller: int) -> None:
 
 
 def workflow_owner(state: Path) -> dict[str, Any]:
-    """The identity of the workflow that has taken a results folder; empty if none has."""
+    """The identity of the workflow that owns a results folder; empty if none does."""
     return _read(state / WORKFLOW)
 
 
 def owns_workflow(state: Path, controller: int) -> bool:
-    """Whether the workflow of a results folder is this one."""
+    """Whether this workflow owns a results folder."""
     return workflow_owner(state) == identity_of(controller)
 
 
 def workflow_lives(state: Path) -> bool:
-    """Whether a workflow is at work in a results folder."""
+    """Whether a workflow is running in a results folder."""
     owner = workflow_owner(state)
     return bool(owner) and alive(owner)
 
@@ -77,20 +77,20 @@ def release_workflow(state: Path) -> None:
 
 
 def lives_elsewhere(results: Path, state: Path) -> bool:
-    """Whether a workflow of another preset lives beside this one."""
+    """Whether a workflow of another preset is running too."""
     others = (path.parent for path in results.glob(f"*/state/{WORKFLOW}") if path.parent != state)
     return any(workflow_lives(other) for other in others)
 
 
 def controller() -> int | None:
-    """The process of the snakemake that started this one; none by hand or on a cluster's node."""
+    """Pid of the snakemake that started this process; None by hand or on a cluster's node."""
     pid = os.environ.get("SHAPLEY_NAS_CONTROLLER")
     return int(pid) if pid and "SLURM_JOB_ID" not in os.environ else None
 
 
 @contextlib.contextmanager
 def held(path: Path, seconds: float) -> Iterator[bool]:
-    """Hold a lock file while the block runs; False if another process holds it all that time."""
+    """Hold a lock file during the block; False if another process held it for all `seconds`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
     with path.open("a", encoding="utf-8") as stream:
@@ -101,15 +101,15 @@ def held(path: Path, seconds: float) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def stage(state: Path) -> Iterator[None]:
-    """Hold a stage's state folder; a process left over by a killed workflow is ended first.
+    """Lock a stage's state folder; a process left by a killed workflow is ended first.
 
     Raises:
-        InputError: a stage whose workflow (or shell) lives is at work here.
+        InputError: a stage whose workflow (or shell) still lives is running here.
     """
     if os.environ.get("RANK", "0") != "0":
-        yield  # the other ranks of one training
+        yield  # other ranks of the same training
         return
-    # Opened without truncation: the owner's name stands in it.
+    # Opened without truncation, since the file contains the owner.
     with (state / STAGE).open("a+", encoding="utf-8") as stream:
         _take(stream)
         stream.seek(0)
@@ -126,7 +126,7 @@ def stage(state: Path) -> Iterator[None]:
 
 
 def _take(stream: Any) -> None:
-    """Lock an open file, or end the stage left over that has it locked."""
+    """Lock an open file; if a leftover stage has locked it, end that stage."""
     deadline = time.monotonic() + GRACE
     told = False
     while not _try(stream):
@@ -145,7 +145,7 @@ def _take(stream: Any) -> None:
 
 
 def _try(stream: Any) -> bool:
-    """Lock an open file, if nobody has; a file system without locks lets everybody in."""
+    """Try to lock an open file; on a file system without locks this always succeeds."""
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -156,9 +156,9 @@ def _try(stream: Any) -> bool:
 
 
 def _started(pid: int) -> int | None:
-    """Clock ticks from boot to the start of a process; none if it is gone or a zombie."""
+    """Clock ticks from boot to the start of a process; None if it is gone or a zombie."""
     try:
-        # The second field is the command in parentheses, which may hold anything.
+        # The second field is the command in parentheses, which may contain any character.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except (OSError, UnicodeDecodeError):
         return None
@@ -166,7 +166,7 @@ def _started(pid: int) -> int | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A lock's content; nothing where it is missing or half written."""
+    """A lock's content; empty if it is missing or incomplete."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):

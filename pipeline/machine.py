@@ -1,4 +1,4 @@
-"""The CPUs and GPUs of this machine, found without torch, and which of them a process takes."""
+"""The CPUs and GPUs of this machine, found without torch, and their allocation to processes."""
 # Tested in tests/test_launch.py.
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import IO
 from pipeline.progress import warn
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
-_held: list[IO[str]] = []  # a device is taken while its file is open
+_held: list[IO[str]] = []  # a device is allocated while its file is open
 
 
 def n_cpus() -> int:
-    """CPUs that this process may use: those of its affinity mask, no more than OMP_NUM_THREADS."""
+    """CPUs that this process may use: those of its affinity mask, at most OMP_NUM_THREADS."""
     n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(n, int(asked)) if asked.isdecimal() and int(asked) else n
 
 
 def has_gpu(device: str) -> bool:
-    """Whether jobs will run on a GPU: asked for, or `auto` on a machine with an NVIDIA driver.
+    """Whether jobs will run on a GPU: if requested, or `auto` on a machine with an NVIDIA driver.
 
-    CUDA_VISIBLE_DEVICES is no answer: a cluster sets it with no device behind it.
+    CUDA_VISIBLE_DEVICES does not tell, since clusters set it even without a device.
     """
     return device == "cuda" or (device == "auto" and any(DRIVER.glob("*")))
 
 
 def visible_gpus() -> list[str]:
-    """Names by which CUDA_VISIBLE_DEVICES chooses the devices that this process may use."""
+    """Names, as in CUDA_VISIBLE_DEVICES, of the devices that this process may use."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip()]
@@ -40,17 +40,17 @@ def visible_gpus() -> list[str]:
 
 
 def gpu_models() -> list[str]:
-    """Names of this machine's GPUs, as torch has them: `NVIDIA A100-SXM4-80GB`."""
+    """Names of this machine's GPUs, as torch reports them: `NVIDIA A100-SXM4-80GB`."""
     texts = [path.read_text() for path in sorted(DRIVER.glob("*/information"))]
     lines = [line.partition(":") for text in texts for line in text.splitlines()]
     return [value.strip() for key, _, value in lines if key == "Model"]
 
 
 def own_folder(folder: Path) -> Path:
-    """Make a folder of this user in a place that others use too.
+    """Make a folder of this user in a location that others use too.
 
     Raises:
-        OSError: it cannot be made, or somebody else made it.
+        OSError: it cannot be made, or belongs to somebody else.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
@@ -59,10 +59,10 @@ def own_folder(folder: Path) -> Path:
 
 
 def take_gpus(n: int = 1) -> list[str]:
-    """Take devices that no other job of this user holds; they are free when this process ends.
+    """Allocate devices that no other job of this user has; they are freed when this process ends.
 
-    Snakemake counts devices but does not say which one a job gets. Inside a SLURM job the devices
-    were chosen already, and where fewer than `n` are free the first ones are shared.
+    Snakemake counts devices but does not choose the device of a job. Inside a SLURM job the devices
+    are already chosen. If fewer than `n` are free, the first ones are shared.
 
     Returns:
         The devices; CUDA_VISIBLE_DEVICES names them, for this process and its children.
@@ -83,7 +83,7 @@ def take_gpus(n: int = 1) -> list[str]:
         except OSError:
             stream.close()
             continue
-        os.set_inheritable(stream.fileno(), True)  # torchrun takes this process's place
+        os.set_inheritable(stream.fileno(), True)  # torchrun replaces this process
         taken[name] = stream
         if len(taken) == n:
             break

@@ -1,8 +1,8 @@
-"""The moments of a workflow: before its first job, as each job ends, after its last.
+"""Runs code before the first job of a workflow, as each job ends, and after the last job.
 
-Snakemake's hooks (`onstart`) do not run in a workflow that another one imports as a module. So the
-moments are taken from its log events, which every workflow has. They also say on the terminal, with
-one line per job, how far the workflow is; all that Snakemake says stands in `.snakemake/log`.
+Snakemake's hooks (`onstart`) do not run in a workflow that another one imports as a module. So this
+module uses Snakemake's log events, which every workflow has. It also prints one line per job on the
+terminal to show the progress. The full output of Snakemake is in `.snakemake/log`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from statistics import fmean
 from typing import Any
 
 LOGGER = "snakemake.logging"
-QUIET = {"ALL", "PROGRESS"}  # of `--quiet`: then no line per job
-NO_TARGET = re.compile(r"No rule to produce (\w+) ")  # Snakemake suggests none
-STREAM = "DefaultStreamHandler"  # the handler by which Snakemake writes to the terminal
+QUIET = {"ALL", "PROGRESS"}  # values of `--quiet` that turn lines per job off
+NO_TARGET = re.compile(r"No rule to produce (\w+) ")  # we add a suggestion
+STREAM = "DefaultStreamHandler"  # Snakemake's handler for the terminal
 
 
 class Moments(logging.Handler):
@@ -30,8 +30,8 @@ class Moments(logging.Handler):
 
     Args:
         workflow: Snakemake's.
-        before: is called before the first job; what it raises ends the workflow.
-        after: is called with FINISHED or FAILED when the process of a workflow ends.
+        before: called before the first job; an exception in it ends the workflow.
+        after: called with FINISHED or FAILED when the process of a workflow ends.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class Moments(logging.Handler):
         super().__init__()
         self._workflow, self._before, self._after = workflow, before, after
         self._left: Counter[str] = Counter()  # jobs by rule
-        self._jobs: dict[int, tuple[str, str, float]] = {}  # those at work: rule, name, start
-        self._seconds: defaultdict[str, list[float]] = defaultdict(list)  # of finished jobs by rule
+        self._jobs: dict[int, tuple[str, str, float]] = {}  # running jobs: rule, name, start
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)  # by rule
         self._began, self._quiet = 0.0, False
         logging.getLogger(LOGGER).addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take an event of Snakemake's for what it is."""
+        """Handle one event of Snakemake."""
         event = str(getattr(record, "event", None))
         if event == "run_info" and not self._began and not self._workflow.dryrun:
             self._begin(record.stats)  # type: ignore[attr-defined]
@@ -88,7 +88,7 @@ class Moments(logging.Handler):
         print(line, file=sys.stderr, flush=True)
 
     def _time_left(self) -> float:
-        """Seconds: each job as long as those of its rule so far, as many at once as so far."""
+        """Seconds left, if jobs of a rule take as long, and run in parallel as much, as so far."""
         took = [seconds for jobs in self._seconds.values() for seconds in jobs]
         at_work = sum(time.monotonic() - started for _, _, started in self._jobs.values())
         at_once = (sum(took) + at_work) / (time.monotonic() - self._began)
@@ -106,6 +106,6 @@ def span(seconds: float) -> str:
 
 
 def _name(job: Any) -> str:
-    """What a job's log is called, which says its stage and its run; else its rule."""
+    """The name of a job's log, which has its stage and run, or else the job's rule."""
     parts = PurePath(job.log[0]).with_suffix("").parts if job.log else ()
     return "/".join(parts[parts.index("logs") + 1 :]) if "logs" in parts else str(job.rule_name)

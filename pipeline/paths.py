@@ -1,7 +1,7 @@
-"""Where results lie: one grammar for rules, stages, verbs, analysis and tests.
+"""The paths of results, shared by rules, stages, verbs, analysis and tests.
 
-A pattern names its wildcards in braces, as the rules take them. A *run* is what one stage made; its
-folder below `results/{preset}` says all that tells it from other runs:
+A pattern has its wildcards in braces, as in rules. A *run* is the result of one stage. Its folder
+below `results/{preset}` identifies it among all runs:
 
     {space}/{dataset}/{strategy}/seed{seed}/search/  also genotype, trial, query, removal, ranking
     {space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/
@@ -29,7 +29,7 @@ TARGET_DATA = ROOT + "/data/{target}"
 NASBENCH_TABLE = ROOT + "/data/nas_bench_201/table.npy"
 REPORT = ROOT + "/report"
 
-# What a run belongs to; logs and benchmarks lie by it too.
+# The path of a run's search; logs and benchmarks use it too.
 STRATEGY = "{space}/{dataset}/{strategy}"
 SEED = STRATEGY + "/seed{seed}"
 SEEDS = STRATEGY + "/seeds{repeats}"
@@ -50,28 +50,28 @@ SEARCH, GENOTYPE, TRIAL, QUERY, REMOVAL, RANKING, RETRAIN, QUERIES = (
     f"{ROOT}/{folder}" for folder in STAGES.values()
 )
 
-# Below `results/{preset}`: what a study measures on each of its supernets, and its short trainings.
+# Below `results/{preset}`: a study's measurements of each supernet, and its short trainings.
 STUDY = "studies/{study}"
 SUPERNET = STUDY + "/{supernet}"
 WALK = SUPERNET + "/{walk}"
 DRAW = SUPERNET + "/{draw}"
 FORM = STUDY + "/{form}/{rseed}"
 
-BY_HAND = "by_hand"  # below `results/{preset}`: what verbs made with other settings
+BY_HAND = "by_hand"  # below `results/{preset}`: results of verbs with other settings
 
-NUMBERS = ("seed", "rseed", "repeats")  # wildcards that are numbers; all others are names
+NUMBERS = ("seed", "rseed", "repeats")  # wildcards that are numbers; the others are names
 WILDCARD = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
 class Place:
-    """What the folder of a run says."""
+    """The parts of the path of a run's folder."""
 
     stage: str  # one of `STAGES`
     space: str
     dataset: str
     strategy: str
-    seed: int = 0  # of the search; of a run of `queries` the first
+    seed: int = 0  # of the search; the first one for `queries`
     target: str | None = None  # data set of a training, else None
     rseed: int | None = None  # seed of a training, else None
     repeats: int = 0  # number of seeds in a run of `queries`, else 0
@@ -83,7 +83,7 @@ class Place:
 
     @property
     def base(self) -> str:
-        """The folder of all seeds of the search."""
+        """The folder with all seeds of the search."""
         return STRATEGY.format(**vars(self))
 
     @property
@@ -99,7 +99,7 @@ class Place:
 
 
 def parse(folder: str) -> Place:
-    """The place that a folder below `results/{preset}` names.
+    """The place of a folder below `results/{preset}`.
 
     Raises:
         InputError: it is not the folder of a run.
@@ -111,7 +111,7 @@ def parse(folder: str) -> Place:
 
 
 def find(folder: str) -> Place | None:
-    """The place that a folder names; None if it is not the folder of a run."""
+    """The place of a folder; None if it is not the folder of a run."""
     for stage, regex in _REGEXES.items():
         match = regex.fullmatch(folder)
         if match:
@@ -124,7 +124,7 @@ def find(folder: str) -> Place | None:
 
 
 def is_of_workflow(folder: Path) -> bool:
-    """Whether a workflow writes into this folder: a run's, or that of a prepared data set."""
+    """Whether a workflow writes into this folder, which is of a run or a prepared data set."""
     root = Path(ROOT).parent.resolve()
     if not folder.resolve().is_relative_to(root):
         return False
@@ -133,7 +133,7 @@ def is_of_workflow(folder: Path) -> bool:
 
 
 def globs(file: str) -> list[str]:
-    """For each stage the glob, below `results/{preset}`, of a file that its runs have."""
+    """For each stage the glob, below `results/{preset}`, of a file in its runs' folders."""
     return [f"{WILDCARD.sub('*', folder)}/{file}" for folder in STAGES.values()]
 
 
@@ -143,7 +143,7 @@ def results(preset: str) -> Path:
 
 
 def data(preset: str, dataset: str) -> Path:
-    """The folder in which `prepare` puts manifest and split of a data set."""
+    """The folder to which `prepare` writes manifest and split of a data set."""
     return Path(DATA.format(preset=preset, dataset=dataset))
 
 

@@ -1,8 +1,9 @@
-"""Published pickles, read without running what a pickle may run.
+"""Reads published pickles without running arbitrary code.
 
-A pickle names the functions that rebuild its objects. Only those that rebuild NumPy arrays of
-plain numbers or text, numbers and plain containers are known here, each in a form of our own that
-checks its arguments: NumPy's own trust the file, and a hostile one crashes the interpreter.
+A pickle names the functions that rebuild its objects. This reader knows only those for numbers,
+plain containers, and NumPy arrays of plain numbers or text. It replaces each by our own version,
+which checks its arguments, because NumPy's versions trust the file, and a hostile file would crash
+the interpreter.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ import numpy as np
 from pipeline import files
 from pipeline.errors import InputError
 
-# An object of a pickle is some hundred bytes of memory, and one or two bytes of the file.
+# An object of a pickle takes about a hundred bytes of memory, and one or two bytes of the file.
 MOST_STEPS = 4_000_000
 MOST_UNPACKED = 2**28
-MOST_RATIO = 100  # unpacked to packed, above `files.MOST_BYTES`
+MOST_RATIO = 100  # unpacked size over packed size, above `files.MOST_BYTES`
 
 
 class Dtype:
@@ -40,7 +41,7 @@ class Dtype:
 
 
 class Array(np.ndarray):
-    """An array whose content must be as long as its shape and type say."""
+    """An array; the length of its content must match its shape and type."""
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, element, fortran, raw = state
@@ -52,19 +53,19 @@ class Array(np.ndarray):
 
 
 def encode(text: str, encoding: str = "latin-1") -> bytes:
-    """Bytes, as protocols below 3 write them."""
+    """Bytes, as written by protocols below 3."""
     if encoding.replace("-", "") != "latin1":
         raise pickle.UnpicklingError(f"bytes written as {encoding[:20]!r}")
     return text.encode("latin-1")
 
 
 def no_bytes() -> bytes:
-    """What protocols below 3 call for empty bytes; with an argument it could ask for any number."""
+    """Empty bytes in protocols below 3; an argument, which could be any number, is an error."""
     return b""
 
 
 def empty_array(*_: Any) -> Array:
-    """What an array is before its state is set."""
+    """An array before its state is set."""
     return Array(0, np.uint8)
 
 
@@ -76,7 +77,7 @@ def number(element: Dtype, raw: bytes | str) -> Any:
     return np.frombuffer(raw, element.dtype)[0]
 
 
-# Module and name. Old and new NumPy call the same function by different module names.
+# Module and name. The module of a function differs between old and new NumPy.
 ALLOWED = {
     ("numpy", "ndarray"): Array,
     ("numpy", "dtype"): Dtype,
@@ -97,7 +98,7 @@ ALLOWED = {
 }
 
 
-# The form in Python: that in C reserves as much memory as the file says that it needs.
+# The Python version, since the C version reserves as much memory as the file asks for.
 class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
@@ -106,13 +107,13 @@ class _Unpickler(pickle._Unpickler):
 
 
 class _Bounded:
-    """A stream that ends with an error after so many bytes or so many reads."""
+    """A stream that raises an error after a number of bytes or reads."""
 
     def __init__(self, stream: Any, most_bytes: float, most_reads: float) -> None:
         self._stream, self._bytes, self._reads = stream, most_bytes, most_reads
 
     def read(self, size: int) -> bytes:
-        """The next bytes, as many as there are."""
+        """The next bytes, as many as are available."""
         self._bytes -= size
         self._reads -= 1
         if min(self._bytes, self._reads) < 0:
@@ -125,7 +126,7 @@ class _Bounded:
         return self._stream.readline(1000)
 
     def readinto(self, buffer: bytearray) -> int:
-        """Fill a buffer that a pickle wants filled."""
+        """Fill a buffer for the unpickler."""
         content = self.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
@@ -136,8 +137,8 @@ def read_pickle(path: Path, bounded: bool = True) -> dict[str, Any]:
 
     Args:
         path: the file.
-        bounded: refuse what unpacks to more than a data set's batch or a cell's results; without
-            it, the caller has compared what the file takes with the machine's memory.
+        bounded: refuse files that unpack to more than a data set's batch or a cell's results.
+            Without it, the caller must compare the size of the file with the machine's memory.
 
     Raises:
         InputError: there is no such file, it is damaged, or it asks for more than plain arrays

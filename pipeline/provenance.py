@@ -1,8 +1,8 @@
 """The origin of a result: code, settings, versions, machine, data.
 
-Every stage writes this record beside its result as `provenance.json`. A commit id misses files
-that are not committed, so a digest of the package's own source stands beside it: the report marks
-a result whose `source_digest` is not the current one. Imports neither torch nor mlflow.
+Every stage writes this record next to its result as `provenance.json`. A commit id does not cover
+uncommitted files, so the record also has a digest of the package's source. The report marks results
+whose `source_digest` is not the current one. Imports neither torch nor mlflow.
 
 Units: seconds; times are UTC in ISO 8601.
 """
@@ -51,8 +51,8 @@ def collect(
     """The record of a stage that ends now, for `files.write_json`.
 
     Args:
-        settings: what the stage was told; kept whole.
-        seed: the run's seed, None where nothing is random.
+        settings: the settings of the stage; all are kept.
+        seed: the run's seed; None if nothing is random.
         device: "cpu" or "cuda", as resolved.
         seconds: duration of the stage, over all its resumptions.
         data: the data set's manifest; its name and fingerprint are kept.
@@ -81,8 +81,8 @@ def collect(
 def code() -> dict[str, Any]:
     """Commit, dirty flag and source digest of this package.
 
-    Read once per process, as early as a stage asks: an edit during a long run does not change the
-    code that runs. Outside a git checkout, or without git, commit and flag are None.
+    They are read once per process, at the first request, because an edit during a long run does not
+    change the running code. Outside a git checkout, or without git, commit and flag are None.
     """
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
     return {
@@ -109,20 +109,20 @@ def file_digests(package: Path = PACKAGE) -> dict[str, str]:
 
 
 def settings_digest(settings: BaseModel | Mapping[str, Any]) -> str:
-    """SHA-256 of the settings as JSON with sorted keys: equal settings, equal digest."""
+    """SHA-256 of the settings as JSON with sorted keys; equal settings have equal digests."""
     text = json.dumps(plain(settings), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def plain(settings: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as what JSON can hold."""
+    """Settings as values that JSON can hold."""
     if isinstance(settings, BaseModel):
         return settings.model_dump(mode="json")
     return json.loads(json.dumps(dict(settings), default=str))
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of what a result may depend on; what is not installed is left out."""
+    """Installed versions of the packages that a result may depend on."""
     installed = {}
     for name in DISTRIBUTIONS:
         try:
@@ -140,7 +140,7 @@ def tags(others: Mapping[str, Any]) -> dict[str, str]:
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as MLflow's parameters: dotted names; values as JSON, text bare, cut."""
+    """Nested settings as MLflow's parameters: dotted names; values as JSON or plain text, cut."""
     flat: dict[str, str] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
@@ -153,14 +153,14 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str | None:
-    """Output of git in the package's folder; None where git, checkout or object is missing."""
+    """Output of git in the package's folder; None if git, checkout or object is missing."""
     try:
         done = subprocess.run(
             ["git", "-C", str(PACKAGE), *arguments],
             capture_output=True,
             text=True,
             timeout=30,
-            # Parallel stages would otherwise contend for the lock that refreshes the index.
+            # Otherwise parallel stages would compete for the lock of git's index.
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -169,13 +169,13 @@ def _git(*arguments: str) -> str | None:
 
 
 def _threads() -> int | None:
-    """Threads of torch, None in a stage that has not imported it."""
+    """Threads of torch; None in a stage that has not imported it."""
     torch = sys.modules.get("torch")
     return torch.get_num_threads() if torch else None
 
 
 def _gpu(device: str) -> str | None:
-    """The name of the GPU that the stage ran on."""
+    """The name of the stage's GPU."""
     torch = sys.modules.get("torch")
     if torch is None or not str(device).startswith("cuda") or not torch.cuda.is_available():
         return None
@@ -183,7 +183,7 @@ def _gpu(device: str) -> str | None:
 
 
 def _cpu() -> str:
-    """The processor's model name as Linux gives it, elsewhere what Python knows."""
+    """The processor's model name from Linux, or else from Python."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

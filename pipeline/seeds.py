@@ -1,7 +1,7 @@
-"""Random numbers as a function of (seed, purpose, epoch): nothing to save, nothing to restore.
+"""Random numbers as a function of (seed, purpose, epoch), so that no state needs to be saved.
 
-Every epoch of every stage draws from generators made anew from the run's seed and a name, so a
-run that resumes at an epoch draws what the undisturbed run would have drawn.
+Every epoch of every stage draws from new generators, made from the run's seed and a name. So a run
+that resumes at an epoch draws the same numbers as an uninterrupted run.
 """
 # Tested in tests/contract/test_strategies.py.
 

@@ -1,4 +1,4 @@
-"""The base of all settings models, and how a default says where it comes from."""
+"""The base of all settings models, and fields that name the source of their default."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import (
     field_validator,
 )
 
-# Sources that many defaults share.
+# Sources of many defaults.
 PAPER = "paper, section 4.1"
 CODE = "the paper's released code"
 OURS = "ours"
@@ -38,7 +38,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """YAML reads `yes` and `on` as true, which pydantic takes for 1."""
+        """Refuse true for a number: YAML reads `yes` and `on` as true, and pydantic as 1."""
         kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
         values = value if isinstance(value, list | tuple) else [value]
         if (
@@ -51,18 +51,18 @@ class Settings(BaseModel):
 
     @classmethod
     def over(cls, base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Given values over others, before they are validated; a model may know which go."""
+        """Given values merged over others before validation; a model may drop some others."""
         return {**base, **given}
 
 
 def _kinds(annotation: Any) -> set[Any]:
-    """The types that an annotation is made of."""
+    """The types in an annotation."""
     inner = typing.get_args(annotation)
     return {annotation}.union(*map(_kinds, inner)) if inner else {annotation}
 
 
 def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The values, of which none may stand twice: each would be run and counted twice."""
+    """The values, checked for duplicates, since a duplicate would run and count twice."""
     for value in values:
         if values.count(value) > 1:
             raise ValueError(f"{value!r} stands twice; remove one")
@@ -70,7 +70,7 @@ def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def expanded(path: str) -> str:
-    """A path with `~` and `$VARIABLE` replaced, as a shell would."""
+    """A path with `~` and `$VARIABLE` replaced, as in a shell."""
     home = str(Path(path).expanduser()) if path.startswith("~") else path
     found = os.path.expandvars(home)
     if "$" in found and "$" in path:
@@ -85,12 +85,12 @@ ExpandedPath = Annotated[str, AfterValidator(expanded)]
 
 
 def setting(default: Any, meaning: str, source: str, **limits: Any) -> Any:
-    """A field with its meaning and the source of its default; a test insists on both."""
+    """A field with its meaning and the source of its default; a test checks that both exist."""
     return Field(default, description=meaning, json_schema_extra={"source": source}, **limits)
 
 
 def factory(make: Any, meaning: str, source: str, **limits: Any) -> Any:
-    """As `setting`, for a default that is made anew: a nested model, a list, a mapping."""
+    """As `setting`, for a default that must be created anew: a nested model, a list, a mapping."""
     return Field(
         default_factory=make, description=meaning, json_schema_extra={"source": source}, **limits
     )

@@ -1,8 +1,8 @@
-"""Jobs that a killed workflow left in SLURM: found and cancelled before their work starts again.
+"""Finds and cancels SLURM jobs of a killed workflow before the next one submits their work again.
 
-Snakemake's executor names its jobs by a UUID of the run and starts them in the workflow's folder.
-A controller that was killed cannot cancel them, and the next one would submit the same work while
-the old jobs still write to the same files.
+Snakemake's executor names its jobs by a UUID of the run and starts them in the workflow's folder. A
+killed controller cannot cancel them. The next one would submit the same work while the old jobs
+still write to the same files.
 """
 # Tested in tests/test_launch.py.
 
@@ -21,13 +21,13 @@ from pipeline.progress import warn
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PATIENCE = 120  # seconds that cancelled jobs may take to end
 TIMEOUT = 30  # seconds for an answer of SLURM
-# The executor makes it before its first job: without it nothing was ever submitted from here, and
-# a SLURM that is down is not waited for.
+# The executor makes this folder before its first job. Without it nothing was submitted from here,
+# so there is no need to wait for SLURM if it is down.
 LOGS = Path(".snakemake", "slurm_logs")
 
 
 def orphans(folder: Path) -> list[str]:
-    """Numbers of this user's jobs that a Snakemake in `folder` has submitted."""
+    """Numbers of this user's jobs that Snakemake submitted from `folder`."""
     line = ["squeue", "--noheader", "--user", getpass.getuser(), "--format", "%i|%j|%Z"]
     listed = subprocess.run(line, capture_output=True, text=True, check=True, timeout=TIMEOUT)
     rows = [row.split("|", 2) for row in listed.stdout.splitlines()]
@@ -40,12 +40,12 @@ def orphans(folder: Path) -> list[str]:
 
 
 def cancel_orphans(folder: Path) -> list[str]:
-    """Cancel the jobs of a dead workflow and wait until they are gone; nothing without SLURM.
+    """Cancel the jobs of a dead workflow and wait for their end; does nothing without SLURM.
 
     Call it only when no other workflow lives in this folder.
 
     Raises:
-        InputError: they do not end.
+        InputError: the jobs do not end.
     """
     if shutil.which("squeue") is None or not (folder / LOGS).exists():
         return []

@@ -1,8 +1,8 @@
-"""A folder of images copied once to the node's own disk, where a shared file system is slow.
+"""Copies a folder of images once to the node's own disk, for clusters with slow shared disks.
 
-The copy is named by the data set's fingerprint, made under another name and renamed, so that a
-killed job leaves nothing that looks whole; jobs of one node wait for the one that copies. Small
-sets are not copied, since they are read into memory once.
+The copy is named after the data set's fingerprint. It is made under another name and then renamed,
+so that a killed job leaves nothing that looks complete. Jobs on the same node wait for the job that
+copies. Small sets are not copied, because they are read into memory once.
 """
 # Tested in tests/test_launch.py.
 
@@ -23,10 +23,10 @@ from pipeline.progress import warn
 
 
 def folder(name: str) -> Path:
-    """The folder on the local disk, its variables expanded here, on the node.
+    """The folder on the local disk, with its variables expanded here, on the node.
 
     Raises:
-        InputError: a variable that the node does not have, or a path that is not absolute.
+        InputError: the node lacks a variable, or the path is not absolute.
     """
     path = Path(os.path.expandvars(name))
     if "$" in str(path) or not path.is_absolute():
@@ -40,8 +40,8 @@ def stage_in(
     """Copy an image folder to `local` unless it is there already.
 
     Returns:
-        Manifest and data root to read from: the copy's, or those given where there is nothing
-        to copy or no room (said in a warning).
+        Manifest and data root to read from: the copy's, or the given ones if there is nothing to
+        copy or no space (with a warning).
     """
     if manifest["kind"] != "folder":
         return manifest, data_root
@@ -51,14 +51,14 @@ def stage_in(
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (local / name).exists():
                 _copy(below(data_root, manifest["path"]), local, name)
-    except OSError as error:  # shutil.Error is one
+    except OSError as error:  # includes shutil.Error
         warn(f"{local}: data not copied, read where they lie ({str(error)[:200]})")
         return manifest, data_root
     return {**manifest, "path": name}, local
 
 
 def _copy(source: Path, local: Path, name: str) -> None:
-    for left in local.glob(f".{name}.*"):  # by a job that was killed: we hold the lock
+    for left in local.glob(f".{name}.*"):  # of a killed job, since we hold the lock
         shutil.rmtree(left, ignore_errors=True)
     partial = local / f".{name}.{uuid.uuid4().hex}"
     try:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pipeline import files
 
-# What `torch.save` needs for tensors, containers and bytes.
+# Functions that `torch.save` needs for tensors, containers and bytes.
 NAMES = re.compile(
     r"torch \w+Storage|torch._utils _rebuild_(tensor_v2|parameter)|collections OrderedDict"
     r"|_codecs encode"
@@ -24,14 +24,14 @@ MOST_BYTES = 2**36
 
 
 class DamagedError(Exception):
-    """A file that is cut, changed or of another kind; its text is one line."""
+    """A file is truncated, changed or of another kind; the message is one line."""
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
     """The dictionary that `torch.save` wrote, on the CPU; it takes no more memory than the file.
 
     Raises:
-        DamagedError: the file cannot be read whole, or it holds something else.
+        DamagedError: the file cannot be read completely, or it holds something else.
         InputError: there is no such file, or it is a folder, a pipe or a device.
     """
     files.check_regular(path, MOST_BYTES)
@@ -40,13 +40,13 @@ def read_tensors(path: Path) -> dict[str, Any]:
             _check(archive)
         content = torch.load(path, map_location="cpu", weights_only=True)
         for tensor in _tensors(content):
-            # A tensor can repeat few numbers without end.
+            # A tensor can repeat a few numbers arbitrarily often.
             if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
                 raise ValueError("a tensor that is larger than its numbers")
     except PermissionError:
         raise
     except (pickle.UnpicklingError, *files.DAMAGED) as error:
-        # torch goes on to advise how its safeguards are switched off.
+        # The rest of torch's message advises how to disable its safeguards.
         raise DamagedError(str(error).strip().partition("\n")[0].partition(". ")[0]) from None
     if not isinstance(content, dict):
         raise DamagedError(f"expected a dictionary, found {type(content).__name__}")
@@ -54,11 +54,11 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
 
 def _check(archive: zipfile.ZipFile) -> None:
-    """Refuse what is packed, damaged, or asks for more than tensors and containers."""
+    """Refuse archives that are compressed or damaged, or need more than tensors and containers."""
     for member in archive.infolist():
         if member.compress_type != zipfile.ZIP_STORED:
             raise zipfile.BadZipFile(f"{member.filename} is packed, which `torch.save` never does")
-    # torch finds a cut file but not a changed byte: it skips the archive's own checksums.
+    # torch detects a truncated file but no changed byte: it skips the archive's checksums.
     if damaged := archive.testzip():
         raise zipfile.BadZipFile(f"bad checksum of {damaged}")
     for member in archive.infolist():

@@ -1,4 +1,4 @@
-"""Configuration, validated before any rule is defined, and the look-ups that rules use."""
+"""The configuration, validated before any rule is defined, and functions that rules use."""
 
 import json
 import os
@@ -7,8 +7,8 @@ import sys
 from importlib.util import find_spec
 from shlex import quote
 
-# The package lies beside the rules, and jobs find it too; `workflow.basedir` would be the folder of
-# a workflow that imports this one.
+# The package lies next to the rules, and jobs find it there too; `workflow.basedir` would be the
+# folder of a workflow that imports this one.
 HOME = os.path.dirname(str(workflow.current_basedir.get_path_or_uri(secret_free=True)))
 if os.path.isdir(os.path.join(HOME, "pipeline")):
     sys.path.insert(0, HOME)
@@ -58,13 +58,13 @@ try:
     CONFIG = load.with_labels(CONFIG, EXPERIMENTS)
     STUDIES = studies.load_all(CONFIG.preset)
 except InputError as error:
-    # A line for each fault and exit code 2 instead of Snakemake's traceback.
+    # One line per fault and exit code 2, instead of Snakemake's traceback.
     print(*(f"error: {fault}" for fault in error.faults), sep="\n", file=sys.stderr)
     sys.exit(2)
 
 RESULTS = ROOT.format(preset=CONFIG.preset)
 CONFIGURED = {name: EXPERIMENTS[name] for name in CONFIG.experiments}
-# What is checked and recorded once, before the first job.
+# The slice for `track start`, which checks the data and opens the record before the first job.
 WORKFLOW = jobs.workflow_job(CONFIG, needs.datasets_of(CONFIGURED)).model_dump_json()
 DATA_ROOT = os.environ.setdefault("SHAPLEY_NAS_DATA", CONFIG.data_root)
 FOLDERS = [
@@ -76,8 +76,8 @@ FOLDERS = [
 FIGURES = [name for name, experiment in EXPERIMENTS.items() if experiment.figure]
 CLAIMS = [name for name, experiment in EXPERIMENTS.items() if experiment.claims]
 
-# Where and how jobs run, not what they compute: it must not make finished results stale, so it
-# goes through the environment and not through `params`.
+# Settings of where and how jobs run, not of what they compute. They must not make finished results
+# stale, so they are passed through the environment and not through `params`.
 os.environ.update(
     SHAPLEY_NAS_DEVICE=CONFIG.device,
     SHAPLEY_NAS_DETERMINISTIC=str(CONFIG.deterministic).lower(),
@@ -89,14 +89,14 @@ os.environ.update(
     PYTHONUNBUFFERED="1",
 )
 if CONFIG.cluster.local_disk:
-    # Its variables ($TMPDIR) mean something on the node only: expanded there.
+    # Its variables ($TMPDIR) are defined only on the node, so they are expanded there.
     os.environ.update(SHAPLEY_NAS_LOCAL_DISK=CONFIG.cluster.local_disk)
 ON_GPU = has_gpu(CONFIG.device)
 if workflow.is_main_process:
-    # By which `track start` and a stage tell a workflow that lives from one that was killed.
+    # `track start` and stages use it to tell a running workflow from a killed one.
     os.environ.update(SHAPLEY_NAS_CONTROLLER=str(os.getpid()))
     if ON_GPU and "gpu" not in workflow.global_resources:
-        # One job a device; profiles/slurm leaves the counting to SLURM.
+        # One job per device; with profiles/slurm SLURM counts the devices.
         workflow.register_resource("gpu", max(1, len(visible_gpus())))
 
 
@@ -121,7 +121,7 @@ def slice_of(job, *names):
 
 
 def code_of(job, *names):
-    """A `params` function: digests of the code behind a job, so that an edit of it reruns the job."""
+    """A `params` function: digests of the code that a job uses, so that an edit reruns the job."""
 
     def of(wildcards):
         return code.digests(
@@ -132,7 +132,7 @@ def code_of(job, *names):
 
 
 def keep_study():
-    """Tell the tracking which tables were asked for, now or before, by a file: it is long."""
+    """Write a file with the tables requested now or earlier, which the tracking reads."""
     path = Path(RESULTS, "state", "study.json")
     before = read_json(path)["experiments"] if path.exists() else []
     asked = [one["name"] for one in before if one["name"] in EXPERIMENTS]
@@ -144,6 +144,6 @@ def keep_study():
 
 
 def targets():
-    """What the command asks for; Snakemake keeps that to itself, another version may not have it."""
+    """The targets of the command, from an internal of Snakemake that other versions may lack."""
     settings = getattr(workflow, "dag_settings", None)
     return {*(getattr(settings, "targets", None) or ())}

@@ -1,8 +1,8 @@
-"""Data: checked against published checksums, cut once into the parts of the search."""
+"""Data: files are checked against published checksums and split once for the search."""
 
 
 rule prepare_data:
-    """Check a data set's training files and write its manifest and its fixed, seeded split.
+    """Check a data set's training files, and write its manifest and its seeded split.
 
     Input: files below `data_root`, outside the workflow; output: manifest and index lists.
     """

@@ -1,4 +1,4 @@
-"""What an experiment shows beside its table: figures, and verdicts on the claims of the paper."""
+"""Results of an experiment besides its table: figures, and verdicts on the paper's claims."""
 
 
 rule draw_figure:
@@ -37,7 +37,7 @@ rule draw_figure:
 
 
 rule judge_claims:
-    """Judge the claims of the paper that an experiment states, by the rules that stand there.
+    """Judge the paper's claims that an experiment lists, by the rules in its file.
 
     Input: the metrics of every run that the experiment needs; output: a page, its pictures and
     the measurements behind it.

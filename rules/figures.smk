@@ -1,8 +1,8 @@
-"""What is measured of NAS-Bench-201 searches for the paper's figures, and many searches at once."""
+"""Measurements of NAS-Bench-201 searches for the paper's figures, and many searches at once."""
 
 
 rule remove_operations:
-    """Measure what a trained supernet loses without operations of two edges (Figure 2).
+    """Measure the accuracy that a supernet loses without operations of two edges (Figure 2).
 
     Input: the supernet of a search, manifest and split; output: drops of operations and pairs.
     """
@@ -40,8 +40,8 @@ rule remove_operations:
 rule rank_architectures:
     """Correlate the mean strength of operations with the table's test accuracies (Figure 5).
 
-    Input: strength of a search, the compact table; output: taus, the architectures drawn, and by
-    epoch the cell that the search would have returned (history.csv).
+    Input: strength of a search, the compact table; output: taus, the drawn architectures, and for
+    each epoch the cell that the search would have returned (history.csv).
     """
     input:
         strength=f"{SEARCH}/strength.npz",
@@ -74,7 +74,7 @@ rule rank_architectures:
 
 
 rule search_table:
-    """Search under many seeds in one process: searches of the table, or of seconds on tiny images.
+    """Search under many seeds in one process: in the table, or for seconds on tiny images.
 
     Input: the compact table, and the manifest of images to train on; output: means and deviations,
     and a row per seed (history.csv). Resumes at its last seed.

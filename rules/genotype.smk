@@ -1,11 +1,11 @@
-"""Genotype: the strongest operations as a cell that can be read, counted, built and trained."""
+"""Genotype: the strongest operations as a cell that can be drawn, counted, built and trained."""
 
 
 rule export_genotype:
-    """Discretise a search, or take a genotype from elsewhere or the one kept of several.
+    """Discretise a search, or use a genotype from elsewhere, or keep the best of several.
 
     Input: strength of the players, if searched; trials, if one of several is kept; output:
-    genotype, drawings, counts, ready model.
+    genotype, drawings, counts, complete model.
     """
     input:
         manifest=f"{DATA}/manifest.json",
@@ -56,7 +56,7 @@ rule export_genotype:
 
 
 rule try_genotype:
-    """Train a found cell for a while, so that one of several can be kept; no test image is seen.
+    """Train a found cell briefly, to choose one of several; no test image is used.
 
     Input: genotype and manifest; output: error on held-out training images.
     """

@@ -1,10 +1,11 @@
-"""ImageNet and other folders of images: a found network trained by the ImageNet recipe."""
+"""ImageNet and other folders of images: train a found network with the ImageNet recipe."""
 
 
 rule make_imagenet16:
-    """Make ImageNet-16-120 out of a local ImageNet, for those who do not have its batch files.
+    """Make ImageNet-16-120 from a local ImageNet, if its batch files are not available.
 
-    Input: imagenet/{train,val}/ and imagenet/map_clsloc.txt below `data_root`; output: two files there.
+    Input: imagenet/{train,val}/ and imagenet/map_clsloc.txt below `data_root`; output: two files
+    there.
     """
     input:
         os.path.join(DATA_ROOT, "imagenet", "map_clsloc.txt"),
@@ -30,7 +31,7 @@ rule make_imagenet16:
 
 
 rule transfer_network:
-    """Train a genotype on a folder of images; the validation folder is looked at once, at the end.
+    """Train a genotype on a folder of images; the validation folder is used once, at the end.
 
     Input: genotype and manifest of the target; output: trained model, history, test error.
     """
@@ -47,7 +48,7 @@ rule transfer_network:
     benchmark:
         f"{BENCHMARKS}/transfer/{TRAINING}.tsv"
     wildcard_constraints:
-        target="|".join(FOLDERS) or "(?!)",  # without folders of images nothing
+        target="|".join(FOLDERS) or "(?!)",  # without folders of images it matches nothing
     threads: ask("transfer").threads
     resources:
         **resources_of("transfer", on_gpu=True),

@@ -1,4 +1,4 @@
-"""Inputs that are looked up: the runs of experiments, a table or a search where there is one."""
+"""Input functions: the runs of experiments, and a table or a search if there is one."""
 
 
 def metrics_of(*experiments):
@@ -26,12 +26,12 @@ def report_of_experiment(wildcards):
 
 
 def table_if_there(wildcards):
-    """The table that knows a data set as an input, so that a query reruns when its source arrives."""
+    """The table of a data set as an input, so that a query reruns when its source arrives."""
     return table_of(wildcards.dataset)
 
 
 def table_of(dataset):
-    """The table that knows a data set, if there is one."""
+    """The table that has a data set, if there is one."""
     found = find_table(DATA_ROOT, dataset, CONFIG.nasbench_table)
     if found == EMBEDDED:
         return [os.path.relpath(found)]
@@ -39,7 +39,7 @@ def table_of(dataset):
 
 
 def table_option(wildcards, input):
-    """The option of a stage that looks into a table."""
+    """The command-line option of a stage that reads a table."""
     return f"--table {quote(str(input.table))}" if input.table else ""
 
 
@@ -56,14 +56,14 @@ def manifest_if_trained(wildcards):
 
 
 def strength_if_searched(wildcards):
-    """The search before a genotype; a published one, a file or one kept of several has none."""
+    """The search of a genotype; a published one, a file or one kept of several has no search."""
     if not is_searched(wildcards.strategy):
         return []
     return f"{SEARCH}/strength.npz"
 
 
 def trials_if_kept(wildcards):
-    """The trials of all seeds before the genotype that is kept of them."""
+    """The trials of all seeds, which decide the genotype that is kept."""
     if not wildcards.strategy.startswith(KEPT):
         return []
     searched = {**wildcards, "strategy": wildcards.strategy.removeprefix(KEPT)}
@@ -85,7 +85,7 @@ def of_study(job, *names):
 
 
 def code_of_study(job, *names):
-    """A `params` function: digests of the code behind a job of a study."""
+    """A `params` function: digests of the code that a job of a study uses."""
 
     def of(wildcards):
         study = STUDIES[wildcards.study]
@@ -104,11 +104,11 @@ def data_of_study(file):
 
 
 def results_of_study(wildcards):
-    """All that the measurements of a study are made of."""
+    """All files that the measurements of a study are made from."""
     base = f"{RESULTS}/studies/{wildcards.study}"
     return [f"{base}/{file}" for file in STUDIES[wildcards.study].files()]
 
 
 def table_of_study(wildcards):
-    """The table that knows the data set of a study, if there is one."""
+    """The table that has the data set of a study, if there is one."""
     return table_of(STUDIES[wildcards.study].dataset)

@@ -1,8 +1,8 @@
-"""Before the first job and after the last: data are looked for, the record is opened and closed."""
+"""Checks the data and opens the record before the first job; closes it after the last job."""
 
 
 def before_first_job():
-    """Check the data and start the recorder; the rule `disk` only looks."""
+    """Check the data and start the recorder, except for the rule `disk`, which only reads."""
     if "paper" in targets():
         print(plan.announce(CONFIG, EXPERIMENTS, "paper"), file=sys.stderr)
     if targets() != {"disk"}:
@@ -11,7 +11,7 @@ def before_first_job():
 
 
 def after_last_job(status):
-    """Let the recorder finish, and show the results where a page was asked for."""
+    """Let the recorder finish, and show the results if a page was requested."""
     verb("track", "finish", "--status", status)
     asked = {*CONFIG.experiments} if targets() <= {"all", "index"} else targets()
     if status == "FINISHED" and asked & EXPERIMENTS.keys():
@@ -21,7 +21,7 @@ def after_last_job(status):
 
 
 def verb(*arguments):
-    """`python -m pipeline VERB`; a workflow ends where it fails."""
+    """Run `python -m pipeline VERB`; if it fails, the workflow ends."""
     code = subprocess.run([sys.executable, "-m", "pipeline", *arguments]).returncode
     if code:
         sys.exit(code)

@@ -1,8 +1,8 @@
-"""NAS-Bench-201: a found cell looked up in the table, all values in percent as published."""
+"""NAS-Bench-201: look found cells up in the table; all values are in percent, as published."""
 
 
 rule convert_table:
-    """Convert what others publish of NAS-Bench-201, once, to the compact table.
+    """Convert published files of NAS-Bench-201 once to the compact table.
 
     Input: a CSV file, the official archive or NATS-Bench's, below `data_root`; output: one file.
     """
@@ -25,9 +25,9 @@ rule convert_table:
 
 
 rule make_digits_table:
-    """Train every distinct cell of NAS-Bench-201 on digits: a small table of our own.
+    """Train every distinct cell of NAS-Bench-201 on digits, for our own small table.
 
-    Input: digits' manifest; output: the table. Two to four core-hours; goes on where it stopped.
+    Input: digits' manifest; output: the table. Takes two to four core-hours; resumes if stopped.
     """
     input:
         f"{RESULTS}/data/digits/manifest.json",
@@ -54,7 +54,7 @@ rule make_digits_table:
 
 
 rule query_table:
-    """Look a NAS-Bench-201 genotype up; without a table the result says so.
+    """Look up a NAS-Bench-201 genotype; without a table the result says so.
 
     Input: genotype, and the compact table if there is one; output: its row, rank, regret.
     """
@@ -87,7 +87,7 @@ rule query_table:
 
 
 rule query_reference:
-    """Look up what no search finds: the table's best values, and the cell that is ResNet's block.
+    """Look up rows that no search finds: the table's best values, and the cell of ResNet's block.
 
     Input: the compact table if there is one; output: a row of Table 5.
     """

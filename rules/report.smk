@@ -1,8 +1,8 @@
-"""Report: one self-contained page for the study, or one for an experiment."""
+"""Report: one self-contained page for the study or for an experiment."""
 
 
 rule write_report:
-    """Set all results beside the paper's numbers.
+    """Compare all results with the paper's numbers.
 
     Input: the metrics of every run that the page's experiments need; output: one HTML file.
     """
@@ -84,9 +84,9 @@ rule render_results_page:
 
 
 rule disk:
-    """List what fills the disk: preset, stage and kind, the largest first.
+    """List what fills the disk by preset, stage and kind, the largest first.
 
-    Input: all that lies in the working tree and below `data_root`; output: a table, shown and logged.
+    Input: all files in the working tree and below `data_root`; output: a table, shown and logged.
     """
     log:
         f"{RESULTS}/logs/disk.log",

@@ -1,13 +1,13 @@
-"""What the rules of a stage ask for: threads, memory, time, devices."""
+"""The resources of the rules of a stage: threads, memory, time, devices."""
 
 
 def ask(stage):
-    """The resources that the configuration gives a stage."""
+    """The configured resources of a stage."""
     return getattr(CONFIG.resources, stage)
 
 
 def grown(amount, limit=0):
-    """What a retry asks for: once more with each attempt, up to a limit (0: none)."""
+    """An amount that grows with each retry: amount times attempt, up to a limit (0: none)."""
 
     def of(wildcards, attempt):
         return min(amount * attempt, limit) if limit else amount * attempt
@@ -16,7 +16,7 @@ def grown(amount, limit=0):
 
 
 def resources_of(stage, on_gpu=False):
-    """What a rule of a stage asks for, locally and of a cluster; `processes` are ranks a node."""
+    """The resources of a stage's rule, locally and on a cluster; `processes` are ranks per node."""
     asked, cluster = ask(stage), CONFIG.cluster
     on_gpu = on_gpu and ON_GPU
     gpus, nodes = getattr(asked, "gpus", 1), getattr(asked, "nodes", 1)

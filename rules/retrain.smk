@@ -1,8 +1,8 @@
-"""Retraining: a found network trained from scratch on small images, on the whole training set."""
+"""Retraining: train a found network from scratch on the whole training set of small images."""
 
 
 rule retrain_network:
-    """Train a genotype from scratch; the test set is looked at once, after the last epoch.
+    """Train a genotype from scratch; the test set is used once, after the last epoch.
 
     Input: genotype and manifest of the target; output: trained model, history, test error.
     """

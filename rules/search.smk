@@ -1,4 +1,4 @@
-"""Search: a strategy trains a supernet and says how strong each operation is."""
+"""Search: a strategy trains a supernet and rates the strength of each operation."""
 
 
 rule search_architecture:
@@ -40,9 +40,9 @@ rule search_architecture:
 
 
 rule search_without_training:
-    """Search with a strategy that trains no supernet: a draw, or look-ups in a table.
+    """Search with a strategy that trains no supernet: random sampling, or look-ups in a table.
 
-    Input: manifest and split, and the table if it is searched; output: strength, history.
+    Input: manifest and split, and the table if the search uses it; output: strength, history.
     """
     input:
         manifest=f"{DATA}/manifest.json",

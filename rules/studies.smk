@@ -1,8 +1,8 @@
-"""Studies of `config/studies/`: short trainings in several forms, and the measurements of all."""
+"""Studies of `config/studies/`: short trainings in several forms, and all measurements."""
 
 
 rule train_form:
-    """Train the cell of a study in one form; held-out training images judge it.
+    """Train the cell of a study in one form, and measure it on held-out training images.
 
     Input: manifest of the data set; output: its error, history.
     """
@@ -37,7 +37,7 @@ rule train_form:
 rule summarise_study:
     """Make the measurements of a study: the JSON files that the docs quote.
 
-    Input: all that it has measured, and the table if there is one; output: a file for each table.
+    Input: all results of the study, and the table if there is one; output: a file for each table.
     """
     input:
         runs=results_of_study,

@@ -1,4 +1,4 @@
-"""Supernets that studies measure: trained to an age, walked at length, estimated on."""
+"""Supernets of studies: training for some epochs, long walks, and estimates."""
 
 
 wildcard_constraints:
@@ -10,7 +10,7 @@ wildcard_constraints:
 
 
 rule train_supernet:
-    """Train a supernet of a study to one of its ages.
+    """Train a supernet of a study for one of its numbers of epochs.
 
     Input: manifest and split; output: the supernet, alpha by epoch.
     """
@@ -45,9 +45,9 @@ rule train_supernet:
 
 
 rule walk_supernet:
-    """Walk whole permutations on a supernet; goes on where it stopped.
+    """Walk whole permutations on a supernet; resumes where it stopped.
 
-    Input: supernet, manifest and split; output: V along each permutation by every value.
+    Input: supernet, manifest and split; output: V along each permutation for every value function.
     """
     input:
         supernet=f"{ROOT}/{SUPERNET}/search/supernet.pt",
@@ -78,7 +78,7 @@ rule walk_supernet:
 
 
 rule estimate_values:
-    """Estimate a supernet's Shapley values once by each variant of a study.
+    """Estimate a supernet's Shapley values once with each variant of a study.
 
     Input: supernet, manifest, split; output: values and their cost.
     """
