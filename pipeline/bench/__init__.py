@@ -1,6 +1,6 @@
-"""Timings of what is fast here against its plain, tested form: both sides in one run, interleaved.
+"""Timings of fast code against its plain, tested form; both sides are interleaved in one run.
 
-Machines are shared, so a row is a ratio of medians and never a time to rely on. A file here is one
+Machines are shared, so rely on a row's ratio of medians and not on its times. Each file here is one
 benchmark: a function `rows(repeats)` and a name below.
 """
 
@@ -13,10 +13,10 @@ NAMES = ("supernet", "shapley", "games", "strategies", "table", "train")
 
 
 def rows(name: str, repeats: int = 7) -> list[dict[str, Any]]:
-    """The rows of a benchmark: name, baseline_s, ours_s, ratio (baseline over ours), and its own.
+    """The rows of a benchmark: name, baseline_s, ours_s, ratio (baseline over ours), and more.
 
     Raises:
-        InputError: data that it needs are not there.
+        InputError: data that it needs are missing.
     """
     module = import_module(f"pipeline.bench.{name}")
     found: list[dict[str, Any]] = module.rows(repeats)

@@ -1,10 +1,10 @@
-"""The default estimator on eight games with known values, beside ours by name and shapiq's.
+"""The default estimator on eight games with known values, with our other estimators and shapiq's.
 
-The games have 10 to 14 players; their Shapley values are computed from all coalitions. A row is an
-estimator and a number of evaluations per player: the error is the mean over players of |found -
-true|, as a share of the mean |true| of the game; the geometric mean over games and the games where
-the estimator is best; and how often 95 % intervals cover, without noise and with noise of a tenth
-of a game's largest marginal contribution.
+The games have 10 to 14 players; their Shapley values are computed from all coalitions. A row is for
+one estimator and one number of evaluations per player. Its error is the mean over players of |found
+- true|, divided by the mean |true| of the game. The row has the geometric mean of the error over
+games, the number of games where the estimator is best, and how often 95 % intervals cover the true
+value, without noise and with noise of a tenth of a game's largest marginal contribution.
 """
 # Tested in tests/test_bench.py.
 
@@ -21,7 +21,7 @@ from pipeline.shapley.game import ValueFunction
 
 PER_PLAYER = (5, 20, 60)
 NOISE = 0.1
-LEAST = 1e-3  # an error below counts as this one: some estimators are exact on some games
+LEAST = 1e-3  # smallest error that counts: some estimators are exact on some games
 OURS = ("default", "regression_adjusted", "leverage", "kernel", "permutation", "antithetic", "owen")
 THEIRS: dict[str, Callable[..., Any]] = {
     "shapiq KernelSHAP": shapiq.KernelSHAP,
@@ -36,7 +36,7 @@ THEIRS: dict[str, Callable[..., Any]] = {
 
 
 def games() -> dict[str, tuple[int, ValueFunction]]:
-    """Name -> (players, V). Weights are fixed draws."""
+    """Name -> (number of players, V); the weights of the games are fixed random draws."""
     rng = np.random.default_rng(2022)
     worth = rng.exponential(size=14)
     pairs = rng.normal(size=(12, 12)) / 4
@@ -60,7 +60,7 @@ def games() -> dict[str, tuple[int, ValueFunction]]:
 
 
 def rows(repeats: int = 20) -> list[dict[str, Any]]:
-    """A row for each estimator and budget; see the module."""
+    """A row for each estimator and budget, as the module describes."""
     played = games()
     truths = {name: estimate(V, n, "exact", noisy=False).phi for name, (n, V) in played.items()}
     found: list[dict[str, Any]] = []
@@ -93,13 +93,13 @@ def rows(repeats: int = 20) -> list[dict[str, Any]]:
 def mean_error(
     estimator: str, n: int, V: ValueFunction, truth: np.ndarray, per_player: int, repeats: int
 ) -> float:
-    """Mean |found - true| over players and seeds, as a share of the mean |true|."""
+    """Mean |found - true| over players and seeds, divided by the mean |true|."""
     found = [phi_by(estimator, V, n, per_player * n, seed) for seed in range(repeats)]
     return float(np.abs(np.stack(found) - truth).mean() / np.abs(truth).mean())
 
 
 def phi_by(estimator: str, V: ValueFunction, n: int, budget: int, seed: int) -> np.ndarray:
-    """Shapley values float64[n] of an estimator of ours, or of shapiq's."""
+    """Shapley values float64[n] by one of our estimators or by one of shapiq's."""
     if estimator in OURS:
         name = None if estimator == "default" else estimator
         return estimate(V, n, name, budget, seed, noisy=False).phi
@@ -112,7 +112,7 @@ def phi_by(estimator: str, V: ValueFunction, n: int, budget: int, seed: int) -> 
 def coverage(
     estimator: str, truths: dict[str, np.ndarray], per_player: int, repeats: int, noise: float
 ) -> float:
-    """How often a 95 % interval holds the true value, over games, players and seeds."""
+    """How often a 95 % interval contains the true value, over games, players and seeds."""
     name = None if estimator == "default" else estimator
     inside: list[float] = []
     for game, (n, V) in games().items():
@@ -126,12 +126,12 @@ def coverage(
 
 
 class Noisy:
-    """A game whose every answer has normal noise of its own."""
+    """A game with independent normal noise in every answer."""
 
     def __init__(self, V: ValueFunction, scale: float, seed: int):
         self.V, self.scale, self.rng = V, scale, np.random.default_rng(seed)
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
-        """V and its noise, bool[b, n] -> float64[b]."""
+        """V plus noise, bool[b, n] -> float64[b]."""
         found: np.ndarray = self.V(coalitions) + self.scale * self.rng.normal(size=len(coalitions))
         return found

@@ -1,9 +1,9 @@
-"""What a GPU does here, in minutes: tests, speeds at the paper's sizes, a search of NAS-Bench-201.
+"""A GPU check in minutes: tests, speeds at the paper's sizes, and a NAS-Bench-201 search.
 
-It takes no data set and no package but torch: images are noise, and without pytest the tests are
-skipped. What there was no time for, or what failed, is a row that says so. The speeds become rates
-of `analysis/rates.json`, from which `plan` reckons from then on. On a CPU the same runs in a tiny
-form, which tests hold.
+It needs no data set and no package except torch: images are noise, and without pytest the tests are
+skipped. A part that failed, or for which there was no time, gives a row that says so. The speeds
+become rates in `analysis/rates.json`, which `plan` then uses. On a CPU the check runs in a tiny
+form, which the tests cover.
 """
 # Tested in tests/test_gpu.py.
 
@@ -32,7 +32,7 @@ from pipeline.config.recipes import NasBench201Search, SupernetSettings, TrainSe
 from pipeline.errors import InputError, explain
 
 Row = dict[str, Any]
-# Space -> its shape, images of a step, pixels; the tiny form has a few images of 8 pixels.
+# Space -> supernet shape, images per step, pixels; the tiny form has a few images of 8 pixels.
 SUPERNETS: dict[str, tuple[dict[str, Any], int, int]] = {
     "darts": ({"cells": 8, "partial_channels": 4}, 256, 32),
     "darts_imagenet": ({"cells": 8, "partial_channels": 4}, 256, 224),
@@ -45,20 +45,20 @@ FORMS: dict[str, dict[str, Any]] = {
     "fused, compiled": {"compile": True},
 }
 PRECISIONS = ("float32", "bfloat16")
-TESTS_SHARE, SPEEDS_SHARE = 0.3, 0.75  # of the time, by when tests and speeds have ended
+TESTS_SHARE, SPEEDS_SHARE = 0.3, 0.75  # shares of the time at which tests and speeds end
 TURNS = 5
 
 
 def check(minutes: float = 8, tests: bool = True, tiny: bool = False) -> tuple[Row, list[Row]]:
-    """A measurement of all parts, as `docs/measurements` has them, and the rates of this device.
+    """A measurement of all parts, in the form of `docs/measurements`, and the device's rates.
 
     Args:
-        minutes: after which no part begins; tests end at a share of it.
+        minutes: no part begins after this time; tests end after a share of it.
         tests: whether the tests marked `gpu` run.
-        tiny: smallest sizes, on whatever device there is.
+        tiny: whether to use the smallest sizes, on any device.
 
     Raises:
-        InputError: there is no GPU, and the sizes are not tiny.
+        InputError: there is no GPU, and `tiny` is not set.
     """
     device = devices.resolve("auto")
     if device.type != "cuda" and not tiny:
@@ -77,7 +77,7 @@ def check(minutes: float = 8, tests: bool = True, tiny: bool = False) -> tuple[R
 
 
 def run_tests(limit: float) -> Row:
-    """The tests marked `gpu`, in a process of their own."""
+    """Run the tests marked `gpu` in a separate process."""
     name = "tests marked gpu"
     if importlib.util.find_spec("pytest") is None or not Path("tests").is_dir():
         return skipped(name, "no pytest, or not in the repository")
@@ -90,12 +90,12 @@ def run_tests(limit: float) -> Row:
 
 
 def skipped(name: str, reason: str) -> Row:
-    """A part without numbers."""
+    """The row of a part that was not measured."""
     return {"name": name, "outcome": f"skipped: {reason}"}
 
 
 def attempt(name: str, part: Callable[[], Row]) -> Row:
-    """A part; a part that fails, for example without enough memory, becomes a row that says why."""
+    """Run a part; if it fails, for example for lack of memory, return a row with the reason."""
     try:
         return {"name": name, "outcome": "measured", **part()}
     except (RuntimeError, MemoryError) as error:
@@ -103,13 +103,13 @@ def attempt(name: str, part: Callable[[], Row]) -> Row:
 
 
 def speeds(device: torch.device, tiny: bool) -> Iterator[tuple[str, Callable[[], Row]]]:
-    """Name and measuring of each speed; the first form of a kind that makes rates comes first."""
+    """Name and measurement of each speed; of each kind, the form that makes rates comes first."""
     for space, (shape, batch, side) in SUPERNETS.items():
         shape, batch, side = ({**shape, "channels": 4, "cells": 2}, 2, 8) if tiny else (
             {**shape, "channels": 16}, batch, side
         )  # fmt: skip
         if tiny and space == "darts_imagenet":
-            side = 32  # its stem divides by eight
+            side = 32  # its stem divides the side by eight
         images = torch.randn(batch, 3, side, side, device=device)
         for form, changes in FORMS.items():
             if "compile" in changes and (tiny or space != "nasbench201"):
@@ -143,7 +143,7 @@ def supernet_speed(space: str, settings: SupernetSettings, images: Any, step: st
 
 
 def training_speed(layout: str, precision: Any, device: torch.device) -> Row:
-    """Seconds and operations of a training step of a published network, by a recipe's batch."""
+    """Seconds and operations of a training step of a published network, with a recipe's batch."""
     recipe = TrainSettings(precision=precision)
     batch = {"cifar10": 96, "imagenet": 128}[layout]
     taken = timed(trainings.step(layout, recipe, device, batch_size=batch))
@@ -152,7 +152,7 @@ def training_speed(layout: str, precision: Any, device: torch.device) -> Row:
 
 
 def timed(once: Callable[[], object]) -> Row:
-    """Median seconds after a first call, and the most memory that was held."""
+    """Median seconds after a first call, and the peak memory."""
     on_gpu = torch.cuda.is_available()
     first = seconds(once)
     if on_gpu:
@@ -163,7 +163,7 @@ def timed(once: Callable[[], object]) -> Row:
 
 
 def search(device: torch.device, tiny: bool, left: Callable[[], float]) -> Row:
-    """Epochs of Shapley-NAS at the paper's sizes on noise, as many as fit; their median seconds."""
+    """Run as many epochs of Shapley-NAS as fit, at the paper's sizes on noise; median seconds."""
     shape = {"cells": 1, "channels": 4} if tiny else {}
     recipe = NasBench201Search(warmup_epochs=0, epochs=50, batch_size=256, supernet=shape)
     entry = registry.entry("strategies", "shapley")
@@ -181,7 +181,7 @@ def search(device: torch.device, tiny: bool, left: Callable[[], float]) -> Row:
 
 
 def rates_of(rows: list[Row], device: str) -> list[Row]:
-    """Rows of `rates.json`: the default forms, which searches and trainings run in."""
+    """Rows of `rates.json`, from the default forms of searches and trainings."""
     source = f"python -m pipeline gpu-check, {datetime.date.today()}"
     keys = ("network", "operations", "seconds")
     return [
@@ -192,13 +192,13 @@ def rates_of(rows: list[Row], device: str) -> list[Row]:
 
 
 def keep(rates: list[Row], path: Path = cost.RATES) -> None:
-    """Write rates to the file, in place of those that the same device has there."""
+    """Write rates to the file, replacing those of the same device."""
     gone = {row["device"] for row in rates}
     files.write_json(path, [r for r in files.read_json(path) if r["device"] not in gone] + rates)
 
 
 def measurement(rows: list[Row], device: str, minutes: float) -> Row:
-    """What was found, as a page of results renders it."""
+    """The measurement, in the form that pages of results are rendered from."""
     made = provenance.code()
     return {
         "title": f"A GPU: {device}",

@@ -1,4 +1,4 @@
-"""The most memory that a piece of work holds at one time."""
+"""The peak memory of a piece of work."""
 # Tested in tests/test_bench.py.
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 
 def peak_megabytes(work: Callable[[], object]) -> float:
-    """Peak of the memory that `work` allocates, above what was held before, in MB of 10^6 bytes.
+    """Peak of the memory that `work` allocates, beyond that held before, in MB of 10^6 bytes.
 
-    By torch's allocator on a GPU, by the profiler's record of allocations on a CPU.
+    It is measured by torch's allocator on a GPU, and by the profiler's record of allocations on a
+    CPU.
 
     Args:
-        work: is called twice, and measured the second time: gradients and caches are there then.
+        work: called twice and measured the second time, when gradients and caches exist.
     """
     import torch
 
@@ -27,11 +28,11 @@ def peak_megabytes(work: Callable[[], object]) -> float:
 
 
 def _peak_of_profile(work: Callable[[], object]) -> int:
-    """Bytes, on a CPU."""
+    """The peak in bytes, on a CPU."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         work()
-    # The public tables have sums an operator only, not their course over time.
+    # The public tables have only sums per operator, not their course over time.
     events = [e for e in record.profiler.kineto_results.events() if e.name() == "[memory]"]
     return max(itertools.accumulate(e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())))

@@ -1,10 +1,10 @@
-"""How long the default estimator takes to a good estimate: to the tau that another one reaches.
+"""Time that the default estimator takes to reach the tau of another estimator.
 
 The others are those of a search: the paper's plain form (10 whole permutations on 1,024 images
-each), its truncated form, and what the released code computes from truncated walks. The default is
-given small budgets; the smallest whose mean tau is no lower counts. Seconds are those of one
-process on the fused supernet; `baseline_readable_s` is what the same image-forwards take on one
-module per operation, as the released code has it.
+each), its truncated form, and what the released code computes from truncated walks. The default
+runs with several small budgets; the smallest whose mean tau is at least as high counts. Seconds are
+those of one process on the fused supernet. `baseline_readable_s` is the time of the same
+image-forwards on one module per operation, as in the released code.
 """
 # Tested in tests/test_bench.py.
 
@@ -32,9 +32,9 @@ def rows(
     """A row for each other estimator that ran.
 
     Args:
-        runs: the repeats of each variant, as `studies.estimates` leaves them.
+        runs: the repeats of each variant, as `studies.estimates` returns them.
         reference: values that all are compared with, float64[n].
-        readable_ratio: seconds of a readable forward pass over those of a fused one.
+        readable_ratio: time of a readable forward pass divided by that of a fused one.
     """
     taus = {
         name: [with_reference(phi_of(run), reference)["tau"] for run in repeats]

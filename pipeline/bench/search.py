@@ -1,8 +1,9 @@
-"""A search by two processes against one: an epoch of weights and a Shapley pass, by the clock.
+"""A search by two processes against one: wall time of an epoch of weights and a Shapley pass.
 
-NAS-Bench-201 with one cell per stage on noise; gloo joins the processes. The baseline is one
-process with one thread. It stands beside one process with two threads, and two processes with one
-thread each, in turns. Each does the same work: two micro-batches per step, four whole permutations.
+The space is NAS-Bench-201 with one cell per stage, on noise; gloo joins the processes. The baseline
+is one process with one thread. It is compared in turns with one process with two threads, and with
+two processes with one thread each. All do the same work: two micro-batches per step, four whole
+permutations.
 """
 # Tested in tests/test_bench.py.
 
@@ -26,7 +27,7 @@ from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.strategies.value_function import ValueFunction, shapley_values
 from pipeline.training.distributed import Ranks
 
-# Form -> processes, threads of each.
+# Form -> (number of processes, threads per process).
 FORMS = {
     "one process, one thread": (1, 1),
     "one process, two threads": (1, 2),
@@ -44,8 +45,8 @@ def rows(
 
     Args:
         repeats: turns of each form.
-        forms: what is compared, the baseline among it.
-        sizes: in place of the module's `n_images`, `batch`, `size`, `channels`, `value_images`.
+        forms: the compared forms, including the baseline.
+        sizes: replace the module's `n_images`, `batch`, `size`, `channels`, `value_images`.
     """
     with tempfile.TemporaryDirectory() as folder:
         multiprocessing.spawn(_process, (folder, repeats, dict(forms), sizes), nprocs=2)
@@ -70,7 +71,7 @@ def _process(
     forms: Mapping[str, tuple[int, int]],
     sizes: dict[str, int],
 ) -> None:
-    """One of two processes; the first leaves the seconds of both parts of each form."""
+    """Run one of two processes; the first one writes the seconds of both parts for each form."""
     meet = f"file://{folder}/meet"
     distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=2)
     times: dict[str, dict[str, list[float]]] = {form: {} for form in forms}
@@ -83,7 +84,7 @@ def _process(
                 continue
             for name, part in parts[n].items():
                 taken = seconds(part)
-                if turn:  # the first turn fills caches
+                if turn:  # the first turn only fills caches
                     times[form].setdefault(name, []).append(taken)
     distributed.barrier()
     if rank == 0:
@@ -92,7 +93,7 @@ def _process(
 
 
 def _parts(ranks: Ranks, sizes: dict[str, int]) -> dict[str, Any]:
-    """What is timed, as calls."""
+    """The timed parts, as functions."""
     batch, channels = sizes.get("batch", BATCH), sizes.get("channels", CHANNELS)
     recipe = NasBench201Search(
         epochs=2,

@@ -1,13 +1,13 @@
-"""Estimators of Shapley values on a small NAS-Bench-201 supernet that a short search leaves.
+"""Estimators of Shapley values on a small NAS-Bench-201 supernet from a short search.
 
-The baseline is the plain form: 10 whole permutations on 1,024 images each, a search's default. The
-others spread a share of its image-forwards over draws of 32 images. A row adds Kendall's tau and
-Pearson's r with 95 % intervals against two long references together, of 40 permutations on 64
-images each that no estimate sees; what the estimate cost; and as ceiling how far the two references
-agree with each other. The last rows say how long the default takes to the tau of others
-(`reaching.py`). CIFAR-10 of 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else digits. V is the
-probability of the true class. Seconds are those of one process alone; references and repeats share
-the cores. Three repeats take some minutes of one core.
+The baseline is the plain form: 10 whole permutations on 1,024 images each, the default of a search.
+The others spread a share of its image-forwards over draws of 32 images. Each row also has Kendall's
+tau and Pearson's r with 95 % intervals against two long references together, each of 40
+permutations on 64 images that no estimate uses; the cost of the estimate; and as a ceiling the
+agreement of the two references. The last rows show how long the default takes to reach the tau of
+others (`reaching.py`). Images are CIFAR-10 at 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else
+digits. V is the probability of the true class. Seconds are those of one process alone; references
+and repeats share the cores. Three repeats take some minutes of one core.
 
 The sizes are those of `bench` in `config/studies/estimators.yaml`.
 """
@@ -48,7 +48,7 @@ from pipeline.supernet import saved
 
 @dataclass(frozen=True)
 class Bench:
-    """A study of one supernet, in a folder laid out as the workflow's."""
+    """A study of one supernet, in a folder with the layout of the workflow."""
 
     study: Study
     root: Path
@@ -56,7 +56,7 @@ class Bench:
 
     @property
     def supernet(self) -> str:
-        """Its name in the study."""
+        """The supernet's name in the study."""
         return next(iter(self.study.supernets()))
 
     def images(self, part: Any) -> Images:
@@ -68,12 +68,12 @@ class Bench:
 def rows(
     repeats: int = 5, study: Study | None = None, workers: int | None = None
 ) -> list[dict[str, Any]]:
-    """Train, walk the references, run every estimator `repeats` times; a row for each.
+    """Train, walk the references, run every estimator `repeats` times; return a row for each.
 
     Args:
-        repeats: estimates behind a row.
-        study: one training at one age, two walks; None: the one of the file.
-        workers: processes that references and repeats are spread over; None: one per CPU.
+        repeats: number of estimates per row.
+        study: a study with one training at one age and two walks; None: the one in the file.
+        workers: number of processes for references and repeats; None: one per CPU.
     """
     study = study or studies.load("estimators", "bench")
     root = Path(os.environ.get("SHAPLEY_NAS_DATA", "data"))
@@ -94,12 +94,12 @@ def rows(
 
 
 def train(bench: Bench) -> None:
-    """Train the supernet; no image of the references moves alpha."""
+    """Train the supernet; alpha is not trained on images of the references."""
     study = bench.study
     job = studies.supernet_job(study, bench.supernet)
     weights = bench.images("weights")
     images = weights.take(job.search.limit_train)
-    # Where the weights leave none, the images of the estimates move it.
+    # If training the weights leaves no images for alpha, it uses those of the estimates.
     rest = weights.only(np.arange(images.n, weights.n))
     enough = rest.n >= study.value["value_images"]
     valid = rest if enough else walks.part_of(bench.images("value"), study.estimates.part)
@@ -110,7 +110,7 @@ def train(bench: Bench) -> None:
 
 
 def measure(bench: Bench, name: str) -> None:
-    """One reference, or one repeat of every estimator."""
+    """Compute one reference, or one repeat of every estimator."""
     configure(1)
     study, out = bench.study, bench.folder / bench.supernet / name
     network, alpha = saved.load(bench.folder / "supernet.pt")
@@ -125,7 +125,7 @@ def measure(bench: Bench, name: str) -> None:
 
 
 def _sized(study: Study, root: Path, repeats: int) -> Study:
-    """The study with so many repeats, on CIFAR-10 or on digits, which have 8 pixels a side."""
+    """The study with `repeats` repeats, on CIFAR-10 or on digits, which have 8 pixels per side."""
     there = (root / "cifar-10-batches-py").is_dir()
     search = study.search if there else merge(study.search, {"supernet": {"image_size": 0}})
     streams = tuple(("repeat", repeat) for repeat in range(repeats))
@@ -162,7 +162,7 @@ def _rows(bench: Bench) -> list[dict[str, Any]]:
 
 
 def _readable_ratio(bench: Bench) -> float:
-    """Seconds of a forward pass of one module per operation over those of the fused supernet."""
+    """Time of a forward pass with one module per operation, divided by the fused supernet's."""
     network, _ = saved.load(bench.folder / "supernet.pt")
     settings = network.settings.model_copy(update=READABLE)
     readable = network.space.supernet(settings, bench.images("value").classes, 0)
@@ -174,7 +174,7 @@ def _readable_ratio(bench: Bench) -> float:
 
 
 def _agreement(runs: list[dict[str, Any]], reference: np.ndarray) -> dict[str, float | None]:
-    """Means over repeats, and the ends of their 95 % t intervals."""
+    """Mean agreement over repeats, and the ends of the 95 % t intervals."""
     found = [with_reference(estimators.phi_of(run), reference) for run in runs]
     row: dict[str, float | None] = {}
     for measured in MEASURES:

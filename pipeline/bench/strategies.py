@@ -1,11 +1,11 @@
-"""What an epoch of each strategy costs beside one of first-order DARTS.
+"""The cost of an epoch of each strategy relative to first-order DARTS.
 
-NAS-Bench-201 with one cell per stage, noise for images, all strategies in turns. An epoch in which
-alpha moves is timed without the work that a strategy does once per epoch or once per search
-(Shapley values, controller, final choices). That work does not grow with the number of steps and
-is counted in images instead, see `docs/strategies.md`. Times are processor times where there is no
-GPU, since machines are shared. Memory is the peak of what an epoch allocates: activations,
-gradients, copies of the weights.
+The space is NAS-Bench-201 with one cell per stage, images are noise, and the strategies run in
+turns. The timed epoch is one in which alpha changes, without the work that a strategy does once per
+epoch or once per search (Shapley values, controller, final choices). That work does not grow with
+the number of steps and is counted in images instead, see `docs/strategies.md`. Without a GPU times
+are processor times, since machines are shared. Memory is the peak of what an epoch allocates:
+activations, gradients, copies of the weights.
 """
 # Tested in tests/test_bench.py.
 
@@ -27,7 +27,7 @@ from pipeline.strategies.contract import Strategy
 N_IMAGES, BATCH, SIZE = 64, 32, 16
 BASELINE = "darts"
 EPOCH, EPOCHS = 1, 9
-# What comes once per epoch is made as small as it gets.
+# Work done once per epoch is made as small as possible.
 ONCE: dict[str, Any] = {
     "permutations": 1,
     "value_images": 1,
@@ -44,7 +44,7 @@ RECIPE = NasBench201Search(
 
 
 def rows(repeats: int = 5) -> list[dict[str, Any]]:
-    """One row a strategy that trains a supernet here; `cost`, `memory` are relative to DARTS."""
+    """A row for each strategy that trains this supernet; `cost`, `memory` are relative to DARTS."""
     made = {name: strategy for name in registry.names("strategies") if (strategy := _make(name))}
     train, valid = (noise(seed, N_IMAGES, SIZE, torch.device("cpu")) for seed in (0, 1))
     images = train, valid
@@ -73,7 +73,7 @@ def rows(repeats: int = 5) -> list[dict[str, Any]]:
 
 
 def _make(name: str) -> Strategy | None:
-    """The strategy, if it trains a supernet of this space."""
+    """The strategy, or None if it trains no supernet of this space."""
     entry = registry.entry("strategies", name)
     space = registry.get("spaces", "nasbench201")(RECIPE.supernet)
     if not entry.trains_supernet or not entry.supports(space.family):
@@ -86,7 +86,7 @@ def _make(name: str) -> Strategy | None:
 
 
 def noise(seed: int, n: int, size: int, device: torch.device) -> SmallImages:
-    """Images that are nothing but noise, of ten classes."""
+    """Images of pure noise with ten classes."""
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randint(256, (n, 3, size, size), generator=generator, dtype=torch.uint8)
     labels = torch.randint(10, (n,), generator=generator)
@@ -94,7 +94,7 @@ def noise(seed: int, n: int, size: int, device: torch.device) -> SmallImages:
 
 
 def _seconds(strategy: Strategy, images: tuple[SmallImages, SmallImages]) -> float:
-    """One epoch."""
+    """Seconds of one epoch."""
     if torch.cuda.is_available():
         return seconds(lambda: strategy.epoch(EPOCH, *images))
     started = time.process_time()

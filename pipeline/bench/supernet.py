@@ -1,12 +1,12 @@
 """A supernet's fast form against the readable one: eager, float32, contiguous.
 
-DARTS with 16 channels, 8 cells, k = 4, batch 64; NAS-Bench-201 with one cell per stage, batch 128;
-images of 32 x 32, weights as at the start of a search. A training step is forward and backward
-pass of the weights; a forward pass is one without gradients, with the statistics of the batch (as
-V is measured by default) in DARTS and running ones in NAS-Bench-201; the coalition of half the
-players is measured with the batch's in both, anew and as a walk of removals passes it, which
-computes again only what a removal changes. `peak_mb` is the most memory that
-a training step holds at one time, weights and images not counted.
+DARTS has 16 channels, 8 cells, k = 4 and batch 64; NAS-Bench-201 has one cell per stage and batch
+128. Images are 32 x 32, and weights are as at the start of a search. A training step is a forward
+and a backward pass of the weights. A forward pass is without gradients; DARTS uses batch statistics
+(as V is measured by default) and NAS-Bench-201 running ones. The coalition of half the players is
+measured with batch statistics in both, once from scratch and once along a walk of removals, which
+recomputes only what a removal changes. `peak_mb` is the peak memory of a training step without
+weights and images.
 """
 # Tested in tests/test_bench.py.
 
@@ -32,7 +32,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 BATCHES = {"darts": 64, "nasbench201": 128}
 POLICIES = {"darts": "batch", "nasbench201": "running"}
-STEPS = 10  # removals of a walk, as many before half of the players are gone as after
+STEPS = 10  # removals of a walk, half of them before half of the players are gone
 READABLE = {"fused": False, "channels_last": False}
 
 
@@ -41,8 +41,8 @@ def rows(repeats: int = 7, compiled: bool = True) -> list[dict[str, Any]]:
 
     Args:
         repeats: turns of each side.
-        compiled: also the compiled training step of NAS-Bench-201, which takes a minute to compile
-            (`ours_first_s`).
+        compiled: whether to add the compiled training step of NAS-Bench-201, which takes a minute
+            to compile (`ours_first_s`).
     """
     return [row for name in SIZES for row in rows_of(name, repeats, compiled)]
 
@@ -104,7 +104,7 @@ def make(name: str, **changes: Any) -> Supernet:
 
 
 def training(supernet: Supernet, images: Tensor) -> Callable[[], None]:
-    """Forward and backward pass of the weights, as a call."""
+    """A function that runs a forward and a backward pass of the weights."""
     space = supernet.space
     weights = mixture(space, torch.zeros(space.n_players)).to(images.device)
     labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
@@ -119,7 +119,7 @@ def training(supernet: Supernet, images: Tensor) -> Callable[[], None]:
 def forward(
     supernet: Supernet, images: Tensor, coalition: Tensor, policy: str
 ) -> Callable[[], None]:
-    """A forward pass of a coalition without gradients, as a call."""
+    """A function that runs a forward pass of a coalition without gradients."""
     space = supernet.space
     weights = mixture(space, torch.zeros(space.n_players), coalition).to(images.device)
 
@@ -131,12 +131,12 @@ def forward(
 
 
 def walk(supernet: Supernet, images: Tensor, order: Tensor) -> Callable[[], None]:
-    """The forward passes of a walk while half of the players leave, as a call.
+    """A function that runs the forward passes of a walk around the removal of half the players.
 
     Args:
         supernet: the network.
-        images: a batch, normalised by its own statistics.
-        order: int64[n_players], who leaves first, second, ...
+        images: a batch; it is normalised by its batch statistics.
+        order: int64[n_players], the players in the order in which they leave.
     """
     space = supernet.space
     middle = space.n_players // 2

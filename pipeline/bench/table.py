@@ -1,6 +1,6 @@
-"""NAS-Bench-201's table: opened and asked, against plain pandas on the CSV file.
+"""Opening and querying NAS-Bench-201's table, against plain pandas on the CSV file.
 
-Without the real table a made-up one of the same shape takes its place; the row says which.
+Without the real table a made-up one of the same shape replaces it; the row says which was used.
 """
 # Tested in tests/test_bench.py.
 
@@ -21,7 +21,7 @@ from pipeline.nasbench import ACCURACIES, Table, cells, find_table
 
 ARCH = "|none~0|+|none~0|none~1|+|skip_connect~0|nor_conv_1x1~1|nor_conv_3x3~2|"
 N_LOOK_UPS = 1_000_000
-# Peak memory of a process before the imports and after the first query, in KiB.
+# Prints the peak memory of a process before the imports and after the first query, in KiB.
 MEMORY = r"""
 import re, sys
 from pathlib import Path
@@ -35,7 +35,7 @@ print(peak() - before)
 
 
 def rows(repeats: int = 7) -> list[dict[str, Any]]:
-    """Opening with a first query, the memory that takes with all imports; a million look-ups."""
+    """Rows for opening with a first query, its memory with all imports, and a million look-ups."""
     with tempfile.TemporaryDirectory() as folder:
         real = find_table(os.environ.get("SHAPLEY_NAS_DATA", "data"))
         source = real or _made_up(Path(folder, "table.csv.gz"))
@@ -67,7 +67,7 @@ def _ask(table: Table) -> dict[str, Any]:
 
 
 def _made_up(path: Path) -> Path:
-    """A table of the right shape without meaning."""
+    """A table of the right shape with meaningless numbers."""
     numbers = np.random.default_rng(0).uniform(10, 95, (cells.N_ARCHITECTURES, 6))
     frame = pd.DataFrame(numbers.round(4), columns=[*ACCURACIES])
     frame.insert(0, "arch", [*cells.architectures()])

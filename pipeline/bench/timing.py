@@ -1,4 +1,4 @@
-"""Two ways of doing one thing, timed in turns."""
+"""Times two ways of doing the same thing in turns."""
 # Tested in tests/test_bench.py.
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ def compare(
 ) -> dict[str, Any]:
     """One row: medians in seconds over `repeats` turns, after one turn that is not counted.
 
-    The first call of each side (caches, compilation) is reported apart, as `*_first_s`. `*_cpu_s`
-    are the process' CPU seconds, all its threads together: where others share the cores they tell
-    more than the clock.
+    The first call of each side (caches, compilation) is reported separately as `*_first_s`.
+    `*_cpu_s` are the CPU seconds of the process over all its threads. They are more reliable than
+    wall time if others share the cores.
     """
     first = [seconds(baseline), seconds(ours)]
     times: tuple[list[float], list[float]] = ([], [])
     busy: tuple[list[float], list[float]] = ([], [])
     for turn in range(repeats):
-        # Who comes first changes, so that neither side always finds the other's caches.
+        # The order alternates, so that neither side always uses caches that the other filled.
         for side in (0, 1) if turn % 2 == 0 else (1, 0):
             started = time.process_time()
             times[side].append(seconds((baseline, ours)[side]))
@@ -44,7 +44,7 @@ def compare(
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call, the device's queue included."""
+    """Wall time of one call, including the device's queue."""
     _finish()
     started = time.perf_counter()
     work()
@@ -53,7 +53,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def _finish() -> None:
-    """Wait for a GPU: its kernels run after the call returns."""
+    """Wait for a GPU, because its kernels run after the call returns."""
     import torch
 
     if torch.cuda.is_available():

@@ -1,12 +1,12 @@
-"""A training step of a found network: plain eager float32 against the recipe's choices.
+"""A training step of a discrete network: plain eager float32 against the recipe's choices.
 
-Both sides are whole steps as `pipeline.training` takes them: forward, loss with the auxiliary
-tower, backward, clipping, SGD. Plain means contiguous images and weights, torch's own convolutions
-and one SGD kernel a parameter.
+Both sides are whole steps as in `pipeline.training`: forward, loss with the auxiliary tower,
+backward, clipping, SGD. Plain means contiguous images and weights, torch's own convolutions and one
+SGD kernel per parameter.
 
-The networks are the published ones; only the batch is cut, to what a CPU takes in a second. It is
-not cut below 16 images, where torch on one thread goes over to other convolution kernels, which no
-training ever sees.
+The networks are the published ones. Only the batch is reduced to what a CPU processes in a second.
+It has at least 16 images: below that, torch on one thread switches to other convolution kernels,
+which no real training uses.
 """
 # Tested in tests/test_bench.py.
 
@@ -24,7 +24,7 @@ from pipeline.training.distributed import Ranks
 from pipeline.training.memory import move_to_device
 from pipeline.training.optimisation import Optimisation, Sums
 
-# Layout -> (published cell, channels, cells, batch, pixels).
+# Layout -> (published genotype, channels, cells, batch, pixels).
 SIZES = {
     "cifar10": ("shapley_nas_cifar10", 36, 20, 16, 32),
     "imagenet": ("shapley_nas_imagenet", 48, 14, 16, 224),
@@ -32,7 +32,7 @@ SIZES = {
 
 
 def rows(repeats: int = 7) -> list[dict[str, Any]]:
-    """Memory format and number format, one after the other, for the paper's two networks."""
+    """Rows for the memory format, then the number format, for the paper's two networks."""
     where = devices.resolve("auto")
     plain = TrainSettings(channels_last=False, precision="float32")
     forms = {
@@ -59,7 +59,7 @@ def step(
     as_torch: bool = False,
     batch_size: int | None = None,
 ) -> Callable[[], None]:
-    """One step of SGD on made-up images, as a call."""
+    """A function that takes one step of SGD on made-up images."""
     cell, channels, cells, batch, pixels = SIZES[layout]
     batch = batch_size or batch
     with torch.random.fork_rng(devices=[]):

@@ -1,11 +1,11 @@
-"""Scores that add up over edges: how well one can rank the architectures of a table.
+"""Scores that add up over edges: how well they can rank the architectures of a table.
 
-A strength of players says of an architecture the sum (or mean) over its edges of what it gives
-the chosen operations. How well such a score can rank, the table itself tells: its main effects are
-the additive score that is nearest to it in the sense of least squares, because every operation
-meets every other on each pair of edges equally often. That is not yet the largest tau: accuracies
-far below the others pull at least squares. The main effects of the *ranks* come closer (a random
-hill climb of tau from there gains less than .001 on each of the benchmark's data sets).
+A strength of players scores an architecture by the sum (or mean) of the strengths of its
+operations. The table itself shows how well such a score can rank. Its main effects are the closest
+additive score in the sense of least squares, because on each pair of edges all pairs of operations
+occur equally often. They do not reach the largest tau, because very low accuracies dominate least
+squares. The main effects of the *ranks* come closer (a random hill climb of tau from there gains
+less than .001 on each of the benchmark's data sets).
 
     y    accuracies of the table, percent                   float64[15625]
     x    code of an architecture, operation on each edge    uint8[15625, 6]
@@ -27,13 +27,13 @@ SHAPE = (len(EDGES), len(OPERATIONS))
 
 
 def main_effects(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Main effects, float64[6, 5], in the unit of y."""
+    """Main effects, float64[6, 5], in units of y."""
     means = [[y[codes[:, e] == o].mean() for o in range(SHAPE[1])] for e in range(SHAPE[0])]
     return np.array(means) - y.mean()
 
 
 def ranks(y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks of the values from 1, equals sharing their mean, float64[n]."""
+    """Ranks of the values from 1, float64[n]; ties get their mean rank."""
     from scipy.stats import rankdata
 
     ranked: NDArray[np.float64] = rankdata(y)
@@ -41,7 +41,7 @@ def ranks(y: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def scores(codes: NDArray[np.uint8], strength: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the edges of what a strength [6, 5] gives the chosen operations, float64[n]."""
+    """Mean strength [6, 5] of the operations of each architecture, float64[n]."""
     return strength[np.arange(SHAPE[0]), codes].mean(axis=1)
 
 
@@ -54,14 +54,14 @@ def softmax(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def kendall(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Kendall's tau-b; 0 where one of the two is constant, so that it ranks nothing."""
+    """Kendall's tau-b; 0 if one of the two is constant, because it ranks nothing."""
     from scipy.stats import kendalltau
 
     return float(kendalltau(a, b).statistic) if np.ptp(a) and np.ptp(b) else 0.0
 
 
 def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Spearman's rho; 0 where one of the two is constant."""
+    """Spearman's rho; 0 if one of the two is constant."""
     from scipy.stats import spearmanr
 
     return float(spearmanr(a, b).statistic) if np.ptp(a) and np.ptp(b) else 0.0
@@ -74,7 +74,7 @@ def bootstrap(
     rng: np.random.Generator,
     n: int = N_BOOTSTRAP,
 ) -> tuple[float, float]:
-    """The 95 % percentile interval of a statistic of pairs, drawn with replacement n times."""
+    """The 95 % percentile interval of a statistic of pairs, from n bootstrap draws."""
     draws = rng.integers(len(a), size=(n, len(a)))
     values = [statistic(a[draw], b[draw]) for draw in draws]
     tail = (1 - CONFIDENCE) / 2

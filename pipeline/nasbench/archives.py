@@ -2,8 +2,8 @@
 
 Both hold, for each architecture and schedule ("less" and "full", or "12" and "200"), the trials by
 (data set, seed), each with its accuracies by epoch, parameters, multiply-adds and latency. They
-are pickles: the checksum that their names carry is compared first. Then they are read by
-allow-lists, of `pipeline.pickles` and of torch, so that no code of theirs runs.
+are pickles, so the checksum in their names is compared first. Then they are read with the
+allow-lists of `pipeline.pickles` and of torch, so that no code in them runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SETS = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16": "ImageNet16-120"}
 EPOCHS = {"less": 12, "full": 200, "12": 12, "200": 200}
-# Column -> (data set of the archive, its name of the images measured on).
+# Column -> (data set of the archive, the archive's name of the evaluated images).
 MEASURED = {
     "cifar10_valid": ("cifar10-valid", "x-valid"),
     "cifar10_test": ("cifar10", "ori-test"),
@@ -40,13 +40,13 @@ MEASURED = {
     "imagenet16_valid": ("ImageNet16-120", "x-valid"),
     "imagenet16_test": ("ImageNet16-120", "x-test"),
 }
-# The file of 2020 is said to need 28 GB, six times its size on disk.
+# The file of 2020 reportedly needs 28 GB, six times its size on disk.
 MEMORY_FACTOR = 6
 
 
 @dataclass(frozen=True)
 class Archive:
-    """Texts by index, the indices there are, and what gives the results of one."""
+    """Texts by index, the available indices, and a function that returns the results of one."""
 
     texts: Sequence[str]
     indices: Sequence[int]
@@ -57,7 +57,8 @@ def read(path: Path) -> pd.DataFrame:
     """All architectures with means over trials and, as `<column>_seed<n>`, each trial.
 
     Raises:
-        InputError: a checksum that differs, too little memory, a damaged or foreign file.
+        InputError: the checksum differs, there is too little memory, or the file is damaged or of
+            another kind.
     """
     import pandas as pd
 
@@ -81,10 +82,10 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def check_name(path: Path) -> None:
-    """Compare the digits of the MD5 that the archives carry in their names.
+    """Compare the MD5 with its digits in the name of the archive.
 
     Raises:
-        InputError: the file is another one than its name says, or carries no digits.
+        InputError: the file does not match its name, or the name has no digits.
     """
     digits = re.search(r"-([0-9a-f]{5,6})\.", path.name)
     if not digits:
@@ -98,10 +99,10 @@ def check_name(path: Path) -> None:
 
 
 def check_memory(path: Path) -> None:
-    """Say what reading takes, and refuse what cannot fit.
+    """Report the memory that reading needs, and refuse a file that cannot fit.
 
     Raises:
-        InputError: the machine has less memory.
+        InputError: the machine has too little memory.
     """
     size = path.stat().st_size
     if zipfile.is_zipfile(path):
@@ -118,7 +119,7 @@ def check_memory(path: Path) -> None:
 
 
 def _record(info: Mapping[str, Any]) -> dict[str, float]:
-    """Numbers of one architecture."""
+    """The numbers of one architecture."""
     record: dict[str, float] = {}
     for schedule, results in info.items():
         suffix = "" if EPOCHS[str(schedule)] == 200 else "_12ep"
@@ -139,7 +140,7 @@ def _record(info: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _sizes(trials: Mapping[Any, Any], seeds: Mapping[str, Any]) -> dict[str, float]:
-    """Parameters and multiply-adds in millions, mean latency in ms where it was measured."""
+    """Parameters and multiply-adds in millions, and mean latency in ms if it was measured."""
     record = {}
     for name, data in SETS.items():
         of_set = [trials[data, seed] for seed in seeds.get(data, ())]
@@ -167,7 +168,7 @@ def _parts(path: Path, whole: Any) -> Archive:
 
 
 def _folder(path: Path) -> Archive:
-    """NATS-Bench's folder: one file per architecture, opened one by one."""
+    """NATS-Bench's folder, which has one file per architecture; they are opened one by one."""
     try:
         metas = list(read_pickle(path / "meta.pickle.pbz2")["meta_archs"])
     except (KeyError, TypeError) as error:
@@ -180,7 +181,7 @@ def _folder(path: Path) -> Archive:
 
 
 def _torch(path: Path) -> Any:
-    """Read by the allow-list of torch itself, and our forms of NumPy's numbers."""
+    """Read with torch's own allow-list and our replacements of NumPy's numbers."""
     import torch
 
     numbers: list[Any] = [Dtype, (Dtype, "numpy.dtype")]
@@ -189,6 +190,6 @@ def _torch(path: Path) -> Any:
         with torch.serialization.safe_globals(numbers):
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, *files.DAMAGED) as error:
-        # torch goes on to advise how its safeguards are switched off.
+        # torch's message then advises how to switch its safeguards off.
         reason = str(error).partition("\n")[0].partition(". ")[0]
         raise InputError(f"{path}: not an archive of plain numbers ({reason})") from None

@@ -1,8 +1,8 @@
 """The 15,625 cells of NAS-Bench-201 (Dong & Yang, ICLR 2020), as codes and as text.
 
-A code has one digit for each edge, the operation's place in `OPERATIONS`. Edges are in the order
-of the text: node 1 from 0; node 2 from 0, 1; node 3 from 0, 1, 2. A cell's number is its code read
-in base 5.
+A code has one digit for each edge, the index of the operation in `OPERATIONS`. Edges are in the
+order of the text: node 1 from 0; node 2 from 0, 1; node 3 from 0, 1, 2. A cell's number is its code
+read in base 5.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def codes() -> NDArray[np.uint8]:
 
 
 def architectures() -> Iterator[str]:
-    """The text of all cells, by number."""
+    """The texts of all cells, by number."""
     return itertools.starmap(text_of, itertools.product(OPERATIONS, repeat=len(EDGES)))
 
 
 def text_of(a: str, b: str, c: str, d: str, e: str, f: str) -> str:
-    """The text of a cell with these operations, by edge."""
+    """The text of a cell with these operations, in the order of the edges."""
     return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
 
@@ -49,7 +49,7 @@ def parse(arch: str) -> Code:
     """The code of a text.
 
     Raises:
-        InputError: it is no cell of the space.
+        InputError: it is not a cell of the space.
     """
     match = ARCH.fullmatch(arch.strip())
     if not match or not set(match.groups()) <= set(OPERATIONS):
@@ -61,10 +61,11 @@ def parse(arch: str) -> Code:
 
 
 def unique_text(code: Code) -> str:
-    """What a cell computes, written from the output backwards: equal for isomorphic cells.
+    """A text of what a cell computes, from the output backwards; equal for isomorphic cells.
 
-    The benchmark's own definition, with 6,466 different texts: `skip_connect` is the text of what
-    it copies, `none` and whatever is made of nothing is `#`, a node the sorted sum of its edges.
+    This is the benchmark's definition, with 6,466 different texts. `skip_connect` is the text of
+    its input; `none`, and anything computed from nothing, is `#`; a node is the sorted sum of its
+    edges.
     """
     nodes = {0: "0"}
     for node in (1, 2, 3):

@@ -1,22 +1,22 @@
 r"""The table of NAS-Bench-201 as a game among operations, solved exactly.
 
-The players are those of the supernet's game: the four operations of each of the six edges, `none`
-being what is left of an edge without any. With S_e the operations of S on edge e, and {none} where
-there are none,
+The players are those of the supernet's game: the four operations on each of the six edges. An edge
+without any of them is `none`. Let S_e be the operations of S on edge e, or {none} if there are
+none. Then
 
     V(S) = mean accuracy of the architectures that have an operation of S_e on every edge e
 
-so that V(N) is the mean over all architectures without `none` and V(∅) the accuracy of the cell
-that is nothing. It is what a supernet's accuracy would be if it were the mean accuracy of the
-networks that it holds, each trained on its own.
+so V(N) is the mean over all architectures without `none`, and V(∅) is the accuracy of the empty
+cell. A supernet would have this accuracy if it were the mean accuracy of the networks that it
+contains, each trained separately.
 
-V of all 2^24 coalitions comes from the table by one matrix product for each edge. From it comes
-the exact
+V of all 2^24 coalitions is computed from the table by one matrix product for each edge. From V
+follow the exact values
 
     φ_p = Σ_S V(S ∪ {p}) - V(S)    weighted by w_s / C(23, s), s = |S|, over all S without p
 
-w_s = 1/24 gives Shapley values; Banzhaf values weigh all coalitions equally; other weights of the
-sizes tell what small and large coalitions say.
+w_s = 1/24 gives Shapley values. Banzhaf values give all coalitions the same weight. Other weights
+of the sizes show the values from small or large coalitions only.
 
     subsets of an edge, as bits of its operations    0..15
     V                                                 float64[16, 16, 16, 16, 16, 16]
@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from pipeline.nasbench.cells import EDGES, OPERATIONS
 
 N_EDGES = len(EDGES)
-REAL = len(OPERATIONS) - 1  # operations of an edge that play; `none` is the first of the five
+REAL = len(OPERATIONS) - 1  # players on an edge; `none` is the first of its five operations
 SUBSETS = 2**REAL
 N_PLAYERS = N_EDGES * REAL
 MEMBERS = (np.arange(SUBSETS)[:, None] >> np.arange(REAL)) & 1  # [subset, operation]
@@ -44,7 +44,7 @@ SIZES = MEMBERS.sum(axis=1)
 
 @dataclass(frozen=True)
 class TableGame:
-    """The game of one column."""
+    """The game of one column of the table."""
 
     accuracies: NDArray[np.float64]  # float64[5, 5, 5, 5, 5, 5], by the operation on each edge
 
@@ -73,8 +73,8 @@ class TableGame:
 
     @cached_property
     def marginals(self) -> NDArray[np.float64]:
-        """Mean of V(S ∪ {p}) - V(S) over all S of each size without p, float64[24, 24 sizes]."""
-        # Members of each coalition over the other edges.
+        """Mean of V(S ∪ {p}) - V(S) over all S without p, by size, float64[24, 24 sizes]."""
+        # Number of members of each coalition on the other edges.
         others = reduce(np.add.outer, [SIZES] * (N_EDGES - 1)).ravel()
         totals = np.empty((N_EDGES, REAL, N_PLAYERS))
         for edge in range(N_EDGES):
@@ -93,19 +93,19 @@ class TableGame:
         return totals.reshape(N_PLAYERS, N_PLAYERS) / counts
 
     def semivalues(self, weight: Callable[[int], float] = lambda size: 1.0) -> NDArray[np.float64]:
-        """φ float64[24] under relative weights of the sizes 0..23; equal ones: Shapley values."""
+        """φ float64[24] for relative weights of the sizes 0..23; equal weights: Shapley values."""
         weights = np.array([weight(size) for size in range(N_PLAYERS)], dtype=float)
         phi: NDArray[np.float64] = self.marginals @ (weights / weights.sum())
         return phi
 
 
 def banzhaf_weight(size: int) -> float:
-    """All coalitions weigh the same, so a size as many as it has."""
+    """Equal weights for all coalitions: a size weighs as much as it has coalitions."""
     return float(comb(N_PLAYERS - 1, size))
 
 
 def with_none(phi: NDArray[np.float64]) -> NDArray[np.float64]:
-    """φ float64[24] as a strength [6, 5] in which `none` has zero, as a null player has."""
+    """φ float64[24] as a strength [6, 5]; `none` gets zero, as a null player."""
     strength = np.zeros((N_EDGES, len(OPERATIONS)))
     strength[:, 1:] = phi.reshape(N_EDGES, REAL)
     return strength

@@ -1,7 +1,7 @@
-"""What each column of the table measures: data, epochs, split, and the mean of how many trials.
+"""What each column of the table measures: data, epochs, split, and the number of trials.
 
-The benchmark trains every cell by two schedules, of 12 and of 200 epochs, whose results are easily
-confused; here the name of a column says which. All accuracies are top-1 in percent.
+The benchmark trains every cell with two schedules, of 12 and of 200 epochs, whose results are
+easily confused. Here the name of a column tells them apart. All accuracies are top-1 in percent.
 """
 # Tested in tests/nasbench/test_digits.py.
 
@@ -15,23 +15,23 @@ from sys import float_info
 from pipeline.registry.tables import DIGITS, SETS
 
 ACCURACIES = tuple(f"{name}_{part}" for name in SETS for part in ("valid", "test"))
-# Of `nasbench_digits`, a table of its own.
+# Columns of `nasbench_digits`, which is a separate table.
 DIGITS_ACCURACIES = (f"{DIGITS}_valid", f"{DIGITS}_test")
 DIGITS_EPOCHS = 4
-# Least and most of an accuracy, and of parameters, multiply-adds and latency.
+# Minimum and maximum of an accuracy, and of parameters, multiply-adds and latency.
 PERCENT, SIZES = (0.0, 100.0), (float_info.min, inf)
-# ResNet's block as a cell, official index 11472.
+# The block of ResNet as a cell, official index 11472.
 RESNET_CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
 
 
 def accuracies_of(columns: Collection[str]) -> tuple[str, ...]:
-    """The accuracies by which a table with these columns ranks; none where it is no such table."""
+    """The accuracies that rank a table with these columns; empty if it is not such a table."""
     kinds = (ACCURACIES, DIGITS_ACCURACIES)
     return next((kind for kind in kinds if set(kind) <= set(columns)), ())
 
 
 def limits_of(column: str) -> tuple[float, float] | None:
-    """The least and the most that a column may hold; None for a column that is not known."""
+    """The smallest and largest valid value of a column; None for an unknown column."""
     if protocol(column):
         return PERCENT
     return SIZES if re.search(r"_(params|flops)_m$|latency_ms", column) else None
@@ -40,7 +40,7 @@ def limits_of(column: str) -> tuple[float, float] | None:
 def protocol(column: str) -> str | None:
     """Data, epochs, images and trials behind an accuracy column, in words.
 
-    None for sizes, times and what is unknown here. A column `<column>_seed<n>` is a single trial.
+    It is None for sizes, times and unknown columns. A column `<column>_seed<n>` is a single trial.
     """
     head, _, seed = column.partition("_seed")
     name, _, part = head.partition("_")
@@ -64,7 +64,7 @@ def _described(data: str, epochs: int, trained_on: str, measured_on: str, trials
 
 HALF = "half of the training set"
 SPLITS = {
-    # (data set or "" for the other two, part) -> (trained on, measured on)
+    # (data set or "" for the other two, part) -> (training images, evaluated images)
     ("cifar10", "valid"): (HALF, "its other half"),
     ("cifar10", "test"): ("the training set", "the test set"),
     ("cifar10", "test_trainonly"): (HALF, "the test set"),

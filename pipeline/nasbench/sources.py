@@ -1,4 +1,4 @@
-"""What others publish of NAS-Bench-201, read into the rows of the compact table.
+"""Published files of NAS-Bench-201, read into the rows of the compact table.
 
 *.csv, *.csv.gz                         a table with `index`, `arch` and accuracies in percent
 NAS-Bench-201-v1_*.pth                  the benchmark's own file
@@ -27,9 +27,9 @@ from pipeline.registry import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns of our own: the operations of a cell, and the row in which the cell with a number stands.
+# Columns that we add: the operations of a cell, and the row of the cell with a given number.
 CODE, ROW_OF = "code", "row_of_number"
-# The published table is 9 MB of 53 columns.
+# The published table has 9 MB and 53 columns.
 MOST_CSV, MOST_COLUMNS = 2**26, 1000
 WHERE_FROM = (
     "NAS-Bench-201-v1_1-096897.pth: github.com/D-X-Y/NAS-Bench-201; "
@@ -38,10 +38,10 @@ WHERE_FROM = (
 
 
 def read(path: Path) -> NDArray[Any]:
-    """The rows of the compact table from any of the sources.
+    """The rows of the compact table, read from any of the sources.
 
     Raises:
-        InputError: an unknown kind of file, or one that is damaged or not whole.
+        InputError: the kind of file is unknown, or the file is damaged or incomplete.
     """
     if path.name.endswith((".csv", ".csv.gz")):
         return _rows(path, read_csv(path))
@@ -56,7 +56,7 @@ def read(path: Path) -> NDArray[Any]:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """A CSV file as it is, packed or not.
+    """The content of a CSV file, compressed or not.
 
     Raises:
         InputError: it is damaged, names a column twice, or is far larger than the table.
@@ -74,14 +74,14 @@ def read_csv(path: Path) -> pd.DataFrame:
         header = next(csv.reader([first.decode()]), [])
         if len(set(header)) < len(header):
             raise ValueError(f"column {max(header, key=header.count)!r} stands twice")
-        # round_trip: 94.37 in the file is 94.37 in the answer.
+        # With round_trip 94.37 in the file is read as 94.37.
         return pd.read_csv(io.BytesIO(content), float_precision="round_trip")
     except files.DAMAGED as error:
         raise InputError(f"{path}: truncated or not a CSV table ({error})") from None
 
 
 def _rows(path: Path, frame: pd.DataFrame) -> NDArray[Any]:
-    """Check that a frame lists the whole space, with all accuracies, and order it by index."""
+    """Check that a frame lists the whole space with all accuracies, and sort it by index."""
     is_digits = any(column in frame for column in DIGITS_ACCURACIES)
     accuracies = DIGITS_ACCURACIES if is_digits else ACCURACIES
     for column in ("index", "arch", *accuracies):
@@ -100,7 +100,7 @@ def _rows(path: Path, frame: pd.DataFrame) -> NDArray[Any]:
 
 
 def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
-    """A column as numbers; only in a column that is not ranked by may some be blank."""
+    """A column as numbers; blanks are allowed only in columns that are not used for ranking."""
     import pandas as pd
 
     numbers = pd.to_numeric(column, errors="coerce")
@@ -113,10 +113,10 @@ def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
 
 
 def check_range(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Insist on finite numbers, accuracies in percent, and sizes above 0; a blank is NaN.
+    """Check that numbers are finite, accuracies in percent, and sizes above 0; a blank is NaN.
 
     Raises:
-        InputError: the file, the column, the architecture and the number are named.
+        InputError: a number is wrong; it names the file, column, architecture and number.
     """
     for name, values in columns.items():
         low, high = limits_of(name) or (-np.inf, np.inf)
@@ -147,13 +147,13 @@ def _check_architectures(path: Path, frame: pd.DataFrame) -> None:
 
 
 def dtype_of(columns: Iterable[str]) -> np.dtype[Any]:
-    """The type of a row of the compact table."""
+    """The data type of a row of the compact table."""
     fields: list[Any] = [(CODE, np.uint8, (len(cells.EDGES),)), (ROW_OF, np.uint16)]
     return np.dtype([*fields, *((name, np.float64) for name in columns)])
 
 
 def assemble(codes: NDArray[np.uint8], columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """The structured array of codes uint8[15625, 6] and columns float64[15625], in one order."""
+    """A structured array of codes uint8[15625, 6] and columns float64[15625] in the same order."""
     rows = np.empty(len(codes), dtype=dtype_of(columns))
     rows[CODE] = codes
     rows[ROW_OF][cells.numbers_of(codes)] = np.arange(len(codes))

@@ -1,8 +1,8 @@
-"""Many NAS-Bench-201 networks as one: their channels side by side, every convolution in groups.
+"""Many NAS-Bench-201 networks as one: concatenated channels and grouped convolutions.
 
-The networks share nothing but the images, so that the sum of their losses trains each as if it
-were alone; what is saved is the cost of starting thousands of small kernels. On each edge the
-networks are sorted by their operation, and each operation is computed for those that have it.
+The networks share only the images, so the sum of their losses trains each as if it were alone. This
+saves the cost of starting thousands of small kernels. On each edge the networks are sorted by their
+operation, and each operation is computed for the networks that have it.
 
     K networks, C channels of the first stage, N cells per stage    features [b, K·C, h, w]
 """
@@ -22,7 +22,7 @@ from pipeline.spaces.operations import ReLUConvBN, conv_bn, three_stages
 
 
 class StackedNetworks(nn.Module):
-    """K networks of the layout `networks.nasbench201`, a row of the codes uint8[K, 6] each."""
+    """K networks of the layout `networks.nasbench201`; row k of the codes uint8[K, 6] is one."""
 
     def __init__(self, codes: NDArray[np.uint8], classes: int, channels: int, cells: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class StackedNetworks(nn.Module):
         self.stack = three_stages(channels, cells, partial(StackedCell, codes), groups=k)
         channels *= 4
         self.head = nn.Sequential(nn.BatchNorm2d(k * channels), nn.ReLU())
-        bound = 1 / math.sqrt(channels)  # as nn.Linear draws both
+        bound = 1 / math.sqrt(channels)  # as nn.Linear draws weight and bias
         self.weight = nn.Parameter(torch.empty(k, classes, channels).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(k, classes).uniform_(-bound, bound))
 
@@ -45,7 +45,7 @@ class StackedNetworks(nn.Module):
 
 
 class StackedCell(nn.Module):
-    """One cell of each network; nodes are sums over earlier ones, the last is the output."""
+    """One cell of each network; each node sums over earlier ones, the last is the output."""
 
     def __init__(self, codes: NDArray[np.uint8], channels: int) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class StackedCell(nn.Module):
 
 
 class StackedEdge(nn.Module):
-    """One edge of all networks: sorted by operation, computed, and put back in order."""
+    """One edge of all networks: sorts by operation, computes, and restores the order."""
 
     order: Tensor
     back: Tensor

@@ -1,12 +1,12 @@
-"""The compact table of NAS-Bench-201: one row an architecture, by official index.
+"""The compact table of NAS-Bench-201: one row for each architecture, by official index.
 
 Dong & Yang, "NAS-Bench-201", ICLR 2020. The compact form is one NumPy file, a structured array of
-15,625 rows that is mapped into memory, and its SHA-256; `sources` makes it of what others publish.
-It must list the whole space, 5 operations on 6 edges: in a part of it, ranks and the optimum would
-be others.
+15,625 rows that is mapped into memory, with its SHA-256. `sources` makes it from published files.
+It must list the whole space, 5 operations on 6 edges, because ranks and the optimum would differ in
+a part of it.
 
-Units: as in the benchmark, accuracies in percent, regrets in percent points. `protocols` says what
-each column measures. `nasbench_digits`, a small table of our own, is read by the same code.
+Units: as in the benchmark, accuracies are in percent and regrets in percent points. `protocols`
+says what each column measures. The same code reads `nasbench_digits`, a small table of ours.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from pipeline.nasbench.protocols import DIGITS_ACCURACIES, accuracies_of, protoc
 from pipeline.nasbench.sources import CODE, ROW_OF
 from pipeline.registry import nearest
 
-DECIMALS = 4  # as published
+DECIMALS = 4  # as in the published table
 MOST = 2**27  # bytes of the compact form
 
 
 @dataclass(frozen=True)
 class Table:
-    """The table, opened."""
+    """An open table."""
 
     path: Path  # the file that it was read from
     rows: NDArray[Any]  # structured array; row i is the architecture with the official index i
 
     @classmethod
     def load(cls, path: Path | str) -> Table:
-        """Open a compact table (`.npy`), or read and check any source that `sources` knows.
+        """Open a compact table (`.npy`), or read and check any file that `sources` can read.
 
         Raises:
             InputError: the file is missing or damaged, lacks a column or a value, or does not
@@ -62,29 +62,29 @@ class Table:
         with replacing(path) as temporary:
             np.save(temporary, self.rows, allow_pickle=False)
             content = temporary.read_bytes()
-            # After the array, where NumPy does not look.
+            # After the array, where NumPy does not read it.
             temporary.write_bytes(content + hashlib.sha256(content).digest())
 
     @property
     def name(self) -> str:
-        """Which of the two tables it is, as provenance names it."""
+        """The name of this table in provenance; there are two tables."""
         return "nasbench_digits" if self.accuracies == DIGITS_ACCURACIES else "nas_bench_201"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns with numbers, as the source names them."""
+        """Columns with numbers, named as in the source."""
         return tuple(name for name in self.rows.dtype.names or () if name not in (CODE, ROW_OF))
 
     @property
     def accuracies(self) -> tuple[str, ...]:
-        """The columns by which it ranks: NAS-Bench-201's six, or the two of `nasbench_digits`."""
+        """The columns that rank architectures: six, or two in `nasbench_digits`."""
         return accuracies_of(self.columns)
 
     def indices(self, which: Sequence[str] | NDArray[np.uint8]) -> NDArray[np.int64]:
         """Official indices int64[n] of texts, or of codes uint8[n, 6] (see `cells`).
 
         Raises:
-            InputError: one of the texts is no cell of the space.
+            InputError: one of the texts is not a cell of the space.
         """
         if isinstance(which, np.ndarray):
             numbers = cells.numbers_of(which)
@@ -93,7 +93,7 @@ class Table:
             try:
                 numbers = np.fromiter(map(known.__getitem__, which), np.int64, len(which))
             except KeyError as error:
-                cells.parse(error.args[0])  # says what is wrong with it
+                cells.parse(error.args[0])  # raises the error that explains it
                 raise
         return self.rows[ROW_OF][numbers].astype(np.int64)
 
@@ -101,7 +101,7 @@ class Table:
         """The official index of an architecture string.
 
         Raises:
-            InputError: it is no architecture of the space.
+            InputError: it is not an architecture of the space.
         """
         number = cells.numbers_of(np.array(cells.parse(arch), dtype=np.uint8))
         return int(self.rows[ROW_OF][number])
@@ -138,7 +138,7 @@ class Table:
         return {"index": index, "arch": self.arch(index), **blanks}
 
     def optimal(self, column: str) -> dict[str, Any]:
-        """The row of the architecture that is best in a column, the first of equals."""
+        """The row of the best architecture in a column, the first one on ties."""
         return self.row(int(np.nanargmax(self.column(column))))
 
     def rank(self, column: str, index: int) -> int:
@@ -148,12 +148,12 @@ class Table:
 
     def regret(self, column: str, index: int) -> float:
         """Optimum minus value in a column, in percent points; 0 for the best."""
-        # The table has 4 decimals; the difference of two floats would show more.
+        # The table has 4 decimals, but the difference of two floats would show more.
         values = self.column(column)
         return round(float(np.nanmax(values)) - float(values[index]), DECIMALS)
 
     def query(self, index: int) -> dict[str, Any]:
-        """One architecture's row with `rank_<column>` and `regret_<column>` per accuracy."""
+        """The row of an architecture, with `rank_<column>` and `regret_<column>` per accuracy."""
         row = self.row(index)
         ranks = {f"rank_{column}": self.rank(column, index) for column in self.accuracies}
         regrets = {f"regret_{column}": self.regret(column, index) for column in self.accuracies}
@@ -175,9 +175,9 @@ class Table:
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    """The rows of the compact form, whole and in range."""
+    """The rows of the compact form, checked for completeness and ranges."""
     files.check_regular(path, MOST)
-    content = path.read_bytes()  # 3 MB: their digest costs milliseconds
+    content = path.read_bytes()  # 3 MB; the digest takes milliseconds
     whole = hashlib.sha256(content[:-32]).digest() == content[-32:]
     try:
         rows: NDArray[Any] = np.load(path, mmap_mode="r") if whole else np.empty(0)

@@ -1,1 +1,1 @@
-"""What studies measure of supernets, of the NAS-Bench-201 table and of short trainings."""
+"""Measurements of studies: of supernets, of the NAS-Bench-201 table and of short trainings."""

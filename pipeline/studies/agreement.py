@@ -16,7 +16,7 @@ from pipeline.nasbench.game import N_EDGES, N_PLAYERS, with_none
 from pipeline.nasbench.table import CODE
 
 MEASURES = ("tau", "r", "winners")
-EDGES = np.arange(N_PLAYERS) // (N_PLAYERS // N_EDGES)  # of the players of NAS-Bench-201 that play
+EDGES = np.arange(N_PLAYERS) // (N_PLAYERS // N_EDGES)  # edge of each player on NAS-Bench-201
 
 
 def with_reference(
@@ -25,7 +25,7 @@ def with_reference(
     """Kendall's tau, Pearson's r and the share of edges with the same winner.
 
     Args:
-        phi: float64[n]; a player that is unknown gets the mean of the known.
+        phi: float64[n]; unknown players get the mean of the known ones.
         reference: float64[n].
         edges: int64[n].
     """
@@ -42,13 +42,13 @@ def with_reference(
 def over_repeats(
     phis: Sequence[NDArray[np.float64]], reference: NDArray[np.float64]
 ) -> dict[str, dict[str, Any]]:
-    """Agreement of several estimates with a reference, as numbers of a measurement."""
+    """Agreement of several estimates with a reference, in the form of a measurement."""
     found = [with_reference(phi, reference) for phi in phis]
     return {name: number(agreement[name] for agreement in found) for name in MEASURES}
 
 
 def number(values: Iterable[float], decimals: int = 3) -> dict[str, Any]:
-    """Several values as {"mean", "std", "half_width", "n"}: half of the 95 % t interval."""
+    """Several values as {"mean", "std", "half_width", "n"}, with half of the 95 % t interval."""
     over = summarise(values)
     numbers = {"mean": over.mean, "std": over.deviation, "half_width": over.half_width}
     rounded = {key: None if x is None else round(x, decimals) for key, x in numbers.items()}
@@ -57,22 +57,22 @@ def number(values: Iterable[float], decimals: int = 3) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Ranking:
-    """What a strength says of all architectures of the table."""
+    """The ranking that a strength gives all architectures of the table."""
 
     accuracies: NDArray[np.float64]  # of all architectures, percent, float64[15625]
     codes: NDArray[np.uint8]  # operation on each edge, uint8[15625, edges]
 
     @classmethod
     def of(cls, table: Table, column: str) -> Ranking:
-        """By one column of the table."""
+        """The ranking by one column of the table."""
         return cls(table.column(column), np.asarray(table.rows[CODE]))
 
     def against(self, phi: NDArray[np.float64]) -> Mapping[str, float]:
-        """Tau of the sum over edges with the accuracies, and the accuracy of the winners' cell.
+        """Tau of the sum over edges with the accuracies, and accuracy of the cell that phi chooses.
 
         Args:
-            phi: float64[24] of the players that play; unknown ones count as their mean, `none` as
-                zero, since it is a null player.
+            phi: float64[24], values of the players; unknown ones count as the mean of the known
+                ones, and `none` as zero, since it is a null player.
         """
         strength = with_none(_whole(phi))
         best = 1 + strength[:, 1:].argmax(axis=1)

@@ -1,8 +1,8 @@
-"""How good is `nasbench_digits`? Its noise between seeds, and its ranking beside the real table's.
+"""Quality of `nasbench_digits`: its noise between seeds, and its ranking against the real table's.
 
-All numbers are over the 6,466 distinct cells, so that no isomorphic pair counts twice; a cell's
-value in the real table is the mean over those that are isomorphic to it. Intervals are percentile
-bootstraps over distinct cells.
+All numbers are over the 6,466 distinct cells, so that isomorphic cells count once. The value of a
+cell in the real table is the mean over its isomorphic cells. Intervals are percentile bootstraps
+over distinct cells.
 """
 # Tested in tests/studies/test_table.py.
 
@@ -19,14 +19,14 @@ from pipeline.nasbench import DIGITS_ACCURACIES, Table, cells
 from pipeline.nasbench.additive import N_BOOTSTRAP, bootstrap, kendall, spearman
 from pipeline.nasbench.table import ROW_OF
 
-BEST = 1000  # of the distinct cells, by the real table: what a search must tell apart
+BEST = 1000  # best distinct cells by the real table, which a search must distinguish
 REAL = ("cifar10_test", "cifar10_valid", "cifar100_test", "imagenet16_test")
 
 
 def digits_rows(
     digits: Table, real: Table, n_bootstrap: int = N_BOOTSTRAP
 ) -> Iterator[dict[str, Any]]:
-    """One training against another of the same cell, then digits against the benchmark."""
+    """Rows for two trainings of the same cell, then for digits against the benchmark."""
     classes = classes_of()
     for column in DIGITS_ACCURACIES:
         singles = [name for name in digits.columns if name.startswith(f"{column}_seed")][:2]
@@ -49,14 +49,14 @@ def digits_rows(
 
 
 def classes_of() -> NDArray[np.int64]:
-    """The class of isomorphic cells that each cell belongs to, int64[15625], 0 to 6,465."""
+    """The isomorphism class of each cell, int64[15625], 0 to 6,465."""
     texts = [cells.unique_text(tuple(code)) for code in cells.codes()]
     place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     return np.array([place[text] for text in texts])
 
 
 def class_means(table: Table, column: str, classes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean of a column over each class of isomorphic cells, float64[classes]."""
+    """Mean of a column over each isomorphism class, float64[classes]."""
     by_number = table.column(column)[np.asarray(table.rows[ROW_OF])]
     return np.bincount(classes, weights=by_number) / np.bincount(classes)
 

@@ -1,4 +1,4 @@
-"""Estimates of Shapley values on one supernet by several estimators, under one seed."""
+"""Estimates of Shapley values on one supernet by several estimators with the same seed."""
 # Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def estimate(
     kept: Path | None = None,
     identity: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
-    """`phi` of the players that play, its cost and its seconds, for each variant.
+    """`phi` of the players, its cost and its seconds, for each variant.
 
-    What two variants ask for is evaluated once, if they measure alike. A run that was stopped goes
-    on with the first variant that is missing.
+    A value that two variants need is evaluated once if they measure it in the same way. A stopped
+    run continues with the first missing variant.
 
     Args:
-        job: the variants, with their random numbers.
+        job: the variants, with their seeds.
         supernet: the network.
-        alpha: by which its operations are mixed, float64[n_players].
-        images: the value images, of which the job names a part.
-        kept: checkpoint of the variants that are done.
-        identity: what else their values depend on.
+        alpha: architecture parameters that mix its operations, float64[n_players].
+        images: the value images; the job uses a part of them.
+        kept: checkpoint of the finished variants.
+        identity: what their values depend on besides the job.
     """
     seed, own = seeds.derive(job.seed, *job.stream), part_of(images, job.part)
     on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)

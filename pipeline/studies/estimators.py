@@ -15,7 +15,7 @@ from pipeline.files import read_json
 from pipeline.studies.agreement import MEASURES, over_repeats, with_reference
 from pipeline.studies.walks import VALUE_NAMES, Walks, read, together
 
-BLOCK_SIZES = (4, 8, 16, 24, 50, 100)  # even, since walks come in pairs
+BLOCK_SIZES = (4, 8, 16, 24, 50, 100)  # even numbers, since walks come in pairs
 READINGS: dict[str, dict[str, Any]] = {
     **{value: {"value": value} for value in VALUE_NAMES},
     "truncated": {"eta": 0.5},
@@ -23,9 +23,9 @@ READINGS: dict[str, dict[str, Any]] = {
 
 
 def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """For each supernet a row for each variant, the best first, and one for the ceiling.
+    """For each supernet a row for each variant, best first, and a row for the ceiling.
 
-    The reference is all walks together; the ceiling says how far they agree with each other.
+    The reference is all walks together; the ceiling is the agreement between walks.
     """
     for name, (way, age) in study.supernets().items():
         head = {"supernet": f"{way}, {age} passes"}
@@ -49,7 +49,7 @@ def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
 
 
 def references(study: Study, supernet: Path) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """Values by the first two walks together, float64[24]; how far they agree with each other."""
+    """Values from the first two walks together, float64[24]; agreement of the two walks."""
     first, second = (read(supernet / name / "walks.npz") for name in [*study.walks][:2])
     value = study.value.get("value", "accuracy")
     ceiling = with_reference(second.phi(value), first.phi(value))
@@ -63,12 +63,12 @@ def estimates(study: Study, supernet: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def phi_of(run: dict[str, Any]) -> NDArray[np.float64]:
-    """Its values, NaN where a player is unknown."""
+    """The values of a run, NaN for unknown players."""
     return np.array(run["phi"], dtype=float)
 
 
 def block_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """Few permutations against many: blocks of the second walks against the first by accuracy."""
+    """Few permutations against many: blocks of the second walk against the first, by accuracy."""
     for name, (way, age) in study.supernets().items():
         first, second = (read(results / name / walk / "walks.npz") for walk in [*study.walks][:2])
         reference = first.phi()

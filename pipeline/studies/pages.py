@@ -1,4 +1,4 @@
-"""The tables and pictures of docs/shapley.md, made of the measurements of the studies."""
+"""Makes the tables and pictures of docs/shapley.md from the measurements of the studies."""
 # Tested in tests/shapley/test_docs.py.
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PLACE = re.compile(r"<!-- ((?:shapley|oracle)_\w+) -->\n.*?<!-- end -->", re.DOT
 
 
 def fill(page: str, folder: Path) -> str:
-    """The page with the table of each place, `<!-- name -->` to `<!-- end -->`, as in `folder`."""
+    """The page with each table, from `<!-- name -->` to `<!-- end -->`, filled from `folder`."""
 
     def filled(place: re.Match[str]) -> str:
         measurement = read_json(folder / f"{place[1]}.json")
@@ -31,7 +31,7 @@ def fill(page: str, folder: Path) -> str:
 
 
 def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """A row an estimator, its tau on each supernet; best ones first."""
+    """A row for each estimator with its tau on each supernet, best first."""
     supernets = [*dict.fromkeys(row["supernet"] for row in rows)]
     found: list[dict[str, Any]] = []
     for estimator in dict.fromkeys(row["estimator"] for row in rows):
@@ -58,8 +58,8 @@ def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 
 def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """A row a reading; tau with the table and the found cell's accuracy for each supernet."""
-    # What is read of α itself has no policy, and is no value of coalitions.
+    """A row for each reading: tau with the table and accuracy of its cell on each supernet."""
+    # Readings of α itself have no batch-norm policy and are not values of coalitions.
     rows = [row for row in rows if row["batch_norm"]]
     names = [*dict.fromkeys(f"{row['way']}, {row['age']}" for row in rows)]
     found: dict[str, dict[str, str]] = {}
@@ -76,7 +76,7 @@ def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 
 def games(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """A row for each estimator: its errors, and its coverages, by evaluations per player."""
+    """A row for each estimator: its errors and coverages, by evaluations per player."""
     budgets = [*dict.fromkeys(row["per_player"] for row in rows)]
     heads = {"name": columns["name"]}
     found: dict[str, dict[str, Any]] = {}
@@ -89,7 +89,7 @@ def games(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 
 def _without_n(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Two digits; how many repeats there are is said once, beside the table."""
+    """Values with two digits and without the number of repeats, which the page states once."""
     return {
         key: round(value[key], 2) for key in ("mean", "half_width") if value.get(key) is not None
     }
@@ -104,11 +104,11 @@ TABLES = {
 
 
 def write(folder: Path, page: Path, pictures: Path) -> None:
-    """Write the page's tables anew, and draw its pictures.
+    """Rewrite the tables of the page and draw its pictures.
 
     Args:
-        folder: of the measurements.
-        page: with a place for each table.
+        folder: folder of the measurements.
+        page: the page, with markers for each table.
         pictures: folder of the pictures.
     """
     for name, draw in DRAWN.items():

@@ -1,4 +1,4 @@
-"""Pictures of the studies: agreement by permutations, by estimator, and with the table by age."""
+"""Pictures of the studies: agreement by permutations and estimators, and with the table by age."""
 # Tested in tests/shapley/test_docs.py.
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIZES = {
     "accuracy, truncated at .5": "before truncation",
 }
 Rows = Sequence[dict[str, Any]]
-Panel = tuple[str, Rows]  # title and what it shows
+Panel = tuple[str, Rows]  # title and rows
 
 
 def permutations(measurement: Path, picture: Path) -> None:
@@ -37,7 +37,7 @@ def permutations(measurement: Path, picture: Path) -> None:
 
 def estimators(measurement: Path, picture: Path) -> None:
     """`shapley_estimators.json`: tau with its interval for each estimator, as SVG."""
-    # Those of all supernets, since panels share the axis and the first age lacks one.
+    # The estimators of all supernets: panels share the axis, and the first age lacks an estimator.
     of_all = {row["estimator"] for row in read_json(measurement)["rows"]} - {"ceiling"}
     panel = partial(_by_estimator, sorted(of_all, reverse=True))
     _draw(_by_supernet(measurement), picture, panel, (4, 4.2))
@@ -50,7 +50,7 @@ def supernets(measurement: Path, picture: Path) -> None:
 
 
 def _by_supernet(measurement: Path) -> list[list[Panel]]:
-    """A panel a supernet: a row of them for each way of training, ages to the right."""
+    """A panel for each supernet: a row for each way of training, with ages to the right."""
     panels = _grouped(read_json(measurement)["rows"], "supernet")
     ways = dict.fromkeys(name.split(",")[0] for name in panels)
     return [[one for one in panels.items() if one[0].startswith(way)] for way in ways]
@@ -66,12 +66,12 @@ def _draw(
     panel: Callable[[Axes, Rows], None],
     size: tuple[float, float],
 ) -> None:
-    """Rows of panels with one legend, as SVG."""
+    """Draw rows of panels with one legend, as SVG."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     columns = max(map(len, lines))
-    # Without both, every drawing would differ.
+    # Without both settings every drawing would differ.
     with mpl.rc_context({"svg.hashsalt": "shapley", "svg.fonttype": "none"}):
         figure = Figure((size[0] * columns, size[1] * len(lines)), layout="constrained")
         grid = figure.subplots(len(lines), columns, sharex=True, sharey=True, squeeze=False)
@@ -93,7 +93,7 @@ def _by_permutations(axes: Axes, rows: Rows) -> None:
         axes.errorbar(
             [row["permutations"] * 1.02**place for row in own],
             [row["tau"]["mean"] for row in own],
-            # Two blocks have an interval that says nothing.
+            # The interval of two blocks is meaningless.
             yerr=[row["tau"]["half_width"] if row["tau"]["n"] > 2 else 0 for row in own],
             marker="o",
             markersize=3,

@@ -1,8 +1,8 @@
-"""What supernets say of the NAS-Bench-201 table: a row for each supernet and reading.
+"""Comparison of supernets with the NAS-Bench-201 table: a row for each supernet and reading.
 
-A reading is Shapley values, or parts of them, that are read off walks under one batch-norm policy;
-an estimate; or α itself, where it is not zero. Each is compared with the table's own Shapley
-values and ranks and chooses architectures as Figure 5 and Table 5 do.
+A reading is one of three things: Shapley values, or parts of them, from walks under one batch-norm
+policy; an estimate; or α itself, if it is not zero. Each reading is compared with the table's
+Shapley values, and it ranks and chooses architectures as in Figure 5 and Table 5.
 """
 # Tested in tests/studies/test_table.py.
 
@@ -26,8 +26,8 @@ from pipeline.studies.estimators import estimates, phi_of
 from pipeline.studies.walks import VALUE_NAMES, Walks, read, together
 
 THIRD = N_PLAYERS // 3
-# Read off walks under the statistics of the batch; the others change one thing of the first,
-# which alone is read under other statistics.
+# Readings of walks under batch statistics. The later ones change one thing of the first. Only the
+# first is also read under other statistics.
 READINGS: dict[str, dict[str, Any]] = {
     **{value: {"value": value} for value in VALUE_NAMES},
     "accuracy, truncated at .5": {"eta": 0.5},
@@ -54,7 +54,7 @@ Found = Iterator[tuple[dict[str, Any], NDArray[np.float64]]]
 
 
 def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """Softmax of α, less that of `none`, which counts as zero: the same shift on a whole edge."""
+    """Softmax of α minus that of `none` on each edge, so that `none` counts as zero."""
     path = supernet / "search" / "strength.npz"
     alpha = read_arrays(path, whole=["alpha_history"])["alpha_history"][-1]
     if alpha.any():
@@ -64,7 +64,7 @@ def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """Walks under one policy are read together, and each by itself to see how far chance goes."""
+    """Rows of the walks under each policy: all together, and one by one to show their spread."""
     by_policy: dict[str, list[Walks]] = defaultdict(list)
     for name in study.walks:
         policy = walk_job(study, name).value["batch_norm"]
@@ -84,7 +84,7 @@ def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """Each variant that was estimated once; repeats are compared with walks, not with the table."""
+    """Rows of variants estimated once; repeated ones are compared with walks, not the table."""
     for name, repeats in estimates(study, supernet).items():
         if len(repeats) == 1:
             title = study.estimates.variants[name].title or name
@@ -94,7 +94,7 @@ def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
 def _against(
     phi: NDArray[np.float64], exact: NDArray[np.float64], ranking: Ranking
 ) -> dict[str, Any]:
-    """With the table's Shapley values, and with its accuracies; None where no φ is known."""
+    """Agreement with the table's Shapley values and its accuracies; None if no φ is known."""
     if np.isnan(phi).all():
         return dict.fromkeys(("phi_tau", "phi_r", "table_tau", "found_accuracy"))
     values, accuracies = with_reference(phi, exact), ranking.against(phi)

@@ -1,8 +1,8 @@
-"""A value function that several estimators ask, of which each value is evaluated once.
+"""A value function that several estimators share and that evaluates each value once.
 
-Estimators of one seed walk the same permutations on the same images, as far as they walk any. A
-study compares them and need not pay for each alone. The seconds that a value took are remembered
-beside it, so that each estimate is told the time that it would have taken by itself.
+Estimators with the same seed walk the same permutations on the same images, if they use walks. A
+study that compares them shares these evaluations. The time of each value is stored with it, so
+each estimate reports the time that it would have taken alone.
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -17,15 +17,15 @@ import torch
 from pipeline.shapley.game import Key
 from pipeline.strategies.value_function import ValueFunction
 
-# On a CPU the processor's time, since machines are shared; a GPU works beside the process.
+# Processor time on a CPU, since machines are shared; wall time on a GPU, which works in parallel.
 clock = time.perf_counter if torch.cuda.is_available() else time.process_time
 
 
 class Remembering(ValueFunction):
-    """Arguments as `ValueFunction`; the estimators that ask have its images and its value.
+    """Arguments as `ValueFunction`; all estimators that share it use the same images and value.
 
     Attributes:
-        seconds_saved: what the values that were known already took when they were evaluated.
+        seconds_saved: the evaluation time of the values that were already known.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -35,7 +35,7 @@ class Remembering(ValueFunction):
         super().__init__(*arguments)
 
     def redraw(self, permutation: int) -> None:
-        """Images are drawn only for what is not known."""
+        """Note the permutation; images are drawn only if a value is not known."""
         self._asked = permutation
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:

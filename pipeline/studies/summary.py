@@ -1,4 +1,4 @@
-"""A study's measurements: the JSON files that the docs quote, made of all that it has measured."""
+"""The measurements of a study: the JSON files that the docs quote, made from all its results."""
 # Tested in tests/studies/test_table.py.
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Rows = Iterable[dict[str, Any]]
 
 
 def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """A row for each form of training: its accuracy, and its difference from the first form's."""
+    """A row for each form of training: its accuracy, and the difference from the first form."""
     if study.trials is None:
         raise InputError(f"config/studies/{study.name}.yaml: trials: missing")
     plain: list[float] = []
@@ -56,12 +56,12 @@ def measurements(
     """(name, measurement) for each one that the study's file describes.
 
     Args:
-        job: the study, and the preset under which it ran.
+        job: the study and its preset.
         results: `results/{preset}/studies/{study}`.
-        table: the NAS-Bench-201 table that knows its data set, if there is one.
+        table: the NAS-Bench-201 table with the study's data set, if there is one.
 
     Raises:
-        InputError: a measurement needs a table that is not there, or its rows have no such name.
+        InputError: a measurement needs a missing table, or its kind of rows is unknown.
     """
     study = job.study
     for name, words in study.measurements.items():
@@ -89,7 +89,7 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
-    """Commits, machines, date and seeds of the runs; of this process where there is no run."""
+    """Commits, machines, date and seeds of the runs; those of this process if there is no run."""
     records = [read_json((results / file).parent / "provenance.json") for file in study.files()]
     now = provenance.collect({}, study.seed, "cpu", 0.0)
     n = study.trials.seeds if study.trials else 0
@@ -97,7 +97,7 @@ def _made(study: Study, results: Path) -> dict[str, Any]:
 
 
 def _sizes(study: Study) -> Iterator[str]:
-    """How large everything was, one sentence for each part."""
+    """The sizes used, one sentence for each part of the study."""
     if study.trainings:
         recipe = NasBench201Search(**study.search)
         shape = recipe.supernet

@@ -1,9 +1,9 @@
-"""The table of NAS-Bench-201 against itself: how well scores that know it rank and choose.
+"""The table of NAS-Bench-201 against itself: how well scores computed from it rank and choose.
 
-A score is a strength [edges, operations]; it ranks by its sum over edges and chooses the strongest
-operation of each edge, `none` excluded. No supernet is involved: this is the most that a search
-whose strength adds up over edges can hope for, and what truncation does to Shapley values that
-have no noise.
+A score is a strength [edges, operations]. It ranks by its sum over edges and chooses the strongest
+operation of each edge except `none`. No supernet is involved. So the rows give the best result that
+a search with an additive strength can reach, and the effect of truncation on Shapley values without
+noise.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pipeline.studies.agreement import number
 
 REPEATS = 20
 PERMUTATIONS = 10
-# Weights of the sizes 0..23 of the coalitions that a player joins.
+# Weights of the sizes 0..23 of the coalitions to which a player is added.
 SEMIVALUES = {
     "Shapley values": lambda size: 1.0,
     "Banzhaf values": banzhaf_weight,
@@ -35,7 +35,7 @@ SEMIVALUES = {
     "middle coalitions (8 to 15)": lambda size: float(8 <= size < 16),
     "large coalitions (16 and more)": lambda size: float(size >= 16),
 }
-# Estimates of the Shapley values by so many walks from N downwards.
+# Numbers of walks from N downwards, for estimates of the Shapley values.
 ESTIMATES: dict[str, dict[str, Any]] = {
     "permutation": {},
     "truncated": {"eta": 0.5},
@@ -44,7 +44,7 @@ ESTIMATES: dict[str, dict[str, Any]] = {
 
 
 def table_rows(table: Table) -> Iterator[dict[str, Any]]:
-    """The scores of each column of test accuracies."""
+    """The rows of the scores, for each column of test accuracies."""
     for column in table.accuracies:
         if column.endswith("_test"):
             yield from score_rows(table, column)
@@ -97,10 +97,11 @@ def score_rows(table: Table, column: str) -> Iterator[dict[str, Any]]:
 
 
 def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ones for the operations that stay, float64[edges, operations], `none` not among them.
+    """Ones for the operations that stay, float64[edges, operations]; `none` never stays.
 
-    The operation furthest behind the best of its edge by the main effects of what is left leaves,
-    and again: the strategy `shrinking` where all accuracies are known.
+    Operations are removed one by one: each time the one furthest behind the best of its edge, by
+    the main effects of the remaining architectures. It is the strategy `shrinking` with all
+    accuracies known.
     """
     space = registry.get("spaces", "nasbench201")(NasBench201Search().supernet)
     remaining = Remaining(space, none_may_win=False, seed=0)
@@ -112,7 +113,7 @@ def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.f
 
 
 def pair_scores(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The least-squares score of single edges and pairs, float64[n]; no longer additive."""
+    """The least-squares score of single edges and pairs of edges, float64[n]; not additive."""
     effects = main_effects(codes, y)
     n_edges, n_operations = effects.shape
     total = y.mean() + n_edges * scores(codes, effects)
@@ -127,7 +128,7 @@ def pair_scores(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.
 def _estimated(
     game: TableGame, seed: int, estimator: str, options: dict[str, Any]
 ) -> NDArray[np.float64]:
-    """The strength of one estimate; players that it never reached count as their mean."""
+    """The strength of one estimate; unreached players get the mean of the others."""
     budget = PERMUTATIONS * (N_PLAYERS + 1)
     known = estimate(
         game, N_PLAYERS, estimator, budget, seed, permutations=PERMUTATIONS, **options
@@ -136,7 +137,7 @@ def _estimated(
 
 
 def _chosen(table: Table, column: str, strength: NDArray[np.float64]) -> dict[str, Any]:
-    """The cell of the strongest operations: its accuracy and rank."""
+    """Accuracy and rank of the cell with the strongest operations."""
     best = 1 + strength[:, 1:].argmax(axis=1)
     index = int(table.indices(best[None].astype(np.uint8))[0])
     value = float(table.column(column)[index])

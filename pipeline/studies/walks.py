@@ -1,7 +1,7 @@
-"""Whole permutations on a supernet, walked once and kept, from which many values can be read.
+"""Whole permutations on a supernet, walked once and stored, to compute many kinds of values.
 
-From V along each walk follow the Shapley values by any of the value functions, at any coalition
-sizes, with any truncation, without another forward pass.
+V along each walk determines the Shapley values for each value function, for any coalition sizes
+and with any truncation, without another forward pass.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ KEPT_EVERY = 10  # permutations between two checkpoints
 class Walks:
     """Permutations and the values along them."""
 
-    orders: NDArray[np.int64]  # int64[m, n], who leaves first, second, ...
-    # float64[values, m, n + 1] in the order of `VALUE_NAMES`; column k: after k departures
+    orders: NDArray[np.int64]  # int64[m, n], players in the order in which they leave
+    # float64[values, m, n + 1] in the order of `VALUE_NAMES`; column k: after k removals
     V: NDArray[np.float64]
 
     def phi(
@@ -48,9 +48,9 @@ class Walks:
 
         Args:
             value: one of `VALUE_NAMES`.
-            sizes: only coalitions with at least so many and fewer than so many members besides the
-                player.
-            eta: only what early truncation reaches.
+            sizes: (least, end): only coalitions with at least `least` and fewer than `end` members
+                besides the player.
+            eta: threshold of early truncation; only contributions that it reaches count.
         """
         V = self.V[VALUE_NAMES.index(value)]
         marginal = V[:, :-1] - V[:, 1:]
@@ -78,20 +78,20 @@ def read(path: Path) -> Walks:
 
 
 def together(parts: Sequence[Walks]) -> Walks:
-    """One long run of several."""
+    """Several runs joined into one."""
     orders = np.concatenate([walks.orders for walks in parts])
     return Walks(orders, np.concatenate([walks.V for walks in parts], axis=1))
 
 
 def part_of(images: Images, part: tuple[int, int]) -> Images:
-    """Part k of n equal parts; parts share no image."""
+    """Part k of n equal, disjoint parts."""
     k, n = part
     first, last = np.linspace(0, images.n, n + 1).astype(int)[[k - 1, k]]
     return images.only(np.arange(first, last))
 
 
 class AllValues(ValueFunction):
-    """A value function that measures by all of `VALUES` at once."""
+    """A value function that measures all of `VALUES` at once."""
 
     def all_values(self, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
         """bool[b, n] -> float64[b, values]."""
@@ -123,18 +123,18 @@ def walk(
     state: Path | None = None,
     identity: dict[str, Any] | None = None,
 ) -> Walks:
-    """Walk the permutations of a job under α; goes on from those that `state` holds.
+    """Walk the permutations of a job under α, continuing after those that `state` holds.
 
-    Each order is walked in both directions, on images of their own: a player's early and late
-    places make up for each other, so that the mean is as unbiased and less noisy.
+    Each order is walked in both directions, on different images. A player's early and late
+    positions balance, so that the mean stays unbiased and is less noisy.
 
     Args:
-        job: permutations, value function, random numbers.
+        job: permutations, value function, seeds.
         supernet: the network.
-        alpha: by which its operations are mixed, float64[n_players].
-        images: the value images, of which the job names a part.
-        state: file that keeps what has been walked; None: none.
-        identity: of what the values depend on besides the job.
+        alpha: architecture parameters that mix its operations, float64[n_players].
+        images: the value images; the job uses a part of them.
+        state: file that stores the finished walks; None: no file.
+        identity: what the values depend on besides the job.
     """
     seed = seeds.derive(job.seed, *job.stream)
     on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)

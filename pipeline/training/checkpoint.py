@@ -1,10 +1,10 @@
-"""Checkpoints: written whole, with the one before kept, and refused under other settings.
+"""Checkpoints: written atomically, with the previous one kept, and refused under other settings.
 
-A checkpoint holds tensors, numbers, strings and containers of them only (`weights_only=True`).
-Random-number state is not among them: `pipeline.seeds` derives it from the seed and the epoch.
+A checkpoint holds only tensors, numbers, strings and containers of them (`weights_only=True`). It
+holds no random-number state, because `pipeline.seeds` derives that from the seed and the epoch.
 
-Threads and ranks decide how sums are rounded, so they belong to a run too. A run may go on with
-other ones, since machines differ; it says then that its bits change.
+The numbers of threads and ranks affect how sums are rounded, so they are part of a run. A run may
+continue with other numbers, since machines differ; it then reports that its bits change.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from pipeline.tensors import DamagedError, read_tensors
 
 
 def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Write a checkpoint atomically and keep the one before as `<path>.previous`.
+    """Write a checkpoint atomically and keep the previous one as `<path>.previous`.
 
-    `settings` are what the bits of the run depend on, JSON values only; `load` gives `state` back.
+    `settings` are the JSON values that the bits of the run depend on; `load` returns `state`.
     """
     path = Path(path)
     with replacing(path) as temporary:
@@ -38,12 +38,12 @@ def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]
 
 
 def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The state saved last, on the CPU; None where there is none that can be read.
+    """The last saved state, on the CPU; None if there is no readable checkpoint.
 
-    A damaged checkpoint is set aside, with a warning, and the one before is taken.
+    A damaged checkpoint is set aside with a warning, and the previous one is used.
 
     Raises:
-        InputError: the checkpoint was made with other settings; the differing keys are named.
+        InputError: the checkpoint was made with other settings; the error names the keys.
     """
     path = Path(path)
     for candidate in (path, _previous(path)):
@@ -57,7 +57,7 @@ def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None
 
 
 def summed_by() -> dict[str, int]:
-    """The threads of a process and the ranks, on a GPU the ranks alone."""
+    """The numbers of threads per process and of ranks; on a GPU only the ranks."""
     ranks = distributed.get_world_size() if distributed.is_initialized() else 1
     on_gpu = torch.cuda.is_available()
     return {"ranks": ranks, **({} if on_gpu else {"threads": torch.get_num_threads()})}
@@ -77,7 +77,7 @@ def _warn_of_rounding(path: Path, before: Mapping[str, int]) -> None:
 
 @contextmanager
 def restoring(path: Path | str) -> Iterator[None]:
-    """Within the block, a state that does not fit what it is given back to is one line."""
+    """Inside the block a state that does not fit its object gives an error of one line."""
     try:
         yield
     except (InputError, MemoryError, OSError):
@@ -95,7 +95,7 @@ def _previous(path: Path) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """The content of one file; None where it is missing or, with a warning, damaged."""
+    """The content of one file; None if it is missing or, with a warning, damaged."""
     if not path.exists():
         return None
     try:
@@ -105,7 +105,7 @@ def _read(path: Path) -> dict[str, Any] | None:
             raise DamagedError("no settings and state")
         return content
     except DamagedError as error:
-        # The next save must not keep it as the previous checkpoint.
+        # Otherwise the next save would keep it as the previous checkpoint.
         aside = path.replace(path.with_name(path.name + ".damaged"))
         warn(f"{path}: damaged checkpoint ({error}), set aside as {aside.name}")
         return None
@@ -130,7 +130,7 @@ def _compare(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
+    """Nested mappings flattened into one, with dotted keys."""
     if not isinstance(value, dict):
         return {prefix: value}
     return {

@@ -1,11 +1,11 @@
-"""Several processes that train one network, one per device, started by torchrun.
+"""Several processes that train one network, one process per device, started by torchrun.
 
-Every rank holds the whole network and works on its share of each step's images. Gradients are
-summed before the optimiser's step, so that all ranks take the same step. The sum is one all-reduce
-of one buffer and not `DistributedDataParallel`: networks here have a few million parameters, a sum
-takes milliseconds beside a step of a second, ranks may have unequal shares or none, and nothing
-wraps the network. The same buffer carries the running statistics of batch norms, which are
-averaged so that all ranks hold the same network after each step, and the wish to stop.
+Every rank holds the whole network and processes its share of each step's images. Gradients are
+summed before the optimiser's step, so all ranks take the same step. The sum is one all-reduce of
+one buffer instead of `DistributedDataParallel`. Networks here have a few million parameters, so a
+sum takes milliseconds while a step takes a second; ranks may have unequal shares or none; and the
+network needs no wrapper. The same buffer carries the running statistics of batch norms, which are
+averaged so that all ranks hold the same network after each step, and the request to stop.
 
 Backends: gloo on the CPU, NCCL on GPUs.
 """
@@ -29,14 +29,14 @@ STARTED_BY = ("RANK", "WORLD_SIZE", "LOCAL_RANK")  # torchrun sets them
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that train together; by default it is alone."""
+    """This process among the processes that train together; by default it is the only one."""
 
-    rank: int = 0  # its number, from 0; rank 0 alone writes files
-    n: int = 1  # how many there are
+    rank: int = 0  # number of this process, from 0; only rank 0 writes files
+    n: int = 1  # number of processes
 
     @property
     def first(self) -> bool:
-        """Whether this is the rank that writes."""
+        """Whether this is the rank that writes files."""
         return self.rank == 0
 
     def sum(self, values: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class Ranks:
         return values
 
     def share(self, value: Any) -> Any:
-        """What rank 0 has, on every rank."""
+        """The value of rank 0, on every rank."""
         if self.n == 1:
             return value
         box = [value]
@@ -54,17 +54,17 @@ class Ranks:
         return box[0]
 
     def exchange(self, value: Any) -> list[Any]:
-        """What all ranks have, by rank; pickled by one of us for another."""
+        """The values of all ranks, by rank; they are pickled, only between our processes."""
         values = [value] * self.n
         if self.n > 1:
             distributed.all_gather_object(values, value)
         return values
 
     def check_agreement(self, what: str, digest: str) -> None:
-        """Stop all ranks if they do not hold the same.
+        """Stop all ranks if their digests differ.
 
         Raises:
-            InputError: they differ.
+            InputError: the digests differ.
         """
         digests = self.exchange(digest)
         odd = [rank for rank, other in enumerate(digests) if other != digests[0]]
@@ -77,14 +77,14 @@ class Ranks:
     def sum_gradients(
         self, network: nn.Module, stop: bool = False, others: Sequence[Tensor] = ()
     ) -> bool:
-        """Sum gradients and average running statistics, in place; whether any rank wants to stop.
+        """Sum gradients, average running statistics, in place; return if any rank wants to stop.
 
-        A rank without images in this step has no gradients and adds zeros. A parameter that no
-        rank has a gradient of stays without one, so that the optimiser leaves it as it is.
+        A rank without images in this step has no gradients and adds zeros. A parameter without a
+        gradient on any rank stays without one, so that the optimiser does not change it.
 
         Args:
-            network: whose parameters and running statistics they are.
-            stop: the wish of this rank.
+            network: the network with these parameters and running statistics.
+            stop: whether this rank wants to stop.
             others: further tensors with a gradient.
         """
         if self.n == 1:
@@ -112,10 +112,10 @@ class Ranks:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
-    """Join the ranks that torchrun started, if it did, for the length of the block.
+    """Inside the block join the ranks that torchrun started, if it started any.
 
     Raises:
-        InputError: there are fewer GPUs than ranks on this machine.
+        InputError: this machine has fewer GPUs than ranks.
     """
     if not all(name in os.environ for name in STARTED_BY) or os.environ["WORLD_SIZE"] == "1":
         yield Ranks()

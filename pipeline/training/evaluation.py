@@ -1,4 +1,4 @@
-"""How a network answers on images that are not augmented.
+"""Evaluation of a network on images that are not augmented.
 
 Accuracies and errors are fractions.
 """
@@ -24,10 +24,10 @@ ALONE = Ranks()
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The answers of a network on some images."""
+    """The predictions of a network on some images."""
 
-    confusion: np.ndarray  # int64 [classes, classes]: images of a true class x the answer
-    n_top5: int  # images whose true class is among the five likeliest
+    confusion: np.ndarray  # int64 [classes, classes]: true class x predicted class
+    n_top5: int  # images whose true class is among the five most likely
     loss: float  # mean cross entropy, without smoothing
 
     @property
@@ -37,7 +37,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of the images whose likeliest class is the true one."""
+        """Fraction of the images whose most likely class is the true one."""
         return int(self.confusion.trace()) / self.n
 
     @property
@@ -47,7 +47,7 @@ class Evaluation:
 
     @property
     def top5_error(self) -> float:
-        """Share of the images whose true class is not among the five likeliest."""
+        """Fraction of the images whose true class is not among the five most likely."""
         return 1 - self.n_top5 / self.n
 
 
@@ -59,7 +59,7 @@ def evaluate(
     device: torch.device,
     ranks: Ranks = ALONE,
 ) -> Evaluation:
-    """The answers on un-augmented images, by running statistics; the same on every rank."""
+    """Evaluate unaugmented images with running statistics; the result is equal on every rank."""
     network.eval()
     classes = images.classes
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)

@@ -1,4 +1,4 @@
-"""How a network and its images lie in memory while it is trained and evaluated."""
+"""The memory layout of a network and its images in training and evaluation."""
 # Tested in tests/supernet/fast/test_depthwise.py.
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from torch import nn
 from pipeline.config.recipes import TrainSettings
 from pipeline.supernet.fast.depthwise import with_fast_gradients
 
-NARROW = 16  # channels of the first cell
+NARROW = 16  # with fewer channels in the first cell a network is narrow
 
 
 def memory_format(recipe: TrainSettings, device: torch.device) -> torch.memory_format:
     """The order of the axes of images and weights.
 
-    Narrow networks are contiguous on a CPU. There oneDNN's AVX-512 kernels wrote beyond their
-    memory (torch 2.14, C = 8 with a stem of 4 channels at 224 pixels; C = 16 is sound).
+    Narrow networks are contiguous on a CPU, because there oneDNN's AVX-512 kernels wrote beyond
+    their memory (torch 2.14, C = 8 with a stem of 4 channels at 224 pixels; C = 16 is safe).
     """
     narrow = device.type == "cpu" and recipe.channels < NARROW
     return torch.channels_last if recipe.channels_last and not narrow else torch.contiguous_format
 
 
 def move_to_device(network: nn.Module, recipe: TrainSettings, device: torch.device) -> None:
-    """Move a network to its device, in place, in the form that trains fastest there."""
+    """Move a network to its device, in place, and give it the form that trains fastest there."""
     network.to(device).to(memory_format=memory_format(recipe, device))
     if device.type == "cpu":
         with_fast_gradients(network)

@@ -1,4 +1,4 @@
-"""One step of SGD: gradients of micro-batches summed, over ranks too, clipped, applied."""
+"""One step of SGD: sums gradients over micro-batches and ranks, clips them and applies them."""
 # Tested in tests/training/test_trainer.py.
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.training.optimisers import SGD
 
 @dataclass
 class Sums:
-    """What an epoch has measured so far, on this rank; kept on the device."""
+    """Sums of an epoch's measurements so far, on this rank; they stay on the device."""
 
     loss: Tensor
     n_correct: Tensor
@@ -41,13 +41,13 @@ class Sums:
         return {"loss": totals[0], "n_correct": int(totals[1])}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from the totals of `state`; only one rank may."""
+        """Continue from the totals of `state`; only one rank may do this."""
         self.loss.fill_(state["loss"])
         self.n_correct.fill_(state["n_correct"])
 
 
 class Optimisation:
-    """SGD on a network, which is on its device already, in the recipe's number format."""
+    """SGD in the recipe's number format on a network that is already on its device."""
 
     def __init__(
         self, network: Network, recipe: TrainSettings, device: torch.device, ranks: Ranks
@@ -62,9 +62,9 @@ class Optimisation:
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
             weight_decay=recipe.weight_decay,
-            fused=True,  # one kernel for all parameters instead of one for each
+            fused=True,  # one kernel for all parameters instead of one per parameter
         )
-        # float16 underflows below 6e-8: the loss is scaled up; a step that overflows is skipped.
+        # float16 underflows below 6e-8, so the loss is scaled up; overflowing steps are skipped.
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
 
     def set_rate(self, rate: float) -> None:
@@ -83,9 +83,9 @@ class Optimisation:
 
         Args:
             micro_batches: (number, (images, labels)) of this rank.
-            n_images: of the step, over all ranks.
-            seed_of: seed of what the forward pass of a micro-batch draws, by its number.
-            sums: added to.
+            n_images: number of images in the step, over all ranks.
+            seed_of: returns the seed of the forward pass of a micro-batch, by its number.
+            sums: the step's measurements are added to it.
             stop: whether this rank was asked to stop; the step returns whether any rank was.
         """
         self.optimiser.zero_grad()
@@ -111,13 +111,13 @@ class Optimisation:
         return {"optimiser": self.optimiser.state_dict(), "scaler": self.scaler.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore a state that `state_dict` returned."""
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
 
 
 def seed_globally(seed: int, device: torch.device) -> None:
-    """Seed torch's global generators, from which paths are dropped."""
+    """Seed torch's global generators, which drop path uses."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
@@ -126,9 +126,10 @@ def seed_globally(seed: int, device: torch.device) -> None:
 def loss_of(
     logits: Tensor, auxiliary: Tensor | None, labels: Tensor, recipe: TrainSettings
 ) -> Tensor:
-    """Cross entropy with label smoothing, plus that of the auxiliary tower times its weight.
+    """Cross entropy with label smoothing, plus the weighted one of the auxiliary tower.
 
-    Logits are [b, classes] each, None for a network without a tower; labels int64 [b].
+    Both logits are [b, classes]; those of the tower are None if there is none. Labels are int64
+    [b].
     """
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
     if auxiliary is None:

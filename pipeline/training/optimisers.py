@@ -1,8 +1,8 @@
 """torch's SGD and Adam without its compiler.
 
-A step of torch's own optimizers imports `torch._dynamo`, two seconds of a core, to mark where a
-compiled graph ends. No graph here holds an optimizer, so the steps below are the same functions
-without the mark: the same numbers, bit for bit.
+A step of torch's own optimizers imports `torch._dynamo` to mark where a compiled graph ends, which
+takes two seconds. No compiled graph here contains an optimizer, so the steps below are the same
+functions without the mark. The numbers are the same bit for bit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 
 class _Plain:
-    """What every optimizer shares."""
+    """The common part of the optimizers."""
 
     zero_grad = inspect.unwrap(Optimizer.zero_grad)
     add_param_group = inspect.unwrap(Optimizer.add_param_group)

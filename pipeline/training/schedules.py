@@ -1,6 +1,6 @@
-"""What changes from epoch to epoch while a network is trained.
+"""Values that change between epochs while a network is trained.
 
-Epochs count from 0; the value holds for the whole epoch (DARTS steps its schedule after it).
+Epochs count from 0. A value holds for the whole epoch (DARTS steps its schedule after the epoch).
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import math
 
 from pipeline.config.recipes import TrainSettings
 
-# Last epochs over which the DARTS family flattens the line: 1/250 of the rate is still large.
+# The DARTS family flattens the line in the last epochs, because 1/250 of the rate is still large.
 TAIL = 5
 
 
 def learning_rate(recipe: TrainSettings, epoch: int) -> float:
-    """Learning rate of an epoch: decay, times a linear rise over the warm-up epochs.
+    """Learning rate of an epoch: decay, multiplied by a linear rise over the warm-up epochs.
 
-    The rise multiplies the decayed rate by (epoch + 1) / warm-up epochs, as the DARTS family does
-    on ImageNet.
+    As in the DARTS family on ImageNet, the rise multiplies the decayed rate by (epoch + 1) /
+    warm-up epochs.
     """
     decay = {"cosine": _cosine, "linear": _linear}[recipe.schedule](epoch, recipe.epochs)
     rate = recipe.learning_rate_min + (recipe.learning_rate - recipe.learning_rate_min) * decay
@@ -25,7 +25,7 @@ def learning_rate(recipe: TrainSettings, epoch: int) -> float:
 
 
 def drop_path(recipe: TrainSettings, epoch: int) -> float:
-    """Probability that a path is dropped: rises linearly from 0 towards the recipe's (DARTS)."""
+    """Probability that a path is dropped; it rises linearly from 0 towards the recipe's (DARTS)."""
     return recipe.drop_path * epoch / recipe.epochs
 
 
@@ -34,9 +34,9 @@ def _cosine(epoch: int, epochs: int) -> float:
 
 
 def _linear(epoch: int, epochs: int) -> float:
-    """A line to zero, the last five epochs sharing what would be left for one (DARTS family).
+    """A line down to its last step, which the last five epochs divide evenly (DARTS family).
 
-    Runs of ten epochs or fewer, which nobody published, keep to the plain line (ours).
+    Runs of ten epochs or fewer, which no paper has, use the plain line (ours).
     """
     if epochs <= 2 * TAIL:
         return 1 - epoch / epochs

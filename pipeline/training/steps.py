@@ -1,9 +1,9 @@
-"""How the images of an epoch fall into steps, micro-batches and ranks.
+"""How the images of an epoch are divided into steps, micro-batches and ranks.
 
-An epoch passes over a sequence of micro-batches. `per_step` of them in a row make a step of the
-optimiser, and the ranks take them in turns. One forward pass sees one micro-batch, so batch norm's
-statistics and all that is random depend on the micro-batch and not on the rank that computes it. A
-run gives the same losses, up to the order of float sums, on any number of ranks.
+An epoch passes over a sequence of micro-batches. `per_step` consecutive micro-batches make a step
+of the optimiser, and the ranks take them in turns. One forward pass sees one micro-batch, so batch
+statistics and random draws depend on the micro-batch and not on the rank that computes it. A run
+gives the same losses, up to the order of float sums, on any number of ranks.
 """
 # Tested in tests/training/test_distributed.py.
 
@@ -23,34 +23,34 @@ from pipeline.training.distributed import Ranks
 class Plan:
     """The steps of one pass."""
 
-    n_images: int  # images of the pass
-    micro_size: int  # images of a micro-batch
-    per_step: int  # micro-batches of a step
-    ranks: Ranks  # who takes part
+    n_images: int  # images in the pass
+    micro_size: int  # images in a micro-batch
+    per_step: int  # micro-batches in a step
+    ranks: Ranks  # the processes that take part
 
     @property
     def drop_last(self) -> bool:
-        """Whether the last micro-batch is left out: one image has no batch statistics."""
+        """Whether the last micro-batch is left out, because one image has no batch statistics."""
         return self.n_images > 1 and self.n_images % self.micro_size == 1
 
     @property
     def n_micro(self) -> int:
-        """Micro-batches of the pass."""
+        """Number of micro-batches in the pass."""
         whole, rest = divmod(self.n_images, self.micro_size)
         return whole + (rest > 0 and not self.drop_last)
 
     @property
     def n_steps(self) -> int:
-        """Steps of the pass."""
+        """Number of steps in the pass."""
         return -(-self.n_micro // self.per_step)
 
     @property
     def n_used(self) -> int:
-        """Images of the pass that are used."""
+        """Number of images in the pass that are used."""
         return min(self.n_images, self.n_micro * self.micro_size)
 
     def n_images_of(self, step: int) -> int:
-        """Images of a step, over all ranks."""
+        """Number of images in a step, over all ranks."""
         size = self.per_step * self.micro_size
         return min(self.n_used, (step + 1) * size) - step * size
 
@@ -61,11 +61,11 @@ class Plan:
     def steps(
         self, start: int, batches: Iterator[tuple[Tensor, Tensor]]
     ) -> Iterator[tuple[int, Iterator[tuple[int, tuple[Tensor, Tensor]]]]]:
-        """(step, its micro-batches of this rank by number), from `batches` chosen by `chosen`."""
+        """(step, this rank's numbered micro-batches), from the `batches` that `chosen` selects."""
         for step in range(start, self.n_steps):
             first = step * self.per_step + self.ranks.rank
             last = min((step + 1) * self.per_step, self.n_micro)
-            # `zip` asks the numbers first: it takes no batch of the next step.
+            # `zip` reads the numbers first, so it takes no batch of the next step.
             yield step, zip(range(first, last, self.ranks.n), batches, strict=False)
 
 
@@ -73,7 +73,7 @@ def plan(n_images: int, recipe: TrainSettings, ranks: Ranks) -> Plan:
     """The plan of a recipe.
 
     Raises:
-        InputError: batch, micro-batch and number of ranks do not divide.
+        InputError: batch, micro-batch and number of ranks are not divisible.
     """
     micro = recipe.micro_size
     per_step, rest = divmod(recipe.batch_size, micro)

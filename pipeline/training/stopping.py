@@ -1,4 +1,4 @@
-"""Stop a run early because it has diverged, or because a cluster takes its machine back."""
+"""Stops a run early if it has diverged, or if the cluster takes its machine back."""
 # Tested in tests/training/test_trainer.py.
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ EXIT_CODE = 128 + signal.SIGTERM
 
 
 def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None:
-    """Stop a run whose loss or weights are infinite or no numbers, before it is saved.
+    """Stop a run whose loss or weights are infinite or NaN, before it is saved.
 
-    The weights are looked at too: the step that spoils them follows a loss that was still finite.
-    `run` says what diverged and how far it is, `remedy` which setting to change.
+    The weights are checked too, because the step that spoils them follows a loss that was still
+    finite. `run` names the run and its progress, `remedy` the setting to change.
 
     Raises:
-        InputError: it has diverged.
+        InputError: the run has diverged.
     """
     if math.isfinite(loss) and all(
         bool(torch.isfinite(value).all())
@@ -41,11 +41,11 @@ def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None
 
 @contextmanager
 def terminations() -> Iterator[Callable[[], bool]]:
-    """Within the block SIGTERM does not end the process; yields whether it has come.
+    """Inside the block SIGTERM does not end the process; yields a check for its arrival.
 
-    So the current step can be finished and saved. Further signals change nothing: torchrun passes
-    on one that its ranks may have had already. In a thread, which cannot have a handler, SIGTERM
-    does what it did before.
+    So the current step can be finished and saved. Further signals have no effect, because torchrun
+    forwards a signal that its ranks may already have received. A thread cannot install a handler;
+    there SIGTERM keeps its usual effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

@@ -1,13 +1,13 @@
 """Training a discrete network from scratch.
 
-The recipe is DARTS' (Liu et al., ICLR 2019, section 3.1 and appendix A.2) on small images and that
-of the DARTS family on ImageNet: SGD with momentum, a schedule by epochs, gradient clipping, drop
-path, an auxiliary tower, cutout or label smoothing. Two deviations are ours. A last micro-batch of
-a single image is left out, since the auxiliary tower has no batch statistics for it. Nothing here
-sees the test set, while the family reports the test error of every epoch.
+The recipe is that of DARTS (Liu et al., ICLR 2019, section 3.1 and appendix A.2) on small images,
+and that of the DARTS family on ImageNet: SGD with momentum, a schedule by epochs, gradient
+clipping, drop path, an auxiliary tower, cutout or label smoothing. There are two deviations. A last
+micro-batch of a single image is left out, since the auxiliary tower has no batch statistics for it.
+Training does not use the test set, while the family reports the test error of every epoch.
 
-All that is random follows from (seed, epoch, micro-batch). So a checkpoint holds a position
-(epoch, step) and no random state, and any number of ranks goes on from it.
+All random draws follow from (seed, epoch, micro-batch). So a checkpoint holds a position (epoch,
+step) and no random state, and any number of ranks can continue from it.
 
 Accuracies and errors are fractions, times seconds.
 """
@@ -41,49 +41,49 @@ Row = dict[str, float]
 
 
 def ignore(_: Any) -> None:
-    """Take note of nothing."""
+    """Do nothing."""
 
 
 @dataclass
 class Position:
-    """How far a run has come; a checkpoint holds it beside weights and optimiser."""
+    """The progress of a run; a checkpoint holds it with the weights and the optimiser."""
 
-    history: list[Row] = field(default_factory=list)  # a row for each whole epoch
-    step: int = 0  # steps done of the epoch after those
-    # What these steps measured, over all ranks
+    history: list[Row] = field(default_factory=list)  # a row for each complete epoch
+    step: int = 0  # steps done in the next epoch
+    # Measurements of these steps, over all ranks
     sums: dict[str, Any] = field(default_factory=lambda: {"loss": 0.0, "n_correct": 0})
-    seconds: float = 0.0  # what they took
-    # Weights of the epoch that was best on held-out images, if there are some
+    seconds: float = 0.0  # duration of these steps
+    # Weights of the best epoch on the held-out images, if there are any
     best: dict[str, Tensor] | None = None
 
 
 @dataclass
 class Trainer:
-    """One training run: network, optimisation and position, which a checkpoint joins.
+    """One training run: network, optimisation and position, all saved in a checkpoint.
 
     Raises:
         InputError: the ranks do not agree on the settings.
     """
 
-    # A discrete network of `pipeline.networks`; moved to `device` and trained in place
+    # A discrete network of `pipeline.networks`; it is moved to `device` and trained in place
     network: Network
     images: Images  # the training images, on `device`
-    # How each batch is augmented, as `images.batches` takes it
+    # The augmentation of each batch, as an argument of `images.batches`
     augment: Augment | FolderAugment | None
     recipe: TrainSettings  # the training recipe
-    seed: int  # of the order of images, augmentation and dropped paths
-    device: torch.device  # where to train
-    # File of the checkpoint, written at the end of each epoch and now and then within. Only rank 0
+    seed: int  # seed of the order of images, augmentation and dropped paths
+    device: torch.device  # the device to train on
+    # File of the checkpoint, written at the end of each epoch and at intervals within. Only rank 0
     # needs it; None: no checkpoint
     state: Path | None = None
-    # What the bits of the run depend on; a checkpoint of other settings is refused
+    # The settings that the bits of the run depend on; checkpoints of other settings are refused
     settings: Mapping[str, Any] = field(default_factory=dict)
-    # Takes the row of each epoch, those of the checkpoint first
+    # Called with the row of each epoch, first with those of the checkpoint
     on_epoch: Callable[[Row], None] = ignore
-    log: Callable[[str], None] = ignore  # takes a line for the reader
-    # Images to evaluate after each epoch, by which the best epoch is known
+    log: Callable[[str], None] = ignore  # called with a line to print
+    # Images that are evaluated after each epoch to find the best epoch
     held_out: Images | None = None
-    # Who takes part; each has the same arguments but for `state`, `on_epoch` and `log`
+    # The ranks that take part; all have the same arguments except `state`, `on_epoch` and `log`
     ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
@@ -93,10 +93,10 @@ class Trainer:
         self.position = Position()
 
     def train(self) -> list[Row]:
-        """Train to the recipe's last epoch, from the checkpoint on where there is one.
+        """Train to the recipe's last epoch, from the checkpoint if there is one.
 
-        The network ends with the weights of the last epoch, or of the best one if the recipe says
-        so.
+        At the end the network has the weights of the last epoch, or of the best one if the recipe
+        says so.
 
         Returns:
             A row for each epoch: its number from 0, minimised loss, accuracy, learning rate, drop
@@ -104,12 +104,12 @@ class Trainer:
 
         Raises:
             InputError: the loss is no longer finite, the checkpoint was made with other settings,
-                the ranks do not hold the same, or the batch does not divide among them.
-            SystemExit: SIGTERM came; the checkpoint is at the step that was at work.
+                the ranks differ, or the batch cannot be divided among them.
+            SystemExit: SIGTERM came; the current step was finished and saved.
         """
         self.resume()
         history, n_epochs = self.position.history, self.recipe.epochs
-        # Paths are dropped by torch's global generators, which are restored afterwards.
+        # Drop path uses torch's global generators, which are restored afterwards.
         generators = torch.random.fork_rng(["cuda"] if self.device.type == "cuda" else [])
         with generators, stopping.terminations() as terminated:
             for epoch in progress(range(len(history), n_epochs), "training"):
@@ -124,11 +124,11 @@ class Trainer:
         return history
 
     def epoch(self, epoch: int, terminated: Callable[[], bool] = lambda: False) -> Row:
-        """Take the steps of an epoch from the position on; its row.
+        """Take the steps of an epoch from the current position on; return the epoch's row.
 
         Raises:
             InputError: the loss is no longer finite.
-            SystemExit: SIGTERM came to any rank; the checkpoint holds the step after which it did.
+            SystemExit: SIGTERM came to any rank; the checkpoint includes the last finished step.
         """
         rate = schedules.learning_rate(self.recipe, epoch)
         self.optimisation.set_rate(rate)
@@ -166,7 +166,7 @@ class Trainer:
         }
 
     def batches(self, epoch: int, steps: Plan) -> Iterator[tuple[Tensor, Tensor]]:
-        """This rank's micro-batches of an epoch from the position on."""
+        """This rank's micro-batches of an epoch from the current position on."""
         return self.images.batches(
             steps.micro_size,
             generator=seeds.torch_generator(self.seed, "images", epoch),
@@ -176,7 +176,7 @@ class Trainer:
         )
 
     def measure_held_out(self, images: Images) -> Row:
-        """Accuracy and loss on the held-out images; the weights are kept if they are the best."""
+        """Accuracy and loss on the held-out images; keeps the weights if they are the best."""
         measured = evaluate(self.network, images, self.recipe, self.device, self.ranks)
         rows = self.position.history
         if all(measured.accuracy > row["held_out_accuracy"] for row in rows):
@@ -184,10 +184,10 @@ class Trainer:
         return {"held_out_accuracy": measured.accuracy, "held_out_loss": measured.loss}
 
     def close_epoch(self, row: Row) -> None:
-        """Add a whole epoch to the history, tell of it and save.
+        """Add a complete epoch to the history, report it and save a checkpoint.
 
         Raises:
-            InputError: the ranks do not hold the same network.
+            InputError: the networks of the ranks differ.
         """
         history = self.position.history
         history.append(row)
@@ -199,13 +199,13 @@ class Trainer:
         self.save()
 
     def resume(self) -> None:
-        """Go on from the checkpoint, if there is one, and tell what it had done.
+        """Continue from the checkpoint if there is one, and report its epochs.
 
         Raises:
-            InputError: the checkpoint was made with other settings, or the ranks do not hold the
-                same network.
+            InputError: the checkpoint was made with other settings, or the networks of the ranks
+                differ.
         """
-        # Rank 0 reads for all: a file that it sets aside as damaged must not be another's start.
+        # Rank 0 reads for all, so that no rank starts from a file that rank 0 finds damaged.
         reads = self.ranks.first and self.state
         content = self.ranks.share(checkpoint.load(reads, self.settings) if reads else None)
         if content:
@@ -221,7 +221,7 @@ class Trainer:
             self.on_epoch(row)
 
     def save(self) -> None:
-        """Write the checkpoint; rank 0 does, all hold the same."""
+        """Write the checkpoint on rank 0; all ranks hold the same state."""
         if self.ranks.first and self.state:
             content = {
                 "network": self.network.state_dict(),
@@ -231,7 +231,7 @@ class Trainer:
             checkpoint.save(self.state, content, self.settings)
 
     def save_within(self, epoch: int, step: int, sums: Sums, seconds: float) -> None:
-        """Write a checkpoint within an epoch, `step` steps of which are done.
+        """Write a checkpoint within an epoch, after `step` of its steps.
 
         Raises:
             InputError: the loss is no longer finite.
@@ -247,14 +247,14 @@ class Trainer:
         return bool(every) and (step + 1) % every == 0
 
     def check_finite(self, loss: float, epoch: int, step: int) -> None:
-        """Stop before a checkpoint would hold what is no longer finite."""
+        """Stop before numbers that are not finite are saved."""
         remedy = f"lower train.learning_rate ({self.recipe.learning_rate}) or set a gradient_clip"
         run = f"training, epoch {epoch + 1}, by step {step},"
         stopping.check_finite(loss, self.network, run, remedy)
 
 
 def best_epoch(history: list[Row]) -> int:
-    """The first epoch of the highest held-out accuracy."""
+    """The first epoch with the highest held-out accuracy."""
     return max(range(len(history)), key=lambda epoch: history[epoch]["held_out_accuracy"])
 
 
