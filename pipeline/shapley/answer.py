@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,8 +93,6 @@ class Estimate:
 
     def to_frame(self) -> pd.DataFrame:
         """A row for each player: phi, standard_error, low, high (95 %), reached."""
-        import pandas as pd  # most estimates are never shown
-
         low, high = self.interval().T
         columns = {
             "phi": self.phi,
@@ -102,7 +101,7 @@ class Estimate:
             "high": high,
             "reached": self.reached,
         }
-        return pd.DataFrame(columns, index=pd.Index(self.names, name="player"))
+        return frame({"player": self.names, **columns}).set_index("player")
 
     def top(self, k: int) -> list[tuple[str, float]]:
         """The k players with the largest values, largest first."""
@@ -174,6 +173,13 @@ def half_width(
     quantile = stats.t.ppf(tail, np.maximum(freedom, 1))
     # An error of zero means that the value is exact, however many samples it rests on.
     return np.where(error == 0, 0.0, error * quantile)
+
+
+def frame(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """A table of columns."""
+    import pandas as pd  # most estimates are never shown
+
+    return pd.DataFrame(columns)
 
 
 def new_axes() -> Axes:

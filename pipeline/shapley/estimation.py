@@ -228,10 +228,10 @@ def bar(
     elif not progress:
         yield None
     else:
-        from rich.console import Console  # most callers want no bar
-        from rich.progress import Progress
+        from rich import console  # most callers want no bar
+        from rich import progress as bars
 
-        with Progress(console=Console(stderr=True)) as shown:
+        with bars.Progress(console=console.Console(stderr=True)) as shown:
             task = shown.add_task("Evaluations", total=budget)
             yield lambda evaluations: shown.update(task, completed=evaluations)
 

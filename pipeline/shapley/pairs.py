@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.shapley.answer import half_width, new_axes
+from pipeline.shapley.answer import frame, half_width, new_axes
 from pipeline.shapley.estimation import (
     Seed,
     exact_up_to,
@@ -69,9 +69,7 @@ class Interactions:
     players: tuple[str, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """A row for each pair, strongest first, with standard error and 95 % interval."""
-        import pandas as pd  # most interactions are never shown
-
+        """A row for each pair, the strongest first, with standard error and 95 % interval."""
         n = len(self.main)
         i, j = np.triu_indices(n, 1)
         value, error = self.pairs[i, j], self.standard_error[i, j]
@@ -86,7 +84,7 @@ class Interactions:
             "high": value + half,
         }
         order = np.argsort(-np.abs(value), kind="stable")
-        return pd.DataFrame(rows).iloc[order].reset_index(drop=True)
+        return frame(rows).iloc[order].reset_index(drop=True)
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """A heat map of the pairs; red means positive interactions, blue negative ones."""
@@ -126,13 +124,7 @@ def estimate_interactions(
     n, names = named(players)
     played = Game(game, n, noisy=noisy, batch_size=batch_size)
     if budget is not None and n <= exact_up_to(budget) and not played.redraws:
-        V = played.play([every_coalition(n)])[0]
-        pairs, phi = pair_indices(V), shapley_values(V)
-        nothing = np.where(np.isnan(pairs), np.nan, 0.0)
-        main = phi - np.nansum(pairs, axis=1) / 2
-        return Interactions(
-            pairs, nothing, main, np.zeros(n), played.evaluations, None, names or numbers(n)
-        )
+        return _enumerated(played, names or numbers(n))
     cost = 1 + n + comb(n, 2)
     require_budget(budget, 2 * cost)
     count = M if budget is None else budget // cost
@@ -151,6 +143,15 @@ def estimate_interactions(
         len(samples) - 1,
         names or numbers(n),
     )
+
+
+def _enumerated(game: Game, names: tuple[str, ...]) -> Interactions:
+    """The interactions themselves, from the values of all coalitions."""
+    V = game.play([every_coalition(game.n_players)])[0]
+    pairs = pair_indices(V)
+    main = shapley_values(V) - np.nansum(pairs, axis=1) / 2
+    exact = np.where(np.isnan(pairs), np.nan, 0.0)
+    return Interactions(pairs, exact, main, np.zeros_like(main), game.evaluations, None, names)
 
 
 def second_neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
