@@ -53,7 +53,7 @@ def test_a_grid_makes_labels_and_rows(folder: Path) -> None:
     job = jobs.search_job(config, "nasbench201", names[0])
     assert (job.settings["step"], job.settings["momentum"]) == (0.05, 0.5)
     # What the preset says of the algorithm holds for each of them.
-    assert job.settings["permutations"] == 2
+    assert job.settings["permutations"] == 4
 
 
 def test_a_row_without_a_grid_stays_as_it_is(folder: Path) -> None:
