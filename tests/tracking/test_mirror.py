@@ -113,7 +113,8 @@ def test_a_journal_that_says_anything_holds_up_no_other(tree):
     os.mkfifo(STATE / "journal-pipe.jsonl")
     end("FINISHED")
     mirror()
-    assert history(next(run for run in runs() if run.info.run_name == "search good")) == [(0, 1.0)]
+    (good,) = (run for run in runs() if run.info.run_name == "search · good")
+    assert history(good) == [(0, 1.0)]
     assert recorder.sync(Path("results")) == 0
 
 

@@ -280,7 +280,7 @@ def test_a_run_whose_sending_fails_holds_up_no_other_and_is_sent_later(tree, mon
     real = MlflowClient.log_batch
 
     def fails_once_for_b(self, run_id, **values):
-        if self.get_run(run_id).info.run_name == "search b":
+        if self.get_run(run_id).info.run_name == "search · b":
             raise KeyError("of its own")
         real(self, run_id, **values)
 

@@ -102,7 +102,7 @@ def test_a_tree_below_a_nasty_name_keeps_database_and_artifacts(tree):
     assert {path.name for path in folder.iterdir()} == {"mlflow.db", "mlruns", "results"}
     (sent,) = (folder / "mlruns").rglob("cell.svg")
     with sqlite3.connect(folder / "mlflow.db") as connection:
-        (count,) = connection.execute("select count(*) from runs where name = 'search toy'")
+        (count,) = connection.execute("select count(*) from runs where name = 'search · toy'")
     assert count == (1,) and sent.read_text() == "<svg/>"
 
 

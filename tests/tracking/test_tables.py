@@ -316,6 +316,8 @@ def test_a_run_is_looked_up_by_its_id(tree):
 
 
 def test_a_journal_without_a_form_is_of_files(tmp_path):
-    lines = '{"event": "start", "time": 0}\n{"event": "artifact", "path": "a.json", "time": 0}\n'
-    (tmp_path / journal.NAME).write_text(lines)
+    begun = {"key": "1", "stage": "search", "name": "toy", "experiment": "toy", "workflow": None}
+    start = {"event": "start", "time": 0, **begun, "params": {}, "tags": {}}
+    added = {"event": "artifact", "time": 0, "path": "a.json"}
+    (tmp_path / journal.NAME).write_text(json.dumps(start) + "\n" + json.dumps(added) + "\n")
     assert journal.read(tmp_path / journal.NAME).artifacts == [(tmp_path / "a.json", "file")]
