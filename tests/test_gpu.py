@@ -105,7 +105,8 @@ def test_the_check_measures_and_plan_takes_its_speeds(tmp_path):
     assert outcomes[0] == "skipped: not asked for"
     assert set(outcomes[1:]) == {"measured"}
     files.write_json(tmp_path / "measurements" / "gpu_check.json", found)
-    assert "search of NAS-Bench-201" in results_page.render(tmp_path / "measurements")
+    pages = results_page.render(results_page.read(tmp_path / "measurements"))
+    assert "search of NAS-Bench-201" in "".join(pages.values())
     path = tmp_path / "rates.json"
     files.write_json(path, files.read_json(cost.RATES))
     gpu.keep(rates, path)

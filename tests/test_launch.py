@@ -253,9 +253,9 @@ def test_a_search_of_two_processes_writes_once(tmp_path):
     assert run("prepare", "--dataset", "digits").returncode == 0
     found = run("search", *names, "shapley", "--set", recipe, "--processes", "2")
     assert found.returncode == 0, found.stderr
-    folder = tmp_path / "results/demo/nasbench201/digits/shapley/seed0/search"
-    assert len((folder / "history.csv").read_text().splitlines()) == 1 + 2
-    log = tmp_path / "results/demo/state/nasbench201/digits/shapley/seed0/search/log.txt"
+    (history,) = tmp_path.glob("results/demo/by_hand/**/shapley/seed0/search/history.csv")
+    assert len(history.read_text().splitlines()) == 1 + 2
+    (log,) = tmp_path.glob("results/demo/**/state/**/shapley/seed0/search/log.txt")
     assert log.read_text().count("epoch 2/2") == 1
     refused = run("search", *names, "random", "--processes", "2")
     assert refused.returncode == 2

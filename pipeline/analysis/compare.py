@@ -24,7 +24,7 @@ from pipeline import journal, paths
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import LEAST, Summary, paired_difference, summarise, welch
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.runs import FinishedRun, same_cells
+from pipeline.analysis.runs import FinishedRun, read_metrics, same_cells
 from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
 from pipeline.files import read_json
@@ -100,7 +100,8 @@ def read(folder: Path) -> Subject:
     """
     if not (folder / "metrics.json").exists():
         raise InputError(f"{folder}: no metrics.json: not the folder of a run that has succeeded")
-    metrics, record = read_json(folder / "metrics.json"), read_json(folder / "provenance.json")
+    metrics = read_metrics(folder / "metrics.json")
+    record = read_json(folder / "provenance.json")
     data = record.get("data") or {}
     code = {**record, "data_fingerprint": data.get("fingerprint")}
     config = flatten(record.get("settings") or {})

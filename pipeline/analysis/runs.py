@@ -6,6 +6,8 @@ Otherwise it may have left a journal in `state/`, which says whether it failed o
 
 from __future__ import annotations
 
+import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,10 +17,11 @@ from typing import Any
 from pipeline import journal, paths
 from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
-from pipeline.files import read_csv, read_object, read_share
+from pipeline.files import parse_json, read_csv, read_object, read_share, read_text
 from pipeline.paths import Place
 
 ORDER = [*paths.STAGES]
+NAN = re.compile(r":\s*(?:NaN|-?Infinity)\b")
 FRACTIONS = {"test_accuracy", "test_error", "top5_error", "held_out_accuracy", "held_out_error"}
 
 
@@ -83,17 +86,27 @@ def _read(results: Path, folder: Path) -> FinishedRun:
     provenance = read_object(path) if path.exists() else {}
     return FinishedRun(
         **vars(paths.parse(folder.relative_to(results).as_posix())),
-        metrics=_metrics(folder / "metrics.json"),
+        metrics=read_metrics(folder / "metrics.json"),
         history=_history(folder / "history.csv"),
         provenance={**provenance, **journal.mlflow_ids(folder, provenance)},
     )
 
 
-def _metrics(path: Path) -> dict[str, Any]:
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The numbers of a run; NaN where an older version wrote a number that is not finite."""
+    # JSON has no NaN; results of older versions have, where a training diverged.
+    if NAN.search(read_text(path)):
+        return {key: math.nan if value is None else value for key, value in _older(path).items()}
     metrics = read_object(path)
     for key in FRACTIONS & metrics.keys():
         read_share(path, key)
     return metrics
+
+
+def _older(path: Path) -> dict[str, Any]:
+    """The metrics of an older version, None for a number that is not finite."""
+    found = parse_json(NAN.sub(": null", read_text(path)))
+    return found if isinstance(found, dict) else {}
 
 
 def _history(path: Path) -> list[dict[str, float]]:

@@ -10,13 +10,10 @@ After the warm-up, in each epoch:
     s    accumulated Shapley values    -> `_s`               -> float64[n_players]
     α    architecture parameters       -> `_alpha`           -> float64[n_players]
 
-Each step is a method of its own, which a variant may replace: `value_function`, `estimate`,
-`accumulate` (Eq. 7) and `step` (Eq. 6).
-
-The operations of both cell types play one game; `none` is a null player and is never chosen. The
-paper leaves some points open. Here α is updated once per epoch, s starts from 1e-3 N(0, 1), and
-norms are taken per cell type. `registry/strategies/shapley.py` lists the settings that follow the
-released code instead.
+A variant may replace `value_function`, `estimate`, `accumulate` (Eq. 7) and `step` (Eq. 6). The
+operations of both cell types play one game; `none` is a null player and is never chosen. The paper
+leaves open that α is updated once per epoch, that s starts from 1e-3 N(0, 1), and that norms are
+per cell type. `registry/strategies/shapley.py` lists settings that follow the released code.
 """
 
 from __future__ import annotations

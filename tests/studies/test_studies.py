@@ -150,7 +150,7 @@ def test_measurements_become_a_page(estimated, table, tmp_path):
     measuring.run_summary(job, results, table, results / "summary")
     folder = results / "summary" / "measurements"
     assert {path.stem for path in folder.iterdir()} == {*study.measurements}
-    page = results_page.render(folder)
+    page = "\n".join(results_page.render(results_page.read(folder)).values())
     assert "snakemake --cores all estimators --config preset=demo" in page
     assert "Supernets of C = 4, N = 1" in page and "| ceiling |" in page
     with pytest.raises(InputError, match="no table"):
@@ -250,8 +250,9 @@ def test_the_bench(monkeypatch, tmp_path):
     }
     study = studies.Study(**merge(studies.load("estimators", "bench", CONFIG).model_dump(), size))
     rows = bench.rows(2, study, workers=2)
-    assert [row["name"] for row in rows] == [row["name"] for row in RECORDED["bench"]]
-    for row, recorded in zip(rows, RECORDED["bench"], strict=True):
+    names = [row["name"] for row in RECORDED["bench"]]
+    assert [row["name"] for row in rows] == [*names, "to the tau of plain"]
+    for row, recorded in zip(rows, RECORDED["bench"], strict=False):
         assert row["ratio"] == row["baseline_s"] / row["ours_s"]
         assert alike({key: row[key] for key in recorded}, recorded), row["name"]
 
@@ -272,4 +273,6 @@ def test_shares_are_of_the_plain_forms_cost():
         plain = 10 * 25 * variants.pop("plain")["value_images"]
         for name, settings in variants.items():
             share = study.estimates.variants[name].share
+            if share is None:  # as the estimator's own options say
+                continue
             assert settings["budget"] * settings["value_images"] == pytest.approx(share * plain)
