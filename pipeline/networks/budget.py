@@ -29,7 +29,7 @@ def fit(
     max_params: int | None = None,
     key: str = "retrain",
 ) -> tuple[int, int]:
-    """(channels, cells) of the largest network within its limits.
+    """(channels, cells) of a network within its limits, as wide as they allow.
 
     Both shrink in proportion, one cell at a time, until a network fits. Then the width grows in
     steps of 4 channels as far as the limits allow, even beyond the given channels. The limits are

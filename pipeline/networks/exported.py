@@ -146,9 +146,10 @@ def write_weights(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
     described = {key: value for key, value in meta.items() if key != "auxiliary"}
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     with replacing(out / "weights.safetensors") as temporary:
-        _package("safetensors.torch").save_file(
-            weights, temporary, {key: json.dumps(value) for key, value in described.items()}
+        content = _package("safetensors.torch").save(
+            weights, {key: json.dumps(value) for key, value in described.items()}
         )
+        temporary.write_bytes(content)  # its `save_file` makes files that only their owner reads
     return out / "weights.safetensors"
 
 

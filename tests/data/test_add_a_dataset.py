@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from pipeline import registry
+from pipeline.config import load, needs
 from pipeline.config.folders import FolderSettings
 from pipeline.data import find, open_images, prepare
 from pipeline.data.spec import DataSet
@@ -17,8 +19,9 @@ from pipeline.registry.datasets import DataSetEntry
 from tests import pages
 from tests.data.stand_ins import image_folder
 
+CONFIG = Path(__file__).parents[2] / "config"
 FILE, ENTRY, STAND_IN = pages.blocks("add-a-dataset.md", "python")
-(FOLDER,) = pages.blocks("add-a-dataset.md", "yaml")
+FOLDER, EXPERIMENT = pages.blocks("add-a-dataset.md", "yaml")
 
 
 def test_an_own_folder(tmp_path):
@@ -29,6 +32,15 @@ def test_an_own_folder(tmp_path):
     assert manifest["class_names"] == ["cat", "dog"]
     batch, _ = next(open_images(manifest, tmp_path, "test").batches(2))
     assert batch.shape == (2, 3, 64, 64)
+
+
+def test_an_experiment_on_it(tmp_path):
+    folder = shutil.copytree(CONFIG, tmp_path / "config")
+    (folder / "experiments" / "mine.yaml").write_text(EXPERIMENT)
+    config = load.resolve({"experiments": ["mine"]}, folder)
+    found = load.experiments(config, folder)
+    runs = [*needs.runs(load.with_labels(config, found), found["mine"])]
+    assert {run.seed for run in runs} == {0, 1, 2}
 
 
 @pytest.fixture

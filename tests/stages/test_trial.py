@@ -10,7 +10,7 @@ from pipeline import files
 from pipeline.config.jobs import GenotypeJob, PrepareJob, TrialJob
 from pipeline.config.recipes import SupernetSettings, TrialTrain
 from pipeline.networks import resolve
-from pipeline.stages import genotype, prepare, trial
+from pipeline.stages import genotype, prepare, task, trial
 from pipeline.stages import retrain as training
 
 RECIPE = TrialTrain(
@@ -34,9 +34,9 @@ def manifest(tmp_path):
 
 def test_no_test_image_is_opened(tmp_path, manifest, monkeypatch):
     opened = []
-    original = training.open_images
+    original = task.open_images
     monkeypatch.setattr(
-        training,
+        task,
         "open_images",
         lambda m, r, part, **k: opened.append(part) or original(m, r, part, **k),
     )
