@@ -70,8 +70,8 @@ rule render_results_page:
         "config/results.yaml",
         sorted(str(path) for path in Path("docs/measurements").glob("*.json")),
     output:
-        "docs/results.md",
-        directory("docs/results"),
+        page="docs/results.md",
+        pages=directory("docs/results"),
     log:
         f"{RESULTS}/logs/report/results_page.log",
     benchmark:
@@ -80,7 +80,7 @@ rule render_results_page:
     resources:
         **resources_of("report"),
     shell:
-        "python -m pipeline measurements --out {output[0]:q} 2> {log:q}"
+        "python -m pipeline measurements --out {output.page:q} 2> {log:q}"
 
 
 rule disk:
