@@ -16,6 +16,7 @@ process bit for bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any, Protocol
 
 import numpy as np
@@ -164,36 +165,24 @@ class Game:
         After Ctrl-C it returns the complete units, at least two, if `keep_known` is set.
         """
         values: dict[int, NDArray[np.float64]] = {}
-        ahead = 0
         try:
+            if self._batch_size and not self.redraws and self._processes.n == 1:
+                self.value(np.concatenate(units))  # in batches; the loop then only looks up
             for m in self.draws(range(len(units))):
-                if self._batch_size and not self.redraws and m >= ahead:
-                    ahead = self._ask_ahead(units, m, self._batch_size)
                 values[m] = self.value(units[m])
         except KeyboardInterrupt:
+            if not self.redraws:
+                values = {
+                    m: self.value(unit) for m, unit in enumerate(takewhile(self._knows, units))
+                }
             if not self._keep_known or self._processes.n > 1 or len(values) < 2:
                 raise
             self.interrupted = True
         return [values[m] for m in sorted(values)]
 
-    def _ask_ahead(self, units: Sequence[NDArray[np.bool_]], m: int, batch_size: int) -> int:
-        """Evaluate a batch of the coalitions of units m, m + 1, ...; returns the unit after it."""
-        first, known = m, self._values
-        fresh: dict[bytes, NDArray[np.bool_]] = {}
-        while m < len(units):
-            keys = [row.tobytes() for row in np.packbits(units[m], axis=1)]
-            here = {
-                key: row
-                for key, row in zip(keys, units[m], strict=True)
-                if (self._draw, key) not in known
-            }
-            if m > first and len(fresh | here) > batch_size:
-                break
-            fresh |= here
-            m += 1
-        if fresh:
-            self.value(np.stack([*fresh.values()]))
-        return m
+    def _knows(self, unit: NDArray[np.bool_]) -> bool:
+        """Whether each coalition has been evaluated under the present draw."""
+        return all((self._draw, key) in self._values for key in keys_of(unit))
 
     def draws(self, numbers: Iterable[int]) -> Iterator[int]:
         """Loop over draws; each begins before its number is yielded.
@@ -228,7 +217,7 @@ class Game:
         shape: tuple[int, ...],
     ) -> list[Any]:
         """The value of each coalition; `function` evaluates those not yet known."""
-        keys = [(self._draw, row.tobytes()) for row in np.packbits(coalitions, axis=1)]
+        keys = [(self._draw, key) for key in keys_of(coalitions)]
         missing = {key: row for row, key in enumerate(keys) if key not in known}
         rows = [*missing.values()]
         size = self._batch_size or max(len(rows), 1)
@@ -261,6 +250,11 @@ class Game:
         return [*answers] if shape else answers.tolist()
 
 
+def keys_of(coalitions: NDArray[np.bool_]) -> list[bytes]:
+    """Each coalition of bool[b, n] as bytes, to look it up by."""
+    return [row.tobytes() for row in np.packbits(coalitions, axis=1)]
+
+
 def says_of_draws(value_function: ValueFunction) -> bool:
     """Whether a value function declares how it changes between draws."""
     return hasattr(value_function, "redraws") or hasattr(value_function, "redraw")
@@ -277,14 +271,14 @@ def within_budget(
     """
     n = game.n_players
     ends = np.repeat([[False], [True]], n, axis=1)
-    known = {row.tobytes() for row in np.packbits(ends, axis=1)}
+    known = set(keys_of(ends))
     spent = 0
     fitting: list[NDArray[np.bool_]] = []
     for unit in units:
         if game.redraws:
             spent += len(unit)
         else:
-            known |= {row.tobytes() for row in np.packbits(unit, axis=1)}
+            known.update(keys_of(unit))
             spent = len(known)
         if fitting and spent > budget:
             break
