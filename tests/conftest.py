@@ -24,6 +24,15 @@ ALLOWED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def environment():
+    """Each test leaves the environment as it was; `mlflow.set_tracking_uri` sets a variable."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture
 def warned(capsys):
     """The warnings since it was last called: a function that gives their lines."""

@@ -40,7 +40,8 @@ use rule * from shapley_nas
 def snakemake(folder: Path, *arguments: str) -> str:
     """Output of Snakemake in a folder that is no checkout; the package is found by the rules."""
     own = {key: value for key, value in os.environ.items() if not key.startswith("SHAPLEY_NAS")}
-    own.pop("PYTHONPATH", None)
+    for name in ("PYTHONPATH", "MLFLOW_TRACKING_URI"):
+        own.pop(name, None)
     own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own["PATH"]])
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
     done = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, check=False)
