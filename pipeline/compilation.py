@@ -39,6 +39,8 @@ def compiled(function: Callable[..., Any], mode: str = "default") -> Callable[..
     """
     from torch._dynamo.exc import TorchDynamoException  # loads the compiler, so only on use
 
+    # `devices.configure` has not told the compiler, which it would have had to load.
+    torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled())
     chosen = torch.compile(function, dynamic=False, mode=mode)
 
     def call(*arguments: Any) -> Any:

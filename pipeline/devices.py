@@ -40,7 +40,8 @@ def configure(threads: int, deterministic: bool = False) -> None:
     if deterministic:
         # cuBLAS is reproducible only with a fixed workspace, which it reads at its first handle.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(deterministic)
+    # As `use_deterministic_algorithms`, which would load torch's compiler to tell it, too.
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
     torch.backends.cudnn.deterministic = deterministic
     torch.backends.cudnn.benchmark = not deterministic
 

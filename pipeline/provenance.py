@@ -31,7 +31,6 @@ DISTRIBUTIONS = (
     "torchvision",
     "numpy",
     "scipy",
-    "scikit-learn",
     "pandas",
     "pillow",
     "pydantic",

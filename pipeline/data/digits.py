@@ -1,7 +1,8 @@
-"""scikit-learn's handwritten digits: 8x8 pixels, part of that package, for demos and tests.
+"""Scikit-learn's handwritten digits: 8x8 pixels, kept with the code, for demos and tests.
 
-The set has no published split. The test part is always the same 360 of its 1,797 images, stratified
-by class. Grey values 0..16 are scaled to 0..255 and repeated in three channels.
+The set has no published split. The test part is 360 of its 1,797 images, stratified by class as
+`train_test_split(test_size=360, random_state=0)` cuts them. `digits.npz` has both parts with grey
+values 0..16. They are scaled to 0..255 and repeated in three channels.
 """
 # Tested in tests/data/test_data_sets.py.
 
@@ -13,22 +14,16 @@ import numpy as np
 
 from pipeline.data.spec import DataSet, Part
 
+FILE = Path(__file__).with_name("digits.npz")
 N_TRAIN, N_TEST = 1437, 360
 
 
 def read(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
     """Images uint8 [n, 3, 8, 8] and labels int64 [n]; nothing is read from the data root."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    digits = load_digits()
-    indices = np.arange(N_TRAIN + N_TEST)
-    train, test = train_test_split(
-        indices, test_size=N_TEST, stratify=digits.target, random_state=0
-    )
-    chosen = np.sort(train if part == "train" else test)
-    grey = np.rint(digits.images[chosen] * (255 / 16)).astype(np.uint8)
-    return np.repeat(grey[:, None], 3, axis=1), digits.target[chosen].astype(np.int64)
+    with np.load(FILE) as arrays:
+        images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
+    grey = np.rint(images * (255 / 16)).astype(np.uint8)
+    return np.repeat(grey[:, None], 3, axis=1), labels.astype(np.int64)
 
 
 def class_names(data_root: Path) -> tuple[str, ...]:

@@ -4,28 +4,53 @@ MACs are the multiply-adds of convolutions and linear layers for one image. As i
 DARTS family, biases, batch norms and pooling are not counted. `flops` is twice the MACs. The FLOPs
 column of NAS-Bench-201's table is MACs plus the number of classes. The auxiliary head, which only
 training uses, is counted neither in `params` nor in `macs`.
+
+One image is sent through the network. `torch.utils.flop_counter` and the meta device would do
+without the arithmetic, but both load torch's compiler, which takes longer than the rest of a stage.
 """
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.networks.assembly import build
 from pipeline.networks.layouts import find_layout
 from pipeline.spaces.genotype import Genotype
 
 
+@torch.no_grad()
 def profile(network: nn.Module, image_size: int) -> dict[str, int]:
-    """`params`, `macs`, `auxiliary_params` and `flops` of a network, which is not changed.
+    """`params`, `macs`, `auxiliary_params` and `flops` of a network, which is not changed."""
+    macs = 0
 
-    They are counted on the meta device, which computes shapes but no numbers.
-    """
-    return _count(copy.deepcopy(network).to("meta"), image_size)
+    def add(
+        module: nn.Conv2d | nn.Linear, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
+    ) -> None:
+        """Each number of the output is a sum over one filter, or over one row of a matrix."""
+        nonlocal macs
+        macs += output.numel() * module.weight[0].numel()
+
+    weights = next(network.parameters())
+    image = torch.zeros(1, 3, image_size, image_size, device=weights.device, dtype=weights.dtype)
+    training = network.training
+    counted = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    handles = [module.register_forward_hook(add) for module in counted]
+    try:
+        network.eval()(image)
+    finally:
+        network.train(training)
+        for handle in handles:
+            handle.remove()
+    auxiliary = _n_parameters(getattr(network, "auxiliary", None))
+    return {
+        "params": _n_parameters(network) - auxiliary,
+        "macs": macs,
+        "auxiliary_params": auxiliary,
+        "flops": 2 * macs,
+    }
 
 
 def profile_genotype(
@@ -36,36 +61,20 @@ def profile_genotype(
     cells: int | None = None,
     image_size: int | None = None,
 ) -> dict[str, int]:
-    """Count a genotype's network and its auxiliary head without allocating weights.
+    """Count a genotype's network and its auxiliary head.
 
     None means the layout's published value. For the other arguments see `build` and `profile`.
     """
     frame = find_layout(layout)
-    with torch.device("meta"):
-        network = build(
-            genotype,
-            layout,
-            frame.classes if classes is None else classes,
-            channels,
-            cells,
-            frame.auxiliary,
-        )
-    return _count(network, frame.image_size if image_size is None else image_size)
-
-
-def _count(ghost: nn.Module, image_size: int) -> dict[str, int]:
-    """Count a network whose tensors are on the meta device."""
-    ghost.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        ghost(torch.empty(1, 3, image_size, image_size, device="meta"))
-    flops = counter.get_total_flops()
-    auxiliary = _n_parameters(getattr(ghost, "auxiliary", None))
-    return {
-        "params": _n_parameters(ghost) - auxiliary,
-        "macs": flops // 2,
-        "auxiliary_params": auxiliary,
-        "flops": flops,
-    }
+    network = build(
+        genotype,
+        layout,
+        frame.classes if classes is None else classes,
+        channels,
+        cells,
+        frame.auxiliary,
+    )
+    return profile(network, frame.image_size if image_size is None else image_size)
 
 
 def _n_parameters(module: nn.Module | None) -> int:
