@@ -59,7 +59,8 @@ def take_mlflow(page: Page, results: Path, out: Path) -> None:
             time.sleep(5)
         page.wait_for("matching runs")
         page.run("document.querySelector('[aria-label=\"Close\"]')?.click()")
-        page.run("document.querySelector('.ag-row [role=button], .ag-row button')?.click()")
+        time.sleep(5)  # the rows come after their number
+        page.run("document.querySelector('.ag-row button')?.click()")
         time.sleep(5)
         page.screenshot(out)
     finally:
