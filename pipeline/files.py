@@ -11,6 +11,7 @@ import math
 import os
 import stat
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -49,6 +50,24 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_temporary() -> None:
+    """Check that the folder for temporary files takes some; Snakemake's scheduler writes there.
+
+    Raises:
+        InputError: it does not exist, cannot be written, or its disk is full.
+    """
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        folder = os.environ.get(name)
+        if folder:
+            try:
+                with tempfile.TemporaryFile(dir=folder) as probe:
+                    probe.write(bytes(64 * 1024))
+            except OSError as error:
+                raise InputError(
+                    f"{name}: {folder}: {error.strerror}; free space there or name another folder"
+                ) from error
 
 
 def readable(text: Path | str) -> str:

@@ -1,5 +1,6 @@
 """Faults of the machine, injected for real: each a clear line, and the same command finishes."""
 
+import contextlib
 import io
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import cli, errors, journal, locks
+from pipeline import cli, errors, files, journal, locks
 from pipeline.config import jobs, load
 from pipeline.errors import InputError
 
@@ -48,6 +49,13 @@ def small_disk(tmp_path):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(disk)], check=True)
     yield disk
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(disk):
+    """Leave no byte."""
+    with (disk / "rest").open("wb", buffering=0) as rest, contextlib.suppress(OSError):
+        while rest.write(bytes(4096)):
+            pass
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +157,26 @@ def test_make_gives_snakemake_a_cache_where_home_cannot_be_written(home, tmp_pat
     done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True)
     (line,) = [x for x in done.stdout.splitlines() if x.startswith("XDG_CACHE_HOME")] or [""]
     assert line == (f"XDG_CACHE_HOME := {ROOT}/.snakemake/cache" if home else "")
+
+
+def test_make_gives_snakemake_a_cache_where_the_disk_of_home_is_full(small_disk):
+    fill(small_disk)
+    own = {"PATH": os.environ["PATH"], "HOME": str(small_disk)}
+    command = ["make", "-n", "-p", "help"]
+    done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True)
+    assert f"XDG_CACHE_HOME := {ROOT}/.snakemake/cache" in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", ["TMPDIR", "TEMP", "TMP"])
+def test_a_temporary_folder_that_takes_nothing_is_named(name, small_disk, monkeypatch):
+    monkeypatch.setenv(name, str(small_disk))
+    files.check_temporary()
+    fill(small_disk)
+    with pytest.raises(InputError, match=rf"^{name}: {small_disk}: No space left on device; free"):
+        files.check_temporary()
+    monkeypatch.setenv(name, "/proc/nowhere")
+    with pytest.raises(InputError, match=rf"^{name}: /proc/nowhere: .*; free"):
+        files.check_temporary()
 
 
 def test_a_disk_that_fills_while_a_checkpoint_is_written_keeps_the_one_before(small_disk):
