@@ -80,23 +80,7 @@ def card(
         provenance: the content of `provenance.json` beside the model.
         forms: the forms of `exported.FORMS` that are beside the card.
     """
-    data = provenance.get("data") or {}
-    facts = {
-        "test error (top-1)": metrics.get("test_error"),
-        "test error (top-5)": metrics.get("top5_error"),
-        "error of naming the most frequent class": _one_minus(metrics.get("majority_accuracy")),
-        "accuracy by 8-bit numbers": metrics.get("int8_accuracy_int8"),
-        "on the same images without": metrics.get("int8_accuracy_float32"),
-        "parameters": metrics.get("params"),
-        "multiply-adds per image": metrics.get("macs"),
-        "data set": data.get("name"),
-        "its fingerprint": data.get("fingerprint"),
-        "commit": provenance.get("git_commit"),
-        "seed": provenance.get("seed"),
-        "run": provenance.get("run_key"),
-        "layout": f"{meta['layout']}, {meta['channels']} channels, {meta['cells']} cells",
-        **{f"input: {key}": value for key, value in meta["preprocessing"].items()},
-    }
+    facts = _facts(meta, metrics, provenance)
     rows = "\n".join(f"| {key} | {_safe(v)} |" for key, v in facts.items() if v is not None)
     names = "\n".join(f"{i}. {_safe(name)}" for i, name in enumerate(class_names_of(meta)))
     size = meta["preprocessing"]["image_size"]
@@ -122,6 +106,29 @@ below say; a grey image of 16 bits is first divided by 257. Output: logits
 {json.dumps(Genotype.from_json(meta["genotype"]).to_json(), indent=1)}
 ```
 """
+
+
+def _facts(
+    meta: Mapping[str, Any], metrics: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The rows of the card's table; None where a value is not known."""
+    data = provenance.get("data") or {}
+    return {
+        "test error (top-1)": metrics.get("test_error"),
+        "test error (top-5)": metrics.get("top5_error"),
+        "error of naming the most frequent class": _one_minus(metrics.get("majority_accuracy")),
+        "accuracy by 8-bit numbers": metrics.get("int8_accuracy_int8"),
+        "on the same images without": metrics.get("int8_accuracy_float32"),
+        "parameters": metrics.get("params"),
+        "multiply-adds per image": metrics.get("macs"),
+        "data set": data.get("name"),
+        "its fingerprint": data.get("fingerprint"),
+        "commit": provenance.get("git_commit"),
+        "seed": provenance.get("seed"),
+        "run": provenance.get("run_key"),
+        "layout": f"{meta['layout']}, {meta['channels']} channels, {meta['cells']} cells",
+        **{f"input: {key}": value for key, value in meta["preprocessing"].items()},
+    }
 
 
 def _one_minus(share: float | None) -> float | None:
