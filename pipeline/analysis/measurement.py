@@ -86,11 +86,13 @@ def of_experiment(experiment: Experiment, finished: Sequence[FinishedRun]) -> li
 
 def made(job: ReportJob, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
     """How the runs of an experiment came about: command, commits, machines, date, seeds."""
-    records = [run.provenance for run in of_experiment(experiment, finished)]
+    runs = of_experiment(experiment, finished)
+    most = max((run.repeats or 0 for run in runs), default=0)
+    seeds = sorted({run.seed for run in runs if run.seed is not None}) or list(job.seeds)
     return {
         "command": f"snakemake --cores all {experiment.name} --config preset={job.preset}",
-        **made_by(records),
-        "seeds": list(job.seeds),
+        **made_by([run.provenance for run in runs]),
+        "seeds": f"0 to {most - 1}" if most else seeds,
     }
 
 

@@ -25,6 +25,7 @@ def test_a_table_becomes_a_file_with_its_numbers_and_origin(tmp_path):
     assert row[f"{key}_paper"] == {"mean": 94.37, "std": 0.0}
     assert looked_up["command"] == "snakemake --cores all nasbench --config preset=demo"
     assert looked_up["commit"]
+    assert looked_up["seeds"] == [0, 1, 2]
 
 
 def test_measurements_render(tmp_path):
