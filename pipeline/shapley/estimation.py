@@ -120,46 +120,27 @@ def estimate(
             `redraw(m: int)`, this is called before permutation m = 0, 1, ... and V may change.
         players: n, or the names of the n players.
         estimator: a registered name: exact, permutation, truncated, ...; None: as `suited` says.
-        budget: the most coalitions to evaluate; None: as the estimator's options say. A coalition
-            that occurs again is not evaluated again, so fewer may be evaluated.
-        seed: seed of all random draws: a number, a generator, or None for a different one each
-            time.
-        processes: the processes that run this same call and share the evaluations; None: only
-            this one.
-        noisy: whether V answers differently each time. If so, coalitions are evaluated again for
-            each permutation, so that the standard error contains the noise. None: V(N) is
-            evaluated twice to find out, unless V declares it (`redraws`, `redraw`) or the budget
-            is tiny.
-        batch_size: number of coalitions per call of V, if the estimator knows them in advance;
-            None: those of one permutation.
+        budget: the most coalitions to evaluate, known ones not counted; None: as options say.
+        seed: of all random draws: a number, a generator, or None for a different one each time.
+        processes: those that run this same call and share the evaluations; None: only this one.
+        noisy: whether V answers differently each time, so that coalitions are evaluated again for
+            each permutation and the standard error contains the noise; None: find out.
+        batch_size: number of coalitions per call of V; None: those of one permutation.
         progress: a bar on a terminal, or a function that gets the number of evaluations.
-        keep_known: whether Ctrl-C returns the estimate so far instead of stopping the program. The
-            estimate is then marked `interrupted`. Estimators that choose each coalition by the
-            value of the last one still stop.
+        keep_known: whether Ctrl-C returns the estimate so far, marked `interrupted`. Estimators
+            that choose each coalition by the value of the last one still stop.
         options: options of the named estimator only.
 
     Raises:
-        InputError: there is no such estimator or option, the budget is too small for it, or the
-            seed is invalid.
+        InputError: no such estimator or option, too small a budget, or an invalid seed.
     """
     n, names = named(players)
     with bar(budget, progress) as report:
-        played = Game(
-            game,
-            n,
-            processes,
-            noisy=bool(noisy),
-            batch_size=batch_size,
-            report=report,
-            keep_known=keep_known,
-        )
-        name = estimator or suited(n, budget)
-        chosen: Estimator = registry.get("estimators", name)
-        least = 2**n if name == "exact" else 2 * n + 4
-        spare = budget is None or budget > least
-        if noisy is None and processes is None and spare and not says_of_draws(game):
-            played.notice_noise()
-            budget = budget and budget - (2 if played.noisy else 1)
+        how: dict[str, Any] = {"batch_size": batch_size, "report": report, "keep_known": keep_known}
+        played = Game(game, n, processes, noisy=bool(noisy), **how)
+        chosen: Estimator = registry.get("estimators", estimator or suited(n, budget))
+        if noisy is None and processes is None:
+            budget = _look_for_noise(played, game, chosen.name, budget)
         found = chosen(played, generator(seed), budget, **options)
     return replace(
         found,
@@ -168,6 +149,19 @@ def estimate(
         noisy=played.noisy,
         evaluations=played.evaluations,
     )
+
+
+def _look_for_noise(played: Game, game: ValueFunction, name: str, budget: int | None) -> int | None:
+    """Evaluate V(N) twice, unless V declares its draws; return what is left of the budget.
+
+    A tiny budget is left to the estimator.
+    """
+    n = played.n_players
+    least = 2**n if name == "exact" else 2 * n + 4
+    if says_of_draws(game) or (budget is not None and budget <= least):
+        return budget
+    played.notice_noise()
+    return budget and budget - (2 if played.noisy else 1)
 
 
 def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
