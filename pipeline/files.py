@@ -12,6 +12,7 @@ import os
 import stat
 import struct
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from pipeline.errors import InputError
 DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, OverflowError),
     *(NotImplementedError, RuntimeError, AttributeError, IndexError, AssertionError, MemoryError),
-    *(struct.error, zlib.error, zipfile.BadZipFile, csv.Error),
+    *(struct.error, zlib.error, zipfile.BadZipFile, csv.Error, tokenize.TokenError),
 )
 # Limits for files that are read into memory: far above the files of this program, far below the
 # memory of a machine.

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import resource
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -79,6 +80,18 @@ def test_what_is_no_regular_file_of_a_plausible_size_is_refused_unread(tmp_path)
             with pytest.raises(InputError, match=words) as caught:
                 read(tmp_path / name)
             assert "\0" not in str(caught.value)
+
+
+@given(st.text(alphabet="{}()[]'\"<>fOi8,: \n\\#0_", max_size=40))
+def test_no_header_of_an_array_file_ends_in_a_traceback(text):
+    header = (text + "\n").encode()
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("strength.npy", content)
+        file.flush()
+        with pytest.raises(InputError, match="damaged|npz|cannot"):
+            files.read_arrays(file.name)
 
 
 def test_arrays_that_unpack_to_far_more_than_their_file_are_refused_early(tmp_path):
