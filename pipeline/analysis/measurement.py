@@ -87,7 +87,7 @@ def of_experiment(experiment: Experiment, finished: Sequence[FinishedRun]) -> li
 def made(job: ReportJob, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
     """How the runs of an experiment came about: command, commits, machines, date, seeds."""
     runs = of_experiment(experiment, finished)
-    most = max((run.repeats or 0 for run in runs), default=0)
+    most = max((run.repeats for run in runs), default=0)
     seeds = sorted({run.seed for run in runs if run.seed is not None}) or list(job.seeds)
     return {
         "command": f"snakemake --cores all {experiment.name} --config preset={job.preset}",

@@ -5,8 +5,8 @@ DARTS family, biases, batch norms and pooling are not counted. `flops` is twice 
 column of NAS-Bench-201's table is MACs plus the number of classes. The auxiliary head, which only
 training uses, is counted neither in `params` nor in `macs`.
 
-One image is sent through the network. `torch.utils.flop_counter` and the meta device would do
-without the arithmetic, but both load torch's compiler, which takes longer than the rest of a stage.
+One image is sent through the network. A network that exists is counted where it is: the meta device
+and `torch.utils.flop_counter` load torch's compiler, which takes longer than the rest of a stage.
 """
 
 from __future__ import annotations
@@ -61,19 +61,20 @@ def profile_genotype(
     cells: int | None = None,
     image_size: int | None = None,
 ) -> dict[str, int]:
-    """Count a genotype's network and its auxiliary head.
+    """Count a genotype's network and its auxiliary head without allocating weights.
 
     None means the layout's published value. For the other arguments see `build` and `profile`.
     """
     frame = find_layout(layout)
-    network = build(
-        genotype,
-        layout,
-        frame.classes if classes is None else classes,
-        channels,
-        cells,
-        frame.auxiliary,
-    )
+    with torch.device("meta"):
+        network = build(
+            genotype,
+            layout,
+            frame.classes if classes is None else classes,
+            channels,
+            cells,
+            frame.auxiliary,
+        )
     return profile(network, frame.image_size if image_size is None else image_size)
 
 

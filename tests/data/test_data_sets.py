@@ -152,6 +152,7 @@ def test_digits_are_scikit_learns():
     from sklearn.model_selection import train_test_split
 
     parts = [read_digits(None, part) for part in ("train", "test")]
+    assert [len(labels) for _, labels in parts] == [1437, 360]
     digits = load_digits()
     indices = np.arange(len(digits.target))
     cut = train_test_split(indices, test_size=360, stratify=digits.target, random_state=0)
@@ -163,6 +164,11 @@ def test_digits_are_scikit_learns():
     pixels = parts[0][0] / 255
     assert pixels.mean(axis=(0, 2, 3)) == pytest.approx(dataset.mean, abs=1e-4)
     assert pixels.std(axis=(0, 2, 3)) == pytest.approx(dataset.std, abs=1e-4)
+
+
+def test_the_cut_of_the_digits_does_not_drift():
+    labels = read_digits(None, "test")[1]
+    assert labels[:12].tolist() == [1, 4, 8, 6, 5, 9, 9, 1, 3, 2, 2, 2]
 
 
 def test_wrong_number_of_images_is_an_error(stand_in, tmp_path):

@@ -57,6 +57,14 @@ SETTINGS = {
 }
 
 
+def clean_environment() -> dict[str, str]:
+    """No data root, no store of the developer's; `python` is the one that runs the tests."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("SHAPLEY_NAS")}
+    for name in ("PYTHONPATH", "MLFLOW_TRACKING_URI"):
+        own.pop(name, None)
+    return {**own, "PATH": os.pathsep.join([str(Path(sys.executable).parent), own["PATH"]])}
+
+
 @dataclass(frozen=True)
 class Checkout:
     """A copy of what a checkout holds, in which Snakemake runs."""
@@ -65,12 +73,8 @@ class Checkout:
 
     @property
     def environment(self) -> dict[str, str]:
-        """No data root, no store of the developer's: as in a fresh clone."""
-        own = {key: value for key, value in os.environ.items() if not key.startswith("SHAPLEY_NAS")}
-        own.pop("MLFLOW_TRACKING_URI", None)
-        # `python` in a rule is the one that runs the tests; `pipeline` is the copy's.
-        path = os.pathsep.join([str(Path(sys.executable).parent), own["PATH"]])
-        return {**own, "PATH": path, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
+        """As in a fresh clone; `pipeline` is the copy's."""
+        return {**clean_environment(), "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
         """Snakemake, not waited for."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import journal, paths
+from tests.workflow.conftest import clean_environment
 
 ROOT = Path(__file__).parents[2]
 MODULE = """
@@ -39,12 +39,10 @@ use rule * from shapley_nas
 
 def snakemake(folder: Path, *arguments: str) -> str:
     """Output of Snakemake in a folder that is no checkout; the package is found by the rules."""
-    own = {key: value for key, value in os.environ.items() if not key.startswith("SHAPLEY_NAS")}
-    for name in ("PYTHONPATH", "MLFLOW_TRACKING_URI"):
-        own.pop(name, None)
-    own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own["PATH"]])
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
-    done = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=clean_environment(), capture_output=True, text=True, check=False
+    )
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     return output
