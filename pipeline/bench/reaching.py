@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.analysis.intervals import summarise
-from pipeline.studies.agreement import with_reference
+from pipeline.studies.agreement import interval, with_reference
 from pipeline.studies.estimators import phi_of
 
 OTHERS = ("plain", "truncated", "released_code")
@@ -48,7 +47,7 @@ def _row(
 ) -> dict[str, Any]:
     goal = float(np.mean(taus[other]))
     enough = [n for n in runs if n.startswith(DEFAULT) and np.mean(taus[n]) >= goal]
-    row: dict[str, Any] = {"name": f"to the tau of {other}", **_interval("", taus[other])}
+    row: dict[str, Any] = {"name": f"to the tau of {other}", **interval("tau", taus[other])}
     row |= {"baseline_image_forwards": _mean(runs[other], "image_forwards")}
     before = [run["seconds"] for run in runs[other]]
     row |= {"baseline_s": median(before), "baseline_readable_s": median(before) * readable}
@@ -61,7 +60,7 @@ def _row(
     return {
         **row,
         "ours": ours,
-        **_interval("ours_", taus[ours]),
+        **{f"ours_{key}": value for key, value in interval("tau", taus[ours]).items()},
         "ours_s": median(now),
         "image_forwards": forwards,
         "forwards_ratio": row["baseline_image_forwards"] / forwards,
@@ -71,11 +70,6 @@ def _row(
         "readable_ratio": median(ratios) * readable,
         "repeats": len(now),
     }
-
-
-def _interval(prefix: str, values: Sequence[float]) -> dict[str, float | None]:
-    over = summarise(values)
-    return {f"{prefix}tau": over.mean, f"{prefix}tau_low": over.low, f"{prefix}tau_high": over.high}
 
 
 def _mean(runs: Runs, key: str) -> float:

@@ -29,7 +29,6 @@ import numpy as np
 import torch
 
 from pipeline import files, machine
-from pipeline.analysis.intervals import summarise
 from pipeline.bench import reaching
 from pipeline.bench.supernet import READABLE, forward
 from pipeline.bench.timing import compare
@@ -41,7 +40,7 @@ from pipeline.data.spec import read_manifest
 from pipeline.devices import configure
 from pipeline.stages.search import make_strategy
 from pipeline.studies import estimators, walks
-from pipeline.studies.agreement import MEASURES, with_reference
+from pipeline.studies.agreement import MEASURES, interval, with_reference
 from pipeline.studies.estimates import estimate
 from pipeline.supernet import saved
 
@@ -176,8 +175,5 @@ def _readable_ratio(bench: Bench) -> float:
 def _agreement(runs: list[dict[str, Any]], reference: np.ndarray) -> dict[str, float | None]:
     """Mean agreement over repeats, and the ends of the 95 % t intervals."""
     found = [with_reference(estimators.phi_of(run), reference) for run in runs]
-    row: dict[str, float | None] = {}
-    for measured in MEASURES:
-        over = summarise(agreement[measured] for agreement in found)
-        row |= {measured: over.mean, f"{measured}_low": over.low, f"{measured}_high": over.high}
-    return row
+    intervals = (interval(name, (one[name] for one in found)) for name in MEASURES)
+    return {key: value for ends in intervals for key, value in ends.items()}

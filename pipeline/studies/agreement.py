@@ -15,7 +15,7 @@ from pipeline.nasbench import Table, additive
 from pipeline.nasbench.game import N_EDGES, N_PLAYERS, with_none
 from pipeline.nasbench.table import CODE
 
-MEASURES = ("tau", "r", "winners")
+MEASURES = {"tau": (-1.0, 1.0), "r": (-1.0, 1.0), "winners": (0.0, 1.0)}  # least, largest
 EDGES = np.arange(N_PLAYERS) // (N_PLAYERS // N_EDGES)  # edge of each player on NAS-Bench-201
 
 
@@ -45,6 +45,14 @@ def over_repeats(
     """Agreement of several estimates with a reference, in the form of a measurement."""
     found = [with_reference(phi, reference) for phi in phis]
     return {name: number(agreement[name] for agreement in found) for name in MEASURES}
+
+
+def interval(measure: str, values: Iterable[float]) -> dict[str, float | None]:
+    """Mean and 95 % t interval, cut off where the measure ends, as `tau`, `tau_low`, `tau_high`."""
+    over, (least, largest) = summarise(values), MEASURES[measure]
+    low = None if over.low is None else max(over.low, least)
+    high = None if over.high is None else min(over.high, largest)
+    return {measure: over.mean, f"{measure}_low": low, f"{measure}_high": high}
 
 
 def number(values: Iterable[float], decimals: int = 3) -> dict[str, Any]:
