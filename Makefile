@@ -7,10 +7,6 @@ WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
-# Snakemake keeps a cache at home; where that cannot be written or its disk is full, in the checkout.
-ifneq ($(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}/snakemake"; mkdir -p "$$cache" 2>/dev/null && printf %65536d 0 2>/dev/null > "$$cache/.probe" && rm "$$cache/.probe" && echo ok),ok)
-export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
-endif
 
 .PHONY: demo test test-cluster gpu-check soak fuzz lint fast ui config docs images guide disk clean-state clean help
 

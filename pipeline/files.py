@@ -1,4 +1,4 @@
-"""Files that are complete or absent: every write goes to a temporary file, which is renamed."""
+"""Writes files completely or not at all, by renaming a temporary file; reads files strictly."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ DAMAGED = (
     *(NotImplementedError, RuntimeError, AttributeError, IndexError, AssertionError, MemoryError),
     *(struct.error, zlib.error, zipfile.BadZipFile, csv.Error, tokenize.TokenError),
 )
-# Limits for files that are read into memory: far above the files of this program, far below the
-# memory of a machine.
+# Limits for files that are read into memory: far above the sizes of this program's files, and far
+# below the memory of a machine.
 MOST_BYTES = 16 * 2**20  # of JSON, CSV and other text
 MOST_ARRAY_BYTES = 2**30
 MOST_RATIO = 20  # unpacked size over packed size
@@ -45,7 +45,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
-        # The content reaches the disk before the name, so a power cut leaves the old or new file.
+        # The content is flushed before the rename, so a power cut leaves the old or the new file.
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
@@ -53,14 +53,14 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_temporary() -> None:
-    """Check that the folder for temporary files takes some; Snakemake's scheduler writes there.
+def check_writable() -> None:
+    """Check that Snakemake can write where it works and in the folder for temporary files.
 
     Raises:
-        InputError: it does not exist, cannot be written, or its disk is full.
+        InputError: such a folder does not exist, cannot be written, or its disk is full.
     """
-    for name in ("TMPDIR", "TEMP", "TMP"):
-        folder = os.environ.get(name)
+    temporary = {name: os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")}
+    for name, folder in {**temporary, "working folder": os.getcwd()}.items():
         if folder:
             try:
                 with tempfile.TemporaryFile(dir=folder) as probe:
@@ -72,7 +72,7 @@ def check_temporary() -> None:
 
 
 def readable(text: Path | str) -> str:
-    r"""A name for display and for UTF-8 files: bytes that are no text become `\xff`."""
+    r"""A file name as UTF-8 text; bytes that are not text are written like `\xff`."""
     return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
@@ -134,8 +134,8 @@ def parse_json(text: str) -> Any:
     """The value of a JSON text.
 
     Raises:
-        ValueError: it is no JSON, a key is duplicate, a number is not finite, or it is nested too
-            deeply.
+        ValueError: it is not JSON, repeats a key, has a number that is not finite, or is nested
+            too deeply.
     """
     try:
         return json.loads(
@@ -169,7 +169,7 @@ def read_json(path: Path | str) -> Any:
 
 
 def read_object(path: Path | str) -> dict[str, Any]:
-    """As `read_json`, for a file with one object."""
+    """As `read_json`, for a file that contains a JSON object."""
     value = read_json(path)
     if not isinstance(value, dict):
         raise InputError(f"{path}: expected an object {{...}}, found {type(value).__name__}")
@@ -189,7 +189,7 @@ def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]
 
     Args:
         path: the file.
-        whole: required arrays of numbers, without NaN; infinity is refused in all arrays.
+        whole: arrays that must exist and hold numbers without NaN; no array may hold infinity.
 
     Raises:
         InputError: the file is missing, truncated, changed, of another kind or too large.
@@ -200,7 +200,7 @@ def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-        # Zeros compress by a factor of a thousand; our own files stay below this limit.
+        # A file of zeros can unpack to a thousand times its size; our files stay below the limit.
         if unpacked > max(MOST_BYTES, MOST_RATIO * Path(path).stat().st_size):
             raise ValueError("it unpacks to more than it can hold")
         with np.load(path, allow_pickle=False) as content:
@@ -243,7 +243,7 @@ def read_csv(path: Path | str) -> list[dict[str, str]]:
     """The rows of a CSV file, as text.
 
     Raises:
-        InputError: it is missing or no CSV, or the length of a row differs from the header's.
+        InputError: it is missing or not CSV, or a row is longer or shorter than the header.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))
@@ -256,7 +256,7 @@ def read_csv(path: Path | str) -> list[dict[str, str]]:
 
 
 def below(root: Path, path: str) -> Path:
-    """A path from a configuration or a manifest: relative to a root and below it, or absolute.
+    """Resolve a path of a configuration or manifest: absolute, or relative to `root` and below it.
 
     Raises:
         InputError: the path is relative and leads out of the root.

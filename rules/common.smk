@@ -24,7 +24,7 @@ from pipeline.config.trainings import is_folder
 from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
 from pipeline.errors import InputError
-from pipeline.files import check_temporary, read_json, write_json
+from pipeline.files import check_writable, read_json, write_json
 from pipeline.paths import (
     BENCHMARKS,
     DATA,
@@ -54,7 +54,7 @@ from pipeline.registry.tables import EMBEDDED, find_table
 
 try:
     if workflow.is_main_process:
-        check_temporary()
+        check_writable()
     CONFIG = load.resolve(config, layers=load.layers_in(workflow, config))
     EXPERIMENTS = load.experiments(CONFIG)
     CONFIG = load.with_labels(CONFIG, EXPERIMENTS)

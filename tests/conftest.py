@@ -3,7 +3,9 @@
 No test speaks to MLflow unless it asks for it (`tests/tracking/conftest.py`).
 """
 
+import contextlib
 import os
+import subprocess
 
 import pytest
 
@@ -22,6 +24,32 @@ ALLOWED = {
     "GPU": "CI has none",
     "cuda": "CI has none",
 }
+
+
+def may_mount():
+    if os.geteuid() != 0:
+        return False
+    probe = subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
+    return probe.returncode == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 3 MB."""
+    if not may_mount():
+        pytest.skip("no right to mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(disk):
+    """Leave no byte."""
+    with (disk / "rest").open("wb", buffering=0) as rest, contextlib.suppress(OSError):
+        while rest.write(bytes(4096)):
+            pass
 
 
 @pytest.fixture(autouse=True)

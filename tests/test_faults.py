@@ -1,6 +1,5 @@
 """Faults of the machine, injected for real: each a clear line, and the same command finishes."""
 
-import contextlib
 import io
 import json
 import os
@@ -16,6 +15,7 @@ import pytest
 from pipeline import cli, errors, files, journal, locks
 from pipeline.config import jobs, load
 from pipeline.errors import InputError
+from tests.conftest import fill
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = {
@@ -30,32 +30,6 @@ SETTINGS = {
     },
     "strategies": {"shapley": {"settings": {"permutations": 1, "value_images": 32}}},
 }
-
-
-def may_mount():
-    if os.geteuid() != 0:
-        return False
-    probe = subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
-    return probe.returncode == 0
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 3 MB."""
-    if not may_mount():
-        pytest.skip("no right to mount a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(disk)], check=True)
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def fill(disk):
-    """Leave no byte."""
-    with (disk / "rest").open("wb", buffering=0) as rest, contextlib.suppress(OSError):
-        while rest.write(bytes(4096)):
-            pass
 
 
 @pytest.fixture(scope="module")
@@ -150,33 +124,25 @@ def test_output_that_a_locale_cannot_say_is_spelled_out(monkeypatch):
     assert stream.buffer.getvalue() == b"97.2 \\xb1 0.1\n"
 
 
-@pytest.mark.parametrize("home", ["/proc/nowhere", None])
-def test_make_gives_snakemake_a_cache_where_home_cannot_be_written(home, tmp_path):
-    own = {"PATH": os.environ["PATH"], "HOME": home or str(tmp_path)}
-    command = ["make", "-n", "-p", "help"]
-    done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True)
-    (line,) = [x for x in done.stdout.splitlines() if x.startswith("XDG_CACHE_HOME")] or [""]
-    assert line == (f"XDG_CACHE_HOME := {ROOT}/.snakemake/cache" if home else "")
-
-
-def test_make_gives_snakemake_a_cache_where_the_disk_of_home_is_full(small_disk):
-    fill(small_disk)
-    own = {"PATH": os.environ["PATH"], "HOME": str(small_disk)}
-    command = ["make", "-n", "-p", "help"]
-    done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True)
-    assert f"XDG_CACHE_HOME := {ROOT}/.snakemake/cache" in done.stdout.splitlines()
-
-
 @pytest.mark.parametrize("name", ["TMPDIR", "TEMP", "TMP"])
 def test_a_temporary_folder_that_takes_nothing_is_named(name, small_disk, monkeypatch):
     monkeypatch.setenv(name, str(small_disk))
-    files.check_temporary()
+    files.check_writable()
     fill(small_disk)
     with pytest.raises(InputError, match=rf"^{name}: {small_disk}: No space left on device; free"):
-        files.check_temporary()
+        files.check_writable()
     monkeypatch.setenv(name, "/proc/nowhere")
     with pytest.raises(InputError, match=rf"^{name}: /proc/nowhere: .*; free"):
-        files.check_temporary()
+        files.check_writable()
+
+
+def test_a_working_folder_that_takes_nothing_is_named(small_disk, monkeypatch):
+    monkeypatch.chdir(small_disk)
+    files.check_writable()
+    assert not any(small_disk.iterdir())
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(InputError, match=r"^working folder: .*: Read-only file system; free"):
+        files.check_writable()
 
 
 def test_a_disk_that_fills_while_a_checkpoint_is_written_keeps_the_one_before(small_disk):

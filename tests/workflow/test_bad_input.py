@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
 import yaml
 
+from tests.conftest import fill
 from tests.data import stand_ins
 from tests.nasbench.toys import toy_frame, write_toy_table
 from tests.workflow.conftest import SETTINGS
@@ -70,3 +72,47 @@ def test_a_table_with_a_wrong_column(copy_checkout, tmp_path):
     assert str(table) in line
     assert not (checkout.folder / target).exists()
     shutil.rmtree(table.parent)
+
+
+@pytest.fixture(scope="module")
+def digits(copy_checkout):
+    made = copy_checkout()
+    made.set(SETTINGS)
+    return made
+
+
+NOWHERE = "/proc/nowhere"
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize(
+    "surroundings",
+    [
+        {"HOME": NOWHERE, "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": NOWHERE},
+        {"XDG_CACHE_HOME": NOWHERE},
+        {"HOME": "FULL", "XDG_CACHE_HOME": ""},
+        {"XDG_CACHE_HOME": "FULL", **C_LOCALE},
+    ],
+    ids=str,
+)
+def test_plain_snakemake_writes_nothing_at_home(surroundings, digits, request):
+    """Snakemake keeps its source cache at home by default, and ends in a traceback there."""
+    if "FULL" in surroundings.values():
+        disk = request.getfixturevalue("small_disk")
+        fill(disk)
+        surroundings = {k: str(disk) if v == "FULL" else v for k, v in surroundings.items()}
+    before = os.umask(0o077)
+    try:
+        target = str(digits.path("data/digits/manifest.json").relative_to(digits.folder))
+        code, output = digits.snakemake("--forceall", target, **surroundings)
+    finally:
+        os.umask(before)
+    assert code == 0, output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("name", ["TMPDIR", "TEMP", "TMP"])
+def test_a_temporary_folder_that_takes_nothing(name, digits):
+    code, output = digits.snakemake("-n", **{name: NOWHERE})
+    assert code == 2
+    assert f"{name}: {NOWHERE}" in complaint(output)
