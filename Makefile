@@ -1,8 +1,8 @@
-# The documented entry points; CI runs the same ones.
+# The entry points that the docs describe; CI runs the same ones.
 PYTHON ?= python3
 VENV   := .venv
 READY  := $(VENV)/.installed
-# A file of tests stays with one worker, so that its fixtures are made once.
+# All tests of a file run in one worker, so that its fixtures are made once.
 WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 
 .PHONY: demo test test-cluster gpu-check soak fuzz lint fast ui config docs images guide disk clean-state clean help
 
-help:            ## say what there is
+help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
 demo: $(READY)   ## run the workflow end to end on the embedded digits data
@@ -19,26 +19,26 @@ demo: $(READY)   ## run the workflow end to end on the embedded digits data
 	@echo "report:       file://$(CURDIR)/results/demo/report/index.html"
 	@echo "MLflow:       $$(python -m pipeline track address)   (after make ui)"
 
-test: $(READY) lint   ## check style, types, then all tests, dry runs of the workflow included
+test: $(READY) lint   ## check style and types, then run all tests, including dry runs of the workflow
 	OMP_NUM_THREADS=1 python -m pytest -m "not cluster" $(WORKERS)
 
-test-cluster: $(READY) ## tests with a real SLURM, PostgreSQL and MLflow server (installed if root)
+test-cluster: $(READY) ## run tests with a real SLURM, PostgreSQL and MLflow server (installed first if you are root)
 	scripts/install-services
 	python -m pytest -m cluster
 
-soak: $(READY)   ## some hundred tiny jobs under random kills, ten minutes at most
+soak: $(READY)   ## run 200 tiny jobs and kill processes at random, for at most ten minutes
 	python tests/soak.py --jobs 200 --minutes 10
 
-fast: $(READY)   ## the tests without the workflow
+fast: $(READY)   ## run the tests that do not start the workflow
 	OMP_NUM_THREADS=1 python -m pytest -m "not workflow and not cluster" $(WORKERS)
 
-gpu-check: $(READY) ## test and time one GPU in eight minutes; writes a measurement and plan's speeds
+gpu-check: $(READY) ## test and time one GPU in eight minutes; write a measurement and the speeds for plan
 	timeout 480 python -m pipeline gpu-check --minutes 7
 
-fuzz: $(READY)   ## random damage in all that a person hands in, one minute
+fuzz: $(READY)   ## damage input files and options at random, for one minute
 	OMP_NUM_THREADS=1 python tests/fuzz.py --seconds 60
 
-lint: $(READY)   ## format, lint, imports, types and prose
+lint: $(READY)   ## check format, style, imports, types and prose
 	ruff format --check pipeline tests
 	ruff check pipeline tests
 	lint-imports --no-cache
@@ -59,7 +59,7 @@ docs: $(READY)   ## render docs/results.md and docs/fidelity.md
 	snakemake --cores 1 docs/results.md
 	python -m pipeline fidelity
 
-images: $(READY) ## take the pictures of README and guide: report and MLflow of a finished demo
+images: $(READY) ## take the screenshots in README and guide: report and MLflow of a finished demo
 	python tests/screenshots.py
 
 guide: $(READY)  ## build the user guide, build/guide/index.html
@@ -69,7 +69,7 @@ guide: $(READY)  ## build the user guide, build/guide/index.html
 disk: $(READY)   ## list what fills the disk, largest first
 	python -m pipeline disk
 
-clean-state: $(READY) ## remove checkpoints and sent journals of finished runs; keeps what can be resumed
+clean-state: $(READY) ## remove checkpoints and sent journals of finished runs; keeps runs that can resume
 	python -m pipeline clean-state
 
 clean:           ## remove results, the MLflow store and caches; keeps .venv and data

@@ -5,15 +5,15 @@
 # results/{preset}/{space}/{dataset}/{strategy}/seed{seed}/search/   supernet search
 #                                                      .../genotype/ found cell: JSON, drawing, counts, model
 #                                                      .../query/    its row of the NAS-Bench-201 table
-#                                                      .../removal/, .../ranking/   for Figures 2 and 5
+#                                                      .../removal/, .../ranking/   measurements for Figures 2 and 5
 #                                                      .../retrain/{target}/rseed{rseed}/  trained network
-# results/{preset}/studies/{study}/{supernet}/{search,walk,draw}/     a study's measurements of supernets
+# results/{preset}/studies/{study}/{supernet}/{search,walk,draw}/     a study's supernets and measurements
 #                                .../summary/measurements/           its tables
 # results/{preset}/report/index.html                                 all results next to the paper's
 # results/{preset}/report/figures/{experiment}/                      SVG, PNG and CSV of a figure
 # results/{preset}/report/claims/{experiment}/                       verdicts on the paper's claims
-# results/{preset}/state/                                            checkpoints, journals (never outputs)
-# results/{preset}/logs/, benchmarks/                                by rule
+# results/{preset}/state/                                            checkpoints, journals (not outputs of rules)
+# results/{preset}/logs/, benchmarks/                                logs and benchmarks of each rule
 configfile: "config/config.yaml"
 configfile: "config/cluster.yaml"
 

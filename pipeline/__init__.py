@@ -1,3 +1,3 @@
-"""Shapley-NAS as a workflow: architectures chosen by what each operation contributes."""
+"""Neural architecture search by Shapley values (Shapley-NAS) as a Snakemake workflow."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The verbs of `python -m pipeline`: a thin verb for each stage, and a few that show results."""
+"""The verbs (subcommands) of `python -m pipeline`: one for each stage, others to show results."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pipeline import __version__, journal
 from pipeline.errors import InputError, explain
 from pipeline.registry import nearest, resolve
 
-# Module of `pipeline.verbs` -> its verbs. A module is imported when one of its verbs is called, so
-# that verbs that train nothing do not wait for torch.
+# Module of `pipeline.verbs` -> its verbs. A module is imported only when one of its verbs is
+# called, so verbs that train nothing do not load torch.
 MODULES: dict[str, tuple[str, ...]] = {
     "data": ("prepare", "imagenet16"),
     "stages": (
@@ -36,7 +36,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "project": ("init", "report-bug"),
 }
 VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
-# The verbs in `--help`; the workflow and the docs use the others.
+# Two groups of verbs in `--help`; all other verbs are listed there as internal.
 EVERYDAY = (
     *("list", "plan", "prepare", "search", "genotype", "query", "retrain", "transfer"),
     *("evaluate", "predict", "export", "profile", "report", "compare"),
@@ -80,7 +80,7 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, context_settings={"max_content_width": 100})
 @click.version_option(__version__, package_name="shapley-nas")
 def cli() -> None:
-    """Shapley-NAS: search, retrain and compare architectures by what each operation adds."""
+    """Shapley-NAS: search for network architectures, retrain them and compare the results."""
 
 
 def main() -> None:
@@ -107,13 +107,13 @@ def main() -> None:
         sys.exit(_complain(line))
     finally:
         if journal.BEGUN_HERE:
-            from pipeline.tracking import recorder  # imported here, since others do not need it
+            from pipeline.tracking import recorder  # not imported by verbs that run no stage
 
             recorder.mirror_own()
 
 
 def exit_on_sigterm() -> None:
-    """Let a cluster's SIGTERM unwind the stack, so that open journals are ended as failed."""
+    """Exit normally on SIGTERM, which clusters send, so that open journals end as FAILED."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 

@@ -1,4 +1,4 @@
-"""Compilation by `torch.compile`: when it pays, how it works, and the fallback if it fails."""
+"""Compilation by `torch.compile`: when it saves time, and what happens if it fails."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from pipeline.progress import warn
 
-# Steps after which compilation has paid for itself. NAS-Bench-201, C = 16, N = 1, batch 128, two
-# cores: it takes 88 s, and then a step takes 0.204 s instead of 0.212 s, so about 11,000 steps;
-# with one thread about 1,400.
+# Steps after which compilation has saved the time it took. On NAS-Bench-201 (C = 16, N = 1, batch
+# 128, two cores) compilation takes 88 s and shortens a step from 0.212 s to 0.204 s. It pays after
+# about 11,000 steps, with one thread after about 1,400.
 COMPILED_STEPS = 10_000
 
 # Images -> logits, and the logits of the auxiliary head if there is one.
@@ -20,26 +20,26 @@ TrainingPass = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 
 def compile_pays(wanted: bool | str, n_steps: int) -> bool:
-    """Whether to compile a training of this many steps; `auto`: if compilation saves time.
+    """Whether to compile a training of this many steps; `auto` compiles if that saves time.
 
-    The steps are those of the whole run, not the remaining ones, so a resumed run decides alike.
+    `n_steps` includes the steps that are already done, so a resumed run decides the same way.
     """
     return n_steps >= COMPILED_STEPS if wanted == "auto" else bool(wanted)
 
 
 def compile_mode(device: torch.device) -> str:
-    """The mode of compilation: CUDA graphs on a GPU, where kernel launches cost most."""
+    """The mode for `torch.compile`: CUDA graphs on a GPU, where kernel launches cost most."""
     return "reduce-overhead" if device.type == "cuda" else "default"
 
 
 def compiled(function: Callable[..., Any], mode: str = "default") -> Callable[..., Any]:
-    """`torch.compile(function)`; if compilation fails, a warning and `function` itself.
+    """`torch.compile(function)`; if compilation fails, it warns and `function` runs uncompiled.
 
     Compilation happens at the first call, so a missing compiler is noticed there.
     """
-    from torch._dynamo.exc import TorchDynamoException  # loads the compiler, so only on use
+    from torch._dynamo.exc import TorchDynamoException  # imports the compiler
 
-    # `devices.configure` has not told the compiler, which it would have had to load.
+    # `devices.configure` leaves out this call, because it loads the compiler.
     torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled())
     chosen = torch.compile(function, dynamic=False, mode=mode)
 
@@ -77,10 +77,10 @@ def compiled_training_pass(
 
 
 def backward_compiles(forward: TrainingPass, network: nn.Module, images: Tensor) -> bool:
-    """Whether the backward pass of a compiled pass compiles; if not, the only effect is a warning.
+    """Whether the backward pass of a compiled forward pass compiles too; a failure only warns.
 
-    The backward pass is compiled when it first runs, which is in the middle of a step that cannot
-    be undone. So it is tried here.
+    torch compiles the backward pass when it first runs. A failure in the middle of a training step
+    could not be undone, so it is tried here.
     """
     from torch._dynamo.exc import TorchDynamoException
 

@@ -33,14 +33,14 @@ def resolve(name: str) -> torch.device:
 def configure(threads: int, deterministic: bool = False) -> None:
     """Set torch's threads and determinism, once per process, before any other use of torch.
 
-    The threads are those of the rule; ranks of torchrun divide them. `deterministic` allows only
-    algorithms that are bit-reproducible on a GPU; without it cuDNN chooses the fastest.
+    `threads` is the number for the whole job, which ranks of torchrun divide. `deterministic`
+    allows only algorithms that are bit-reproducible on a GPU; otherwise cuDNN chooses the fastest.
     """
     torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     if deterministic:
-        # cuBLAS is reproducible only with a fixed workspace, which it reads at its first handle.
+        # cuBLAS is reproducible only with a fixed workspace; it reads this when it first starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # As `use_deterministic_algorithms`, which would load torch's compiler to tell it, too.
+    # Same effect as `use_deterministic_algorithms`, but does not load torch's compiler.
     torch.set_deterministic_debug_mode("error" if deterministic else "default")
     torch.backends.cudnn.deterministic = deterministic
     torch.backends.cudnn.benchmark = not deterministic

@@ -1,7 +1,7 @@
-"""Lists the files that fill the disk, and removes those that a finished study does not need.
+"""Lists the files that fill the disk, and removes those that finished runs do not need.
 
-Sizes are the bytes that files take on the disk; a file with several names counts once. Symbolic
-links are not followed, because their targets are not in these folders.
+Sizes are the bytes that files occupy on the disk; a file with several hard links counts once.
+Symbolic links are not followed, because their targets are not in these folders.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MODELS = (".pt2", ".onnx", ".safetensors", ".pth")
 
 @dataclass(frozen=True)
 class Share:
-    """Files of one kind; `preset` and `stage` are empty if the files have none."""
+    """Disk usage of one kind of file; `preset` and `stage` are empty where they do not apply."""
 
     size: int
     n_files: int
@@ -37,7 +37,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Bytes and runs that `clean_state` removed; `n_waiting` journals that MLflow lacks stay."""
+    """What `clean_state` removed; it kept `n_waiting` journals that MLflow does not have yet."""
 
     size: int
     n_runs: int
@@ -101,10 +101,10 @@ def _kind(parts: Sequence[str]) -> str:
 
 
 def clean_state(results: Path) -> Cleaned:
-    """Remove from each `results/*/state` what finished runs no longer need.
+    """Remove the files in each `results/*/state` that finished runs no longer need.
 
     A run has finished if its journal says so and its `metrics.json` exists. Any other run can be
-    resumed, so all its files are kept. A journal is removed only if MLflow has all of it.
+    resumed, so all its files are kept. A journal is removed only if MLflow has the whole run.
 
     Raises:
         InputError: no such folder, or a workflow is running in it.
@@ -142,7 +142,7 @@ def _finished(state: Path) -> Iterator[tuple[Path, list[Journal]]]:
 
 
 def readable(size: float) -> str:
-    """`1.2 GB`, in powers of a thousand."""
+    """A size as text such as `1.2 GB`, with units that are powers of a thousand."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"

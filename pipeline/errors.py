@@ -22,7 +22,7 @@ class InputError(Exception):
 
     @property
     def faults(self) -> list[str]:
-        """The lines, with unprintable characters escaped: names and messages may have any."""
+        """The lines, with unprintable characters escaped, since file names may contain them."""
         return [_line(str(fault)) for fault in self.args]
 
     def __str__(self) -> str:

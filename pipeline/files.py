@@ -29,7 +29,7 @@ DAMAGED = (
 )
 # Limits for files that are read into memory: far above the sizes of this program's files, and far
 # below the memory of a machine.
-MOST_BYTES = 16 * 2**20  # of JSON, CSV and other text
+MOST_BYTES = 16 * 2**20  # for JSON, CSV and other text
 MOST_ARRAY_BYTES = 2**30
 MOST_RATIO = 20  # unpacked size over packed size
 
@@ -54,7 +54,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def check_writable() -> None:
-    """Check that Snakemake can write where it works and in the folder for temporary files.
+    """Check that Snakemake can write to the working folder and the folder for temporary files.
 
     Raises:
         InputError: such a folder does not exist, cannot be written, or its disk is full.

@@ -10,8 +10,8 @@ milliseconds:
     artifact  path, relative to the journal's folder; form: file | table | model | report
     end       status: FINISHED | FAILED; for a workflow also note: its result in Markdown
 
-A process that is killed while it writes leaves an incomplete last line. The reader skips it, and
-any other line that is no event, because a journal may come from another version or another person.
+A process that is killed while it writes leaves an incomplete last line. The reader skips every line
+that is not an event, because a journal may also come from another version or another person.
 This module does not depend on MLflow: `pipeline/tracking` reads journals and mirrors them.
 """
 # Tested in tests/tracking/test_workflow.py.
@@ -37,13 +37,13 @@ from pipeline import provenance as origin
 from pipeline.events import EVENT
 
 NAME = "journal.jsonl"
-UI = "http://127.0.0.1:5000"  # address at which `make ui` serves a store that is a file
+UI = "http://127.0.0.1:5000"  # where `make ui` serves a local store
 MIRRORED = "mlflow.jsonl"  # in `state`: the recorder's list of the runs that MLflow has
-EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
+EXPERIMENT = "shapley-nas"  # MLflow experiment of a stage that runs outside a workflow
 CODE = ("source_digest", "code_behind")  # tags that say which code ran
-EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable with another name
+EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable that replaces it
 MIRROR = TypeAdapter(dict[str, str])  # a line of `mlflow.jsonl`
-BEGUN_HERE: list[Journal] = []  # of stages in this process; a verb mirrors them at its end
+BEGUN_HERE: list[Journal] = []  # of stages in this process; mirrored when the verb ends
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Journal:
 
     def append(self, event: str, **fields: Any) -> None:
         """Add one event, which is on disk when the function returns."""
-        # If the clock was set back, a run must still not end before it began.
+        # Times never decrease, even if the clock is set back.
         before = self.events[-1]["time"] if self.events else 0
         record = {"event": event, "time": max(time.time_ns() // 1_000_000, before), **fields}
-        # The reader would refuse a name that the locale cannot encode, so it is escaped.
+        # A name that is not valid UTF-8 would make the line unreadable, so `?` replaces its bytes.
         with self.path.open("a", encoding="utf-8", errors="replace") as stream:
             # The line break comes first, so that an incomplete line cannot damage this one.
             stream.write("\n" + json.dumps(record, ensure_ascii=False))
@@ -74,9 +74,9 @@ class Journal:
             self.append("metrics", step=step, values=fresh)
 
     def append_artifact(self, path: Path | str, form: str = "file") -> None:
-        """Add a product: a file, a `table` (CSV), a `model` (a `model.pt`), a `report` (HTML).
+        """Add an artifact: a file, a `table` (CSV), a `model` (a `model.pt`), a `report` (HTML).
 
-        Its name is relative to the journal, so that the working tree can be moved.
+        Its path is stored relative to the journal, so that the working tree can be moved.
         """
         self.append("artifact", path=os.path.relpath(path, self.path.parent), form=form)
 
@@ -92,7 +92,7 @@ class Journal:
 
     @property
     def workflow(self) -> str | None:
-        """Key of the workflow run of this run; the latest one if this run was resumed."""
+        """Key of the workflow that this run belongs to; the latest one if it was resumed."""
         return self._latest("workflow")
 
     @property
@@ -104,7 +104,7 @@ class Journal:
     def earlier_code(self) -> list[dict[str, str]]:
         """The code of earlier processes of the run, if it differs from the last one's code.
 
-        Each entry has a `source_digest` and, if the stage names plug-ins, `code_behind`.
+        Each entry has a `source_digest` and, if the settings name registered code, `code_behind`.
         """
         every = [
             {k: e["tags"][k] for k in CODE if k in e["tags"]} for e in self.events if "tags" in e
@@ -113,7 +113,7 @@ class Journal:
 
     @property
     def state(self) -> Path | None:
-        """`results/{preset}/state` if this is a stage's journal, which has its run's folder."""
+        """`results/{preset}/state`; None if this is not the journal of a stage."""
         run = Path(self.tags.get("run", "")).parts
         return (
             self.path.parents[len(run)]
@@ -123,7 +123,7 @@ class Journal:
 
     @property
     def status(self) -> str:
-        """FINISHED or FAILED if the last event says so, else RUNNING (or killed)."""
+        """FINISHED or FAILED as in the last event, else RUNNING (also after a kill)."""
         return self.events[-1].get("status", "RUNNING")
 
     @property
@@ -149,7 +149,7 @@ class Journal:
 
     @property
     def artifacts(self) -> list[tuple[Path, str]]:
-        """(product, form) in the order of adding; a product that was added twice appears twice."""
+        """(path, form) in the order of adding; an artifact that was added twice appears twice."""
         added = [event for event in self.events if event["event"] == "artifact"]
         return [(self.path.parent / event["path"], event["form"]) for event in added]
 
@@ -163,7 +163,7 @@ def read(path: Path) -> Journal:
     for line in path.read_bytes().split(b"\n") if path.is_file() else []:
         with contextlib.suppress(ValueError):
             events.append(EVENT.validate_json(line).model_dump())
-    # Without its start it is no run's journal; this happens if a running stage loses its folder.
+    # Without a start event it is ignored; this happens if a running stage loses its folder.
     has_start = bool(events) and events[0].get("event") == "start"
     return Journal(path, events if has_start else [])
 
@@ -186,9 +186,9 @@ def begin(
 ) -> Journal:
     """Resume the run at `path`, or rename its journal and start a new run.
 
-    A run is resumed if it was killed or failed and has the same parameters (and `reopen`). Its
-    stage resumes from a checkpoint, so its curves belong together. If a finished run is repeated,
-    or if the parameters differ, it is a new run.
+    If `reopen` is true, a run that was killed or failed is resumed if the parameters are the same:
+    its stage continues from a checkpoint, so one journal holds the whole curve. If the parameters
+    differ, or the run had finished, a new run starts.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = read(path)
@@ -230,8 +230,8 @@ def recorded(
     Args:
         path: the journal, which remains after the stage.
         stage: the stage's verb.
-        name: of the run.
-        workflow: the workflow's journal; None by hand.
+        name: name of the run.
+        workflow: the workflow's journal; None if the stage was called by hand.
         params: settings, possibly nested.
         tags: names and digests; tags of code and packages are added.
     """
@@ -270,26 +270,27 @@ def mirrored(state: Path) -> dict[str, dict[str, str]]:
 def _mirrored(path: Path, _: int) -> dict[str, dict[str, str]]:
     runs = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError):  # incomplete after a kill
+        with contextlib.suppress(ValueError):  # a line is incomplete after a kill
             run = MIRROR.validate_json(line)
             runs[run.get("key", "")] = run
     return runs
 
 
 def is_served() -> bool:
-    """Whether MLflow's store is a server, not a file that `make ui` serves."""
+    """Whether MLflow's store is a server and not a local file."""
     return os.environ.get("MLFLOW_TRACKING_URI", "").startswith(("http://", "https://"))
 
 
 def web_address() -> str:
-    """The address of the runs for a browser."""
+    """The address of MLflow for a browser."""
     return os.environ["MLFLOW_TRACKING_URI"].rstrip("/") if is_served() else UI
 
 
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
     """`mlflow_run_id` and `mlflow_experiment_id` of a run, if MLflow has it.
 
-    The provenance record in the run's folder names the run; records of earlier versions have ids.
+    `provenance` is the record in the run's folder. It names the run by a key; in records of earlier
+    versions it has the ids themselves.
     """
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:

@@ -1,9 +1,8 @@
 """Training with several processes: torchrun runs the same command in each.
 
 A rule sets the number of machines and of processes on each machine. torchrun starts the processes
-and connects them. Their meeting point (the rendezvous) follows from the job's environment: a free
-port on one machine; on several machines the first host of the SLURM job and a port computed from
-the job's number.
+and connects them. On one machine they connect through a free port. On several machines they connect
+through the first host of the SLURM job, at a port computed from the job's number.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ def command(
 ) -> list[str]:
     """The command line that runs `python -m pipeline VERB` in `nodes * processes` ranks.
 
-    A machine has a rank for each GPU. Several machines are possible only inside a SLURM job, which
-    allocates them and whose variables are in `environment`.
+    `processes` is the number of ranks on each machine, one for each GPU. Several machines need a
+    SLURM job, which allocates them and sets variables in `environment`.
 
     Raises:
         InputError: several machines outside a SLURM job.
@@ -41,7 +40,7 @@ def command(
         )
     job = environment["SLURM_JOB_ID"]
     meet = f"{first_host(environment['SLURM_JOB_NODELIST'])}:{port_of(int(job))}"
-    # --overlap: Snakemake itself runs in a step that uses the job's first cores.
+    # --overlap, because Snakemake itself runs in a step that holds the job's first cores.
     step = ["srun", "--overlap", f"--jobid={job}", f"--nodes={nodes}", f"--ntasks={nodes}"]
     rendezvous = ["--rdzv-backend=c10d", f"--rdzv-endpoint={meet}", f"--rdzv-id={job}"]
     each = ["--ntasks-per-node=1", "--cpu-bind=none", "--kill-on-bad-exit=1"]
@@ -68,7 +67,7 @@ def first_host(nodelist: str) -> str:
 
 
 def spread(device: str, processes: int, nodes: int) -> None:
-    """Replace this process by torchrun if several ranks are wanted and it is none of them."""
+    """Replace this process by torchrun if several ranks are needed and it is not yet a rank."""
     if processes * nodes > 1 and "LOCAL_RANK" not in os.environ:
         if machine.has_gpu(device):
             machine.take_gpus(processes)

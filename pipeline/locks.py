@@ -1,7 +1,7 @@
-"""One process at a time: a workflow in its results folder, a stage in its state folder.
+"""Locks: one workflow at a time in a results folder, one stage at a time in a state folder.
 
-A stage's lock is a file that its owner locks (`flock`) while it lives. A workflow's lock is a file
-that names the process. So after a kill -9 nobody has to remove a lock.
+The system releases a stage's lock (`flock`) when its process ends. A workflow's lock is a file that
+names its process; it is ignored if that process is dead. So `kill -9` leaves no lock to remove.
 """
 # Tested in tests/test_faults.py.
 
@@ -28,7 +28,7 @@ TICK = 0.1  # seconds between two attempts
 
 
 def identity_of(pid: int) -> dict[str, Any]:
-    """Host, number and start time of a process, since the number may be reused."""
+    """Host, pid and start time of a process; the pid alone may be reused by another process."""
     return {"host": socket.gethostname(), "pid": pid, "started": _started(pid)}
 
 
@@ -72,7 +72,7 @@ def workflow_lives(state: Path) -> bool:
 
 
 def release_workflow(state: Path) -> None:
-    """Let the next workflow take the results folder."""
+    """Release the results folder for the next workflow."""
     (state / WORKFLOW).unlink(missing_ok=True)
 
 
@@ -83,7 +83,7 @@ def lives_elsewhere(results: Path, state: Path) -> bool:
 
 
 def controller() -> int | None:
-    """Pid of the snakemake that started this process; None by hand or on a cluster's node."""
+    """Pid of the snakemake that started this process; None if started by hand or by SLURM."""
     pid = os.environ.get("SHAPLEY_NAS_CONTROLLER")
     return int(pid) if pid and "SLURM_JOB_ID" not in os.environ else None
 
@@ -104,7 +104,7 @@ def stage(state: Path) -> Iterator[None]:
     """Lock a stage's state folder; a process left by a killed workflow is ended first.
 
     Raises:
-        InputError: a stage whose workflow (or shell) still lives is running here.
+        InputError: another stage is running here, and its workflow (or shell) is still alive.
     """
     if os.environ.get("RANK", "0") != "0":
         yield  # other ranks of the same training

@@ -24,15 +24,15 @@ def n_cpus() -> int:
 
 
 def has_gpu(device: str) -> bool:
-    """Whether jobs will run on a GPU: if requested, or `auto` on a machine with an NVIDIA driver.
+    """Whether jobs will run on a GPU: `cuda`, or `auto` on a machine with an NVIDIA driver.
 
-    CUDA_VISIBLE_DEVICES does not tell, since clusters set it even without a device.
+    CUDA_VISIBLE_DEVICES is not used, because clusters set it even on machines without a GPU.
     """
     return device == "cuda" or (device == "auto" and any(DRIVER.glob("*")))
 
 
 def visible_gpus() -> list[str]:
-    """Names, as in CUDA_VISIBLE_DEVICES, of the devices that this process may use."""
+    """The GPUs that this process may use, named as in CUDA_VISIBLE_DEVICES."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip()]
@@ -47,10 +47,10 @@ def gpu_models() -> list[str]:
 
 
 def own_folder(folder: Path) -> Path:
-    """Make a folder of this user in a location that others use too.
+    """Create a folder that belongs to this user, in a place such as /tmp that others use too.
 
     Raises:
-        OSError: it cannot be made, or belongs to somebody else.
+        OSError: it cannot be created, or belongs to somebody else.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
@@ -59,13 +59,13 @@ def own_folder(folder: Path) -> Path:
 
 
 def take_gpus(n: int = 1) -> list[str]:
-    """Allocate devices that no other job of this user has; they are freed when this process ends.
+    """Allocate GPUs that no other job of this user holds, until this process ends.
 
     Snakemake counts devices but does not choose the device of a job. Inside a SLURM job the devices
     are already chosen. If fewer than `n` are free, the first ones are shared.
 
     Returns:
-        The devices; CUDA_VISIBLE_DEVICES names them, for this process and its children.
+        The devices. If they were allocated here, CUDA_VISIBLE_DEVICES is set to them.
     """
     names = visible_gpus()
     if "SLURM_JOB_ID" in os.environ or "LOCAL_RANK" in os.environ or len(names) <= n:
@@ -83,7 +83,7 @@ def take_gpus(n: int = 1) -> list[str]:
         except OSError:
             stream.close()
             continue
-        os.set_inheritable(stream.fileno(), True)  # torchrun replaces this process
+        os.set_inheritable(stream.fileno(), True)  # held when torchrun replaces this process
         taken[name] = stream
         if len(taken) == n:
             break

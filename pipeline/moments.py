@@ -20,8 +20,8 @@ from statistics import fmean
 from typing import Any
 
 LOGGER = "snakemake.logging"
-QUIET = {"ALL", "PROGRESS"}  # values of `--quiet` that turn lines per job off
-NO_TARGET = re.compile(r"No rule to produce (\w+) ")  # we add a suggestion
+QUIET = {"ALL", "PROGRESS"}  # values of `--quiet` that turn off the lines per job
+NO_TARGET = re.compile(r"No rule to produce (\w+) ")  # Snakemake's error
 STREAM = "DefaultStreamHandler"  # Snakemake's handler for the terminal
 
 
@@ -29,9 +29,9 @@ class Moments(logging.Handler):
     """Listens to a workflow.
 
     Args:
-        workflow: Snakemake's.
-        before: called before the first job; an exception in it ends the workflow.
-        after: called with FINISHED or FAILED when the process of a workflow ends.
+        workflow: Snakemake's workflow object.
+        before: called before the first job; if it raises, the workflow ends.
+        after: called with FINISHED or FAILED when the workflow's process ends.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Moments(logging.Handler):
         print(line, file=sys.stderr, flush=True)
 
     def _time_left(self) -> float:
-        """Seconds left, if jobs of a rule take as long, and run in parallel as much, as so far."""
+        """Seconds left, if the time per job and the number of parallel jobs stay as they are."""
         took = [seconds for jobs in self._seconds.values() for seconds in jobs]
         at_work = sum(time.monotonic() - started for _, _, started in self._jobs.values())
         at_once = (sum(took) + at_work) / (time.monotonic() - self._began)
@@ -98,7 +98,7 @@ class Moments(logging.Handler):
 
 
 def span(seconds: float) -> str:
-    """A time as one number with its unit."""
+    """A time as text: one number with its unit."""
     for size, unit in ((3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -106,6 +106,6 @@ def span(seconds: float) -> str:
 
 
 def _name(job: Any) -> str:
-    """The name of a job's log, which has its stage and run, or else the job's rule."""
+    """A job's stage and run, read from the path of its log; without a log, the job's rule."""
     parts = PurePath(job.log[0]).with_suffix("").parts if job.log else ()
     return "/".join(parts[parts.index("logs") + 1 :]) if "logs" in parts else str(job.rule_name)

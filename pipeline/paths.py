@@ -7,7 +7,7 @@ below `results/{preset}` identifies it among all runs:
     {space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/
     {space}/{dataset}/{strategy}/seeds{repeats}/queries/      the seeds 0 to repeats - 1 in one run
 
-A new stage is one more line of `STAGES`.
+To add a stage, add a line to `STAGES`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.errors import InputError
 ROOT = "results/{preset}"
 LOGS = ROOT + "/logs"
 BENCHMARKS = ROOT + "/benchmarks"
-STATE = ROOT + "/state"  # checkpoints and journals: never declared outputs
+STATE = ROOT + "/state"  # checkpoints and journals; no rule declares them as outputs
 DATA = ROOT + "/data/{dataset}"
 TARGET_DATA = ROOT + "/data/{target}"
 NASBENCH_TABLE = ROOT + "/data/nas_bench_201/table.npy"
@@ -35,7 +35,7 @@ SEED = STRATEGY + "/seed{seed}"
 SEEDS = STRATEGY + "/seeds{repeats}"
 TRAINING = SEED + "/{target}/rseed{rseed}"
 
-# Stage -> the folders of its runs below `results/{preset}`, in the order in which stages run.
+# Stage -> the folder of its runs below `results/{preset}`, in the order in which stages run.
 STAGES = {
     "search": SEED + "/search",
     "genotype": SEED + "/genotype",
@@ -57,7 +57,8 @@ WALK = SUPERNET + "/{walk}"
 DRAW = SUPERNET + "/{draw}"
 FORM = STUDY + "/{form}/{rseed}"
 
-BY_HAND = "by_hand"  # below `results/{preset}`: results of verbs with other settings
+# Below `results/{preset}`: results of verbs that are called by hand with other settings.
+BY_HAND = "by_hand"
 
 NUMBERS = ("seed", "rseed", "repeats")  # wildcards that are numbers; the others are names
 WILDCARD = re.compile(r"\{(\w+)\}")
@@ -99,7 +100,7 @@ class Place:
 
 
 def parse(folder: str) -> Place:
-    """The place of a folder below `results/{preset}`.
+    """The `Place` of a folder below `results/{preset}`.
 
     Raises:
         InputError: it is not the folder of a run.
@@ -111,7 +112,7 @@ def parse(folder: str) -> Place:
 
 
 def find(folder: str) -> Place | None:
-    """The place of a folder; None if it is not the folder of a run."""
+    """The `Place` of a folder; None if it is not the folder of a run."""
     for stage, regex in _REGEXES.items():
         match = regex.fullmatch(folder)
         if match:
@@ -124,7 +125,7 @@ def find(folder: str) -> Place | None:
 
 
 def is_of_workflow(folder: Path) -> bool:
-    """Whether a workflow writes into this folder, which is of a run or a prepared data set."""
+    """Whether this is a folder that a workflow writes to: of a run, or of a prepared data set."""
     root = Path(ROOT).parent.resolve()
     if not folder.resolve().is_relative_to(root):
         return False
@@ -133,7 +134,7 @@ def is_of_workflow(folder: Path) -> bool:
 
 
 def globs(file: str) -> list[str]:
-    """For each stage the glob, below `results/{preset}`, of a file in its runs' folders."""
+    """Glob patterns, one per stage, that find `file` in the runs' folders of a preset."""
     return [f"{WILDCARD.sub('*', folder)}/{file}" for folder in STAGES.values()]
 
 
@@ -143,7 +144,7 @@ def results(preset: str) -> Path:
 
 
 def data(preset: str, dataset: str) -> Path:
-    """The folder to which `prepare` writes manifest and split of a data set."""
+    """The folder to which `prepare` writes the manifest and the split of a data set."""
     return Path(DATA.format(preset=preset, dataset=dataset))
 
 

@@ -1,9 +1,8 @@
 """Reads published pickles without running arbitrary code.
 
-A pickle names the functions that rebuild its objects. This reader knows only those for numbers,
-plain containers, and NumPy arrays of plain numbers or text. It replaces each by our own version,
-which checks its arguments, because NumPy's versions trust the file, and a hostile file would crash
-the interpreter.
+A pickle names the functions that rebuild its objects. This reader accepts only those for numbers,
+plain containers, and NumPy arrays of plain numbers or text. NumPy's functions are replaced by ours,
+which check their arguments. NumPy's trust the file, and a hostile file would crash the interpreter.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import numpy as np
 from pipeline import files
 from pipeline.errors import InputError
 
-# An object of a pickle takes about a hundred bytes of memory, and one or two bytes of the file.
+# One or two bytes of a pickle can create an object of about a hundred bytes in memory.
 MOST_STEPS = 4_000_000
 MOST_UNPACKED = 2**28
 MOST_RATIO = 100  # unpacked size over packed size, above `files.MOST_BYTES`
@@ -53,14 +52,14 @@ class Array(np.ndarray):
 
 
 def encode(text: str, encoding: str = "latin-1") -> bytes:
-    """Bytes, as written by protocols below 3."""
+    """Bytes that pickle protocols below 3 store as latin-1 text."""
     if encoding.replace("-", "") != "latin1":
         raise pickle.UnpicklingError(f"bytes written as {encoding[:20]!r}")
     return text.encode("latin-1")
 
 
 def no_bytes() -> bytes:
-    """Empty bytes in protocols below 3; an argument, which could be any number, is an error."""
+    """Empty bytes in protocols below 3. It takes no argument, since a number would be a size."""
     return b""
 
 
@@ -77,7 +76,7 @@ def number(element: Dtype, raw: bytes | str) -> Any:
     return np.frombuffer(raw, element.dtype)[0]
 
 
-# Module and name. The module of a function differs between old and new NumPy.
+# (module, name) -> its replacement. NumPy's modules have other names in old and new versions.
 ALLOWED = {
     ("numpy", "ndarray"): Array,
     ("numpy", "dtype"): Dtype,
@@ -98,7 +97,7 @@ ALLOWED = {
 }
 
 
-# The Python version, since the C version reserves as much memory as the file asks for.
+# The pure Python unpickler, since the one in C allocates any amount of memory that a file states.
 class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
@@ -113,7 +112,7 @@ class _Bounded:
         self._stream, self._bytes, self._reads = stream, most_bytes, most_reads
 
     def read(self, size: int) -> bytes:
-        """The next bytes, as many as are available."""
+        """The next `size` bytes, or fewer at the end of the file."""
         self._bytes -= size
         self._reads -= 1
         if min(self._bytes, self._reads) < 0:
@@ -121,7 +120,7 @@ class _Bounded:
         return self._stream.read(size)
 
     def readline(self) -> bytes:
-        """The next short line."""
+        """The next line, at most 1,000 bytes of it."""
         self._reads -= 1
         return self._stream.readline(1000)
 
@@ -133,16 +132,16 @@ class _Bounded:
 
 
 def read_pickle(path: Path, bounded: bool = True) -> dict[str, Any]:
-    """A dict of arrays, numbers and text; `.pbz2` is compressed, text of Python 2 is latin-1.
+    """Read a dict of arrays, numbers and text; `.pbz2` is bz2; text of Python 2 is latin-1.
 
     Args:
         path: the file.
-        bounded: refuse files that unpack to more than a data set's batch or a cell's results.
-            Without it, the caller must compare the size of the file with the machine's memory.
+        bounded: refuse files that unpack to more than a batch of a data set or the results of a
+            cell. If false, the caller must check that the machine has enough memory for the file.
 
     Raises:
-        InputError: there is no such file, it is damaged, or it asks for more than plain arrays
-            and numbers.
+        InputError: there is no such file, it is damaged, or it holds anything except plain arrays,
+            numbers and text.
     """
     files.check_regular(path, MOST_UNPACKED if bounded else 2**40)
     most = max(files.MOST_BYTES, MOST_RATIO * path.stat().st_size)

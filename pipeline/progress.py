@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 def warn(message: str) -> None:
-    """Print one line on stderr, which is a rule's log, even if a library changes `logging`."""
+    """Print one line on stderr; unlike `logging`, no library can reconfigure or silence it."""
     print(f"warning: {message}", file=sys.stderr, flush=True)
 
 

@@ -2,7 +2,7 @@
 
 Every stage writes this record next to its result as `provenance.json`. A commit id does not cover
 uncommitted files, so the record also has a digest of the package's source. The report marks results
-whose `source_digest` is not the current one. Imports neither torch nor mlflow.
+whose `source_digest` is not the current one. This module imports neither torch nor mlflow.
 
 Units: seconds; times are UTC in ISO 8601.
 """
@@ -139,7 +139,7 @@ def tags(others: Mapping[str, Any]) -> dict[str, str]:
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as MLflow's parameters: dotted names; values as JSON or plain text, cut."""
+    """Nested settings as MLflow parameters: dotted names, values as JSON or text, shortened."""
     flat: dict[str, str] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):

@@ -38,7 +38,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true for a number: YAML reads `yes` and `on` as true, and pydantic as 1."""
+        """Refuse true where a number is expected; YAML reads `yes` as true, pydantic true as 1."""
         kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
         values = value if isinstance(value, list | tuple) else [value]
         if (
@@ -51,7 +51,7 @@ class Settings(BaseModel):
 
     @classmethod
     def over(cls, base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Given values merged over others before validation; a model may drop some others."""
+        """Merge given values over `base` before validation; a subclass may drop some of `base`."""
         return {**base, **given}
 
 

@@ -23,7 +23,7 @@ from pipeline.progress import warn
 
 
 def folder(name: str) -> Path:
-    """The folder on the local disk, with its variables expanded here, on the node.
+    """The folder on the node's local disk; environment variables in `name` are expanded.
 
     Raises:
         InputError: the node lacks a variable, or the path is not absolute.
@@ -58,7 +58,7 @@ def stage_in(
 
 
 def _copy(source: Path, local: Path, name: str) -> None:
-    for left in local.glob(f".{name}.*"):  # of a killed job, since we hold the lock
+    for left in local.glob(f".{name}.*"):  # left by a killed job, since we hold the lock
         shutil.rmtree(left, ignore_errors=True)
     partial = local / f".{name}.{uuid.uuid4().hex}"
     try:

@@ -28,7 +28,7 @@ class DamagedError(Exception):
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
-    """The dictionary that `torch.save` wrote, on the CPU; it takes no more memory than the file.
+    """Load a dictionary written by `torch.save` on the CPU, in no more memory than the file's size.
 
     Raises:
         DamagedError: the file cannot be read completely, or it holds something else.
@@ -40,7 +40,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
             _check(archive)
         content = torch.load(path, map_location="cpu", weights_only=True)
         for tensor in _tensors(content):
-            # A tensor can repeat a few numbers arbitrarily often.
+            # A view with stride 0 could repeat a few numbers arbitrarily often.
             if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
                 raise ValueError("a tensor that is larger than its numbers")
     except PermissionError:
@@ -54,11 +54,11 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
 
 def _check(archive: zipfile.ZipFile) -> None:
-    """Refuse archives that are compressed or damaged, or need more than tensors and containers."""
+    """Refuse archives that are compressed, damaged, or hold more than tensors and containers."""
     for member in archive.infolist():
         if member.compress_type != zipfile.ZIP_STORED:
             raise zipfile.BadZipFile(f"{member.filename} is packed, which `torch.save` never does")
-    # torch detects a truncated file but no changed byte: it skips the archive's checksums.
+    # torch detects a truncated file but not a changed byte, because it skips the checksums.
     if damaged := archive.testzip():
         raise zipfile.BadZipFile(f"bad checksum of {damaged}")
     for member in archive.infolist():

@@ -7,8 +7,8 @@ import sys
 from importlib.util import find_spec
 from shlex import quote
 
-# The package lies next to the rules, and jobs find it there too; `workflow.basedir` would be the
-# folder of a workflow that imports this one.
+# The package lies next to the rules, and jobs must find it there too. `workflow.basedir` would be
+# wrong if another workflow imports this one, since it is the folder of that workflow.
 HOME = os.path.dirname(str(workflow.current_basedir.get_path_or_uri(secret_free=True)))
 if os.path.isdir(os.path.join(HOME, "pipeline")):
     sys.path.insert(0, HOME)
@@ -78,8 +78,8 @@ FOLDERS = [
 FIGURES = [name for name, experiment in EXPERIMENTS.items() if experiment.figure]
 CLAIMS = [name for name, experiment in EXPERIMENTS.items() if experiment.claims]
 
-# Settings of where and how jobs run, not of what they compute. They must not make finished results
-# stale, so they are passed through the environment and not through `params`.
+# These settings define where and how jobs run, not what they compute. A change must not make
+# finished results stale, so they are passed through the environment and not through `params`.
 os.environ.update(
     SHAPLEY_NAS_DEVICE=CONFIG.device,
     SHAPLEY_NAS_DETERMINISTIC=str(CONFIG.deterministic).lower(),
@@ -98,7 +98,7 @@ if workflow.is_main_process:
     # `track start` and stages use it to tell a running workflow from a killed one.
     os.environ.update(SHAPLEY_NAS_CONTROLLER=str(os.getpid()))
     if ON_GPU and "gpu" not in workflow.global_resources:
-        # One job per device; with profiles/slurm SLURM counts the devices.
+        # Run one job per device; with profiles/slurm, SLURM counts the devices instead.
         workflow.register_resource("gpu", max(1, len(visible_gpus())))
 
 
@@ -134,7 +134,7 @@ def code_of(job, *names):
 
 
 def keep_study():
-    """Write a file with the tables requested now or earlier, which the tracking reads."""
+    """Write a file with the tables requested now or earlier; the tracking reads it."""
     path = Path(RESULTS, "state", "study.json")
     before = read_json(path)["experiments"] if path.exists() else []
     asked = [one["name"] for one in before if one["name"] in EXPERIMENTS]

@@ -4,7 +4,7 @@
 rule prepare_data:
     """Check a data set's training files, and write its manifest and its seeded split.
 
-    Input: files below `data_root`, outside the workflow; output: manifest and index lists.
+    Reads files below `data_root` that are not declared as input. Output: manifest and index lists.
     """
     output:
         manifest=f"{DATA}/manifest.json",

@@ -1,4 +1,4 @@
-"""Measurements of NAS-Bench-201 searches for the paper's figures, and many searches at once."""
+"""Measurements of NAS-Bench-201 searches for the paper's figures, and searches of many seeds."""
 
 
 rule remove_operations:
@@ -40,8 +40,8 @@ rule remove_operations:
 rule rank_architectures:
     """Correlate the mean strength of operations with the table's test accuracies (Figure 5).
 
-    Input: strength of a search, the compact table; output: taus, the drawn architectures, and for
-    each epoch the cell that the search would have returned (history.csv).
+    Input: strength of a search, the compact table; output: Kendall's taus, the drawn architectures,
+    and for each epoch the cell that the search would have returned (history.csv).
     """
     input:
         strength=f"{SEARCH}/strength.npz",
@@ -74,7 +74,7 @@ rule rank_architectures:
 
 
 rule search_table:
-    """Search under many seeds in one process: in the table, or for seconds on tiny images.
+    """Run many seeds of a short search in one process: look-ups, or training on tiny images.
 
     Input: the compact table, and the manifest of images to train on; output: means and deviations,
     and a row per seed (history.csv). Resumes at its last seed.

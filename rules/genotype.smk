@@ -1,10 +1,10 @@
-"""Genotype: the strongest operations as a cell that can be drawn, counted, built and trained."""
+"""Genotype: turn the strongest operations into a cell; draw, count and build it."""
 
 
 rule export_genotype:
-    """Discretise a search, or use a genotype from elsewhere, or keep the best of several.
+    """Write the cell of a search, a given genotype, or the best of several cells.
 
-    Input: strength of the players, if searched; trials, if one of several is kept; output:
+    Input: strength of the operations, if searched; trials, if one of several is kept; output:
     genotype, drawings, counts, complete model.
     """
     input:

@@ -1,4 +1,4 @@
-"""ImageNet and other folders of images: train a found network with the ImageNet recipe."""
+"""ImageNet and other folders of images: make ImageNet-16-120, and train found networks."""
 
 
 rule make_imagenet16:

@@ -1,4 +1,4 @@
-"""Input functions: the runs of experiments, and a table or a search if there is one."""
+"""Input functions: the runs of experiments, and optional inputs such as a table or a search."""
 
 
 def metrics_of(*experiments):
@@ -26,7 +26,7 @@ def report_of_experiment(wildcards):
 
 
 def table_if_there(wildcards):
-    """The table of a data set as an input, so that a query reruns when its source arrives."""
+    """The table of a data set as an input, so that a query reruns once there is a table."""
     return table_of(wildcards.dataset)
 
 
@@ -44,19 +44,19 @@ def table_option(wildcards, input):
 
 
 def table_if_searched(wildcards):
-    """The table for a strategy that looks accuracies up instead of training."""
+    """The table, if the strategy looks accuracies up instead of training."""
     searched = wildcards.strategy in jobs.labels(CONFIG, needs_table=True)
     return table_if_there(wildcards) if searched else []
 
 
 def manifest_if_trained(wildcards):
-    """The images for a strategy that trains a supernet."""
+    """The manifest of the images, if the strategy trains a supernet."""
     trained = wildcards.strategy in jobs.labels(CONFIG, trains_supernet=True)
     return f"{DATA}/manifest.json" if trained else []
 
 
 def strength_if_searched(wildcards):
-    """The search of a genotype; a published one, a file or one kept of several has no search."""
+    """The search of a genotype; published, given and kept genotypes have none."""
     if not is_searched(wildcards.strategy):
         return []
     return f"{SEARCH}/strength.npz"

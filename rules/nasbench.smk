@@ -27,7 +27,7 @@ rule convert_table:
 rule make_digits_table:
     """Train every distinct cell of NAS-Bench-201 on digits, for our own small table.
 
-    Input: digits' manifest; output: the table. Takes two to four core-hours; resumes if stopped.
+    Input: manifest of the digits; output: the table. Takes two to four core-hours; can resume.
     """
     input:
         f"{RESULTS}/data/digits/manifest.json",
@@ -54,7 +54,7 @@ rule make_digits_table:
 
 
 rule query_table:
-    """Look up a NAS-Bench-201 genotype; without a table the result says so.
+    """Look up a NAS-Bench-201 genotype; without a table only the cell is written.
 
     Input: genotype, and the compact table if there is one; output: its row, rank, regret.
     """
@@ -87,7 +87,7 @@ rule query_table:
 
 
 rule query_reference:
-    """Look up rows that no search finds: the table's best values, and the cell of ResNet's block.
+    """Look up reference rows of the table: its best values, and the cell equal to ResNet's block.
 
     Input: the compact table if there is one; output: a row of Table 5.
     """

@@ -64,7 +64,7 @@ rule paper:
 rule render_results_page:
     """Render the committed measurements as `docs/results.md` and `docs/results/`.
 
-    Input: the findings, docs/measurements/*.json; output: the page, and one for each measurement.
+    Input: the findings, docs/measurements/*.json; output: the page, and a page per measurement.
     """
     input:
         "config/results.yaml",

@@ -1,4 +1,4 @@
-"""The resources of the rules of a stage: threads, memory, time, devices."""
+"""The resources that rules request for a stage: threads, memory, time, devices."""
 
 
 def ask(stage):

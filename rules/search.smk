@@ -2,9 +2,9 @@
 
 
 rule search_architecture:
-    """Search one space on one data set with one strategy and seed; resumes at its last epoch.
+    """Search one space on one data set with one strategy and seed; resumes after a complete epoch.
 
-    Input: manifest and split; output: strength of every player, the trained supernet, history.
+    Input: manifest and split; output: strength of each operation, the trained supernet, history.
     """
     input:
         manifest=f"{DATA}/manifest.json",

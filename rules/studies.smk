@@ -4,7 +4,7 @@
 rule train_form:
     """Train the cell of a study in one form, and measure it on held-out training images.
 
-    Input: manifest of the data set; output: its error, history.
+    Input: manifest of the data set; output: error on the held-out images, history.
     """
     input:
         manifest=data_of_study("manifest.json"),

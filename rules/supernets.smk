@@ -1,4 +1,4 @@
-"""Supernets of studies: training for some epochs, long walks, and estimates."""
+"""Supernets of studies: training for some epochs, walks over permutations, and estimates."""
 
 
 wildcard_constraints:
@@ -45,7 +45,7 @@ rule train_supernet:
 
 
 rule walk_supernet:
-    """Walk whole permutations on a supernet; resumes where it stopped.
+    """Evaluate whole permutations (walks) on a supernet; resumes where it stopped.
 
     Input: supernet, manifest and split; output: V along each permutation for every value function.
     """

@@ -94,11 +94,9 @@ def test_the_cheapest_default_that_reaches_a_tau_is_taken() -> None:
         "regression_adjusted_tenth": runs(worse, 0.5, 100),
         "regression_adjusted_hundredth": runs(worse[::-1], 0.1, 10),
     }
-    (row,) = reaching.rows(variants, reference, readable_ratio=3.0)
-    assert row["ours"] == "regression_adjusted_tenth"
-    assert row["forwards_ratio"] == 10
-    assert (row["ratio"], row["readable_ratio"]) == (20, 60)
-    assert row["baseline_readable_s"] == 45
+    columns = reaching.reached(variants, reference, readable_ratio=3.0)["plain"]
+    assert columns["default"] == "regression_adjusted_tenth"
+    assert columns["default_forwards_ratio"] == 10
+    assert (columns["default_ratio"], columns["default_readable_ratio"]) == (20, 60)
     del variants["regression_adjusted_fifth"], variants["regression_adjusted_tenth"]
-    (row,) = reaching.rows(variants, reference, readable_ratio=3.0)
-    assert row["ours_s"] is None
+    assert reaching.reached(variants, reference, readable_ratio=3.0) == {"plain": {}}

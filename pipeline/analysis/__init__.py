@@ -1,1 +1,1 @@
-"""Reads runs from disk and makes intervals, tables with the paper's numbers, figures, reports."""
+"""Reads finished runs and makes tables, figures and reports, next to the paper's numbers."""

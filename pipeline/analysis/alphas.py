@@ -81,7 +81,7 @@ def _edge(
     edge: int,
     histories: Mapping[int, tuple[int, np.ndarray]],
 ) -> list[Series]:
-    """One series per operation; histories: epochs skipped, [epochs, types, edges, operations]."""
+    """One series per operation, from seed -> (epochs to skip, [epochs, type, edge, operation])."""
     return [
         Series(
             operation,

@@ -1,4 +1,4 @@
-"""The top of a page: which method does best, the cell that it found, charts of the methods.
+"""The top of a report page: which method does best, its cell, and charts of all methods.
 
 The *headline* of an experiment is its first measured test accuracy or test error. The *method* is
 the experiment's reference row, usually Shapley-NAS.
@@ -83,7 +83,7 @@ def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
     """Each experiment in words, for MLflow and the terminal.
 
     Raises:
-        InputError: `results` is no folder, or a file of a run is broken.
+        InputError: `results` is not a folder, or a file of a run is broken.
     """
     study = Evidence.of(job, runs.collect(results))
     for experiment in job.experiments:
@@ -165,7 +165,7 @@ def _sentence(label: str, measure: Measure, cells: dict[str, Cell]) -> str:
 
 
 def _named(measure: Measure) -> str:
-    """The headline within a sentence."""
+    """The name of the headline's measure within a sentence."""
     if measure.stage == "query":
         return f"{measure.title} accuracy"
     return f"test error on {measure.target}"
@@ -205,7 +205,7 @@ def _best(line: Line, cell: Cell, found: Sequence[Architecture]) -> tuple[Archit
 
 
 def _charts(part: Part) -> Iterator[Drawn]:
-    """A dot plot for each measure of at least two methods; the first measure against parameters."""
+    """Dot plots of measures of two or more methods, and the first of each stage against size."""
     tests = _tests(part)
     labels = list(dict.fromkeys(label for cells in tests.values() for label in cells))
     for measure, cells in tests.items():

@@ -1,7 +1,7 @@
-"""Separates runs that have other settings than the study, and marks runs made by other code.
+"""Separates runs whose settings differ from the study's, and finds runs made by other code.
 
-A run has other settings if its own record says so, or the record of the search or the genotype
-that it follows from. If no study defines the settings, those of most runs count as the study's.
+The settings are compared in the record of a run, and in those of its search and genotype. If no
+study defines the settings, the most common ones count as the study's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def split(
 
     Args:
         runs: all runs of one results folder.
-        planned: as in `ReportJob`: key of a place -> digest of its settings.
+        planned: key of a place -> digest of its settings, as in `ReportJob`.
     """
     digests = {run.folder: _digest(run) for run in runs}
     wanted = {**_most_common(runs, digests), **planned}
@@ -58,19 +58,19 @@ def of_study(runs: Sequence[FinishedRun], planned: Mapping[str, str]) -> list[Fi
 
 
 def names(runs: Sequence[FinishedRun]) -> str:
-    """Folders of runs; runs of one seed are named once."""
+    """Folders of runs as text; a seed with several runs is named once."""
     return ", ".join(dict.fromkeys(f"{run.base}/seed{run.seed}" for run in runs))
 
 
 def planned_in(results: Path) -> Mapping[str, str]:
-    """Settings of the study that a workflow last ran in a results folder; empty if unknown."""
+    """Digests of the settings of the study that last ran in this folder; empty if unknown."""
     path = results / "state" / "study.json"
     found: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
     return found
 
 
 def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
-    """Modules that the run computed with and that have changed since.
+    """Modules that the run used to compute its result and that have changed since.
 
     Records of earlier versions have only the `source_digest` of the whole package.
     """

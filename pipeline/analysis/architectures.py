@@ -22,7 +22,7 @@ class Architecture:
     """One genotype.
 
     Attributes:
-        run: of the stage `genotype`.
+        run: run of the stage `genotype`.
         anchor: its id on the page.
         title: strategy and seed.
         svg: the drawing of the cell; empty if there is none.
@@ -43,7 +43,7 @@ class Architecture:
 
     @property
     def counts(self) -> dict[str, str]:
-        """Size in words."""
+        """Parameters and multiply-adds as text."""
         found = {name: self.run.metrics.get(key) for key, name in COUNTS.items()}
         return {k: f"{v:,.0f}" for k, v in found.items() if isinstance(v, int | float)}
 
@@ -61,7 +61,7 @@ def title_of(run: FinishedRun, titles: Mapping[str, str]) -> str:
 
 
 def anchor_of(run: FinishedRun) -> str:
-    """The id of the architecture that a run's seed found."""
+    """The HTML id of the architecture that a run's seed found."""
     return f"architecture-{run.base}/seed{run.seed}".replace("/", "-")
 
 

@@ -1,4 +1,4 @@
-"""The claims of an experiment as measurements: values by seed, their intervals, a verdict.
+"""Measures the claims of an experiment: values by seed, their intervals, and a verdict.
 
 The experiment's file states the rules (`config/claims.py`); this module applies them to the
 finished runs. Missing runs are counted, so a partly finished study has a page too.
@@ -33,7 +33,7 @@ def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
         results: `results/{preset}`.
 
     Raises:
-        InputError: `results` is no folder, or a file of a run is broken.
+        InputError: `results` is not a folder, or a file of a run is broken.
     """
     finished = apart.of_study(runs.collect(results), job.planned)
     found = {}
@@ -52,7 +52,7 @@ def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
 def values(
     label: str, dataset: str, measure: str, finished: Sequence[FinishedRun]
 ) -> dict[int, float]:
-    """A measure by seed; `search/passes` counts images, and a backward pass counts twice."""
+    """A measure by seed; `search/passes` counts image passes, a backward pass as two."""
     stage, _, key = measure.partition("/")
     own = [run for run in finished if (run.strategy, run.dataset) == (label, dataset)]
     if measure == "search/passes":
@@ -150,7 +150,7 @@ def _numbers(by: Values) -> dict[str, Any] | None:
 def _picture(
     claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]
 ) -> dict[str, Any]:
-    """Curves of the claim's labels over epochs, or else the values of its first measure."""
+    """Curves of the claim's labels over epochs, or the values of its first measure by seed."""
     titles = {label: _title(label, experiment) for label in claim.labels}
     if claim.curve:
         series = {titles[label]: epochs(label, claim.curve, finished) for label in titles}

@@ -1,7 +1,7 @@
-"""Renders `docs/claims.md` from the measurements of `claims.py`; nobody edits it by hand.
+"""Renders `docs/claims.md` from the measurements of `claims.py`; do not edit the page by hand.
 
 The page has a table of verdicts, a section with a picture for each claim, the results that every
-search would have returned at each epoch, and the plan with the missing runs.
+search would have returned at each epoch, and a list of all runs, including missing ones.
 """
 # Tested in tests/analysis/test_claims.py.
 
@@ -27,25 +27,25 @@ HEAD = """\
 <!-- Rendered from docs/measurements/claims_*.json; change those and run
 `python -m pipeline claims`. -->
 
-Each claim of Shapley-NAS (Xiao et al., CVPR 2022) beside an experiment of this project. The rule
-that decides stands in `config/experiments/claims.yaml` and was committed before the runs. Every
-condition takes one value per seed and the 95 % t interval of their mean. If the whole interval
-lies on the claimed side of the bound, the condition holds; if it lies on the other side, it does
-not hold; else, or with fewer seeds than the rule asks for, it cannot be told. A claim holds if all
-its deciding conditions hold, and does not hold if one of them does not. `0.51 ± 0.12 (n = 4)` is a
-mean over n seeds, ± half the width of that interval.
+This page tests the claims of Shapley-NAS (Xiao et al., CVPR 2022) by experiments. The rules of the
+verdicts are in `config/experiments/claims.yaml` and were committed before the runs. Each condition
+compares a bound with the 95 % t interval of the mean over seeds. It holds if the whole interval is
+on the claimed side of the bound. It does not hold if the interval is on the other side. Otherwise,
+or with too few seeds, it cannot be told. A claim holds if all its deciding conditions hold, and
+does not hold if one of them does not hold. `0.51 ± 0.12 (n = 4)` is a mean over n seeds, ± half the
+width of that interval.
 """
 END = """\
 ## What has run
 
-Accuracy (%) and Kendall's tau are those of the end of a search, looked up in the table.
+Accuracy (%) and Kendall's tau are computed from the table at the end of each search.
 """
 BY_EPOCH = """\
 ## By epoch
 
-What each search would have returned had it ended at that epoch, and how its strength ranks all
-15,625 cells, both looked up in the table after the fact: thin lines are seeds, thick lines their
-mean, bands its interval. No search saw these numbers.
+For each epoch: the accuracy of the cell that the search would have returned, and how well the
+strength of its operations ranks all 15,625 cells. Both are looked up after the search, which never
+uses them. Thin lines are seeds, thick lines their mean, bands the interval of the mean.
 """
 CONDITIONS = {"says": "Condition", "rule": "Rule", "result": "Result", "verdict": "Verdict"}
 PLAN_COLUMNS = {
@@ -59,7 +59,7 @@ PLAN_COLUMNS = {
 
 
 def render(folder: Path, images: Path) -> str:
-    """The page; its pictures are written to `images`, a folder beside the page.
+    """The page; its pictures are written to `images`, a folder next to the page.
 
     Raises:
         InputError: there is no measurement of claims in `folder`.
@@ -103,7 +103,7 @@ def _section(claim: Mapping[str, Any], images: Path) -> str:
     rows = [
         {
             **one,
-            "says": one["says"] if one["decides"] else f"{one['says']} (beside, not decisive)",
+            "says": one["says"] if one["decides"] else f"{one['says']} (not part of the verdict)",
             "rule": f"{one['rule']}, {one['seeds']} seeds",
             "result": one["result"] or "not run",
         }
@@ -121,7 +121,7 @@ def _section(claim: Mapping[str, Any], images: Path) -> str:
 
 
 def _picture(claim: Mapping[str, Any], images: Path) -> str:
-    """Write the claim's curves or dots; the Markdown line that shows them, empty without values."""
+    """Write the claim's curves or dots; return the Markdown that shows them."""
     picture = claim["picture"]
     name = f"claims_{claim['claim'].lower()}.svg"
     if picture.get("series"):
@@ -134,11 +134,11 @@ def _picture(claim: Mapping[str, Any], images: Path) -> str:
         ]
         files.write_text(images / name, figures.svg(dots.dots(rows)))
         return f"![{_words(picture['measure'])} by seed]({images.name}/{name})"
-    return "No picture: nothing of it has run."
+    return "No picture: none of its runs has finished."
 
 
 def _curves(by_title: Mapping[str, Any], what: str, path: Path) -> str:
-    """Curves of several searches, written to `path`, with a legend in words."""
+    """Write curves of several searches to `path`; return Markdown with a legend in words."""
     series = [
         Series(
             title,

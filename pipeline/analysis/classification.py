@@ -1,8 +1,8 @@
 """Quality of a classifier: intervals, each class, the confusion matrix, a constant baseline.
 
-Shares of n images have Wilson's 95 % interval (1927). The baseline gives every image the most
-frequent class. A network whose interval does not lie above the baseline has not been shown to have
-learned anything.
+Shares of n images have Wilson's 95 % interval (1927). The baseline answers with the most frequent
+class for every image. A network has shown that it learned something only if its whole interval
+lies above the baseline.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _text(value: Any) -> str:
 
 def _draw(found: Evaluation, names: Sequence[str], path: Path) -> None:
     """Draw the matrix: rows are true classes, columns are answers, colours are shares of a row."""
-    from matplotlib.figure import Figure  # takes a second, so trainings do without
+    from matplotlib.figure import Figure  # imported only here, because it takes a second
 
     shares = found.confusion / np.maximum(found.confusion.sum(axis=1, keepdims=True), 1)
     side = min(12.0, 3.0 + 0.3 * len(names))

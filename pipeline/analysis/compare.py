@@ -2,9 +2,9 @@
 
 Runs that differ only in their seeds form one *side*. A search has a search seed and its trainings
 have training seeds; a published cell has no search seed. Two sides are paired over the search seeds
-that both have. They are paired over training seeds if neither side was searched or all runs belong
+that both have. They are paired over training seeds if no side has a search, or if all runs belong
 to one search. Otherwise the difference is unpaired, with Welch's interval. Metrics of single runs
-keep the units of `metrics.json`; those of a folder have the units of `measures.py`.
+have the units of `metrics.json`; those of a folder have the units of `measures.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pipeline.files import read_json
 from pipeline.provenance import flatten
 
 SEED = re.compile(r"/(r?seed)(\d+)")
-CODE = ("git_commit", "source_digest", "device", "data_fingerprint")  # tags, shown as they are
+CODE = ("git_commit", "source_digest", "device", "data_fingerprint")  # tags of code and data
 GENOTYPE = "genotype"  # shown as a setting, since the cells of several seeds may differ
 SEARCH, TRAINING = "search seeds", "training seeds"
 
@@ -42,8 +42,8 @@ class Subject:
 
     Attributes:
         name: the run's name, seeds included.
-        search_seed: None for a genotype that no search of this seed found.
-        training_seed: None for runs that are no trainings.
+        search_seed: None if the genotype comes from no search, or was kept of several.
+        training_seed: None for runs that do not train a found network.
         config: flattened settings, code, device, data and genotype, as text.
         metrics: numbers of `metrics.json`.
         mlflow: (run id, experiment id), or None.
@@ -160,7 +160,7 @@ def _found_the_same(sides: Sequence[Side]) -> bool:
 
 
 def pairing(sides: Sequence[Side]) -> str | None:
-    """The kind of seed over which the sides can be paired; None if only one side has searches."""
+    """The kind of seed over which sides can be paired; None if only some sides have searches."""
     searches = [{run.search_seed for run in side.runs} for side in sides]
     searched = [seeds != {None} for seeds in searches]
     if any(searched) and not all(searched):
@@ -192,7 +192,7 @@ def difference(
     Args:
         first: value by seed.
         second: value by seed of the other side.
-        kind: of the seeds; None if the kinds differ, so that seeds cannot be paired.
+        kind: kind of the seeds; None if the kinds differ, so that seeds cannot be paired.
     """
     paired = paired_difference(first, second) if kind else None
     if paired:
@@ -217,7 +217,7 @@ class Comparison:
     measures: tuple[Measure, ...]
     values: Mapping[str, Mapping[Measure, Summary]]
     rows: tuple[Mapping[str, Any], ...]
-    same_cells: Sequence[Sequence[FinishedRun]]  # several strategies found the same cell
+    same_cells: Sequence[Sequence[FinishedRun]]  # each group of runs found one cell
 
 
 def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:

@@ -21,9 +21,9 @@ from pipeline.analysis.measures import Measure
 from pipeline.config.jobs import ReportJob
 from pipeline.files import csv_text
 
-WIDTH = 160  # without a terminal
-SCREEN = 80  # without a terminal, for a folder, whose table wraps
-INTERVALS = "±, or what stands in brackets: 95 % interval over n seeds, from three seeds on"
+WIDTH = 160  # columns if there is no terminal
+SCREEN = 80  # the same for tables of a folder, whose cells wrap
+INTERVALS = "± or brackets: 95 % interval over n seeds, if there are three or more"
 
 
 def render_folder(results: Path, form: str = "text") -> str:
@@ -34,7 +34,7 @@ def render_folder(results: Path, form: str = "text") -> str:
         form: "text"; "csv" or "json", which also hold the paired differences.
 
     Raises:
-        InputError: `results` is no folder, or a file of a run is broken.
+        InputError: `results` is not a folder, or a file of a run is broken.
     """
     kept = apart.of_study(runs.collect(results), apart.planned_in(results))
     found = list(compare_strategies(kept))
@@ -73,7 +73,7 @@ def _matrix(one: Comparison) -> TextTable:
 
 
 def _cell(measure: Measure, summary: Summary | None, n: int) -> str:
-    """A number, with its number of seeds if that differs from the row's."""
+    """A value, with its number of seeds if that differs from the number in the row."""
     if summary is None:
         return "-"
     words = summary.words(measure.decimals)
@@ -84,10 +84,10 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
     """A comparison of runs as tables of text, or as JSON.
 
     Args:
-        sides: from `sides_of`.
+        sides: groups of runs, from `sides_of`.
         form: "text" or "json".
-        address: of MLflow's comparison, if MLflow has all runs.
-        note: what to do before opening the address.
+        address: address of MLflow's comparison, if MLflow has all runs.
+        note: text shown before the address: what to do before opening it.
     """
     found = {**compare_runs(sides), "mlflow": address}
     if form == "json":
@@ -115,10 +115,10 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
 
 
 def render_tables(job: ReportJob, results: Path) -> str:
-    """The test results of some experiments, row by row, with their answers in words.
+    """The test results of some experiments as tables, each with its answer in words.
 
     Raises:
-        InputError: `results` is no folder, or a file of a run is broken.
+        InputError: `results` is not a folder, or a file of a run is broken.
     """
     stream, console = _console(SCREEN)
     for one in answer.summarised(job, results):

@@ -2,13 +2,13 @@
 
     hours = operations / rate(device, kind of network) / 3600
 
-Operations are those of `work.py`. Rates are data (`rates.json`): each row is a run or a step whose
-time is known, ours or a published one, and a rate is the geometric mean over the rows of a device
-and a kind of network. `python -m pipeline bench gpu` adds the rates of its GPU. The published times
-come from a V100, a GTX 1080 Ti and unnamed GPUs; all are entered as `V100`. Searches on ImageNet
-are ten times slower per operation than others, because their images are decoded during the search.
+`work.py` counts the operations. Each row of `rates.json` is a run or a step with a known time,
+published or measured by us. A rate is the geometric mean over the rows of a device and a kind of
+network. `python -m pipeline gpu-check` adds the rates of your GPU. The published times come from a
+V100, a GTX 1080 Ti and unnamed GPUs; all are entered as `V100`. Searches on ImageNet are ten times
+slower per operation than others, because their images are decoded during the search.
 
-This module renders `docs/cost.md`; nobody edits that page by hand.
+This module renders `docs/cost.md`; do not edit that page by hand.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.paths import Place
 
 RATES = Path(__file__).with_name("rates.json")
 CORE = "CPU core"
-# Kinds of networks without a measured speed on a device are taken to be as fast as another kind.
+# Kind of network -> similar kind, whose speed is used if none was measured for the first.
 ALIKE = {"darts_imagenet": "darts", "nasbench201": "darts", "network": "darts"}
 
 
@@ -35,8 +35,8 @@ class Gpu:
     """A device and its price.
 
     Attributes:
-        name: as in `rates.json`, or the product's name.
-        bandwidth: of its memory, in bytes per second.
+        name: name in `rates.json`, or the product's name.
+        bandwidth: bandwidth of its memory, in bytes per second.
         price: US dollars per hour on demand, lowest and highest.
     """
 
@@ -73,8 +73,8 @@ def hours(one: work.Work, device: str) -> float:
 def hours_on(one: work.Work, gpu: Gpu) -> tuple[float, float]:
     """Fewest and most hours on a GPU without measurements.
 
-    Memory bandwidth limits these networks more than arithmetic, so a newer GPU is at most as much
-    faster as its memory. If launches of small kernels are the limit, it is no faster at all.
+    Memory bandwidth limits these networks more than arithmetic, so a newer GPU is faster by at most
+    the ratio of the bandwidths. If launches of small kernels are the limit, it is no faster at all.
     """
     most = hours(one, V100.name)
     return most * V100.bandwidth / gpu.bandwidth, most
@@ -96,24 +96,24 @@ HEAD = """\
 
 <!-- Rendered by `python -m pipeline cost`; change pipeline/analysis/cost.py. -->
 
-Work is counted from the networks and divided by a speed that is known: of published runs on a V100
-and GPUs of its time, of our own steps on one core of a CPU. **Hours of a V100 are within a factor
-of two of what others printed**; the largest factor in this table is {most:.1f}. Nothing here was
-run on a GPU. On newer GPUs hours stand between those of the V100, where small kernels wait for
-their launches, and those scaled by the bandwidth of the memory (NVIDIA's data sheets). Dollars are
-prices of cloud surveys of May 2026.
+The hours are counted operations divided by a known speed. The speed of a V100 comes from published
+runs on it and on GPUs of its time; the speed of one CPU core is measured. **The hours for a V100
+are within a factor of two of the printed hours**; the largest factor here is {most:.1f}. Nothing
+here was run on a GPU. For newer GPUs the table has a range. The upper end is the V100's time; the
+lower end divides it by the ratio of the memory bandwidths (NVIDIA's data sheets). A run that waits
+for the launches of small kernels is near the upper end. Prices are from cloud surveys of May 2026.
 
 | run | operations | V100, hours | printed | {gpus} | CPU core, hours |
 | --- | ---: | ---: | ---: | {lines} | ---: |
 """
 TAIL = """
 `pipeline/analysis/rates.json` names the source of each printed time: Tables 3 and 4 of the paper,
-DARTS, PC-DARTS and NAS-Bench-201. The speeds are means over these runs. The released code of
-Shapley-NAS evaluates other coalitions than the paper says; the hours are for the paper's. A search
-on ImageNet decodes its images meanwhile, which bounds it more than the GPU does.
+DARTS, PC-DARTS and NAS-Bench-201. The speeds are means over these runs. The hours are for the
+coalitions that the paper describes; the released code of Shapley-NAS evaluates others. A search on
+ImageNet also decodes its images, and this limits its speed more than the GPU does.
 
-On a GPU of your own `make gpu-check` measures the speeds, and `python -m pipeline plan` takes them
-from then on. Table 3 trains one network for each row and seed: multiply, or let `plan` do so.
+On your own GPU, `make gpu-check` measures the speeds, and `python -m pipeline plan` uses them from
+then on. `plan` also counts the networks of a table: Table 3 trains one for each row and seed.
 """
 
 

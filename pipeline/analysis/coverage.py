@@ -1,9 +1,8 @@
 """Simulates how often an interval of looked-up accuracies covers the true mean.
 
-A run of many seeds (`queries`) represents its strategy. Its mean counts as the true mean, and n
-seeds are repeatedly drawn from it with replacement. For each draw the t interval and the bounded
-interval are computed (`intervals.py`). A 95 % interval should cover the mean in at least 95 of 100
-draws.
+The mean over all seeds of a run of `queries` counts as the true mean. From its seeds, n are drawn
+repeatedly with replacement. For each draw the t interval and the bounded interval are computed
+(`intervals.py`). A 95 % interval should cover the mean in at least 95 of 100 draws.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ def coverage(runs: Sequence[FinishedRun], column: str) -> list[dict[str, Any]]:
 
     Args:
         runs: only those of `queries` are used.
-        column: of the table, in percent.
+        column: column of the table, in percent.
 
     Raises:
-        InputError: there is no such run.
+        InputError: no run of `queries` has this column.
     """
     measure = measures.table_column(column)
     own = [run for run in runs if run.stage == "queries" and by_seed(measure, [run])]

@@ -23,8 +23,8 @@ class Dots:
     """One row of a dot plot, or one point of a scatter plot: a value for each seed.
 
     Attributes:
-        name: of the row.
-        index: of its colour.
+        name: name of the row.
+        index: index of its colour.
         values: by seed; empty if only the paper has a number.
         paper: mean and deviation that the paper prints; None if it prints none.
         at: position on the horizontal axis of a scatter plot.

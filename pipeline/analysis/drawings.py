@@ -38,7 +38,7 @@ class Drawn:
         legend: name of a series -> its index of colour and dash.
         curves: the series that `figures.curves` drew, so that a page can show the values of points;
             empty for other pictures.
-        name: of its files, without an ending; unique within the report.
+        name: name of its files without a suffix; unique within the report.
         data: the numbers and words drawn, a row for each point or line.
     """
 
@@ -57,7 +57,7 @@ class Drawn:
 
     @property
     def readout(self) -> dict[str, Any]:
-        """What a page needs to show the values of points; empty without curves."""
+        """The data that a page needs to show the values of points; empty without curves."""
         assert self.svg  # rendering computes the layout of the figure
         return figures.readout(self.figure, self.curves) if self.curves else {}
 

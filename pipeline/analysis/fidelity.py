@@ -32,9 +32,11 @@ COLUMNS = {
 }
 HEAD = """# Fidelity
 
-Each method as its authors run it, and each deviation. Written by `python -m pipeline fidelity` from
-`config/fidelity/`; the column "ours" is the search that the preset `paper` resolves, so that it is
-what runs. Where it says **differs**, the last column says why. Sources are repositories and paths.
+This page compares the code of each method's authors with ours. **Differs** marks a difference and
+gives the reason. Sources are repositories and paths. `python -m pipeline fidelity` writes the page
+from `config/fidelity/` and reads the column "ours" from the settings of the preset `paper`. A rule
+that several strategies share is listed once, under DARTS (1st order). "The compact table" is the
+NAS-Bench-201 table after [conversion](nasbench.md).
 """
 
 
@@ -48,7 +50,7 @@ class Value(Settings):
 
 
 class Rule(Settings):
-    """What both do where no key says it; no `why` means that both do the same."""
+    """A behaviour of both codes that no key sets; without `why` both behave alike."""
 
     what: str
     authors: str
@@ -59,7 +61,7 @@ class Rule(Settings):
 
 
 class Fidelity(Settings):
-    """A file: values by space, and rules; `source` holds where none is given."""
+    """One file: values by space, and rules; `source` is used where an entry has none."""
 
     strategy: str
     source: str
@@ -68,10 +70,10 @@ class Fidelity(Settings):
 
 
 def read(folder: Path = FOLDER) -> list[Fidelity]:
-    """All files, by the strategy's name.
+    """All files, sorted by the name of the strategy.
 
     Raises:
-        InputError: a file does not fit.
+        InputError: a file is not valid.
     """
     found = []
     for path in sorted(folder.glob("*.yaml")):
@@ -87,7 +89,7 @@ def effective(config: Config, strategy: str, space: str, key: str) -> Any:
         InputError: there is no such key.
     """
     job = jobs.search_job(config, space, strategy).model_dump(mode="json")
-    # Only the genotype job has the setting whether `none` may win.
+    # Only the genotype job has the setting `none_may_win`.
     final = jobs.genotype_job(config, space, "cifar10", strategy).supernet
     known = {**job, "supernet": final.model_dump(mode="json")}
     value: Any = known

@@ -40,7 +40,7 @@ class Quantity:
     Attributes:
         key: column of `drops.csv`.
         caption: the text above the picture.
-        colours: matplotlib's map; a diverging one is centred on zero.
+        colours: name of matplotlib's colour map; a diverging one is centred on zero.
     """
 
     key: str
@@ -139,7 +139,7 @@ def _title(player: Player) -> str:
 
 
 def _words(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> str:
-    """The largest of each kind."""
+    """The largest value of single operations and of pairs, in words."""
     means = {pair: float(np.mean(several)) for pair, several in values.items()}
     kinds = {
         "alone": {pair: m for pair, m in means.items() if pair[0] == pair[1]},

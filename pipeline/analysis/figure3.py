@@ -24,7 +24,7 @@ from pipeline.config.experiments import Experiment
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SETTINGS = {"permutations": "M, permutations a step", "eta": "eta, drop at which a walk stops"}
+SETTINGS = {"permutations": "M, permutations per step", "eta": "eta, drop at which a walk stops"}
 
 
 @dataclass(frozen=True)

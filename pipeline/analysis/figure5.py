@@ -1,10 +1,10 @@
 """Figure 5: operation strength against test accuracy of architectures of NAS-Bench-201.
 
-Each row and data set has a scatter plot as in the paper, of the search with the first seed. Each
-data set then has a picture of Kendall's tau: every seed with its bootstrap interval, over the drawn
-architectures and over all. The picture also shows the paper's numbers, and two scores that are sums
-over edges and are computed from the table: its main effects, and the main effects of its ranks. The
-latter are about the most that any such score can reach.
+Each row and data set has a scatter plot as in the paper, for the search with the first seed. Each
+data set also has a picture of Kendall's tau with bootstrap intervals, for every seed, over the
+drawn architectures and over all. For comparison it shows the paper's tau and the taus of two sums
+over edges, computed from the table: the main effects of the accuracies, and of their ranks. The
+main effects of the ranks reach about the largest tau that a sum over edges can have.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -37,7 +37,7 @@ class Ranked:
 
     @property
     def stood_for(self) -> str:
-        """The paper's data set."""
+        """The paper's data set, which `dataset` may only stand for."""
         return self.row.stands_for or self.dataset
 
     @property
@@ -91,7 +91,7 @@ def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
 
 
 def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
-    """One line for each row and set of architectures, a dot and a bar for each seed."""
+    """A picture with a line for each row and set of architectures; a seed is a dot with a bar."""
     data = [point for one in own for over in OVER for point in _points(one, over)]
     lines = [(one, over) for over in OVER for one in own]
     with figures.canvas(0.8 + 0.42 * len(lines)) as figure:

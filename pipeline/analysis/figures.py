@@ -92,7 +92,7 @@ class Series:
         return np.array(epochs), means, np.array([s.half_width or 0.0 for s in found])
 
     def last(self) -> str:
-        """The last epoch's mean in words, with its interval if there is one."""
+        """The mean of the last epoch as text, with its interval if there is one."""
         _, mean, half_width = self.mean()
         return f"{mean[-1]:.3g}" + (f" ± {half_width[-1]:.2g}" if half_width[-1] else "")
 
@@ -154,7 +154,7 @@ def style() -> Any:
 
 @contextmanager
 def canvas(height: float, width: float = SIZE[0]) -> Iterator[Figure]:
-    """An empty figure of this size in inches, and the style to draw in while it is open."""
+    """An empty figure of this size in inches; the style is active inside the `with` block."""
     from matplotlib.figure import Figure
 
     with style():
@@ -174,7 +174,7 @@ def ends(series: Sequence[Series]) -> str:
 
 
 def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
-    """What a page needs to show the values of points of `curves`; call it after `svg`.
+    """The data that a page needs to show the values of points; call it after `svg`.
 
     Returns:
         `box`: left, top, right and bottom of the axes as shares of the picture; `x`: limits of the

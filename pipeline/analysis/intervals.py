@@ -6,9 +6,9 @@ Three methods with different assumptions:
   normal.
 - *bounded*: Gaffke's interval for values between two known ends. Its lower end is the 2.5 %
   quantile of sum_i w_i x_i over x = (lower bound, values) with w ~ Dirichlet(1, ..., 1); its upper
-  end is the mirror image. It assumes no distribution and stays within the possible values, so it
-  keeps its level for looked-up accuracies, which are few discrete values near a maximum
-  (Gaffke, 2005; Learned-Miller & Thomas, arXiv:1905.06208).
+  end is the mirror image. It assumes no distribution and stays within the possible values. So it
+  suits looked-up accuracies, which are few discrete values near a maximum (Gaffke, 2005;
+  Learned-Miller & Thomas, arXiv:1905.06208).
 - *Welch*: whether two means differ, from means, deviations and numbers of values.
 
 Fewer than three values have no interval and no verdict: the values themselves are shown.
@@ -24,7 +24,7 @@ import numpy as np
 
 CONFIDENCE = 0.95
 LEAST = 3  # fewest values for an interval or a verdict
-DRAWS = 40_000  # of the weights of a bounded interval: an end is accurate to .003 of the range
+DRAWS = 40_000  # draws of w for a bounded interval, whose ends are accurate to .003 of the range
 MOST_DECIMALS = 6
 
 
@@ -70,7 +70,7 @@ class Summary:
         """`2.505 ± 0.014`, `94.27 (93.1 to 94.37)`, or the values if there is no interval.
 
         Args:
-            decimals: used if there is no spread to choose them by.
+            decimals: number of decimals if there is no interval that determines it.
             signed: write a plus sign, for a difference.
         """
         if self.low is None or self.high is None:
@@ -104,14 +104,14 @@ def summarise(values: Iterable[float], bounds: tuple[float, float] | None = None
         return Summary(plain, mean, deviation, None, None)
     if bounds is not None:
         return Summary(plain, mean, deviation, *bounded_interval(array, *bounds), bounded=True)
-    from scipy.special import stdtrit  # Student's t; takes 0.3 s, so a search does without
+    from scipy.special import stdtrit  # Student's t; imported here because it takes 0.3 s
 
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * deviation / math.sqrt(n)
     return Summary(plain, mean, deviation, mean - half, mean + half)
 
 
 def bounded_interval(values: np.ndarray, least: float, largest: float) -> tuple[float, float]:
-    """Gaffke's interval of the mean of values [n] in [least, largest]; see the module."""
+    """Gaffke's interval (see the module) of the mean of values [n] in [least, largest]."""
     generator = np.random.default_rng(0)
     tail = (1 - CONFIDENCE) / 2
 
@@ -125,7 +125,7 @@ def bounded_interval(values: np.ndarray, least: float, largest: float) -> tuple[
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary | None:
     """`a` minus `b` over the seeds that both have; None if they share none.
 
-    Equal seeds share split and data order, so the difference varies less than the two values.
+    Runs with the same seed share split and data order, so differences vary less than values.
     """
     shared = sorted(a.keys() & b.keys())
     return summarise(a[seed] - b[seed] for seed in shared) if shared else None
@@ -161,7 +161,7 @@ def decimals_of(spread: float, fallback: int) -> int:
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:
-    """A number with a true minus sign; `failed` for one that is not a number."""
+    """A number as text with a true minus sign; `failed` for NaN."""
     if math.isnan(value):
         return "failed"
     return f"{value:{'+' if signed else ''},.{decimals}f}".replace("-", "−")

@@ -21,7 +21,7 @@ from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
 
-MOST_ROWS = 100  # a figure with more points is a cloud and is left out
+MOST_ROWS = 100  # a figure with more points is a scatter plot and is left out
 FIGURES = 4  # decimals of a figure's numbers
 
 
@@ -56,7 +56,7 @@ def measurements(
 
 
 def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
-    """The numbers of a picture; None for a cloud of points, since its points are no results."""
+    """The numbers of a picture; None for a scatter plot, since its points are not results."""
     if not 0 < len(drawn.data) <= MOST_ROWS:
         return None
     keys = dict.fromkeys(key for row in drawn.data for key, value in row.items() if value != "")
@@ -74,6 +74,11 @@ def _short(value: Any) -> Any:
     return round(value, FIGURES) if isinstance(value, float) else value
 
 
+def _three(value: Any) -> Any:
+    """A float with three significant digits: repeats differ by more than the fourth."""
+    return float(f"{value:.3g}") if isinstance(value, float) else value
+
+
 def of_experiment(experiment: Experiment, finished: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The runs that the rows of an experiment show."""
     return [
@@ -85,7 +90,7 @@ def of_experiment(experiment: Experiment, finished: Sequence[FinishedRun]) -> li
 
 
 def made(job: ReportJob, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
-    """How the runs of an experiment came about: command, commits, machines, date, seeds."""
+    """How the runs of an experiment were made: command, commits, machines, date, seeds."""
     runs = of_experiment(experiment, finished)
     most = max((run.repeats for run in runs), default=0)
     seeds = sorted({run.seed for run in runs if run.seed is not None}) or list(job.seeds)
@@ -134,15 +139,15 @@ def renewed(
     command: str,
     record: dict[str, Any],
 ) -> dict[str, Any]:
-    """A repeated measurement: new rows with their origin, and the words of the old measurement.
+    """A repeated measurement: new rows with their origin, and the texts of the old measurement.
 
     Args:
-        words: the old measurement; its columns say what is kept of each row.
-        rows: as a benchmark returns them.
+        words: the old measurement; each new row keeps only the keys in its `columns`.
+        rows: rows as a benchmark returns them.
         command: the command that made the rows.
         record: provenance of this process.
     """
-    kept = [{key: _short(row[key]) for key in words["columns"] if key in row} for row in rows]
+    kept = [{key: _three(row[key]) for key in words["columns"] if key in row} for row in rows]
     return {**words, "command": command, **made_by([record]), "rows": kept}
 
 

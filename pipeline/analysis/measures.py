@@ -107,7 +107,7 @@ def seconds(stage: str, runs: Sequence[FinishedRun], target: str | None = None) 
 
 
 def search_time(runs: Sequence[FinishedRun]) -> Measure:
-    """Time of a search on whichever device it ran; the paper's is in GPU days."""
+    """Time of a search on the device that ran it; the paper prints GPU days."""
     return replace(seconds("search", runs), printed_as="search_gpu_days", comparable=False)
 
 
@@ -118,7 +118,7 @@ def held_out_error(dataset: str) -> Measure:
 
 
 def table_column(column: str) -> Measure:
-    """An accuracy of the NAS-Bench-201 table, which is in percent there too."""
+    """An accuracy of the NAS-Bench-201 table, which stores percent."""
     return Measure("query", column, column_title(column), "%", lower_is_better=False)
 
 
@@ -158,7 +158,7 @@ def place(dataset: str, stands_for: str) -> str:
 
 
 def summary(measure: Measure, runs: Sequence[FinishedRun]) -> Summary | None:
-    """The runs as one number; None if none has the measure."""
+    """Mean and interval of a measure over runs; None if no run has it."""
     values = by_seed(measure, runs)
     if not values:
         return None
@@ -201,8 +201,8 @@ def _column(measure: Measure) -> str:
 def by_seed(measure: Measure, runs: Iterable[FinishedRun]) -> dict[int, float]:
     """Value of each seed; a search with several trainings counts once, with their mean.
 
-    A genotype from elsewhere has no search seed, so the seeds of its trainings are used instead. A
-    value that is not a number belongs to a failed run and is left out.
+    A published or given genotype has no search seed, so the seeds of its trainings are used. NaN
+    belongs to a failed run and is left out.
     """
     values: dict[int, list[float]] = defaultdict(list)
     for run in runs:

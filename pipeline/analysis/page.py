@@ -16,7 +16,7 @@ from pipeline.analysis.measures import TEST_COLUMNS, column_title
 from pipeline.analysis.runs import FinishedRun
 
 HEADLINES = {
-    # The number in the table of runs: stage -> metric -> format; the first metric that the run has.
+    # Stage -> metric -> format. The table of runs shows the first of these metrics that a run has.
     "search": {
         "valid_accuracy": "{:.2%} validation accuracy",
         "value_full": "V(N) = {:.3f}",
@@ -42,7 +42,7 @@ def duration(seconds: float) -> str:
 
 
 def headline(run: FinishedRun) -> str:
-    """The number of a run in the table of runs."""
+    """The result of a run as text, for the table of runs."""
     forms = HEADLINES[run.stage].items()
     key, form = next(((k, f) for k, f in forms if k in run.metrics), ("", ""))
     value = run.metrics.get(key)

@@ -1,8 +1,8 @@
 """Estimates the cost of a report page before anything runs: runs by stage, device hours, disk.
 
-The runs come from `config/needs.py`, as those of Snakemake's rules do. Jobs that only convert, draw
-or write a page take almost no time and are left out. Hours come from `cost.py`, for the device of
-the configuration: a CPU core, the GPU of this machine if its speed was measured, or else a V100.
+`config/needs.py` lists the runs, here and in Snakemake's rules. Jobs that only convert, draw or
+write a page take almost no time and are left out. `cost.py` estimates the hours for the configured
+device: a CPU core, the GPU of this machine if its speed was measured, or else a V100.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COPIES = 2  # MLflow keeps a copy of each model
 
 @dataclass(frozen=True)
 class StageCost:
-    """The runs of one stage: device hours, bytes on disk, peak memory of a search in bytes."""
+    """The cost of a stage's runs: device hours, bytes on disk, peak memory of a search in bytes."""
 
     stage: str
     n_runs: int
@@ -39,8 +39,8 @@ def plan(
     """The runs behind a report page, by stage.
 
     Args:
-        config: with the labels of all experiments.
-        experiments: all of them, by name.
+        config: configuration with the labels of all experiments.
+        experiments: all experiments by name.
         page: index, paper or an experiment.
         results: `results/{preset}`, to find the runs that have finished.
     """
@@ -95,12 +95,12 @@ def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -
             for one in (*lines, total)
         ),
     ]
-    head = f"Plan of {page}, preset {config.preset}, from nothing:"
+    head = f"Plan of {page}, preset {config.preset}, if nothing is done yet:"
     device = device_of(config)
-    end = f"Hours of one {device}, right within a factor of two: {_hours(total.hours / 24)} days."
+    end = f"Hours of one {device}, accurate to a factor of two: {_hours(total.hours / 24)} days."
     memory = (
-        "Memory is the most that a step of a search holds on its device, by measured peaks of "
-        "smaller ones; search.<space>.micro_batch_size lowers it."
+        "Memory is the peak of a search step on its device, scaled from measured peaks; "
+        "search.<space>.micro_batch_size lowers it."
     )
     return "\n".join([head, *_aligned(rows), end, memory, *_advice(config, device)])
 
@@ -108,12 +108,12 @@ def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -
 def _advice(config: Config, device: str) -> list[str]:
     """Advice on how to get the numbers of another device."""
     if device == cost.CORE and config.device != "cpu":
-        return ["There is no GPU here. For hours of a GPU add --set device=cuda"]
+        return ["This machine has no GPU. For hours of a GPU add --set device=cuda"]
     if device == cost.V100.name:
         times = ", ".join(f"{g.name} {g.bandwidth / cost.V100.bandwidth:.1f}" for g in cost.GPUS)
         return [
-            f"A newer GPU is at most so many times as fast: {times}. "
-            "On your own, `make gpu-check` measures it; then this command takes its speed."
+            f"Newer GPUs are faster by at most these factors: {times}. "
+            "`make gpu-check` measures the speed of your GPU, which this command then uses."
         ]
     return []
 

@@ -1,4 +1,4 @@
-"""Renders the pages in `docs/results/` from `docs/measurements/*.json`; nobody edits them by hand.
+"""Renders the pages in `docs/results/` from `docs/measurements/*.json`; do not edit the pages.
 
 A measurement is
 
@@ -6,7 +6,7 @@ A measurement is
      "columns": {key: label}, "rows": [{key: value}], "notes": [...], "does_not_show": [...]}
 
 where a value may be {"mean", "low" and "high" (or "half_width") or "std", "n"}, or {"values", "n"}.
-Files `NAME_1.json`, `NAME_2.json`, ... are tables of one page, which states once what they share.
+Files `NAME_1.json`, `NAME_2.json`, ... are tables of one page; texts that they share appear once.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _made(one: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_earlier_code(command: str) -> str:
-    """A remark on a command that only an earlier commit has."""
+    """A remark on a command that no longer exists."""
     if "pipeline.experiments" not in command:
         return ""
     return ", code of that commit; today the studies of `config/studies/` measure it"

@@ -1,4 +1,4 @@
-"""Renders `docs/results.md`: the findings in sentences whose numbers come from measurements.
+"""Renders `docs/results.md`: findings as sentences, with numbers from the measurements.
 
 `config/results.yaml` lists the findings. In a sentence, `{measurement|row|column}` is replaced by
 that value of `docs/measurements/`, where `row` is the text of the row's first columns, joined by
@@ -28,12 +28,12 @@ HEAD = """\
 
 <!-- Rendered from config/results.yaml and docs/measurements/*.json by `make docs`. -->
 
-What this project has measured, in short. Each finding links to its page, which has the whole
-table, the command, the commit, the machine, and what it does not show. `2.51 ± 0.12 (n = 4)` is a
-mean over n seeds, ± half the width of its 95 % interval, or the ends of the interval in brackets;
-of fewer than three seeds the values themselves stand there. After a number of the paper ± is the
-deviation that it prints. Whether the paper's claims hold is judged on a page of its own,
-[claims](claims.md).
+This page summarises what we have measured. Each finding links to a page with the whole table, the
+command, the commit, the machine, and what the measurement does not show. `2.51 ± 0.12 (n = 4)` is a
+mean over n seeds, ± half the width of its 95 % interval; some intervals are shown by their ends in
+brackets. With fewer than three seeds the values themselves are shown. After a number from the
+paper, ± is the deviation that the paper prints. The page [claims](claims.md) tests the paper's
+claims.
 """
 PAGES = """\
 ## All measurements
@@ -73,7 +73,7 @@ def read(path: Path = FILE) -> list[Finding]:
     """The findings.
 
     Raises:
-        InputError: the file does not fit.
+        InputError: the file is not valid.
     """
     try:
         return [Finding(**one) for one in read_yaml(path)["findings"]]
@@ -85,7 +85,7 @@ def render(measured: Measured, findings: Sequence[Finding]) -> str:
     """The page.
 
     Raises:
-        InputError: a finding asks for a value that no measurement has.
+        InputError: a finding refers to a value that no measurement has.
     """
     of_pages = titles(measured)
     links = "\n".join(f"- [{title}](results/{page}.md)" for page, title in of_pages.items())

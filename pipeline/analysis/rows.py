@@ -2,10 +2,9 @@
 
 A row has text columns that name it (`row`, `space`, `dataset`, `strategy`, and `stands_for` if the
 data set stands for another) and a column for each measured number. `<stage>[/<target>]/<metric>` is
-the mean over seeds; with the suffixes `_low` and `_high` come the ends of its 95 % interval, with
-`_n` the number of seeds, with `_paper` the printed number. Units are those of `metrics.json`
-(fractions, counts, seconds; NAS-Bench-201's columns in percent), so that a column keeps its meaning
-whatever the report shows.
+the mean over seeds. The suffixes `_low` and `_high` mark the ends of its 95 % interval, `_n` the
+number of seeds, `_paper` the printed number. Units are those of `metrics.json` (fractions, counts,
+seconds; NAS-Bench-201's columns in percent) and do not depend on the units of the report.
 """
 # Tested in tests/tracking/test_tables.py.
 
@@ -25,11 +24,11 @@ from pipeline.config.jobs import ReportJob
 def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
     """Experiment -> its rows, for each experiment whose table is complete.
 
-    Experiments share runs, so a study fills parts of tables that nobody asked for. A table is
-    complete if each of its rows has a number of ours, except rows that are only quoted.
+    Experiments share runs, so a study also fills parts of tables that were not requested. A table
+    is complete if each of its rows has a number of ours, except rows that are only quoted.
 
     Raises:
-        InputError: `results` is no folder, or a file of a run is broken.
+        InputError: `results` is not a folder, or a file of a run is broken.
     """
     study = Evidence.of(job, runs.collect(results))
     found = {}

@@ -39,7 +39,7 @@ class FinishedRun(Place):
 
     @property
     def searched(self) -> bool:
-        """Whether a search of its seed found the genotype."""
+        """Whether the genotype was found by a search with the run's seed."""
         return is_searched(self.strategy)
 
 
@@ -55,7 +55,7 @@ def collect(results: Path) -> list[FinishedRun]:
     """All runs that have succeeded, by space, data set, strategy, seed, stage.
 
     Raises:
-        InputError: `results` is no folder, or a file of a run is broken.
+        InputError: `results` is not a folder, or a file of a run is broken.
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; give results/PRESET")
@@ -94,7 +94,7 @@ def _read(results: Path, folder: Path) -> FinishedRun:
 
 def read_metrics(path: Path) -> dict[str, Any]:
     """The numbers of a run; NaN where an older version wrote a number that is not finite."""
-    # JSON has no NaN; results of older versions have, where a training diverged.
+    # JSON has no NaN, but older versions wrote NaN if a training diverged.
     if NAN.search(read_text(path)):
         return {key: math.nan if value is None else value for key, value in _older(path).items()}
     metrics = read_object(path)
@@ -104,7 +104,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 
 def _older(path: Path) -> dict[str, Any]:
-    """The metrics of an older version, None for a number that is not finite."""
+    """Metrics that an older version wrote; None for a number that is not finite."""
     found = parse_json(NAN.sub(": null", read_text(path)))
     return found if isinstance(found, dict) else {}
 

@@ -2,8 +2,8 @@
 
 The ids (`clip-path`, glyphs, markers) and the style sheet of a drawing would clash with those of
 other drawings. So ids get a prefix and unused ids are removed. The number of a series is kept as
-`data-series`, by which a page can hide the series. The style moves to the root element. The drawing
-fills the available width instead of a size in points, and gets a name for screen readers.
+`data-series`, so that a page can hide the series. The style moves to the root element. The drawing
+fills the available width instead of having a fixed size, and gets a name for screen readers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def inline(text: str, prefix: str, label: str, colours: Mapping[str, str] | None
     Args:
         text: a whole SVG file.
         prefix: unique within the page; letters, digits and hyphens.
-        label: what a screen reader says.
+        label: the text that a screen reader reads.
         colours: hexadecimal colour -> name of the CSS variable that a page may set for it; the
             colour itself is the fallback.
 
@@ -50,7 +50,7 @@ def inline(text: str, prefix: str, label: str, colours: Mapping[str, str] | None
         root.attrib.pop(key, None)
     root.set("role", "img")
     root.set("aria-label", label)
-    # What matplotlib's style sheet sets for every element; both properties are inherited.
+    # matplotlib's style sheet sets these for every element; elements inherit both from the root.
     root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
     return ElementTree.tostring(root, encoding="unicode")
 
@@ -90,7 +90,7 @@ def _rename(element: ElementTree.Element, prefix: str, used: set[str]) -> None:
 
 
 def _themed(value: str, colours: Mapping[str, str]) -> str:
-    """Replace colours by CSS variables; var() works only in style attributes, as matplotlib has."""
+    """Replace colours by CSS variables; matplotlib puts colours into `style`, where var() works."""
     for colour, name in colours.items():
         value = value.replace(colour, f"var(--{name}, {colour})")
     return value

@@ -1,8 +1,8 @@
-"""An experiment as tables: our number with interval and seeds, the paper's number, difference.
+"""An experiment as tables: our number with its interval and seeds, the paper's, the difference.
 
 Each data set that was searched on has a table, with the rows in the order of the experiment. A
-column that the paper prints (`Row.paper`) has the printed number. If networks are trained on
-several data sets, the printed number belongs to the data set that the row names first.
+number that the paper prints (`Row.paper`) is shown in its column. If a row trains networks on
+several data sets, the printed number belongs to the first of them.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from pipeline.paths import Place
 
 @dataclass(frozen=True)
 class Cell:
-    """A number of ours over seeds, and the paper's.
+    """Our number over seeds, and the paper's number.
 
     Attributes:
-        ours: None if no run has it.
+        ours: our mean and interval; None if no run has a value.
         expected: number of seeds that should have run.
         applies: whether this row measures this column at all.
         paper_dataset: the data set of the paper's number, if ours only stands for it.
-        values: ours by seed.
-        made_by_other_code: those of `runs` whose code has changed since.
-        runs: the runs of the values, in the order of the seeds.
+        values: our values by seed.
+        made_by_other_code: the part of `runs` whose code has changed since.
+        runs: the runs that gave the values, in the order of the seeds.
         n_failed: number of missing seeds that failed.
     """
 
@@ -149,7 +149,7 @@ class ResultTable:
 
 @dataclass(frozen=True)
 class Part:
-    """An experiment on one data set; `lacks_benchmark`: no table was there to rate its cells."""
+    """An experiment on one data set; `lacks_benchmark`: there was no table to look cells up in."""
 
     dataset: str
     tables: tuple[ResultTable, ...]
@@ -164,9 +164,9 @@ class Evidence:
         runs: all runs; each row selects its own.
         n_seeds: seeds of a search.
         n_retrain_seeds: seeds of the training of a found network.
-        source_digest: of the present code; runs of other code are marked.
+        source_digest: digest of the present code; runs of other code are marked.
         failed: runs that failed.
-        apart: runs with other settings than the study's, which no row takes.
+        apart: runs with other settings than the study's, which no row shows.
     """
 
     runs: Sequence[FinishedRun]
@@ -284,7 +284,7 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun])
         columns.append(measures.test_error(target))
         if "top5_error" in printed:
             columns.append(measures.top5_error(target))
-    # Sizes only on the first data set: on other data sets only the classifier and the stem differ.
+    # Sizes are shown for the first data set; on others only the classifier and the stem differ.
     firsts = dict.fromkeys(name for row in rows for name in row.targets(dataset)[:1])
     sized: list[str | None] = [*firsts] or [None]
     for size_of in sized:

@@ -9,9 +9,9 @@ follow from its operations. Per edge at C channels on H x W pixels they are
     S1 to S4        H W (51 C + 3 C²)     two operations, about half of that
     NAS-Bench-201   H W · 10 C²           convolutions 3x3 and 1x1
 
-and the input of each cell takes 8 C² H W. A reduction halves H W · C and keeps H W · C²; for
-simplicity the first term is kept too. An evaluation of the value function is one forward pass. The
-counts are right within a factor of two; `cost.py` converts them to times.
+and the input of each cell takes 8 C² H W. A reduction cell halves H W · C and keeps H W · C²; for
+simplicity the counts do not halve H W · C. An evaluation of the value function is one forward pass.
+The counts are accurate to a factor of two; `cost.py` converts them to times.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from pipeline.paths import Place
 PASSES = 3  # forward, and backward with respect to images and to weights
 PARAMETER_BYTES = 4
 # Bytes that a training step of a fused supernet holds for each image, at C = 16 and 32 x 32 pixels,
-# measured in float32 by `bench/memory.py` with 4 to 128 images. DARTS (8 cells): the channels that
-# bypass the operations, and the channels that pass through them, which scale with 1/k.
-# NAS-Bench-201: outside its cells, and in each cell of a stage. ImageNet's supernets: the stem, for
-# each pixel of the image.
+# measured in float32 by `bench/memory.py` with 4 to 128 images. DARTS_PEAK (8 cells): for channels
+# that bypass the operations, and for channels that pass through them (these scale with 1/k).
+# NASBENCH_PEAK: outside the cells, and in each cell of a stage. STEM_PEAK: for each pixel of an
+# image in the stem of ImageNet's supernets.
 DARTS_PEAK, NASBENCH_PEAK, STEM_PEAK = (5.0e6, 69.4e6), (0.45e6, 2.27e6), 107
-# Shares of these bytes under autocast, and if cells are recomputed in the backward pass.
+# Factors on these bytes under autocast, and if cells are recomputed in the backward pass.
 BFLOAT16_PEAK, CHECKPOINT_PEAK = 0.57, 0.29
-# Measured share of a permutation that a walk with early truncation evaluates (eta = 0.5).
+# Measured share of a permutation that is evaluated before it is truncated (eta = 0.5).
 WALKED = 0.6
 # Multiply-adds, parameters, channels, cells and pixels per side of the cells that Shapley-NAS
 # published for CIFAR-10 and ImageNet, and of the densest NAS-Bench-201 cell.
@@ -58,7 +58,7 @@ class Work:
         operations: floating-point operations, two per multiply-add.
         size: bytes that it leaves on disk.
         network: kind of network that computes; `cost.RATES` has the speed of each kind.
-        peak: peak device memory of a step of a search in bytes, images included.
+        peak: peak device memory of a search step in bytes, images included.
     """
 
     operations: float = 0.0

@@ -1,7 +1,7 @@
-"""Timings of fast code against its plain, tested form; both sides are interleaved in one run.
+"""Timings of fast code against its plain, tested form; the two run in turns.
 
-Machines are shared, so rely on a row's ratio of medians and not on its times. Each file here is one
-benchmark: a function `rows(repeats)` and a name below.
+Machines are shared, so rely on a row's ratio of medians and not on its times. A benchmark is a file
+with a function `rows(repeats)`, and its name is in the list below.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The default estimator on eight games with known values, with our other estimators and shapiq's.
 
-The games have 10 to 14 players; their Shapley values are computed from all coalitions. A row is for
-one estimator and one number of evaluations per player. Its error is the mean over players of |found
-- true|, divided by the mean |true| of the game. The row has the geometric mean of the error over
-games, the number of games where the estimator is best, and how often 95 % intervals cover the true
-value, without noise and with noise of a tenth of a game's largest marginal contribution.
+The games have 10 to 14 players; their Shapley values are computed from all coalitions. There is a
+row for each estimator and number of evaluations per player. On a game the error is the mean over
+players of |found - true|, divided by the mean |true|. A row has the geometric mean of the error
+over games, the number of games where the estimator is best, and how often 95 % intervals cover the
+true value. Coverage is measured without noise, and with noise of a tenth of the largest |true|.
 """
 # Tested in tests/test_bench.py.
 
@@ -126,7 +126,7 @@ def coverage(
 
 
 class Noisy:
-    """A game with independent normal noise in every answer."""
+    """A game with independent normal noise in every value."""
 
     def __init__(self, V: ValueFunction, scale: float, seed: int):
         self.V, self.scale, self.rng = V, scale, np.random.default_rng(seed)

@@ -1,7 +1,7 @@
 """A GPU check in minutes: tests, speeds at the paper's sizes, and a NAS-Bench-201 search.
 
 It needs no data set and no package except torch: images are noise, and without pytest the tests are
-skipped. A part that failed, or for which there was no time, gives a row that says so. The speeds
+skipped. A part that fails, or for which there is no time, gives a row with the reason. The speeds
 become rates in `analysis/rates.json`, which `plan` then uses. On a CPU the check runs in a tiny
 form, which the tests cover.
 """
@@ -103,7 +103,7 @@ def attempt(name: str, part: Callable[[], Row]) -> Row:
 
 
 def speeds(device: torch.device, tiny: bool) -> Iterator[tuple[str, Callable[[], Row]]]:
-    """Name and measurement of each speed; of each kind, the form that makes rates comes first."""
+    """The name of each speed and the function that measures it."""
     for space, (shape, batch, side) in SUPERNETS.items():
         shape, batch, side = ({**shape, "channels": 4, "cells": 2}, 2, 8) if tiny else (
             {**shape, "channels": 16}, batch, side
@@ -163,7 +163,7 @@ def timed(once: Callable[[], object]) -> Row:
 
 
 def search(device: torch.device, tiny: bool, left: Callable[[], float]) -> Row:
-    """Run as many epochs of Shapley-NAS as fit, at the paper's sizes on noise; median seconds."""
+    """Run as many epochs of Shapley-NAS as time allows, at the paper's sizes on noise."""
     shape = {"cells": 1, "channels": 4} if tiny else {}
     recipe = NasBench201Search(warmup_epochs=0, epochs=50, batch_size=256, supernet=shape)
     entry = registry.entry("strategies", "shapley")

@@ -10,11 +10,10 @@ from collections.abc import Callable
 def peak_megabytes(work: Callable[[], object]) -> float:
     """Peak of the memory that `work` allocates, beyond that held before, in MB of 10^6 bytes.
 
-    It is measured by torch's allocator on a GPU, and by the profiler's record of allocations on a
-    CPU.
+    On a GPU torch's allocator measures it, on a CPU the profiler's record of allocations.
 
     Args:
-        work: called twice and measured the second time, when gradients and caches exist.
+        work: called twice; the second call is measured, when gradients and caches exist.
     """
     import torch
 
@@ -33,6 +32,6 @@ def _peak_of_profile(work: Callable[[], object]) -> int:
 
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         work()
-    # The public tables have only sums per operator, not their course over time.
+    # The profiler's public tables have only sums per operator, not the memory over time.
     events = [e for e in record.profiler.kineto_results.events() if e.name() == "[memory]"]
     return max(itertools.accumulate(e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())))

@@ -1,9 +1,9 @@
 """A search by two processes against one: wall time of an epoch of weights and a Shapley pass.
 
-The space is NAS-Bench-201 with one cell per stage, on noise; gloo joins the processes. The baseline
-is one process with one thread. It is compared in turns with one process with two threads, and with
-two processes with one thread each. All do the same work: two micro-batches per step, four whole
-permutations.
+The space is NAS-Bench-201 with one cell per stage, images are noise, and gloo joins the processes.
+The baseline is one process with one thread. It is timed in turns with one process of two threads,
+and with two processes of one thread each. All do the same work: two micro-batches per step, four
+whole permutations.
 """
 # Tested in tests/test_bench.py.
 

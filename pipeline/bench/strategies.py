@@ -1,11 +1,11 @@
 """The cost of an epoch of each strategy relative to first-order DARTS.
 
 The space is NAS-Bench-201 with one cell per stage, images are noise, and the strategies run in
-turns. The timed epoch is one in which alpha changes, without the work that a strategy does once per
-epoch or once per search (Shapley values, controller, final choices). That work does not grow with
-the number of steps and is counted in images instead, see `docs/strategies.md`. Without a GPU times
-are processor times, since machines are shared. Memory is the peak of what an epoch allocates:
-activations, gradients, copies of the weights.
+turns. Alpha changes in the timed epoch. Work that a strategy does once per epoch or once per search
+(Shapley values, controller, final choices) is left out. It does not grow with the number of steps,
+and `docs/strategies.md` counts it in images. Without a GPU times are processor times, since
+machines are shared. Memory is the peak that an epoch allocates: activations, gradients, copies of
+the weights.
 """
 # Tested in tests/test_bench.py.
 

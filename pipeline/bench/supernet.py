@@ -1,12 +1,11 @@
-"""A supernet's fast form against the readable one: eager, float32, contiguous.
+"""A supernet's fast form against the readable one (eager, float32, contiguous).
 
 DARTS has 16 channels, 8 cells, k = 4 and batch 64; NAS-Bench-201 has one cell per stage and batch
-128. Images are 32 x 32, and weights are as at the start of a search. A training step is a forward
-and a backward pass of the weights. A forward pass is without gradients; DARTS uses batch statistics
-(as V is measured by default) and NAS-Bench-201 running ones. The coalition of half the players is
-measured with batch statistics in both, once from scratch and once along a walk of removals, which
-recomputes only what a removal changes. `peak_mb` is the peak memory of a training step without
-weights and images.
+128. Images are 32 x 32, and weights are those at the start of a search. A training step is a
+forward and a backward pass of the weights. A forward pass is without gradients; DARTS uses batch
+statistics, the default for V, and NAS-Bench-201 running ones. With half of the players removed both
+use batch statistics, once from scratch and once along a walk of removals. A walk recomputes only
+what a removal changes. `*_peak_mb` is the peak memory of a training step beyond weights and images.
 """
 # Tested in tests/test_bench.py.
 
@@ -32,7 +31,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 BATCHES = {"darts": 64, "nasbench201": 128}
 POLICIES = {"darts": "batch", "nasbench201": "running"}
-STEPS = 10  # removals of a walk, half of them before half of the players are gone
+STEPS = 10  # removals of a walk; half of them come before half of the players are removed
 READABLE = {"fused": False, "channels_last": False}
 
 

@@ -1,6 +1,6 @@
 """Opening and querying NAS-Bench-201's table, against plain pandas on the CSV file.
 
-Without the real table a made-up one of the same shape replaces it; the row says which was used.
+If the real table is missing, a made-up one of the same shape is used; the rows say which it was.
 """
 # Tested in tests/test_bench.py.
 
@@ -35,7 +35,7 @@ print(peak() - before)
 
 
 def rows(repeats: int = 7) -> list[dict[str, Any]]:
-    """Rows for opening with a first query, its memory with all imports, and a million look-ups."""
+    """Rows for opening the table with a first query (time, memory), and for a million look-ups."""
     with tempfile.TemporaryDirectory() as folder:
         real = find_table(os.environ.get("SHAPLEY_NAS_DATA", "data"))
         source = real or _made_up(Path(folder, "table.csv.gz"))

@@ -16,7 +16,7 @@ def compare(
 
     The first call of each side (caches, compilation) is reported separately as `*_first_s`.
     `*_cpu_s` are the CPU seconds of the process over all its threads. They are more reliable than
-    wall time if others share the cores.
+    wall time if other programs use the cores.
     """
     first = [seconds(baseline), seconds(ours)]
     times: tuple[list[float], list[float]] = ([], [])

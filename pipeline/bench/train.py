@@ -1,8 +1,8 @@
 """A training step of a discrete network: plain eager float32 against the recipe's choices.
 
-Both sides are whole steps as in `pipeline.training`: forward, loss with the auxiliary tower,
-backward, clipping, SGD. Plain means contiguous images and weights, torch's own convolutions and one
-SGD kernel per parameter.
+Both sides are whole steps as in `pipeline.training`: forward, loss with the auxiliary head,
+backward, clipping, SGD. The plain side has contiguous images and weights, torch's own convolutions
+and one SGD kernel per parameter.
 
 The networks are the published ones. Only the batch is reduced to what a CPU processes in a second.
 It has at least 16 images: below that, torch on one thread switches to other convolution kernels,
@@ -32,7 +32,7 @@ SIZES = {
 
 
 def rows(repeats: int = 7) -> list[dict[str, Any]]:
-    """Rows for the memory format, then the number format, for the paper's two networks."""
+    """Rows for the memory format, then with the number format too, for the paper's networks."""
     where = devices.resolve("auto")
     plain = TrainSettings(channels_last=False, precision="float32")
     forms = {

@@ -1,11 +1,11 @@
 """A claim of the paper, and the rule by which runs decide whether it holds.
 
-The rule stands in the experiment's file, so that it is written down before the runs. It is a list
-of conditions. Each condition takes one value per seed and their 95 % t interval:
+The rule is in the experiment's file, so that it is fixed before the runs. It is a list of
+conditions. Each condition compares a bound with the 95 % t interval of the mean over seeds:
 
     the whole interval is on the claimed side of the bound    the condition holds
     the whole interval is on the other side                   it does not hold
-    else, or with fewer seeds than it asks for                it cannot be told
+    otherwise, or with too few seeds                          it cannot be told
 
 A claim holds if all conditions that decide hold, and does not hold if one of them does not.
 """
@@ -20,23 +20,23 @@ HOLDS, FAILS, OPEN = "holds here", "does not hold here", "cannot be told here"
 
 
 class Condition(Settings):
-    """Values of a strategy, or their paired differences to another's, against a bound."""
+    """Compares values of a strategy, or paired differences of two strategies, with a bound."""
 
     says: str = Field(description="what is compared, in words")
     strategy: str = setting("", "strategy label whose runs are measured", OURS)
-    versus: str = setting("", "label whose value with the same seed is subtracted", OURS)
+    versus: str = setting("", "label whose value is subtracted, seed by seed", OURS)
     ratio: bool = setting(False, "divide by the value of `versus` instead", OURS)
     order: tuple[str, ...] = setting(
         (),
-        "labels instead of `strategy`: Kendall's tau per seed of their values and the paper's",
+        "labels instead of `strategy`; the value is Kendall's tau of their values and the paper's",
         OURS,
     )
     dataset: str = setting("cifar10", "data set searched on", OURS)
     measure: str = Field(description="`<stage>/<key>` of metrics.json, or of a row of `queries`")
-    above: float | None = setting(None, "the claimed side is above this", OURS)
-    below: float | None = setting(None, "the claimed side is below this", OURS)
-    seeds: int = setting(4, "seeds without which it cannot be told", OURS, ge=3)
-    decides: bool = setting(True, "part of the verdict; else shown beside it", OURS)
+    above: float | None = setting(None, "bound that the paper claims to exceed", OURS)
+    below: float | None = setting(None, "bound that the paper claims to stay below", OURS)
+    seeds: int = setting(4, "fewest seeds that allow a verdict", OURS, ge=3)
+    decides: bool = setting(True, "count for the verdict; if false, only shown", OURS)
 
     @model_validator(mode="after")
     def _one_bound(self) -> Condition:
@@ -48,7 +48,7 @@ class Condition(Settings):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Strategy labels whose runs it reads."""
+        """Strategy labels whose runs the condition reads."""
         return self.order or tuple(name for name in (self.strategy, self.versus) if name)
 
     def verdict(self, n: int, low: float | None, high: float | None) -> str:
@@ -78,7 +78,7 @@ class Claim(Settings):
 
 
 def overall(verdicts: list[str]) -> str:
-    """The verdict of a claim from those of the conditions that decide."""
+    """The verdict of a claim from the verdicts of its deciding conditions."""
     if FAILS in verdicts:
         return FAILS
     return HOLDS if verdicts and set(verdicts) == {HOLDS} else OPEN

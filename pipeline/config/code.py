@@ -15,13 +15,13 @@ def things(job: Mapping[str, Any], dataset: str | None = None) -> Things:
     """The registered things that a job names.
 
     Args:
-        job: the slice of a stage, as plain values; a record has it under `settings`.
+        job: the settings of a stage as plain values, as in `settings` of its provenance record.
         dataset: name of the data set that the stage opens.
     """
     named = [("spaces", job.get("space")), ("strategies", job.get("algorithm"))]
     named += [("estimators", name) for name in _estimators(job)]
     named += [("datasets", dataset or job.get("dataset"))]
-    # A folder of the user's images is a data set without an entry.
+    # A folder of the user's images is a data set that is not registered.
     found = [(kind, name) for kind, name in named if name and name in registry.names(kind)]
     return tuple(dict.fromkeys(found))
 

@@ -23,7 +23,7 @@ TABLE = "table_"
 
 
 def is_searched(strategy: str) -> bool:
-    """Whether the label names a search; else the genotype is from elsewhere or kept of several."""
+    """Whether the label names a search; other labels name published, kept or table genotypes."""
     return not strategy.startswith(("published_", "file_", KEPT, TABLE))
 
 
@@ -41,8 +41,8 @@ class Printed(Settings):
 
     mean: float = Field(description="as printed")
     std: float | None = Field(None, description="deviation over runs, where printed")
-    n: int | None = Field(None, description="runs that mean and deviation are of, where printed")
-    best: float | None = Field(None, description="of the paper's runs, shown beside their mean")
+    n: int | None = Field(None, description="runs behind mean and deviation, where printed")
+    best: float | None = Field(None, description="best of the paper's runs, shown next to the mean")
 
 
 class Row(Settings):
@@ -50,12 +50,12 @@ class Row(Settings):
 
     label: str = Field(description="name of the row")
     grid: dict[str, tuple[Any, ...]] | None = setting(
-        None, "as the experiment's, for this row; {}: the row stays as it is", OURS
+        None, "grid of this row instead of the experiment's; {}: no grid", OURS
     )
     strategy: str = setting(
         "",
         "a strategy label, `published_<genotype>`, `file_<genotype>`, a row of the NAS-Bench-201 "
-        "table (`table_optimal`, `table_resnet`); empty: quoted, not run",
+        "table (`table_optimal`, `table_resnet`); empty: the row only quotes the paper",
         OURS,
         pattern=r"^\w*$",
     )
@@ -63,18 +63,16 @@ class Row(Settings):
     datasets: Names = Field(description="data sets searched on", min_length=1)
     query: bool = setting(False, "look the found cell up in the NAS-Bench-201 table", OURS)
     removal: bool = setting(
-        False, "accuracy that the trained supernet loses without operations of two edges", OURS
+        False, "measure the accuracy that the supernet loses without operations of two edges", OURS
     )
     ranking: bool = setting(
-        False, "rank correlation of operation strength with the table's accuracies", OURS
+        False, "compute how well operation strength ranks the architectures of the table", OURS
     )
     repeats: int = setting(
-        0, "searches of seconds: seeds 0, 1, ... in one job, instead of `seeds`", OURS
+        0, "number of short searches in one job, seeds 0, 1, ..., instead of `seeds`", OURS
     )
     seeds: Seeds = setting((), "seeds of this row; empty: those of the study", OURS)
-    most_seeds: int = setting(
-        0, "the first seeds of the study, at most so many; 0: all", OURS, ge=0
-    )
+    most_seeds: int = setting(0, "use at most this many of the study's seeds; 0: all", OURS, ge=0)
     retrain: Names = setting(
         (), "data sets the found network is trained on; `same`: the one searched on", OURS
     )
@@ -83,11 +81,11 @@ class Row(Settings):
     )
     select: bool = setting(
         False,
-        "of several searches train only the one whose cell does best on held-out training images",
+        "train only the best cell of several searches, chosen by held-out training images",
         OURS,
     )
-    not_run: str = setting("", "why there are no runs of it", OURS)
-    stands_for: str = setting("", "data set that `datasets` only stands for in this row", OURS)
+    not_run: str = setting("", "why the row is not run; empty: it is run", OURS)
+    stands_for: str = setting("", "data set of the paper that `datasets` replaces here", OURS)
 
     @model_validator(mode="after")
     def _quoted(self) -> Row:
@@ -116,7 +114,7 @@ class Row(Settings):
 
 
 def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
-    """The row on smaller data sets: one row for each of its data sets, labelled with the original.
+    """The row on smaller data sets: one row for each of its data sets, which names the original.
 
     Args:
         row: as written in its file.
@@ -143,7 +141,7 @@ def only_on(row: Row, datasets: Sequence[str]) -> Row:
 
     Args:
         row: as written in its file.
-        datasets: names; empty: no restriction.
+        datasets: names of data sets; empty: no restriction.
     """
     if not datasets or row.not_run:
         return row
@@ -175,26 +173,26 @@ class Experiment(Settings):
 
     name: str = Field(pattern=LABEL, description="set from the file's name")
     title: str = Field(description="heading of its tables")
-    note: str = setting("", "what a reader must know beside the numbers", OURS)
-    figure: str = setting("", "figure of the paper that is drawn of it (`list figures`)", OURS)
+    note: str = setting("", "remark for the reader of the numbers", OURS)
+    figure: str = setting("", "figure of the paper to draw (`list figures`)", OURS)
     does_not_show: tuple[str, ...] = setting(
         (), "what a reader must not conclude, quoted with the results", OURS
     )
-    strategies: dict[str, StrategyLabel] = factory(dict, "labels of this experiment's own", OURS)
-    datasets: dict[str, FolderSettings] = factory(dict, "image folders of its own", OURS)
+    strategies: dict[str, StrategyLabel] = factory(dict, "further labels of this experiment", OURS)
+    datasets: dict[str, FolderSettings] = factory(dict, "further image folders", OURS)
     reference: str = setting(
-        "shapley", "strategy that the others' paired differences are taken to", OURS
+        "shapley", "strategy with which all others are compared by paired differences", OURS
     )
     stands_for: dict[str, str] = factory(
-        dict, "data set that only stands for another -> whose printed numbers are shown", OURS
+        dict, "data set -> the paper's data set that it replaces, whose numbers are shown", OURS
     )
     claims: dict[str, Claim] = factory(
-        dict, "claims by a letter and a number, each with the rule that decides it", OURS
+        dict, "claims, named by a letter and a number, each with its rule", OURS
     )
     grid: dict[str, tuple[Any, ...]] = factory(
         dict,
-        "`settings.NAME` or `search.NAME` -> values; each searched row becomes one for each "
-        "combination, with a label of its own",
+        "`settings.NAME` or `search.NAME` -> values; each searched row is repeated for each "
+        "combination, with a new label",
         OURS,
     )
     rows: tuple[Row, ...] = Field(min_length=1, description="what is run, measured and shown")

@@ -16,7 +16,7 @@ class FolderSettings(Settings):
     kind: Literal["imagefolder"] = setting("imagefolder", "a tree of images by class", OURS)
     path: str = setting(
         ...,
-        "folder with train/<class>/ and val/<class>/, below data_root or absolute; also `root`",
+        "folder with train/<class>/ and val/<class>/, below data_root or absolute; alias `root`",
         OURS,
         validation_alias=AliasChoices("path", "root"),
     )
@@ -24,7 +24,7 @@ class FolderSettings(Settings):
     resize_size: int | None = setting(
         None,
         "shorter side before the central crop of an evaluation, in pixels; none: 8/7 of "
-        "image_size, as 256 is of 224",
+        "image_size (256 for 224)",
         OURS,
         ge=8,
     )

@@ -20,9 +20,9 @@ from pipeline.settings import Settings
 
 HEAD = """\
 # Settings of the workflow. Generated from the models in pipeline/config (`make config`).
-# Every key stands here with its default, its meaning and [where the default comes from].
-# Uncomment what you change, and keep the lines above it that it is nested in.
-# Later wins: these defaults < config/presets/<preset>.yaml < this file < --configfile < --config.
+# Each line has a key with its default, its meaning and [the source of the default].
+# To change a key, uncomment its line and the lines of the keys that it is nested in.
+# Later layers win: defaults < config/presets/<preset>.yaml < this file < --configfile < --config.
 
 preset: demo  # demo: digits, minutes; laptop: CIFAR-10, a night; paper: as published, GPUs
 """
@@ -47,7 +47,7 @@ def schema_json() -> str:
         **Config.model_json_schema(),
     }
     schema["$defs"]["Estimators"] = {
-        "description": "Options of each estimator, which stand beside `estimator` in settings.",
+        "description": "Options of each estimator; write them next to `estimator` in settings.",
         "properties": {name: model.model_json_schema() for name, model in estimators()},
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -77,8 +77,8 @@ def flow(value: Any) -> str:
 
 def _strategies() -> str:
     """The settings of each algorithm, in the form of a label's entry."""
-    lines = ["# Every algorithm is a strategy label of its own name. A further label, or other"]
-    lines += ["# settings of one of these, is an entry here:", "# strategies:"]
+    lines = ["# Every algorithm is a strategy label with the same name. An entry here changes the"]
+    lines += ["# settings of a label, or adds a new label:", "# strategies:"]
     for name in registry.names("strategies"):
         entry = registry.entry("strategies", name)
         settings = entry.settings_model()
@@ -96,8 +96,8 @@ def estimators() -> Iterator[tuple[str, type[Settings]]]:
 
 def _estimators() -> str:
     """The options of each estimator."""
-    lines = ["# Options of the estimators. They stand beside `estimator` in the settings above; an"]
-    lines += ["# estimator takes its own and no others. `permutations` is there already."]
+    lines = ["# Options of the estimators. Write them next to `estimator` in the settings above."]
+    lines += ["# Each estimator accepts only its own options. `permutations` is listed above."]
     for name, model in estimators():
         lines += [f"#   {name}:", *(f"#     {line}" for line in _lines(model()))]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The slices of the configuration that jobs read: a rule passes on exactly what its job needs.
+"""Slices of the configuration: a rule passes its job exactly the settings that the job needs.
 
 Snakemake reruns a rule when its `params` change. A slice that is too wide causes needless reruns,
 and one that is too narrow misses necessary ones.
@@ -50,7 +50,7 @@ class PrepareJob(Settings):
 
 
 class SearchJob(Settings):
-    """Slice of the verb `search`; `settings` are the strategy's, defaults filled in."""
+    """Slice of the verb `search`; `settings` are all settings of the strategy."""
 
     space: str
     algorithm: str
@@ -60,7 +60,7 @@ class SearchJob(Settings):
 
 
 class GenotypeJob(Settings):
-    """Slice of the verb `genotype`: where a genotype comes from and how its network is counted."""
+    """Slice of the verb `genotype`: the source of a genotype, and the shape of its network."""
 
     space: str
     genotype: str | None = Field(description="published name or file; none: from the search")
@@ -79,7 +79,7 @@ class RetrainJob(Settings):
 
 
 class TransferJob(RetrainJob):
-    """Slice of `transfer`: the recipe of image folders, ImageNet's or for your own."""
+    """Slice of the verb `transfer`: a recipe for image folders, ImageNet's or ours."""
 
     train: ImageNetTrain | OwnTrain
 
@@ -91,20 +91,20 @@ class RemovalJob(Settings):
 
 
 class RankingJob(Settings):
-    """Slice of the verb `ranking`; `none_may_win` is what the search's genotype is made by."""
+    """Slice of the verb `ranking`; `none_may_win` is the setting of the search's genotype."""
 
     ranking: RankingSettings
     none_may_win: bool = False
 
 
 class TrialJob(RetrainJob):
-    """Slice of `trial`: the short recipe, with held-out images."""
+    """Slice of the verb `trial`: the short recipe, with held-out images."""
 
     train: TrialTrain
 
 
 class WorkflowJob(Settings):
-    """Slice of the verb `track`: what must be there before the first job, and the record's name."""
+    """Slice of the verb `track`: the data that must exist, and the MLflow experiment."""
 
     preset: str
     datasets: tuple[str, ...]
@@ -114,7 +114,7 @@ class WorkflowJob(Settings):
 
 
 def workflow_job(config: Config, datasets: Sequence[str]) -> WorkflowJob:
-    """The slice for opening a workflow run over some data sets."""
+    """The slice for a workflow that uses some data sets."""
     return WorkflowJob(
         preset=config.preset,
         datasets=tuple(datasets),
@@ -151,7 +151,7 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
 
 
 def title_of(config: Config, strategy: str) -> str:
-    """Display name of a strategy label; a genotype from elsewhere is named by its origin."""
+    """Display name of a strategy label; published and given genotypes are named by their origin."""
     if strategy.startswith(KEPT):
         return f"{title_of(config, strategy.removeprefix(KEPT))}, the one kept"
     if strategy not in config.strategies:
@@ -176,10 +176,10 @@ def prepare_job(config: Config, dataset: str) -> PrepareJob:
 def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     """The slice for one search.
 
-    Later sources win. For the recipe they are the space's recipe, what the strategy's paper does
-    differently in this space, preset and user, the label of the algorithm, and this label. An
-    ablation changes one setting of its base, so the changes of the base apply to it too. For the
-    settings they are the strategy's defaults, the authors' choices in this space, and the labels.
+    Several sources are merged, and later ones win. Recipe: the space's recipe, the differences of
+    the strategy's paper in this space, preset and user, the label of the algorithm, this label.
+    Settings: the strategy's defaults, the authors' choices in this space, the same two labels. So
+    a change of the algorithm's label also applies to its ablations.
 
     `none_may_win` is left out if only the final choice reads it, because a change then needs to
     rerun only `genotype`.
@@ -203,7 +203,7 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
 
 
 def _search(config: Config, space: str, strategy: str) -> SearchSettings:
-    """The recipe of a search, with all departures from the space's recipe."""
+    """The recipe of a search, with all changes to the space's recipe."""
     label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)
     given = getattr(config.search, space).model_dump(exclude_unset=True)
@@ -223,7 +223,7 @@ def labels(config: Config, **wanted: bool) -> list[str]:
 
 
 def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> GenotypeJob:
-    """The slice for one genotype; counts are of the network that its data set would train."""
+    """The slice for one genotype, with the network that would be trained on its data set."""
     train = recipe_of(config, space, dataset)
     searched = is_searched(strategy)
     chosen_here = searched or strategy.startswith(KEPT)
@@ -244,7 +244,7 @@ def removal_job(config: Config) -> RemovalJob:
 
 
 def ranking_job(config: Config, space: str, dataset: str, strategy: str) -> RankingJob:
-    """The slice for the taus of Figure 5, and for the cell of a search at each epoch."""
+    """The slice for Kendall's taus of Figure 5, and for the cell of a search at each epoch."""
     supernet = genotype_job(config, space, dataset, strategy).supernet
     return RankingJob(ranking=config.ranking, none_may_win=supernet.none_may_win)
 

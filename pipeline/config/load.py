@@ -36,7 +36,7 @@ FOLDER = Path("config")
 
 
 def named_files(kind: str, folder: Path = FOLDER) -> dict[str, Path]:
-    """Name -> YAML file of a kind (`presets`, `experiments`, `studies`); the user's files win."""
+    """Name -> YAML file of a kind (`presets`, `experiments`, `studies`); files in `folder` win."""
     places = (layout.home() / "config" / kind, folder / kind)
     found = {path.stem: path for place in places for path in place.glob("*.yaml")}
     return dict(sorted(found.items()))
@@ -63,7 +63,7 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
     """Split Snakemake's merged configuration into its layers: files, read strictly, and `--config`.
 
     Args:
-        workflow: Snakemake's; its files are those of the command line, then the Snakefile's.
+        workflow: Snakemake's object; its files are those of the command line, then the Snakefile's.
         config: the merged configuration, or all values from a workflow that imports this one.
     """
     settings = workflow.config_settings
@@ -97,7 +97,7 @@ def resolve(
     Args:
         given: the merged values of files and options.
         folder: the folder of the presets.
-        layers: file or option of the user -> its part of the values, for errors.
+        layers: file or option of the user -> its part of the values, for error messages.
 
     Raises:
         InputError: an unknown key or name, a value of the wrong type or out of range; it lists
@@ -143,7 +143,7 @@ def _faults(check: Callable[..., None], *arguments: Any) -> list[str]:
 def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
     """All experiments by name, each checked: labels, spaces and data sets exist.
 
-    A broken file is left out with a warning, unless the configuration asks for it.
+    An invalid file is left out with a warning, unless the configuration names its experiment.
     """
     known = {}
     for name, path in named_files("experiments", folder).items():
@@ -192,12 +192,12 @@ def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, A
 
 
 def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
-    """The configuration with the strategy labels and image folders that experiments bring.
+    """The configuration with the strategy labels and image folders that experiments define.
 
     Values of a label in the configuration win.
 
     Raises:
-        InputError: two experiments define one name differently, or one redefines an algorithm's.
+        InputError: two experiments define a name differently, or one redefines an algorithm.
     """
     merged: dict[str, dict[str, Any]] = {}
     algorithms = registry.names("strategies")
@@ -266,7 +266,7 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
 
 
 def _check_stages(row: Row, algorithm: str, where: str) -> None:
-    """Check that a row needs only results that its strategy makes."""
+    """Check that the strategy of a row produces the results that the row needs."""
     entry = registry.entry("strategies", algorithm)
     if row.removal and not entry.trains_supernet:
         raise InputError(f"{where}: removal: {algorithm} leaves no supernet")
@@ -276,13 +276,13 @@ def _check_stages(row: Row, algorithm: str, where: str) -> None:
 
 
 def _without_table(config: Config, row: Row, labels: Mapping[str, StrategyLabel]) -> Row:
-    """The row; it is not run if it needs a table and none has the stand-in data set."""
+    """The row; it is marked as not run if it needs a table and none has its data set."""
     if not row.stands_for or not _asks_table(row, labels):
         return row
     root, dataset = os.environ.get("SHAPLEY_NAS_DATA", config.data_root), row.datasets[0]
     if dataset in (DIGITS, *SETS) and find_table(root, dataset, config.nasbench_table):
         return row
-    reason = f"not run: it asks a table of trained cells, and none knows {dataset}"
+    reason = f"not run: it needs a table of trained cells, and none has {dataset}"
     return row.model_copy(update={"not_run": reason})
 
 

@@ -1,4 +1,4 @@
-"""The whole configuration as one frozen model; each default is the paper's or names its source."""
+"""The whole configuration as one frozen model; each default names its source."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations
@@ -49,30 +49,30 @@ SEARCH_RECIPES: dict[str, type[SearchSettings]] = {
 
 
 class SplitSettings(Settings):
-    """How the training set is cut into the parts for weights and for the value function."""
+    """How the training set is split into a part for the weights and one for the value function."""
 
-    seed: int = setting(0, "seed of the cut, the same for all runs", OURS, ge=0)
+    seed: int = setting(0, "seed of the split, the same for all runs", OURS, ge=0)
     weights_fraction: float | None = setting(
         None,
-        "share for the weights; none: the data set's (halves; ImageNet 10 %)",
+        "share of images for the weights; none: the data set's default (half; ImageNet 10 %)",
         PAPER,
         gt=0,
         lt=1,
     )
     value_fraction: float | None = setting(
         None,
-        "share for the value function; none: the data set's (ImageNet 2.5 %)",
+        "share for the value function; none: the data set's default (half; ImageNet 2.5 %)",
         PAPER,
         gt=0,
         lt=1,
     )
     balanced: bool = setting(
-        False, "each class has its share in each part, up to one image", "none: drawn from all"
+        False, "split each class separately, in the same shares", "default: one draw from all"
     )
 
 
 class RetrainSettings(Settings):
-    """Training found networks, by what is trained."""
+    """Recipes that train found networks, by kind of network and data."""
 
     darts: TrainSettings = factory(TrainSettings, "DARTS cells on small images", PAPER)
     robust_darts: RobustDartsTrain = factory(
@@ -91,17 +91,17 @@ class RetrainSettings(Settings):
 
 
 class StageResources(Settings):
-    """What a rule asks for, locally and on a cluster."""
+    """Resources that a rule requests, locally and on a cluster."""
 
     threads: int = setting(1, "CPU threads; torch's threads as well", OURS, ge=1)
     mem_mb: int = setting(4000, "memory in MB", OURS, ge=1)
-    runtime: int = setting(60, "minutes", OURS, ge=1)
+    runtime: int = setting(60, "time limit in minutes", OURS, ge=1)
 
 
 class TrainingResources(StageResources):
-    """As others, for stages that train on several GPUs at once (torchrun)."""
+    """Resources of a stage that can use several GPUs at once (torchrun)."""
 
-    gpus: int = setting(1, "GPUs per node, where the device is one", OURS, ge=1)
+    gpus: int = setting(1, "GPUs per node, if the device is a GPU", OURS, ge=1)
     nodes: int = setting(1, "machines per job; more than one needs SLURM", OURS, ge=1)
 
 
@@ -110,7 +110,7 @@ def _resources(model: type[StageResources] = StageResources, **values: int) -> A
 
 
 class Resources(Settings):
-    """Resources by stage. A GPU is asked for where the device is one, so it is not named here."""
+    """Resources by stage; a GPU is requested automatically if the device is one."""
 
     prepare: StageResources = _resources(mem_mb=4000, runtime=60)
     search: TrainingResources = _resources(
@@ -143,10 +143,10 @@ SpaceSearches = create_model(
 
 
 class Config(Settings):
-    """Everything that can be set; `config/config.yaml` is generated from it."""
+    """All settings; `config/config.yaml` is generated from this model."""
 
     preset: str = setting(
-        "demo", "size of everything: a file of `presets/`", OURS, pattern=r"^[A-Za-z0-9_]+$"
+        "demo", "sizes of all runs: a file in `presets/`", OURS, pattern=r"^[A-Za-z0-9_]+$"
     )
     experiments: Names = setting(
         ("demo",), "experiments that `all` builds and the report shows", OURS
@@ -156,32 +156,32 @@ class Config(Settings):
         (0,), "seeds of the training of each found network", PAPER, min_length=1
     )
     data_root: ExpandedPath = setting(
-        "data", "folder of the data sets; the variable SHAPLEY_NAS_DATA wins", OURS
+        "data", "folder of the data sets; the variable SHAPLEY_NAS_DATA overrides it", OURS
     )
-    download: bool = setting(False, "fetch missing data sets where torchvision can", OURS)
-    device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: CUDA where there is one", OURS)
-    deterministic: bool = setting(True, "on GPUs: deterministic kernels, slower", OURS)
+    download: bool = setting(False, "download missing data sets if torchvision can", OURS)
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: CUDA if there is a GPU", OURS)
+    deterministic: bool = setting(True, "on GPUs use deterministic, slower kernels", OURS)
     tracking: bool = setting(True, "mirror runs to MLflow", OURS)
     mlflow_experiment: str = setting("shapley-nas", "MLflow experiment of the runs", OURS)
     nasbench_table: str = setting(
         "nas_bench_201/nas_bench_201.csv.gz", "compact NAS-Bench-201 table, below data_root", OURS
     )
-    split: SplitSettings = factory(SplitSettings, "cut of the training set", PAPER)
+    split: SplitSettings = factory(SplitSettings, "split of the training set", PAPER)
     datasets: dict[str, FolderSettings] = factory(dict, "your own image folders by name", OURS)
     stand_ins: dict[str, str] = factory(
-        dict, "data set of an experiment -> a small one that stands for it", OURS
+        dict, "data set of an experiment -> a small one that replaces it", OURS
     )
     only_datasets: Names = setting(
-        (), "experiments run on these data sets only; empty: on all that they name", OURS
+        (), "run experiments on these data sets only; empty: on all that they name", OURS
     )
     genotypes: dict[str, str] = factory(
         dict, "your own genotype files by name, for `file_<name>` strategies", OURS
     )
     strategies: dict[str, StrategyLabel] = factory(
-        dict, "further strategy labels; every algorithm is one already", OURS
+        dict, "further strategy labels; each algorithm is already a label", OURS
     )
     search: SpaceSearches = factory(SpaceSearches, "searches, by space", PAPER)
-    removal: RemovalSettings = factory(RemovalSettings, "operations removed (Figure 2)", PAPER)
+    removal: RemovalSettings = factory(RemovalSettings, "removal of operations (Figure 2)", PAPER)
     ranking: RankingSettings = factory(
         RankingSettings, "strength against accuracy (Figure 5)", PAPER
     )

@@ -43,7 +43,7 @@ def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[Pla
     if shown != row.strategy:
         for seed in seeds:
             yield from _found(Place("trial", row.space, dataset, row.strategy, seed))
-    # A genotype from elsewhere is a single genotype, so only its training has seeds.
+    # Without a search there is only one genotype, so only its training has seeds.
     for seed in seeds if is_searched(shown) else (0,):
         place = Place("genotype", row.space, dataset, shown, seed)
         yield from _found(place)

@@ -1,4 +1,4 @@
-"""The recipe for your own photographs, from hundreds to about ten thousand; no paper has it.
+"""Our recipe for your own photographs, from a few hundred to about ten thousand images.
 
 Every training shows about the same number of images, so it takes about the same time for any
 folder. If there are few images, each is shown more often and augmented more strongly.
@@ -17,35 +17,33 @@ FEW_IMAGES = 5_000
 
 
 class OwnTrain(ImageNetTrain):
-    """Folders under `datasets`; what is 0 follows from the number of images."""
+    """Recipe for folders under `datasets`; a 0 is replaced according to the number of images."""
 
-    channels: int = setting(16, "where the budget's search for a width starts", OURS, ge=1)
-    cells: int = setting(5, "most cells", OURS, ge=1)
+    channels: int = setting(16, "first width that is tried for `max_macs`", OURS, ge=1)
+    cells: int = setting(5, "most cells of the network", OURS, ge=1)
     max_macs: int | None = setting(
         20_000_000,
-        "multiply-adds that the network fills; none: channels and cells as given",
+        "multiply-adds that the network is scaled to; none: channels and cells as given",
         OURS,
         gt=0,
     )
-    epochs: int = setting(0, "epochs; 0: as many as show 36,000 images, 5 to 90", OURS, ge=0)
+    epochs: int = setting(0, "epochs; 0: 36,000 / number of images, from 5 to 90", OURS, ge=0)
     batch_size: Passes = setting(
-        0, "images per step; 0: 16 below 500 images, 32 below 5,000, else 64", OURS, ge=0
+        0, "images per step; 0: 16 (below 500 images), 32 (below 5,000) or 64", OURS, ge=0
     )
-    micro_batch_size: Passes = setting(0, "as TrainSettings", OURS, ge=0)
-    learning_rate: float = setting(
-        0.0, "SGD, first value; 0: 0.05 for 32 images per step, in proportion", OURS, ge=0
-    )
+    micro_batch_size: Passes = setting(0, "images per forward pass; 0: batch_size", OURS, ge=0)
+    learning_rate: float = setting(0.0, "SGD, first value; 0: 0.05 x batch_size / 32", OURS, ge=0)
     schedule: Literal["cosine", "linear"] = setting("cosine", "decay of the learning rate", OURS)
-    warmup_epochs: int = setting(2, "epochs of the learning rate's rise", OURS, ge=0)
+    warmup_epochs: int = setting(2, "epochs in which the learning rate rises", OURS, ge=0)
     nesterov: bool = setting(True, "SGD", OURS)
     weight_decay: float = setting(5e-4, "SGD", OURS, ge=0)
-    auxiliary_weight: float = setting(0.0, "no tower", OURS, ge=0)
+    auxiliary_weight: float = setting(0.0, "weight of the auxiliary loss; 0: no tower", OURS, ge=0)
     colour_jitter: float = setting(
-        -1.0, "as ImageNetTrain; below 0: 0.2 below 5,000 images, else 0", OURS
+        -1.0, "as in retrain.folder; negative: 0.2 for fewer than 5,000 images, else 0", OURS
     )
     crop_scale: float = setting(
         0.0,
-        "smallest share of the area that a random crop has; 0: 0.35 below 5,000 images, else 0.5",
+        "smallest area of a random crop, as a share; 0: 0.35 for fewer than 5,000 images, else 0.5",
         OURS,
         ge=0,
         le=1,
@@ -54,7 +52,7 @@ class OwnTrain(ImageNetTrain):
     workers: int = setting(2, "processes per rank that decode images", OURS, ge=0)
 
     def for_images(self, n: int) -> OwnTrain:
-        """The recipe for `n` training images: every 0 becomes a number."""
+        """The recipe for `n` training images, with each 0 replaced."""
         few = n < FEW_IMAGES
         batch = self.batch_size or (16 if n < 500 else 32 if few else 64)
         found = {

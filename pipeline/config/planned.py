@@ -41,7 +41,7 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> jobs.Report
 
 
 def digests(config: Config, places: Iterable[Place]) -> dict[str, str]:
-    """Key of a place -> digest of the settings of its stage."""
+    """Key of a place (`key_of`) -> digest of the settings of its stage."""
     every = {key: place for place in places if (key := key_of(place))}
     return {
         key: digest_of(place.stage, _job_of(config, place).model_dump(mode="json"))
@@ -67,7 +67,7 @@ def digest_of(stage: str, settings: Mapping[str, Any]) -> str:
             recipe = SEARCH_RECIPES.get(whole.space, SearchSettings)
             search = recipe.model_validate(settings["search"])
             whole = whole.model_copy(update={"settings": own, "search": search})
-    except (ValidationError, InputError):  # of an earlier version, compared unchanged
+    except (ValidationError, InputError):  # settings of an earlier version are compared as they are
         pass
     return provenance.settings_digest(whole)[:LENGTH]
 

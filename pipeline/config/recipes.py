@@ -40,40 +40,40 @@ class SupernetSettings(Settings):
     """The shape of a supernet."""
 
     channels: int = setting(16, "channels of the first cell", PAPER, ge=1)
-    cells: int = setting(8, "cells in all; NAS-Bench-201: cells per stage (N)", CODE, ge=1)
+    cells: int = setting(8, "number of cells; NAS-Bench-201: per stage (N)", CODE, ge=1)
     partial_channels: int = setting(
         4, "1/k of the channels pass through the operations (PC-DARTS); 1: all", CODE, ge=1
     )
     image_size: int = setting(
         0,
-        "pixels; images are averaged down to this side before the stem; 0: as they are",
+        "side in pixels to which images are averaged down before the stem; 0: unchanged",
         OURS,
         ge=0,
     )
     edge_normalisation: bool = setting(
-        False, "edges into a node weighed by softmax(beta), trained as the weights are", CODE
+        False, "weigh edges into a node by softmax(beta), trained with the weights or alpha", CODE
     )
     include_none: bool = setting(
         False,
-        "DARTS' eighth operation `none` as a player",
+        "add DARTS' eighth operation, `none`, as a player",
         "the paper's released code leaves it out",
     )
     pool_batch_norm: bool = setting(
         False,
-        "a batch norm without affine parameters after pooling (DARTS' spaces)",
+        "add a batch norm without affine parameters after pooling (DARTS' spaces)",
         "DARTS has it, the paper's released code and DrNAS do not",
     )
     none_may_win: bool = setting(False, "`none` may be drawn and chosen (NAS-Bench-201)", OURS)
-    fused: bool = setting(True, "operations of one kind computed as one; the same numbers", OURS)
+    fused: bool = setting(True, "compute equal operations together, with equal results", OURS)
     channels_last: bool = setting(True, "memory format of images and weights", OURS)
     compile: bool | Literal["auto"] = setting(
         "auto",
-        "torch.compile the training step of NAS-Bench-201 cells; auto: in searches long enough to "
-        "win the minutes back",
+        "torch.compile the training step of NAS-Bench-201 cells; auto: in searches so long that it "
+        "saves time",
         OURS,
     )
     checkpoint: bool = setting(
-        False, "cells computed again in the backward pass: a third slower, less memory", OURS
+        False, "recompute cells in the backward pass: a third slower, less memory", OURS
     )
     precision: Literal["float32", "bfloat16"] = setting("float32", "autocast type", OURS)
 
@@ -81,15 +81,15 @@ class SupernetSettings(Settings):
 class SearchSettings(Settings):
     """Training the supernet's weights: CIFAR-10 in the DARTS space."""
 
-    epochs: int = setting(50, "epochs in all", PAPER, ge=0)
+    epochs: int = setting(50, "number of epochs", PAPER, ge=0)
     stop_epoch: int = setting(
-        0, "the search ends after so many epochs of its schedule; 0: after the last", OURS, ge=0
+        0, "end the search after this many epochs of its schedule; 0: after all", OURS, ge=0
     )
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", PAPER, ge=0)
     batch_size: int = setting(256, "images per weight step", PAPER, ge=2)
     micro_batch_size: Passes = setting(
         0,
-        "images of one pass through the supernet; a weight step sums the gradients of its passes; "
+        "images per pass through the supernet; a weight step sums the gradients of its passes; "
         "0: the whole batch",
         OURS,
         ge=0,
@@ -98,8 +98,8 @@ class SearchSettings(Settings):
     learning_rate_min: float = setting(0.0, "last value of the cosine", CODE, ge=0)
     rise_epochs: int = setting(
         0,
-        "first epochs in which the learning rate rises in equal steps to its first value, where a "
-        f"batch has more than {LARGE_BATCH} images",
+        "first epochs in which the learning rate rises in equal steps to its first value, for "
+        f"batches of more than {LARGE_BATCH} images",
         CODE,
         ge=0,
     )
@@ -113,7 +113,7 @@ class SearchSettings(Settings):
     flip: bool = setting(True, "horizontal flip in half the images", CODE)
     cutout: int = setting(0, "side of the square cut out; 0: none", CODE, ge=0)
     limit_train: int = setting(
-        0, "weights see n images of their half only, for trials; 0: all", OURS, ge=0
+        0, "train the weights on only n images of their half, for quick tests; 0: all", OURS, ge=0
     )
     workers: int = setting(0, "processes that decode folders of images; 0: none", OURS, ge=0)
     supernet: SupernetSettings = factory(SupernetSettings, "shape of the supernet", CODE)
@@ -131,7 +131,7 @@ class ImageNetSearch(SearchSettings):
     warmup_epochs: int = setting(25, "first epochs in which alpha is frozen", PAPER, ge=0)
     batch_size: int = setting(1024, "images per weight step", PAPER, ge=2)
     learning_rate: float = setting(0.5, "SGD, first value of the cosine", CODE, gt=0)
-    rise_epochs: int = setting(5, "as SearchSettings: 0.1, 0.2, 0.3, 0.4, 0.5", CODE, ge=0)
+    rise_epochs: int = setting(5, "epochs of the rise: 0.1, 0.2, 0.3, 0.4, 0.5", CODE, ge=0)
     workers: int = setting(8, "processes that decode folders of images", OURS, ge=0)
     supernet: ImageNetSupernet = factory(ImageNetSupernet, "shape of the supernet", CODE)
 
@@ -140,18 +140,18 @@ class NasBench201Supernet(SupernetSettings):
     """The supernet of NAS-Bench-201."""
 
     cells: int = setting(5, "cells per stage (N)", NB201, ge=1)
-    partial_channels: int = setting(1, "all channels: the benchmark's own supernets", NB201, ge=1)
+    partial_channels: int = setting(1, "all channels, as in the benchmark's supernets", NB201, ge=1)
     include_none: bool = setting(True, "`none` belongs to the space", NB201)
     none_may_win: bool = setting(
         True,
-        "`none` may be drawn and chosen, as the benchmark's algorithms do; not by Shapley-NAS, "
-        "where it is a null player",
+        "`none` may be drawn and chosen, as in the benchmark's algorithms; false for Shapley-NAS, "
+        "in which it is a null player",
         NB201,
     )
 
 
 class NasBench201Search(SearchSettings):
-    """The search in NAS-Bench-201; Shapley-NAS states no recipe of its own there."""
+    """The search in NAS-Bench-201, for which the paper of Shapley-NAS states no recipe."""
 
     batch_size: int = setting(64, "images per weight step", NB201, ge=2)
     learning_rate: float = setting(0.025, "SGD, first value of the cosine", NB201, gt=0)
@@ -164,11 +164,11 @@ class NasBench201Search(SearchSettings):
 class RobustDartsSupernet(SupernetSettings):
     """The supernet of S1 to S4."""
 
-    partial_channels: int = setting(1, "as SupernetSettings", ROBUST_DARTS, ge=1)
+    partial_channels: int = setting(1, "all channels", ROBUST_DARTS, ge=1)
 
 
 class RobustDartsSearch(SearchSettings):
-    """The search in S1 to S4; Shapley-NAS states no recipe of its own there."""
+    """The search in S1 to S4, for which the paper of Shapley-NAS states no recipe."""
 
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", OURS, ge=0)
     batch_size: int = setting(64, "images per weight step", ROBUST_DARTS, ge=2)
@@ -183,7 +183,7 @@ class TrainSettings(Settings):
     """Training a found network from scratch: DARTS' recipe for CIFAR-10."""
 
     channels: int = setting(36, "channels of the first cell", DARTS, ge=1)
-    cells: int = setting(20, "cells in all; NAS-Bench-201: cells per stage (N)", DARTS, ge=1)
+    cells: int = setting(20, "number of cells; NAS-Bench-201: per stage (N)", DARTS, ge=1)
     epochs: int = setting(600, "epochs", PAPER, ge=1)
     batch_size: int = setting(96, "images per step", DARTS, ge=2)
     learning_rate: float = setting(0.025, "SGD, first value", DARTS, gt=0)
@@ -198,16 +198,16 @@ class TrainSettings(Settings):
     )
     auxiliary_weight: float = setting(0.4, "weight of the auxiliary loss; 0: no tower", DARTS, ge=0)
     drop_path: float = setting(
-        0.2, "drop-path probability reached at the end, linear", DARTS, ge=0, lt=1
+        0.2, "drop-path probability of the last epoch, rises linearly from 0", DARTS, ge=0, lt=1
     )
-    label_smoothing: float = setting(0.0, "cross entropy", DARTS, ge=0, lt=1)
+    label_smoothing: float = setting(0.0, "of the cross entropy", DARTS, ge=0, lt=1)
     crop_padding: int = setting(4, "pixels padded before the random crop; 0: no crop", DARTS, ge=0)
     flip: bool = setting(True, "horizontal flip in half the images", DARTS)
     cutout: int = setting(16, "side of the square cut out; 0: none", DARTS, ge=0)
     micro_batch_size: Passes = setting(
         0,
-        "images per forward pass, whose gradients are summed to a step; batch norm's statistics "
-        "are over these; 0: batch_size. With several ranks at most batch_size / ranks",
+        "images per forward pass, over which batch norm computes its statistics; a step sums the "
+        "gradients of its passes; 0: batch_size. With several ranks at most batch_size / ranks",
         OURS,
         ge=0,
     )
@@ -219,23 +219,21 @@ class TrainSettings(Settings):
     )
     held_out: float = setting(
         0.0,
-        "share of the training images that is not trained on but evaluated after each epoch",
+        "share of the training images that is held out and evaluated after each epoch",
         "none: DARTS trains on all",
         ge=0,
         lt=1,
     )
     keep: Literal["last", "best"] = setting(
-        "last", "epoch whose network is tested; best: by the held-out images", OURS
+        "last", "epoch whose network is tested; best: that with the best held-out accuracy", OURS
     )
     max_macs: int | None = setting(
-        None, "most multiply-adds; channels and cells shrink to fit", OURS, gt=0
+        None, "most multiply-adds; channels and cells are scaled to fill them", OURS, gt=0
     )
     max_params: int | None = setting(
-        None, "most parameters, without the auxiliary tower; channels and cells shrink", OURS, gt=0
+        None, "most parameters, without the auxiliary tower; scaled as for max_macs", OURS, gt=0
     )
-    limit_train: int = setting(
-        0, "train on the first n images only, for trials; 0: all", OURS, ge=0
-    )
+    limit_train: int = setting(0, "train on n images only, for quick tests; 0: all", OURS, ge=0)
 
     @model_validator(mode="after")
     def _best_needs_held_out(self) -> TrainSettings:
@@ -253,24 +251,24 @@ class RobustDartsTrain(TrainSettings):
     """Cells of S1 to S4 on CIFAR-100 and SVHN."""
 
     channels: int = setting(16, "channels of the first cell", ROBUST_DARTS, ge=1)
-    cells: int = setting(8, "cells in all", ROBUST_DARTS, ge=1)
+    cells: int = setting(8, "number of cells", ROBUST_DARTS, ge=1)
 
 
 class TrialTrain(TrainSettings):
-    """A short training by which one of several found cells is kept; no test image is seen."""
+    """A short training, used to keep one of several found cells; it uses no test images."""
 
     channels: int = setting(16, "channels of the first cell", DARTS, ge=1)
-    cells: int = setting(8, "cells in all", DARTS, ge=1)
+    cells: int = setting(8, "number of cells", DARTS, ge=1)
     epochs: int = setting(100, "epochs", DARTS, ge=1)
-    auxiliary_weight: float = setting(0.0, "no tower", OURS, ge=0)
+    auxiliary_weight: float = setting(0.0, "no auxiliary tower", OURS, ge=0)
     drop_path: float = setting(0.0, "no drop path", OURS, ge=0, lt=1)
     held_out: float = setting(
-        0.5, "share of the training images that decides, not trained on", OURS, gt=0, lt=1
+        0.5, "share of the training images that is held out and decides", OURS, gt=0, lt=1
     )
 
 
 class NasBench201Train(TrainSettings):
-    """NAS-Bench-201's own recipe (200 epochs)."""
+    """The recipe of NAS-Bench-201 (200 epochs)."""
 
     channels: int = setting(16, "channels of the first stage", NB201, ge=1)
     cells: int = setting(5, "cells per stage (N)", NB201, ge=1)
@@ -280,29 +278,29 @@ class NasBench201Train(TrainSettings):
     nesterov: bool = setting(True, "SGD", NB201)
     weight_decay: float = setting(5e-4, "SGD", NB201, ge=0)
     gradient_clip: float = setting(0.0, "no clipping", NB201, ge=0)
-    auxiliary_weight: float = setting(0.0, "no tower", NB201, ge=0)
+    auxiliary_weight: float = setting(0.0, "no auxiliary tower", NB201, ge=0)
     drop_path: float = setting(0.0, "no drop path", NB201, ge=0, lt=1)
-    cutout: int = setting(0, "none", NB201, ge=0)
+    cutout: int = setting(0, "no cutout", NB201, ge=0)
 
 
 class ImageNetTrain(TrainSettings):
-    """ImageNet and other image folders: the paper, gaps filled from the DARTS family."""
+    """ImageNet and other image folders: the paper's recipe, completed from the DARTS family."""
 
     channels: int = setting(48, "channels of the first cell", DARTS, ge=1)
-    cells: int = setting(14, "cells in all", DARTS, ge=1)
+    cells: int = setting(14, "number of cells", DARTS, ge=1)
     epochs: int = setting(250, "epochs", PAPER, ge=1)
     batch_size: int = setting(1024, "images per step", DARTS_FAMILY, ge=2)
     micro_batch_size: Passes = setting(
-        128, "as TrainSettings; 1024 images on eight GPUs, on any machine", DARTS_FAMILY, ge=0
+        128, "images per forward pass, as if eight GPUs shared 1024 images", DARTS_FAMILY, ge=0
     )
     learning_rate: float = setting(0.5, "SGD, first value", PAPER, gt=0)
     schedule: Literal["cosine", "linear"] = setting("linear", "decay of the learning rate", PAPER)
-    warmup_epochs: int = setting(5, "epochs of the learning rate's rise", DARTS_FAMILY, ge=0)
+    warmup_epochs: int = setting(5, "epochs in which the learning rate rises", DARTS_FAMILY, ge=0)
     weight_decay: float = setting(3e-5, "SGD", PAPER, ge=0)
     drop_path: float = setting(0.0, "no drop path", DARTS_FAMILY, ge=0, lt=1)
-    label_smoothing: float = setting(0.1, "cross entropy", DARTS_FAMILY, ge=0, lt=1)
+    label_smoothing: float = setting(0.1, "of the cross entropy", DARTS_FAMILY, ge=0, lt=1)
     crop_padding: int = setting(0, "unused: crops are random resized crops", DARTS_FAMILY, ge=0)
-    cutout: int = setting(0, "none", DARTS_FAMILY, ge=0)
+    cutout: int = setting(0, "no cutout", DARTS_FAMILY, ge=0)
     colour_jitter: float = setting(
         0.4, "brightness, contrast and saturation (hue: half)", DARTS_FAMILY, ge=0
     )

@@ -67,7 +67,7 @@ def _strategies() -> Iterator[str]:
 def _estimators() -> Iterator[str]:
     """The options of each estimator, next to `estimator` in a strategy's settings."""
     yield "## Options of the estimators\n"
-    yield "Beside `estimator` in the settings of a strategy; see [Shapley values](shapley.md).\n"
+    yield "Next to `estimator` in the settings of a strategy; see [Shapley values](shapley.md).\n"
     for name, model in estimators():
         rows = _flat(model(), "")
         yield f"### `{name}`\n\n{'' if rows else 'No options.'}\n"

@@ -1,9 +1,9 @@
 """A study: measurements of supernets, of the NAS-Bench-201 table or of short trainings.
 
 One YAML file in `config/studies/` is one study, named after the file. Supernets are trained in
-several ways for several numbers of epochs, and long walks and estimates are measured on each. The
-measurements define the rows that are made from the results, and the words around them. `sizes` has
-the values that differ under a preset (`demo`) or in a bench (`bench`).
+several ways for several numbers of epochs. On each, whole permutations are evaluated (walks) and
+Shapley values are estimated. `measurements` defines the tables of results and their texts. `sizes`
+has the values that differ under a preset (`demo`) or in a bench (`bench`).
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -28,53 +28,53 @@ from pipeline.settings import OURS, Settings, factory, setting
 
 
 class Words(Settings):
-    """One measurement: which rows it has, and what is said around them."""
+    """One measurement: its rows and the texts around them."""
 
     rows: str = Field(description="a function of `pipeline/studies` (`summary.ROWS`)")
     title: str
     question: str
-    columns: dict[str, str] = Field(description="key of a row -> head of its column")
+    columns: dict[str, str] = Field(description="key of a row -> title of its column")
     notes: tuple[str, ...] = ()
     does_not_show: tuple[str, ...] = ()
 
 
 class WalkSettings(Settings):
-    """Whole permutations that are walked on each supernet."""
+    """Whole permutations that are evaluated on each supernet."""
 
-    stream: tuple[str | int, ...] = Field(description="names of its random numbers")
-    part: tuple[int, int] = setting((1, 1), "k of n: its part of the value images", OURS)
+    stream: tuple[str | int, ...] = Field(description="names that derive its random numbers")
+    part: tuple[int, int] = setting((1, 1), "k, n: use part k of n parts of the value images", OURS)
     permutations: int = Field(ge=1)
-    settings: dict[str, Any] = factory(dict, "of the value function, over the study's", OURS)
+    settings: dict[str, Any] = factory(dict, "changes to the study's value function", OURS)
 
 
 class Variant(Settings):
     """An estimator with its settings."""
 
     title: str = setting("", "name in tables; empty: its key", OURS)
-    share: float = setting(0.0, "of `Estimates.whole`; 0: the settings say the budget", OURS)
-    settings: dict[str, Any] = factory(dict, "of the value function and the estimator", OURS)
+    share: float = setting(0.0, "budget as a share of `whole`; 0: from the settings", OURS)
+    settings: dict[str, Any] = factory(dict, "settings of value function and estimator", OURS)
 
 
 class Estimates(Settings):
-    """What each variant estimates on each supernet, once for each stream of random numbers."""
+    """Variants that estimate on each supernet, once for each stream of random numbers."""
 
     streams: tuple[tuple[str | int, ...], ...] = ()
-    part: tuple[int, int] = setting((1, 1), "k of n: their part of the value images", OURS)
-    whole: int = setting(0, "evaluations that a share is of", OURS)
-    settings: dict[str, Any] = factory(dict, "of all variants", OURS)
+    part: tuple[int, int] = setting((1, 1), "k, n: use part k of n parts of the value images", OURS)
+    whole: int = setting(0, "evaluations that a `share` of 1 means", OURS)
+    settings: dict[str, Any] = factory(dict, "settings of all variants", OURS)
     only: tuple[str, ...] = setting((), "variants that run; empty: all", OURS)
-    variants: dict[str, Variant] = factory(dict, "by name", OURS)
+    variants: dict[str, Variant] = factory(dict, "variants by name", OURS)
 
 
 class Form(Settings):
     """One way to train the network of a study of trainings."""
 
     title: str
-    train: dict[str, Any] = factory(dict, "of the recipe, over the study's", OURS)
+    train: dict[str, Any] = factory(dict, "changes to the recipe of all forms", OURS)
 
 
 class Trials(Settings):
-    """Short trainings of one cell in several forms; the first is what the others differ from."""
+    """Short trainings of one cell in several forms; the others are compared with the first."""
 
     genotype: str
     layout: str = "cifar10"
@@ -84,16 +84,16 @@ class Trials(Settings):
 
 
 class Study(Settings):
-    """All that one file says."""
+    """The content of one file."""
 
     name: str = Field(pattern=LABEL, description="set from the file's name")
     dataset: str = "cifar10"
     seed: int = 0
     trainings: dict[str, StrategyLabel] = factory(dict, "ways to train a supernet", OURS)
-    ages: tuple[int, ...] = setting((), "epochs after which a supernet is looked at", OURS)
+    ages: tuple[int, ...] = setting((), "numbers of epochs of the supernets", OURS)
     search: dict[str, Any] = factory(dict, "the recipe of all supernets", OURS)
     value: dict[str, Any] = factory(dict, "settings of the value function", OURS)
-    walks: dict[str, WalkSettings] = factory(dict, "by name", OURS)
+    walks: dict[str, WalkSettings] = factory(dict, "walks by name", OURS)
     estimates: Estimates = Estimates()
     trials: Trials | None = None
     measurements: dict[str, Words]
@@ -128,11 +128,11 @@ class WalkJob(Settings):
     stream: tuple[str | int, ...]
     part: tuple[int, int]
     permutations: int
-    value: dict[str, Any] = Field(description="settings of the value function, whole")
+    value: dict[str, Any] = Field(description="all settings of the value function")
 
 
 class EstimateJob(Settings):
-    """Slice of the verb `estimate`: the settings of each variant, whole."""
+    """Slice of the verb `estimate`: all settings of each variant."""
 
     seed: int
     stream: tuple[str | int, ...]
@@ -212,7 +212,7 @@ def estimate_job(study: Study, supernet: str, draw: str) -> EstimateJob:
         if estimates.only and name not in estimates.only:
             continue
         budget = round(variant.share * estimates.whole)
-        # M limits an estimate as the budget does, so it is set too high to matter.
+        # M limits an estimate too, so it is set high enough not to matter.
         shared = {"budget": budget, "permutations": budget} if budget else {}
         given = merge(estimates.settings, shared, variant.settings)
         settings[name] = _value(study, f"estimates.variants.{name}", given)

@@ -62,8 +62,8 @@ def validate(
     inside = {fault["loc"][:-1] for fault in found}
     for fault in found:
         if fault["type"] == "too_short" and fault["loc"] in inside:
-            continue  # a fault only because wrong entries are missing
-        # pydantic adds the branches of a union to the location; they are no keys.
+            continue  # reported only because pydantic dropped invalid entries
+        # pydantic adds the branches of a union to the location; they are not keys.
         location = [str(part) for part in fault["loc"]]
         while fault["type"] not in ("missing", "extra_forbidden") and not _contains(
             values, location
@@ -114,7 +114,7 @@ def yaml_of(value: Any) -> str:
 
 
 def source_of(layers: Mapping[str, Mapping[str, Any]], location: list[str]) -> str:
-    """The file or option of a value: the last one that has the value or its parent."""
+    """The file or option that set a value: the last one that has the value or its parent."""
     while location:
         for name in reversed([*layers]):
             if _contains(layers[name], location):

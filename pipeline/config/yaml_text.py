@@ -1,7 +1,7 @@
 """A strict YAML reader for all configuration, from files and from the command line.
 
-A duplicate key is an error, and so is text whose aliases expand to more than a configuration can
-hold. The reader makes only plain values.
+Duplicate keys are errors, and so are aliases that expand to more than a configuration can hold. The
+reader creates only plain values.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def parse(text: str, source: str) -> Any:
         source: the file or option of the text, for errors.
 
     Raises:
-        InputError: it is no YAML, a key is duplicate, or it expands to too much.
+        InputError: it is not YAML, a key is duplicate, or it expands to too much.
     """
     try:
         return yaml.load(text, _Loader)
@@ -73,7 +73,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping of a YAML file; an empty file gives an empty mapping.
 
     Raises:
-        InputError: as `parse`; there is no such file, or it holds no mapping.
+        InputError: as `parse`; there is no such file, or it does not hold a mapping.
     """
     content = parse(files.read_text(path, MOST_BYTES), str(path))
     if content is None:

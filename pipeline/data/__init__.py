@@ -1,7 +1,7 @@
 """Data sets: their descriptions, checks of their files, their splits, and their images.
 
 Each data set has one file; `docs/add-a-dataset.md` shows how to add one. Importing this package
-imports no torch: the modules that open images are loaded on first use.
+does not import torch: the modules that open images are loaded on first use.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def parts(items: Tensor, size: int, drop_last: bool = False) -> list[Tensor]:
 
     Args:
         items: images, labels or indices.
-        size: of a batch.
+        size: size of a batch.
         drop_last: leave out images that do not fill a batch.
     """
     n = n_parts(len(items), size, drop_last)

@@ -27,7 +27,7 @@ def read(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
 
 
 def class_names(data_root: Path) -> tuple[str, ...]:
-    """The digits."""
+    """The names of the digits, 0 to 9."""
     return tuple(map(str, range(10)))
 
 

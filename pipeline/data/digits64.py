@@ -31,7 +31,7 @@ def make(data_root: Path) -> None:
         _write(temporary / "val", "test")
         temporary.rename(folder)
     except OSError as error:
-        # Another process may have been faster; its folder is equal.
+        # Another process may have written the folder first, with the same content.
         if not folder.exists():
             raise InputError(f"digits64: cannot write {folder} ({error}); see data_root") from None
     finally:

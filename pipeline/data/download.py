@@ -38,7 +38,7 @@ def torchvision_archive(
 
 @contextmanager
 def inside_only() -> Iterator[None]:
-    """Within the block no archive can write outside its folder, whatever code unpacks it (PEP 706).
+    """Within the block no archive can be unpacked to files outside its folder (PEP 706).
 
     Raises:
         InputError: this Python is too old to guarantee that.

@@ -23,7 +23,7 @@ from pipeline.data.spec import Channels, DataSet
 from pipeline.errors import InputError
 from pipeline.files import below, digest, readable
 
-SHOWN = 20  # at most so many bad files or pairs are named
+SHOWN = 20  # most bad files or pairs that an error names
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class _Opened:
 def folder_facts(dataset: DataSet, root: Path, say: Callable[[str], None]) -> FolderFacts:
     """List a folder, open its images, and measure mean and deviation of the training images.
 
-    A data set with published mean and deviation is not opened, since ImageNet would take hours.
+    Images are not opened if mean and deviation are published, since ImageNet would take hours.
 
     Raises:
         InputError: classes or images are missing, broken, or all of one colour.
@@ -157,7 +157,7 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _fingerprint(folder: Path, listing: Listing) -> str:
-    """Digest of names and sizes, since reading the bytes of a large folder would take hours."""
+    """Digest of names and sizes, since reading all bytes of a large folder would take hours."""
     content = hashlib.sha256()
     for path in map(Path, listing.paths):
         content.update(os.fsencode(path.relative_to(folder).as_posix()))

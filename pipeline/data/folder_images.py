@@ -113,8 +113,8 @@ class FolderImages:
                 break
             pixels, labels = (part.to(self.device, non_blocking=on_gpu) for part in batch)
             yield normalise(pixels, self.preprocessing.mean, self.preprocessing.std), labels
-        # Raised after the loop has released the workers: an exception that refers to them
-        # keeps them until the garbage collector finds it, and then waits for each.
+        # Raised after the loop has released the workers. An exception from inside the loop would
+        # keep them alive until it is garbage-collected, and that would wait for each worker.
         if broken:
             raise InputError(broken)
 
@@ -125,7 +125,7 @@ class FolderImages:
         """From an RGB image to uint8 [3, image_size, image_size]."""
         if augment is None:
             return self._pixels
-        from torchvision.transforms import v2  # takes a second, which other data sets save
+        from torchvision.transforms import v2  # imported only here, because it takes a second
 
         strength = augment.colour_jitter
         steps = [v2.RandomResizedCrop(self.image_size, scale=(augment.crop_scale, 1.0))]
@@ -161,7 +161,7 @@ class _Decoding(Dataset):
 def _outlive_sigterm(worker: int) -> None:
     """Let a worker ignore SIGTERM, which a cluster sends to all processes of a job.
 
-    The training first finishes its step. Workers end when the training ends them or is gone.
+    The training finishes its step first and needs its workers for that. They end with it.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

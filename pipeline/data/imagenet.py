@@ -1,7 +1,7 @@
 """ImageNet (ILSVRC 2012) as a folder of images, sorted into classes by the user.
 
-A search directly on ImageNet takes 10 % of the training images for the weights and 2.5 % for the
-value function, as the paper does.
+A search directly on ImageNet uses 10 % of the training images for the weights and 2.5 % for the
+value function, as in the paper.
 """
 # Tested in tests/data/test_data_sets.py.
 

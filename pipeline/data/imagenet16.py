@@ -56,7 +56,7 @@ def read(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_made(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """A file of `make_imagenet16`."""
+    """Images and labels from a file of `make_imagenet16`."""
     content = read_arrays(path)
     if not {"images", "labels"} <= set(content):
         raise InputError(f"{path}: not made here; delete it and make it again")

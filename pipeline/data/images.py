@@ -65,7 +65,7 @@ class Images(Protocol):
         """`n` different images without augmentation, or all images if there are fewer."""
 
     def take(self, n: int) -> Images:
-        """A fixed choice of `n` images (all if there are fewer), for trials."""
+        """A fixed choice of `n` images (all if there are fewer), for quick tests."""
 
     def only(self, indices: np.ndarray) -> Images:
         """The images with these indices, int64."""

@@ -30,7 +30,7 @@ def say_nothing(line: str) -> None:
 
 @dataclass(frozen=True)
 class _Facts:
-    """Facts that only the files tell."""
+    """Facts that are read from the files of a data set."""
 
     class_names: tuple[str, ...]
     mean: Channels
@@ -90,7 +90,7 @@ def prepare(
 
 
 def _facts(dataset: DataSet, root: Path, download: bool, say: Callable[[str], None]) -> _Facts:
-    """The facts from the files, once they are found and their checksums verified."""
+    """Check that the files exist and have the published checksums, and read the facts from them."""
     if download and dataset.download and not _all_there(dataset, root):
         dataset.download(root)
     if dataset.make:
@@ -162,7 +162,7 @@ def halves(
             f"split: weights_fraction {for_weights} and value_fraction {for_value} exceed 1 in sum"
         )
     n_weights = images_of_share(for_weights, n_train, "split.weights_fraction")
-    # Rounding both up could ask for one image too many.
+    # If both numbers are rounded up, their sum may exceed the whole by one image.
     n_value = images_of_share(for_value, n_train, "split.value_fraction")
     n_value = min(n_value, n_train - n_weights)
     order = numpy_generator(seed, "split").permutation(n_train)

@@ -1,4 +1,4 @@
-"""Converts the file of an image to the input of a network; every model includes these settings.
+"""Converts an image file to the input of a network; every saved model includes these settings.
 
     file -> rotated as in EXIF -> RGB of 8 bits on white -> shorter side resized -> centre cropped
 
@@ -31,7 +31,7 @@ BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The preprocessing of an image that has been read; text fields describe it for readers."""
+    """The preprocessing of an image after reading; the text fields only describe its steps."""
 
     image_size: int  # side of the images that a network sees, in pixels
     resize_size: int  # shorter side before the crop, in pixels
@@ -77,7 +77,7 @@ def read_image(path: Path | str) -> Image.Image:
     """An image as RGB of 8 bits, upright, on white.
 
     Raises:
-        InputError: the file is no complete image, or the range of its greys is unknown.
+        InputError: the file is not a complete image, or the range of its greys is unknown.
     """
     return inspect(path)[0]
 

@@ -44,7 +44,7 @@ class DataSet:
 
     name: str  # as in the configuration and in paths
     title: str  # as shown in tables
-    classes: int | None  # number of classes; None: that of the folder
+    classes: int | None  # number of classes; None: the number of class folders
     image_size: int  # side of the square images that a network sees, in pixels
     mean: Channels | None  # mean of a channel; None: computed when the set is prepared
     std: Channels | None  # deviation of a channel; None: computed when the set is prepared
@@ -119,7 +119,7 @@ def find(name: str, folders: Mapping[str, FolderSettings] | None = None) -> Data
     """The data set called `name`: registered, or an image folder of the configuration.
 
     Args:
-        name: of the data set.
+        name: name of the data set.
         folders: `datasets` of the configuration; None: only registered data sets.
 
     Raises:

@@ -1,11 +1,11 @@
 """Scores that add up over edges: how well they can rank the architectures of a table.
 
 A strength of players scores an architecture by the sum (or mean) of the strengths of its
-operations. The table itself shows how well such a score can rank. Its main effects are the closest
+operations. The table shows how well such a score can rank. Its main effects are the closest
 additive score in the sense of least squares, because on each pair of edges all pairs of operations
 occur equally often. They do not reach the largest tau, because very low accuracies dominate least
-squares. The main effects of the *ranks* come closer (a random hill climb of tau from there gains
-less than .001 on each of the benchmark's data sets).
+squares. The main effects of the *ranks* come closer: a random hill climb of tau that starts from
+them gains less than .001 on each of the benchmark's data sets.
 
     y    accuracies of the table, percent                   float64[15625]
     x    code of an architecture, operation on each edge    uint8[15625, 6]
@@ -54,7 +54,7 @@ def softmax(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def kendall(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Kendall's tau-b; 0 if one of the two is constant, because it ranks nothing."""
+    """Kendall's tau-b; 0 if one of the two is constant."""
     from scipy.stats import kendalltau
 
     return float(kendalltau(a, b).statistic) if np.ptp(a) and np.ptp(b) else 0.0

@@ -1,9 +1,9 @@
 """The benchmark's own archives: `NAS-Bench-201-v1_*.pth` and NATS-Bench's topology space.
 
-Both hold, for each architecture and schedule ("less" and "full", or "12" and "200"), the trials by
-(data set, seed), each with its accuracies by epoch, parameters, multiply-adds and latency. They
-are pickles, so the checksum in their names is compared first. Then they are read with the
-allow-lists of `pipeline.pickles` and of torch, so that no code in them runs.
+Both hold trials for each architecture, schedule ("less" and "full", or "12" and "200"), data set
+and seed. A trial has accuracies by epoch, parameters, multiply-adds and latency. The archives are
+pickles, so the checksum in their names is compared first. Then they are read with the allow-lists
+of `pipeline.pickles` and of torch, so that no code in them runs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MEMORY_FACTOR = 6
 
 @dataclass(frozen=True)
 class Archive:
-    """Texts by index, the available indices, and a function that returns the results of one."""
+    """Architecture texts by index, the available indices, and the results of an index."""
 
     texts: Sequence[str]
     indices: Sequence[int]
@@ -82,10 +82,10 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def check_name(path: Path) -> None:
-    """Compare the MD5 with its digits in the name of the archive.
+    """Compare the MD5 of an archive with the digits of it in the file's name.
 
     Raises:
-        InputError: the file does not match its name, or the name has no digits.
+        InputError: the file does not match its name, or the name has no such digits.
     """
     digits = re.search(r"-([0-9a-f]{5,6})\.", path.name)
     if not digits:
@@ -99,7 +99,7 @@ def check_name(path: Path) -> None:
 
 
 def check_memory(path: Path) -> None:
-    """Report the memory that reading needs, and refuse a file that cannot fit.
+    """Report the memory that reading a file needs, and refuse a file that needs too much.
 
     Raises:
         InputError: the machine has too little memory.
@@ -190,6 +190,6 @@ def _torch(path: Path) -> Any:
         with torch.serialization.safe_globals(numbers):
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, *files.DAMAGED) as error:
-        # torch's message then advises how to switch its safeguards off.
+        # The rest of torch's message advises how to switch its safeguards off.
         reason = str(error).partition("\n")[0].partition(". ")[0]
         raise InputError(f"{path}: not an archive of plain numbers ({reason})") from None

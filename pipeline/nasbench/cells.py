@@ -61,11 +61,10 @@ def parse(arch: str) -> Code:
 
 
 def unique_text(code: Code) -> str:
-    """A text of what a cell computes, from the output backwards; equal for isomorphic cells.
+    """A text of the function that a cell computes; it is equal for isomorphic cells.
 
     This is the benchmark's definition, with 6,466 different texts. `skip_connect` is the text of
-    its input; `none`, and anything computed from nothing, is `#`; a node is the sorted sum of its
-    edges.
+    its input. `none`, or an operation on nothing, is `#`. A node is the sorted sum of its edges.
     """
     nodes = {0: "0"}
     for node in (1, 2, 3):

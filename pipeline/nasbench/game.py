@@ -7,16 +7,16 @@ none. Then
     V(S) = mean accuracy of the architectures that have an operation of S_e on every edge e
 
 so V(N) is the mean over all architectures without `none`, and V(∅) is the accuracy of the empty
-cell. A supernet would have this accuracy if it were the mean accuracy of the networks that it
-contains, each trained separately.
+cell. V would be the accuracy of a supernet if this were the mean accuracy of the networks that the
+supernet contains, each trained separately.
 
 V of all 2^24 coalitions is computed from the table by one matrix product for each edge. From V
 follow the exact values
 
     φ_p = Σ_S V(S ∪ {p}) - V(S)    weighted by w_s / C(23, s), s = |S|, over all S without p
 
-w_s = 1/24 gives Shapley values. Banzhaf values give all coalitions the same weight. Other weights
-of the sizes show the values from small or large coalitions only.
+w_s = 1/24 gives Shapley values. Equal weights for all coalitions give Banzhaf values. Other weights
+give values from small or large coalitions only.
 
     subsets of an edge, as bits of its operations    0..15
     V                                                 float64[16, 16, 16, 16, 16, 16]
@@ -50,7 +50,7 @@ class TableGame:
 
     @classmethod
     def of(cls, codes: NDArray[np.uint8], column: NDArray[np.float64]) -> TableGame:
-        """From the codes uint8[15625, 6] and values float64[15625] of a table."""
+        """The game of a table's codes uint8[15625, 6] and one column float64[15625]."""
         accuracies = np.empty((len(OPERATIONS),) * N_EDGES)
         accuracies[tuple(codes.T)] = column
         return cls(accuracies)
@@ -100,7 +100,7 @@ class TableGame:
 
 
 def banzhaf_weight(size: int) -> float:
-    """Equal weights for all coalitions: a size weighs as much as it has coalitions."""
+    """The number of coalitions of a size, so that all coalitions have the same weight."""
     return float(comb(N_PLAYERS - 1, size))
 
 

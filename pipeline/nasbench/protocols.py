@@ -1,7 +1,7 @@
-"""What each column of the table measures: data, epochs, split, and the number of trials.
+"""The meaning of each column of the table: data, epochs, split, and the number of trials.
 
 The benchmark trains every cell with two schedules, of 12 and of 200 epochs, whose results are
-easily confused. Here the name of a column tells them apart. All accuracies are top-1 in percent.
+easily confused. Here the names of columns tell them apart. All accuracies are top-1 in percent.
 """
 # Tested in tests/nasbench/test_digits.py.
 
@@ -15,7 +15,7 @@ from sys import float_info
 from pipeline.registry.tables import DIGITS, SETS
 
 ACCURACIES = tuple(f"{name}_{part}" for name in SETS for part in ("valid", "test"))
-# Columns of `nasbench_digits`, which is a separate table.
+# Columns of our separate table `nasbench_digits`.
 DIGITS_ACCURACIES = (f"{DIGITS}_valid", f"{DIGITS}_test")
 DIGITS_EPOCHS = 4
 # Minimum and maximum of an accuracy, and of parameters, multiply-adds and latency.
@@ -25,7 +25,7 @@ RESNET_CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|s
 
 
 def accuracies_of(columns: Collection[str]) -> tuple[str, ...]:
-    """The accuracies that rank a table with these columns; empty if it is not such a table."""
+    """The accuracies that rank cells in a table with these columns; empty for other tables."""
     kinds = (ACCURACIES, DIGITS_ACCURACIES)
     return next((kind for kind in kinds if set(kind) <= set(columns)), ())
 
@@ -40,7 +40,7 @@ def limits_of(column: str) -> tuple[float, float] | None:
 def protocol(column: str) -> str | None:
     """Data, epochs, images and trials behind an accuracy column, in words.
 
-    It is None for sizes, times and unknown columns. A column `<column>_seed<n>` is a single trial.
+    None for sizes, times and unknown columns. A column `<column>_seed<n>` holds a single trial.
     """
     head, _, seed = column.partition("_seed")
     name, _, part = head.partition("_")

@@ -27,7 +27,7 @@ from pipeline.registry import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns that we add: the operations of a cell, and the row of the cell with a given number.
+# Columns that we add: a cell's operations, and the row of the cell with a given number.
 CODE, ROW_OF = "code", "row_of_number"
 # The published table has 9 MB and 53 columns.
 MOST_CSV, MOST_COLUMNS = 2**26, 1000
@@ -74,7 +74,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         header = next(csv.reader([first.decode()]), [])
         if len(set(header)) < len(header):
             raise ValueError(f"column {max(header, key=header.count)!r} stands twice")
-        # With round_trip 94.37 in the file is read as 94.37.
+        # `round_trip` reads each decimal number as the nearest float.
         return pd.read_csv(io.BytesIO(content), float_precision="round_trip")
     except files.DAMAGED as error:
         raise InputError(f"{path}: truncated or not a CSV table ({error})") from None
@@ -100,7 +100,7 @@ def _rows(path: Path, frame: pd.DataFrame) -> NDArray[Any]:
 
 
 def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
-    """A column as numbers; blanks are allowed only in columns that are not used for ranking."""
+    """A column as numbers; if `blanks` is set, empty fields are allowed except in `index`."""
     import pandas as pd
 
     numbers = pd.to_numeric(column, errors="coerce")
@@ -113,10 +113,10 @@ def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
 
 
 def check_range(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Check that numbers are finite, accuracies in percent, and sizes above 0; a blank is NaN.
+    """Check that numbers are finite, accuracies in percent, and sizes above 0; NaN is a blank.
 
     Raises:
-        InputError: a number is wrong; it names the file, column, architecture and number.
+        InputError: a number is wrong; the error names the file, column, architecture and number.
     """
     for name, values in columns.items():
         low, high = limits_of(name) or (-np.inf, np.inf)

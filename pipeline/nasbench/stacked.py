@@ -22,7 +22,7 @@ from pipeline.spaces.operations import ReLUConvBN, conv_bn, three_stages
 
 
 class StackedNetworks(nn.Module):
-    """K networks of the layout `networks.nasbench201`; row k of the codes uint8[K, 6] is one."""
+    """K networks of the layout `networks.nasbench201`, one for each row of codes uint8[K, 6]."""
 
     def __init__(self, codes: NDArray[np.uint8], classes: int, channels: int, cells: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class StackedNetworks(nn.Module):
 
 
 class StackedCell(nn.Module):
-    """One cell of each network; each node sums over earlier ones, the last is the output."""
+    """One cell of each network; each node sums over earlier nodes, the last is the output."""
 
     def __init__(self, codes: NDArray[np.uint8], channels: int) -> None:
         super().__init__()

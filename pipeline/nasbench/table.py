@@ -1,12 +1,12 @@
 """The compact table of NAS-Bench-201: one row for each architecture, by official index.
 
-Dong & Yang, "NAS-Bench-201", ICLR 2020. The compact form is one NumPy file, a structured array of
-15,625 rows that is mapped into memory, with its SHA-256. `sources` makes it from published files.
-It must list the whole space, 5 operations on 6 edges, because ranks and the optimum would differ in
-a part of it.
+Dong & Yang, "NAS-Bench-201", ICLR 2020. The compact form is one NumPy file: a structured array of
+15,625 rows that is mapped into memory, and its SHA-256. `sources` makes it from published files.
+It must list the whole space, 5 operations on 6 edges, because ranks and the best cell depend on all
+architectures.
 
-Units: as in the benchmark, accuracies are in percent and regrets in percent points. `protocols`
-says what each column measures. The same code reads `nasbench_digits`, a small table of ours.
+As in the benchmark, accuracies are in percent and regrets in percent points. `protocols` describes
+each column. The same code reads `nasbench_digits`, our small table of cells trained on digits.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class Table:
         with replacing(path) as temporary:
             np.save(temporary, self.rows, allow_pickle=False)
             content = temporary.read_bytes()
-            # After the array, where NumPy does not read it.
+            # The digest follows the array, where NumPy does not read it.
             temporary.write_bytes(content + hashlib.sha256(content).digest())
 
     @property
     def name(self) -> str:
-        """The name of this table in provenance; there are two tables."""
+        """The name of this table in provenance records."""
         return "nasbench_digits" if self.accuracies == DIGITS_ACCURACIES else "nas_bench_201"
 
     @property
@@ -93,7 +93,7 @@ class Table:
             try:
                 numbers = np.fromiter(map(known.__getitem__, which), np.int64, len(which))
             except KeyError as error:
-                cells.parse(error.args[0])  # raises the error that explains it
+                cells.parse(error.args[0])  # raises an error that explains the problem
                 raise
         return self.rows[ROW_OF][numbers].astype(np.int64)
 
@@ -148,7 +148,7 @@ class Table:
 
     def regret(self, column: str, index: int) -> float:
         """Optimum minus value in a column, in percent points; 0 for the best."""
-        # The table has 4 decimals, but the difference of two floats would show more.
+        # The table has 4 decimals, but the difference of two floats has more.
         values = self.column(column)
         return round(float(np.nanmax(values)) - float(values[index]), DECIMALS)
 
@@ -166,7 +166,7 @@ class Table:
         return medians | {f"best_{name}": float(np.nanmax(c)) for name, c in columns.items()}
 
     def protocols(self) -> dict[str, str]:
-        """What each accuracy column measures, in words."""
+        """The meaning of each accuracy column, in words."""
         return {name: str(known) for name in self.columns if (known := protocol(name))}
 
     @cached_property

@@ -27,12 +27,12 @@ def build(
     """Build the discrete network of a genotype; weights are drawn from torch's global generator.
 
     Args:
-        genotype: anything that `resolve` knows: a `Genotype`, a published name, the path of a
+        genotype: anything that `resolve` accepts: a `Genotype`, a published name, the path of a
             genotype JSON, a NAS-Bench-201 string, a DARTS text.
         layout: "cifar10", "images64", "images128", "imagenet" or "nasbench201".
         classes: number of outputs.
-        channels: channels of the first cell; None: the layout's.
-        cells: total number of cells, in NAS-Bench-201 per stage; None: the layout's.
+        channels: channels of the first cell; None: the layout's published value.
+        cells: total number of cells, in NAS-Bench-201 per stage; None: the published value.
         auxiliary: whether to add an auxiliary head, for `forward_with_auxiliary`.
 
     Raises:
@@ -65,7 +65,7 @@ def build_seeded(
     cells: int,
     auxiliary: bool,
 ) -> Network:
-    """`build` with weights from a run's seed; torch's global random state is not changed."""
+    """Call `build` with weights drawn from `seed`; torch's global random state is not changed."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seeds.derive(seed, "network"))
         return build(genotype, layout, classes, channels, cells, auxiliary)

@@ -1,7 +1,7 @@
-"""A network that fits a device: width and depth under a limit of multiply-adds and parameters.
+"""A network that fits a device: width and depth under limits of multiply-adds and parameters.
 
-This is ours; the papers choose C and the number of cells by hand so that a network stays below
-600 M multiply-adds.
+This method is ours. The papers choose C and the number of cells by hand so that a network stays
+below 600 M multiply-adds.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def fit(
 
     Both shrink in proportion, one cell at a time, until a network fits. Then the width grows in
     steps of 4 channels as far as the limits allow, even beyond the given channels. The limits are
-    multiply-adds for one image and parameters without the auxiliary head. The other arguments are
-    those of `build`. `key` is the user's name of the recipe.
+    multiply-adds for one image and parameters without the auxiliary head. `key` names the recipe in
+    error messages. The other arguments are those of `build`.
 
     Raises:
         InputError: the smallest network exceeds the limits.

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.networks.prediction import class_names_of
 from pipeline.spaces.genotype import Genotype
 
-# Code that turns a file into the network's input: `Preprocessing` without this package.
+# Code for the card that prepares an image as `Preprocessing` does, but without this package.
 PREPARE = """\
 import json
 import numpy as np
@@ -78,7 +78,7 @@ def card(
         meta: as `load_model` returns it.
         metrics: the content of `metrics.json` beside the model.
         provenance: the content of `provenance.json` beside the model.
-        forms: the forms of `exported.FORMS` that are beside the card.
+        forms: the names of the forms that are written beside the card (`exported.FORMS`).
     """
     facts = _facts(meta, metrics, provenance)
     rows = "\n".join(f"| {key} | {_safe(v)} |" for key, v in facts.items() if v is not None)

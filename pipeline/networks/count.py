@@ -2,11 +2,11 @@
 
 MACs are the multiply-adds of convolutions and linear layers for one image. As in papers of the
 DARTS family, biases, batch norms and pooling are not counted. `flops` is twice the MACs. The FLOPs
-column of NAS-Bench-201's table is MACs plus the number of classes. The auxiliary head, which only
-training uses, is counted neither in `params` nor in `macs`.
+column of NAS-Bench-201's table is MACs plus the number of classes. Neither `params` nor `macs`
+includes the auxiliary head, which only training uses.
 
-One image is sent through the network. A network that exists is counted where it is: the meta device
-and `torch.utils.flop_counter` load torch's compiler, which takes longer than the rest of a stage.
+Counts come from a forward pass of one image. An existing network is not copied to the meta device,
+because this loads torch's compiler, which takes longer than the rest of a stage.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def profile(network: nn.Module, image_size: int) -> dict[str, int]:
     def add(
         module: nn.Conv2d | nn.Linear, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
     ) -> None:
-        """Each number of the output is a sum over one filter, or over one row of a matrix."""
+        """Each output value takes one multiply-add per weight of a filter or matrix row."""
         nonlocal macs
         macs += output.numel() * module.weight[0].numel()
 

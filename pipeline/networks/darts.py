@@ -1,11 +1,11 @@
 """Networks of the DARTS family (Liu et al., ICLR 2019, sections 3.2 and 3.4, appendix A).
 
-CIFAR layout: a 3 x 3 convolution to 3 C channels, then cells. ImageNet layout: three convolutions
-of stride 2, then cells. We add two layouts between them, for images of about 64 and 128 pixels:
-CIFAR's stem with stride 2, and the first two convolutions of ImageNet's stem. Cells at one and two
-thirds of the depth are reduction cells, which halve the image and double the channels. Deviation:
-DARTS defines the auxiliary head for maps of 8 x 8 (CIFAR) and 7 x 7 (ImageNet); here it takes maps
-of any size and equals the original on those two.
+The CIFAR layout has a 3 x 3 convolution to 3 C channels, then cells. The ImageNet layout has three
+convolutions of stride 2, then cells. We add two layouts between them, for images of about 64 and
+128 pixels: CIFAR's stem with stride 2, and the first two convolutions of ImageNet's stem. Cells at
+one and two thirds of the depth are reduction cells, which halve the image and double the channels.
+Deviation: DARTS defines the auxiliary head for maps of 8 x 8 (CIFAR) and 7 x 7 (ImageNet); here it
+accepts maps of any size and equals the original on those two.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -79,7 +79,7 @@ def make_stem(channels: int, stride: int) -> tuple[nn.ModuleList, int]:
 
 
 class DartsCell(nn.Module):
-    """Both inputs brought to one shape, then the nodes, concatenated."""
+    """Brings both inputs to the same shape, computes the nodes and concatenates them."""
 
     def __init__(
         self,

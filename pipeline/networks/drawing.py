@@ -40,8 +40,8 @@ NOTES = {"reduce": "operations on the inputs have stride 2"}
 def draw(genotype: Genotype, svg_path: Path | str, png_path: Path | str) -> None:
     """Draw every cell of a genotype, one below the other, as SVG and as PNG.
 
-    Both files depend only on the genotype and matplotlib's version: they have no date, and fixed
-    ids.
+    Both files depend only on the genotype and matplotlib's version, because dates are left out and
+    ids are fixed.
     """
     graphs = {cell_type: arrange(genotype, cell_type) for cell_type in genotype.cells}
     boxes = {cell_type: bounds(graph) for cell_type, graph in graphs.items()}
@@ -67,7 +67,7 @@ def draw(genotype: Genotype, svg_path: Path | str, png_path: Path | str) -> None
 
 
 def draw_title(axes: Axes, cell_type: str) -> None:
-    """Draw the cell's name in the upper left corner, and a note on what is not drawn."""
+    """Draw the cell's name in the upper left corner, and a note on strides."""
     x, y = axes.get_xlim()[0] + 0.3, axes.get_ylim()[1] - 0.42
     axes.text(x, y, TITLES[cell_type], size=12, weight="bold", color=INK)
     axes.text(x + 2.2, y, NOTES.get(cell_type, ""), size=9.5, color=MUTED)
@@ -138,7 +138,7 @@ def ends(graph: Graph, edge: Edge) -> tuple[tuple[float, float], tuple[float, fl
 
 
 def state_label(genotype: Genotype, place: Place) -> str:
-    """c_{k-2}, c_{k-1} for inputs, c_k for the output; nodes by the number of their state."""
+    """c_{k-2}, c_{k-1} for inputs, c_k for the output, and the number of the state for nodes."""
     n_inputs = n_input_states(genotype)
     n_states = n_inputs + len(next(iter(genotype.cells.values())))
     if place.state < n_inputs:

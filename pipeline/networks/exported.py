@@ -1,17 +1,16 @@
-"""A ready model in the forms that other programs read.
+"""Writes a ready model in the forms that other programs read.
 
 - `network.pt2`: a `torch.export` program for batches of any size; it runs without this package.
 - `network.onnx`: the same graph for ONNX runtimes.
 - `weights.safetensors`: only the weights, for `build(...).load_state_dict(...)`; the file's
   metadata holds the network's size and genotype.
-- `network.int8.onnx`: the ONNX file in 8-bit numbers; `int8.json` holds its loss of accuracy.
+- `network.int8.onnx`: the ONNX file in 8-bit numbers; `int8.json` compares its accuracy.
 - `labels.json`: names of the classes and the preprocessing.
 - `README.md`: the model card (`card.py`), with code that predicts the class of a file.
 
-All networks take images float32 [batch, 3, h, h], prepared as the card says, and return logits
-[batch, classes].
-The auxiliary head, which only training uses, is left out. ONNX and safetensors need the optional
-packages of `pip install 'shapley-nas[export]'`.
+All networks accept images float32 [batch, 3, h, h], prepared as the card says, and return logits
+[batch, classes]. The auxiliary head, which only training uses, is left out. ONNX and safetensors
+need the optional packages of `pip install 'shapley-nas[export]'`.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ def export(
 
 
 def labels_of(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """What a program needs besides the network: class names in logit order, and preprocessing."""
+    """Class names in logit order, and preprocessing, for programs that use the network."""
     return {"class_names": class_names_of(meta), "preprocessing": meta["preprocessing"]}
 
 
@@ -149,7 +148,7 @@ def write_weights(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
         content = _package("safetensors.torch").save(
             weights, {key: json.dumps(value) for key, value in described.items()}
         )
-        temporary.write_bytes(content)  # its `save_file` makes files that only their owner reads
+        temporary.write_bytes(content)  # `save_file` makes files that only their owner can read
     return out / "weights.safetensors"
 
 
@@ -161,7 +160,7 @@ def _write_int8(
     test: Path | None,
     written: list[Path],
 ) -> list[Path]:
-    """Write `network.int8.onnx`, and `int8.json` with its loss of accuracy.
+    """Write `network.int8.onnx`, and `int8.json` with its accuracy and that of float32.
 
     Raises:
         InputError: no images for calibration are given.

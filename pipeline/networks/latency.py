@@ -1,7 +1,7 @@
 """Latency of a network on the current device, with torch and with ONNX Runtime.
 
-A time is the median of several passes after one that is not counted, in milliseconds for the whole
-batch. It depends on the machine, the threads and other programs that run at the same time.
+A time is the median of several passes after a warm-up pass, in milliseconds for the whole batch. It
+depends on the machine, the number of threads, and other programs that run at the same time.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def fit_latency(
     max_ms: float,
     device: torch.device,
 ) -> tuple[int, float]:
-    """The widest network, in steps of 4 channels, that classifies one image in time with torch.
+    """The widest network, in steps of 4 channels, that classifies one image in `max_ms` with torch.
 
     Returns:
         channels and milliseconds.

@@ -1,4 +1,4 @@
-"""The layouts in which cells are stacked, with their published sizes."""
+"""Layouts, which say how cells are stacked into a network, with their published sizes."""
 # Tested in tests/networks/test_assembly.py.
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LAYOUTS = {
     "imagenet": Layout(
         "darts", channels=48, cells=14, image_size=224, classes=1000, auxiliary=True, stem_stride=8
     ),
-    # Ours, between the two: the last map has a similar size, 7 x 7 to 12 x 12 pixels.
+    # Ours, for image sizes between the two; the last feature maps have 7 x 7 to 12 x 12 pixels.
     "images64": Layout(
         "darts", channels=16, cells=5, image_size=64, classes=10, auxiliary=True, stem_stride=2
     ),

@@ -1,7 +1,7 @@
 """A ready model: one file with a network's weights and everything needed to use them.
 
-The file is a dictionary of plain values and tensors, so opening a model from someone else runs no
-foreign code.
+The file is a dictionary of plain values and tensors, so opening somebody else's model runs no code
+from the file.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def save_model(
 ) -> None:
     """Write a ready model, usually `model.pt`, of a network that `build` made.
 
-    The data set's manifest has image size, resize size, mean, deviation and, if known, the names of
-    the classes.
+    `manifest` describes the data set: image size, resize size, mean, standard deviation and, if
+    known, the names of the classes.
     """
     content = {
         "format": FORMAT,
@@ -79,7 +79,7 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
         _check(content, weights)
         network = _empty(content)
         network.load_state_dict(weights, assign=True)
-        network.keep = torch.ones(())  # not a weight, so files do not hold it
+        network.keep = torch.ones(())  # a buffer that is not in the file
     except (InputError, *DAMAGED) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"{path}: not a whole model ({reason}); train it again") from None
@@ -101,11 +101,11 @@ def _check(content: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
 
 
 def _empty(content: Mapping[str, Any]) -> Network:
-    """A network with a file's sizes; it allocates no memory, as the file provides the weights."""
+    """A network with a file's sizes and no memory for weights, which the file provides."""
     size = {key: content[key] for key in ("layout", "classes", "channels", "cells", "auxiliary")}
     with torch.device("meta"):
         network = build(Genotype.from_json(content["genotype"]), **size)
-    network.keep = torch.ones(())  # a buffer that no file holds
+    network.keep = torch.ones(())  # a buffer that is not in the file
     return network
 
 

@@ -26,7 +26,7 @@ class NasBench201Network(Network):
         self.classifier = nn.Linear(4 * channels, classes)
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The output of the last cell, normalised and rectified."""
+        """The output of the last cell after a batch norm and ReLU."""
         x, keep = self.stem(images), self.keep_paths()
         for part in self.stack:
             x = part(x, keep) if isinstance(part, NasBench201Cell) else part(x)

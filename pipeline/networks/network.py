@@ -1,8 +1,8 @@
-"""The common parts of all discrete networks: the nodes of a cell, drop path, both outputs.
+"""The common parts of all discrete networks: the nodes of a cell, drop path, and classifiers.
 
-Drop path: Larsson et al., FractalNet (ICLR 2017), as scheduled by NASNet (Zoph et al., CVPR 2018)
-and used by DARTS. In training each path into a node is dropped independently for each image with
-probability p, and the other paths are divided by 1 - p. Identities are never dropped.
+Drop path is from FractalNet (Larsson et al., ICLR 2017); NASNet (Zoph et al., CVPR 2018) and DARTS
+use it with a schedule. In training each path into a node is dropped independently for each image
+with probability p, and the other paths are divided by 1 - p. Identities are never dropped.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -96,7 +96,7 @@ class Network(nn.Module):
             parameter.requires_grad_(name.startswith("classifier."))
 
     def train(self, mode: bool = True) -> Network:
-        """As in any module, but a frozen body stays in evaluation mode."""
+        """As `nn.Module.train`, but a frozen body stays in evaluation mode."""
         super().train(mode)
         if self._frozen:
             for name, child in self.named_children():

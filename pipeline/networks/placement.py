@@ -1,9 +1,9 @@
 """Positions of the parts of a drawn cell: a layered layout without overlaps.
 
 Nodes are in columns by their depth. An operation is a labelled box in front of the node that sums
-it, so labels cannot cover each other. An edge that passes a column gets a separate lane there. The
-order within the columns minimises crossings; then the heights minimise bends. Lengths are in units
-of the drawing.
+it, so labels cannot cover each other. An edge that passes through a column gets a separate lane in
+it. The order within the columns minimises crossings; then the heights minimise bends. Lengths are
+in units of the drawing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.spaces.genotype import Genotype
 
 PITCH = 0.62  # distance between the boxes of a node
 RADIUS = 0.21  # radius of a state's circle
-MARGIN = 0.30  # between neighbours of a column
+MARGIN = 0.30  # distance between neighbours in a column
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Edge:
 
     @property
     def y(self) -> float:
-        """Height of its end."""
+        """Height of the wire's end."""
         return self.end.y + self.offset
 
 
@@ -60,7 +60,7 @@ class Graph:
     columns: list[list[Place]]
 
     def source(self, column: int, state: int) -> Place:
-        """The start, one column before, of the wire that brings `state` to `column`."""
+        """The place in the column before from which a wire brings `state` to `column`."""
         return next(place for place in self.columns[column - 1] if place.state == state)
 
     def edges(self) -> Iterator[Edge]:
@@ -117,7 +117,7 @@ def n_input_states(genotype: Genotype) -> int:
 
 
 def stack(column: list[Place]) -> None:
-    """Set the heights of a column in its order, downwards, centred at zero."""
+    """Set the heights of a column's places from top to bottom, centred at zero."""
     total = sum(place.height for place in column) + MARGIN * (len(column) - 1)
     top = total / 2
     for place in column:
@@ -126,7 +126,7 @@ def stack(column: list[Place]) -> None:
 
 
 def order_columns(graph: Graph) -> None:
-    """Reorder each column to its permutation of least cost until no column changes."""
+    """Give each column its order of least cost; repeat until no column changes."""
     for column in graph.columns:
         stack(column)
     best = cost(graph)

@@ -56,7 +56,7 @@ class Classifier:
         return self.network(images.to(device)).float().softmax(1).cpu()
 
     def answers(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor | InputError]]:
-        """Each file with its probabilities [classes], or with the error that prevents reading."""
+        """Each file with its probabilities [classes], or with the error raised by reading it."""
         mean, std = self.preprocessing.mean, self.preprocessing.std
         for start in range(0, len(paths), BATCH):
             read = {path: self._read(path) for path in paths[start : start + BATCH]}

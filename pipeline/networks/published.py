@@ -1,7 +1,7 @@
 """The genotypes printed in the papers, by name, and other ways to specify a genotype.
 
-`published.json` holds them in the form in which DARTS and its successors print them, so that they
-can be compared with the papers' releases letter by letter. A test compares the parameters and
+`published.json` holds these genotypes as DARTS and its successors print them, so that they can be
+compared with the papers' releases letter by letter. A test compares the parameters and
 multiply-adds of every network with their known counts.
 """
 
@@ -20,9 +20,9 @@ for _name, _row in files.read_json(PUBLISHED).items():
 
 
 def resolve(genotype: Genotype | str | Path) -> Genotype:
-    """A genotype from itself, a text form, a JSON file or a published name, tried in this order.
+    """The genotype given as a `Genotype`, a text form, a JSON file or a published name.
 
-    Texts are a NAS-Bench-201 string `|nor_conv_3x3~0|+...` and a DARTS text
+    A text form is a NAS-Bench-201 string `|nor_conv_3x3~0|+...` or a DARTS text
     `Genotype(normal=[...], ...)`.
 
     Raises:

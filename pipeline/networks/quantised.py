@@ -1,4 +1,4 @@
-"""A network in 8-bit numbers by ONNX Runtime's static quantisation, and its loss of accuracy.
+"""Static 8-bit quantisation of a network by ONNX Runtime, and the accuracy that it costs.
 
 Weights are quantised per channel, activations by their range on some images (QDQ form).
 """

@@ -10,7 +10,7 @@ from pipeline.registry import Entry, add
 
 @dataclass(frozen=True)
 class DataSetEntry(Entry):
-    """A `pipeline.data.DataSet`."""
+    """The entry of a `pipeline.data.DataSet`."""
 
     # `small` sets are held in memory, images of `folder` sets are decoded when needed
     kind: str = "small"

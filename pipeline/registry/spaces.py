@@ -13,7 +13,7 @@ ROBUST = {"cifar100": "robust_darts", "svhn": "robust_darts"}
 
 @dataclass(frozen=True)
 class SpaceEntry(Entry):
-    """A function from the supernet's settings to a `pipeline.spaces.Space`."""
+    """The entry of a function from the supernet's settings to a `pipeline.spaces.Space`."""
 
     family: str = "darts"  # the family of its cells: `darts` or `nasbench201`, as in `Space.family`
     # Data set -> recipe in `retrain` for its networks, if not the recipe of their layout

@@ -1,6 +1,6 @@
-"""Shapley values of a cooperative game; this package knows no networks and does not import torch.
+"""Shapley values of any cooperative game; this package does not import torch.
 
-`estimate` plays a game, `update` turns the values into architecture parameters.
+`estimate` computes the values of a game, and `update` turns them into architecture parameters.
 `docs/shapley.md` explains which estimator suits which purpose. `docs/add-an-estimator.md` explains
 how to add one: write a file, and add its name to the imports here.
 """

@@ -30,12 +30,12 @@ class Estimate:
             coalitions for regressions); 0 if the value is unknown or was known without sampling.
         evaluations: number of coalitions evaluated; a gradient counts as three.
         value_full: V(N), the mean over draws.
-        efficient: whether Σ_o φ_o = V(N) - V(∅) holds for these values (means over draws), and not
-            only in expectation.
+        efficient: whether Σ_o φ_o = V(N) - V(∅) holds exactly for these values (means over draws),
+            not only in expectation.
         freedom: int64[n], number of independent samples behind `standard_error`, minus one; None:
             unknown.
         players: names of the players; None: they are numbered.
-        noisy: whether V answers differently each time.
+        noisy: whether V returns a different value at each call.
         interrupted: whether Ctrl-C ended the estimate before its budget was spent.
     """
 
@@ -158,15 +158,15 @@ FORMAT = "shapley-estimate-1"
 def half_width(
     error: NDArray[np.float64], freedom: NDArray[np.int64] | None, level: float
 ) -> NDArray[np.float64]:
-    """Half the width of a confidence interval; a normal one if the degrees of freedom are unknown.
+    """Half the width of a t interval, or of a normal one if the degrees of freedom are unknown.
 
     Raises:
         InputError: `level` is not between 0 and 1.
     """
-    from scipy import stats  # takes longer to import than most estimates
+    from scipy import stats  # importing scipy takes longer than most estimates
 
     if not 0 < level < 1:
-        raise InputError(f"level is {level}, between 0 and 1")
+        raise InputError(f"level is {level}; it must be between 0 and 1")
     tail = (1 + level) / 2
     if freedom is None:
         return error * stats.norm.ppf(tail)
@@ -176,15 +176,15 @@ def half_width(
 
 
 def frame(columns: Mapping[str, Any]) -> pd.DataFrame:
-    """A table of columns."""
-    import pandas as pd  # most estimates are never shown
+    """A data frame with these columns."""
+    import pandas as pd  # imported here, because most estimates are never shown
 
     return pd.DataFrame(columns)
 
 
 def new_axes() -> Axes:
     """Axes of a new figure."""
-    from matplotlib.figure import Figure  # most estimates are never drawn
+    from matplotlib.figure import Figure  # imported here, because most estimates are never drawn
 
     return Figure(layout="constrained").subplots()
 

@@ -25,7 +25,7 @@ from pipeline.shapley.answer import Estimate
 from pipeline.shapley.game import Game, Processes, ValueFunction, says_of_draws
 
 DEFAULT = "regression_adjusted"
-# With fewer evaluations per player `leverage` is more accurate (docs/shapley.md, eight games).
+# With fewer evaluations per player than this, `leverage` is more accurate (docs/shapley.md).
 FEW = 10
 LARGEST = 20  # most players that `exact` enumerates: 2^20 coalitions
 
@@ -38,13 +38,13 @@ class Estimator:
 
     name: str  # as registered
     settings: type[Settings]  # the model of its options, with defaults
-    # (game, generator of all draws, budget, settings) -> `Estimate`. Options that only a program
-    # can give (arrays over the players) are keyword-only arguments of this function
+    # (game, generator of all draws, budget, settings) -> `Estimate`. Options that no settings file
+    # can hold (arrays over the players) are keyword-only arguments of this function.
     function: Callable[..., Estimate]
 
     @property
     def arrays(self) -> list[str]:
-        """Names of the options that only a program can give."""
+        """Names of the options that no settings file can hold."""
         parameters = inspect.signature(self.function).parameters.values()
         return [item.name for item in parameters if item.kind is item.KEYWORD_ONLY]
 
@@ -75,7 +75,7 @@ class Estimator:
     def __call__(
         self, game: Game, rng: np.random.Generator, budget: int | None = None, **options: Any
     ) -> Estimate:
-        """Play a game; the arguments are those of `estimate`.
+        """Estimate the Shapley values of a game; the arguments are those of `estimate`.
 
         Raises:
             InputError: an option is wrong, or the budget is too small.
@@ -117,19 +117,20 @@ def estimate(
 
     Args:
         game: V, from coalitions bool[b, n] to values float[b]. If it has a method
-            `redraw(m: int)`, this is called before permutation m = 0, 1, ... and V may change.
+            `redraw(m: int)`, this is called before permutation m = 0, 1, ... and may change V.
         players: n, or the names of the n players.
-        estimator: a registered name: exact, permutation, truncated, ...; None: as `suited` says.
-        budget: the most coalitions to evaluate, known ones not counted; None: as options say.
-        seed: of all random draws: a number, a generator, or None for a different one each time.
-        processes: those that run this same call and share the evaluations; None: only this one.
-        noisy: whether V answers differently each time, so that coalitions are evaluated again for
-            each permutation and the standard error contains the noise; None: find out.
+        estimator: a registered name: exact, permutation, truncated, ...; None: see `suited`.
+        budget: the largest number of coalitions to evaluate; repeated ones are free. None: the
+            options decide.
+        seed: seed of all random draws: a number, a generator, or None for another seed each time.
+        processes: the processes that share the evaluations of this call; None: only this one.
+        noisy: whether V returns a different value at each call. If so, coalitions are evaluated
+            again for each permutation. None: V(N) is evaluated twice to find out.
         batch_size: number of coalitions per call of V; None: those of one permutation.
-        progress: a bar on a terminal, or a function that gets the number of evaluations.
-        keep_known: whether Ctrl-C returns the estimate so far, marked `interrupted`. Estimators
-            that choose each coalition by the value of the last one still stop.
-        options: options of the named estimator only.
+        progress: True for a progress bar, or a function that gets the number of evaluations.
+        keep_known: whether Ctrl-C returns the estimate so far, marked `interrupted`; `truncated`,
+            `released_code` and `gradient` raise KeyboardInterrupt in any case.
+        options: options of the estimator.
 
     Raises:
         InputError: no such estimator or option, too small a budget, or an invalid seed.
@@ -152,9 +153,9 @@ def estimate(
 
 
 def _look_for_noise(played: Game, game: ValueFunction, name: str, budget: int | None) -> int | None:
-    """Evaluate V(N) twice, unless V declares its draws; return what is left of the budget.
+    """Evaluate V(N) twice, unless V declares its draws; return the remaining budget.
 
-    A tiny budget is left to the estimator.
+    Nothing is evaluated if the budget barely suffices for the estimator.
     """
     n = played.n_players
     least = 2**n if name == "exact" else 2 * n + 4
@@ -182,9 +183,8 @@ def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
 def suited(n: int, budget: int | None) -> str:
     """The estimator for n players and a budget.
 
-    It is enumeration if the budget suffices, regression if there are few evaluations for each
-    player, and otherwise regression with Monte Carlo on its residual (docs/shapley.md has the
-    comparison).
+    `exact` is chosen if the budget suffices, `leverage` if there are few evaluations per player,
+    and otherwise regression with Monte Carlo on its residual. docs/shapley.md compares them.
     """
     if budget is not None and n <= exact_up_to(budget):
         return "exact"
@@ -197,18 +197,18 @@ def exact_up_to(budget: int) -> int:
 
 
 def generator(seed: Seed) -> np.random.Generator:
-    """The NumPy generator of a seed.
+    """The NumPy generator for a seed.
 
     All estimators use the same stream, so they see the same permutations and can be compared in
     pairs.
 
     Raises:
-        InputError: the seed is a fraction, a text or the like.
+        InputError: the seed is not a whole number, a generator or None.
     """
     if seed is None or isinstance(seed, np.random.Generator):
         return np.random.default_rng(seed)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise InputError(f"seed is {seed!r}; a whole number, a NumPy Generator or None")
+        raise InputError(f"seed is {seed!r}; give a whole number, a NumPy Generator or None")
     return seeds.numpy_generator(int(seed), "permutations")
 
 
@@ -216,13 +216,13 @@ def generator(seed: Seed) -> np.random.Generator:
 def bar(
     budget: int | None, progress: bool | Callable[[int], None]
 ) -> Iterator[Callable[[int], None] | None]:
-    """The receiver of the number of evaluations: none, a function, or a bar on standard error."""
+    """Yield the receiver of the number of evaluations: none, a function, or a progress bar."""
     if not isinstance(progress, bool):
         yield progress
     elif not progress:
         yield None
     else:
-        from rich import console  # most callers want no bar
+        from rich import console  # imported here, because most callers want no bar
         from rich import progress as bars
 
         with bars.Progress(console=console.Console(stderr=True)) as shown:
@@ -231,7 +231,7 @@ def bar(
 
 
 def option_names(estimator: str) -> list[str]:
-    """Names of the options that an estimator takes.
+    """Names of the options that an estimator accepts.
 
     Raises:
         InputError: there is no such estimator.
@@ -257,7 +257,7 @@ def average(
     block: int = 1,
     efficient: bool = False,
 ) -> Estimate:
-    """Mean over samples and its standard error (Eq. 4 if they are marginal contributions).
+    """Mean over samples and its standard error (Eq. 4 if samples are marginal contributions).
 
     Args:
         samples: float64[m, n], NaN if a permutation did not reach a player.

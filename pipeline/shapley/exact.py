@@ -19,10 +19,10 @@ from pipeline.shapley.game import Game
 
 @estimator("exact")
 def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Settings) -> Estimate:
-    """Enumerate all 2^n coalitions; a value function that redraws is drawn once.
+    """Evaluate all 2^n coalitions; if V has `redraw`, all of them under one draw.
 
     A noisy game is enumerated as often as the budget allows, or once without a budget. The standard
-    error is taken over enumerations; it is unknown after a single one.
+    error is taken over enumerations, and is NaN after a single one.
 
     Raises:
         InputError: there are too many players to enumerate, or the budget is below 2^n.
@@ -41,7 +41,7 @@ def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Se
 
 
 def every_coalition(n: int) -> NDArray[np.bool_]:
-    """All coalitions in the order of binary numbers, bool[2^n, n]; the last is N."""
+    """All coalitions in the order of binary numbers, bool[2^n, n]; the last row is N."""
     return np.indices((2,) * n, np.uint8).reshape(n, -1).T.astype(np.bool_)
 
 

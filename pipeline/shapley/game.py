@@ -4,11 +4,11 @@ N    the players           -> `n_players`
 S    a coalition, S ⊆ N    -> bool[n]: which players take part
 V    the value function    -> `value`: bool[b, n] -> float64[b]
 
-The value of a coalition under a draw is evaluated once and then remembered; it counts once. A game
-is *noisy* if V answers differently each time. Then every draw evaluates its coalitions again, so
-that standard errors over draws contain the noise.
+V may change between numbered *draws*; a supernet, for example, draws new images. The value of a
+coalition is evaluated once per draw and then remembered. A game is *noisy* if V returns a different
+value at each call. Then the standard errors over draws contain the noise.
 
-Several processes that run the same estimator with the same seed share the evaluations, only in
+Several processes that run the same estimator with the same seed share the evaluations in
 `Game.draws`. They exchange the values of coalitions and not sums, so the results equal those of one
 process bit for bit.
 """
@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 ValueFunction = Callable[[NDArray[np.bool_]], Any]
 Key = tuple[int, bytes]  # draw, members in packed bits
 
-# A backward pass costs as much as two forward passes, and it needs one before it.
+# A gradient costs one forward pass and one backward pass, which counts as two.
 GRADIENT_COST = 3
 
 
 class Processes(Protocol):
-    """Processes that run the same estimator; `pipeline.training.distributed.Ranks` are some."""
+    """Processes that run the same estimator, such as `pipeline.training.distributed.Ranks`."""
 
     @property
     def rank(self) -> int:
@@ -39,10 +39,10 @@ class Processes(Protocol):
 
     @property
     def n(self) -> int:
-        """How many there are."""
+        """Number of processes."""
 
     def exchange(self, value: Any) -> list[Any]:
-        """The values of all processes, by rank."""
+        """The values that all processes pass to this method, by rank."""
 
 
 class Alone:
@@ -51,12 +51,12 @@ class Alone:
     rank, n = 0, 1
 
     def exchange(self, value: Any) -> list[Any]:
-        """Its own value alone."""
+        """The value of this process."""
         return [value]
 
 
 class Game:
-    """A value function that counts its evaluations and repeats none.
+    """A value function that counts its evaluations and remembers their values.
 
     Args:
         value_function: V, from bool[b, n] to float[b]. It may have
@@ -66,10 +66,10 @@ class Game:
             gradient(bool[b, n]) -> float[b, n]    ∂V/∂z_o, where z_o is the presence of player o
         n_players: |N|, at least one.
         processes: the processes that share the evaluations.
-        noisy: whether V answers differently each time.
+        noisy: whether V returns a different value at each call.
         batch_size: number of coalitions per call of V; None: as many as each request has.
         report: called with the number of evaluations after each call of V.
-        keep_known: whether Ctrl-C ends `play` with the complete units instead of an error.
+        keep_known: whether `play` returns the complete units after Ctrl-C and raises no error.
 
     Attributes:
         n_players: |N|.
@@ -140,10 +140,10 @@ class Game:
         return float(self.value(np.zeros((1, self.n_players), dtype=bool))[0])
 
     def redraw(self, number: int) -> None:
-        """Begin draw `number`; a value function with `redraw` is told.
+        """Begin draw `number`; its first evaluation calls the `redraw` of the value function.
 
-        The supernet's accuracy is measured on images that are drawn again for each permutation and
-        stay the same for all its coalitions, so that their differences are paired.
+        A supernet, for example, is measured on new images for each permutation. All coalitions of
+        one permutation see the same images, so that differences between them are paired.
         """
         if self.redraws:
             self._draw = number
@@ -151,7 +151,7 @@ class Game:
     def notice_noise(self) -> None:
         """Evaluate V(N) twice; if the values differ by more than rounding, the game is noisy.
 
-        This costs one evaluation.
+        This costs one evaluation more than V(N) alone.
         """
         first = self.full()
         again = np.asarray(self._value_function(np.ones((1, self.n_players), dtype=bool)))
@@ -160,14 +160,14 @@ class Game:
         self.redraws = self.redraws or self.noisy
 
     def play(self, units: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.float64]]:
-        """V of units of coalitions, each unit under a separate draw: bool[b, n] -> float64[b].
+        """V of units, such as permutations, each under a separate draw: bool[b, n] -> float64[b].
 
-        After Ctrl-C it returns the complete units, at least two, if `keep_known` is set.
+        After Ctrl-C it returns the complete units if `keep_known` is set and there are at least 2.
         """
         values: dict[int, NDArray[np.float64]] = {}
         try:
             if self._batch_size and not self.redraws and self._processes.n == 1:
-                self.value(np.concatenate(units))  # in batches; the loop then only looks up
+                self.value(np.concatenate(units))  # in batches; the loop below only looks up
             for m in self.draws(range(len(units))):
                 values[m] = self.value(units[m])
         except KeyboardInterrupt:
@@ -181,7 +181,7 @@ class Game:
         return [values[m] for m in sorted(values)]
 
     def _knows(self, unit: NDArray[np.bool_]) -> bool:
-        """Whether each coalition has been evaluated under the present draw."""
+        """Whether each coalition has been evaluated under the current draw."""
         return all((self._draw, key) in self._values for key in keys_of(unit))
 
     def draws(self, numbers: Iterable[int]) -> Iterator[int]:
@@ -189,8 +189,8 @@ class Game:
 
         Several processes share the work. Each process first loops over its part of the numbers.
         Then they exchange the values, and each loops over all numbers with all values known. So
-        the body of the loop must depend only on the number and the game's values, must store its
-        result under the number, and must not leave the loop early.
+        the body of the loop runs again for some numbers. It must depend only on the number and the
+        game's values, store its result under the number, and not leave the loop early.
         """
         numbers = list(numbers)
         if self._processes.n > 1:
@@ -237,7 +237,7 @@ class Game:
         coalitions: NDArray[np.bool_],
         shape: tuple[int, ...],
     ) -> list[Any]:
-        """The answer of `function` to bool[b, n]; V is told of the draw first."""
+        """Call `function` with bool[b, n], after `redraw` if the draw has changed."""
         if self._drawn != self._draw:
             if hasattr(self._value_function, "redraw"):
                 self._value_function.redraw(self._draw)
@@ -251,7 +251,7 @@ class Game:
 
 
 def keys_of(coalitions: NDArray[np.bool_]) -> list[bytes]:
-    """Each coalition of bool[b, n] as bytes, to look it up by."""
+    """Each coalition of bool[b, n] as bytes, the key under which its value is stored."""
     return [row.tobytes() for row in np.packbits(coalitions, axis=1)]
 
 
@@ -266,8 +266,8 @@ def within_budget(
     """As many of the first units of coalitions as the budget pays for, at least one.
 
     Repeated coalitions cost nothing, unless each draw evaluates its coalitions again. The costs of
-    V(N) and V(∅) are always included. There are at most `at_most` units, because with few
-    coalitions most of them repeat.
+    V(N) and V(∅) are always included. `at_most` limits the number of units, because in a small
+    game most coalitions repeat and the budget alone would never end the loop.
     """
     n = game.n_players
     ends = np.repeat([[False], [True]], n, axis=1)

@@ -2,11 +2,11 @@
 
     φ_o ≈ E_q E_{S ~ q} ∂V/∂z_o (S)
 
-where z_o is the presence of player o: 1 in S, 0 outside. For the multilinear extension of a game
-this is Owen's form of the Shapley value. A supernet is differentiable in z but not multilinear, so
-here it is an approximation. It is cheap: one forward and one backward pass give a number for every
-player. Near the empty coalition the gradient of a supernet says little about the contribution of a
-whole operation, so by default q is drawn from the window (1/2, 1).
+where z_o is 1 if player o is in S and 0 otherwise, and each player is in S with probability q. For
+the multilinear extension of a game this is Owen's form of the Shapley value. A supernet is
+differentiable in z but not multilinear, so its values are approximate. They are cheap: one forward
+and one backward pass give a number for every player. Near the empty coalition the gradient says
+little about the contribution of a whole operation, so by default q is drawn from (1/2, 1).
 """
 # Tested in tests/shapley/test_estimation.py.
 
@@ -24,15 +24,15 @@ SAMPLES = 22
 
 
 class GradientSettings(Settings):
-    """Where gradients are taken."""
+    """The coalitions at which gradients are taken."""
 
     samples: int | None = setting(
         None,
-        f"coalitions; none: as many as the budget allows, without a budget {SAMPLES}",
+        f"number of coalitions; none: all that the budget allows, else {SAMPLES}",
         OURS,
         ge=1,
     )
-    q_min: float = setting(0.5, "the least probability of a player to take part", OURS, ge=0, lt=1)
+    q_min: float = setting(0.5, "least probability that a player takes part", OURS, ge=0, lt=1)
 
 
 @estimator("gradient", GradientSettings)

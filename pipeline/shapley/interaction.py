@@ -20,7 +20,7 @@ from pipeline.shapley.game import Game
 
 
 def removal_drops(game: Game, players: Sequence[int]) -> NDArray[np.float64]:
-    """Drops of k players, single and in pairs: float64[k, k], symmetric, d_i on the diagonal."""
+    """The drops d_ij of k players: float64[k, k], symmetric, with d_i on the diagonal."""
     k = len(players)
     pairs = [(i, j) for i in range(k) for j in range(i, k)]
     coalitions = np.ones((1 + len(pairs), game.n_players), dtype=bool)

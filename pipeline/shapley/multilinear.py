@@ -2,18 +2,18 @@
 
     φ_o = E_q E_{S ~ q} [V(S ∪ {o}) - V(S ∖ {o})]      (Owen, "Multilinear extensions of games")
 
-The distribution of q determines the kind of value, since it weights the sizes of coalitions:
+The distribution of q weights the sizes of coalitions, and so determines the kind of value:
 
     owen       q ~ U(0, 1): the Shapley value
     banzhaf    q = 1/2: the Banzhaf value, equal weights for all coalitions (sizes near n/2)
     beta       q ~ Beta(β, α): Beta(α, β)-Shapley (Kwon & Zou, "Beta Shapley", AISTATS 2022, Eq. 4),
-               α > β for small coalitions, β > α for large ones, α = β = 1 for the Shapley value
+               α > β favours small coalitions, β > α large ones; α = β = 1: the Shapley value
 
 Beta-Shapley gives a coalition of s other players the weight B(s + β, n - 1 - s + α) / B(α, β),
-which is ∫ q^s (1 - q)^(n-1-s) over that distribution of q. Each sample is one coalition with its n
-neighbours. The q of the samples are stratified, with one in each equally likely interval. The
-standard error ignores the stratification and may be too large or too small. Owen's values are
-efficient in expectation; Banzhaf and Beta values are not.
+the mean of q^s (1 - q)^(n-1-s). Each sample is one coalition with its n neighbours, which differ
+from it in one player. The q of m samples are stratified: one lies in each of m equally likely
+intervals. The standard error ignores the stratification and may be too large or too small. Owen's
+values are efficient in expectation; Banzhaf and Beta values are not.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -36,12 +36,12 @@ class SampleSettings(Settings):
     """The number of sampled coalitions, each with its neighbours."""
 
     samples: int | None = setting(
-        None, f"coalitions; none: as many as the budget allows, without a budget {M}", OURS, ge=1
+        None, f"number of coalitions; none: all that the budget allows, else {M}", OURS, ge=1
     )
 
 
 class BetaSettings(SampleSettings):
-    """The sizes of coalitions that have the largest weights."""
+    """The parameters of Beta-Shapley, which weight coalitions by size."""
 
     alpha: float = setting(16.0, "α, the weight of small coalitions", "Beta Shapley, 2022", gt=0)
     beta: float = setting(1.0, "β, the weight of large coalitions", "Beta Shapley, 2022", gt=0)
@@ -68,7 +68,7 @@ def beta(
     game: Game, rng: np.random.Generator, budget: int | None, settings: BetaSettings
 ) -> Estimate:
     """Beta(α, β)-Shapley values."""
-    from scipy.special import betaincinv  # scipy takes longer to import than most estimates
+    from scipy.special import betaincinv  # importing scipy takes longer than most estimates
 
     return _average(
         game, rng, budget, settings, lambda u: betaincinv(settings.beta, settings.alpha, u)
@@ -82,7 +82,7 @@ def _average(
     settings: SampleSettings,
     quantile: Quantile,
 ) -> Estimate:
-    """Mean of V(S ∪ {o}) - V(S ∖ {o}) over coalitions S; q is a quantile at stratified numbers.
+    """Mean of V(S ∪ {o}) - V(S ∖ {o}) over coalitions S; `quantile` maps uniform numbers to q.
 
     Raises:
         InputError: the budget is too small for one sample.
@@ -90,7 +90,7 @@ def _average(
     n, samples = game.n_players, settings.samples
     require_budget(budget, n + 2)
     if budget is not None:
-        # One evaluation is for V(N), which the estimate reports.
+        # One evaluation is needed for V(N), which the estimate reports.
         samples = min(samples or budget, max((budget - 1) // (n + 1), 1))
     count = samples or M
     drawn = coalitions(rng, n, quantile(stratified(rng, count)))

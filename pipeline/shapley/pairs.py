@@ -1,7 +1,7 @@
 r"""How much two players add together beyond what each adds alone, for each pair of players.
 
     δ_ij(S) = V(S ∪ {i, j}) - V(S ∪ {i}) - V(S ∪ {j}) + V(S)                S without i and j
-    I_ij    = E_q E_{S ~ q} δ_ij(S \ {i, j})                q uniform, S by coin flips of q
+    I_ij    = E_q E_{S ~ q} δ_ij(S \ {i, j})              q uniform, players in S with probability q
 
 I is the Shapley interaction index (Grabisch & Roubens, 1999) in Owen's form: the mean of δ over
 sizes of S, and over the coalitions of each size. The claim of Shapley-NAS that operations are not
@@ -9,10 +9,9 @@ independent (section 3.1, Fig. 2) means that I is not zero. With the main effect
 
     I_i = φ_i - 1/2 Σ_j I_ij
 
-the numbers add up to the whole, Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅). They are the k-SII of order
-two (Bordt & von Luxburg, AISTATS 2023). A sample is one coalition, its n neighbours, and the
-n (n-1) / 2 coalitions that differ from it in two players; it gives a number for every pair.
-Standard errors are taken over samples.
+they add up to Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅). Together they are the k-SII of order two
+(Bordt & von Luxburg, AISTATS 2023). A sample is one coalition and all that differ from it in one or
+two players. It gives a number for every pair. Standard errors are taken over samples.
 """
 # Tested in tests/shapley/test_library.py.
 
@@ -112,11 +111,11 @@ def estimate_interactions(
     Args:
         game: V, as for `estimate`.
         players: n, at least two, or the names of the n players.
-        budget: the most coalitions to evaluate; all 2^n are evaluated if it reaches them. None:
-            ten samples of 1 + n + n (n-1) / 2 coalitions.
+        budget: the largest number of coalitions to evaluate; all 2^n are evaluated if it suffices.
+            None: ten samples of 1 + n + n (n-1) / 2 coalitions.
         seed: as for `estimate`.
-        noisy: whether V answers differently each time.
-        batch_size: number of coalitions per call of V; None: those of one sample.
+        noisy: whether V returns a different value at each call.
+        batch_size: number of coalitions per call of V; None: all of a sample.
 
     Raises:
         InputError: the budget is too small for two samples, or the seed is invalid.
@@ -146,7 +145,7 @@ def estimate_interactions(
 
 
 def _enumerated(game: Game, names: tuple[str, ...]) -> Interactions:
-    """The interactions themselves, from the values of all coalitions."""
+    """Exact interactions, from the values of all coalitions."""
     V = game.play([every_coalition(game.n_players)])[0]
     pairs = pair_indices(V)
     main = shapley_values(V) - np.nansum(pairs, axis=1) / 2
@@ -166,7 +165,7 @@ def second_neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _sample(
     S: NDArray[np.bool_], V: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """δ_ij float64[n, n] and main effects float64[n] from the values around S."""
+    """δ_ij float64[n, n] and main effects float64[n] from the values of `second_neighbours(S)`."""
     n = len(S)
     sign = np.where(S, 1.0, -1.0)
     one = V[1 : n + 1]
@@ -194,5 +193,5 @@ def pair_indices(V: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def numbers(n: int) -> tuple[str, ...]:
-    """Their numbers, as names for players without names."""
+    """Names for players that have none: their numbers."""
     return tuple(map(str, range(n)))

@@ -3,13 +3,12 @@
     φ_o(V) = 1/|N|! Σ_{R ∈ π(N)} [V(Pre_o(R) ∪ {o}) - V(Pre_o(R))]
 
 is the mean over permutations R. M uniform draws of R estimate it without bias. Each permutation is
-walked from the full set downwards, removing one player after the other (this reads R backwards,
-which is uniform too). Over whole permutations the sum telescopes, so Σ_o φ_o = V(N) - V(∅) holds
-exactly for every M.
+walked from the full set downwards by removing one player after another. This reads R backwards, and
+the reverse of a uniform permutation is uniform too. The contributions along a whole permutation
+add up to V(N) - V(∅), so Σ_o φ_o = V(N) - V(∅) holds exactly for every M.
 
-`antithetic` walks each permutation and its reverse, in which the first player to leave leaves last
-(Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022). Their errors
-partly cancel.
+`antithetic` walks each permutation and then its reverse, because their errors partly cancel
+(Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022).
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ from pipeline.shapley.game import Game, within_budget
 
 M = 10  # paper, section 4.1
 PAIR = 2
-# With few coalitions most permutations cost nothing; this bounds the multiple of the plain number.
+# Repeated coalitions are free. This limits the permutations to a multiple of `budget // n + 1`.
 REPEATS = 8
-MEANING = "M; none: as many as the budget allows, without a budget 10"
+MEANING = "M; none: all that the budget allows, else 10"
 
 
 class PermutationSettings(Settings):
@@ -93,8 +92,8 @@ def draw_orders(
 ) -> list[NDArray[np.int64]]:
     """Random permutations, each followed by its reverse if they come in blocks of two.
 
-    There are at most `permutations`. None: as many as the budget allows, or the paper's M without
-    a budget.
+    At most `permutations` are returned. None means as many as the budget allows, or the paper's M
+    without a budget.
 
     Raises:
         InputError: the budget is too small for one block.
@@ -112,8 +111,8 @@ def draw_orders(
     least = block * (n + 1) if game.redraws else 2 + block * (n - 1)
     if budget < max(least, n + 1):
         raise InputError(
-            f"budget is {budget}, one permutation of {n} players takes {n + 1}, and they come "
-            f"{block} at a time"
+            f"budget is {budget}; a permutation of {n} players takes {n + 1} evaluations, and "
+            f"{block} are drawn at a time"
         )
     orders: list[NDArray[np.int64]] = []
 

@@ -3,20 +3,20 @@
     φ = argmin Σ_S w(S) (V(S) - V(∅) - Σ_{o ∈ S} φ_o)²   subject to Σ_o φ_o = V(N) - V(∅)
 
 with w(S) = 1 / (C(n, s) s (n - s)), s = |S| (Charnes et al., 1988; Lundberg & Lee, NeurIPS 2017).
-It is estimated from coalitions that are drawn together with their complements:
+φ is estimated from coalitions that are drawn together with their complements:
 
     kernel      s has probability proportional to 1 / (s (n - s)); all weights are one (Covert &
                 Lee, AISTATS 2021)
-    leverage    s is uniform, which is proportional to the leverage scores; the weights are
-                1 / (s (n - s)) (Musco & Witter, ICLR 2025)
+    leverage    sampling by leverage scores makes s uniform; the weights are 1 / (s (n - s))
+                (Musco & Witter, ICLR 2025)
 
 The constraint is eliminated as in Musco & Witter: with Δ = V(N) - V(∅),
 
     x_S = 1_S - s/n     y_S = V(S) - V(∅) - Δ s/n     φ = Δ/n + β,  β = argmin Σ w (x_S β - y_S)²
 
-and Σ β = 0 because every x_S is orthogonal to 1. This is a ratio estimator; its bias falls as 1/m.
-Standard errors come from the sandwich estimator over pairs. They are unknown if there are fewer
-pairs than players.
+and Σ β = 0 because the entries of every x_S add up to zero. This is a ratio estimator, whose bias
+falls as 1/m with the number m of pairs. Standard errors come from the sandwich estimator over
+pairs. They are NaN if there are fewer pairs than players.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -40,7 +40,7 @@ class PairSettings(Settings):
 
     samples: int | None = setting(
         None,
-        f"pairs; none: as the budget allows, without it the cost of {M} permutations",
+        f"number of pairs; none: all that the budget allows, else as many as {M} permutations cost",
         OURS,
         ge=1,
     )
@@ -87,9 +87,9 @@ def sample(
     settings: PairSettings,
     size_weights: NDArray[np.float64],
 ) -> Sampled:
-    """Draw and evaluate coalitions; each draw of V has as many as a permutation.
+    """Draw and evaluate coalitions; each draw of V gets as many as a permutation has.
 
-    `size_weights` float64[n - 1] are proportional to the probabilities of the sizes 1 .. n - 1.
+    `size_weights`, float64[n - 1], are proportional to the probabilities of the sizes 1 .. n - 1.
 
     Raises:
         InputError: the budget is too small for one pair.
@@ -125,13 +125,13 @@ def _units(
     samples: int | None,
     size_weights: NDArray[np.float64],
 ) -> list[NDArray[np.bool_]]:
-    """Coalitions of each draw, bool[2 + 2 pairs, n]: ∅, N and pairs, as many as in a permutation.
+    """The coalitions of each draw, bool[2 + 2 pairs, n]: ∅, N, and pairs of complements.
 
     Each draw uses a separate part of the random stream, so a larger budget begins with the
     coalitions of a smaller one.
     """
     n = game.n_players
-    a_draw = max((n - 1) // PAIR, 1)  # pairs
+    a_draw = max((n - 1) // PAIR, 1)  # pairs per draw
     ends = np.array([[False] * n, [True] * n])
 
     def endless() -> Iterator[NDArray[np.bool_]]:
@@ -179,7 +179,7 @@ def _solve(game: Game, sampled: Sampled, weights: NDArray[np.float64]) -> Estima
     """Least squares with a weight for each coalition."""
     n, n_pairs = game.n_players, len(sampled.y) // PAIR
     x, y = sampled.x, sampled.y
-    # Its null vector 1 is known only up to rounding, so the cutoff is well above that.
+    # The matrix maps (1, ..., 1) to zero only up to rounding; the cutoff is well above that.
     gram = np.linalg.pinv(x.T @ (weights[:, None] * x), rcond=1e-10, hermitian=True)
     beta = gram @ (x.T @ (weights * y))
     standard_error = np.full(n, np.nan)
@@ -199,7 +199,7 @@ def efficient_estimate(
     standard_error: NDArray[np.float64],
     fitted: int = 0,
 ) -> Estimate:
-    """The estimate φ = Δ/n + β from β, its standard errors, and the count of fitted numbers."""
+    """The estimate φ = Δ/n + β from β, its standard errors, and the number of fitted values."""
     n = game.n_players
     return Estimate(
         phi=sampled.gain / n + beta,

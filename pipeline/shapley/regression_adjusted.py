@@ -1,6 +1,6 @@
 """Regression-adjusted Monte Carlo (Witter, Liu & Musco, NeurIPS 2025), with a linear regression.
 
-Each value of a coalition gives information about every player:
+With Δ = V(N) - V(∅), the value of each coalition gives information about every player:
 
     φ_o = Δ/n + E_S (n-1) [1(o ∈ S) / s - 1(o ∉ S) / (n - s)] V(S)
 
@@ -11,12 +11,12 @@ large coalitions,
 
     f(S) = V(∅) + Δ u + Σ_o (β_o + β'_o c(u)) (1(o ∈ S) - u) + γ_1 u(1-u) + γ_2 u(1-u)(1-2u)
 
-with u = s/n and c(u) = (2u-1)² - κ, with κ such that the Shapley values of c(u) (1(o ∈ S) - u) are
-zero. The polynomial vanishes at both ends and adds the same to all players, so φ_o(f) = Δ/n + β_o.
-f needs no terms that are equal for S and its complement, because they cancel in a pair. f is fitted
-by ridge regression on the other folds only, so that the estimate is unbiased; leave-one-out errors
-choose the penalty. The bracket sums to zero over the players, and so does β, so Σ_o φ_o = V(N) -
-V(∅) holds exactly. Standard errors are taken over pairs and widened for the shared coefficients.
+with u = s/n and c(u) = (2u-1)² - κ. κ makes the Shapley values of c(u) (1(o ∈ S) - u) zero. The γ
+terms vanish at u = 0 and u = 1 and are equal for all players, so φ_o(f) = Δ/n + β_o. For the
+residuals of a fold, ridge regression fits f on the other folds, so the estimate is unbiased. The
+penalty with the smallest leave-one-out error is chosen. The bracket sums to zero over the players,
+and so does β, so Σ_o φ_o = V(N) - V(∅) holds exactly. Standard errors are taken over pairs of
+complementary coalitions, and are widened because all pairs share the coefficients of f.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -30,14 +30,14 @@ from pipeline.shapley.game import Game
 from pipeline.shapley.regression import PAIR, PairSettings, Sampled, efficient_estimate, sample
 
 FOLDS = 5
-PENALTIES = 10.0 ** np.arange(-12, 2)  # as shares of the largest squared singular value
+PENALTIES = 10.0 ** np.arange(-12, 2)  # in units of the largest squared singular value
 
 
 @estimator("regression_adjusted", PairSettings)
 def regression_adjusted(
     game: Game, rng: np.random.Generator, budget: int | None, settings: PairSettings
 ) -> Estimate:
-    """Least squares, and Monte Carlo on its residual."""
+    """Fit a regression, and add a Monte Carlo estimate on its residuals."""
     n = game.n_players
     sampled = sample(game, rng, budget, settings, np.ones(n - 1))
     mean, error = mean_and_error(per_pair(sampled, n))
@@ -70,7 +70,7 @@ def per_pair(sampled: Sampled, n: int) -> NDArray[np.float64]:
 
 
 def fit(features: NDArray[np.float64], y: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Coefficients of f, its curved features made orthogonal to the others; zeros without data."""
+    """Coefficients of f, with curved features orthogonal to the others; zeros without data."""
     if not len(y):
         return np.zeros(features.shape[1])
     plain, curved = features[:, :-n], features[:, -n:]
@@ -81,7 +81,7 @@ def fit(features: NDArray[np.float64], y: NDArray[np.float64], n: int) -> NDArra
 
 
 def curvature(n: int) -> float:
-    """κ: the ratio of φ_o of (2u-1)² (1(o ∈ S) - u) to φ_o of 1(o ∈ S) - u."""
+    """κ: φ_o of the game (2u-1)² (1(o ∈ S) - u), divided by φ_o of the game 1(o ∈ S) - u."""
     u = np.arange(n) / n
     after = u + 1 / n
     added = (1 - after) * (2 * after - 1) ** 2 + u * (2 * u - 1) ** 2
@@ -89,9 +89,9 @@ def curvature(n: int) -> float:
 
 
 def ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Coefficients [k] of y [m] on x [m, k]; leave-one-out errors choose the penalty."""
+    """Coefficients [k] of y [m] on x [m, k]; the penalty has the least leave-one-out error."""
     U, d, Vt = np.linalg.svd(x, full_matrices=False)
-    # Singular values of the direction 1 of the indicators, and of unseen ones, are rounding errors.
+    # Directions that the data does not determine have singular values that are rounding errors.
     seen = d > 1e-9 * d.max(initial=0.0)
     if not seen.any():
         return np.zeros(x.shape[1])

@@ -1,14 +1,14 @@
-"""What the paper's released code computes instead of Shapley values; for comparison only.
+"""The estimator of the paper's released code, whose values are no Shapley values; for comparison.
 
     value_o = mean_m Δ_o(m) - std_m Δ_o(m)
 
 over the M permutations. Δ_o(m) is the marginal contribution of player o, or zero if truncation
 ended permutation m before o. This is not a Shapley value: a player that only half of the
-permutations reach ends near zero or below, however much it adds. The deviation is that of the
-population (divided by M); the standard error is a jackknife over permutations.
+permutations reach ends near zero or below, however much it adds. The standard deviation std_m
+divides by M. The standard error is a jackknife estimate over permutations.
 
-In the released ImageNet script the last operation of an edge never leaves and adds zero
-(`kept_edges`).
+In the released ImageNet script the last operation of an edge is never removed, and its marginal
+contribution is zero (`kept_edges`).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def released_code(
     *,
     kept_edges: NDArray[np.int64] | None = None,
 ) -> Estimate:
-    """Mean minus deviation of truncated marginal contributions, zeros for unreached players.
+    """Mean minus standard deviation of marginal contributions, with zeros for unreached players.
 
-    `kept_edges`, int64[n], is the edge of each player; give it if the last player of each edge
-    must stay.
+    `kept_edges`, int64[n], is the edge of each player. If it is given, the last player of each edge
+    is never removed.
     """
 
     def shorten(order: Order) -> Order:
@@ -52,14 +52,14 @@ def released_code(
 
 
 def without_last(order: Order, edges: NDArray[np.int64]) -> Order:
-    """The order without the last player of each edge, whose removal would leave it empty."""
+    """The order without the last player of each edge, so that no edge becomes empty."""
     from_behind = edges[order][::-1]
     last = len(order) - 1 - np.unique(from_behind, return_index=True)[1]
     return np.delete(order, last)
 
 
 def mean_minus_deviation(samples: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean minus deviation over the first axis."""
+    """Mean minus standard deviation over the first axis."""
     return samples.mean(axis=0) - samples.std(axis=0)
 
 

@@ -1,7 +1,7 @@
 """Shapley values by permutations with early truncation (paper, section 3.3).
 
-A permutation is walked from the full set downwards. The walk stops once the removed players cause a
-drop beyond the threshold,
+A permutation is walked from the full set downwards. The walk stops once the value has dropped by
+more than the share η,
 
     (V(N) - V(S)) / V(N) > η.
 
@@ -9,16 +9,16 @@ The paper leaves some points open. The choices here are:
 - The drop is relative to V(N), as in the released code. The inequality is multiplied by |V(N)|, so
   that V(N) = 0 needs no special case and V may be negative (a loss).
 - The player whose removal crosses the threshold has been evaluated and counts as reached.
-  Without its marginal contribution the most important players would be hidden.
+  Otherwise the marginal contributions of the most important players would be lost.
 - A player that a permutation does not reach is unknown in it, not zero: φ is the mean over the
   permutations that reached the player, and NaN if none did. The released code fills in zeros
   (`released_code`). With `unreached: spread` the rest of the walk, V(S) - V(∅), is shared equally
   among the unreached players. This keeps Σ_o φ_o = V(N) - V(∅) and costs the evaluation of V(∅).
 - A permutation begins only if a whole one fits in the remaining budget, so the budget cuts none
-  short. If the budget is below one whole permutation, only the first is walked, and it is cut.
+  short. If the budget is too small for a whole permutation, part of a single one is walked.
 
-The mean over the permutations that reached a player is a mean over large coalitions, so it is
-biased for φ. The paper intends this, because small coalitions are the noisy ones.
+The mean over the permutations that reached a player is a mean over large coalitions, so it is a
+biased estimate of φ. The paper intends this, because the values of small coalitions are noisy.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ Order = NDArray[np.int64]
 
 
 class TruncationSettings(PermutationSettings):
-    """When a walk stops."""
+    """When a permutation is cut off."""
 
-    eta: float = setting(0.5, "η, the drop of V, relative to V(N), that truncates", PAPER, ge=0)
+    eta: float = setting(0.5, "η, the relative drop of V that ends a permutation", PAPER, ge=0)
 
 
 class TruncatedSettings(TruncationSettings):
-    """When a walk stops, and what that means for the unreached players."""
+    """When a permutation is cut off, and how its unreached players are counted."""
 
     unreached: Literal["mean", "spread"] = setting(
         "mean",
-        "players not reached: mean over the other permutations, or equal shares of the rest",
+        "unreached players: `mean` leaves them out, `spread` shares the rest equally among them",
         OURS,
     )
 
@@ -67,10 +67,10 @@ def truncated(
 def walk_truncated(
     game: Game, walks: Walks, settings: TruncationSettings, spread: bool = False
 ) -> Walks:
-    """Section 3.3: remove players in the order of each permutation until the drop is too large.
+    """Section 3.3: remove players in the order of each permutation until the drop exceeds η.
 
     Coalitions are evaluated one by one, since each value decides whether the walk continues. With
-    `spread` the rest is shared equally among the unreached players.
+    `spread`, the unreached players share V(S) - V(∅) equally.
     """
     for order, delta in walks:
         V_N = V_S = game.full()
@@ -91,11 +91,11 @@ def walk_truncated(
 class Walks:
     """Random permutations and the marginal contributions along them, within a budget.
 
-    A loop over it yields pairs (order int64[n], delta float64[n], all NaN), each under a separate
-    draw; the body of the loop fills in `delta`. Several processes share the pairs, see
-    `Game.draws`. There are M `permutations`; None: as many as fit in the budget, or the paper's 10
-    without a budget. `shorten` selects the players of an order that leave; `longest` is the largest
-    number of removals in a permutation.
+    Iteration yields pairs (order int64[n], delta float64[n], all NaN), each under a separate draw.
+    The body of the loop fills in `delta`. Several processes share the pairs, see `Game.draws`.
+    `permutations` is M; None means as many as fit in the budget, or the paper's 10 without one.
+    `shorten` selects the players of an order that are removed. `longest` is the largest number of
+    removals in a permutation.
 
     Raises:
         InputError: the budget is too small to reach any player.
@@ -126,7 +126,7 @@ class Walks:
                 yield orders[m - first], self._rows[m]
 
     def _fitting(self) -> int:
-        """How many more permutations fit, whatever they cost."""
+        """How many more permutations fit in the budget if none of them is truncated."""
         done = len(self._rows)
         if self._budget is None:
             return self._most - done

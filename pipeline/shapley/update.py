@@ -10,8 +10,8 @@
     ε    step size                            -> `step`   -> 0.1 in the paper
 
 The paper leaves some points open. The choices here are:
-- The norm is taken separately over each group of players. The strategy makes each cell type a
-  group, so that both types move equally far although one contributes more than the other.
+- The norm is taken over each group of players separately. The strategy makes each cell type a
+  group, so that alpha moves equally far in both although one contributes more than the other.
 - A player whose φ is unknown keeps its s and is left out of ‖φ‖₂.
 - A group whose norm is zero has no direction, so its term is zero.
 
@@ -38,9 +38,9 @@ def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.f
 
 
 def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(x - mean) / deviation over the k known players of each group; zero without a deviation.
+    """(x - mean) / deviation over the k known players of each group; zero if the deviation is zero.
 
-    It is the sample deviation, in which Σ (x - mean)² is divided by k - 1.
+    The deviation is that of a sample: Σ (x - mean)² is divided by k - 1.
     """
     known = ~np.isnan(x)
     k = np.bincount(groups, weights=known)
@@ -52,7 +52,7 @@ def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.flo
 
 
 def unscaled(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """X unchanged."""
+    """Return x unchanged."""
     return x
 
 
@@ -65,7 +65,7 @@ def momentum_update(
 ) -> NDArray[np.float64]:
     """Eq. 7: the accumulated Shapley values s_t.
 
-    Players have groups int[n]; `scale` returns φ / ‖φ‖₂ or its replacement.
+    `groups`, int[n], is the group of each player; `scale` returns φ / ‖φ‖₂ or its replacement.
     """
     return np.where(np.isnan(phi), s, mu * s + (1 - mu) * scale(phi, groups))
 
@@ -79,6 +79,6 @@ def alpha_update(
 ) -> NDArray[np.float64]:
     """Eq. 6: the architecture parameters α_t.
 
-    Players have groups int[n]; `scale` returns s / ‖s‖₂ or its replacement.
+    `groups`, int[n], is the group of each player; `scale` returns s / ‖s‖₂ or its replacement.
     """
     return alpha + step * scale(s, groups)

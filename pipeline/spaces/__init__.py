@@ -1,4 +1,4 @@
-"""Search spaces and genotypes; free of torch except for the operations and stems."""
+"""Search spaces and genotypes; only the operations and stems import torch."""
 
 from pipeline.spaces.genotype import Genotype
 from pipeline.spaces.space import Player, Space

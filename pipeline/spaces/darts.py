@@ -1,6 +1,6 @@
 """The space of DARTS (Liu et al., ICLR 2019): two cell types, four nodes, seven operations.
 
-A node may have an edge from both inputs of the cell and from every earlier node, 14 edges per cell.
+A node has an edge from each input of the cell and from each earlier node, 14 edges per cell.
 A genotype keeps two edges of each node, with one operation each.
 """
 # Tested in tests/spaces/test_genotype.py.
@@ -74,7 +74,7 @@ class DartsSpace(Space):
 def softmax(alpha: np.ndarray) -> np.ndarray:
     """Softmax over the last axis.
 
-    It sums in sorted order, so that two edges with the same values in another order tie exactly.
+    It sums in sorted order, so two edges with the same values in another order tie exactly.
     """
     weights = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
     return weights / np.sort(weights, axis=-1).sum(axis=-1, keepdims=True)

@@ -1,6 +1,6 @@
 """A discrete architecture and its text forms.
 
-Three forms: JSON (ours, versioned, for every space), the text of DARTS (`Genotype(normal=...)`)
+The three forms are our versioned JSON (for every space), the text of DARTS (`Genotype(normal=...)`)
 and the architecture string of NAS-Bench-201 (`|nor_conv_3x3~0|+|...`). States are numbered as in
 DARTS: first the inputs of the cell, then its nodes in order.
 """
@@ -40,9 +40,9 @@ class Genotype:
 
     Attributes:
         space: the family whose networks it describes, "darts" or "nasbench201".
-        cells: cell type -> per node ((operation, input state), ...). "darts": `normal` and
-            `reduce`, 4 nodes with 2 inputs; states 0 and 1 are the outputs of the two previous
-            cells. "nasbench201": `cell`, nodes 1 to 3, each with all earlier states as inputs.
+        cells: cell type -> ((operation, input state), ...) of each node. "darts" has `normal` and
+            `reduce`, each with 4 nodes of 2 inputs; states 0 and 1 are the outputs of the two
+            previous cells. "nasbench201" has `cell`; each node has all earlier states as inputs.
         concat: the states whose concatenation is the cell's output.
 
     Raises:
@@ -128,7 +128,7 @@ class Genotype:
 
     @classmethod
     def load(cls, path: Path | str) -> Genotype:
-        """Read JSON; errors name the file."""
+        """Read what `save` wrote; errors name the file."""
         value = files.read_json(path)
         try:
             return cls.from_json(value)

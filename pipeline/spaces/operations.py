@@ -1,18 +1,18 @@
 """The operations on an edge, and the stems and blocks around the cells.
 
-DARTS (Liu et al., ICLR 2019, section 3.1): every convolution is ReLU-Conv-BN, a separable one is
-applied twice, and the depthwise part of a dilated one has dilation 2. NAS-Bench-201 (Dong & Yang,
-ICLR 2020, section 2.1): `nor_conv_*` is also ReLU-Conv-BN. Its pooling and skip connection are
-those of DARTS, so one definition of each name serves both families. As in the benchmark's search
-networks, `nor_conv_*` has a bias if its batch norm is not affine. The batch norm cancels the bias,
-but it counts as a parameter. Pooling has no batch norm. Deviation: operations that halve the image
-round odd sizes up, while the original code fails on them; at even sizes the numbers are the same.
-Batch norms of the stems, which supernets and discrete networks share, are always affine.
+In DARTS (Liu et al., ICLR 2019, section 3.1) every convolution is ReLU-Conv-BN, a separable one is
+applied twice, and the depthwise part of a dilated one has dilation 2. In NAS-Bench-201 (Dong &
+Yang, ICLR 2020, section 2.1) `nor_conv_*` is also ReLU-Conv-BN, and pooling and skip connection are
+those of DARTS. As in the search networks of NAS-Bench-201, `nor_conv_*` has a bias if its batch
+norm is not affine. The batch norm cancels this bias, but the bias counts as parameters. Pooling has
+no batch norm. We deviate in one point: operations that halve the image round odd sizes up, where
+the original code fails. At even sizes the numbers are the same. Batch norms of the stems, which
+supernets and discrete networks share, are always affine.
 
 A registered operation is a function (channels, stride, affine) -> module that maps images
 [b, channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. `affine` says whether
-batch norms have a scale and a shift. In a supernet they have none, as these would compete with
-alpha.
+batch norms have a scale and a shift. In a supernet they have neither, because a scale would compete
+with alpha.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ class FactorizedReduce(nn.Module):
     """Halve the image by two pointwise convolutions of stride 2, side by side.
 
     One of them is shifted by a pixel in both directions, so that together they see half of the
-    pixels and not a quarter. The pixels are selected before the convolution, which then has stride
-    1. The numbers are the same, and this avoids a crash of torch 2.14 on CPUs in the backward pass
-    of a strided pointwise convolution in channels_last.
+    pixels and not a quarter. The pixels are selected first, so the convolutions themselves have
+    stride 1. This gives the same numbers and avoids a crash of torch 2.14 on CPUs, in the backward
+    pass of a strided pointwise convolution in channels_last.
     """
 
     def __init__(self, n_in: int, n_out: int, affine: bool = True) -> None:
@@ -102,7 +102,7 @@ class FactorizedReduce(nn.Module):
         x = self.relu(x)
         odd = x[:, :, 1::2, 1::2]
         odd_height, odd_width = x.shape[2] % 2, x.shape[3] % 2
-        if odd_height or odd_width:  # the shifted grid needs one row or column more
+        if odd_height or odd_width:  # the shifted grid lacks a row or column
             odd = F.pad(odd, (0, odd_width, 0, odd_height))
         return self.bn(torch.cat([self.even(x[:, :, ::2, ::2]), self.odd(odd)], dim=1))
 
@@ -115,7 +115,7 @@ class Zero(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [b, c, h, w] to zeros; not `0 * x`, which would propagate NaN and infinity."""
+        """Map [b, c, h, w] to zeros. `0 * x` would propagate NaN and infinity."""
         return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
 
 
@@ -195,8 +195,8 @@ def imagenet_stem(channels: int) -> tuple[nn.Sequential, nn.Sequential]:
     """DARTS' stem for ImageNet, which divides the image by 8.
 
     Returns:
-        two modules: images [b, 3, h, w] -> [b, channels, h / 4, w / 4], the cells' first input
-        state; and that -> [b, channels, h / 8, w / 8], their second.
+        two modules: one maps images [b, 3, h, w] to [b, channels, h / 4, w / 4], the first input of
+        the cells; the other maps this to [b, channels, h / 8, w / 8], their second input.
     """
     quarter = nn.Sequential(
         *conv_bn(3, channels // 2, stride=2),

@@ -5,7 +5,7 @@ Cells and discretisation are those of DARTS, with two or three operations per ed
 - S1: the two operations that DARTS found strongest on each edge of its own space.
 - S2: a separable convolution or a skip connection.
 - S3: the operations of S2 and `none`.
-- S4: a separable convolution or noise, which no network should choose.
+- S4: a separable convolution or noise; a good search never selects noise.
 
 The operations on an edge define the space, so `include_none` has no effect here.
 """
@@ -31,7 +31,7 @@ Edges = tuple[tuple[str, ...], ...]  # operations of each edge of a cell
 
 
 def robust_darts_space(name: str, normal: Edges, reduce: Edges) -> DartsSpace:
-    """DARTS' cells with these operations."""
+    """A space with DARTS' cells and these operations."""
     return DartsSpace(
         name=name,
         cell_types=CELL_TYPES,
@@ -64,7 +64,7 @@ def s2(settings: SupernetSettings) -> DartsSpace:
 
 
 def s3(settings: SupernetSettings) -> DartsSpace:
-    """S2 and `none`."""
+    """The operations of S2, and `none`."""
     three = everywhere("none", "skip_connect", "sep_conv_3x3")
     return robust_darts_space("s3", three, three)
 

@@ -1,4 +1,4 @@
-"""A search space: the edges of its cells, their operations, and the genotype of a choice.
+"""A search space: the edges of its cells, their operations, and how a genotype is chosen.
 
 A player of the Shapley game is an operation on an edge of a cell type. Arrays over players are
 always ordered by cell type, then edge, then operation. So the number of a player is
@@ -97,7 +97,7 @@ class Space(ABC):
 
     @abstractmethod
     def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
-        """A strength [n_players] whose genotype is uniform over the possible genotypes."""
+        """A random strength [n_players]; its genotype is uniform over the possible genotypes."""
 
     def supernet(self, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
         """The network that holds every architecture of the space, on the CPU.
@@ -105,7 +105,7 @@ class Space(ABC):
         The seed determines the initial weights; the global random state is not changed.
 
         Raises:
-            InputError: the partial channels do not divide the channels.
+            InputError: `partial_channels` does not divide `channels`.
         """
         supernet_class: type[Supernet] = registry.resolve(self.supernet_class)
         return supernet_class.from_seed(self, settings, classes, seed)

@@ -1,10 +1,10 @@
 """`nasbench_digits`: every distinct cell of NAS-Bench-201 trained on scikit-learn's digits.
 
 This is our own table. It is small enough to be kept with the code, so that searches can look cells
-up without any download. The benchmark distinguishes 6,466 cells (`cells.unique_text`). Each is
-trained under some seeds on the half of the training set that searches train weights on. Every other
-cell has the values of the cell that it is isomorphic to. Accuracies are in percent, as in the
-benchmark: `digits_valid` on the other half, `digits_test` on the test set.
+up without any download. The benchmark has 6,466 distinct cells (`cells.unique_text`). Each is
+trained with `N_SEEDS` seeds, on the half of the training set that searches use for the weights.
+Every other cell has the values of the cell that it is isomorphic to. Accuracies are in percent, as
+in the benchmark: `digits_valid` on the other half, `digits_test` on the test set.
 
 The protocol is ours: C = 8, N = 1, SGD with Nesterov's momentum and the benchmark's rate and decay
 (0.1 by cosine to 0, 5e-4), 4 epochs, batches of 48, a crop padded by one pixel.

@@ -29,7 +29,7 @@ def run(
     out: Path | None,
     device: str = "cpu",
 ) -> str:
-    """Measure a model, write tables, picture and predictions, and return the text for the reader.
+    """Measure a model, write tables, picture and predictions, and return a summary as text.
 
     Args:
         model: `model.pt`.

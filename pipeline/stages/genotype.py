@@ -1,4 +1,4 @@
-"""Genotype: write, draw and count the cell that a search found, or a cell from elsewhere.
+"""Genotype: write, draw and count the cell that a search found, or a published or given cell.
 
 The stage writes `genotype.json`, `cell.svg`, `cell.png` and `model.pt`, a complete model with the
 initial weights of a retraining under the same seed.
@@ -31,14 +31,14 @@ def run(
 
     Args:
         job: space, origin of the genotype, layout and size of its network.
-        seed: of the model's weights.
-        manifest: of the prepared data set: classes and image size.
+        seed: seed of the model's weights.
+        manifest: manifest of the prepared data set, for classes and image size.
         strength: `strength.npz` of a search; unused if the job names a genotype.
         out: folder of the results.
         trials: `metrics.json` of the trials of several found cells, of which one is kept.
 
     Raises:
-        InputError: no origin, a strength that does not fit the space, an unknown genotype.
+        InputError: no genotype is given, it is unknown, or the strength does not fit the space.
     """
     with stage("genotype", out, job, seed, data=manifest) as s:
         kept = best_of(trials) if trials else None
@@ -94,5 +94,5 @@ def find(job: GenotypeJob, strength: Path | None) -> Genotype:
 
 
 def arch_of(found: Genotype) -> str:
-    """The text by which the family's papers name a cell."""
+    """The text form in which the papers of the cell's family write a cell."""
     return found.to_arch_string() if found.space == "nasbench201" else found.to_darts_text()

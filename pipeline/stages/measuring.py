@@ -1,4 +1,4 @@
-"""Walk, estimate and summarise: what the studies of `config/studies/` measure, step by step."""
+"""Walk, estimate and summarise: the stages of the studies in `config/studies/`."""
 # Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def run_walk(job: WalkJob, *opening: Any) -> None:
 
     Args:
         job: permutations, value function, random numbers.
-        opening: as `opened` takes it: supernet, manifest, split, data root, folder, device.
+        opening: other arguments of `opened`: supernet, manifest, split, data root, folder, device.
     """
     with opened("walk", job, job.seed, *opening) as (s, on):
         found = walk(job, on.network, on.alpha, on.images, s.state / "walk.pt", on.identity)
@@ -39,7 +39,7 @@ def run_estimate(job: EstimateJob, *opening: Any) -> None:
 
     Args:
         job: the variants, with their random numbers.
-        opening: as `opened` takes it: supernet, manifest, split, data root, folder, device.
+        opening: other arguments of `opened`: supernet, manifest, split, data root, folder, device.
     """
     with opened("estimate", job, job.seed, *opening) as (s, on):
         kept = s.state / "estimate.pt"
@@ -52,12 +52,12 @@ def run_estimate(job: EstimateJob, *opening: Any) -> None:
 
 
 def run_summary(job: SummaryJob, results: Path, table: Path | None, out: Path) -> None:
-    """Write the study's measurements, `measurements/NAME.json` each.
+    """Write each measurement of the study to `measurements/NAME.json`.
 
     Args:
-        job: the study and its words.
+        job: the study and the texts of its measurements.
         results: folder of the study's runs.
-        table: the NAS-Bench-201 table that knows its data set, if there is one.
+        table: the NAS-Bench-201 table that has the study's data set, if there is one.
         out: folder of the results.
 
     Raises:

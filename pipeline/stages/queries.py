@@ -1,4 +1,4 @@
-"""Queries: many seeds of a strategy in one process, for grids and rows over hundreds of seeds.
+"""Queries: many seeds of a strategy in one process, for table rows with hundreds of seeds.
 
 A search of the table takes a hundred look-ups, and a search on tiny images takes seconds, so a
 process for each seed would cost more than the search. `history.csv` has one row per seed: the
@@ -48,7 +48,7 @@ def run(
         dataset: the data set whose accuracies are looked up.
         table: file of the table.
         out: folder of the results.
-        manifest: of the prepared images, for a strategy that trains a supernet.
+        manifest: manifest of the prepared images, for a strategy that trains a supernet.
         split: index lists of its two halves.
         data_root: folder of the images.
         device: `auto`, `cpu` or `cuda`.
@@ -101,7 +101,7 @@ def search(
     halves: Halves = (None, None),
     device: Any = "cpu",
 ) -> dict[str, Any]:
-    """Run one search; the row of its cell, only numbers."""
+    """Run one search; return the row of its cell as numbers."""
     classes = halves[0].classes if halves[0] is not None else 0
     strategy = make_strategy(job, classes, seed, device)
     strategy.prepare(Inputs(dataset, lambda: table))

@@ -35,7 +35,7 @@ def look_up(
     """The row of an architecture given by one of index, arch, genotype: values, ranks, protocols.
 
     Raises:
-        InputError: The table is incomplete, or the architecture is not in it.
+        InputError: the table is incomplete, or the architecture is not in it.
     """
     if genotype is not None:
         arch = Genotype.load(genotype).to_arch_string()
@@ -50,7 +50,7 @@ def row_of(rows: Table, index: int | None) -> dict[str, Any]:
 
 
 def reference_of(name: str, rows: Table) -> dict[str, Any]:
-    """A row of the table that no search finds.
+    """A reference row of the table.
 
     `optimal` has the best value of each accuracy, which may come from different architectures;
     `resnet` is the cell that equals ResNet's block.
@@ -82,11 +82,11 @@ def run(genotype: Path, table: Path | None, out: Path) -> None:
 
     Args:
         genotype: `genotype.json` of the NAS-Bench-201 space.
-        table: The compact table; None if there is none.
-        out: Folder of the results.
+        table: the compact table; None if there is none.
+        out: folder of the results.
 
     Raises:
-        InputError: The genotype is of another space, or the table is incomplete.
+        InputError: the genotype is of another space, or the table is incomplete.
     """
     arch = Genotype.load(genotype).to_arch_string()
     job = QueryJob(arch=arch, table=str(table) if table else None)

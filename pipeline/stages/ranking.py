@@ -1,18 +1,18 @@
-"""Ranking: does the mean strength of an architecture's operations rank it as the benchmark does?
+"""Ranking: compares the mean strength of an architecture's operations with its accuracy.
 
 Figure 5 of Shapley-NAS (Xiao et al., CVPR 2022, section 4.5): Kendall's tau of strength and test
-accuracy over 200 architectures drawn from NAS-Bench-201. Our choices where the paper is silent:
+accuracy over 200 architectures drawn from NAS-Bench-201. Our choices where the paper gives none:
 
-    strength of an architecture    mean over the six edges of the softmax weight, among the five
-                                   operations of the edge, of the one that it has; the softmax is
-                                   of what the search chooses by (alpha, in DARTS and Shapley-NAS)
+    strength of an architecture    mean over the six edges of the softmax weight of its operation.
+                                   The softmax is over the five operations of the edge, of the
+                                   values by which the search chooses (alpha for Shapley-NAS)
     the draw                       uniform, without replacement, `none` included, and the same for
                                    all searches
 
-The stage also computes tau over all 15,625 architectures for each data set of the table, tau of the
-mean of alpha itself, and the taus of two sums over edges that are computed from the table: its main
-effects and those of its ranks (see `nasbench/additive.py`). For each epoch, `history.csv` has the
-cell that the search would have returned, its accuracies in the table, and tau over all cells.
+The stage also computes tau over all 15,625 architectures for each data set of the table, and tau of
+the mean of alpha without softmax. For comparison it computes the taus of two sums over edges that
+use the table: main effects of accuracies and of ranks (`nasbench/additive.py`). For each epoch,
+`history.csv` has the cell that the search would have returned, its accuracies, and tau over all.
 Intervals are percentile bootstraps over architectures. They do not include the variation between
 searches, which needs several seeds.
 """
@@ -111,7 +111,7 @@ def rank(
 def by_epoch(
     table: Table, strengths: NDArray[np.float64], none_may_win: bool
 ) -> list[dict[str, Any]]:
-    """The cell that a search would have returned at each epoch, and how strength ranks all cells.
+    """The cell that a search would return after each epoch, and how its strength ranks all cells.
 
     Args:
         table: the table with the accuracies.

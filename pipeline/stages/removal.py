@@ -29,11 +29,11 @@ def run(job: RemovalJob, seed: int, *opening: Any) -> None:
 
     Args:
         job: edges and images.
-        seed: of the choice of images, if not all are used.
-        opening: as `opened` takes it: supernet, manifest, split, data root, folder, device.
+        seed: seed of the choice of images, if not all are used.
+        opening: other arguments of `opened`: supernet, manifest, split, data root, folder, device.
 
     Raises:
-        InputError: the file is no supernet of a search, or the supernet has no such edge.
+        InputError: the file is not the supernet of a search, or the supernet has no such edge.
     """
     with opened("removal", job, seed, *opening) as (s, on):
         V = value_function(job, on, seed)

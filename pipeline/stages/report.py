@@ -1,4 +1,4 @@
-"""Report: the study as one HTML page; committed measurements as pages of the docs."""
+"""Report: writes a study as one HTML page, and committed measurements as pages of the docs."""
 # Tested in tests/analysis/test_report.py.
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def run(job: ReportJob, results: Path, out: Path) -> None:
         out: the page; its links to runs are relative to it.
 
     Raises:
-        InputError: `results` is no folder, or a file of a run is broken.
+        InputError: `results` is not a folder, or a file of a run is broken.
     """
     files.write_text(out, report.render(job, results, out.parent))
 
@@ -39,7 +39,7 @@ def write_figures(job: ReportJob, results: Path, folder: Path) -> None:
     """Write the figures of the job's experiments as SVG, PNG and CSV.
 
     Raises:
-        InputError: `results` is no folder, or a file of a run is broken; no run to draw.
+        InputError: `results` is not a folder, or a file of a run is broken; no run to draw.
     """
     study = report.study_of(job, results, runs.collect(results))
     for experiment in job.experiments:
@@ -66,14 +66,14 @@ def write_claims(job: ReportJob, results: Path, folder: Path) -> None:
     """Write each claim of the job's experiments, and what has run, as `folder/*.json`.
 
     Raises:
-        InputError: `results` is no folder, or a file of a run is broken.
+        InputError: `results` is not a folder, or a file of a run is broken.
     """
     for name, content in claims.measure(job, results).items():
         files.write_json(folder / name, content)
 
 
 def write_claims_page(folder: Path, out: Path) -> None:
-    """Render the measured claims in `folder` as Markdown, with pictures in `images` by the page.
+    """Render the measured claims in `folder` as Markdown, with pictures in `images` next to it.
 
     Raises:
         InputError: there are no measured claims.
@@ -82,12 +82,12 @@ def write_claims_page(folder: Path, out: Path) -> None:
 
 
 def write_results_page(measurements: Path, findings: Path, out: Path) -> None:
-    """Render the findings to `out`, and each measurement as a page in the folder `out` without .md.
+    """Render the findings to `out`, and each measurement to a folder named like `out` without .md.
 
     Pages of measurements that no longer exist are removed.
 
     Raises:
-        InputError: a measurement is broken or lacks a key, or a finding asks for a missing value.
+        InputError: a measurement is broken or lacks a key, or a finding names a missing value.
     """
     measured = results_page.read(measurements)
     files.write_text(out, results_summary.render(measured, results_summary.read(findings)))

@@ -27,7 +27,7 @@ from pipeline.training.distributed import Ranks
 from pipeline.training.evaluation import ALONE, Evaluation, evaluate
 from pipeline.training.trainer import Row, Trainer, best_epoch
 
-DIVERGED = 3  # times the loss of guessing; the auxiliary tower's and smoothing's are in it
+DIVERGED = 3  # times the loss of guessing; the loss includes auxiliary tower and label smoothing
 
 
 def run(
@@ -46,9 +46,9 @@ def run(
     Args:
         name: the verb, `retrain` or `transfer`.
         job: layout and recipe.
-        seed: of the weights, the order of images, augmentation and dropped paths.
+        seed: seed of the weights, the order of images, augmentation and dropped paths.
         genotype: a file, a published name, a NAS-Bench-201 string; None: that of `start`.
-        manifest: of the prepared data set.
+        manifest: manifest of the prepared data set.
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
@@ -73,7 +73,7 @@ def write(s: Stage, task: Task, network: Network, history: list[Row], test: Eval
     """Write the model, the tables of its test, and the record of the stage.
 
     Raises:
-        InputError: the training diverged, although its loss stayed finite.
+        InputError: the test loss is not finite, although the training loss is.
     """
     if not math.isfinite(test.loss):
         rate = task.recipe.learning_rate
@@ -126,7 +126,7 @@ def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, l
 
 
 def measure_test(task: Task, network: Network, ranks: Ranks) -> Evaluation:
-    """The answers on the test set, which is opened here for the first time."""
+    """The evaluation on the test set, which is opened here for the first time."""
     return evaluate(network, open_part("test", task), task.recipe, task.device, ranks)
 
 

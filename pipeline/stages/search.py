@@ -1,11 +1,12 @@
 """Search: a strategy trains a supernet for some epochs and rates the strength of each operation.
 
-The loop uses only the contract of strategies. It opens the two halves of the training set, runs
-the strategy's epochs, and saves a checkpoint after each, so that a killed search resumes there.
+The loop uses only the interface in `strategies/contract.py`. It opens the two halves of the
+training set and runs the strategy's epochs. It saves a checkpoint after each epoch, from which a
+killed search resumes.
 
 Several processes search together if torchrun started them (`--processes`). Each holds the whole
 supernet, and they divide the micro-batches of a step and the permutations of an estimate among
-themselves (`training/distributed.py`). Everything else each process computes itself, with equal
+themselves (`training/distributed.py`). Each process computes everything else itself, with equal
 results. Only the first process writes files.
 """
 # Tested in tests/test_faults.py.
@@ -55,12 +56,12 @@ def run(
     Args:
         job: space, algorithm and recipe.
         seed: seed of the supernet's weights, the batches and the strategy.
-        manifest: of the prepared data set.
+        manifest: manifest of the prepared data set.
         split: index lists of the two halves.
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
-        table: for strategies that search it; None: the one that belongs to the data set.
+        table: table for strategies that look cells up; None: the default one of the data set.
 
     Raises:
         InputError: data or settings do not fit; the folder has a checkpoint of other settings.
@@ -164,7 +165,7 @@ def check_agreement(strategy: Strategy, epoch: int) -> None:
 
 
 def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that the bits of a search depend on; the number of workers is not part of it."""
+    """Everything that can change the bits of a search; the number of workers does not."""
     described = job.model_dump(mode="json", exclude={"search": {"workers"}})
     return {"seed": seed, "data": manifest["fingerprint"], **described}
 
@@ -172,7 +173,7 @@ def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[
 def open_halves(
     search: SearchSettings, manifest: Mapping[str, Any], split: Path, data_root: Path, device: str
 ) -> tuple[Images, Images]:
-    """The training images for the weights, as many as the recipe uses, and those for the value."""
+    """The images for the weights, as many as the recipe uses, and those for the value function."""
     train, valid = (
         open_images(manifest, data_root, part, split, device, search.workers)
         for part in ("weights", "value")
@@ -187,8 +188,8 @@ def make_strategy(
 
     Args:
         job: space, algorithm and recipe.
-        classes: of the images.
-        seed: of weights and strategy.
+        classes: number of classes of the images.
+        seed: seed of weights and strategy.
         device: device of the images and the supernet.
         n_steps: training steps of the whole search, on which `compile: auto` depends.
     """
@@ -218,7 +219,7 @@ def as_tensors(record: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 
 def save_strength(path: Path, strategy: Strategy, records: list[Row]) -> None:
-    """Final strength [players], and each record stacked over epochs [epochs, players]."""
+    """Save the final strength [players], and each record stacked over epochs [epochs, players]."""
     names = records[0] if records else {}
     stacked = {f"{name}_history": np.stack([r[name].numpy() for r in records]) for name in names}
     with replacing(path) as temporary:

@@ -1,4 +1,4 @@
-"""The parts that all stages share: a folder for results, a state folder, and a record.
+"""The common parts of all stages: a folder for results, a state folder, and a record.
 
 A stage writes `metrics.json`, `history.csv` and `provenance.json` next to its results; each file is
 complete or absent. Checkpoints, log and journal lie in `state`, outside the declared outputs,
@@ -147,7 +147,7 @@ def stage(
 
 
 def _names(results: Path, place: Place | None) -> dict[str, str]:
-    """The parts of a run's folder name, as tags to sort and group a table of runs by."""
+    """The parts of a run's folder name, as tags that sort and group runs in MLflow."""
     if place is None:
         return {}
     named = {key: str(value) for key, value in vars(place).items() if value is not None}
@@ -193,7 +193,7 @@ def results_root(out: Path) -> Path:
 
 
 def remove_checkpoints(state: Path) -> None:
-    """Remove files that only an unfinished stage needs; the journal stays until it is mirrored."""
+    """Remove files that only an unfinished stage needs; its journal and log stay."""
     for path in state.glob("*.pt*"):
         path.unlink()
     if state.exists() and not any(state.iterdir()):

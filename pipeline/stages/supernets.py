@@ -24,7 +24,7 @@ class Subject:
     """A supernet and the images to measure it on."""
 
     network: Supernet  # on the device
-    alpha: NDArray[np.float64]  # mixes its operations, [n_players]
+    alpha: NDArray[np.float64]  # weights that mix its operations, [n_players]
     images: Images
     identity: dict[str, Any]  # of supernet and images, as in a checkpoint
 
@@ -46,16 +46,16 @@ def opened(
     Args:
         name: the verb.
         job: the stage's slice of the configuration.
-        seed: of its random numbers.
+        seed: seed of its random numbers.
         supernet: `supernet.pt` of a search.
-        manifest: of the prepared data set.
+        manifest: manifest of the prepared data set.
         split: index lists of the two halves.
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        InputError: the file is no supernet of a search, or the images have changed since `prepare`.
+        InputError: the file is not a search's supernet, or the images have changed since `prepare`.
     """
     torch_device = devices.resolve(device)
     with stage(name, out, job, seed, torch_device.type, data=manifest) as s:

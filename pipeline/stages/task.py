@@ -52,13 +52,13 @@ class Start:
             network.freeze_body()
 
     def identity(self) -> dict[str, Any]:
-        """What the bits of the training depend on."""
+        """Everything that can change the bits of the training."""
         return {"start": digest(self.model), "frozen": self.frozen}
 
 
 @dataclass(frozen=True)
 class Task:
-    """A network with its recipe and images; trials use it too."""
+    """A network with its recipe and images, for retraining and for trials."""
 
     layout: str  # the network around the cells
     recipe: TrainSettings  # has the network's channels and cells
@@ -97,7 +97,7 @@ class Task:
         return cls(layout, recipe, seed, cells, manifest, data_root, torch_device, start)
 
     def identity(self) -> dict[str, Any]:
-        """What the bits of the training depend on."""
+        """Everything that can change the bits of the training."""
         return {
             "seed": self.seed,
             "data": self.manifest["fingerprint"],
@@ -154,7 +154,7 @@ def training_images(task: Task) -> tuple[Images, Images | None]:
     images = open_part("train", task)
     if not task.recipe.held_out:
         return images, None
-    # Equal for all runs on a data set, so that runs can be compared on it.
+    # The same images are held out in all runs on a data set, so that runs can be compared.
     order = seeds.numpy_generator(0, "held_out").permutation(images.n)
     n_held_out = _n_held_out(task.recipe, images.n)
     kept, held_out = np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
@@ -167,7 +167,7 @@ def _n_held_out(recipe: TrainSettings, n: int) -> int:
 
 
 def open_part(part: Literal["train", "test"], task: Task) -> Images:
-    """The whole training set, or for a trial its first images; or the test set."""
+    """The training set (or its first `limit_train` images), or the test set."""
     limit, workers = task.recipe.limit_train, getattr(task.recipe, "workers", 0)
     device = str(task.device)
     images = open_images(task.manifest, task.data_root, part, device=device, workers=workers)

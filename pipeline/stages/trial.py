@@ -1,4 +1,4 @@
-"""Trial: train a cell briefly, to choose one of several cells by held-out training images.
+"""Trial: train a cell briefly and measure it, so that one of several cells can be chosen.
 
 The network is trained on half of the training images and measured on the other half; no test image
 is opened. The stage `genotype` keeps the cell with the lowest error.
@@ -28,9 +28,9 @@ def run(
 
     Args:
         job: layout and the short recipe.
-        seed: of the weights, the order of images, augmentation.
+        seed: seed of the weights, the order of images, augmentation.
         genotype: a file, a published name, a NAS-Bench-201 string.
-        manifest: of the data set searched on.
+        manifest: manifest of the data set searched on.
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.

@@ -64,7 +64,7 @@ def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list
 
 
 def one_hot(space: Space, players: Sequence[int]) -> np.ndarray:
-    """One at each given player, else zero, float64[n_players]: strength and mixing weights."""
+    """1 for each given player, else 0, float64[n_players]; a strength and mixing weights."""
     strength = np.zeros(space.n_players)
     strength[list(players)] = 1.0
     return strength

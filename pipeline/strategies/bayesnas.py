@@ -9,11 +9,11 @@ switches are also penalised by a reweighted L1 norm. After each epoch (o is an o
     min over w   L(w) + λ Σ_o ω_o |w_o|
     γ_o = |w_o| / ω_o,   C_o = 1 / (1/γ_o + H_o),   ω_o = sqrt(1/γ_o - C_o / γ_o²)
     w    switches           -> `_alpha` -> float64[n_players], start at 1; used as mixing weights
-    H    diagonal of the Hessian of L by w, at least 0    λ    `sparsity`
+    H    diagonal of L's Hessian with respect to w, at least 0    λ    `sparsity`
 
 Deviations: H is estimated by Hutchinson's method, not layer by layer. All cells of a type share one
-switch per operation, and whole edges have no switch. The largest γ decides, without a threshold on
-entropy. `none` is never chosen, because the data say nothing about its switch.
+switch per operation, and whole edges have no switch. The operation with the largest γ is chosen,
+without a threshold on entropy. `none` is never chosen, because its switch does not affect the loss.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The interface between a search strategy and the search stage.
 
 The stage creates the strategy, calls `prepare` once and `epoch` for each epoch. Then it reads
-`strength`, which the space discretises to a genotype, and calls `save`. All random draws of a
-strategy come from `pipeline.seeds` by (seed, purpose, epoch). So between two epochs its state is
-complete without a generator.
+`strength`, from which the space makes a genotype, and calls `save`. All random draws of a strategy
+come from `pipeline.seeds` by (seed, purpose, epoch). So its state between two epochs includes no
+random generator.
 """
 # Tested in tests/contract/test_strategies.py.
 
@@ -44,7 +44,7 @@ class Strategy(ABC):
 
     Args:
         space: the search space.
-        supernet: on `device`, with newly drawn weights; None for a strategy that trains none.
+        supernet: on `device`, with new weights; None for a strategy that trains no supernet.
         settings: an instance of the class that the strategy's registry entry names.
         search: the search recipe.
         seed: seed of all random draws.
@@ -73,7 +73,7 @@ class Strategy(ABC):
 
     @property
     def n_epochs(self) -> int:
-        """How often the stage calls `epoch`; zero for a strategy that trains nothing."""
+        """Number of calls of `epoch`; zero for a strategy that trains nothing."""
         return 0
 
     def prepare(self, inputs: Inputs) -> None:  # noqa: B027  (nothing by default)
@@ -85,7 +85,7 @@ class Strategy(ABC):
 
     @abstractmethod
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Run epoch number `epoch`, from 0; `train` is for the weights, `valid` for the value.
+        """Run an epoch, counted from 0; `train` is for the weights, `valid` for the value.
 
         Returns:
             metrics: accuracies as fractions, `*_seconds`, and the cost of the epoch in images,
@@ -94,10 +94,10 @@ class Strategy(ABC):
 
     @abstractmethod
     def strength(self) -> np.ndarray:
-        """Strength of each player, float64[n_players]; the space discretises it."""
+        """Strength of each player, float64[n_players], from which the space makes a genotype."""
 
     def save(self, folder: Path) -> None:  # noqa: B027  (nothing by default)
-        """Write other results than `strength`; called once, after the last epoch."""
+        """Write results other than `strength`; called once, after the last epoch."""
 
     def alpha(self) -> np.ndarray | None:
         """Architecture parameters, float64[n_players], if there are any."""

@@ -1,10 +1,10 @@
-"""How much operations contribute to architectures: the additive game closest to accuracies.
+"""How much operations contribute: the additive game closest to accuracies of architectures.
 
     a = argmin Σ_A (V(A) - c_draw(A) - Σ_{o in A} a_o)²
 
 over evaluated architectures A. An architecture is a set of players, one for each choice.
-Architectures that were evaluated on the same images share a level c, so that differences between
-draws of images do not affect a.
+Architectures that were evaluated on the same draw of images share a constant c, so that differences
+between draws do not affect a.
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -56,12 +56,12 @@ class Evaluated:
         return tuple(vars(self).values())
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """As tensors."""
+        """The state as tensors."""
         return {name: torch.from_numpy(array) for name, array in vars(self).items()}
 
     @classmethod
     def from_state(cls, state: Mapping[str, torch.Tensor]) -> Evaluated:
-        """From a state of `state_dict`."""
+        """Restore a state that `state_dict` returned."""
         return cls(**{name: tensor.numpy().copy() for name, tensor in state.items()})
 
 
@@ -72,7 +72,7 @@ def evaluate(
     n_images: int,
     seed: int,
 ) -> tuple[Evaluated, int]:
-    """Accuracies of architectures with shared weights; `TOGETHER` share each draw of images.
+    """Accuracies of architectures with shared weights, `TOGETHER` of them per draw of images.
 
     Args:
         supernet: it is not changed.
@@ -98,7 +98,7 @@ def evaluate(
 
 
 def additive(evaluated: Evaluated, n_players: int, ridge: float = RIDGE) -> np.ndarray:
-    """a, float64[n_players], shrunk as if `ridge` more observations of each player were zero."""
+    """The coefficients a by ridge regression, float64[n_players]."""
     x = np.zeros((len(evaluated.players), n_players))
     np.put_along_axis(x, evaluated.players, 1.0, axis=1)
     y = evaluated.accuracy.copy()

@@ -2,9 +2,9 @@
 
     logits = c tanh(W h / T),   c = 2.5, T = 5, two layers of 32, all weights uniform in [-0.1, 0.1]
 
-as in the code of NAS-Bench-201. Each choice is fed back as an embedding. The controller runs on the
-CPU: it is small, and its draws are then the same with every device. Deviation: each player has an
-embedding and a row of W. In the benchmark's code each operation has one for all edges.
+as in the code of NAS-Bench-201. Each choice is fed back as an embedding. The controller is small
+and runs on the CPU, so that its draws do not depend on the device. Deviation: each player has an
+embedding and a row of W. In the code of NAS-Bench-201 all edges share those of an operation.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -35,7 +35,7 @@ class Reinforce:
         settings: Adam's learning rate, λ, d.
 
     Attributes:
-        baseline: baseline of the last draw; before the first epoch ends, the accuracy itself.
+        baseline: baseline of the last draw; in the first epoch, the accuracy of the draw.
     """
 
     def __init__(self, controller: Controller, settings: EnasSettings) -> None:

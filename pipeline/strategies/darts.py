@@ -1,8 +1,8 @@
 """DARTS: Liu, Simonyan, Yang, "DARTS: differentiable architecture search" (ICLR 2019).
 
-First order (ξ = 0): algorithm 1 as in `gradient.py`. Optionally it stops early as RobustDARTS
-does, by the largest eigenvalue of ∇²_α L_val (`early_stopping.py`): alpha is reset to its value
-before the eigenvalue rose, and the remaining epochs do nothing.
+This is the first-order form (ξ = 0), algorithm 1 as in `gradient.py`. Optionally it stops early as
+in RobustDARTS, by the largest eigenvalue of ∇²_α L_val (`early_stopping.py`). Then alpha is reset
+to its value before the eigenvalue rose, and nothing is trained in the remaining epochs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Darts(GradientSearch):
 
     @classmethod
     def differentiates_twice(cls, settings: Any) -> bool:
-        """Only for the eigenvalue."""
+        """Only the eigenvalue of early stopping needs second derivatives."""
         return bool(settings.early_stopping)
 
     def __init__(self, *arguments: Any):

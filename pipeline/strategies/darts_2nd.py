@@ -1,6 +1,6 @@
 """DARTS, second order: Liu, Simonyan, Yang (ICLR 2019), section 2.3.
 
-Line 1 of algorithm 1 descends the loss after one step on the weights (Eq. 5 to 8):
+Line 1 of algorithm 1 (`gradient.py`) descends the loss after a step on the weights (Eq. 5 to 8):
 
     w' = w - ξ ∇_w L_train(w, α)
     ∇_α L_val(w', α) - ξ (∇_α L_train(w⁺, α) - ∇_α L_train(w⁻, α)) / 2ε,   w± = w ± ε ∇_w' L_val
@@ -9,8 +9,8 @@ Line 1 of algorithm 1 descends the loss after one step on the weights (Eq. 5 to 
 
 As in the authors' code, the step to w' is a step of SGD with heavy-ball momentum and weight decay,
 without clipping; momentum and weight decay do not depend on α. If the recipe uses Nesterov's
-momentum, as on NAS-Bench-201, this step differs from the one that SGD takes; it does so in the
-authors' codes too.
+momentum, as on NAS-Bench-201, this step differs from the actual step of SGD. The same is true of
+the authors' code.
 """
 # Tested in tests/strategies/test_second_order.py.
 
@@ -31,7 +31,7 @@ class Darts2nd(GradientSearch):
     """Second-order DARTS."""
 
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
-        """Eq. 7, with its second term by the central difference of Eq. 8."""
+        """Eq. 7, with its second term as the central difference of Eq. 8."""
         w = list(self.supernet.parameters())
         before = [p.detach().clone() for p in w]
         ξ = self.weight_optimiser.param_groups[0]["lr"]

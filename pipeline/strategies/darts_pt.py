@@ -1,11 +1,11 @@
-"""DARTS-PT: selects operations by the accuracy that their removal costs.
+"""DARTS-PT: selects operations by the accuracy that the supernet loses without them.
 
 Wang et al., "Rethinking architecture selection in differentiable NAS" (ICLR 2021), algorithm 1.
 
 After DARTS' training SGD is restarted. The edges are then decided one by one in random order: each
 keeps the operation whose removal costs the supernet most accuracy, and the supernet is trained
 between the decisions. At the end each node of DARTS' cells keeps the two edges whose removal costs
-most. Deviation: this is decided for all nodes at once, without training between nodes.
+most. Deviation: the edges of all nodes are selected at once, without training between nodes.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -52,7 +52,7 @@ class DartsPt(GradientSearch):
         return metrics | {"images_forward": metrics["images_forward"] + decided}
 
     def learning_rate(self, epoch: int) -> float:
-        """The recipe's; afterwards a tenth of its first value, or a cosine from that tenth."""
+        """The recipe's rate; between decisions a tenth of its start, or a cosine from there."""
         after, first = epoch - self.search.epochs, self.search.learning_rate / 10
         if after < 0:
             return super().learning_rate(epoch)
@@ -81,7 +81,7 @@ class DartsPt(GradientSearch):
         return torch.where(kept.sum(1, keepdim=True) == 1, kept.to(soft), soft).flatten()
 
     def strength(self) -> np.ndarray:
-        """The chosen operations; edges rank by the accuracy that their removal costs."""
+        """The chosen operations; edges rank by the accuracy lost by their removal."""
         mixing = softmax_rows(self.alpha(), self.space.n_operations) * self._kept
         return ranked_strength(self.space, mixing, self._importance)
 

@@ -11,7 +11,7 @@ from pipeline.strategies.darts_shapley import DartsShapley
 
 
 class DartsShapleyFrozen(DartsShapley):
-    """A supernet without architecture search, discretised by Shapley values."""
+    """DARTS with frozen alpha, discretised by Shapley values."""
 
     def frozen(self, epoch: int) -> bool:
         """Alpha is frozen in every epoch."""

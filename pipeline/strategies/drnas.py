@@ -1,18 +1,18 @@
 """DrNAS: Chen, Wang, Cheng, Tang, Hsieh, "DrNAS: Dirichlet neural architecture search" (ICLR 2021).
 
-Line 1 of algorithm 1 descends the expected loss over mixing weights drawn for each step:
+Line 1 of algorithm 1 (`gradient.py`) descends the expected loss; each step draws mixing weights:
 
     min_α E_{θ ~ Dir(β)} L_val(w, θ) + λ/2 ‖α‖²,   β = elu(α) + 1
 
-    θ    mixing weights, pathwise derivatives by β    λ    `alpha_weight_decay`
+    θ    mixing weights, with pathwise derivatives    λ    `alpha_weight_decay`
 
 The penalty is Adam's weight decay, as in the authors' code; α = 0 means β = 1.
 
 The search is progressive, in stages of equal length. At each new stage the share of channels that
-pass through the operations grows by `growth` (Net2Wider widens the weights and their momentum), and
-each edge keeps only the operations with the largest α. α is frozen in the first epochs of each
-stage. As in the authors' code, the cell is chosen by softmax(α) over the remaining operations. The
-recipe's `partial_channels` is that of the first stage.
+pass through the operations grows by `growth`; Net2Wider widens the weights and their momentum. Each
+edge keeps only the operations with the largest α. α is frozen in the first epochs of each stage. As
+in the authors' code, the cell is chosen by softmax(α) over the remaining operations. The recipe's
+`partial_channels` applies to the first stage.
 """
 # Tested in tests/strategies/test_progressive.py.
 
@@ -33,7 +33,7 @@ class DrNas(ProgressiveSearch):
 
     @property
     def n_stages(self) -> int:
-        """The number in the settings."""
+        """Number of stages in the settings."""
         return int(self.settings.stages)
 
     def prune(self, stage: int) -> None:

@@ -3,8 +3,8 @@
 Zela et al., "Understanding and robustifying differentiable architecture search" (RobustDARTS,
 ICLR 2020).
 
-The largest eigenvalue λ of the Hessian ∇²_α L_val, measured each epoch on one random batch of the
-second half and averaged over a window of k epochs, rises before DARTS degenerates:
+The largest eigenvalue λ of the Hessian ∇²_α L_val rises before DARTS degenerates. It is measured in
+each epoch on one random batch of the validation half; λ̄ is its mean over a window of k epochs.
 
     stop at epoch i if  λ̄(i - k) / λ̄(i) < 0.75,  and return α of epoch i - k
 
@@ -24,7 +24,7 @@ from torch import Tensor
 
 
 def largest_eigenvalue(loss: Tensor, alpha: Tensor) -> tuple[float, int]:
-    """Largest eigenvalue (signed, not in magnitude) of the Hessian of a loss by alpha.
+    """Largest eigenvalue (signed, not in magnitude) of a loss's Hessian with respect to alpha.
 
     Args:
         loss: a scalar whose graph has not been freed.
@@ -55,7 +55,7 @@ class EigenvalueRule:
     """The stopping rule.
 
     Args:
-        window: k, the number of epochs that are averaged, and that the search goes back.
+        window: k, the number of epochs that are averaged, and by which the search goes back.
         ratio: the search stops if λ̄(i - k) / λ̄(i) is below it.
     """
 
@@ -85,7 +85,7 @@ class EigenvalueRule:
         return self._alphas[0] if self.stopped else None
 
     def state_dict(self) -> dict[str, Any]:
-        """What has been observed."""
+        """Everything observed so far."""
         alphas = [torch.from_numpy(alpha) for alpha in self._alphas]
         return {"stopped": self.stopped, "values": list(self._values), "alphas": alphas}
 

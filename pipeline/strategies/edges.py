@@ -1,4 +1,4 @@
-"""Strength for strategies that do not rank edges by alpha.
+"""The strength of players for strategies that do not rank edges by alpha.
 
 For each node DARTS keeps the two edges whose strongest operation has the largest softmax weight. A
 strategy that computes edge importance separately returns a strength whose softmax ranks the edges

@@ -2,18 +2,18 @@
 
 Pham et al., "Efficient neural architecture search via parameter sharing" (ICML 2018).
 
-Each epoch first trains the shared weights; each step trains those of an architecture that the
-controller draws. Then it trains the controller by REINFORCE on the validation accuracy R of its
-draws:
+Each epoch first trains the shared weights: in each step the controller draws an architecture, and
+the weights of this architecture are trained. Then the controller is trained by REINFORCE on the
+validation accuracy R of its draws:
 
     ascend  E (R + λ H - b) log π(a),   b = d b' + (1 - d) (R + λ H)    mean over `samples` draws
 
     π    controller, an LSTM that makes the choices one by one -> `_controller`
-    H    entropy of the draw's choices    λ    `entropy_weight`
+    H    sum of the entropies of a draw's choices    λ    `entropy_weight`
     b'   baseline at the end of the last epoch    d    `baseline_decay`
 
-After the last epoch the best of some draws is kept. The algorithm follows the benchmark's code. The
-weights' learning rate falls and rises along a cosine.
+After the last epoch the best of some draws is kept. The algorithm follows the code of
+NAS-Bench-201. The learning rate of the weights falls and rises along a cosine.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 

@@ -5,8 +5,8 @@ Real, Aggarwal, Huang, Le, "Regularized evolution for image classifier architect
 
 The population is a queue. S members are drawn from it with replacement, and the best of them is the
 parent. The child is a copy of the parent with another operation on one edge: first a node is drawn,
-then one of its incoming edges. The oldest member is removed. Both draws are as in the benchmark's
-code.
+then one of its incoming edges. The oldest member is removed. Both draws follow the code of
+NAS-Bench-201.
 """
 # Tested in tests/strategies/test_table_search.py.
 
@@ -18,7 +18,7 @@ from pipeline.strategies.table_search import Architecture, TableSearch
 
 
 class Evolution(TableSearch):
-    """Ageing evolution."""
+    """Evolution that removes the oldest member of the population."""
 
     def ask(self, rng: np.random.Generator) -> Architecture:
         """Random until the population is full, then a child of the best of S members."""

@@ -3,10 +3,10 @@
 Studies measure estimators on such supernets. Two mixtures are trained:
 
     uniform       in every step all operations of an edge have the same weight
-    coalitions    each step draws an inclusion probability q ~ U(0.3, 1) and gives each player
-                  its weight with probability q, else zero
+    coalitions    each step draws a probability q ~ U(0.3, 1); each player keeps its weight with
+                  probability q and gets zero otherwise
 
-V(S) of a small coalition S says little on the first supernet and more on the second.
+The values of small coalitions are more informative on the second supernet.
 """
 # Tested in tests/contract/test_strategies.py.
 
@@ -37,7 +37,7 @@ class Frozen(WeightSharing):
         return self.train_weights(epoch, train)
 
     def mixing(self) -> Tensor:
-        """Equal weights on each edge; with random coalitions, players outside get zero."""
+        """Equal weights on each edge; zero for players outside a random coalition."""
         weights = super().mixing()
         if self.settings.mixture == "uniform":
             return weights
@@ -45,5 +45,5 @@ class Frozen(WeightSharing):
         return weights * weights.new_tensor(self._draws.random(len(weights)) < q)
 
     def strength(self) -> np.ndarray:
-        """Noise: nothing was searched, so the cell is a uniform draw."""
+        """Random numbers, because nothing was searched; so the cell is a uniform draw."""
         return initial_noise(self.space.n_players, self.seed, "strength")

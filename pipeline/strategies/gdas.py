@@ -1,12 +1,12 @@
 """GDAS: Dong & Yang, "Searching for a robust neural architecture in four GPU hours" (CVPR 2019).
 
-In the forward pass each edge has one operation, the one with the largest α + G (G is Gumbel noise).
-In the backward pass the gradient is that of the soft weights:
+In the forward pass each edge has only the operation with the largest α + G (G is Gumbel noise). The
+backward pass uses the gradient of the soft weights:
 
     h = one-hot(argmax(h~)) + h~ - stop(h~),   h~ = softmax((α + G) / τ),   τ falling
 
-Deviations: all operations of an edge are computed when a gradient is needed, so a step costs as
-much as a step of DARTS and not the fraction that the paper reports. The gradient of h~ is exact;
+Deviations: all operations of an edge are computed when a gradient is needed. So a step costs as
+much as a step of DARTS, and not the fraction that the paper reports. The gradient of h~ is exact;
 the authors' code computes it only for the drawn operation.
 """
 # Tested in tests/strategies/test_sampling.py.

@@ -5,7 +5,7 @@ DARTS (Liu, Simonyan, Yang, ICLR 2019), algorithm 1: while not converged,
   2. update w by descending ∇_w L_train(w, α)
 
     α        architecture parameters    -> `_alpha` -> float64[n_players], by Adam
-    L_val    cross entropy on a batch of the second half, augmented as in the authors' code
+    L_val    cross entropy on a batch of the validation half, augmented as in the authors' code
 
 A strategy overrides how α becomes mixing weights (`relaxed`), the gradient that line 1 descends
 (`alpha_gradient`), or the mixing weights that line 2 uses (`mixing`).
@@ -35,8 +35,8 @@ class GradientSearch(WeightSharing):
 
     Attributes:
         draws: generator of the random draws of an epoch, created again for each epoch.
-        extra: images that passed forward and backward in addition to lines 1 and 2.
-        extra_backward: images that passed backward once more through an existing graph.
+        extra: images of forward and backward passes in addition to lines 1 and 2.
+        extra_backward: images of further backward passes through an existing graph.
     """
 
     def __init__(self, *arguments: Any):
@@ -85,7 +85,7 @@ class GradientSearch(WeightSharing):
         return epoch < self.warmup_epochs
 
     def step_alpha(self, train: Batch, valid: Batch, tally: Tally) -> None:
-        """Line 1."""
+        """Line 1 of algorithm 1: one step on alpha."""
         gradients = self.alpha_gradient(train, valid, tally)
         for parameter, gradient in zip(self.architecture(), gradients, strict=True):
             parameter.grad = gradient
@@ -111,7 +111,7 @@ class GradientSearch(WeightSharing):
         return tuple(self.ranks.sum(gradient) for gradient in total)
 
     def relaxed(self) -> Tensor:
-        """Mixing weights float32[n_players], differentiable by alpha (Eq. 2)."""
+        """Mixing weights float32[n_players], differentiable with respect to alpha (Eq. 2)."""
         return mixture(self.space, self._alpha.float())
 
     def mixing(self) -> Tensor:
@@ -119,7 +119,7 @@ class GradientSearch(WeightSharing):
         return self.relaxed().detach()
 
     def _endless(self, valid: Images, epoch: int) -> Iterator[Batch]:
-        """Batches of repeated passes, because the two halves may differ in size."""
+        """Batches of `valid`, pass after pass, because the two halves may differ in size."""
         for lap in itertools.count():
             yield from self.batches(valid, "alpha", epoch, lap)
 

@@ -23,7 +23,7 @@ OPEN, PRUNED = -1, -2
 
 
 class Decisions:
-    """Which edges are decided.
+    """The decisions about edges so far.
 
     Attributes:
         operation: int64 [edges], the chosen operation; `OPEN`; or `PRUNED` if the edge's node
@@ -67,10 +67,10 @@ def edge_scores(
         mixing: softmax of alpha [edges, operations].
         selectable: bool [edges, operations], all operations except `none`.
         n_cell_types: number of cell types; each has an equal share of the edges.
-        past: the second result of earlier epochs, as many as the stability window holds.
+        past: p (the second result) of each earlier epoch in the stability window.
 
     Returns:
-        scores [edges] in [0, 1]; softmax over the operations except `none` [edges, operations].
+        scores [edges] in [0, 1]; p, the softmax without `none`, [edges, operations].
     """
     p = mixing * selectable
     importance = p.sum(axis=1)

@@ -16,7 +16,7 @@ from pipeline.training.optimisers import SGD
 
 
 def adopt(supernet: Supernet, fresh: Supernet) -> None:
-    """Give a supernet the layers and settings of another; hooks and references stay valid."""
+    """Give a supernet the layers and settings of another, without creating a new object."""
     for name, child in fresh.named_children():
         setattr(supernet, name, child)
     supernet.settings = fresh.settings
@@ -30,7 +30,7 @@ def reshaped(supernet: Supernet, seed: int, **settings: int) -> Supernet:
 
 
 def grow(supernet: Supernet, seed: int, k: int) -> bool:
-    """Let 1/k of the channels pass through the operations (Net2Wider); return if that changed."""
+    """Let 1/k of the channels pass through the operations (Net2Wider); return if k is new."""
     if k == supernet.settings.partial_channels:
         return False
     fresh = reshaped(supernet, seed, partial_channels=k)
@@ -46,7 +46,7 @@ def inherit(fresh: Supernet, supernet: Supernet) -> None:
 
 
 def inherit_momentum(fresh: SGD, optimiser: SGD) -> None:
-    """Initialise the momentum of a wider supernet from a narrower one, widened like the weights.
+    """Initialise the momentum of a wider supernet by widening that of a narrower one.
 
     Args:
         fresh: optimiser of the wider supernet.
@@ -64,7 +64,7 @@ def widened(old: Tensor, like: Tensor) -> Tensor:
 
     Args:
         old: the smaller tensor.
-        like: a tensor with as many dimensions, each at least as large.
+        like: a tensor with the same number of dimensions, each at least as large.
     """
     new = old
     for dim, (n_old, n_new) in enumerate(zip(old.shape, like.shape, strict=True)):

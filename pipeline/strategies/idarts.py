@@ -1,10 +1,10 @@
-"""iDARTS: the gradient through the weights by the implicit function theorem.
+"""iDARTS: computes the gradient through the weights by the implicit function theorem.
 
 Zhang, Su, Pan, Chang, Abbasnejad, Haffari, "iDARTS: differentiable architecture search with
 stochastic implicit gradients" (ICML 2021).
 
-∇_α L_val follows from the implicit function theorem. The inverse Hessian is approximated by the
-first K + 1 terms of its Neumann series, each computed on one batch:
+In ∇_α L_val the inverse Hessian is approximated by the first K + 1 terms of its Neumann series,
+each computed on one batch:
 
     ∂_α L_val - γ Σ_{k=0..K} (∂²L_train / ∂α ∂w) (I - γ H)^k ∂_w L_val,   H = ∂²L_train / ∂w ∂w
 
@@ -35,13 +35,13 @@ class IDarts(GradientSearch):
         self._steps = 0
 
     def step_alpha(self, train: Batch, valid: Batch, tally: Tally) -> None:
-        """Line 1, after the weights have taken their steps."""
+        """Line 1 of algorithm 1, once the weights have taken `weight_steps` steps."""
         if self._steps and self._steps % self.settings.weight_steps == 0:
             super().step_alpha(train, valid, tally)
         self._steps += 1
 
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
-        """The direct term minus the series."""
+        """The direct gradient minus the term from the Neumann series."""
         w, γ = list(self.supernet.parameters()), self.settings.gamma
         γ = self.weight_optimiser.param_groups[0]["lr"] if γ is None else γ
         loss = self.loss(*valid, self.relaxed(), tally)

@@ -1,10 +1,10 @@
 """Shrinking, on the table of NAS-Bench-201: removes the operation that contributes least.
 
-Ours: the strategy `shrinking` with accuracies from the table. After some random architectures,
-operations are removed one by one. An additive game is fitted to the known accuracies of the
-architectures that are still possible; the operation furthest behind the best one of its edge is
-removed. Between removals more of the remaining architectures are looked up, and finally the cell
-that remains.
+This is our strategy `shrinking` with accuracies from the table. After look-ups of some random
+architectures, operations are removed one by one. For each removal an additive game is fitted to the
+known accuracies of the architectures that are still possible. The operation furthest behind the
+best one of its edge is removed. Between removals more of the remaining architectures are looked up.
+The last look-up is that of the remaining cell.
 """
 # Tested in tests/nasbench/test_shrinking.py.
 
@@ -41,7 +41,7 @@ class LookupShrinking(TableSearch):
         return drawn
 
     def _due(self, n: int) -> int:
-        """Number of removals due before look-up n, from 0; all are due before the last one."""
+        """Number of removals due before look-up n (from 0); all are due before the last look-up."""
         first, last = self.settings.start * self.settings.evaluations, self.settings.evaluations - 1
         steps = np.linspace(first, max(first, last), self._remaining.n_removals)
         return int((steps <= n).sum()) if n else 0

@@ -5,10 +5,10 @@ between search and evaluation" (ICCV 2019).
 
 In three stages of equal length the supernet gets deeper (5, 11, 17 cells), and α decides which
 operations stay on each edge (8, 5, 3). Each stage starts with new weights and a new α. Two measures
-limit skip connections: dropout after them, with a rate that falls within a stage, and at the end at
-most `max_skips` in the normal cell.
+limit skip connections: they are followed by dropout, whose rate falls within a stage, and the final
+normal cell has at most `max_skips` of them.
 
-α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` is the first depth.
+α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` applies to stage 1.
 """
 # Tested in tests/strategies/test_progressive.py.
 
@@ -44,7 +44,7 @@ class PDarts(ProgressiveSearch):
             dropout.rate, dropout.generator = falling_rate(first, self.share, warm), self.draws
 
     def prune(self, stage: int) -> None:
-        """Keep the operations with the largest α; then α is initialised again."""
+        """Keep the operations with the largest α, then initialise α again."""
         self.kept = strongest(self.alpha(), self.kept, self.settings.operations[stage])
         alpha = initial_noise(self.space.n_players, self.seed, f"alpha {stage}")
         self._alpha.data.copy_(self._alpha.new_tensor(alpha))
@@ -78,5 +78,5 @@ class PDarts(ProgressiveSearch):
 
 
 def falling_rate(first: float, share: float, warm: float) -> float:
-    """Dropout rate in a stage: linear in the warm-up, then exp(-0.2 a) after a epochs, of 25."""
+    """Dropout rate: linear in the warm-up, then exp(-0.2 a); a: epochs since then, 25 per stage."""
     return first * (1 - share if share < warm else math.exp(-0.2 * 25 * (share - warm)))

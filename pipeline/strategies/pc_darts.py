@@ -6,9 +6,9 @@
 
     β    edge parameters    -> `supernet.beta` -> float32[cell types, edges]
 
-Both belong to the supernet (`partial_channels`, `edge_normalisation`), so any strategy can use
-them. Here the same Adam updates α and β. A genotype ranks operations by α and edges by softmax(α)
-softmax(β). α and β are frozen in the first 15 of 50 epochs, the recipe's `warmup_epochs`.
+Both are settings of the supernet (`partial_channels`, `edge_normalisation`), so any strategy can
+use them. One Adam optimiser updates α and β. A genotype ranks operations by α and edges by
+softmax(α) softmax(β). α and β are frozen in the first 15 of 50 epochs (`warmup_epochs`).
 Deviation: β starts at zero; in the authors' code it starts at 1e-3 N(0, 1).
 """
 # Tested in tests/strategies/test_edges.py.

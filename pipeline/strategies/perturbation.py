@@ -1,4 +1,4 @@
-"""The accuracy that a removal costs the supernet (DARTS-PT, Wang et al., ICLR 2021)."""
+"""The accuracy that a supernet loses by a removal (DARTS-PT, Wang et al., ICLR 2021)."""
 # Tested in tests/strategies/test_shared_weights.py.
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Perturbation:
         return np.arange(self._shape[1]) == operations[np.argmin(left)]  # first on ties
 
     def cost_of_edges(self) -> np.ndarray:
-        """Accuracy that the removal of each edge costs, [edges]."""
+        """Accuracy lost by the removal of each edge, [edges]."""
         full = self._accuracy()
         return np.array([full - self._accuracy(edge, ...) for edge in range(self._shape[0])])
 
@@ -57,7 +57,7 @@ class Perturbation:
 
 
 def due_decisions(after: int, tune_epochs: int, n: int) -> list[int]:
-    """Numbers of those of the n decisions that are due `after` epochs after the training."""
+    """The decisions (0 to n - 1) that are due `after` epochs after the end of training."""
     if after < 0 or (tune_epochs and after % tune_epochs):
         return []
     return [after // tune_epochs] if tune_epochs else [*range(n)]

@@ -1,6 +1,6 @@
 """Search in stages: each stage has fewer operations on each edge and another supernet.
 
-The common part of DrNAS and P-DARTS.
+This is the common part of DrNAS and P-DARTS.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipeline.strategies.gradient import GradientSearch
 
 
 class ProgressiveSearch(GradientSearch):
-    """A subclass defines what a stage does to the supernet and which operations stay.
+    """Base class; a subclass defines the supernet and the operations of each stage.
 
     Its settings have `stage_warmup`, the share of a stage in which alpha stays fixed.
 
@@ -74,7 +74,7 @@ class ProgressiveSearch(GradientSearch):
 
 
 def place(epoch: int, epochs: int, n_stages: int) -> tuple[int, float]:
-    """The stage of an epoch, and the share of the stage that is over before it, in [0, 1)."""
+    """The stage of an epoch, and the share of this stage before the epoch, in [0, 1)."""
     first = [-(-epochs * stage // n_stages) for stage in range(n_stages + 1)]
     stage = max((s for s in range(n_stages) if first[s] <= epoch), default=0)
     return stage, (epoch - first[stage]) / max(1, first[stage + 1] - first[stage])

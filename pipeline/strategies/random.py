@@ -1,7 +1,7 @@
 """Random search: one genotype, uniform over the space; nothing is trained.
 
-The baseline of Li & Talwalkar, "Random search and reproducibility for neural architecture
-search" (UAI 2019), reduced to its first draw: its mean over seeds is the space's mean.
+This is the baseline of Li & Talwalkar, "Random search and reproducibility for neural architecture
+search" (UAI 2019), with a single draw. Its mean over seeds estimates the mean of the space.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.strategies.contract import Strategy
 
 
 class Random(Strategy):
-    """A uniform draw, which the seed determines."""
+    """A uniform draw that depends only on the seed."""
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Nothing is trained."""

@@ -1,8 +1,8 @@
 """Random search on the table of NAS-Bench-201: the best of many uniform draws.
 
-The baseline "RS" of Dong & Yang, "NAS-Bench-201" (ICLR 2020, section 4), by validation accuracy;
-after Bergstra & Bengio, "Random search for hyper-parameter optimization" (JMLR 2012). The strategy
-`random` is a single draw.
+This is the baseline "RS" of Dong & Yang, "NAS-Bench-201" (ICLR 2020, section 4), by validation
+accuracy. It goes back to Bergstra & Bengio, "Random search for hyper-parameter optimization" (JMLR
+2012). The strategy `random` makes a single draw.
 """
 # Tested in tests/strategies/test_table_search.py.
 

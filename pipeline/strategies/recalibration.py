@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def recalibrated(
     network: nn.Module, forward: Callable[[Tensor], Any]
 ) -> Iterator[Callable[[Iterable[Tensor]], None]]:
-    """Evaluation mode with running statistics of this block; they are restored afterwards.
+    """Evaluation mode with new running statistics; the old ones are restored afterwards.
 
     Args:
         network: any module.

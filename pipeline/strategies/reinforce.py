@@ -2,12 +2,12 @@
 
 Williams (Machine Learning 8, 1992), as Dong & Yang ("NAS-Bench-201", ICLR 2020, section 4) run it.
 
-The policy has independent logits for each edge. After draw number t, architecture a,
+The policy has independent logits for each edge. After draw number t of an architecture a,
 
     b = (1 - d) Σ_{i ≤ t} d^(t - i) R_i / (1 - d^t)      then      θ ascends (R - b) ∇ log π(a)
 
     θ    logits           -> `_theta` -> float64[edges, operations], by Adam
-    R    validation accuracy in percent, as the benchmark's code has it    d    `baseline_decay`
+    R    validation accuracy in percent, as in the benchmark's code    d    `baseline_decay`
     b    moving average of the rewards, including this one, corrected for its start at zero
 """
 # Tested in tests/strategies/test_table_search.py.

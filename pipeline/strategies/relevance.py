@@ -13,12 +13,12 @@ def relevance(
 ) -> tuple[np.ndarray, np.ndarray]:
     """γ = |w| / ω, and from it the next ω = sqrt(1/γ - C/γ²), C = 1 / (1/γ + H).
 
-    It uses 1/γ - C/γ² = H / (1 + γ H), which avoids a division by a vanishing γ.
+    The code uses 1/γ - C/γ² = H / (1 + γ H), which avoids a division by a vanishing γ.
 
     Args:
         w: switches [n].
         omega: the previous ω [n].
-        hessian: diagonal of the Hessian of the loss by w [n]; negative values count as 0.
+        hessian: diagonal of the loss's Hessian with respect to w, [n]; negative values count as 0.
 
     Returns:
         γ and ω [n], ω at least 1e-3.
@@ -34,7 +34,7 @@ def hessian_diagonal(
     """Hutchinson's estimate of a Hessian's diagonal: mean of v ⊙ Hv over vectors v of ±1.
 
     Args:
-        gradient: gradient of a loss by `at`, with its graph.
+        gradient: gradient of a loss with respect to `at`, with its graph.
         at: [n], the point.
         probes: number of vectors v.
         generator: a generator on the CPU.

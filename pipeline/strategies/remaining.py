@@ -1,9 +1,9 @@
 """The operations that remain while the one that contributes least is removed step by step.
 
 Values among the remaining operations differ from those among all: an operation may become valuable
-only after others are removed. On the table of NAS-Bench-201 the additive game over all
-architectures chooses conv_3x3 everywhere, while removing one operation at a time ends at the
-optimum on all three data sets (`experiments/oracle_table.py`).
+only after others are removed. By the test accuracies of NAS-Bench-201 the additive game over all
+architectures chooses conv_3x3 everywhere. Removing one operation at a time, however, ends at the
+best cell on all three data sets (`docs/results/oracle_table.md`).
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -22,7 +22,7 @@ from pipeline.strategies.weights import initial_noise
 
 
 class Remaining:
-    """The remaining operations, until each edge has one.
+    """The operations that remain; at the end each edge has one.
 
     Attributes:
         left: bool[n_players], the players that remain.
@@ -69,7 +69,7 @@ class Remaining:
         return ranked_strength(self._space, weights, best)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """As tensors."""
+        """The state as tensors."""
         return {name: torch.from_numpy(getattr(self, name)) for name in ("left", "order", "a")}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -81,7 +81,7 @@ class Remaining:
 def behind(a: np.ndarray, left: np.ndarray, n_operations: int) -> np.ndarray:
     """How far each operation is behind the best remaining one of its edge, float64[n_players].
 
-    It is -inf for removed operations, and for the last one of an edge, which stays.
+    The result is -inf for removed operations, and for the last one of an edge, which stays.
     """
     table, here = a.reshape(-1, n_operations), left.reshape(-1, n_operations)
     best = np.where(here, table, -np.inf).max(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Draws over the operations of each edge, differentiable by the distribution's parameters.
+"""Draws over an edge's operations, differentiable with respect to the distribution's parameters.
 
 All functions draw on the CPU from the given generator, so every device gets the same numbers.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 
 def gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
     """Standard Gumbel variables G = -log(-log U), float64, of a tensor's shape and device."""
-    # An exponential variable is -log U. It is float64 so that no draw is 0.
+    # An exponential variable is -log U. In float64 no draw is 0.
     exponential = torch.empty(like.shape, dtype=torch.float64).exponential_(generator=generator)
     return -exponential.log().to(like.device)
 
@@ -33,8 +33,8 @@ def straight_through(soft: Tensor) -> Tensor:
 def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -> Tensor:
     """A draw from Dir(concentration) over the kept entries of the last axis, differentiable.
 
-    It divides Gamma variables by their sum; torch gives their pathwise derivative by the
-    concentration. Entries that are not kept are 0.
+    It divides Gamma variables by their sum; torch computes their pathwise derivatives with respect
+    to the concentration. Entries that are not kept are 0.
     """
     gamma = torch._standard_gamma(concentration.cpu(), generator)
     gamma = gamma.clamp_min(torch.finfo(gamma.dtype).tiny).to(kept.device) * kept

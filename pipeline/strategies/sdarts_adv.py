@@ -3,14 +3,14 @@
 Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
 regularization" (ICML 2020).
 
-Line 2 of algorithm 1 trains the weights under the worst mixing weights nearby:
+Line 2 of algorithm 1 trains the weights under the worst mixing weights near softmax(α):
 
     w descends max_{‖δ‖∞ ≤ ε} L_train(w, softmax(α) + δ)
 
 The maximum is approximated by projected gradient ascent from a random start: seven steps of 2ε/7
 along the sign of the gradient, each projected onto the box and the simplex. As in the authors' code
-the attack runs in evaluation mode: batch norms use their running statistics. Deviation: the
-authors' code drops a δ that has not raised the loss, which takes two more forward passes per step.
+batch norms use their running statistics in this ascent. Deviation: the authors' code also drops a δ
+that has not raised the loss, at the cost of two more forward passes per step.
 """
 # Tested in tests/strategies/test_sampling.py.
 

@@ -7,7 +7,7 @@ Line 2 of algorithm 1 trains the weights under perturbed mixing weights:
 
     w descends E L_train(w, softmax(α) + δ),   δ uniform in [-ε, ε] for each operation
 
-The sum is clipped and scaled back onto the simplex, as in the authors' code. ε rises with epochs.
+The sum is clipped and scaled back onto the simplex, as in the authors' code. ε rises linearly.
 """
 # Tested in tests/strategies/test_sampling.py.
 
@@ -34,7 +34,7 @@ class SDartsRs(GradientSearch):
         return self.perturbed(self.relaxed().detach())
 
     def perturbed(self, mixing: Tensor) -> Tensor:
-        """Mixing weights [n_players] moved by uniform noise, back on the simplex of each edge."""
+        """Mixing weights [n_players] plus uniform noise, projected onto each edge's simplex."""
         noise = 2 * torch.rand(len(mixing), generator=self.draws) - 1
         return self.projected(mixing + self.epsilon * noise.to(mixing))
 

@@ -4,9 +4,9 @@ Li, Qian, Delgadillo, Müller, Thabet, Ghanem, "SGAS: sequential greedy architec
 (CVPR 2020).
 
 The search is DARTS, but during training the edges of each cell type are decided one by one. The
-edge with the highest score (`greedy.py`) keeps its strongest operation permanently, and line 1 no
-longer updates it. A node with two decided edges loses its other edges. Left out: the batch size
-that grows with each decision. If a space has no `none`, all edges are equally important.
+edge with the highest score (`greedy.py`) keeps its strongest operation permanently, and its α is no
+longer updated. A node with two decided edges loses its other edges. We leave out that the batch
+size grows with each decision. If a space has no `none`, all edges are equally important.
 """
 # Tested in tests/strategies/test_edges.py.
 
@@ -60,7 +60,7 @@ class Sgas(GradientSearch):
         return torch.where((operation == OPEN)[:, None], soft, fixed).flatten()
 
     def strength(self) -> np.ndarray:
-        """Decided edges rank first, then open ones by score, pruned ones last."""
+        """Decided edges rank first, open edges follow by score, and pruned edges are last."""
         score, mixing = self._scores()
         operation, order = self._decisions.operation, self._decisions.order
         first = operation >= 0
@@ -70,7 +70,7 @@ class Sgas(GradientSearch):
         return ranked_strength(self.space, mixing, importance)
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, alpha, optimisers, decisions, and the past epochs that stability needs."""
+        """Weights, alpha, optimisers, decisions, and the past epochs for the stability score."""
         decisions = np.stack([self._decisions.operation, self._decisions.order])
         past = [torch.from_numpy(p) for p in self._past]
         return {**super().state_dict(), "decisions": torch.from_numpy(decisions), "past": past}

@@ -11,9 +11,9 @@ After the warm-up, in each epoch:
     α    architecture parameters       -> `_alpha`           -> float64[n_players]
 
 A variant may replace `value_function`, `estimate`, `accumulate` (Eq. 7) and `step` (Eq. 6). The
-operations of both cell types play one game; `none` is a null player and is never chosen. The paper
-leaves open that α is updated once per epoch, that s starts from 1e-3 N(0, 1), and that norms are
-per cell type. `registry/strategies/shapley.py` lists settings that follow the released code.
+operations of both cell types play one game; `none` is a null player and is never chosen. Where the
+paper is silent, α is updated once per epoch, s starts from 1e-3 N(0, 1), and norms are taken per
+cell type. `registry/strategies/shapley.py` lists settings that follow the released code.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Shapley(WeightSharing):
         return {**metrics, **measured, **both}
 
     def learning_rate(self, epoch: int) -> float:
-        """Of the weights in this epoch; the released scheduler steps first, except in the rise."""
+        """Learning rate of the weights; the released code is one epoch ahead, except in a rise."""
         ahead = self._as_released and not rises(self.search, epoch)
         return super().learning_rate(epoch + ahead)
 
@@ -103,7 +103,7 @@ class Shapley(WeightSharing):
         return {**metrics, "value_seconds": time.perf_counter() - started}
 
     def record(self) -> dict[str, np.ndarray]:
-        """Alpha and s after the epoch, and its Shapley values, unknown in the warm-up."""
+        """Alpha and s after the epoch, and its Shapley values, which are NaN in the warm-up."""
         last = self._estimate
         values = {"phi": last.phi, "standard_error": last.standard_error, "reached": last.reached}
         return {**super().record(), "s": self._s.copy(), **values}

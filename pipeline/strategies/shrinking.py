@@ -1,10 +1,10 @@
-"""Shrinking: removes the operation that contributes least and trains on without it.
+"""Shrinking: removes the operation that contributes least and continues to train without it.
 
-Ours. Here a coalition is an architecture, with one operation for each choice. Each step trains a
-random architecture of the remaining operations, as RSPS does. When a removal is due, some
-architectures are evaluated. The values are the coefficients of the additive game closest to their
-accuracies (`contributions.py`), just as Shapley values are those of the game on all coalitions. The
-weakest operation is removed (`remaining.py`).
+This strategy is ours. Each step trains a random architecture of the remaining operations, as RSPS
+does. When a removal is due, some architectures are evaluated. The value of an operation is its
+coefficient in the additive game closest to their accuracies (`contributions.py`); Shapley values
+are the coefficients of the additive game closest to V on all coalitions. The operation with the
+smallest value, compared with the best one of its edge, is removed (`remaining.py`).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Shrinking(WeightSharing):
         return self._alpha.new_tensor(one_hot(self.space, self._remaining.draw(self._rng))).float()
 
     def _remove(self, valid: Images) -> int:
-        """Evaluate some architectures, remove the weakest operation; return images classified."""
+        """Evaluate some architectures and remove an operation; return the images classified."""
         drawn = [self._remaining.draw(self._rng) for _ in range(self.settings.architectures)]
         seed = seeds.derive(self.seed, "removal", self._remaining.next)
         found, n = evaluate(self.supernet, valid, drawn, self.settings.value_images, seed)

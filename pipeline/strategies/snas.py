@@ -8,10 +8,10 @@ Each step draws the mixing weights of each edge from a concrete distribution:
 
 In the authors' code α and w descend the same loss on the same batch (one level), and the validation
 images stay unused. The published result of SNAS on NAS-Bench-201 comes from DrNAS' code, in which α
-descends the loss on the other half (two levels, algorithm 1).
+descends the loss on the validation half (two levels, algorithm 1).
 
-Left out: the resource penalty, which the comparisons of the Shapley-NAS paper do not use, and the
-drop path of the authors' search.
+We leave out the resource penalty, which the comparisons of the Shapley-NAS paper do not use, and
+the drop path of the authors' search.
 """
 # Tested in tests/strategies/test_sampling.py.
 

@@ -5,8 +5,8 @@ evaluation looks up the validation accuracy of a network that the benchmark has 
 Test accuracies are never read. The result is the best architecture found.
 
 The benchmark stops these searches after a simulated time (12,000 s). The compact table has no
-times, so here they stop after a number of evaluations. The list of accuracies told so far
-determines everything that a strategy knows, so this list is the state of a search.
+times, so here they stop after a number of evaluations. The accuracies told so far determine all
+further steps, so their list is the state of a search.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class TableSearch(Strategy):
         """The next architecture: the operation on each edge."""
 
     def tell(self, architecture: Architecture, value: float) -> None:
-        """Learn the accuracy, in percent, of the architecture asked for last."""
+        """Receive the accuracy, in percent, of the last architecture that `ask` returned."""
 
     @property
     def n_epochs(self) -> int:
@@ -108,7 +108,7 @@ class TableSearch(Strategy):
         return float(self._accuracies[index])
 
     def strength(self) -> np.ndarray:
-        """Ones at the best architecture so far (first on ties); before any, at a random one."""
+        """1 for the best architecture's operations (first on ties; random before any), else 0."""
         if self.values:
             return self._one_hot(self.asked[int(np.argmax(self.values))])
         return self._one_hot(self.random(seeds.numpy_generator(self.seed, "ask", 0)))

@@ -13,9 +13,9 @@ The paper leaves some points open. The choices here are:
 `none` adds nothing to an edge, so without `renormalise` it is a null player: φ = 0. The game is
 played among the other players, which saves one evaluation per permutation for each `none`.
 
-The softer values are also means over images: of the probability of the true class, and of its
-logarithm (-loss). They are differentiable in the presence z of the operations, with weights
-z_o w_o(α) at z = 1_S.
+The other values are also means over images: of the probability of the true class, and of its
+logarithm (-loss). They are differentiable in the presence z of the operations: operation o has the
+mixing weight z_o w_o(α), at z = 1_S.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ class ValueFunction:
     Attributes:
         n_players: number of players of the space.
         players: int64[n], the players that take part; the others are null players.
-        edges: int64[n], the edge of each of these, numbered over all cell types.
-        redraws: whether each permutation draws its images.
+        edges: int64[n], the edge of each of these players, numbered over all cell types.
+        redraws: whether new images are drawn for each permutation.
         images_forward: number of images that the supernet has classified in this process.
-        images_backward: how many of them needed a gradient.
+        images_backward: how many of these images needed a gradient.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class ValueFunction:
     def redraw(self, permutation: int) -> None:
         """Draw the images of a permutation."""
         self._batches = self._draw(self._settings.value_images, "images", permutation)
-        # Recalibrated batch norms differ between coalitions, so these share no first outputs.
+        # Recalibrated batch norms differ between coalitions, so no activations can be shared.
         alike = self._settings.batch_norm != "recalibrated"
         self._beginnings = [ActivationCache() if alike else None for _ in self._batches]
         if self._settings.batch_norm == "recalibrated":
@@ -140,11 +140,10 @@ class ValueFunction:
     def measuring(self) -> Iterator[None]:
         """Set batch norms as the settings say, once for all evaluations inside the block.
 
-        Each evaluation also sets them. Setting them once around many evaluations avoids going over
-        all modules each time.
+        Without this block each evaluation sets them, which loops over all modules each time.
         """
         policy = self._settings.batch_norm
-        if self._is_measuring or policy == "recalibrated":  # recalibrates each coalition
+        if self._is_measuring or policy == "recalibrated":  # then each coalition is recalibrated
             yield
             return
         with evaluation_mode(self._supernet, policy):
@@ -201,7 +200,7 @@ class ValueFunction:
 
 
 def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    # In double precision, so that a fraction of the images is rounded correctly.
+    # In double precision, so that the accuracy is rounded correctly.
     return (logits.argmax(1) == labels).double().sum()
 
 

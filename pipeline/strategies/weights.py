@@ -2,7 +2,7 @@
 
     w* = argmin_w L_train(w, α)    (paper, Eq. 2 and the constraint of Eq. 5)
 
-is approached by SGD on the first half of the training images while α is fixed. The strategy
+is approximated by SGD on the first half of the training images while α is fixed. The strategy
 decides how and when α changes. In the first `warmup_epochs` α does not change.
 
     w    weights of the supernet     -> `supernet.parameters()`
@@ -137,9 +137,9 @@ class WeightSharing(Strategy):
     def micro_batches(
         self, images: Tensor, labels: Tensor
     ) -> Iterator[tuple[Tensor, Tensor, float, bool]]:
-        """Images, labels, share of the batch, and whether this rank computes it.
+        """Images, labels, share of the batch, and whether this rank computes the micro-batch.
 
-        There are several if a batch does not fit the device, or if ranks take them in turns.
+        A batch is split if it does not fit on the device, or if several ranks share it.
         """
         size = self.search.micro_batch_size or len(labels)
         pairs = zip(parts(images, size), parts(labels, size), strict=True)
@@ -152,7 +152,7 @@ class WeightSharing(Strategy):
         return learning_rate(self.search, epoch)
 
     def batches(self, images: Images, *stream: str | int) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass of augmented batches, shuffled by the random stream of this name."""
+        """One pass of augmented batches, shuffled by the random stream named `stream`."""
         generator = seeds.torch_generator(self.seed, *stream)
         return images.batches(self.search.batch_size, generator, self.augmentation())
 
@@ -165,7 +165,7 @@ class WeightSharing(Strategy):
         return mixture(self.space, self._alpha.detach().float())
 
     def loss(self, images: Tensor, labels: Tensor, mixing: Tensor, tally: Tally) -> Tensor:
-        """Cross entropy of a batch, the mean over its images; the tally records it."""
+        """Mean cross entropy over the images of a batch; the tally records it."""
         with autocast(self.device, self.search.supernet.precision):
             logits = self.supernet(images, mixing)
         loss = F.cross_entropy(logits.float(), labels)
@@ -177,7 +177,7 @@ class WeightSharing(Strategy):
         return self._alpha.detach().cpu().numpy().copy()
 
     def strength(self) -> np.ndarray:
-        """Alpha: the paper keeps the operations of the largest alpha.
+        """Alpha, because the paper keeps the operations with the largest alpha.
 
         With edge normalisation, edges rank by softmax(alpha) softmax(beta), as in PC-DARTS.
         """
@@ -212,7 +212,7 @@ class WeightSharing(Strategy):
 class Tally:
     """Mean loss and accuracy over the images of many batches.
 
-    The sums stay on the device: reading one after each step would hold up a GPU.
+    The sums stay on the device, because reading them after each step would stall a GPU.
     """
 
     def __init__(self) -> None:
@@ -235,19 +235,19 @@ class Tally:
 
     @property
     def loss(self) -> float:
-        """Mean over images."""
+        """Mean loss over images."""
         return float(self._loss_sum) / self.n
 
     @property
     def accuracy(self) -> float:
-        """A fraction."""
+        """Accuracy as a fraction."""
         return int(self._n_correct) / self.n
 
 
 def learning_rate(search: SearchSettings, epoch: float) -> float:
     """The cosine from the first to the last learning rate, constant within an epoch.
 
-    With large batches it first rises in equal steps to the first one.
+    With large batches the rate first rises to the start of the cosine in equal steps.
     """
     if rises(search, epoch):
         return search.learning_rate * (epoch + 1) / search.rise_epochs

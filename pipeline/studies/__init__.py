@@ -1,1 +1,1 @@
-"""Measurements of studies: of supernets, of the NAS-Bench-201 table and of short trainings."""
+"""The measurements of studies: supernets, the NAS-Bench-201 table, and short trainings."""

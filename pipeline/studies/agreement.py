@@ -22,7 +22,7 @@ EDGES = np.arange(N_PLAYERS) // (N_PLAYERS // N_EDGES)  # edge of each player on
 def with_reference(
     phi: NDArray[np.float64], reference: NDArray[np.float64], edges: NDArray[np.int64] = EDGES
 ) -> dict[str, float]:
-    """Kendall's tau, Pearson's r and the share of edges with the same winner.
+    """Kendall's tau, Pearson's r and the share of edges with the same best operation.
 
     Args:
         phi: float64[n]; unknown players get the mean of the known ones.
@@ -48,7 +48,7 @@ def over_repeats(
 
 
 def interval(measure: str, values: Iterable[float]) -> dict[str, float | None]:
-    """Mean and 95 % t interval, cut off where the measure ends, as `tau`, `tau_low`, `tau_high`."""
+    """Mean and 95 % t interval, cut off at the limits of the measure: `tau`, `tau_low`, ..."""
     over, (least, largest) = summarise(values), MEASURES[measure]
     low = None if over.low is None else max(over.low, least)
     high = None if over.high is None else min(over.high, largest)
@@ -56,7 +56,7 @@ def interval(measure: str, values: Iterable[float]) -> dict[str, float | None]:
 
 
 def number(values: Iterable[float], decimals: int = 3) -> dict[str, Any]:
-    """Several values as {"mean", "std", "half_width", "n"}, with half of the 95 % t interval."""
+    """{"mean", "std", "half_width", "n"} of several values; half_width: of the 95 % t interval."""
     over = summarise(values)
     numbers = {"mean": over.mean, "std": over.deviation, "half_width": over.half_width}
     rounded = {key: None if x is None else round(x, decimals) for key, x in numbers.items()}
@@ -76,10 +76,10 @@ class Ranking:
         return cls(table.column(column), np.asarray(table.rows[CODE]))
 
     def against(self, phi: NDArray[np.float64]) -> Mapping[str, float]:
-        """Tau of the sum over edges with the accuracies, and accuracy of the cell that phi chooses.
+        """Tau of the sums of phi with the accuracies, and accuracy of the cell that phi chooses.
 
         Args:
-            phi: float64[24], values of the players; unknown ones count as the mean of the known
+            phi: float64[24], values of the players; unknown values count as the mean of the known
                 ones, and `none` as zero, since it is a null player.
         """
         strength = with_none(_whole(phi))

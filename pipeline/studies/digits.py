@@ -1,8 +1,8 @@
-"""Quality of `nasbench_digits`: its noise between seeds, and its ranking against the real table's.
+"""Quality of `nasbench_digits`: its noise between seeds, and its agreement with the real table.
 
 All numbers are over the 6,466 distinct cells, so that isomorphic cells count once. The value of a
-cell in the real table is the mean over its isomorphic cells. Intervals are percentile bootstraps
-over distinct cells.
+distinct cell is the mean over its isomorphic cells. Intervals are percentile bootstraps over
+distinct cells.
 """
 # Tested in tests/studies/test_table.py.
 
@@ -19,14 +19,14 @@ from pipeline.nasbench import DIGITS_ACCURACIES, Table, cells
 from pipeline.nasbench.additive import N_BOOTSTRAP, bootstrap, kendall, spearman
 from pipeline.nasbench.table import ROW_OF
 
-BEST = 1000  # best distinct cells by the real table, which a search must distinguish
+BEST = 1000  # number of best cells of the real table, which a search must distinguish
 REAL = ("cifar10_test", "cifar10_valid", "cifar100_test", "imagenet16_test")
 
 
 def digits_rows(
     digits: Table, real: Table, n_bootstrap: int = N_BOOTSTRAP
 ) -> Iterator[dict[str, Any]]:
-    """Rows for two trainings of the same cell, then for digits against the benchmark."""
+    """Rows that compare two trainings of each cell, then digits with the benchmark."""
     classes = classes_of()
     for column in DIGITS_ACCURACIES:
         singles = [name for name in digits.columns if name.startswith(f"{column}_seed")][:2]

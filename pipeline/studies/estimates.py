@@ -31,7 +31,7 @@ def estimate(
     kept: Path | None = None,
     identity: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
-    """`phi` of the players, its cost and its seconds, for each variant.
+    """`phi` of the players, the cost of the estimate and its seconds, for each variant.
 
     A value that two variants need is evaluated once if they measure it in the same way. A stopped
     run continues with the first missing variant.
@@ -42,7 +42,7 @@ def estimate(
         alpha: architecture parameters that mix its operations, float64[n_players].
         images: the value images; the job uses a part of them.
         kept: checkpoint of the finished variants.
-        identity: what their values depend on besides the job.
+        identity: further settings that the values depend on, besides the job.
     """
     seed, own = seeds.derive(job.seed, *job.stream), part_of(images, job.part)
     on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)

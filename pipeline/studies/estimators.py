@@ -25,7 +25,7 @@ READINGS: dict[str, dict[str, Any]] = {
 def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     """For each supernet a row for each variant, best first, and a row for the ceiling.
 
-    The reference is all walks together; the ceiling is the agreement between walks.
+    The reference is the first two walks together; the ceiling is the agreement of these two.
     """
     for name, (way, age) in study.supernets().items():
         head = {"supernet": f"{way}, {age} passes"}
@@ -49,7 +49,7 @@ def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
 
 
 def references(study: Study, supernet: Path) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """Values from the first two walks together, float64[24]; agreement of the two walks."""
+    """The values of the first two walks together, float64[24], and the agreement of the two."""
     first, second = (read(supernet / name / "walks.npz") for name in [*study.walks][:2])
     value = study.value.get("value", "accuracy")
     ceiling = with_reference(second.phi(value), first.phi(value))
@@ -68,7 +68,7 @@ def phi_of(run: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def block_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """Few permutations against many: blocks of the second walk against the first, by accuracy."""
+    """Agreement of few permutations (blocks of walk 2) with many (walk 1, by accuracy)."""
     for name, (way, age) in study.supernets().items():
         first, second = (read(results / name / walk / "walks.npz") for walk in [*study.walks][:2])
         reference = first.phi()

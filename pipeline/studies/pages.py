@@ -31,7 +31,7 @@ def fill(page: str, folder: Path) -> str:
 
 
 def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """A row for each estimator with its tau on each supernet, best first."""
+    """A row for each estimator with its tau on each supernet, the best estimator first."""
     supernets = [*dict.fromkeys(row["supernet"] for row in rows)]
     found: list[dict[str, Any]] = []
     for estimator in dict.fromkeys(row["estimator"] for row in rows):
@@ -59,7 +59,7 @@ def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
     """A row for each reading: tau with the table and accuracy of its cell on each supernet."""
-    # Readings of α itself have no batch-norm policy and are not values of coalitions.
+    # Readings of α itself have no batch-norm policy and are left out; they use no value function.
     rows = [row for row in rows if row["batch_norm"]]
     names = [*dict.fromkeys(f"{row['way']}, {row['age']}" for row in rows)]
     found: dict[str, dict[str, str]] = {}

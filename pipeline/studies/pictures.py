@@ -1,4 +1,4 @@
-"""Pictures of the studies: agreement by permutations and estimators, and with the table by age."""
+"""Pictures of studies: agreement by permutations, by estimator, and with the table by age."""
 # Tested in tests/shapley/test_docs.py.
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def permutations(measurement: Path, picture: Path) -> None:
 
 def estimators(measurement: Path, picture: Path) -> None:
     """`shapley_estimators.json`: tau with its interval for each estimator, as SVG."""
-    # The estimators of all supernets: panels share the axis, and the first age lacks an estimator.
+    # Panels share an axis with the estimators of all supernets, because the first age lacks one.
     of_all = {row["estimator"] for row in read_json(measurement)["rows"]} - {"ceiling"}
     panel = partial(_by_estimator, sorted(of_all, reverse=True))
     _draw(_by_supernet(measurement), picture, panel, (4, 4.2))
@@ -50,7 +50,7 @@ def supernets(measurement: Path, picture: Path) -> None:
 
 
 def _by_supernet(measurement: Path) -> list[list[Panel]]:
-    """A panel for each supernet: a row for each way of training, with ages to the right."""
+    """A panel for each supernet, in a row for each way of training; ages grow to the right."""
     panels = _grouped(read_json(measurement)["rows"], "supernet")
     ways = dict.fromkeys(name.split(",")[0] for name in panels)
     return [[one for one in panels.items() if one[0].startswith(way)] for way in ways]
@@ -71,7 +71,7 @@ def _draw(
     from matplotlib.figure import Figure
 
     columns = max(map(len, lines))
-    # Without both settings every drawing would differ.
+    # Without both settings each drawing would be a different file.
     with mpl.rc_context({"svg.hashsalt": "shapley", "svg.fonttype": "none"}):
         figure = Figure((size[0] * columns, size[1] * len(lines)), layout="constrained")
         grid = figure.subplots(len(lines), columns, sharex=True, sharey=True, squeeze=False)

@@ -26,8 +26,8 @@ from pipeline.studies.estimators import estimates, phi_of
 from pipeline.studies.walks import VALUE_NAMES, Walks, read, together
 
 THIRD = N_PLAYERS // 3
-# Readings of walks under batch statistics. The later ones change one thing of the first. Only the
-# first is also read under other statistics.
+# Readings of walks under batch statistics. Each later one changes a single option of the first.
+# Only the first is also read under other statistics.
 READINGS: dict[str, dict[str, Any]] = {
     **{value: {"value": value} for value in VALUE_NAMES},
     "accuracy, truncated at .5": {"eta": 0.5},
@@ -54,7 +54,7 @@ Found = Iterator[tuple[dict[str, Any], NDArray[np.float64]]]
 
 
 def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """Softmax of α minus that of `none` on each edge, so that `none` counts as zero."""
+    """Softmax of α minus the weight of `none` on each edge, so that `none` counts as zero."""
     path = supernet / "search" / "strength.npz"
     alpha = read_arrays(path, whole=["alpha_history"])["alpha_history"][-1]
     if alpha.any():

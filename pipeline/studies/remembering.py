@@ -1,8 +1,8 @@
 """A value function that several estimators share and that evaluates each value once.
 
-Estimators with the same seed walk the same permutations on the same images, if they use walks. A
-study that compares them shares these evaluations. The time of each value is stored with it, so
-each estimate reports the time that it would have taken alone.
+Estimators that walk permutations evaluate the same coalitions on the same images if they have the
+same seed. A study that compares them shares these evaluations. The time of each value is stored
+with it, so each estimate reports the time that it would have taken alone.
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -22,7 +22,7 @@ clock = time.perf_counter if torch.cuda.is_available() else time.process_time
 
 
 class Remembering(ValueFunction):
-    """Arguments as `ValueFunction`; all estimators that share it use the same images and value.
+    """A `ValueFunction` for several estimators with the same `value_images` and `value`.
 
     Attributes:
         seconds_saved: the evaluation time of the values that were already known.
@@ -35,7 +35,7 @@ class Remembering(ValueFunction):
         super().__init__(*arguments)
 
     def redraw(self, permutation: int) -> None:
-        """Note the permutation; images are drawn only if a value is not known."""
+        """Note the permutation; images are drawn only if a value is not yet known."""
         self._asked = permutation
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The measurements of a study: the JSON files that the docs quote, made from all its results."""
+"""Makes the measurements of a study, the JSON files that the docs quote, from all its results."""
 # Tested in tests/studies/test_table.py.
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ FROM_TABLE: dict[str, Callable[[Study, Path, Table], Rows]] = {
 def measurements(
     job: SummaryJob, results: Path, table: Path | None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name, measurement) for each one that the study's file describes.
+    """(name, measurement) for each measurement that the study's file describes.
 
     Args:
         job: the study and its preset.

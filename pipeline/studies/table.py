@@ -1,9 +1,9 @@
-"""The table of NAS-Bench-201 against itself: how well scores computed from it rank and choose.
+"""How well scores that are computed from the table of NAS-Bench-201 rank and choose its cells.
 
-A score is a strength [edges, operations]. It ranks by its sum over edges and chooses the strongest
-operation of each edge except `none`. No supernet is involved. So the rows give the best result that
-a search with an additive strength can reach, and the effect of truncation on Shapley values without
-noise.
+A score is a strength [edges, operations]. It ranks cells by its sum over edges and chooses the
+strongest operation of each edge except `none`. No supernet is involved. So the rows show the best
+result that a search with an additive strength can reach, and the effect of truncation on Shapley
+values without noise.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SEMIVALUES = {
     "middle coalitions (8 to 15)": lambda size: float(8 <= size < 16),
     "large coalitions (16 and more)": lambda size: float(size >= 16),
 }
-# Numbers of walks from N downwards, for estimates of the Shapley values.
+# Estimators that walk permutations from N downwards, with their options.
 ESTIMATES: dict[str, dict[str, Any]] = {
     "permutation": {},
     "truncated": {"eta": 0.5},
@@ -99,9 +99,9 @@ def score_rows(table: Table, column: str) -> Iterator[dict[str, Any]]:
 def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ones for the operations that stay, float64[edges, operations]; `none` never stays.
 
-    Operations are removed one by one: each time the one furthest behind the best of its edge, by
-    the main effects of the remaining architectures. It is the strategy `shrinking` with all
-    accuracies known.
+    Each step removes the operation that is furthest behind the best one of its edge, by the main
+    effects of the remaining architectures. This is the strategy `shrinking` with all accuracies
+    known.
     """
     space = registry.get("spaces", "nasbench201")(NasBench201Search().supernet)
     remaining = Remaining(space, none_may_win=False, seed=0)
@@ -113,7 +113,7 @@ def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.f
 
 
 def pair_scores(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The least-squares score of single edges and pairs of edges, float64[n]; not additive."""
+    """The least-squares score with terms for edges and pairs of edges, float64[n]; not additive."""
     effects = main_effects(codes, y)
     n_edges, n_operations = effects.shape
     total = y.mean() + n_edges * scores(codes, effects)

@@ -1,7 +1,7 @@
 """Whole permutations on a supernet, walked once and stored, to compute many kinds of values.
 
-V along each walk determines the Shapley values for each value function, for any coalition sizes
-and with any truncation, without another forward pass.
+The stored V give Shapley values for each value function, for any coalition sizes and with any
+truncation, without another forward pass.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Walks:
             value: one of `VALUE_NAMES`.
             sizes: (least, end): only coalitions with at least `least` and fewer than `end` members
                 besides the player.
-            eta: threshold of early truncation; only contributions that it reaches count.
+            eta: threshold of early truncation; only contributions before it count.
         """
         V = self.V[VALUE_NAMES.index(value)]
         marginal = V[:, :-1] - V[:, 1:]
@@ -125,8 +125,8 @@ def walk(
 ) -> Walks:
     """Walk the permutations of a job under α, continuing after those that `state` holds.
 
-    Each order is walked in both directions, on different images. A player's early and late
-    positions balance, so that the mean stays unbiased and is less noisy.
+    Each order is walked in both directions, on different images. Early and late positions of a
+    player then balance, so the mean is less noisy and still unbiased.
 
     Args:
         job: permutations, value function, seeds.
@@ -134,7 +134,7 @@ def walk(
         alpha: architecture parameters that mix its operations, float64[n_players].
         images: the value images; the job uses a part of them.
         state: file that stores the finished walks; None: no file.
-        identity: what the values depend on besides the job.
+        identity: further settings that the values depend on, besides the job.
     """
     seed = seeds.derive(job.seed, *job.stream)
     on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)

@@ -1,7 +1,7 @@
 """The mode of batch norms while a coalition's value is measured.
 
-The paper does not specify it. Running statistics are gathered with all operations present, so they
-do not fit a network from which some are removed. By default batch norms use the batch statistics.
+The paper does not specify this mode. Running statistics are gathered with all operations present,
+so they do not fit a network without some of them. By default the batch statistics are used.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ POLICIES = ("batch", "running")
 def evaluation_mode(network: nn.Module, policy: str = "batch") -> Iterator[None]:
     """Evaluation mode inside the block; afterwards the mode of every module is restored.
 
-    The policy "batch" normalises by the statistics of each batch and does not change the running
-    ones; "running" normalises by the running ones.
+    The policy "batch" normalises by the statistics of each batch and leaves the running statistics
+    unchanged; "running" normalises by the running statistics.
 
     Raises:
         ValueError: the policy is unknown.

@@ -1,9 +1,9 @@
 """A cell that holds every operation on every edge.
 
-DARTS (Liu et al., ICLR 2019, equations 1 and 2): state j is the sum over its edges (i, j) of
-sum over o of w_o(i, j) * o(state i). PC-DARTS (Xu et al., ICLR 2020, section 3.2): only the first
+In DARTS (Liu et al., ICLR 2019, equations 1 and 2) state j is the sum over its edges (i, j) of
+sum over o of w_o(i, j) * o(state i). In PC-DARTS (Xu et al., ICLR 2020, section 3.2) only the first
 1/k of the channels pass through the operations. The others bypass them, and a shuffle mixes both.
-In its section 3.3 the edges into a node also have weights.
+The edges into a node may also have weights (section 3.3).
 """
 # Tested in tests/supernet/test_coalition.py.
 
@@ -71,7 +71,7 @@ class MixedCell(nn.Module):
         space: edges and operations.
         cell_type: index into the space's cell types.
         channels: channels of each state.
-        partial: k; 1/k of the channels are mixed.
+        partial: k; 1/k of the channels pass through the operations.
         reduction: whether edges from the inputs have stride 2.
         pool_batch_norm: as in `MixedOperation`.
     """
@@ -117,7 +117,7 @@ class MixedCell(nn.Module):
             edge_weights: [edges], weights of the bypassing channels; None: one.
 
         Returns:
-            [b, nodes in `concat` * channels, h, w], halved by a reduction.
+            [b, nodes in `concat` * channels, h, w]; a reduction halves h and w.
         """
         states = list(inputs)
         passed = self.pass_by(inputs)

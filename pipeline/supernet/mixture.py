@@ -4,7 +4,7 @@ DARTS (Liu et al., ICLR 2019, equation 2): w_o = exp(alpha_o) / sum over o' of e
 A coalition S of players (Shapley-NAS, section 3.2) is the supernet without the other operations.
 The paper does not specify what that means for the weights. Here, as in its released code, the
 weight of a removed operation is set to zero and the others keep theirs, so `none` is a null player.
-With `renormalise` the others are scaled to sum to one again; then `none` is not a null player.
+With `renormalise` the other weights are scaled to sum to one; then `none` is not a null player.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def mixture(
         space: defines the order of the players.
         alpha: [n_players], one real number for each operation.
         present: [n_players], presence of each operation: bool for a coalition, or numbers from 0
-            (removed) to 1, by which the weights are differentiable; None: all are present.
+            (removed) to 1, for derivatives with respect to them; None: all are present.
         renormalise: scale the weights of each edge to sum to one (zero if no operation stays).
 
     Returns:
-        [n_players], in the players' order, differentiable by alpha.
+        [n_players], in the players' order, differentiable with respect to alpha.
     """
     mixing = alpha.view(-1, space.n_operations).softmax(dim=1)
     if present is None:

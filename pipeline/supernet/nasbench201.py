@@ -1,6 +1,6 @@
 """The supernet of NAS-Bench-201 (Dong & Yang, ICLR 2020, figure 1).
 
-Three stages of N cells with C, 2C and 4C channels; a residual block of stride 2 between them.
+Three stages of N cells with C, 2C and 4C channels, and residual blocks of stride 2 between them.
 """
 # Tested in tests/published/test_supernet_counts.py.
 
@@ -43,7 +43,7 @@ class NasBench201Supernet(Supernet):
         edge_weights: Tensor | None,
         cache: ActivationCache | None,
     ) -> Tensor:
-        """The output of the last cell, normalised and rectified."""
+        """The output of the last cell after a batch norm and ReLU."""
         run, table = self.cell_runner(), mixing[0]
         chosen = present and present[0]
         of_edges = None if edge_weights is None else edge_weights[0]

@@ -2,8 +2,8 @@
 
 Shapley-NAS (Xiao et al., CVPR 2022, section 3.1): all operations of an edge are computed and
 summed with the mixing weights of `mixture`. The supernet knows neither alpha nor coalitions: it
-receives both as mixing weights. Batch norms inside cells are not affine, and none follows a
-pooling; those of the stem, the residual blocks and the head are affine. With these choices the
+receives both as mixing weights. Batch norms inside cells are not affine; those of the stem, the
+residual blocks and the head are. By default no batch norm follows a pooling. With these choices the
 number of parameters equals that of the published search networks (tests/published).
 """
 
@@ -136,8 +136,8 @@ class Supernet(nn.Module):
 
     @cached_property
     def train_cell(self) -> Callable[..., Tensor]:
-        """The function that calls a cell in training; made in the first step, on a known device."""
-        # The search resolves `auto`, because it knows its length.
+        """The function that calls a cell in training; made in the first step, on its device."""
+        # The search has replaced `auto` by True or False, because it knows its number of steps.
         if not (self.compiles and self.settings.compile is True):
             return call
         return compiled_cell(self.classifier.weight.device)
@@ -145,8 +145,8 @@ class Supernet(nn.Module):
     def _present(self, table: Tensor) -> Present:
         """The operations to compute: without gradients those with a nonzero weight, else all.
 
-        With gradients a weight of zero still has a derivative, and a graph is compiled once for all
-        operations rather than for each coalition.
+        With gradients all are needed, because a weight of zero still has a derivative. This also
+        lets one compiled graph serve all coalitions.
         """
         if torch.is_grad_enabled():
             return None

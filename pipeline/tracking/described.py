@@ -1,4 +1,4 @@
-"""What MLflow shows of a run besides its numbers: its source, its data, its result in words."""
+"""The parts of a run in MLflow besides its numbers: its source, its data, its result in words."""
 # Tested in tests/tracking/test_tables.py.
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 NOTE = "mlflow.note.content"
 REPORT = "report.html"  # artifact of the workflow's run
-DIGEST_LENGTH = 32  # MLflow takes up to 36 characters
+DIGEST_LENGTH = 32  # MLflow accepts up to 36 characters
 
 
 def chart(metric: str) -> str:
@@ -68,8 +68,8 @@ def description(journal: Journal, address: str = "") -> str:
     """The result of a finished run in Markdown; the journal of a workflow has its own text.
 
     Args:
-        journal: of a stage or a workflow.
-        address: of the report in MLflow; empty if there is none.
+        journal: journal of a stage or a workflow.
+        address: address of the report in MLflow; empty if there is none.
     """
     place = paths.find(journal.tags.get("run", ""))
     said = journal.note

@@ -50,11 +50,11 @@ def recorded(run_id: str) -> Recorded:
 
 
 def runs_address(results: Path) -> str:
-    """MLflow's page of the runs of a results folder; without runs, the page of all experiments."""
+    """MLflow's page with the runs of a results folder, or the page of all experiments."""
     state = results / "state"
     parent = journal.read(state / journal.NAME)
     run = journal.mirrored(state).get(parent.key) if parent.events else None
-    # Without the query MLflow 3 shows traces of language models.
+    # Without this query MLflow 3 shows traces of language models.
     page = f"/{run['experiment_id']}/runs?workflowType=machine_learning" if run else ""
     return f"{journal.web_address()}/#/experiments{page}"
 

@@ -34,8 +34,8 @@ class Mirror:
     process was killed. After an error it is unknown what arrived, so make a new mirror.
 
     Args:
-        client: of the store.
-        journal: its current content.
+        client: client of the store.
+        journal: current content of the journal.
         root: `results/{preset}`; products outside it are never sent.
     """
 
@@ -74,8 +74,8 @@ class Mirror:
         """Send what the store lacks, the status last; return the run's id.
 
         Args:
-            journal: As it is now.
-            parent_id: The workflow's run.
+            journal: current content of the journal.
+            parent_id: id of the workflow's run.
         """
         from mlflow.entities import Metric
 
@@ -110,7 +110,7 @@ class Mirror:
         )
 
     def end_orphans(self) -> None:
-        """End as FAILED the children of this workflow's run whose journals are gone."""
+        """Mark open child runs of this workflow whose journals are gone as FAILED."""
         assert self.run is not None
         query = f"tags.`mlflow.parentRunId` = '{self.run.info.run_id}' and status = 'RUNNING'"
         for child in self._client.search_runs([self._experiment_id], query):
@@ -164,7 +164,7 @@ class Mirror:
         return fits
 
     def _is_product(self, path: Path) -> bool:
-        """Whether a file is a product of ours and still exists; a `sync` may come late."""
+        """Whether a file still exists (a `sync` may come late) and lies in the results."""
         return path.is_file() and path.resolve().is_relative_to(self._root)
 
     def _log(self, kind: str, run_id: str, values: Sequence[Any]) -> None:
@@ -203,7 +203,7 @@ def fitting(name: str) -> str:
 
 
 def fitting_texts(texts: Mapping[str, str]) -> dict[str, str]:
-    """Parameters or tags as MLflow accepts them: values are cut, and have no character 0."""
+    """Parameters or tags as MLflow accepts them: shortened values without NUL characters."""
 
     def cut(value: str) -> str:
         plain = value.replace("\0", "\ufffd")
@@ -244,7 +244,7 @@ def _experiment(client: MlflowClient, name: str) -> Experiment:
 
 
 def _log_table(client: MlflowClient, run_id: str, path: Path) -> None:
-    """Send a CSV as MLflow's table; an existing table stays, since `log_table` appends to it."""
+    """Send a CSV as MLflow's table, if it is not there yet, because `log_table` would append."""
     import pandas as pd
 
     name = f"tables/{path.stem}.json"
@@ -260,7 +260,7 @@ def _model_folder(journal: Journal) -> Path:
 def _export(model: Path, folder: Path) -> None:
     """Write a model in MLflow's format.
 
-    If torch cannot export a network, a warning says so; its `model.pt` is still an artifact.
+    If torch cannot export a network, there is a warning; its `model.pt` is still an artifact.
     """
     partial = folder.with_name("mlflow_model.partial")
     try:

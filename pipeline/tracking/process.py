@@ -1,12 +1,12 @@
 """The recorder: the one process of a workflow that mirrors its journals into MLflow.
 
 It starts before the first job and follows all journals below `results/{preset}/state` while jobs
-write them. It ends with the workflow: if the workflow's journal has ended, or the process of
-snakemake is gone, it sends the rest in a bounded time. Jobs never wait for it, and only the machine
-that runs snakemake needs access to the tracking server.
+write them. If the workflow's journal has ended, or the process of snakemake is gone, it sends the
+rest in a bounded time and ends too. Jobs never wait for it, and only the machine that runs
+snakemake needs access to the tracking server.
 
     the store does not answer   one warning; retries until it answers or the workflow has ended
-    it refuses a run for good   one warning that names the remedy; all other runs are sent
+    it always refuses a run     one warning that names the remedy; all other runs are sent
     the recorder is killed      `track finish` starts another one
     a stage is killed           its run stays open until the stage resumes or the workflow ends
 
@@ -32,7 +32,7 @@ from pipeline.tracking.recorder import FIRST, LATER, NOT_RECORDING, Recorder, mi
 
 TICK = 1.0  # seconds between two checks of the journals
 LONGEST_PAUSE = 30.0  # seconds between two attempts if a store does not answer
-CATCH_UP_SECONDS = 600.0  # to send the rest when a workflow ends
+CATCH_UP_SECONDS = 600.0  # time to send the rest when a workflow ends
 ENDED = "the recorder has ended"  # last line of its log; missing if the recorder was killed
 WHOLE = f"{ENDED}: all is sent"
 
@@ -43,7 +43,7 @@ def follow(state: Path) -> None:
     with locks.held(state / MIRRORED, math.inf):  # the recorder of a killed workflow ends first
         recorder = Recorder(state)
         away = mirror_or_warn(recorder, [state / NAME])
-        with contextlib.suppress(BrokenPipeError):  # the starter has stopped waiting
+        with contextlib.suppress(BrokenPipeError):  # `start` has stopped waiting
             print("ready", flush=True)
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads stdout from here on
         told, pause, next_try, end = bool(away), TICK, 0.0, math.inf
@@ -70,7 +70,7 @@ def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
 
     Args:
         state: `results/{preset}/state`, owned by the workflow.
-        append: Whether to append to an existing log.
+        append: whether to append to an existing log.
     """
     log = log_of(state)
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""Mirrors the journals of a results folder into MLflow: by the recorder, by hand, by `sync`.
+"""Mirrors the journals of a results folder to MLflow: by the recorder, by hand, by `sync`.
 
 Only one process at a time mirrors a results folder. It holds a lock on `mlflow.jsonl`, and adds a
-line to that file for each run that MLflow has received. Runs that the store cannot take now are
-tried again later. If it refuses a run for good, a message names the run and the remedy, and all
-other runs are still sent.
+line to that file for each run that MLflow has received. Runs that the store cannot accept now are
+tried again later. If the store refuses a run permanently, a message names the run and the remedy,
+and all other runs are still sent.
 """
 # Tested in tests/tracking/test_workflow.py.
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LATER = "nothing is lost: `python -m pipeline sync` sends it later"
 NOT_RECORDING = "MLflow is not recording"
-FIRST = 3  # factor on the time limit of the first contact, which may make or migrate a database
+FIRST = 3  # factor on the time limit of the first request, which may create or migrate a database
 
 Seen = tuple[int, ...]  # identifies the state of a file
 
@@ -42,7 +42,7 @@ class Recorder:
 
     Args:
         state: `results/{preset}/state`.
-        seconds: Time after which nothing more is sent.
+        seconds: time after which nothing more is sent.
     """
 
     def __init__(self, state: Path, seconds: float = math.inf) -> None:
@@ -65,11 +65,11 @@ class Recorder:
         return self.mirror([*first, *stages, *parents])
 
     def mirror(self, paths: Sequence[Path]) -> int:
-        """Mirror new events of some journals; return how many runs the store lacked in part.
+        """Mirror new events of some journals; return how many runs the store lacked, even in part.
 
         Raises:
-            UnsentError: The store answers, but did not take some of the runs.
-            Exception: The store does not answer; each kind of store has its own errors.
+            UnsentError: the store answers, but did not accept some of the runs.
+            Exception: the store does not answer; each kind of store has its own errors.
         """
         n_lacking, unsent = 0, []
         for path in paths:
@@ -85,7 +85,7 @@ class Recorder:
                 if why is None:
                     if not self._answers():
                         raise
-                    # Only this run is affected: the others are sent, and it is tried again.
+                    # Only this run is affected: it is tried again later, and the others are sent.
                     unsent.append(f"{path}: {store.first_line(error)}")
                     continue
                 self._refuse(journal, why)
@@ -115,7 +115,7 @@ class Recorder:
             self._mirrors.pop(journal.key, None)
             if not known or store.refusal(error) is None:
                 raise
-            return self._update(journal)  # its run was deleted meanwhile: retry
+            return self._update(journal)  # its run was deleted in the meantime: retry
 
     def _update(self, journal: Journal) -> bool:
         mirror = self._mirrors.get(journal.key)
@@ -143,7 +143,7 @@ class Recorder:
         return store.time_limit(min(left, factor * store.patience()))
 
     def _look_at(self, path: Path) -> Seen:
-        """The state of a journal; the study's file counts too, since it defines a run's tables."""
+        """The state of a journal and of the study's file, which defines the tables of its run."""
         found: list[int] = []
         for file in (path, self._state / tables.STUDY):
             if file.exists():
@@ -208,7 +208,7 @@ def sync(results: Path) -> int:
     Runs deleted in MLflow stay deleted. If a recorder is running, it mirrors them instead.
 
     Raises:
-        InputError: The store cannot be reached, or refuses some runs; the others are sent.
+        InputError: the store cannot be reached, or refuses some runs; the others are sent.
     """
     n_lacking, refused = 0, []
     for state in states_of(results):

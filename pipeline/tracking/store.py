@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 MAGIC = b"SQLite format 3\0"  # the first bytes of every SQLite database
-# HTTP codes by which the store refuses a request for good. 401 and 403 concern the whole store,
-# 408 and 429 are temporary.
+# HTTP codes by which the store refuses a request permanently. Codes 401 and 403 concern the whole
+# store; 408 and 429 are temporary.
 REFUSALS = {400, 404, 405, 409, 410, 413, 422}
 
 
@@ -51,8 +51,8 @@ def enabled() -> bool:
 def store_uri() -> str:
     """Where MLflow keeps its runs.
 
-    An address ends at a question mark. So if the name of a parent folder has one, our own database
-    is named relative to the working tree.
+    sqlite reads an address only up to a question mark. So if the path of the working tree has one,
+    our database is named relative to the working tree.
     """
     own = Path("mlflow.db").absolute()
     return (
@@ -106,7 +106,7 @@ def fault() -> str | None:
 
 
 def patience() -> float:
-    """Seconds that the store may take for one run's new events."""
+    """Seconds within which the store must accept the new events of one run."""
     return float(os.environ.get("SHAPLEY_NAS_TRACKING_SECONDS", "60"))
 
 
@@ -152,9 +152,9 @@ def prepared() -> MlflowClient:
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Limit the time of a block by an alarm (only in the main thread; elsewhere without limit).
+    """Limit the time of a block by an alarm; in other threads than the main one there is no limit.
 
-    Timeouts of a request do not limit a call. A call would wait forever for a server that
+    Timeouts of requests do not limit a whole call. It would wait forever for a server that
     occasionally sends a byte, or for a database that another process has locked.
 
     Raises:

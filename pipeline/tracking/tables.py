@@ -1,7 +1,7 @@
 """The tables that use a run, and the tables themselves as runs; never imports mlflow.
 
-A run is made once and appears in every table that shows it, so its experiment in MLflow cannot be a
-table. Therefore:
+A run can appear in several tables, but MLflow keeps a run in only one experiment. So tables are
+mirrored in three ways:
 
 - a run has the tag `experiment.<table>` with the name of its row, for each table that uses it;
 - each table is an MLflow experiment, `<mlflow_experiment>/<preset>/<table>`, with one run per row:

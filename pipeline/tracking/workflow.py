@@ -31,8 +31,8 @@ def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
     Processes that a killed workflow left running are ended first.
 
     Args:
-        job: Data sets, preset and the experiment in MLflow.
-        data_root: Folder of all data sets.
+        job: data sets, preset and the experiment in MLflow.
+        data_root: folder of all data sets.
         results: `results/{preset}`.
 
     Raises:
@@ -40,7 +40,7 @@ def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
             results.
     """
     state = results / "state"
-    # By hand the workflow lasts as long as the shell or script that called us.
+    # If called by hand, the workflow lasts as long as the shell or script that called us.
     locks.take_workflow(state, int(os.environ.get(CONTROLLER) or os.getppid()))
     if not locks.lives_elsewhere(results.parent, state):
         slurm.cancel_orphans(Path.cwd())

@@ -3,8 +3,8 @@
 A checkpoint holds only tensors, numbers, strings and containers of them (`weights_only=True`). It
 holds no random-number state, because `pipeline.seeds` derives that from the seed and the epoch.
 
-The numbers of threads and ranks affect how sums are rounded, so they are part of a run. A run may
-continue with other numbers, since machines differ; it then reports that its bits change.
+The numbers of threads and ranks affect how sums are rounded, so a checkpoint also holds them. A run
+may continue with other numbers, since machines differ; it then warns that results may differ.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pipeline.tensors import DamagedError, read_tensors
 def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Write a checkpoint atomically and keep the previous one as `<path>.previous`.
 
-    `settings` are the JSON values that the bits of the run depend on; `load` returns `state`.
+    `settings` are the JSON values that determine the run's results; `load` returns `state`.
     """
     path = Path(path)
     with replacing(path) as temporary:
@@ -57,7 +57,7 @@ def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None
 
 
 def summed_by() -> dict[str, int]:
-    """The numbers of threads per process and of ranks; on a GPU only the ranks."""
+    """The number of ranks and, without a GPU, the number of threads per process."""
     ranks = distributed.get_world_size() if distributed.is_initialized() else 1
     on_gpu = torch.cuda.is_available()
     return {"ranks": ranks, **({} if on_gpu else {"threads": torch.get_num_threads()})}
@@ -70,14 +70,14 @@ def _warn_of_rounding(path: Path, before: Mapping[str, int]) -> None:
     ]
     if changes:
         warn(
-            f"{path}: goes on with other {', '.join(changes)}; sums round differently, so that the "
-            "bits are no longer those of a run that was never stopped"
+            f"{path}: the run continues with other {', '.join(changes)}; sums round differently, "
+            "so results differ in the last bits from a run that was never stopped"
         )
 
 
 @contextmanager
 def restoring(path: Path | str) -> Iterator[None]:
-    """Inside the block a state that does not fit its object gives an error of one line."""
+    """Inside the block a state that does not fit its object raises an `InputError` of one line."""
     try:
         yield
     except (InputError, MemoryError, OSError):

@@ -1,11 +1,11 @@
 """Several processes that train one network, one process per device, started by torchrun.
 
 Every rank holds the whole network and processes its share of each step's images. Gradients are
-summed before the optimiser's step, so all ranks take the same step. The sum is one all-reduce of
-one buffer instead of `DistributedDataParallel`. Networks here have a few million parameters, so a
-sum takes milliseconds while a step takes a second; ranks may have unequal shares or none; and the
-network needs no wrapper. The same buffer carries the running statistics of batch norms, which are
-averaged so that all ranks hold the same network after each step, and the request to stop.
+summed before the optimiser's step, so all ranks take the same step. The sum is one all-reduce of a
+buffer, not `DistributedDataParallel`: networks of a few million parameters are summed in
+milliseconds, ranks may have unequal shares or none, and the network needs no wrapper. The buffer
+also carries requests to stop and the running statistics of batch norms. Statistics are averaged, so
+all ranks hold the same network after each step.
 
 Backends: gloo on the CPU, NCCL on GPUs.
 """
@@ -54,7 +54,7 @@ class Ranks:
         return box[0]
 
     def exchange(self, value: Any) -> list[Any]:
-        """The values of all ranks, by rank; they are pickled, only between our processes."""
+        """The values of all ranks, by rank; pickles pass only between processes of this run."""
         values = [value] * self.n
         if self.n > 1:
             distributed.all_gather_object(values, value)
@@ -77,10 +77,10 @@ class Ranks:
     def sum_gradients(
         self, network: nn.Module, stop: bool = False, others: Sequence[Tensor] = ()
     ) -> bool:
-        """Sum gradients, average running statistics, in place; return if any rank wants to stop.
+        """Sum gradients and average running statistics in place; return if any rank wants to stop.
 
-        A rank without images in this step has no gradients and adds zeros. A parameter without a
-        gradient on any rank stays without one, so that the optimiser does not change it.
+        A rank without images in this step has no gradients and adds zeros. A parameter that has no
+        gradient on any rank keeps none, so that the optimiser does not change it.
 
         Args:
             network: the network with these parameters and running statistics.
@@ -112,7 +112,7 @@ class Ranks:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
-    """Inside the block join the ranks that torchrun started, if it started any.
+    """Inside the block this process belongs to the ranks that torchrun started, if any.
 
     Raises:
         InputError: this machine has fewer GPUs than ranks.

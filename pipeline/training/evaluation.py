@@ -59,7 +59,7 @@ def evaluate(
     device: torch.device,
     ranks: Ranks = ALONE,
 ) -> Evaluation:
-    """Evaluate unaugmented images with running statistics; the result is equal on every rank."""
+    """Evaluate unaugmented images with running statistics; all ranks return the same result."""
     network.eval()
     classes = images.classes
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)

@@ -9,14 +9,14 @@ from torch import nn
 from pipeline.config.recipes import TrainSettings
 from pipeline.supernet.fast.depthwise import with_fast_gradients
 
-NARROW = 16  # with fewer channels in the first cell a network is narrow
+NARROW = 16  # a network with fewer channels in its first cell is narrow
 
 
 def memory_format(recipe: TrainSettings, device: torch.device) -> torch.memory_format:
     """The order of the axes of images and weights.
 
-    Narrow networks are contiguous on a CPU, because there oneDNN's AVX-512 kernels wrote beyond
-    their memory (torch 2.14, C = 8 with a stem of 4 channels at 224 pixels; C = 16 is safe).
+    On a CPU narrow networks are not channels_last, because oneDNN's AVX-512 kernels then wrote
+    beyond their memory (torch 2.14, C = 8, stem of 4 channels, 224 pixels; C = 16 is safe).
     """
     narrow = device.type == "cpu" and recipe.channels < NARROW
     return torch.channels_last if recipe.channels_last and not narrow else torch.contiguous_format

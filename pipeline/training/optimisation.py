@@ -85,8 +85,8 @@ class Optimisation:
             micro_batches: (number, (images, labels)) of this rank.
             n_images: number of images in the step, over all ranks.
             seed_of: returns the seed of the forward pass of a micro-batch, by its number.
-            sums: the step's measurements are added to it.
-            stop: whether this rank was asked to stop; the step returns whether any rank was.
+            sums: the step's measurements are added to these sums.
+            stop: returns whether this rank was asked to stop. The step returns whether any was.
         """
         self.optimiser.zero_grad()
         for number, (images, labels) in micro_batches:
@@ -126,10 +126,9 @@ def seed_globally(seed: int, device: torch.device) -> None:
 def loss_of(
     logits: Tensor, auxiliary: Tensor | None, labels: Tensor, recipe: TrainSettings
 ) -> Tensor:
-    """Cross entropy with label smoothing, plus the weighted one of the auxiliary tower.
+    """Cross entropy with label smoothing, plus the weighted cross entropy of the auxiliary head.
 
-    Both logits are [b, classes]; those of the tower are None if there is none. Labels are int64
-    [b].
+    Both logits are [b, classes], labels int64 [b]; `auxiliary` is None without such a head.
     """
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
     if auxiliary is None:

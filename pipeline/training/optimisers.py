@@ -1,7 +1,7 @@
 """torch's SGD and Adam without its compiler.
 
-A step of torch's own optimizers imports `torch._dynamo` to mark where a compiled graph ends, which
-takes two seconds. No compiled graph here contains an optimizer, so the steps below are the same
+A step of torch's own optimizers imports `torch._dynamo`, which takes two seconds, to mark where a
+compiled graph ends. No compiled graph here contains an optimizer, so the steps below are the same
 functions without the mark. The numbers are the same bit for bit.
 """
 

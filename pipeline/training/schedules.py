@@ -1,6 +1,6 @@
 """Values that change between epochs while a network is trained.
 
-Epochs count from 0. A value holds for the whole epoch (DARTS steps its schedule after the epoch).
+Epochs are counted from 0. As in DARTS, a value changes only between epochs.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ import math
 
 from pipeline.config.recipes import TrainSettings
 
-# The DARTS family flattens the line in the last epochs, because 1/250 of the rate is still large.
+# Number of last epochs in which the linear schedule of the DARTS family falls more slowly.
 TAIL = 5
 
 
 def learning_rate(recipe: TrainSettings, epoch: int) -> float:
-    """Learning rate of an epoch: decay, multiplied by a linear rise over the warm-up epochs.
+    """Learning rate of an epoch: the decayed rate, times a linear rise over the warm-up epochs.
 
-    As in the DARTS family on ImageNet, the rise multiplies the decayed rate by (epoch + 1) /
-    warm-up epochs.
+    The factor of the rise is (epoch + 1) / warm-up epochs, as in the DARTS family on ImageNet.
     """
     decay = {"cosine": _cosine, "linear": _linear}[recipe.schedule](epoch, recipe.epochs)
     rate = recipe.learning_rate_min + (recipe.learning_rate - recipe.learning_rate_min) * decay
@@ -25,7 +24,7 @@ def learning_rate(recipe: TrainSettings, epoch: int) -> float:
 
 
 def drop_path(recipe: TrainSettings, epoch: int) -> float:
-    """Probability that a path is dropped; it rises linearly from 0 towards the recipe's (DARTS)."""
+    """Probability that a path is dropped; as in DARTS it rises linearly from 0."""
     return recipe.drop_path * epoch / recipe.epochs
 
 
@@ -34,9 +33,9 @@ def _cosine(epoch: int, epochs: int) -> float:
 
 
 def _linear(epoch: int, epochs: int) -> float:
-    """A line down to its last step, which the last five epochs divide evenly (DARTS family).
+    """A straight line; the last five epochs divide its last step evenly (DARTS family).
 
-    Runs of ten epochs or fewer, which no paper has, use the plain line (ours).
+    In runs of ten epochs or fewer, which no paper has, the line is not divided (our choice).
     """
     if epochs <= 2 * TAIL:
         return 1 - epoch / epochs

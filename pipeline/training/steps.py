@@ -73,7 +73,7 @@ def plan(n_images: int, recipe: TrainSettings, ranks: Ranks) -> Plan:
     """The plan of a recipe.
 
     Raises:
-        InputError: batch, micro-batch and number of ranks are not divisible.
+        InputError: batches cannot be split into micro-batches, or these among the ranks.
     """
     micro = recipe.micro_size
     per_step, rest = divmod(recipe.batch_size, micro)

@@ -1,4 +1,4 @@
-"""Stops a run early if it has diverged, or if the cluster takes its machine back."""
+"""Stops a run early if it has diverged, or if the cluster ends its job with SIGTERM."""
 # Tested in tests/training/test_trainer.py.
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ EXIT_CODE = 128 + signal.SIGTERM
 def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None:
     """Stop a run whose loss or weights are infinite or NaN, before it is saved.
 
-    The weights are checked too, because the step that spoils them follows a loss that was still
-    finite. `run` names the run and its progress, `remedy` the setting to change.
+    The weights are checked too, because the last step may have spoiled them after a finite loss.
+    `run` names the run and its progress, `remedy` the setting to change.
 
     Raises:
         InputError: the run has diverged.
@@ -41,11 +41,11 @@ def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None
 
 @contextmanager
 def terminations() -> Iterator[Callable[[], bool]]:
-    """Inside the block SIGTERM does not end the process; yields a check for its arrival.
+    """Inside the block SIGTERM does not end the process; yields a check whether it was received.
 
     So the current step can be finished and saved. Further signals have no effect, because torchrun
-    forwards a signal that its ranks may already have received. A thread cannot install a handler;
-    there SIGTERM keeps its usual effect.
+    forwards a signal that its ranks may already have received. Outside the main thread no handler
+    can be installed, and SIGTERM keeps its usual effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

@@ -1,15 +1,15 @@
 """Training a discrete network from scratch.
 
 The recipe is that of DARTS (Liu et al., ICLR 2019, section 3.1 and appendix A.2) on small images,
-and that of the DARTS family on ImageNet: SGD with momentum, a schedule by epochs, gradient
-clipping, drop path, an auxiliary tower, cutout or label smoothing. There are two deviations. A last
-micro-batch of a single image is left out, since the auxiliary tower has no batch statistics for it.
+and that of the DARTS family on ImageNet: SGD with momentum, a learning rate per epoch, gradient
+clipping, drop path, an auxiliary head, cutout or label smoothing. There are two deviations. A last
+micro-batch of a single image is left out, since the auxiliary head has no batch statistics for it.
 Training does not use the test set, while the family reports the test error of every epoch.
 
-All random draws follow from (seed, epoch, micro-batch). So a checkpoint holds a position (epoch,
+All random draws depend only on (seed, epoch, micro-batch). So a checkpoint holds a position (epoch,
 step) and no random state, and any number of ranks can continue from it.
 
-Accuracies and errors are fractions, times seconds.
+Accuracies and errors are fractions; times are in seconds.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Position:
     """The progress of a run; a checkpoint holds it with the weights and the optimiser."""
 
     history: list[Row] = field(default_factory=list)  # a row for each complete epoch
-    step: int = 0  # steps done in the next epoch
+    step: int = 0  # steps done in the unfinished epoch
     # Measurements of these steps, over all ranks
     sums: dict[str, Any] = field(default_factory=lambda: {"loss": 0.0, "n_correct": 0})
     seconds: float = 0.0  # duration of these steps
@@ -73,12 +73,12 @@ class Trainer:
     recipe: TrainSettings  # the training recipe
     seed: int  # seed of the order of images, augmentation and dropped paths
     device: torch.device  # the device to train on
-    # File of the checkpoint, written at the end of each epoch and at intervals within. Only rank 0
-    # needs it; None: no checkpoint
+    # File of the checkpoint, written at the end of each epoch and at intervals within an epoch.
+    # Only rank 0 needs it; None: no checkpoint
     state: Path | None = None
-    # The settings that the bits of the run depend on; checkpoints of other settings are refused
+    # The settings that determine the results; checkpoints made with other settings are refused
     settings: Mapping[str, Any] = field(default_factory=dict)
-    # Called with the row of each epoch, first with those of the checkpoint
+    # Called with the row of each epoch, at first with the rows in the checkpoint
     on_epoch: Callable[[Row], None] = ignore
     log: Callable[[str], None] = ignore  # called with a line to print
     # Images that are evaluated after each epoch to find the best epoch
@@ -95,8 +95,8 @@ class Trainer:
     def train(self) -> list[Row]:
         """Train to the recipe's last epoch, from the checkpoint if there is one.
 
-        At the end the network has the weights of the last epoch, or of the best one if the recipe
-        says so.
+        At the end the network has the weights of the last epoch, or of the best epoch if the
+        recipe's `keep` is "best".
 
         Returns:
             A row for each epoch: its number from 0, minimised loss, accuracy, learning rate, drop
@@ -105,7 +105,7 @@ class Trainer:
         Raises:
             InputError: the loss is no longer finite, the checkpoint was made with other settings,
                 the ranks differ, or the batch cannot be divided among them.
-            SystemExit: SIGTERM came; the current step was finished and saved.
+            SystemExit: SIGTERM was received; the current step was finished and saved.
         """
         self.resume()
         history, n_epochs = self.position.history, self.recipe.epochs
@@ -128,7 +128,7 @@ class Trainer:
 
         Raises:
             InputError: the loss is no longer finite.
-            SystemExit: SIGTERM came to any rank; the checkpoint includes the last finished step.
+            SystemExit: a rank received SIGTERM; the checkpoint includes the last finished step.
         """
         rate = schedules.learning_rate(self.recipe, epoch)
         self.optimisation.set_rate(rate)

@@ -1,4 +1,4 @@
-"""The verbs for the table of NAS-Bench-201; none of them needs torch."""
+"""The verbs for the table of NAS-Bench-201, which do not need torch."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ def query(
 
 
 @click.command()
-@click.option("--source", type=Path, required=True, help="CSV, official .pth, or NATS-Bench's")
+@click.option("--source", type=Path, required=True, help="CSV, official .pth, or NATS-Bench file")
 @click.option("--out", type=Path, required=True, help="compact table to write (.npy)")
 def convert(source: Path, out: Path) -> None:
-    """Convert what others publish of NAS-Bench-201 to the compact table, one mapped file."""
+    """Convert a published file of NAS-Bench-201 to the compact table, a memory-mapped file."""
     Table.load(source).save(out)
 
 

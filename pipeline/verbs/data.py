@@ -1,4 +1,4 @@
-"""The verbs that prepare data sets; none of them needs torch."""
+"""The verbs that prepare data sets, which do not need torch."""
 # Tested in tests/verbs/test_slices.py.
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.verbs.options import Given, takes
 
 
 @click.command()
-@click.option("--download", is_flag=True, help="fetch missing files where torchvision can")
+@click.option("--download", is_flag=True, help="download missing files if torchvision can")
 @takes("dataset", "job", "data_root", "out", "config")
 def prepare(given: Given, download: bool) -> None:
     """Check a data set's files, and write its manifest and its split."""
@@ -34,9 +34,9 @@ def prepare(given: Given, download: bool) -> None:
     "--workers",
     type=click.IntRange(1),
     default=machine.n_cpus,
-    help="processes that decode [a CPU each]",
+    help="processes that decode [one per CPU]",
 )
 @takes("data_root", "config")
 def imagenet16(given: Given, imagenet: Path, workers: int) -> None:
-    """Make ImageNet-16-120 out of a local ImageNet, where its batch files cannot be had."""
+    """Make ImageNet-16-120 from a local ImageNet, if its batch files are not available."""
     make_imagenet16(imagenet, given.data_root, workers)

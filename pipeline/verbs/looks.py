@@ -18,7 +18,7 @@ KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures
 @click.argument("kind", type=click.Choice(KINDS))
 @takes("config")
 def list_(given: Given, kind: str) -> None:
-    """List what is registered, one name per line; of data sets your own folders too."""
+    """List the names of a kind, one per line; `datasets` includes your own folders."""
     known = load.named_files(kind) if kind == "experiments" else registry.names(kind)
     if kind == "datasets":
         known = sorted({*known, *given.config.datasets})
@@ -28,11 +28,11 @@ def list_(given: Given, kind: str) -> None:
 @click.command()
 @click.option("--minutes", type=click.FloatRange(0), default=8, show_default=True)
 @click.option("--out", type=Path, default=Path("docs/measurements/gpu_check.json"))
-@click.option("--rates", type=Path, help="file of rates that `plan` uses [its own]")
+@click.option("--rates", type=Path, help="file of the speeds [pipeline/analysis/rates.json]")
 @click.option("--tests/--no-tests", default=True, show_default=True, help="run tests marked gpu")
-@click.option("--tiny", is_flag=True, help="smallest sizes, also on a CPU")
+@click.option("--tiny", is_flag=True, help="use the smallest sizes; also works on a CPU")
 def gpu_check(minutes: float, out: Path, rates: Path | None, tests: bool, tiny: bool) -> None:
-    """Test and time this machine's GPU; writes a measurement and the speeds that `plan` uses."""
+    """Test and time this machine's GPU; write a measurement and the speeds that `plan` uses."""
     from pipeline.bench import gpu  # loads torch
 
     found, speeds = gpu.check(minutes, tests, tiny)

@@ -1,4 +1,4 @@
-"""The verbs for networks: count them, predict and evaluate with them, export them."""
+"""The verbs for networks: count, export, predict, evaluate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipeline.networks.prediction import Classifier
 from pipeline.stages import evaluate as evaluate_stage
 from pipeline.verbs.options import Given, takes
 
-FORMATS = ("program", "onnx", "safetensors")  # int8 too, if asked for
+FORMATS = ("program", "onnx", "safetensors")  # defaults; int8 is written only on request
 
 
 @click.command()
@@ -38,11 +38,11 @@ FORMATS = ("program", "onnx", "safetensors")  # int8 too, if asked for
 @click.option(
     "--image-size", type=click.IntRange(1, 10_000), help="side of the images [the layout's]"
 )
-@click.option("--latency", is_flag=True, help="measure 1 and 32 images on this device")
+@click.option("--latency", is_flag=True, help="time 1 and 32 images on this device")
 @click.option(
     "--max-ms",
     type=click.FloatRange(0, min_open=True),
-    help="find the widest that answers an image in time here",
+    help="find the widest network that classifies an image in this time here",
 )
 @takes("device")
 def profile(
@@ -56,7 +56,7 @@ def profile(
     latency: bool,
     max_ms: float | None,
 ) -> None:
-    """Count parameters and multiply-adds of a discrete network; measure how long it takes."""
+    """Count parameters and multiply-adds of a discrete network; measure its latency on request."""
     frame = find_layout(layout)
     found: dict[str, Any] = {}
     size = frame.image_size if image_size is None else image_size
@@ -85,8 +85,8 @@ def profile(
     type=click.Choice([*FORMATS, "int8"]),
     help="[all but int8, which needs --images]",
 )
-@click.option("--images", type=Path, help="class folders by which int8 is calibrated")
-@click.option("--test", type=Path, help="class folders on which the cost of int8 is measured")
+@click.option("--images", type=Path, help="class folders that calibrate int8")
+@click.option("--test", type=Path, help="class folders to test int8 on")
 def export(
     model: Path, out: Path, formats: tuple[str, ...], images: Path | None, test: Path | None
 ) -> None:
@@ -149,8 +149,8 @@ def _images_of(name: str) -> Iterator[Path]:
 def evaluate(given: Given, model: Path, folder: Path | None) -> None:
     """Measure a network on a folder of class folders, or on the test part of a data set.
 
-    Prints accuracies with 95 % intervals, class by class, beside the most frequent class alone.
-    With `--out` also the confusion matrix, as CSV and picture, and the prediction of each image.
+    Prints accuracies with 95 % intervals, also by class, and that of always guessing the most
+    frequent class. `--out` also gets the confusion matrix (CSV and picture) and all predictions.
     """
     if (folder is None) == (given["manifest"] is None):
         raise InputError(

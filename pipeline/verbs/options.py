@@ -2,8 +2,8 @@
 
 The workflow passes `--job`, the slice of the configuration that a stage reads, and the paths of its
 inputs and outputs. Then this module does not load the configuration, which may have changed since
-the workflow started. Called by hand, a verb builds the same slice from the configuration and writes
-its files to the workflow's paths, or below `by_hand` if its settings differ from the workflow's.
+the workflow started. If you call a verb by hand, it builds the same slice from the configuration.
+It writes to the workflow's paths, or below `by_hand` if its settings differ from the workflow's.
 """
 # Tested in tests/verbs/test_slices.py.
 
@@ -34,7 +34,7 @@ Job = TypeVar("Job")
 
 
 def completed(kind: str) -> Callable[..., list[str]]:
-    """The names of a kind, for completion in the shell."""
+    """A function that lists the names of a kind, for completion in the shell."""
 
     def names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
         files_of = load.named_files if kind in ("presets", "experiments") else registry.names
@@ -60,7 +60,7 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "seed": (click.option("--seed", type=click.IntRange(0), default=0, show_default=True),),
     "manifest": (click.option("--manifest", type=Path, help="manifest.json of the data set"),),
     "table": (click.option("--table", type=Path, help="NAS-Bench-201 table, .npy or .csv(.gz)"),),
-    "job": (click.option("--job", metavar="JSON|FILE", help="what the stage reads of the config"),),
+    "job": (click.option("--job", metavar="JSON|FILE", help="settings of the stage"),),
     "data_root": (
         click.option(
             "--data-root", envvar="SHAPLEY_NAS_DATA", type=Path, help="folder of the data sets"
@@ -76,7 +76,7 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
             "--threads",
             type=click.IntRange(1),
             default=machine.n_cpus,
-            help="CPU threads [all that it may use]",
+            help="CPU threads [all available]",
         ),
         click.option(
             "--deterministic", envvar="SHAPLEY_NAS_DETERMINISTIC", type=bool, default=True
@@ -88,26 +88,26 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
             type=click.IntRange(1),
             default=1,
             show_default=True,
-            help="for each machine",
+            help="processes per machine",
         ),
         click.option(
             "--nodes", type=click.IntRange(1), default=1, show_default=True, help="machines (SLURM)"
         ),
     ),
     "config": (
-        _named("--preset", "presets", "size of everything; else what config/config.yaml says"),
-        click.option("--configfile", type=Path, multiple=True, help="YAML over config/config.yaml"),
+        _named("--preset", "presets", "sizes of all runs [as in config/config.yaml]"),
+        click.option("--configfile", type=Path, multiple=True, help="YAML, overrides config.yaml"),
         click.option(
-            "--set", "assignments", multiple=True, metavar="KEY.SUB=VALUE", help="one setting"
+            "--set", "assignments", multiple=True, metavar="KEY.SUB=VALUE", help="change a setting"
         ),
     ),
 }
 
 
 def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator: gives a verb some of `OPTIONS`, which it receives as one `Given`.
+    """Decorator that adds some of `OPTIONS` to a verb, which receives them as one `Given`.
 
-    The verb receives its own options as keyword arguments.
+    The verb receives its other options as keyword arguments.
     """
 
     def decorate(verb: Callable[..., None]) -> Callable[..., None]:
@@ -145,7 +145,7 @@ class Given(dict[str, Any]):
         return self[name]
 
     def known(self, option: str) -> str:
-        """The name given by an option; it must be that of a known space, strategy or data set.
+        """The value of an option, which must name a known space, strategy or data set.
 
         Raises:
             InputError: it was not given, or the name is unknown; the message suggests the nearest.
@@ -170,7 +170,7 @@ class Given(dict[str, Any]):
 
     @cached_property
     def _plain(self) -> Config:
-        """The configuration without `--configfile` and `--set`: the workflow's."""
+        """The workflow's configuration, without `--configfile` and `--set`."""
         return self._config_of((), ())
 
     def _config_of(self, configfiles: Sequence[Path], assignments: Sequence[str]) -> Config:
@@ -183,9 +183,9 @@ class Given(dict[str, Any]):
         return load.with_labels(config, load.experiments(config))
 
     def _with_prepared(self, config: Config) -> Config:
-        """The configuration, with a prepared image folder that none of its files declares.
+        """The configuration, completed by a prepared image folder that it does not declare.
 
-        So every verb knows the folder, whichever file declared it to `prepare`.
+        So a folder that was declared only in a call of `prepare` is known to every verb.
         """
         name = self.get("target") or self.get("dataset")
         if not name or name in config.datasets or name in registry.names("datasets"):
@@ -248,7 +248,7 @@ class Given(dict[str, Any]):
         return Path(path)
 
     def data_folder(self, dataset: str) -> Path:
-        """The folder of a prepared data set; one with another split by hand lies in `by_hand`."""
+        """The folder of a prepared data set; it is below `by_hand` if its split was changed."""
         folder = paths.data(self.config.preset, dataset)
         if not self._departs(lambda config: jobs.prepare_job(config, dataset)):
             return folder
@@ -257,11 +257,11 @@ class Given(dict[str, Any]):
         return root / paths.BY_HAND / folder.relative_to(root)
 
     def images(self, manifest: Path) -> tuple[Mapping[str, Any], Path, Path]:
-        """What a stage needs to open images.
+        """The arguments with which a stage opens images.
 
         Returns:
             the manifest's content, the file of the split, the data root. Content and root refer to
-            the copy on the node's own disk if `cluster.local_disk` is set.
+            the copy on the node's local disk if `cluster.local_disk` is set.
         """
         content: Mapping[str, Any] = read_manifest(manifest)
         root = self.data_root
@@ -287,7 +287,7 @@ class Given(dict[str, Any]):
     def folder(self, stage: str, space: str) -> Path:
         """The output folder of this stage of a search: `--out`, or else the workflow's folder.
 
-        By hand with other settings than the workflow's it lies below `by_hand`, and a line says so.
+        With other settings than the workflow's it is below `by_hand`, and stderr names the folder.
         """
         if self["out"] or self.in_workflow:
             return self.out
@@ -301,7 +301,7 @@ class Given(dict[str, Any]):
         return out
 
     def suggest(self, out: Path, *following: str) -> None:
-        """By hand: print the folder of the result, and the next command."""
+        """If called by hand, print the folder of the result and the next command."""
         if not self.in_workflow and os.environ.get("RANK", "0") == "0":
             preset = [f"--preset={self['preset']}"] if self["preset"] else []
             command = shlex.join([*following, *preset])

@@ -25,7 +25,7 @@ ASSIGNED = re.compile(
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def init(folder: Path) -> None:
-    """Lay out Snakefile, rules, configuration and profiles in a folder of your own."""
+    """Copy Snakefile, rules, configuration and profiles into a folder of your own."""
     layout.lay_out(folder)
     print(f"{folder} is ready. Next:\n  cd {folder}\n  snakemake --cores all")
 
@@ -33,7 +33,7 @@ def init(folder: Path) -> None:
 @click.command("report-bug")
 @takes("results", "config")
 def report_bug(given: Given) -> None:
-    """Print what a report of a fault needs: versions, device, settings, the last log."""
+    """Print the facts for a bug report: versions, device, settings, the last log."""
     print(text(given, Path.cwd()))
 
 

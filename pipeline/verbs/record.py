@@ -24,7 +24,7 @@ FINAL = "final/"  # prefix of a stage's final metrics in MLflow
 @click.command()
 @click.option("--results", type=Path, default=Path("results"), show_default=True)
 def sync(results: Path) -> None:
-    """Mirror all journals on disk that MLflow lacks, without duplicates."""
+    """Send all runs on disk that MLflow lacks to MLflow, without duplicates."""
     print(json.dumps(recorder.sync(results)))
 
 
@@ -33,7 +33,7 @@ def sync(results: Path) -> None:
 @click.option("--status", type=click.Choice(["FINISHED", "FAILED"]), default="FINISHED")
 @takes("job", "data_root", "config")
 def track(given: Given, when: str, status: str) -> None:
-    """Open or close a workflow's run: check the data and start the recorder, or let it finish.
+    """Open or close a workflow's run: check data and start the recorder, or let it finish.
 
     `address` prints where MLflow lists the runs.
     """
@@ -54,8 +54,8 @@ def track(given: Given, when: str, status: str) -> None:
 def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
     """Compare the strategies of a results folder over seeds, or some runs with each other.
 
-    A RUN is its folder (the one with metrics.json) or its id in MLflow. Runs that differ in their
-    seeds alone are one side of the comparison, with an interval.
+    A RUN is its folder (the one with metrics.json) or its id in MLflow. Runs that differ only in
+    their seeds form one side of the comparison, with a mean and an interval.
     """
     form = "json" if as_json else form
     if len(runs) == 1 and not Path(runs[0], "metrics.json").exists():

@@ -15,7 +15,7 @@ from pipeline import disk as analysis
 from pipeline.verbs.options import Given, takes
 
 results_option = click.option(
-    "--results", type=Path, default=Path("results"), show_default=True, help="all presets"
+    "--results", type=Path, default=Path("results"), show_default=True, help="folder of all presets"
 )
 
 
@@ -44,7 +44,7 @@ def disk(given: Given, results: Path, as_json: bool) -> None:
 @click.command("clean-state")
 @results_option
 def clean_state(results: Path) -> None:
-    """Remove checkpoints and sent journals of finished runs; what can be resumed is kept."""
+    """Remove checkpoints and sent journals of finished runs; runs that can resume are kept."""
     done = analysis.clean_state(results)
     print(f"{analysis.readable(done.size)} freed, {done.n_runs} finished runs")
     if done.n_waiting:

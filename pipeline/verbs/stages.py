@@ -26,7 +26,7 @@ RUN = ("job", "data_root", "out", "device")  # options of every stage that compu
 @click.command()
 @takes("space", "dataset", "strategy", "seed", "manifest", "table", *RUN, "ranks", "config")
 def search(given: Given) -> None:
-    """Train a supernet with a strategy; resumes after the last whole epoch."""
+    """Search with a strategy; resumes after the last complete epoch."""
     job = given.job(
         jobs.SearchJob,
         lambda c: jobs.search_job(c, given.known("space"), given.known("strategy")),
@@ -48,7 +48,7 @@ def search(given: Given) -> None:
 )
 @takes("space", "dataset", "strategy", "seed", "manifest", "job", "out", "config")
 def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> None:
-    """Discretise a search or take a genotype from elsewhere; draw, count and build it."""
+    """Write, draw and count the cell of a search or a given genotype, and build its network."""
     from pipeline.stages import genotype as genotype_stage  # loads matplotlib, unlike the others
 
     job = given.job(
@@ -69,7 +69,7 @@ def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> N
 @click.command()
 @takes("genotype", "dataset", "seed", "manifest", *RUN, "config")
 def trial(given: Given) -> None:
-    """Train a found cell for a while and measure it on held-out training images."""
+    """Train a found cell briefly and measure it on held-out training images."""
     job = given.job(
         jobs.TrialJob, lambda c: jobs.trial_job(c, given.known("space"), given.known("dataset"))
     )
@@ -80,15 +80,15 @@ def trial(given: Given) -> None:
 
 
 @click.command()
-@click.option("--start", type=Path, help="model.pt to go on from, instead of a genotype")
-@click.option("--freeze", is_flag=True, help="with --start: only the classifier learns")
+@click.option("--start", type=Path, help="model.pt to start from, instead of a genotype")
+@click.option("--freeze", is_flag=True, help="with --start: train only the classifier")
 @takes(
     "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
 )
 def retrain(given: Given, start: Path | None, freeze: bool) -> None:
     """Train a genotype from scratch on small images.
 
-    The test set is looked at once, at the end.
+    The test set is used once, at the end.
     """
     job = given.job(
         jobs.RetrainJob, lambda c: jobs.retrain_job(c, given.known("space"), given.known("target"))
@@ -97,13 +97,13 @@ def retrain(given: Given, start: Path | None, freeze: bool) -> None:
 
 
 @click.command()
-@click.option("--start", type=Path, help="model.pt to go on from, instead of a genotype")
-@click.option("--freeze", is_flag=True, help="with --start: only the classifier learns")
+@click.option("--start", type=Path, help="model.pt to start from, instead of a genotype")
+@click.option("--freeze", is_flag=True, help="with --start: train only the classifier")
 @takes(
     "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
 )
 def transfer(given: Given, start: Path | None, freeze: bool) -> None:
-    """Train a genotype on a folder of images: ImageNet's recipe, or the one for your own."""
+    """Train a genotype on a folder of images, by ImageNet's recipe or ours for your own images."""
     job = given.job(
         jobs.TransferJob,
         lambda c: jobs.transfer_job(c, given.known("space"), given.known("target")),
@@ -128,7 +128,7 @@ def _train(name: str, job: Any, given: Given, model: Path | None, freeze: bool) 
 @click.option("--supernet", type=Path, required=True, help="supernet.pt of a search")
 @takes("manifest", "seed", *RUN, "config")
 def removal(given: Given, supernet: Path) -> None:
-    """Measure what a trained supernet loses without operations of two edges (Figure 2)."""
+    """Measure the accuracy that a supernet loses without operations of two edges (Figure 2)."""
     job = given.job(jobs.RemovalJob, jobs.removal_job)
     out, device = given.out, given.configure_device()
     manifest, split, root = given.images(given.need("manifest"))
@@ -139,7 +139,7 @@ def removal(given: Given, supernet: Path) -> None:
 @click.option("--seeds", type=click.IntRange(1), default=500, show_default=True)
 @takes("space", "strategy", "dataset", "manifest", "table", *RUN, "config")
 def queries(given: Given, seeds: int) -> None:
-    """Search under many seeds in one process: of the table, or of seconds on tiny images."""
+    """Run many seeds of a short search in one process: look-ups, or training on tiny images."""
     space = given["space"] or "nasbench201"
     job = given.job(jobs.SearchJob, lambda c: jobs.search_job(c, space, given.known("strategy")))
     dataset, table, out = given.need("dataset"), given["table"], given.out
@@ -152,10 +152,10 @@ def queries(given: Given, seeds: int) -> None:
 
 
 @click.command()
-@click.option("--state", type=Path, required=True, help="folder of what is done so far")
+@click.option("--state", type=Path, required=True, help="folder of the checkpoint")
 @takes("manifest", "data_root", "out", "device", "config")
 def digits_table(given: Given, state: Path) -> None:
-    """Train every distinct cell of NAS-Bench-201 on digits, as a small table; resumes."""
+    """Train every distinct cell of NAS-Bench-201 on digits to make a small table; resumes."""
     given.configure_device()
     manifest, split, root = given.images(given.need("manifest"))
     digits_table_stage.make(manifest, split, root, state, given.need("out"), log=click.echo)

@@ -1,6 +1,6 @@
 """The verbs of `config/studies/`: walk, estimate, summarise.
 
-Called by hand, they take the name of the study instead of the workflow's `--job`.
+If you call them by hand, give the name of the study instead of the workflow's `--job`.
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -14,7 +14,7 @@ from pipeline.config import studies
 from pipeline.stages import measuring
 from pipeline.verbs.options import Given, takes
 
-study_option = click.option("--study", help="a file of config/studies, where there is no --job")
+study_option = click.option("--study", help="a file of config/studies, instead of --job")
 supernet_option = click.option(
     "--supernet", type=Path, required=True, help="supernet.pt of a search"
 )
@@ -26,7 +26,7 @@ supernet_option = click.option(
 @supernet_option
 @takes("manifest", "job", "data_root", "out", "device", "config")
 def walk(given: Given, study: str, name: str, supernet: Path) -> None:
-    """Walk whole permutations on a supernet, from which many values can be read."""
+    """Evaluate whole permutations of operations on a supernet, for several value functions."""
     job = given.job(
         studies.WalkJob, lambda c: studies.walk_job(studies.load(study, c.preset), name)
     )
@@ -36,12 +36,12 @@ def walk(given: Given, study: str, name: str, supernet: Path) -> None:
 
 @click.command()
 @study_option
-@click.option("--name", help="of the supernet in the study, for example uniform_12")
-@click.option("--draw", help="which repeat, for example repeat_0")
+@click.option("--name", help="a supernet of the study, for example uniform_12")
+@click.option("--draw", help="a repeat of the study, for example repeat_0")
 @supernet_option
 @takes("manifest", "job", "data_root", "out", "device", "config")
 def estimate(given: Given, study: str, name: str, draw: str, supernet: Path) -> None:
-    """Estimate the Shapley values of a supernet once by each variant of a study."""
+    """Estimate the Shapley values of a supernet once with each variant of a study."""
     job = given.job(
         studies.EstimateJob,
         lambda c: studies.estimate_job(studies.load(study, c.preset), name, draw),
@@ -54,7 +54,7 @@ def estimate(given: Given, study: str, name: str, draw: str, supernet: Path) -> 
 @study_option
 @takes("results", "table", "job", "out", "config")
 def summarise(given: Given, study: str) -> None:
-    """Make a study's measurements of all that it has measured."""
+    """Write the measurements of a study from all its results."""
     job = given.job(
         studies.SummaryJob,
         lambda c: studies.summary_job(studies.load(study, c.preset), c.preset),

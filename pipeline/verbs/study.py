@@ -39,7 +39,7 @@ def report(given: Given, page: str) -> None:
 @click.command()
 @takes("experiment", "results", "job", "out", "config")
 def draw(given: Given) -> None:
-    """Draw a figure of the paper as SVG and PNG, with its numbers as CSV beside."""
+    """Draw a figure of the paper as SVG and PNG, and write its numbers as CSV."""
     job = given.job(jobs.ReportJob, lambda config: _report_job(config, given.need("experiment")))
     report_stage.write_figures(job, given["results"], given.need("out"))
 
@@ -48,7 +48,7 @@ def draw(given: Given) -> None:
 @click.argument("page", default="paper")
 @takes("config")
 def plan(given: Given, page: str) -> None:
-    """Say what a report page costs before it runs: runs, device hours, disk, by stage."""
+    """Estimate the cost of a report page before it runs: runs, device hours, disk by stage."""
     print(plans.announce(given.config, load.experiments(given.config), page))
 
 
@@ -56,9 +56,9 @@ def plan(given: Given, page: str) -> None:
 @click.option(
     "--keep", metavar="EXPERIMENT", help="first write this experiment's tables and figures"
 )
-@click.option("--note", "notes", multiple=True, help="with --keep: what a reader must know")
+@click.option("--note", "notes", multiple=True, help="with --keep: a remark for readers")
 @click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
-@click.option("--page", type=Path, help="also fill this page's tables, draw `images/` beside it")
+@click.option("--page", type=Path, help="also fill this page's tables and draw its `images/`")
 @takes("results", "out", "config")
 def measurements(
     given: Given, keep: str | None, notes: tuple[str, ...], folder: Path, page: Path | None
@@ -76,7 +76,7 @@ def measurements(
 @click.command()
 @click.option("--out", type=Path, default=Path("docs/fidelity.md"), show_default=True)
 def fidelity(out: Path) -> None:
-    """Render config/fidelity as docs/fidelity.md: the authors' values beside ours."""
+    """Render config/fidelity as docs/fidelity.md: the authors' values next to ours."""
     with files.replacing(out) as temporary:
         temporary.write_text(fidelities.render())
 
@@ -85,7 +85,7 @@ def fidelity(out: Path) -> None:
 @click.option("--column", default="cifar10_test", show_default=True, help="column of the table")
 @takes("results", "out")
 def coverage(given: Given, column: str) -> None:
-    """Measure how often intervals over seeds cover the mean, from searches of many seeds."""
+    """Simulate how often intervals over seeds cover the mean, from searches of many seeds."""
     results = given["results"]
     command = f"python -m pipeline coverage --results {results}"
     found = coverages.measurement(runs.collect(results), column, command)
@@ -98,7 +98,7 @@ def coverage(given: Given, column: str) -> None:
 @click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
 @takes("results", "job", "out", "config")
 def claims(given: Given, judge: str | None, folder: Path) -> None:
-    """Render the judged claims of the paper as docs/claims.md; --judge judges them first."""
+    """Render the verdicts on the paper's claims as docs/claims.md; --judge updates them first."""
     if judge:
         job = given.job(jobs.ReportJob, lambda config: _report_job(config, judge))
         report_stage.write_claims(job, given["results"], folder)
@@ -108,17 +108,17 @@ def claims(given: Given, judge: str | None, folder: Path) -> None:
 @click.command()
 @click.option("--out", type=Path, default=Path("docs/cost.md"), show_default=True)
 def cost(out: Path) -> None:
-    """Render what the paper's trainings cost on a GPU."""
+    """Render docs/cost.md: the cost of the paper's searches and trainings."""
     files.write_text(out, costs.render())
 
 
 @click.command()
 @click.argument("what", type=click.Choice(benches.NAMES))
 @click.option("--repeats", type=click.IntRange(1), default=7, show_default=True)
-@click.option("--games", is_flag=True, help="With shapley: on games of known values instead.")
-@click.option("--keep", type=Path, metavar="FILE", help="put the rows into this measurement, too")
+@click.option("--games", is_flag=True, help="with shapley: use games of known values")
+@click.option("--keep", type=Path, metavar="FILE", help="also write the rows to this measurement")
 def bench(what: str, repeats: int, games: bool, keep: Path | None) -> None:
-    """Time what is fast here against its plain form, interleaved in one run."""
+    """Time optimised code against its plain form; the two alternate within one run."""
     if games and what != "shapley":
         raise InputError(f"--games belongs to `bench shapley`, not to `bench {what}`")
     words = files.read_json(keep) if keep else {}

@@ -1,4 +1,4 @@
-// Reads points off curves, hides series, sorts and filters tables. Without it the page shows the same pictures and numbers.
+// Shows the values of points, hides series, sorts and filters tables. Without it the page shows the same pictures and numbers.
 "use strict";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -10,7 +10,7 @@ function create(tag, attributes = {}, text = "") {
   return element;
 }
 
-// A legend's entries become switches of the pictures up to the next legend.
+// Each entry of a legend becomes a button that hides its series in the pictures up to the next legend.
 function plotsOf(legend) {
   const found = [];
   for (let next = legend.nextElementSibling; next; next = next.nextElementSibling) {
@@ -40,7 +40,7 @@ function switchable(legend) {
   }
 }
 
-// Pointer or arrow keys choose an epoch; a line marks it and a list gives its values.
+// The pointer or the arrow keys choose an epoch; a line marks it and a list shows its values.
 function readable(plot) {
   const { box, x, series } = JSON.parse(plot.dataset.readout);
   const canvas = plot.querySelector(".canvas");
@@ -94,7 +94,7 @@ function readable(plot) {
   });
 }
 
-// Columns sort by their numbers or words; a field filters the rows by words.
+// A click on a column sorts the rows; a text field filters them.
 function sortable(table) {
   const body = table.tBodies[0];
   const rows = [...body.rows];
@@ -140,7 +140,7 @@ function sortable(table) {
   (table.closest(".scroll") || table).before(tools);
 }
 
-// A link into something folded opens it.
+// A link to an element inside a closed <details> opens it.
 function unfold() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (let outer = target; outer; outer = outer.parentElement) {

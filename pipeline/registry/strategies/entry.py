@@ -12,7 +12,7 @@ from pipeline.registry import Entry
 
 @dataclass(frozen=True, kw_only=True)
 class StrategyEntry(Entry):
-    """A subclass of `pipeline.strategies.contract.Strategy`."""
+    """The entry of a subclass of `pipeline.strategies.contract.Strategy`."""
 
     title: str  # as shown in tables
     paper: str  # where it was published
@@ -21,14 +21,14 @@ class StrategyEntry(Entry):
     # moves; a backward pass counts as two. Work done once per epoch or search does not count.
     passes: float = 6
     alone: str = ""  # why processes cannot share its search; empty: they can
-    # Space -> differences between its own paper's recipe and the space's search recipe
+    # Space -> changes that the strategy's paper makes to the space's search recipe
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    # Space -> its authors' settings that differ from the defaults
+    # Space -> settings of the strategy's authors that differ from the defaults
     settings_in: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     families: tuple[str, ...] | None = None  # families of spaces that it searches; None: all
     needs_table: bool = False  # whether it looks accuracies up instead of training
-    # Whether the search itself draws or decides operations, so that `none_may_win` affects the
-    # search and not only the final choice
+    # Whether the search itself draws or decides operations; then `none_may_win` affects the whole
+    # search, not only the final choice
     chooses_cells: bool = False
 
     def supports(self, family: str) -> bool:

@@ -16,11 +16,11 @@ RECIPE: dict[str, Any] = {
     "learning_rate_min": 0.001,
     "supernet": {"partial_channels": 1, "include_none": True, "pool_batch_norm": True},
 }
-# The supernet of RobustDARTS, which is that of DARTS; two of S1's operations are pools.
+# RobustDARTS uses the supernet of DARTS; two operations of S1 are poolings.
 ROBUST_SPACES = ("s1", "s2", "s3", "s4")
 POOLED: dict[str, Any] = {"supernet": {"pool_batch_norm": True}}
 IN_DARTS = {"darts": RECIPE, **dict.fromkeys(ROBUST_SPACES, POOLED)}
-# The recipe of a method for which `none` is a null player, or tells nothing about a cell's quality.
+# The recipe of methods in which `none` is a null player or has no meaningful value.
 WITHOUT_NONE: dict[str, Any] = {"supernet": {"none_may_win": False}}
 DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021)"
 GDAS = "GDAS (Dong & Yang, CVPR 2019)"
@@ -35,7 +35,7 @@ DRNAS_RECIPE = {"epochs": 100, "weight_decay": 3e-4, "nesterov": False}
 
 
 class AdamSettings(Settings):
-    """How alpha descends."""
+    """Gradient descent on alpha."""
 
     alpha_learning_rate: float = setting(3e-4, "Adam on alpha", DARTS, gt=0)
     alpha_weight_decay: float = setting(1e-3, "Adam on alpha", DARTS, ge=0)
@@ -43,7 +43,7 @@ class AdamSettings(Settings):
 
 
 class GradientSettings(AdamSettings):
-    """How alpha descends, and from when on."""
+    """Gradient descent on alpha, and the epoch in which it starts."""
 
     warmup_epochs: int | None = setting(
         0, "first epochs in which alpha is frozen; none: the search recipe's", DARTS, ge=0
@@ -51,42 +51,42 @@ class GradientSettings(AdamSettings):
 
 
 class DartsSettings(GradientSettings):
-    """How alpha descends and whether it stops."""
+    """Gradient descent on alpha, and early stopping."""
 
-    early_stopping: bool = setting(False, "stop when the largest eigenvalue rises", ROBUST)
-    eigenvalue_window: int = setting(5, "epochs that are averaged, and k", ROBUST, ge=1)
+    early_stopping: bool = setting(False, "stop if the Hessian's largest eigenvalue rises", ROBUST)
+    eigenvalue_window: int = setting(5, "epochs that are averaged, and lag k", ROBUST, ge=1)
     eigenvalue_ratio: float = setting(
-        0.75, "stop once mean(i - k) / mean(i) is below", ROBUST, gt=0, lt=1
+        0.75, "stop if mean(i - k) / mean(i) of the eigenvalue is below this", ROBUST, gt=0, lt=1
     )
 
 
 class DartsPtSettings(GradientSettings):
-    """How alpha descends and how operations are selected."""
+    """Gradient descent on alpha, and the selection of operations."""
 
-    tune_epochs: int = setting(5, "epochs between two decisions; 0: all at once", DARTS_PT, ge=0)
+    tune_epochs: int = setting(5, "epochs between decisions; 0: decide at once", DARTS_PT, ge=0)
     tune_rate_min: float | None = setting(
         None, "last learning rate between decisions; none: constant", DARTS_PT, ge=0
     )
-    value_images: int | None = setting(None, "images for accuracy; none: all", DARTS_PT, ge=1)
+    value_images: int | None = setting(None, "images for the accuracy; none: all", DARTS_PT, ge=1)
 
 
 class GdasSettings(GradientSettings):
-    """How alpha descends and the temperature falls."""
+    """Gradient descent on alpha, and the temperature."""
 
     temperature: float = setting(10.0, "τ of the first epoch", GDAS, gt=0)
     temperature_min: float = setting(0.1, "τ of the last epoch", BENCHMARK, gt=0)
 
 
 class IDartsSettings(GradientSettings):
-    """How far the Neumann series goes, and how often alpha moves."""
+    """The length of the Neumann series, and how often alpha is updated."""
 
-    terms: int = setting(2, "K", IDARTS, ge=0)
+    terms: int = setting(2, "K, terms of the Neumann series", IDARTS, ge=0)
     gamma: float | None = setting(None, "γ; none: the weights' learning rate", IDARTS, gt=0)
-    weight_steps: int = setting(4, "steps of the weights before one of alpha", IDARTS, ge=1)
+    weight_steps: int = setting(4, "weight steps before each step of alpha", IDARTS, ge=1)
 
 
 class PcDartsSettings(GradientSettings):
-    """How alpha and beta descend."""
+    """Gradient descent on alpha and beta."""
 
     warmup_epochs: int | None = setting(
         None, "first epochs in which alpha is frozen; none: the search recipe's", PC_DARTS, ge=0
@@ -95,24 +95,24 @@ class PcDartsSettings(GradientSettings):
 
 
 class SmoothSettings(GradientSettings):
-    """How alpha descends and how far the mixing weights are moved."""
+    """Gradient descent on alpha, and the perturbation of the mixing weights."""
 
     epsilon_min: float = setting(0.03, "ε of the first epoch", SDARTS, ge=0)
-    epsilon: float = setting(0.3, "ε that the last epoch comes near", SDARTS, ge=0)
+    epsilon: float = setting(0.3, "ε that the last epoch approaches", SDARTS, ge=0)
 
 
 class AdversarialSettings(SmoothSettings):
-    """How the worst mixing weights are sought."""
+    """The search for the worst perturbation of the mixing weights."""
 
-    attack_steps: int = setting(7, "steps of the ascent", SDARTS, ge=1)
+    attack_steps: int = setting(7, "steps of gradient ascent", SDARTS, ge=1)
 
 
 class SnasSettings(GradientSettings):
-    """How alpha descends and the temperature falls."""
+    """Gradient descent on alpha, and the temperature."""
 
-    levels: Literal[1, 2] = setting(1, "1: α and w descend one loss; 2: algorithm 1", SNAS)
+    levels: Literal[1, 2] = setting(1, "1: α and w share a loss; 2: α uses validation loss", SNAS)
     temperature: float = setting(1.0, "λ of the first epoch", SNAS, gt=0)
-    temperature_min: float = setting(0.03, "λ that the last epoch comes near", SNAS, gt=0)
+    temperature_min: float = setting(0.03, "λ that the last epoch approaches", SNAS, gt=0)
 
 
 ENTRIES = (

@@ -24,45 +24,45 @@ SGAS = "SGAS (Li et al., CVPR 2020)"
 
 
 class BayesNasSettings(Settings):
-    """How switches are trained and their relevance measured."""
+    """The training of the switches, and the estimate of their relevance."""
 
-    sparsity: float = setting(0.01, "λ; the paper's are 0.005, 0.007 and 0.01", BAYESNAS, ge=0)
+    sparsity: float = setting(0.01, "λ; the paper uses 0.005, 0.007 and 0.01", BAYESNAS, ge=0)
     switch_learning_rate: float = setting(0.01, "SGD on the switches", OURS, gt=0)
-    probes: int = setting(8, "vectors of Hutchinson's estimate", OURS, ge=1)
+    probes: int = setting(8, "random vectors of Hutchinson's estimate", OURS, ge=1)
 
 
 class DrnasSettings(AdamSettings):
-    """How the Dirichlet moves and the search progresses."""
+    """The updates of the Dirichlet distribution, and the stages of the search."""
 
-    stages: int = setting(2, "stages of equally many epochs", DRNAS, ge=1)
+    stages: int = setting(2, "stages with the same number of epochs", DRNAS, ge=1)
     stage_warmup: float = setting(
-        0.4, "share of a stage with α frozen: 10 of 25; NAS-Bench-201: 10 of 50", CODE, ge=0, le=1
+        0.4, "share of a stage with frozen α: 10 of 25; NAS-Bench-201: 10 of 50", CODE, ge=0, le=1
     )
     growth: float = setting(
-        2, "factor by which a stage mixes more channels; DARTS' space: 1.5, k 6 to 4", CODE, ge=1
+        2, "growth of the mixed channels per stage; DARTS' space: 1.5 (k from 6 to 4)", CODE, ge=1
     )
-    keep: float = setting(0.6, "operations that stay: 3 of 5, 4 of 7", DRNAS, gt=0, le=1)
+    keep: float = setting(0.6, "share of operations kept: 3 of 5, 4 of 7", DRNAS, gt=0, le=1)
 
 
 class PDartsSettings(AdamSettings):
-    """How the search progresses."""
+    """The stages of the search."""
 
     alpha_learning_rate: float = setting(6e-4, "Adam on alpha", P_DARTS, gt=0)
-    stage_warmup: float = setting(0.4, "share of a stage with α frozen: 10 of 25", P_DARTS)
-    added_cells: tuple[int, ...] = setting((0, 6, 12), "cells beyond the recipe's", P_DARTS)
-    operations: tuple[int, ...] = setting((8, 5, 3), "the most operations per edge", P_DARTS)
-    skip_dropout: tuple[float, ...] = setting((0.1, 0.4, 0.7), "first rate of a stage", P_DARTS)
+    stage_warmup: float = setting(0.4, "share of a stage with frozen α: 10 of 25", P_DARTS)
+    added_cells: tuple[int, ...] = setting((0, 6, 12), "cells added in each stage", P_DARTS)
+    operations: tuple[int, ...] = setting((8, 5, 3), "most operations per edge, by stage", P_DARTS)
+    skip_dropout: tuple[float, ...] = setting((0.1, 0.4, 0.7), "initial rates, by stage", P_DARTS)
     alpha_clip: float = setting(5.0, "largest norm of alpha's gradient", P_DARTS, gt=0)
-    max_skips: int = setting(2, "skip connections in the normal cell", P_DARTS, ge=0)
+    max_skips: int = setting(2, "most skip connections, normal cell", P_DARTS, ge=0)
 
 
 class SgasSettings(GradientSettings):
-    """How edges are decided."""
+    """The decisions on edges."""
 
-    criterion: Literal[1, 2] = setting(1, "with (2) or without stability", SGAS)
-    start: float = setting(0.2, "share of the epochs before the first: 10 of 50", SGAS, ge=0)
-    every: float = setting(0.1, "share of the epochs between two: 5 of 50", SGAS, gt=0)
-    history: int = setting(4, "epochs that stability looks back", SGAS, ge=1)
+    criterion: Literal[1, 2] = setting(1, "1: without stability; 2: with stability", SGAS)
+    start: float = setting(0.2, "share of epochs before the first decision: 10 of 50", SGAS, ge=0)
+    every: float = setting(0.1, "share of epochs between two decisions: 5 of 50", SGAS, gt=0)
+    history: int = setting(4, "epochs over which stability is measured", SGAS, ge=1)
 
 
 ENTRIES = (

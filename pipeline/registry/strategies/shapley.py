@@ -5,9 +5,9 @@ paper: the defaults in `RELEASED_CODE`, and
 - alpha is updated before the weights in each epoch;
 - the weights use the learning rate of the next epoch, since the scheduler steps first;
 - on ImageNet the last operation of an edge is never removed (train_search_imagenet.py).
-Two bugs of that code are left out. In its CIFAR script the gradients of alpha are never zeroed and
-count when those of the weights are clipped. Its Shapley pass changes the running statistics of the
-batch norms.
+Two bugs of that code are left out. In its CIFAR script the gradients of alpha are never zeroed, and
+they count when the gradients of the weights are clipped. Its Shapley pass changes the running
+statistics of the batch norms.
 """
 # Tested in tests/strategies/test_shapley.py.
 
@@ -26,9 +26,9 @@ from pipeline.settings import CODE, OURS, PAPER, Settings, setting
 
 
 class ValueSettings(Settings):
-    """How the Shapley values of operations are estimated (section 3.3).
+    """The estimate of the Shapley values of operations (section 3.3).
 
-    The options of the estimator stand beside these keys, as the estimator's own settings have them.
+    Options of the estimator are written next to these keys; the estimator's settings define them.
     """
 
     model_config = ConfigDict(extra="allow")  # `_with_options` checks the options
@@ -36,29 +36,29 @@ class ValueSettings(Settings):
     estimator: str = setting("truncated", "a registered estimator", PAPER)
     permutations: int = setting(
         10,
-        "M; an estimator that walks none evaluates as many coalitions as M permutations have",
+        "M; estimators without permutations evaluate as many coalitions as M permutations have",
         PAPER,
         ge=1,
     )
     budget: int | None = setting(
-        None, "the most coalitions to evaluate for an estimate; none: as M says", OURS, ge=1
+        None, "most coalitions evaluated for an estimate; none: as many as M gives", OURS, ge=1
     )
     value: Literal["accuracy", "soft_accuracy", "negative_loss"] = setting(
-        "accuracy", "V: share of right answers, mean probability of the true class, or -loss", PAPER
+        "accuracy", "V: accuracy, mean probability of the true class, or negative loss", PAPER
     )
-    value_images: int = setting(1024, "images of a draw, which V is measured on", CODE, ge=1)
+    value_images: int = setting(1024, "images of a draw on which V is measured", CODE, ge=1)
     redraw: Literal["permutation", "epoch"] = setting(
-        "permutation", "how long V keeps its images", CODE
+        "permutation", "draw new images for V for each permutation or each epoch", CODE
     )
-    augment: bool = setting(False, "V on training-augmented images, as the released code", OURS)
-    value_batch_size: int = setting(256, "the most images of a forward pass of V", OURS, ge=1)
+    augment: bool = setting(False, "measure V on augmented images, as the released code", OURS)
+    value_batch_size: int = setting(256, "most images per forward pass of V", OURS, ge=1)
     batch_norm: Literal["batch", "running", "recalibrated"] = setting(
-        "batch", "statistics that normalise while V is measured", OURS
+        "batch", "statistics of batch norm while V is measured", OURS
     )
     recalibration_images: int = setting(
-        512, "images that `recalibrated` re-estimates statistics on, for each coalition", OURS, ge=1
+        512, "images from which `recalibrated` estimates statistics per coalition", OURS, ge=1
     )
-    renormalise: bool = setting(False, "remaining weights of an edge scaled to sum to one", CODE)
+    renormalise: bool = setting(False, "scale an edge's remaining weights to sum to one", CODE)
 
     @model_validator(mode="before")
     @classmethod
@@ -84,7 +84,7 @@ class ValueSettings(Settings):
 
     @classmethod
     def over(cls, base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Given values merged over others, without the options of a replaced estimator."""
+        """Merge given values over `base`, without the options of a replaced estimator."""
         merged = super().over(base, given)
         taken = {*_estimator(cls, cls.implied(merged)).settings.model_fields, *cls.model_fields}
         gone = _all_options() - taken - {*given}
@@ -126,7 +126,7 @@ RELEASED_CODE = {
 
 
 class ShapleySettings(ValueSettings):
-    """How Shapley values are estimated and what they do to alpha."""
+    """The estimate of Shapley values, and their effect on alpha."""
 
     warmup_epochs: int | None = setting(
         None, "first epochs in which alpha is frozen; none: the search recipe's", PAPER, ge=0
@@ -135,8 +135,8 @@ class ShapleySettings(ValueSettings):
     step: float = setting(0.1, "ε of Eq. 6", PAPER, gt=0)
     norm: Literal["cell_type", "all", "z_score"] = setting(
         "cell_type",
-        "norms of Eq. 6 and 7: over a cell type, or over all; z_score: that of φ over a cell type "
-        "in Eq. 7, and s as it is in Eq. 6",
+        "normalisation in Eq. 6 and 7: norm over a cell type, or over all; z_score: z-scores of φ "
+        "over a cell type in Eq. 7, and s unchanged in Eq. 6",
         OURS,
     )
     fidelity: Literal["paper", "released_code"] = setting(
@@ -153,14 +153,14 @@ class ShapleySettings(ValueSettings):
 
 
 class DartsShapleySettings(GradientSettings, ValueSettings):
-    """How alpha descends, and how Shapley values are estimated."""
+    """Gradient descent on alpha, and the estimate of Shapley values."""
 
 
 class FrozenSettings(Settings):
-    """Which mixture a step trains."""
+    """The mixture of operations that a step trains."""
 
     mixture: Literal["uniform", "coalitions"] = setting(
-        "uniform", "a step trains all operations alike, or a random coalition of them", OURS
+        "uniform", "a step trains all operations equally, or a random coalition", OURS
     )
 
 

@@ -9,46 +9,44 @@ from pipeline.registry.strategies.entry import StrategyEntry
 from pipeline.settings import NB201, OURS, Settings, setting
 
 NASZILLA = "the authors' code, naszilla"
-NB201_CODE = "meets the printed row; the code's docs say 0.5, that of NATS-Bench 0.01"
+NB201_CODE = "agrees with the printed row; the code's docs say 0.5, NATS-Bench's code 0.01"
 
 
 class TableSettings(Settings):
-    """How much is looked up, and where."""
+    """The number of look-ups, and the column."""
 
     evaluations: int = setting(
-        100, "architectures looked up; the benchmark's 12,000 s pay about as many", OURS, ge=1
+        100, "architectures looked up; about as many as the benchmark's 12,000 s allow", OURS, ge=1
     )
     schedule: Literal["12", "200"] = setting(
-        "12", "epochs of training behind an accuracy; 200 where the table has no other", NB201
+        "12", "epochs of the trainings looked up; 200 if the table has no others", NB201
     )
 
 
 class EvolutionSettings(TableSettings):
-    """Sizes of the population and the tournament."""
+    """The sizes of the population and the tournament."""
 
     population: int = setting(10, "P, members", NB201, ge=1)
     tournament: int = setting(3, "S, members that compete to be the parent", NB201, ge=1)
 
 
 class LocalSearchSettings(TableSettings):
-    """Where an ascent begins."""
+    """The start of an ascent."""
 
-    starts: int = setting(
-        10, "random cells before an ascent, of which the best starts it", NASZILLA, ge=1
-    )
+    starts: int = setting(10, "random cells, the best of which starts an ascent", NASZILLA, ge=1)
 
 
 class LookupShrinkingSettings(TableSettings):
-    """What is known before the first operation leaves."""
+    """The look-ups before the first removal."""
 
-    start: float = setting(0.4, "share of the look-ups before that", OURS, gt=0, lt=1)
+    start: float = setting(0.4, "share of look-ups before the first removal", OURS, gt=0, lt=1)
 
 
 class ReinforceSettings(TableSettings):
-    """How the policy learns."""
+    """The training of the policy."""
 
     learning_rate: float = setting(0.03, "Adam", NB201_CODE, gt=0)
-    baseline_decay: float = setting(0.9, "d", NB201, ge=0, lt=1)
+    baseline_decay: float = setting(0.9, "d, decay of the baseline", NB201, ge=0, lt=1)
 
 
 def looked_up(

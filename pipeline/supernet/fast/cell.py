@@ -3,14 +3,14 @@
 The modules, and so the state dictionary, are those of `MixedCell`. Only the order of computation
 differs; a test checks that outputs, gradients and batch-norm statistics are the same.
 
-- Edges that leave the same state have the same input. Operations of one name on these edges are
-  computed as one, with weights and batch norms stacked along the channels: g edges of m channels.
+- Edges that leave the same state have the same input. Operations with the same name on g such edges
+  are computed as one operation, with their weights and batch norms stacked along the channels.
 - Pooling is computed once per state, not once per edge, and faster than in torch (`pooling.py`).
 - Mixing weights are the scales of the last batch norms, so mixing costs nothing extra.
 - Depthwise convolutions have a special backward pass (`depthwise.py`).
 - Operations that are not present, and `none`, are not computed.
-- In evaluation with running statistics a dense convolution and its batch norm are one linear map,
-  so all such maps between two states, `nor_conv_1x1` and `nor_conv_3x3`, add up to one kernel.
+- In evaluation with running statistics a dense convolution and its batch norm are one linear map.
+  All such maps between two states (`nor_conv_1x1`, `nor_conv_3x3`) are added up to one kernel.
 
 Operations that are not chains of ReLU, convolution and batch norm are called one by one, so a new
 operation works without changes here.
@@ -163,7 +163,7 @@ def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[i
     """All linear maps from a state to each later node, summed into one kernel per node.
 
     Returns:
-        for each kernel size: the nodes [g] and [b, g * m, h, w], with m channels for each node.
+        for each kernel size: the nodes [g] and their sums [b, g * m, h, w], m channels per node.
     """
     chains: dict[int, list[tuple[Any, Tensor]]] = defaultdict(list)
     for stack in stacks:

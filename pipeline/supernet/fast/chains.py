@@ -1,7 +1,7 @@
-"""g chains of ReLU, convolution and batch norm with the same layers, computed as one chain.
+"""Computes g chains of ReLU, convolution and batch norm with equal layer shapes as one chain.
 
 Their channels are concatenated. Depthwise convolutions of m channels become one of g m channels,
-other convolutions become a grouped one, and batch norms treat each channel separately anyway.
+and other convolutions become one grouped convolution. Batch norms treat channels separately anyway.
 """
 # Tested in tests/supernet/fast/test_cell.py.
 
@@ -37,7 +37,7 @@ def run_chains(
     """The outputs of g chains on one input, each multiplied by a scale, concatenated.
 
     Args:
-        chains: [g], with the same layers.
+        chains: [g], with layers of the same kinds and shapes.
         rectified: [b, m, h, w], their common input after the first ReLU.
         copies: g -> this input repeated g times along the channels.
         scales: [g].
@@ -98,7 +98,7 @@ def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> 
 
 
 def is_linear(module: Any) -> bool:
-    """Whether a chain after its ReLU is a single dense convolution with fixed statistics."""
+    """Whether a chain has, after its ReLU, only a dense convolution and fixed statistics."""
     if torch.is_grad_enabled() or module.training or not is_chain(module):
         return False
     _, convolution, *norms = module

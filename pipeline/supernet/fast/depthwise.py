@@ -2,14 +2,14 @@
 
     y[c, u] = sum over taps i of w[c, i] x[c, s u + d i - p]        stride s, dilation d, padding p
 
-oneDNN has fast forward kernels for every kernel size and dilation. For the gradient of the weights
-it has them only up to 3 x 3, undilated, with a multiple of 16 channels. Otherwise it falls back to
-code that takes ten to forty times as long as the forward pass. At stride 1 both gradients can be
+oneDNN has fast forward kernels for every kernel size and dilation. Its fast kernels for the
+gradient of the weights need at most 3 x 3 taps, no dilation and a multiple of 16 channels. Other
+cases take ten to forty times as long as the forward pass. At stride 1 both gradients can be
 computed with the fast kernels:
 
 - dx is the convolution of dy with the mirrored kernel, which is a forward pass.
-- dw of a dilated convolution is dw of the undilated one on the images' four phases (even and odd
-  rows and columns), stacked along the batch, because taps never leave a phase.
+- Taps of a dilated convolution never leave a phase of the image (its even or odd rows and columns).
+  So dw is dw of the undilated convolution on the four phases, stacked along the batch.
 - dw of a 5 x 5 kernel is computed from four overlapping 3 x 3 kernels on shifted images.
 
 At stride 2 a convolution with dilation 2 reads only every other pixel, so it is an undilated one of
@@ -33,7 +33,7 @@ VECTOR = 16  # the fast gradient needs a multiple of this many channels
 
 
 def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> Tensor:
-    """Depthwise convolution that keeps the image's size, up to the stride.
+    """Depthwise convolution with "same" padding.
 
     [b, c, h, w] with a weight [c, 1, k, k], k odd -> [b, c, ceil(h / stride), ceil(w / stride)].
     """
@@ -47,15 +47,15 @@ def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> 
 
 
 class DepthwiseConv(nn.Conv2d):
-    """A depthwise convolution without bias that keeps the image's size, up to the stride.
+    """A depthwise convolution without bias and with "same" padding.
 
     Its parameters and state dictionary are those of `nn.Conv2d`; its outputs are the same up to
-    rounding. `nn.Conv2d` still computes it in evaluation, on a GPU and in compiled networks.
+    rounding. In evaluation, on a GPU and in compiled networks it calls `nn.Conv2d`.
     """
 
     @classmethod
     def of(cls, plain: nn.Conv2d) -> DepthwiseConv:
-        """The fast form of a convolution that `_fits`, with the same parameter; draws nothing."""
+        """The fast form of a convolution that `_fits`, with the same weight."""
         kernel, stride, dilation = plain.kernel_size[0], plain.stride[0], plain.dilation[0]
         made = cls(
             plain.in_channels,

@@ -1,10 +1,9 @@
 """Pooling of few channels, faster than torch's on CPUs; the numbers are equal up to rounding.
 
-torch's kernels process the channels of one pixel at a time. With partial channels there are few: 4
-channels cost as much as 16.
+torch's kernels process the channels of one pixel at a time. With partial channels there are so few
+channels that this is slow: 4 channels cost as much as 16. The faster forms run without gradients.
 
-- A maximum is the maximum of shifted images, along the rows, then along the columns. This is used
-  only without gradients: equal pixels would share the gradient, while torch gives it to the first.
+- A maximum is the maximum of shifted images, along the rows, then along the columns.
 - An average is a depthwise convolution with ones, divided by the number of pixels inside the image.
 """
 
@@ -21,7 +20,7 @@ from pipeline.supernet.fast.depthwise import depthwise
 
 
 def pool(layer: Any, x: Tensor) -> Tensor:
-    """`layer(x)` for x [b, c, h, w]; a layer that is not a pooling is simply called."""
+    """`layer(x)` for x [b, c, h, w]; any other layer than a pooling is simply called."""
     if x.device.type == "cpu" and not torch.is_grad_enabled():
         if isinstance(layer, nn.MaxPool2d):
             return maximum(layer, x)

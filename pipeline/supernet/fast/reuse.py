@@ -1,12 +1,12 @@
 """Reuse the computations that coalitions have in common.
 
-If the input of an operation is the same for all coalitions of a batch, so is its output. In DARTS
-the cells before the first reduction do not depend on the players of the reduction cell. Half of the
-removals in a walk are such players, and these first cells have the largest images. In NAS-Bench-201
-all cells share their players, but the input of the first cell is always the stem's output. There
-the output of an operation depends on the mixing weights of the edges up to its input state, not on
-its own weight. So outputs are stored unmixed, and a removal recomputes only the operations after
-the node that it changes. On average over the edges that is one operation in seven.
+If the input of an operation is the same for all coalitions, its output is the same too. In DARTS
+the cells before the first reduction do not depend on the players of the reduction cell. Half of all
+players belong to the reduction cell, and these first cells have the largest images. In
+NAS-Bench-201 all cells share their players, but the input of the first cell is always the stem's
+output. In this cell the output of an operation depends on the mixing weights of the edges up to its
+input state, not on its own weight. So outputs are stored unmixed, and a removal recomputes only the
+operations after the node that it changes. On average that is one operation in seven.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class ActivationCache:
             self._versions = versions
 
     def get(self, name: Hashable, depends_on: Hashable, compute: Callable[[], Result]) -> Result:
-        """The last result under this name if `depends_on` is unchanged, else that of `compute`.
+        """The last result under this name if `depends_on` is unchanged, else a new one.
 
-        `depends_on` is everything that the result depends on besides images and network, such as
-        mixing weights.
+        `compute` returns the result. `depends_on` is everything that it depends on besides images
+        and network, such as mixing weights.
         """
         if name not in self._entries or self._entries[name][0] != depends_on:
             self._entries.pop(name, None)  # frees its memory first
@@ -58,7 +58,7 @@ class ActivationCache:
 def run_cached(
     cell: Any, x: Tensor, mixing: Tensor, present: Present, cache: ActivationCache
 ) -> Tensor:
-    """As `MixedCell.forward`, for a cell with one input [b, channels, h, w], equal in every call.
+    """As `MixedCell.forward`, for a cell whose single input [b, channels, h, w] never changes.
 
     All channels of the cell are mixed (k = 1). The cache keeps the outputs of its operations.
     """

@@ -1,6 +1,6 @@
 """Three ways to call a cell: directly, compiled, or with gradient checkpointing.
 
-With checkpointing a cell's activations are computed again in the backward pass (Chen et al.,
+Checkpointing computes a cell's activations again in the backward pass (Chen et al.,
 "Training deep nets with sublinear memory cost", 2016). The second forward pass changes neither the
 running statistics nor the count of noise draws.
 """
@@ -19,29 +19,29 @@ from pipeline.compilation import compile_mode, compiled
 from pipeline.spaces.operations import Noise
 from pipeline.supernet.cell import MixedCell
 
-# Number of cell shapes times batch sizes; torch's default limit of graphs per function is too low.
+# Limit of graphs per function: each cell shape and batch size needs one; torch's limit is too low.
 COMPILED_GRAPHS = 64
 
 
 def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
     """A compiled function that calls a cell in a training step.
 
-    It compiles the readable form, because stacking by hand hinders the compiler.
+    It compiles the readable form, because the stacking in `FusedCell` hinders the compiler.
     """
-    import torch._dynamo  # loads the compiler, so only when used
+    import torch._dynamo  # imported here, because it loads the compiler
 
     torch._dynamo.config.recompile_limit = COMPILED_GRAPHS
     return compiled(MixedCell.forward, compile_mode(device))
 
 
 def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -> Tensor:
-    """`run(cell, *arguments)` with the memory of one cell instead of all, for a third more work."""
+    """`run(cell, *arguments)`, whose activations are not kept; a step costs a third more."""
     output: Tensor = checkpoint(
         run,
         cell,
         *arguments,
         use_reentrant=False,
-        preserve_rng_state=False,  # cells draw from no global stream
+        preserve_rng_state=False,  # cells do not draw from the global generators
         context_fn=lambda: (contextlib.nullcontext(), recomputing(cell)),
     )
     return output
@@ -49,7 +49,7 @@ def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -
 
 @contextlib.contextmanager
 def recomputing(cell: nn.Module) -> Iterator[None]:
-    """Inside the block a second forward pass sees the state of the first and changes none."""
+    """Inside the block a second forward pass repeats the first without changing any state."""
     norms: list[Any] = [module for module in cell.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     counts = [norm.num_batches_tracked.clone() for norm in norms]
