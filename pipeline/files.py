@@ -60,7 +60,7 @@ def check_writable() -> None:
         InputError: such a folder does not exist, cannot be written, or its disk is full.
     """
     temporary = {name: os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")}
-    for name, folder in {**temporary, "working folder": os.getcwd()}.items():
+    for name, folder in {**temporary, "working folder": str(Path.cwd())}.items():
         if folder:
             try:
                 with tempfile.TemporaryFile(dir=folder) as probe:

@@ -55,7 +55,8 @@ def test_a_figure_is_kept_by_its_numbers(tmp_path, monkeypatch):
 
 
 def test_a_benchmark_is_made_again_in_the_words_that_it_had():
-    words = {"title": "T", "columns": {"name": "N", "ratio": "R", "n": "n"}, "rows": [], "notes": ["n"]}
+    columns = {"name": "N", "ratio": "R", "n": "n"}
+    words = {"title": "T", "columns": columns, "rows": [], "notes": ["n"]}
     record = {"git_commit": "abc", "finished": "2026-11-30T07:00:00", "cpu": "EPYC"}
     rows = [{"name": "a", "ratio": 2.123456, "n": 12345, "other": 1}]
     made = measurement.renewed(words, rows, "bench", record)
