@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from pipeline import devices
-from pipeline.bench import reaching, search
+from pipeline import bench, devices
+from pipeline.bench import reaching, search, timing
 from pipeline.bench.memory import peak_megabytes
 from pipeline.shapley import estimate
 
@@ -46,6 +47,18 @@ def test_peak_counts_what_waits_for_the_backward_pass() -> None:
         y.sum().backward()
 
     assert 10 <= peak_megabytes(work) < 14
+
+
+def test_the_share_of_convolutions_is_that_of_the_work() -> None:
+    x, weight = torch.ones(8, 16, 32, 32), torch.ones(16, 16, 3, 3)
+    assert timing.convolution_share(lambda: torch.conv2d(x, weight)) > 0.5
+    assert timing.convolution_share(lambda: [x.exp() for _ in range(10)]) == 0
+
+
+def test_every_benchmark_has_its_name() -> None:
+    folder = Path(bench.__file__).parent
+    files = [f.stem for f in folder.glob("[!_]*.py") if "\ndef rows(" in f.read_text("utf-8")]
+    assert sorted(files) == sorted(bench.NAMES)
 
 
 def test_games_have_the_values_of_their_formulas() -> None:

@@ -1,7 +1,7 @@
-"""Timings of fast code against its plain, tested form; the two run in turns.
+"""Times fast code against its plain, tested version; the two run in turns.
 
-Machines are shared, so rely on a row's ratio of medians and not on its times. A benchmark is a file
-with a function `rows(repeats)`, and its name is in the list below.
+Other programs may use the machine, so rely on the ratio of the two medians and not on times. To add
+a benchmark, write a file with a function `rows(repeats)` and add its name to the list below.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def rows(name: str, repeats: int = 7) -> list[dict[str, Any]]:
     """The rows of a benchmark: name, baseline_s, ours_s, ratio (baseline over ours), and more.
 
     Raises:
-        InputError: data that it needs are missing.
+        InputError: data that the benchmark needs are missing.
     """
     module = import_module(f"pipeline.bench.{name}")
     found: list[dict[str, Any]] = module.rows(repeats)

@@ -1,9 +1,9 @@
 """A GPU check in minutes: tests, speeds at the paper's sizes, and a NAS-Bench-201 search.
 
 It needs no data set and no package except torch: images are noise, and without pytest the tests are
-skipped. A part that fails, or for which there is no time, gives a row with the reason. The speeds
-become rates in `analysis/rates.json`, which `plan` then uses. On a CPU the check runs in a tiny
-form, which the tests cover.
+skipped. A part that fails, or for which there is no time, has a row with the reason. The speeds are
+added to `analysis/rates.json`, from which `plan` computes hours. On a CPU the check runs only with
+tiny sizes, as our tests do.
 """
 # Tested in tests/test_gpu.py.
 
@@ -50,11 +50,11 @@ TURNS = 5
 
 
 def check(minutes: float = 8, tests: bool = True, tiny: bool = False) -> tuple[Row, list[Row]]:
-    """A measurement of all parts, in the form of `docs/measurements`, and the device's rates.
+    """A measurement of all parts, as in `docs/measurements`, and the device's rates.
 
     Args:
-        minutes: no part begins after this time; tests end after a share of it.
-        tests: whether the tests marked `gpu` run.
+        minutes: time after which no part begins; the tests get a share of this time.
+        tests: whether to run the tests that are marked `gpu`.
         tiny: whether to use the smallest sizes, on any device.
 
     Raises:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 
 def peak_megabytes(work: Callable[[], object]) -> float:
-    """Peak of the memory that `work` allocates, beyond that held before, in MB of 10^6 bytes.
+    """Peak of the memory that `work` allocates, in MB of 10^6 bytes.
 
-    On a GPU torch's allocator measures it, on a CPU the profiler's record of allocations.
+    Memory that was allocated before does not count. On a GPU torch's allocator measures the peak,
+    on a CPU the profiler.
 
     Args:
-        work: called twice; the second call is measured, when gradients and caches exist.
+        work: called twice; the second call is measured, since gradients and caches exist by then.
     """
     import torch
 

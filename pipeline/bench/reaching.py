@@ -1,10 +1,10 @@
-"""Time that the default estimator takes to reach the tau of another estimator.
+"""The time in which the default estimator reaches the tau of another estimator.
 
-The other estimators are those of a search: the paper's plain form (10 whole permutations on 1,024
-images each), its truncated form, and the estimator of the released code. The default runs with
-several small budgets, and the smallest one with at least the same mean tau is reported. Seconds are
-those of one process on the fused supernet. `default_readable_ratio` compares with one module per
-operation, as in the released code.
+The others are the paper's estimator without truncation (10 permutations on 1,024 images each), with
+truncation, and that of the released code. The default runs with several budgets, of which we report
+the smallest whose mean tau is at least that of the other. Seconds are those of one process on the
+fused supernet. For `default_readable_ratio` the other estimator uses the readable supernet, with
+one module per operation as in the released code.
 """
 # Tested in tests/test_bench.py.
 
@@ -28,12 +28,13 @@ Runs = Sequence[dict[str, Any]]
 def reached(
     runs: Mapping[str, Runs], reference: NDArray[np.float64], readable_ratio: float
 ) -> dict[str, dict[str, Any]]:
-    """Other estimator -> columns for its row; no columns if the default does not reach its tau.
+    """Name of each other estimator -> columns of its row; empty if the default's tau is lower.
 
     Args:
-        runs: the repeats of each variant, as `studies.estimates` returns them.
-        reference: values that all are compared with, float64[n].
-        readable_ratio: time of a readable forward pass divided by that of a fused one.
+        runs: the repetitions of each estimator, as `studies.estimates` returns them.
+        reference: float64[n], the reference values for tau.
+        readable_ratio: time of a forward pass of the readable supernet, divided by that of the
+            fused.
     """
     taus = {
         name: float(np.mean([with_reference(phi_of(run), reference)["tau"] for run in repeats]))

@@ -1,9 +1,9 @@
-"""A search by two processes against one: wall time of an epoch of weights and a Shapley pass.
+"""Wall time of weight training and Shapley estimation, by two processes against one.
 
-The space is NAS-Bench-201 with one cell per stage, images are noise, and gloo joins the processes.
-The baseline is one process with one thread. It is timed in turns with one process of two threads,
-and with two processes of one thread each. All do the same work: two micro-batches per step, four
-whole permutations.
+The space is NAS-Bench-201 with one cell per stage, images are noise, and gloo connects the
+processes. The baseline is one process with one thread. In turns with it we time one process with
+two threads, and two processes with one thread each. All do the same work: an epoch of two
+micro-batches per step, and an estimate of four whole permutations.
 """
 # Tested in tests/test_bench.py.
 
@@ -41,12 +41,12 @@ VALUE = {"estimator": "permutation", "permutations": 4, "value_images": 256}
 def rows(
     repeats: int = 7, forms: Mapping[str, tuple[int, int]] = FORMS, **sizes: int
 ) -> list[dict[str, Any]]:
-    """A row for each form and part.
+    """A row for each form (processes and threads) and part (weights, Shapley values).
 
     Args:
-        repeats: turns of each form.
+        repeats: number of times that each form is timed.
         forms: the compared forms, including the baseline.
-        sizes: replace the module's `n_images`, `batch`, `size`, `channels`, `value_images`.
+        sizes: other values of `n_images`, `batch`, `size`, `channels`, `value_images`.
     """
     with tempfile.TemporaryDirectory() as folder:
         multiprocessing.spawn(_process, (folder, repeats, dict(forms), sizes), nprocs=2)

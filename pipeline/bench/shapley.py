@@ -1,13 +1,13 @@
 """Estimators of Shapley values on a small NAS-Bench-201 supernet from a short search.
 
-The baseline is the plain form: 10 whole permutations on 1,024 images each, the default of a search.
-The others spread a share of its image-forwards over draws of 32 images. The reference is two long
-walks together, each of 40 permutations on 64 images that no estimate uses. Each row has the cost of
-the estimate, its agreement with the reference (Kendall's tau and Pearson's r with 95 % intervals),
-and as a ceiling the agreement of the two walks. The last columns show how long the default takes
-to reach the same tau (`reaching.py`). Images are CIFAR-10 at 16 x 16 pixels if SHAPLEY_NAS_DATA
-has it, else digits. V is the probability of the true class. Seconds are those of one process, but
-several run at once. Three repeats take some minutes of one core.
+The baseline is the paper's estimator without truncation: 10 permutations on 1,024 images each. The
+other estimators use a share of its image-forwards, in draws of 32 images. The reference is the mean
+of two long walks, each of 40 permutations on 64 images that no estimate uses. Each row has the cost
+of the estimate and its agreement with the reference (Kendall's tau and Pearson's r with 95 %
+intervals). The agreement of the two walks with each other is the ceiling. The last columns show how
+soon the default reaches the same tau (`reaching.py`). Images are CIFAR-10 at 16 x 16 pixels if
+SHAPLEY_NAS_DATA has it, else digits. V is the probability of the true class. Seconds are those of
+one process while several run. Three repetitions take some minutes of one core.
 
 The sizes are those of `bench` in `config/studies/estimators.yaml`.
 """
@@ -67,12 +67,13 @@ class Bench:
 def rows(
     repeats: int = 5, study: Study | None = None, workers: int | None = None
 ) -> list[dict[str, Any]]:
-    """Train, walk the references, run every estimator `repeats` times; return a row for each.
+    """Train, compute the reference, run every estimator `repeats` times; a row for each estimator.
 
     Args:
         repeats: number of estimates per row.
-        study: a study with one training at one age and two walks; None: the one in the file.
-        workers: number of processes for references and repeats; None: one per CPU.
+        study: a study of one supernet, trained for one number of epochs, with two walks; None: that
+            of `config/studies/estimators.yaml`.
+        workers: number of processes that share the work; None: one per CPU.
     """
     study = study or studies.load("estimators", "bench")
     root = Path(os.environ.get("SHAPLEY_NAS_DATA", "data"))

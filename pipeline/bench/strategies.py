@@ -2,10 +2,10 @@
 
 The space is NAS-Bench-201 with one cell per stage, images are noise, and the strategies run in
 turns. Alpha changes in the timed epoch. Work that a strategy does once per epoch or once per search
-(Shapley values, controller, final choices) is left out. It does not grow with the number of steps,
-and `docs/strategies.md` counts it in images. Without a GPU times are processor times, since
-machines are shared. Memory is the peak that an epoch allocates: activations, gradients, copies of
-the weights.
+(Shapley values, controller, final choices) is made as small as possible, because it does not grow
+with the number of steps; `docs/strategies.md` counts it in images. Without a GPU times are CPU
+times, since other programs may use the machine. Memory is the peak that an epoch allocates:
+activations, gradients, copies of the weights.
 """
 # Tested in tests/test_bench.py.
 

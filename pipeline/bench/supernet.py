@@ -1,11 +1,12 @@
-"""A supernet's fast form against the readable one (eager, float32, contiguous).
+"""Times the fast supernet against the readable one (eager, float32, contiguous).
 
 DARTS has 16 channels, 8 cells, k = 4 and batch 64; NAS-Bench-201 has one cell per stage and batch
 128. Images are 32 x 32, and weights are those at the start of a search. A training step is a
-forward and a backward pass of the weights. A forward pass is without gradients; DARTS uses batch
-statistics, the default for V, and NAS-Bench-201 running ones. With half of the players removed both
-use batch statistics, once from scratch and once along a walk of removals. A walk recomputes only
-what a removal changes. `*_peak_mb` is the peak memory of a training step beyond weights and images.
+forward and a backward pass of the weights. A forward pass has no gradients; batch norms use batch
+statistics for DARTS (the default for V) and running statistics for NAS-Bench-201. With half of the
+players removed, a pass is timed alone and along a walk, which recomputes only what a removal
+changes; both use batch statistics. `*_peak_mb` is the peak memory of a training step beyond weights
+and images. `convolutions` is the share of the fast form's time that convolutions take.
 """
 # Tested in tests/test_bench.py.
 
@@ -20,7 +21,7 @@ from torch.nn import functional as F
 
 from pipeline import devices, registry
 from pipeline.bench.memory import peak_megabytes
-from pipeline.bench.timing import compare
+from pipeline.bench.timing import compare, convolution_share
 from pipeline.config.recipes import SupernetSettings
 from pipeline.supernet import ActivationCache, Supernet, evaluation_mode, mixture
 
@@ -33,13 +34,14 @@ BATCHES = {"darts": 64, "nasbench201": 128}
 POLICIES = {"darts": "batch", "nasbench201": "running"}
 STEPS = 10  # removals of a walk; half of them come before half of the players are removed
 READABLE = {"fused": False, "channels_last": False}
+Pair = tuple[Callable[[], object], Callable[[], object]]  # baseline, fast form
 
 
 def rows(repeats: int = 7, compiled: bool = True) -> list[dict[str, Any]]:
-    """Training step, forward pass, half of the players removed, for both families.
+    """Rows for training step, forward pass, and half of the players removed, in both spaces.
 
     Args:
-        repeats: turns of each side.
+        repeats: number of times that each side is timed.
         compiled: whether to add the compiled training step of NAS-Bench-201, which takes a minute
             to compile (`ours_first_s`).
     """
@@ -48,51 +50,58 @@ def rows(repeats: int = 7, compiled: bool = True) -> list[dict[str, Any]]:
 
 def rows_of(name: str, repeats: int, compiled: bool) -> list[dict[str, Any]]:
     """The rows of one space."""
-    readable, fast = make(name, **READABLE), make(name)
     generator = torch.Generator().manual_seed(0)
-    where = devices.resolve("auto")
-    images = torch.randn(BATCHES[name], 3, SIZE, SIZE, generator=generator).to(where)
-    everyone = torch.ones(fast.space.n_players, dtype=torch.bool)
-    half = torch.rand(fast.space.n_players, generator=generator).argsort() % 2 == 0
-    baseline = training(readable, images)
-    forms = {"training step": fast, "training step, checkpointed": make(name, checkpoint=True)}
+    device = devices.resolve("auto")
+    images = torch.randn(BATCHES[name], 3, SIZE, SIZE, generator=generator).to(device)
+    facts = {"batch_size": len(images), "threads": torch.get_num_threads(), "device": device.type}
+    rows = []
+    for form, (before, now) in {
+        **training_steps(name, images, compiled),
+        **forward_passes(name, images, generator),
+    }.items():
+        row = {"space": name, **compare(form, before, now, repeats), **facts}
+        row |= {"convolutions": convolution_share(now)}
+        if form.startswith("training"):
+            peaks = peak_megabytes(before), peak_megabytes(now)
+            row |= dict(zip(("baseline_peak_mb", "ours_peak_mb"), peaks, strict=True))
+        rows.append(row)
+    return rows
+
+
+def training_steps(name: str, images: Tensor, compiled: bool) -> dict[str, Pair]:
+    """The readable form's training step, beside each fast form's."""
+    readable = training(make(name, **READABLE), images)
+    forms = {
+        "training step": make(name),
+        "training step, checkpointed": make(name, checkpoint=True),
+    }
     if compiled and name == "nasbench201":
         forms["training step, compiled"] = make(name, compile=True)
-    found = [
-        {
-            **compare(f"{name}: {form}", baseline, training(net, images), repeats),
-            "baseline_peak_mb": peak_megabytes(baseline),
-            "ours_peak_mb": peak_megabytes(training(net, images)),
-        }
-        for form, net in forms.items()
-    ]
+    return {form: (readable, training(net, images)) for form, net in forms.items()}
+
+
+def forward_passes(name: str, images: Tensor, generator: torch.Generator) -> dict[str, Pair]:
+    """A pass of all players and, against the same in the fast form, one of half and a walk."""
+    readable, fast = make(name, **READABLE), make(name)
+    everyone = torch.ones(fast.space.n_players, dtype=torch.bool)
+    half = torch.rand(fast.space.n_players, generator=generator).argsort() % 2 == 0
+    order = torch.randperm(fast.space.n_players, generator=generator)
     policy = POLICIES[name]
     whole = forward(fast, images, everyone, "batch")
-    found += [
-        compare(
-            f"{name}: forward",
+    return {
+        f"forward, {policy} statistics": (
             forward(readable, images, everyone, policy),
             forward(fast, images, everyone, policy),
-            repeats,
         ),
-        compare(
-            f"{name}: forward, half removed, against all",
+        "forward, half removed, against all, batch statistics": (
             whole,
             forward(fast, images, half, "batch"),
-            repeats,
         ),
-    ]
-    order = torch.randperm(fast.space.n_players, generator=generator)
-    found.append(
-        compare(
-            f"{name}: {STEPS} removals past half, against as many of all",
+        f"{STEPS} removals past half, against as many of all, batch statistics": (
             lambda: [whole() for _ in range(STEPS)],
             walk(fast, images, order),
-            repeats,
-        )
-    )
-    facts = {"batch_size": BATCHES[name], "threads": torch.get_num_threads(), "device": where.type}
-    return [{**row, **facts} for row in found]
+        ),
+    }
 
 
 def make(name: str, **changes: Any) -> Supernet:
@@ -130,7 +139,7 @@ def forward(
 
 
 def walk(supernet: Supernet, images: Tensor, order: Tensor) -> Callable[[], None]:
-    """A function that runs the forward passes of a walk around the removal of half the players.
+    """A function that runs the `STEPS` forward passes in the middle of a walk.
 
     Args:
         supernet: the network.

@@ -1,6 +1,6 @@
 """Opening and querying NAS-Bench-201's table, against plain pandas on the CSV file.
 
-If the real table is missing, a made-up one of the same shape is used; the rows say which it was.
+If the real table is missing, random numbers of the same shape replace it; the rows name the table.
 """
 # Tested in tests/test_bench.py.
 

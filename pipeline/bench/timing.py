@@ -12,11 +12,11 @@ from typing import Any
 def compare(
     name: str, baseline: Callable[[], object], ours: Callable[[], object], repeats: int
 ) -> dict[str, Any]:
-    """One row: medians in seconds over `repeats` turns, after one turn that is not counted.
+    """Time two functions in turns; return medians in seconds over `repeats` calls of each.
 
-    The first call of each side (caches, compilation) is reported separately as `*_first_s`.
-    `*_cpu_s` are the CPU seconds of the process over all its threads. They are more reliable than
-    wall time if other programs use the cores.
+    The first call of each, which may fill caches or compile, is reported as `*_first_s` and not
+    counted. `*_cpu_s` are CPU seconds over all threads of the process. If other programs use the
+    cores, they are more reliable than wall times.
     """
     first = [seconds(baseline), seconds(ours)]
     times: tuple[list[float], list[float]] = ([], [])
@@ -41,6 +41,19 @@ def compare(
         "ours_cpu_s": busy_after,
         "cpu_ratio": busy_before / busy_after,
     }
+
+
+def convolution_share(work: Callable[[], object]) -> float:
+    """The share of a call's CPU time that convolutions take, with their gradients (torch.profiler).
+
+    Nothing can be faster than its convolutions, so this bounds the ratio that is still possible.
+    """
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        work()
+    spent = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}
+    return sum(spent[key] for key in spent if "convolution" in key) / sum(spent.values())
 
 
 def seconds(work: Callable[[], object]) -> float:

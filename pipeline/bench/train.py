@@ -1,12 +1,12 @@
-"""A training step of a discrete network: plain eager float32 against the recipe's choices.
+"""Times a training step of a discrete network: plain eager float32 against the recipe's choices.
 
-Both sides are whole steps as in `pipeline.training`: forward, loss with the auxiliary head,
-backward, clipping, SGD. The plain side has contiguous images and weights, torch's own convolutions
-and one SGD kernel per parameter.
+Both are whole steps as in `pipeline.training`: forward, loss with the auxiliary head, backward,
+clipping, SGD. The plain step has contiguous images and weights, torch's convolutions, and a
+separate SGD update for each parameter.
 
-The networks are the published ones. Only the batch is reduced to what a CPU processes in a second.
-It has at least 16 images: below that, torch on one thread switches to other convolution kernels,
-which no real training uses.
+The networks are the published ones; only the batch is smaller, so that a step takes about a second
+on a CPU. It has at least 16 images, because torch on one thread uses other convolution kernels for
+smaller batches, which no real training has.
 """
 # Tested in tests/test_bench.py.
 
