@@ -15,8 +15,8 @@ from pipeline import __version__, journal
 from pipeline.errors import InputError, explain
 from pipeline.registry import nearest, resolve
 
-# Module of `pipeline.verbs` -> its verbs. A module is imported only when one of its verbs is
-# called, so verbs that train nothing do not load torch.
+# Module of `pipeline.verbs` -> its verbs. Calling a verb imports only the module of that verb, so
+# verbs that train nothing do not load torch.
 MODULES: dict[str, tuple[str, ...]] = {
     "data": ("prepare", "imagenet16"),
     "stages": (

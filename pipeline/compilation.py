@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from pipeline.progress import warn
 
-# Steps after which compilation has saved the time it took. On NAS-Bench-201 (C = 16, N = 1, batch
-# 128, two cores) compilation takes 88 s and shortens a step from 0.212 s to 0.204 s. It pays after
-# about 11,000 steps, with one thread after about 1,400.
+# Training steps after which compilation has saved more time than it took. On NAS-Bench-201 (C = 16,
+# N = 1, batch 128) with two threads it takes 88 s and shortens a step from 0.212 s to 0.204 s, so
+# it pays after about 11,000 steps; with one thread after about 1,400.
 COMPILED_STEPS = 10_000
 
 # Images -> logits, and the logits of the auxiliary head if there is one.
@@ -20,9 +20,9 @@ TrainingPass = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 
 def compile_pays(wanted: bool | str, n_steps: int) -> bool:
-    """Whether to compile a training of this many steps; `auto` compiles if that saves time.
+    """Whether to compile a training of `n_steps` steps; `wanted` is True, False or "auto".
 
-    `n_steps` includes the steps that are already done, so a resumed run decides the same way.
+    For "auto" the number decides. It includes finished steps, so a resumed run decides the same.
     """
     return n_steps >= COMPILED_STEPS if wanted == "auto" else bool(wanted)
 
@@ -33,7 +33,7 @@ def compile_mode(device: torch.device) -> str:
 
 
 def compiled(function: Callable[..., Any], mode: str = "default") -> Callable[..., Any]:
-    """`torch.compile(function)`; if compilation fails, it warns and `function` runs uncompiled.
+    """`torch.compile(function)`; if compilation fails, a warning follows and `function` is called.
 
     Compilation happens at the first call, so a missing compiler is noticed there.
     """
@@ -60,7 +60,7 @@ def compiled_training_pass(
 ) -> TrainingPass:
     """The forward pass of a network's training step, compiled for batches of one size.
 
-    A batch of another size runs uncompiled: compiling for the smaller last batch would not pay.
+    Other batches run uncompiled, since compiling for the smaller last batch would not pay.
     """
     chosen: TrainingPass | None = None
 
@@ -79,8 +79,8 @@ def compiled_training_pass(
 def backward_compiles(forward: TrainingPass, network: nn.Module, images: Tensor) -> bool:
     """Whether the backward pass of a compiled forward pass compiles too; a failure only warns.
 
-    torch compiles the backward pass when it first runs. A failure in the middle of a training step
-    could not be undone, so it is tried here.
+    torch compiles the backward pass when it first runs. This function runs it in advance, because a
+    failure within a training step could not be undone.
     """
     from torch._dynamo.exc import TorchDynamoException
 

@@ -1,9 +1,9 @@
-"""The device that computes, its threads, its precision, and its reproducibility.
+"""The device that computes: number of threads, precision, reproducibility.
 
 On a CPU a fixed seed and a fixed number of threads give the same bits in every run. On a GPU cuDNN
-and cuBLAS may choose algorithms that sum in varying order. The deterministic mode forbids these, at
-some cost in speed. Then a fixed seed gives the same bits on the same kind of GPU with the same
-versions.
+and cuBLAS may choose algorithms that sum in varying order. The deterministic mode forbids these and
+is slower. With it, a fixed seed gives the same bits on the same kind of GPU and with the same
+versions of packages.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def resolve(name: str) -> torch.device:
 def configure(threads: int, deterministic: bool = False) -> None:
     """Set torch's threads and determinism, once per process, before any other use of torch.
 
-    `threads` is the number for the whole job, which ranks of torchrun divide. `deterministic`
-    allows only algorithms that are bit-reproducible on a GPU; otherwise cuDNN chooses the fastest.
+    The ranks of torchrun divide the number of threads. If `deterministic`, a GPU uses only
+    algorithms that are bit-reproducible; otherwise cuDNN chooses the fastest.
     """
     torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     if deterministic:
@@ -47,9 +47,9 @@ def configure(threads: int, deterministic: bool = False) -> None:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Context of the forward pass: `float32`, or mixed precision with `bfloat16` or `float16`.
+    """The context for forward passes in `float32`, or in mixed precision, `bfloat16` or `float16`.
 
-    bfloat16 has float32's range, so its gradients need no scaling; gradients of float16 do.
+    Gradients of float16 need scaling; bfloat16 has the range of float32 and does not.
     """
     dtype = torch.float16 if precision == "float16" else torch.bfloat16
     return torch.autocast(device.type, dtype, enabled=precision != "float32")

@@ -1,7 +1,7 @@
 """Lists the files that fill the disk, and removes those that finished runs do not need.
 
 Sizes are the bytes that files occupy on the disk; a file with several hard links counts once.
-Symbolic links are not followed, because their targets are not in these folders.
+Symbolic links are not followed, because their targets may lie outside these folders.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Cleaned:
 def usage(tree: Path, results: Path, data_root: Path) -> list[Share]:
     """Disk usage of a working tree and its data, largest first.
 
-    The tree includes the MLflow store and Snakemake's folder; each data set is a separate kind.
+    The tree includes the MLflow store and Snakemake's folder. Each data set is a row.
     """
     sizes: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     seen: set[tuple[int, int]] = set()
@@ -103,8 +103,8 @@ def _kind(parts: Sequence[str]) -> str:
 def clean_state(results: Path) -> Cleaned:
     """Remove the files in each `results/*/state` that finished runs no longer need.
 
-    A run has finished if its journal says so and its `metrics.json` exists. Any other run can be
-    resumed, so all its files are kept. A journal is removed only if MLflow has the whole run.
+    A run has finished if its journal is FINISHED and its `metrics.json` exists. Other runs can be
+    resumed, so their files are kept. A journal is removed only if MLflow has the whole run.
 
     Raises:
         InputError: no such folder, or a workflow is running in it.

@@ -27,8 +27,8 @@ DAMAGED = (
     *(NotImplementedError, RuntimeError, AttributeError, IndexError, AssertionError, MemoryError),
     *(struct.error, zlib.error, zipfile.BadZipFile, csv.Error, tokenize.TokenError),
 )
-# Limits for files that are read into memory: far above the sizes of this program's files, and far
-# below the memory of a machine.
+# Limits for files that are read into memory. They are far above the sizes of files that this
+# program writes, and far below the memory of a machine.
 MOST_BYTES = 16 * 2**20  # for JSON, CSV and other text
 MOST_ARRAY_BYTES = 2**30
 MOST_RATIO = 20  # unpacked size over packed size
@@ -38,7 +38,7 @@ MOST_RATIO = 20  # unpacked size over packed size
 def replacing(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path next to `path`; rename it to `path` if the block succeeds.
 
-    The temporary file has the suffix of `path`, since some writers choose the format by it.
+    The temporary file has the suffix of `path`, since some libraries choose the format by it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def check_regular(path: Path | str, most: int = MOST_BYTES) -> None:
-    """Check that a path is a regular file within the size limit of its kind.
+    """Check that a path is a regular file of at most `most` bytes.
 
     Raises:
         InputError: there is no such file, or it is a folder, a pipe or a device, or too large.
@@ -185,14 +185,14 @@ def read_share(path: Path | str, key: str) -> float:
 
 
 def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]:
-    """The arrays of an .npz file by name; all are read, so that a changed byte is detected.
+    """The arrays of an .npz file by name; all are read, so that damage to the file is detected.
 
     Args:
         path: the file.
-        whole: arrays that must exist and hold numbers without NaN; no array may hold infinity.
+        whole: names of arrays that must exist and have no NaN; infinity is an error in any array.
 
     Raises:
-        InputError: the file is missing, truncated, changed, of another kind or too large.
+        InputError: the file is missing, damaged, too large, or has other content.
     """
     import numpy as np
 
@@ -256,10 +256,10 @@ def read_csv(path: Path | str) -> list[dict[str, str]]:
 
 
 def below(root: Path, path: str) -> Path:
-    """Resolve a path of a configuration or manifest: absolute, or relative to `root` and below it.
+    """Resolve a path from a configuration or manifest; a relative path must stay below `root`.
 
     Raises:
-        InputError: the path is relative and leads out of the root.
+        InputError: a relative path leads out of `root`.
     """
     whole = Path(os.path.normpath(root / path))
     if not Path(path).is_absolute() and not whole.is_relative_to(os.path.normpath(root)):

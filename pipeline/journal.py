@@ -1,6 +1,6 @@
-"""The journal of a run: its events as lines of JSON on disk, which MLflow mirrors.
+"""The journal of a run: its events as lines of JSON on disk, of which MLflow gets a copy.
 
-Each run has one file, to which lines are only appended. Every line is one event with its `time` in
+Each run has one file, and lines are only appended. Every line is one event with its `time` in
 milliseconds:
 
     start     key (the run's identity, in MLflow a tag), stage, name, experiment, workflow, params,
@@ -10,9 +10,9 @@ milliseconds:
     artifact  path, relative to the journal's folder; form: file | table | model | report
     end       status: FINISHED | FAILED; for a workflow also note: its result in Markdown
 
-A process that is killed while it writes leaves an incomplete last line. The reader skips every line
-that is not an event, because a journal may also come from another version or another person.
-This module does not depend on MLflow: `pipeline/tracking` reads journals and mirrors them.
+A process that is killed while it writes leaves an incomplete last line. The reader skips all lines
+that are not events, since a journal may also come from another version of this program. This module
+does not depend on MLflow: `pipeline/tracking` reads journals and sends them to MLflow.
 """
 # Tested in tests/tracking/test_workflow.py.
 
@@ -74,9 +74,9 @@ class Journal:
             self.append("metrics", step=step, values=fresh)
 
     def append_artifact(self, path: Path | str, form: str = "file") -> None:
-        """Add an artifact: a file, a `table` (CSV), a `model` (a `model.pt`), a `report` (HTML).
+        """Add an artifact: a "file", "table" (CSV), "model" (`model.pt`) or "report" (HTML).
 
-        Its path is stored relative to the journal, so that the working tree can be moved.
+        The stored path is relative to the journal, so that the working tree can be moved.
         """
         self.append("artifact", path=os.path.relpath(path, self.path.parent), form=form)
 
@@ -102,7 +102,7 @@ class Journal:
 
     @property
     def earlier_code(self) -> list[dict[str, str]]:
-        """The code of earlier processes of the run, if it differs from the last one's code.
+        """The code that earlier processes of the run used, if the last process used other code.
 
         Each entry has a `source_digest` and, if the settings name registered code, `code_behind`.
         """
@@ -186,9 +186,9 @@ def begin(
 ) -> Journal:
     """Resume the run at `path`, or rename its journal and start a new run.
 
-    If `reopen` is true, a run that was killed or failed is resumed if the parameters are the same:
-    its stage continues from a checkpoint, so one journal holds the whole curve. If the parameters
-    differ, or the run had finished, a new run starts.
+    A run that was killed or failed is resumed if `reopen` is true and the parameters are the same.
+    Its stage continues from a checkpoint, so one journal has the metrics of all epochs. In all
+    other cases a new run starts.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = read(path)
@@ -225,10 +225,10 @@ def recorded(
 ) -> Iterator[Journal]:
     """Keep a stage's journal: FINISHED when the block ends, FAILED when it raises.
 
-    If its run was killed or failed with the same parameters, the run is resumed.
+    A run with the same parameters that was killed or failed is resumed.
 
     Args:
-        path: the journal, which remains after the stage.
+        path: the file of the journal, which is kept after the stage.
         stage: the stage's verb.
         name: name of the run.
         workflow: the workflow's journal; None if the stage was called by hand.
@@ -289,8 +289,8 @@ def web_address() -> str:
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
     """`mlflow_run_id` and `mlflow_experiment_id` of a run, if MLflow has it.
 
-    `provenance` is the record in the run's folder. It names the run by a key; in records of earlier
-    versions it has the ids themselves.
+    `provenance` is the record in the run's folder. It has the key of the run; records of earlier
+    versions have the two ids instead.
     """
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:

@@ -1,8 +1,8 @@
 """Training with several processes: torchrun runs the same command in each.
 
-A rule sets the number of machines and of processes on each machine. torchrun starts the processes
-and connects them. On one machine they connect through a free port. On several machines they connect
-through the first host of the SLURM job, at a port computed from the job's number.
+The rule of a job sets the number of machines and of processes on each machine. torchrun starts the
+processes and connects them. On one machine they connect through a free port. On several machines
+they connect through the first host of the SLURM job, at a port computed from the job's number.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def command(
     """The command line that runs `python -m pipeline VERB` in `nodes * processes` ranks.
 
     `processes` is the number of ranks on each machine, one for each GPU. Several machines need a
-    SLURM job, which allocates them and sets variables in `environment`.
+    SLURM job, whose variables are read from `environment`.
 
     Raises:
-        InputError: several machines outside a SLURM job.
+        InputError: several machines are requested outside a SLURM job.
     """
     ranks = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
     if nodes == 1:

@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).parents[1]
 def home() -> Path:
     """The folder of Snakefile, rules, configuration and profiles.
 
-    It is the checkout, or the folder that was installed with the package.
+    It is the folder of the checkout, or the folder that was installed with the package.
 
     Raises:
         InputError: neither exists.
@@ -32,7 +32,7 @@ def lay_out(folder: Path) -> list[Path]:
     """Copy the workflow's files into a folder, which need not exist; return the copied files.
 
     Raises:
-        InputError: one of the files already exists; then nothing is copied.
+        InputError: one of the files already exists; nothing was copied.
     """
     source = home()
     there = [folder / part for part in PARTS]

@@ -1,7 +1,7 @@
 """Locks: one workflow at a time in a results folder, one stage at a time in a state folder.
 
 The system releases a stage's lock (`flock`) when its process ends. A workflow's lock is a file that
-names its process; it is ignored if that process is dead. So `kill -9` leaves no lock to remove.
+names its process; it is ignored if that process is dead. So you never remove a lock by hand.
 """
 # Tested in tests/test_faults.py.
 
@@ -104,7 +104,7 @@ def stage(state: Path) -> Iterator[None]:
     """Lock a stage's state folder; a process left by a killed workflow is ended first.
 
     Raises:
-        InputError: another stage is running here, and its workflow (or shell) is still alive.
+        InputError: another process runs the stage, and its workflow (or shell) is still alive.
     """
     if os.environ.get("RANK", "0") != "0":
         yield  # other ranks of the same training

@@ -26,7 +26,7 @@ def n_cpus() -> int:
 def has_gpu(device: str) -> bool:
     """Whether jobs will run on a GPU: `cuda`, or `auto` on a machine with an NVIDIA driver.
 
-    CUDA_VISIBLE_DEVICES is not used, because clusters set it even on machines without a GPU.
+    CUDA_VISIBLE_DEVICES is not read, because clusters set it even on machines without a GPU.
     """
     return device == "cuda" or (device == "auto" and any(DRIVER.glob("*")))
 
@@ -47,10 +47,10 @@ def gpu_models() -> list[str]:
 
 
 def own_folder(folder: Path) -> Path:
-    """Create a folder that belongs to this user, in a place such as /tmp that others use too.
+    """Create a folder that belongs to this user, inside a shared folder such as /tmp.
 
     Raises:
-        OSError: it cannot be created, or belongs to somebody else.
+        OSError: the folder cannot be created, or belongs to another user.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
@@ -59,13 +59,13 @@ def own_folder(folder: Path) -> Path:
 
 
 def take_gpus(n: int = 1) -> list[str]:
-    """Allocate GPUs that no other job of this user holds, until this process ends.
+    """Allocate `n` GPUs that no other job of this user holds, until this process ends.
 
     Snakemake counts devices but does not choose the device of a job. Inside a SLURM job the devices
-    are already chosen. If fewer than `n` are free, the first ones are shared.
+    are already chosen. If fewer than `n` are free, the first `n` are shared with other jobs.
 
     Returns:
-        The devices. If they were allocated here, CUDA_VISIBLE_DEVICES is set to them.
+        The names of the devices. If this call chose them, it also sets CUDA_VISIBLE_DEVICES.
     """
     names = visible_gpus()
     if "SLURM_JOB_ID" in os.environ or "LOCAL_RANK" in os.environ or len(names) <= n:

@@ -1,8 +1,8 @@
 """Runs code before the first job of a workflow, as each job ends, and after the last job.
 
-Snakemake's hooks (`onstart`) do not run in a workflow that another one imports as a module. So this
-module uses Snakemake's log events, which every workflow has. It also prints one line per job on the
-terminal to show the progress. The full output of Snakemake is in `.snakemake/log`.
+Snakemake's hooks (`onstart`) do not run if another workflow imports this one as a module. So this
+module listens to Snakemake's log events, which every workflow has. It also prints a line on the
+terminal for each job. The full output of Snakemake is in `.snakemake/log`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ STREAM = "DefaultStreamHandler"  # Snakemake's handler for the terminal
 
 
 class Moments(logging.Handler):
-    """Listens to a workflow.
+    """Listens to the log events of a workflow.
 
     Args:
         workflow: Snakemake's workflow object.
-        before: called before the first job; if it raises, the workflow ends.
-        after: called with FINISHED or FAILED when the workflow's process ends.
+        before: called before the first job; an exception ends the workflow.
+        after: called with "FINISHED" or "FAILED" when the workflow's process ends.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The paths of results, shared by rules, stages, verbs, analysis and tests.
 
-A pattern has its wildcards in braces, as in rules. A *run* is the result of one stage. Its folder
-below `results/{preset}` identifies it among all runs:
+Patterns have wildcards in braces, as in Snakemake's rules. A *run* is the result of one stage. Its
+folder below `results/{preset}` identifies the run:
 
     {space}/{dataset}/{strategy}/seed{seed}/search/  also genotype, trial, query, removal, ranking
     {space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/

@@ -1,8 +1,8 @@
 """The origin of a result: code, settings, versions, machine, data.
 
-Every stage writes this record next to its result as `provenance.json`. A commit id does not cover
-uncommitted files, so the record also has a digest of the package's source. The report marks results
-whose `source_digest` is not the current one. This module imports neither torch nor mlflow.
+Every stage writes this record next to its result as `provenance.json`. The record also has a digest
+of the package's source, because a commit id does not cover uncommitted changes. The report marks
+results whose `source_digest` is not the current one. This module imports neither torch nor mlflow.
 
 Units: seconds; times are UTC in ISO 8601.
 """
@@ -47,14 +47,14 @@ def collect(
     seconds: float,
     data: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The record of a stage that ends now, for `files.write_json`.
+    """The record of a stage that ends now, as values for `files.write_json`.
 
     Args:
-        settings: the settings of the stage; all are kept.
+        settings: the settings of the stage; the record has all of them.
         seed: the run's seed; None if nothing is random.
         device: "cpu" or "cuda", as resolved.
         seconds: duration of the stage, over all its resumptions.
-        data: the data set's manifest; its name and fingerprint are kept.
+        data: the data set's manifest; the record has its name and fingerprint.
     """
     finished = datetime.datetime.now(datetime.UTC)
     return {
@@ -80,8 +80,8 @@ def collect(
 def code() -> dict[str, Any]:
     """Commit, dirty flag and source digest of this package.
 
-    They are read once per process, at the first request, because an edit during a long run does not
-    change the running code. Outside a git checkout, or without git, commit and flag are None.
+    They are read at the first call in a process, because later edits do not change the running
+    code. Outside a git checkout, or without git, commit and flag are None.
     """
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
     return {

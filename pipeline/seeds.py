@@ -1,6 +1,6 @@
-"""Random numbers as a function of (seed, purpose, epoch), so that no state needs to be saved.
+"""Makes random generators from (seed, purpose, epoch), so that no random state must be saved.
 
-Every epoch of every stage draws from new generators, made from the run's seed and a name. So a run
+Every epoch of every stage has new generators, made from the seed of the run and a name. So a run
 that resumes at an epoch draws the same numbers as an uninterrupted run.
 """
 # Tested in tests/contract/test_strategies.py.

@@ -1,8 +1,8 @@
 """Finds and cancels the SLURM jobs of a killed workflow before the next workflow starts.
 
-Snakemake's executor names its jobs by a UUID of the run and starts them in the workflow's folder. A
-killed workflow cannot cancel them. The next workflow would submit the same work while the old jobs
-still write to the same files.
+A killed workflow cannot cancel its SLURM jobs. The next workflow would submit the same work, while
+the old jobs still write to the same files. To find these jobs: Snakemake's executor names them by a
+UUID and starts them in the workflow's folder.
 """
 # Tested in tests/test_launch.py.
 
@@ -21,8 +21,8 @@ from pipeline.progress import warn
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PATIENCE = 120  # seconds that cancelled jobs may take to end
 TIMEOUT = 30  # seconds for an answer of SLURM
-# The executor creates this folder before its first job. If it is missing, nothing was submitted
-# from here and SLURM need not be asked.
+# The executor creates this folder before its first job. If the folder is missing, no job was
+# submitted from here, and we do not call SLURM.
 LOGS = Path(".snakemake", "slurm_logs")
 
 
@@ -40,9 +40,9 @@ def orphans(folder: Path) -> list[str]:
 
 
 def cancel_orphans(folder: Path) -> list[str]:
-    """Cancel the jobs of a dead workflow and wait for their end; does nothing without SLURM.
+    """Cancel the jobs of a killed workflow and wait for their end; does nothing without SLURM.
 
-    Call it only when no other workflow runs in this folder.
+    Call this only if no other workflow runs in this folder.
 
     Raises:
         InputError: the jobs do not end.

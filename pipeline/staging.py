@@ -1,8 +1,8 @@
 """Copies a folder of images once to the node's own disk, for clusters with slow shared disks.
 
-The copy is named after the data set's fingerprint. It is made under another name and then renamed,
-so that a killed job leaves nothing that looks complete. Jobs on the same node wait for the job that
-copies. Small sets are not copied, because they are read into memory once.
+The name of the copy contains the data set's fingerprint. The copy is made with another name and
+then renamed, so that an incomplete copy is never used. Jobs on the same node wait for the job that
+copies. Data sets of small images are not copied, because they are read into memory once.
 """
 # Tested in tests/test_launch.py.
 
@@ -26,7 +26,7 @@ def folder(name: str) -> Path:
     """The folder on the node's local disk; environment variables in `name` are expanded.
 
     Raises:
-        InputError: the node lacks a variable, or the path is not absolute.
+        InputError: a variable is not set on this node, or the path is not absolute.
     """
     path = Path(os.path.expandvars(name))
     if "$" in str(path) or not path.is_absolute():
@@ -40,8 +40,8 @@ def stage_in(
     """Copy an image folder to `local` unless it is there already.
 
     Returns:
-        Manifest and data root to read from: the copy's, or the given ones if there is nothing to
-        copy or no space (with a warning).
+        Manifest and data root of the copy. If there is nothing to copy, or no space for it (with a
+        warning), the given manifest and data root.
     """
     if manifest["kind"] != "folder":
         return manifest, data_root

@@ -31,7 +31,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
     """Load a dictionary written by `torch.save` on the CPU, in no more memory than the file's size.
 
     Raises:
-        DamagedError: the file cannot be read completely, or it holds something else.
+        DamagedError: the file is incomplete, damaged, or not such a dictionary.
         InputError: there is no such file, or it is a folder, a pipe or a device.
     """
     files.check_regular(path, MOST_BYTES)

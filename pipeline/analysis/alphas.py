@@ -1,8 +1,7 @@
-"""Alpha over the epochs of a search, as series for plots: cell type -> edge -> operations.
+"""Reads alpha of every epoch of a search, as series for plots: cell type -> edge -> operations.
 
 A search saves alpha as `alpha_history` [epochs, players] in `strength.npz`, and the accumulated
-Shapley values s (Eq. 7) as `s_history`. The settings in its provenance name the space that the
-players belong to.
+Shapley values s (Eq. 7) as `s_history`. Its `provenance.json` names the space of the players.
 """
 # Tested in tests/analysis/test_report.py.
 
@@ -28,8 +27,9 @@ class Alphas:
     """Alpha of some runs of one strategy.
 
     Attributes:
-        operations: name -> index of colour and dash.
-        edges: cell type -> `source → node` -> one series per operation, by seed and epoch.
+        operations: name of an operation -> index of its colour and dash.
+        edges: cell type -> edge, as `source → node` -> a series of each operation, by seed and
+            epoch.
     """
 
     operations: dict[str, int]
@@ -42,7 +42,7 @@ def read(
     without_warmup: bool = False,
     quantity: str = "alpha",
 ) -> Alphas | None:
-    """Alpha of searches in one space; None if they have no alpha or the space has changed.
+    """Alpha of searches in one space; None if no search saved it or the space has changed since.
 
     Args:
         results: folder of the runs.

@@ -1,4 +1,4 @@
-"""The top of a report page: which method does best, its cell, and charts of all methods.
+"""The top of a report page: how well the method does, its best cell, charts of all methods.
 
 The *headline* of an experiment is its first measured test accuracy or test error. The *method* is
 the experiment's reference row, usually Shapley-NAS.
@@ -31,8 +31,8 @@ class Answer:
 
     Attributes:
         sentence: the answer in words; empty if nothing is measured yet.
-        best: the method's cell with the best headline; None if it found no cell.
-        best_value: the headline of that cell in words.
+        best: the method's cell with the best value of the headline; None if it found no cell.
+        best_value: the value of the headline for that cell, as text.
         n_cells: number of the method's cells, of which `best` is one.
         charts: comparisons of the methods, and accuracy against parameters.
     """
@@ -174,7 +174,7 @@ def _named(measure: Measure) -> str:
 def _compared(one: Cell, other: Cell) -> tuple[int, bool]:
     """1 if `one` is better, -1 if it is worse, 0 if Welch's test finds no difference.
 
-    The second value says whether the test was possible. If it was not, the means decide.
+    The second value says whether Welch's test was possible. If not, the means are compared.
     """
     a, b = one.ours, other.ours
     assert a is not None and b is not None

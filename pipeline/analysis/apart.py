@@ -1,7 +1,7 @@
 """Separates runs whose settings differ from the study's, and finds runs made by other code.
 
-The settings are compared in the record of a run, and in those of its search and genotype. If no
-study defines the settings, the most common ones count as the study's.
+A run is set apart if its settings differ, or those of the search or genotype that it uses. Runs
+that no study plans are compared with the most common settings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def split(
 
     Args:
         runs: all runs of one results folder.
-        planned: key of a place -> digest of its settings, as in `ReportJob`.
+        planned: key of a planned run (`planned.key_of`) -> digest of its settings.
     """
     digests = {run.folder: _digest(run) for run in runs}
     wanted = {**_most_common(runs, digests), **planned}
@@ -72,7 +72,7 @@ def planned_in(results: Path) -> Mapping[str, str]:
 def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
     """Modules that the run used to compute its result and that have changed since.
 
-    Records of earlier versions have only the `source_digest` of the whole package.
+    Records of earlier versions have only one digest, `source_digest`, for the whole package.
     """
     record = run.provenance
     if "modules" in record:

@@ -1,7 +1,7 @@
 """Measures the claims of an experiment: values by seed, their intervals, and a verdict.
 
 The experiment's file states the rules (`config/claims.py`); this module applies them to the
-finished runs. Missing runs are counted, so a partly finished study has a page too.
+finished runs. Missing runs are counted, so a partly finished study can be rendered too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Values = Mapping[int, float]
 
 
 def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
-    """File name -> measurement, for each claim of the job's experiments and for the plan.
+    """File name -> measurement, for each claim and for the planned runs of each experiment.
 
     Args:
         job: experiments with claims, and seeds.

@@ -1,7 +1,7 @@
 """Renders `docs/claims.md` from the measurements of `claims.py`; do not edit the page by hand.
 
-The page has a table of verdicts, a section with a picture for each claim, the results that every
-search would have returned at each epoch, and a list of all runs, including missing ones.
+The page has a table of verdicts, and a section with a picture for each claim. It also shows what
+each search would have returned after each epoch, and lists all runs, including missing ones.
 """
 # Tested in tests/analysis/test_claims.py.
 
@@ -29,11 +29,11 @@ HEAD = """\
 
 This page tests the claims of Shapley-NAS (Xiao et al., CVPR 2022) by experiments. The rules of the
 verdicts are in `config/experiments/claims.yaml` and were committed before the runs. Each condition
-compares a bound with the 95 % t interval of the mean over seeds. It holds if the whole interval is
-on the claimed side of the bound. It does not hold if the interval is on the other side. Otherwise,
-or with too few seeds, it cannot be told. A claim holds if all its deciding conditions hold, and
-does not hold if one of them does not hold. `0.51 ± 0.12 (n = 4)` is a mean over n seeds, ± half the
-width of that interval.
+compares a bound with the 95 % t interval of the mean over seeds. If the whole interval is on the
+claimed side of the bound, the condition holds. If the whole interval is on the other side, it does
+not hold. If the interval contains the bound or there are too few seeds, it cannot be told. A claim
+holds if all its deciding conditions hold, and does not hold if one of them does not hold.
+`0.51 ± 0.12 (n = 4)` is the mean over four seeds, ± half the width of its interval.
 """
 END = """\
 ## What has run
@@ -43,9 +43,10 @@ Accuracy (%) and Kendall's tau are computed from the table at the end of each se
 BY_EPOCH = """\
 ## By epoch
 
-For each epoch: the accuracy of the cell that the search would have returned, and how well the
-strength of its operations ranks all 15,625 cells. Both are looked up after the search, which never
-uses them. Thin lines are seeds, thick lines their mean, bands the interval of the mean.
+The curves show two measures for each epoch: the accuracy of the cell that the search would have
+returned, and how well its operation strengths rank all 15,625 cells. Both are looked up after the
+search, which never uses them. Thin lines are seeds, thick lines are their mean, and bands are the
+interval of the mean.
 """
 CONDITIONS = {"says": "Condition", "rule": "Rule", "result": "Result", "verdict": "Verdict"}
 PLAN_COLUMNS = {

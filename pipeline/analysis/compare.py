@@ -2,9 +2,9 @@
 
 Runs that differ only in their seeds form one *side*. A search has a search seed and its trainings
 have training seeds; a published cell has no search seed. Two sides are paired over the search seeds
-that both have. They are paired over training seeds if no side has a search, or if all runs belong
-to one search. Otherwise the difference is unpaired, with Welch's interval. Metrics of single runs
-have the units of `metrics.json`; those of a folder have the units of `measures.py`.
+that both have. If no side has a search, or all runs belong to one search, they are paired over
+training seeds. Otherwise the difference is unpaired, with Welch's interval. Runs compared by name
+have metrics in the units of `metrics.json`, those of a folder in the units of `measures.py`.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Subject:
 
     Attributes:
         name: the run's name, seeds included.
-        search_seed: None if the genotype comes from no search, or was kept of several.
+        search_seed: None if no search found the genotype, or if several searches were compared.
         training_seed: None for runs that do not train a found network.
-        config: flattened settings, code, device, data and genotype, as text.
+        config: settings, code, device, data and genotype, as text, in one level of keys.
         metrics: numbers of `metrics.json`.
         mlflow: (run id, experiment id), or None.
     """
@@ -192,7 +192,7 @@ def difference(
     Args:
         first: value by seed.
         second: value by seed of the other side.
-        kind: kind of the seeds; None if the kinds differ, so that seeds cannot be paired.
+        kind: kind of the seeds; None if the two sides have different kinds and cannot be paired.
     """
     paired = paired_difference(first, second) if kind else None
     if paired:

@@ -27,11 +27,11 @@ INTERVALS = "± or brackets: 95 % interval over n seeds, if there are three or m
 
 
 def render_folder(results: Path, form: str = "text") -> str:
-    """The strategies of a results folder: a table of methods and metrics, or all rows.
+    """Compare the strategies of a results folder: a table of methods and metrics, or all rows.
 
     Args:
         results: `results/{preset}`.
-        form: "text"; "csv" or "json", which also hold the paired differences.
+        form: "text" for the table; "csv" or "json" for all rows, with the paired differences.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
@@ -87,7 +87,7 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
         sides: groups of runs, from `sides_of`.
         form: "text" or "json".
         address: address of MLflow's comparison, if MLflow has all runs.
-        note: text shown before the address: what to do before opening it.
+        note: text shown before the address, such as what to do before opening it.
     """
     found = {**compare_runs(sides), "mlflow": address}
     if form == "json":

@@ -28,12 +28,12 @@ POINTS = 100.0  # V is an accuracy as a fraction; pages show points
 
 @dataclass(frozen=True)
 class Contribution:
-    """One field of a heat map.
+    """One field of a heat map; the values have the unit of the map.
 
     Attributes:
         phi: Shapley value; NaN if it was never estimated.
-        error: its standard error; NaN if no epoch has two samples.
-        share: phi over the largest |phi| of the search, in [-1, 1].
+        error: standard error of `phi`; NaN if no epoch has two samples.
+        share: `phi` divided by the largest |phi| of the search, in [-1, 1].
         chosen: whether the genotype has this operation on this edge.
     """
 
@@ -71,7 +71,7 @@ class HeatMap:
 def heat_maps(
     results: Path, search: FinishedRun | None, genotype: FinishedRun
 ) -> tuple[HeatMap, ...]:
-    """The heat maps of a search; none if it estimates no Shapley values.
+    """The heat maps of a search, one per cell type; empty if it estimates no Shapley values.
 
     Args:
         results: folder of the runs.

@@ -3,12 +3,12 @@
     hours = operations / rate(device, kind of network) / 3600
 
 `work.py` counts the operations. Each row of `rates.json` is a run or a step with a known time,
-published or measured by us. A rate is the geometric mean over the rows of a device and a kind of
-network. `python -m pipeline gpu-check` adds the rates of your GPU. The published times come from a
-V100, a GTX 1080 Ti and unnamed GPUs; all are entered as `V100`. Searches on ImageNet are ten times
-slower per operation than others, because their images are decoded during the search.
+published or measured by us. A rate, in operations per second, is the geometric mean over the rows
+of a device and a kind of network. `python -m pipeline gpu-check` adds rows for your GPU. Published
+times come from a V100, a GTX 1080 Ti and unnamed GPUs; all are entered as `V100`. Searches on
+ImageNet are ten times slower per operation than others, since they decode images.
 
-This module renders `docs/cost.md`; do not edit that page by hand.
+The module renders `docs/cost.md`; do not edit that page by hand.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def hours(one: work.Work, device: str) -> float:
 def hours_on(one: work.Work, gpu: Gpu) -> tuple[float, float]:
     """Fewest and most hours on a GPU without measurements.
 
-    Memory bandwidth limits these networks more than arithmetic, so a newer GPU is faster by at most
-    the ratio of the bandwidths. If launches of small kernels are the limit, it is no faster at all.
+    Memory bandwidth limits these networks more than arithmetic. So a GPU is faster than a V100 by
+    at most the ratio of their bandwidths, and no faster if launches of small kernels are the limit.
     """
     most = hours(one, V100.name)
     return most * V100.bandwidth / gpu.bandwidth, most
@@ -97,23 +97,26 @@ HEAD = """\
 <!-- Rendered by `python -m pipeline cost`; change pipeline/analysis/cost.py. -->
 
 The hours are counted operations divided by a known speed. The speed of a V100 comes from published
-runs on it and on GPUs of its time; the speed of one CPU core is measured. **The hours for a V100
-are within a factor of two of the printed hours**; the largest factor here is {most:.1f}. Nothing
-here was run on a GPU. For newer GPUs the table has a range. The upper end is the V100's time; the
-lower end divides it by the ratio of the memory bandwidths (NVIDIA's data sheets). A run that waits
-for the launches of small kernels is near the upper end. Prices are from cloud surveys of May 2026.
+runs on it and on GPUs of its time. The speed of one CPU core is measured. **The hours for a V100
+are within a factor of two of the printed hours**; the largest factor here is {most:.1f}. We have
+run nothing on a GPU. For newer GPUs the table has a range of hours. The upper end is the V100's
+time. The lower end is this time divided by the ratio of the memory bandwidths (NVIDIA's data
+sheets). A run that waits for launches of small kernels is near the upper end. Prices are from cloud
+surveys of May 2026.
 
 | run | operations | V100, hours | printed | {gpus} | CPU core, hours |
 | --- | ---: | ---: | ---: | {lines} | ---: |
 """
 TAIL = """
 `pipeline/analysis/rates.json` names the source of each printed time: Tables 3 and 4 of the paper,
-DARTS, PC-DARTS and NAS-Bench-201. The speeds are means over these runs. The hours are for the
-coalitions that the paper describes; the released code of Shapley-NAS evaluates others. A search on
-ImageNet also decodes its images, and this limits its speed more than the GPU does.
+or the papers of DARTS, PC-DARTS and NAS-Bench-201. The V100's speeds are means over these runs. The
+hours of Shapley-NAS are for the coalitions that its paper describes; its released code evaluates
+others. A search on ImageNet also decodes its images, and this limits its speed more than the GPU
+does.
 
-On your own GPU, `make gpu-check` measures the speeds, and `python -m pipeline plan` uses them from
-then on. `plan` also counts the networks of a table: Table 3 trains one for each row and seed.
+`make gpu-check` measures the speeds of your own GPU, and `python -m pipeline plan` uses them from
+then on. `plan` also counts the networks of a table. For example, Table 3 trains one network for
+each row and seed.
 """
 
 

@@ -1,8 +1,8 @@
 """Simulates how often an interval of looked-up accuracies covers the true mean.
 
-The mean over all seeds of a run of `queries` counts as the true mean. From its seeds, n are drawn
-repeatedly with replacement. For each draw the t interval and the bounded interval are computed
-(`intervals.py`). A 95 % interval should cover the mean in at least 95 of 100 draws.
+The mean over all seeds of a run of the stage `queries` counts as the true mean. Samples of n of its
+seeds are drawn with replacement. Each sample gives a t interval and a bounded interval
+(`intervals.py`). A 95 % interval should cover the true mean in at least 95 of 100 samples.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SIZES = {4: 500, 500: 100}  # seeds -> draws
 
 
 def coverage(runs: Sequence[FinishedRun], column: str) -> list[dict[str, Any]]:
-    """Coverage and median width for each run of `queries`, number of seeds and interval.
+    """Coverage and median width for each run of `queries`, sample size n and kind of interval.
 
     Args:
-        runs: only those of `queries` are used.
+        runs: only runs of the stage `queries` are used.
         column: column of the table, in percent.
 
     Raises:
@@ -50,8 +50,8 @@ def measurement(runs: Sequence[FinishedRun], column: str, command: str) -> dict[
     records = [run.provenance for run in runs if run.stage == "queries"]
     return {
         "title": "How often an interval over seeds covers the mean",
-        "question": "Accuracies that are looked up are few values near a maximum. Does a 95 % "
-        "interval of their mean cover it in 95 of 100 samples of seeds?",
+        "question": "Accuracies from a table take only a few values near a maximum. Does a 95 % "
+        "interval of their mean contain the true mean in 95 of 100 samples of seeds?",
         "command": command,
         **made_by(records),
         "seeds": f"{runs[0].repeats} of each strategy, from which n are drawn with replacement",
@@ -64,12 +64,16 @@ def measurement(runs: Sequence[FinishedRun], column: str, command: str) -> dict[
         },
         "rows": rows,
         "notes": [
-            f"{column}; {SIZES[4]} samples of 4 seeds, {SIZES[500]} of 500. The bounded interval "
-            "takes a search to find no worse a cell than the table's median architecture.",
-            "One uniform draw is no search: four of its draws are all above the median once in "
-            "sixteen times, and then the bounded interval is too narrow.",
+            f"The accuracies are those of `{column}`. We drew {SIZES[4]} samples of 4 seeds and "
+            f"{SIZES[500]} samples of 500 seeds. The bounded interval assumes that the cell of a "
+            "search is at least as good as the table's median architecture.",
+            "This assumption is wrong for `random`, which draws one cell uniformly. With four "
+            "seeds, all four cells are above the median in one of sixteen samples, and then the "
+            "bounded interval is too narrow.",
         ],
-        "does_not_show": ["What holds for errors that are trained; they have the t interval."],
+        "does_not_show": [
+            "The coverage of intervals for the errors of trained networks. Those are t intervals."
+        ],
     }
 
 

@@ -26,7 +26,7 @@ class Dots:
         name: name of the row.
         index: index of its colour.
         values: by seed; empty if only the paper has a number.
-        paper: mean and deviation that the paper prints; None if it prints none.
+        paper: the paper's mean and deviation; None if the paper prints no number.
         at: position on the horizontal axis of a scatter plot.
     """
 

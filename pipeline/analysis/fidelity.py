@@ -1,8 +1,8 @@
 """Renders `docs/fidelity.md`, a comparison of the authors' codes with ours, from YAML.
 
 For each hyper-parameter, `config/fidelity/<strategy>.yaml` has the authors' value, its source, and
-the reason if ours differs. Our own value is not in the file: it is read from the settings of the
-search under the preset `paper`. Rules (sampling, discretisation, ...) describe both codes in words.
+the reason if ours differs. Our own value is read from the settings of the search under the preset
+`paper`. The file also describes rules of both codes in words, such as sampling and discretisation.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ COLUMNS = {
 }
 HEAD = """# Fidelity
 
-This page compares the code of each method's authors with ours. **Differs** marks a difference and
-gives the reason. Sources are repositories and paths. `python -m pipeline fidelity` writes the page
-from `config/fidelity/` and reads the column "ours" from the settings of the preset `paper`. A rule
-that several strategies share is listed once, under DARTS (1st order). "The compact table" is the
-NAS-Bench-201 table after [conversion](nasbench.md).
+This page compares the code of each method's authors with ours. The last column names the source of
+the authors' value: a repository and a path in it. **Differs** marks a difference; the reason
+follows. `python -m pipeline fidelity` writes the page from `config/fidelity/` and reads the column
+"ours" from the settings of the preset `paper`. A rule that several strategies share is listed once,
+under DARTS (1st order). "The compact table" is the [converted](nasbench.md) NAS-Bench-201 table.
 """
 
 

@@ -1,9 +1,8 @@
 """Figure 2: the accuracy that the supernet loses without one or two operations of two edges.
 
-Each data set has two pictures of means over the seeds of the search. The first shows the drops:
-single drops on the diagonal and joint drops above it. The second shows the interaction, which is
-the joint drop minus the two single drops. It is zero if the two operations do not depend on each
-other.
+Each data set has two pictures, of means over search seeds. The first shows the drop in accuracy: on
+the diagonal without one operation, above it without two. The second shows the interaction, the drop
+without both minus the drops without either. It is zero if the two operations are independent.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -40,7 +39,7 @@ class Quantity:
     Attributes:
         key: column of `drops.csv`.
         caption: the text above the picture.
-        colours: name of matplotlib's colour map; a diverging one is centred on zero.
+        colours: name of a matplotlib colour map; a diverging map is centred on zero.
     """
 
     key: str

@@ -1,9 +1,9 @@
 """Figure 3: test error and search cost against the permutations M and the threshold eta.
 
 M and eta of a point are read from the provenance of its searches, because a smaller preset has
-smaller values. The base is the row whose label is the algorithm itself. Every other row belongs to
-the picture of the setting in which it differs from the base. The base belongs to both pictures. If
-a preset gives another row the value of the base, only the base is drawn.
+smaller values. One picture varies M and the other eta. Both show the base row, whose settings the
+experiment does not change. Every other row is in the picture of the setting that it changes. If a
+preset gives such a row the value of the base, only the base is drawn.
 """
 # Tested in tests/analysis/test_figure_3.py.
 

@@ -1,10 +1,10 @@
 """Figure 5: operation strength against test accuracy of architectures of NAS-Bench-201.
 
-Each row and data set has a scatter plot as in the paper, for the search with the first seed. Each
-data set also has a picture of Kendall's tau with bootstrap intervals, for every seed, over the
-drawn architectures and over all. For comparison it shows the paper's tau and the taus of two sums
-over edges, computed from the table: the main effects of the accuracies, and of their ranks. The
-main effects of the ranks reach about the largest tau that a sum over edges can have.
+Each row and data set has a scatter plot as in the paper, for the search with the first seed. A
+second picture for each data set shows Kendall's tau of every seed with its bootstrap interval, over
+the drawn architectures and over all architectures. Three lines or marks serve comparison: the
+paper's tau, and the taus of the table's main effects and of the main effects of its ranks
+(`nasbench/additive.py`). No sum over edges has a tau much larger than the latter.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -91,7 +91,7 @@ def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
 
 
 def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
-    """A picture with a line for each row and set of architectures; a seed is a dot with a bar."""
+    """A picture with a line for each row and set of architectures, on it a dot for each seed."""
     data = [point for one in own for over in OVER for point in _points(one, over)]
     lines = [(one, over) for over in OVER for one in own]
     with figures.canvas(0.8 + 0.42 * len(lines)) as figure:

@@ -2,7 +2,7 @@
 
 Thin lines are seeds, the thick line is their mean, the band is its t interval (`intervals.py`).
 Every series has its own colour and dash, the same in all figures of a page. Drawing functions
-return a matplotlib figure; `svg` and `png` render it to the same bytes for the same numbers.
+return a matplotlib figure. For the same numbers, `svg` and `png` write the same bytes.
 """
 
 from __future__ import annotations
@@ -98,12 +98,12 @@ class Series:
 
 
 def curves(series: Sequence[Series], band: bool = True, legend: bool = False) -> Figure:
-    """Curves over epochs in one axes; the caption names the vertical axis.
+    """Draw curves over epochs in one axes without a vertical label, which the caption replaces.
 
     Args:
         series: one curve each.
-        band: draw the interval of the mean; leave it out if many curves cross.
-        legend: name the curves below the axes, for a picture without a page's legend.
+        band: whether to draw the interval of the mean; set it to False if many curves cross.
+        legend: whether to name the curves below the axes, for pictures outside a report page.
     """
     below = LEGEND_LINE * math.ceil(len(series) / 2) if legend else 0.0
     with canvas(SIZE[1] + below) as figure:
@@ -174,11 +174,11 @@ def ends(series: Sequence[Series]) -> str:
 
 
 def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
-    """The data that a page needs to show the values of points; call it after `svg`.
+    """The data with which a page shows the values of points; call this after `svg`.
 
     Returns:
-        `box`: left, top, right and bottom of the axes as shares of the picture; `x`: limits of the
-        horizontal axis; `series`: name, index and [epoch, mean, half-width] of each series.
+        `box`: left, top, right and bottom of the axes as shares of the picture. `x`: limits of the
+        horizontal axis. `series`: name, index and [epoch, mean, half-width] of each series.
     """
     (axes,) = figure.axes
     place = axes.get_position()

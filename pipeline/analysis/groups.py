@@ -1,7 +1,7 @@
 """Figures of all runs in one space on one data set: accuracy, cost, alpha.
 
-A strategy has the same colour and dash in all figures of its group. An operation has the same ones
-in all figures of alpha.
+A strategy has the same colour and dash in all figures of its group, and an operation has the same
+colour and dash in all figures of alpha.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pipeline.analysis.runs import FinishedRun
 
 # Metric of an epoch -> axis label, scale; a figure is drawn if a history has the metric.
 SEARCH_CURVES = {
-    # Three accuracies that are never drawn in one figure: of the alpha steps of an epoch, of the
-    # whole supernet after the epoch, and of single architectures sampled from it.
+    # Three different accuracies, each in a separate figure: mean over the alpha steps of an epoch,
+    # whole supernet after the epoch, and single architectures sampled from the supernet.
     "valid_accuracy": ("supernet's validation accuracy while alpha is trained (%)", 100.0),
     "value_full": ("value of the whole supernet, V(N)", 1.0),
     "drawn_accuracy": ("mean validation accuracy of the architectures drawn (%)", 100.0),

@@ -2,16 +2,15 @@
 
 Three methods with different assumptions:
 
-- *t*: mean ± t(0.975, n - 1) · deviation / sqrt(n), for values that are independent and about
-  normal.
+- *t*: mean ± t(0.975, n - 1) · deviation / sqrt(n), for independent, about normal values.
 - *bounded*: Gaffke's interval for values between two known ends. Its lower end is the 2.5 %
-  quantile of sum_i w_i x_i over x = (lower bound, values) with w ~ Dirichlet(1, ..., 1); its upper
-  end is the mirror image. It assumes no distribution and stays within the possible values. So it
-  suits looked-up accuracies, which are few discrete values near a maximum (Gaffke, 2005;
+  quantile of sum_i w_i x_i over w ~ Dirichlet(1, ..., 1), where x holds the lower bound and the
+  values; the upper end is the mirror image. It assumes no distribution and stays between the known
+  ends. So it suits looked-up accuracies, which take few values near a maximum (Gaffke, 2005;
   Learned-Miller & Thomas, arXiv:1905.06208).
 - *Welch*: whether two means differ, from means, deviations and numbers of values.
 
-Fewer than three values have no interval and no verdict: the values themselves are shown.
+For fewer than three values no interval or test is computed, and the values are shown.
 """
 
 from __future__ import annotations
@@ -70,8 +69,8 @@ class Summary:
         """`2.505 ± 0.014`, `94.27 (93.1 to 94.37)`, or the values if there is no interval.
 
         Args:
-            decimals: number of decimals if there is no interval that determines it.
-            signed: write a plus sign, for a difference.
+            decimals: number of decimals, unless the width of an interval determines it.
+            signed: whether positive numbers have a plus sign, for differences.
         """
         if self.low is None or self.high is None:
             return ", ".join(number(value, decimals, signed) for value in self.values)
@@ -125,7 +124,7 @@ def bounded_interval(values: np.ndarray, least: float, largest: float) -> tuple[
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary | None:
     """`a` minus `b` over the seeds that both have; None if they share none.
 
-    Runs with the same seed share split and data order, so differences vary less than values.
+    Runs with the same seed share split and data order, so `a` minus `b` varies less than `a`.
     """
     shared = sorted(a.keys() & b.keys())
     return summarise(a[seed] - b[seed] for seed in shared) if shared else None
@@ -137,8 +136,8 @@ def welch(
     """Difference of two means, half the width of its interval, and two-sided p.
 
     Args:
-        first: mean, deviation, number of values (two or more).
-        second: the same for the other side.
+        first: mean, deviation and number of values of one side; at least two values.
+        second: mean, deviation and number of values of the other side.
     """
     from scipy.special import stdtr, stdtrit  # as above
 

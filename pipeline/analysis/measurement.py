@@ -1,9 +1,9 @@
 """An experiment's tables and figures as measurements, the small JSON files that the docs quote.
 
-One file per table or figure, in the form that `results_page` renders. A number is {"mean", "std",
-"low", "high", "n"} in the unit of its column, where `low` and `high` are the ends of the 95 %
-interval (`intervals.py`), or {"values", "n"} of fewer than three seeds. All numbers are read from
-finished runs, with their commits and machines.
+`results_page` renders these files, one per table or figure. A value over seeds is {"mean", "std",
+"low", "high", "n"} in the unit of its column; `low` and `high` are the ends of the 95 % interval
+(`intervals.py`). Fewer than three seeds give {"values", "n"}. All numbers are read from finished
+runs, with their commits and machines.
 """
 
 from __future__ import annotations
@@ -139,10 +139,10 @@ def renewed(
     command: str,
     record: dict[str, Any],
 ) -> dict[str, Any]:
-    """A repeated measurement: new rows with their origin, and the texts of the old measurement.
+    """A repeated measurement: the old title and texts, with new rows and their origin.
 
     Args:
-        words: the old measurement; each new row keeps only the keys in its `columns`.
+        words: the old measurement; new rows keep only the keys that its `columns` have.
         rows: rows as a benchmark returns them.
         command: the command that made the rows.
         record: provenance of this process.

@@ -1,4 +1,4 @@
-"""The measures of runs and how they are shown: title, unit, scale, which direction is better.
+"""The measures of runs and how they are shown: title, unit, scale, direction that is better.
 
 Our own metrics are fractions, counts and seconds; the table of NAS-Bench-201 (stage `query`) is in
 percent. This module converts both to the paper's units: percent and millions.
@@ -33,11 +33,11 @@ DATASET_TITLES = {
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric of a stage as a column.
+    """A metric of a stage, shown as a column of tables.
 
     Attributes:
         stage: the stage whose `metrics.json` holds `key`.
-        target: data set of a retraining, else None.
+        target: the data set of a retraining; None for other stages.
         scale: factor that converts a stored value to `unit`.
         lower_is_better: None if neither direction is better (sizes, times).
         printed_as: name among the paper's numbers, if it is not `key`.
@@ -171,14 +171,14 @@ def bounds(
 ) -> tuple[float, float] | None:
     """Least and largest value of a column that is looked up; None for measured values.
 
-    The largest accuracy is the table's best. The least is the accuracy of the median architecture,
-    since a search is assumed to find no worse cell. If a seed has found a worse cell, any accuracy
-    is possible.
+    The largest accuracy is the best of the table. The least is the accuracy of the table's median
+    architecture, because a search is assumed to find no worse cell. If a seed did find a worse
+    cell, the least accuracy is 0.
 
     Args:
         measure: an accuracy of the table, or the rank or regret by it.
-        runs: the runs of the values; they have the table's median and best.
-        accuracies: the values of that column.
+        runs: the runs that gave the values; their metrics include the table's median and best.
+        accuracies: the accuracies of the runs, in the column that the measure refers to.
     """
     column = _column(measure)
     limits = [run.metrics for run in runs if f"median_{column}" in run.metrics]
@@ -201,8 +201,8 @@ def _column(measure: Measure) -> str:
 def by_seed(measure: Measure, runs: Iterable[FinishedRun]) -> dict[int, float]:
     """Value of each seed; a search with several trainings counts once, with their mean.
 
-    A published or given genotype has no search seed, so the seeds of its trainings are used. NaN
-    belongs to a failed run and is left out.
+    A genotype that no search found has no search seed, so the seeds of its trainings are used. NaN
+    values are left out.
     """
     values: dict[int, list[float]] = defaultdict(list)
     for run in runs:

@@ -1,8 +1,8 @@
 """Estimates the cost of a report page before anything runs: runs by stage, device hours, disk.
 
-`config/needs.py` lists the runs, here and in Snakemake's rules. Jobs that only convert, draw or
-write a page take almost no time and are left out. `cost.py` estimates the hours for the configured
-device: a CPU core, the GPU of this machine if its speed was measured, or else a V100.
+`config/needs.py` lists the runs, as for Snakemake's rules. Jobs that only convert, draw or write a
+page take almost no time and are left out. `cost.py` estimates the hours for the configured device:
+a CPU core or a GPU. The GPU is that of this machine if its speed was measured, else a V100.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class StageCost:
 def plan(
     config: Config, experiments: Mapping[str, Experiment], page: str, results: Path
 ) -> list[StageCost]:
-    """The runs behind a report page, by stage.
+    """The cost of the runs that a report page needs, by stage.
 
     Args:
         config: configuration with the labels of all experiments.
         experiments: all experiments by name.
-        page: index, paper or an experiment.
+        page: "index", "paper" or the name of an experiment.
         results: `results/{preset}`, to find the runs that have finished.
     """
     chosen = [experiments[name] for name in needs.on_page(config, page, experiments)]

@@ -1,11 +1,11 @@
 """The report: one self-contained HTML page.
 
-The page starts with the answer, the best cell and its Shapley values. Then come each experiment's
-tables with the paper's numbers, curves, found cells, all runs with links to their folders, and the
-origin of everything. Drawings are inline SVG whose colours are CSS variables, so that one page
+The page starts with the answer, the best cell and its Shapley values. Then come the tables of each
+experiment with the paper's numbers, curves, found cells, links to the folders of all runs, and
+their code and machines. Drawings are inline SVG whose colours are CSS variables, so that one page
 serves light and dark mode. A small script shows the values of points and hides series; without it
 the page is still complete. The page loads nothing from a network, and its security policy forbids
-it. The same files give the same page, because its date is the date of the latest run. (Links to
+this. The same files give the same page, because its date is that of the latest run. (Links to
 MLflow depend on MLFLOW_TRACKING_URI; for a local store they use the address of `make ui`.)
 """
 

@@ -38,7 +38,7 @@ RENDERED = "<!-- Rendered from docs/measurements/{}; change that and run `make d
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The measurements of a folder by name, without those of the claims page.
+    """The measurements of a folder by name, except those for the claims page.
 
     Raises:
         InputError: a measurement is broken or lacks a key, or there is no such folder.
@@ -138,9 +138,9 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _spread(value: Mapping[str, Any]) -> str:
-    """`93.21 ± 0.40 (n = 4)`: the 95 % interval, or the deviation of a published number.
+    """`93.21 ± 0.40 (n = 4)`; ± is half a 95 % interval, or the deviation if only that is known.
 
-    Fewer than three runs are shown as their values.
+    For fewer than three runs the values themselves are shown.
     """
     n = value.get("n", 1)
     end = f" (n = {n})" if n > 1 else ""

@@ -1,10 +1,10 @@
 """An experiment's table as plain rows for MLflow, CSV and other programs.
 
-A row has text columns that name it (`row`, `space`, `dataset`, `strategy`, and `stands_for` if the
-data set stands for another) and a column for each measured number. `<stage>[/<target>]/<metric>` is
-the mean over seeds. The suffixes `_low` and `_high` mark the ends of its 95 % interval, `_n` the
-number of seeds, `_paper` the printed number. Units are those of `metrics.json` (fractions, counts,
-seconds; NAS-Bench-201's columns in percent) and do not depend on the units of the report.
+The text columns `row`, `space`, `dataset` and `strategy` name a row; `stands_for` is the paper's
+data set if ours replaces it. The column `<stage>[/<target>]/<metric>` is the mean over seeds. The
+suffixes `_low` and `_high` mark the ends of its 95 % interval, `_n` the number of seeds, `_paper`
+the printed number. Units are those of `metrics.json`, not those of the report: fractions, counts
+and seconds, but percent for columns of the NAS-Bench-201 table.
 """
 # Tested in tests/tracking/test_tables.py.
 
@@ -24,8 +24,8 @@ from pipeline.config.jobs import ReportJob
 def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
     """Experiment -> its rows, for each experiment whose table is complete.
 
-    Experiments share runs, so a study also fills parts of tables that were not requested. A table
-    is complete if each of its rows has a number of ours, except rows that are only quoted.
+    Experiments share runs, so a workflow also fills parts of tables that were not requested. A
+    table is complete if each row has a number of ours, except rows that only quote the paper.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.

@@ -1,7 +1,7 @@
 """The runs of a results folder, read from their files; imports neither torch nor mlflow.
 
 `pipeline.paths` defines the folder of a run. A run has succeeded if its `metrics.json` exists.
-Otherwise it may have left a journal in `state/`, which says whether it failed or was cut off.
+Otherwise its journal in `state/`, if there is one, says whether the run failed or was killed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class FinishedRun(Place):
     """A successful run with its content.
 
     Attributes:
-        history: one row per epoch, for `queries` one per seed; only numbers, without empty fields.
+        history: numbers of `history.csv`, a row per epoch (`queries`: per seed), no empty fields.
     """
 
     metrics: dict[str, Any] = field(default_factory=dict)

@@ -1,9 +1,9 @@
 """Prepares SVG drawings for one HTML page that holds many of them inline.
 
-The ids (`clip-path`, glyphs, markers) and the style sheet of a drawing would clash with those of
-other drawings. So ids get a prefix and unused ids are removed. The number of a series is kept as
-`data-series`, so that a page can hide the series. The style moves to the root element. The drawing
-fills the available width instead of having a fixed size, and gets a name for screen readers.
+The ids (of clip paths, glyphs and markers) and the style sheet of one drawing would clash with
+those of others. So ids get a prefix, unused ids are removed, and the style moves to the root
+element. The attribute `data-series` keeps the number of a series, so that a page can hide it. The
+drawing fills the available width, and gets a name for screen readers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """An experiment as tables: our number with its interval and seeds, the paper's, the difference.
 
-Each data set that was searched on has a table, with the rows in the order of the experiment. A
-number that the paper prints (`Row.paper`) is shown in its column. If a row trains networks on
-several data sets, the printed number belongs to the first of them.
+Each data set that was searched on has a table, whose rows are in the order of the experiment. A
+number of the paper (`Row.paper`) is shown beside ours in the same column. If a row trains networks
+on several data sets, the paper's test error is that of the first data set.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Cell:
     Attributes:
         ours: our mean and interval; None if no run has a value.
         expected: number of seeds that should have run.
-        applies: whether this row measures this column at all.
-        paper_dataset: the data set of the paper's number, if ours only stands for it.
+        applies: whether runs of this row measure this column.
+        paper_dataset: the paper's data set, if ours is a smaller replacement; else empty.
         values: our values by seed.
-        made_by_other_code: the part of `runs` whose code has changed since.
+        made_by_other_code: those of `runs` whose code has changed since.
         runs: the runs that gave the values, in the order of the seeds.
         n_failed: number of missing seeds that failed.
     """
@@ -84,9 +84,9 @@ class Cell:
 
     @property
     def verdict(self) -> str:
-        """Whether ours differs from the paper's by Welch's test at 5 %, or why that is unknown.
+        """Whether our mean differs from the paper's (Welch's test at 5 %), or why that is unknown.
 
-        If the paper does not state the number of runs behind its deviation, `LEAST` are assumed.
+        If the paper does not state its number of runs, `LEAST` runs are assumed.
         """
         if self.ours is None or self.paper is None or self.difference is None:
             return ""
@@ -121,10 +121,10 @@ class ResultTable:
     lines: tuple[Line, ...]
 
     def differences(self, reference: str) -> list[tuple[Line, list[Summary | None]]]:
-        """Each searched row minus the reference strategy's row in its space, over shared seeds.
+        """Each searched row minus the reference's row of the same space, over shared seeds.
 
-        Rows without two shared seeds in any column are left out, and columns without a better
-        direction are None.
+        A row that shares fewer than two seeds with the reference in every column is left out. A
+        column without a better direction is None.
         """
         found = []
         for line in self.lines:
@@ -161,12 +161,12 @@ class Evidence:
     """The runs that all experiments use.
 
     Attributes:
-        runs: all runs; each row selects its own.
+        runs: all runs; each row of a table selects its own runs.
         n_seeds: seeds of a search.
         n_retrain_seeds: seeds of the training of a found network.
-        source_digest: digest of the present code; runs of other code are marked.
+        source_digest: digest of the present code; runs of other code get a mark.
         failed: runs that failed.
-        apart: runs with other settings than the study's, which no row shows.
+        apart: runs with other settings than the study's; no row uses them.
     """
 
     runs: Sequence[FinishedRun]

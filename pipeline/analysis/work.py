@@ -1,17 +1,17 @@
 """The work of runs, counted in advance: operations, bytes on disk.
 
-A multiply-add is two operations; a training step is a forward pass and a backward pass of twice
-its work. Nothing here imports torch. The multiply-adds of a discrete network are those of a
-published cell (`REFERENCES`), scaled by cells, channels squared and pixels. Those of a supernet
-follow from its operations. Per edge at C channels on H x W pixels they are
+A multiply-add is two operations. The backward pass of a training step counts as two forward passes.
+Nothing here imports torch. The multiply-adds of a discrete network are those of a published network
+(`REFERENCES`), scaled by cells, channels squared and pixels. Those of a supernet follow from its
+operations. For each edge with C channels on H x W pixels they are
 
     DARTS           H W (102 C + 6 C²)    two separable (applied twice) and two dilated convolutions
     S1 to S4        H W (51 C + 3 C²)     two operations, about half of that
     NAS-Bench-201   H W · 10 C²           convolutions 3x3 and 1x1
 
-and the input of each cell takes 8 C² H W. A reduction cell halves H W · C and keeps H W · C²; for
-simplicity the counts do not halve H W · C. An evaluation of the value function is one forward pass.
-The counts are accurate to a factor of two; `cost.py` converts them to times.
+and the input of each cell costs 8 C² H W. A reduction cell halves H W C and keeps H W C²; for
+simplicity the terms with H W C are not halved. An evaluation of the value function is one forward
+pass. The counts are accurate to a factor of two; `cost.py` converts them to times.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from pipeline.paths import Place
 PASSES = 3  # forward, and backward with respect to images and to weights
 PARAMETER_BYTES = 4
 # Bytes that a training step of a fused supernet holds for each image, at C = 16 and 32 x 32 pixels,
-# measured in float32 by `bench/memory.py` with 4 to 128 images. DARTS_PEAK (8 cells): for channels
-# that bypass the operations, and for channels that pass through them (these scale with 1/k).
-# NASBENCH_PEAK: outside the cells, and in each cell of a stage. STEM_PEAK: for each pixel of an
-# image in the stem of ImageNet's supernets.
+# measured in float32 by `bench/memory.py` with 4 to 128 images. DARTS_PEAK (8 cells): bytes that do
+# not depend on k, and bytes that are divided by k. NASBENCH_PEAK: bytes outside the cells, and
+# bytes for each cell of a stage. STEM_PEAK: bytes per pixel of the image, in the stem of ImageNet's
+# supernets.
 DARTS_PEAK, NASBENCH_PEAK, STEM_PEAK = (5.0e6, 69.4e6), (0.45e6, 2.27e6), 107
 # Factors on these bytes under autocast, and if cells are recomputed in the backward pass.
 BFLOAT16_PEAK, CHECKPOINT_PEAK = 0.57, 0.29
 # Measured share of a permutation that is evaluated before it is truncated (eta = 0.5).
 WALKED = 0.6
-# Multiply-adds, parameters, channels, cells and pixels per side of the cells that Shapley-NAS
-# published for CIFAR-10 and ImageNet, and of the densest NAS-Bench-201 cell.
+# Multiply-adds, parameters, channels, cells and pixels per side of three networks: those that
+# Shapley-NAS published for CIFAR-10 and ImageNet, and that of the largest NAS-Bench-201 cell.
 REFERENCES = {
     "cifar10": (558_218_880, 3_603_358, 36, 20, 32),
     "imagenet": (598_034_880, 5_423_872, 48, 14, 224),
@@ -57,7 +57,7 @@ class Work:
     Attributes:
         operations: floating-point operations, two per multiply-add.
         size: bytes that it leaves on disk.
-        network: kind of network that computes; `cost.RATES` has the speed of each kind.
+        network: kind of network that computes; `cost.rates` has the speed of each kind.
         peak: peak device memory of a search step in bytes, images included.
     """
 

@@ -10,8 +10,7 @@ from collections.abc import Callable
 def peak_megabytes(work: Callable[[], object]) -> float:
     """Peak of the memory that `work` allocates, in MB of 10^6 bytes.
 
-    Memory that was allocated before does not count. On a GPU torch's allocator measures the peak,
-    on a CPU the profiler.
+    Earlier allocations do not count. torch's allocator (GPU) or profiler (CPU) measures the peak.
 
     Args:
         work: called twice; the second call is measured, since gradients and caches exist by then.

@@ -3,8 +3,8 @@
 The others are the paper's estimator without truncation (10 permutations on 1,024 images each), with
 truncation, and that of the released code. The default runs with several budgets, of which we report
 the smallest whose mean tau is at least that of the other. Seconds are those of one process on the
-fused supernet. For `default_readable_ratio` the other estimator uses the readable supernet, with
-one module per operation as in the released code.
+fused supernet. In `default_readable_ratio` the other uses the readable supernet, as the released
+code does.
 """
 # Tested in tests/test_bench.py.
 

@@ -3,11 +3,11 @@
 The baseline is the paper's estimator without truncation: 10 permutations on 1,024 images each. The
 other estimators use a share of its image-forwards, in draws of 32 images. The reference is the mean
 of two long walks, each of 40 permutations on 64 images that no estimate uses. Each row has the cost
-of the estimate and its agreement with the reference (Kendall's tau and Pearson's r with 95 %
-intervals). The agreement of the two walks with each other is the ceiling. The last columns show how
-soon the default reaches the same tau (`reaching.py`). Images are CIFAR-10 at 16 x 16 pixels if
-SHAPLEY_NAS_DATA has it, else digits. V is the probability of the true class. Seconds are those of
-one process while several run. Three repetitions take some minutes of one core.
+and the agreement with the reference (Kendall's tau and Pearson's r with 95 % intervals); the
+ceiling is the agreement of the two walks. The last columns show how soon the default reaches the
+same tau (`reaching.py`). Images are CIFAR-10 at 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else
+digits. V is the probability of the true class. Seconds are those of one process while several run.
+Three repetitions take some minutes of one core.
 
 The sizes are those of `bench` in `config/studies/estimators.yaml`.
 """
@@ -71,8 +71,7 @@ def rows(
 
     Args:
         repeats: number of estimates per row.
-        study: a study of one supernet, trained for one number of epochs, with two walks; None: that
-            of `config/studies/estimators.yaml`.
+        study: a study of one supernet with two walks; None: `config/studies/estimators.yaml`.
         workers: number of processes that share the work; None: one per CPU.
     """
     study = study or studies.load("estimators", "bench")

@@ -46,7 +46,7 @@ def compare(
 def convolution_share(work: Callable[[], object]) -> float:
     """The share of a call's CPU time that convolutions take, with their gradients (torch.profiler).
 
-    Nothing can be faster than its convolutions, so this bounds the ratio that is still possible.
+    A call takes at least as long as its convolutions, so this share limits the possible ratio.
     """
     from torch.profiler import ProfilerActivity, profile
 

@@ -1,13 +1,14 @@
 """A claim of the paper, and the rule by which runs decide whether it holds.
 
 The rule is in the experiment's file, so that it is fixed before the runs. It is a list of
-conditions. Each condition compares a bound with the 95 % t interval of the mean over seeds:
+conditions, each with a bound for the 95 % t interval of the mean over seeds:
 
     the whole interval is on the claimed side of the bound    the condition holds
     the whole interval is on the other side                   it does not hold
     otherwise, or with too few seeds                          it cannot be told
 
-A claim holds if all conditions that decide hold, and does not hold if one of them does not.
+A claim holds if all conditions hold, and does not hold if one of them does not. Conditions with
+`decides: false` are not counted.
 """
 
 from __future__ import annotations

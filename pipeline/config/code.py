@@ -12,10 +12,10 @@ from pipeline.registry.sources import Things
 
 
 def things(job: Mapping[str, Any], dataset: str | None = None) -> Things:
-    """The registered things that a job names.
+    """The registered things (space, strategy, estimators, data set) that a job names.
 
     Args:
-        job: the settings of a stage as plain values, as in `settings` of its provenance record.
+        job: the settings of a stage as plain values, as under `settings` in `provenance.json`.
         dataset: name of the data set that the stage opens.
     """
     named = [("spaces", job.get("space")), ("strategies", job.get("algorithm"))]

@@ -1,7 +1,7 @@
 """An experiment: a table or figure as rows of (space x data sets x strategy), with printed numbers.
 
-One YAML file in `config/experiments/` is one experiment, named after the file. It may define its
-own strategy labels (an ablation is one more label), so that one file adds an experiment.
+Each YAML file in `config/experiments/` is an experiment with the name of the file. It may define
+further strategy labels, for example for ablations, so one file is enough to add an experiment.
 """
 
 from __future__ import annotations
@@ -114,11 +114,11 @@ class Row(Settings):
 
 
 def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
-    """The row on smaller data sets: one row for each of its data sets, which names the original.
+    """The row with data sets replaced by smaller ones: one row for each data set of the original.
 
     Args:
         row: as written in its file.
-        stand_ins: data set -> the smaller one that stands for it.
+        stand_ins: data set -> the smaller data set that replaces it.
     """
     if not set(stand_ins) & {*row.datasets, *row.retrain}:
         return (row,)
@@ -137,11 +137,11 @@ def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
 
 
 def only_on(row: Row, datasets: Sequence[str]) -> Row:
-    """The row restricted to `datasets`; it is not run if none of its data sets remain.
+    """The row restricted to `datasets`; if none of its data sets remains, it is marked `not_run`.
 
     Args:
         row: as written in its file.
-        datasets: names of data sets; empty: no restriction.
+        datasets: names of the allowed data sets; empty: all are allowed.
     """
     if not datasets or row.not_run:
         return row
@@ -154,9 +154,9 @@ def only_on(row: Row, datasets: Sequence[str]) -> Row:
 
 
 def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
-    """The printed numbers of one data set; benchmark columns are renamed to the stand-in's.
+    """The printed numbers of data set `name`, with columns renamed to those of its replacement.
 
-    Columns of other data sets are dropped, because a stand-in cannot stand for several at once.
+    Columns of other replaced data sets are dropped, because they do not apply to the replacement.
     """
     printed = {}
     for key, value in row.paper.get(name, {}).items():

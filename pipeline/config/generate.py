@@ -1,6 +1,6 @@
 """Writes the documented `config.yaml` and the JSON schema from the models.
 
-`make config` writes both; a test fails if they differ from the models.
+`make config` runs this module; a test fails if a file differs from the models.
 """
 # Tested in tests/config/test_config.py.
 

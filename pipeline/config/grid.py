@@ -2,7 +2,7 @@
 
     grid: {settings.step: [0.05, 0.1], settings.momentum: [0.5, 0.8]}
 
-turns each searched row into four, named by their values: `shapley_step0p05_momentum0p5`.
+turns each searched row into four rows, named by their values: `shapley_step0p05_momentum0p5`.
 """
 # Tested in tests/config/test_experiments.py.
 
@@ -26,12 +26,12 @@ def expanded(
 
     Args:
         experiment: as written in its file.
-        labels: what each label stands for.
-        source: the file, for messages.
+        labels: strategy label -> its algorithm and settings.
+        source: the file to name in messages.
 
     Raises:
-        InputError: a key belongs neither to the settings nor to the search; two combinations have
-            the same name.
+        InputError: a key does not begin with `settings.` or `search.`, or two combinations get the
+            same name.
     """
     made: dict[str, StrategyLabel] = {}
     rows: list[Row] = []

@@ -1,7 +1,7 @@
 """Slices of the configuration: a rule passes its job exactly the settings that the job needs.
 
-Snakemake reruns a rule when its `params` change. A slice that is too wide causes needless reruns,
-and one that is too narrow misses necessary ones.
+Snakemake reruns a rule when its `params` change. A slice with too many settings causes needless
+reruns; a slice with too few misses necessary reruns.
 """
 # Tested in tests/config/test_config.py.
 
@@ -176,13 +176,13 @@ def prepare_job(config: Config, dataset: str) -> PrepareJob:
 def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     """The slice for one search.
 
-    Several sources are merged, and later ones win. Recipe: the space's recipe, the differences of
-    the strategy's paper in this space, preset and user, the label of the algorithm, this label.
-    Settings: the strategy's defaults, the authors' choices in this space, the same two labels. So
-    a change of the algorithm's label also applies to its ablations.
+    Several sources are merged, later ones override earlier ones. For the recipe: the space, the
+    strategy's paper in this space, preset and user, the label of the algorithm, this label. For the
+    settings: the strategy's defaults, the authors' choices in this space, the same two labels. So
+    changes of the algorithm's label also apply to its ablations.
 
-    `none_may_win` is left out if only the final choice reads it, because a change then needs to
-    rerun only `genotype`.
+    If only the final choice reads `none_may_win`, the slice does not have it, so that a change
+    reruns only `genotype`.
     """
     label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)

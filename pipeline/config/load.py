@@ -1,7 +1,8 @@
-"""Merges layers of YAML into one validated `Config`, with errors that name the remedy.
+"""Merges layers of YAML into one validated `Config`; error messages name the remedy.
 
-Later layers win: model defaults < preset < `config/config.yaml` < `--configfile` < `--config`.
-Snakemake merges the last three itself; `load` does the same for a verb that is called by hand.
+Later layers override earlier ones: defaults of the models, preset, `config/config.yaml`,
+`--configfile`, `--config`. Snakemake merges the last three; `load` does so for a verb called by
+hand.
 """
 # Tested in tests/config/test_config.py.
 
@@ -60,11 +61,11 @@ def layers_of(files: Iterable[Path] = (), folder: Path = FOLDER) -> dict[str, Ma
 
 
 def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Split Snakemake's merged configuration into its layers: files, read strictly, and `--config`.
+    """Split Snakemake's merged configuration into its layers: each file, and `--config`.
 
     Args:
-        workflow: Snakemake's object; its files are those of the command line, then the Snakefile's.
-        config: the merged configuration, or all values from a workflow that imports this one.
+        workflow: Snakemake's object, which names the files; they are read again, strictly.
+        config: the merged configuration, or the values that an importing workflow gives.
     """
     settings = workflow.config_settings
     given = [Path(path) for path in settings.configfiles]
@@ -92,16 +93,15 @@ def resolve(
     folder: Path = FOLDER,
     layers: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Config:
-    """Merge the given values over the preset's and the defaults, and validate.
+    """Override the defaults by the preset, and the preset by the given values; validate.
 
     Args:
         given: the merged values of files and options.
         folder: the folder of the presets.
-        layers: file or option of the user -> its part of the values, for error messages.
+        layers: file or option of the user -> the values that it gives, for error messages.
 
     Raises:
-        InputError: an unknown key or name, a value of the wrong type or out of range; it lists
-            every fault.
+        InputError: unknown keys or names, values of a wrong type or out of range; all are listed.
     """
     layers = {"config": given} if layers is None else layers
     preset = given.get("preset", "demo")
@@ -141,9 +141,9 @@ def _faults(check: Callable[..., None], *arguments: Any) -> list[str]:
 
 
 def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
-    """All experiments by name, each checked: labels, spaces and data sets exist.
+    """All experiments by name; labels, spaces and data sets that they name are checked to exist.
 
-    An invalid file is left out with a warning, unless the configuration names its experiment.
+    An invalid file is left out with a warning, or an error if the configuration names it.
     """
     known = {}
     for name, path in named_files("experiments", folder).items():
@@ -194,7 +194,7 @@ def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, A
 def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
     """The configuration with the strategy labels and image folders that experiments define.
 
-    Values of a label in the configuration win.
+    If the configuration has the same label, its values override those of the experiment.
 
     Raises:
         InputError: two experiments define a name differently, or one redefines an algorithm.

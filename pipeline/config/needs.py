@@ -79,10 +79,10 @@ def seeds_of(
 
 
 def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) -> list[str]:
-    """Names of the experiments of a page: all of the paper, the configured ones, or the named one.
+    """Names of the experiments on a page.
 
     Raises:
-        InputError: no experiment has this name.
+        InputError: `page` is not "paper", "index" (the configured experiments) or an experiment.
     """
     if page == "paper":
         return [n for kind in ("table", "figure") for n in experiments if n.startswith(kind)]

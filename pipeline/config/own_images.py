@@ -1,7 +1,7 @@
-"""Our recipe for your own photographs, from a few hundred to about ten thousand images.
+"""Our recipe for your own photographs: from a few hundred to about ten thousand images.
 
-Every training shows about the same number of images, so it takes about the same time for any
-folder. If there are few images, each is shown more often and augmented more strongly.
+A training on few images has more epochs and stronger augmentation. So it processes about the same
+number of images, and takes about the same time, for any folder.
 """
 # Tested in tests/training/test_recipes.py.
 

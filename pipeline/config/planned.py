@@ -1,7 +1,7 @@
 """Digests of the settings of each run of a study, to recognise runs with other settings.
 
-Settings are compared with all defaults filled in. So a run still matches if a key was added to the
-settings after it was made.
+Defaults are filled in before the comparison. So an older run still matches after a key has been
+added to the settings.
 """
 # Tested in tests/analysis/test_apart.py.
 

@@ -1,7 +1,7 @@
 """Published recipes for searching a supernet and training a network, as frozen models.
 
 The base class has the values of the paper's CIFAR-10 experiments. A subclass is another published
-recipe and changes only the values that differ.
+recipe and has only the values that differ.
 """
 # Tested in tests/training/test_recipes.py.
 

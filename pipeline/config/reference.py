@@ -1,7 +1,7 @@
-"""The reference of all configuration keys as Markdown, written from the models for the user guide.
+"""Writes the reference of all configuration keys for the user guide, as Markdown.
 
-Each group of keys has one table. The searches of the spaces share most keys. The first table has
-all of them; the table of another space has only additional keys and different defaults.
+Each group of keys has one table. The searches of the spaces share most keys: the first table has
+all shared keys; the table of each other space has additional keys and different defaults.
 """
 # Tested in tests/config/test_config.py.
 

@@ -1,9 +1,9 @@
 """A study: measurements of supernets, of the NAS-Bench-201 table or of short trainings.
 
-One YAML file in `config/studies/` is one study, named after the file. Supernets are trained in
-several ways for several numbers of epochs. On each, whole permutations are evaluated (walks) and
-Shapley values are estimated. `measurements` defines the tables of results and their texts. `sizes`
-has the values that differ under a preset (`demo`) or in a bench (`bench`).
+Each YAML file in `config/studies/` is a study with the name of the file. Supernets are trained with
+several recipes for several numbers of epochs. On each supernet, whole permutations are evaluated
+(walks) and Shapley values are estimated. The key `measurements` defines the tables of results and
+their texts. The key `sizes` has other values for a preset (`demo`) or for a benchmark (`bench`).
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -148,10 +148,10 @@ class SummaryJob(Settings):
 
 
 def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
-    """The study of one file, in the size for a preset or a bench.
+    """The study of one file, with the values of `sizes` for `size`, a preset or "bench".
 
     Raises:
-        InputError: there is no such file, or a key or value in it is wrong.
+        InputError: there is no such file, or it has a wrong key or value.
     """
     known = named_files("studies", folder)
     if name not in known:

@@ -1,7 +1,7 @@
-"""Validates values against a model of settings, with errors that say what to do.
+"""Validates values against a model of settings; error messages say what to change.
 
-Each fault names the file or option of the value, the key, what is expected in words, and the value.
-All faults are reported together.
+Each message names the file or option of the value, the key, the expected values and the given
+value. All errors are reported together.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ EXPECTED = {
 def validate(
     model: type[Any], values: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]]
 ) -> Any:
-    """`model(**values)`; each fault is one line with the file or option, the key and the remedy.
+    """`model(**values)`; each error is one line with the file or option, the key and the remedy.
 
     Args:
         model: a `Settings` class.
         values: what to validate.
-        layers: file or option of the user -> the values that it gives; later ones win.
+        layers: file or option of the user -> its values; later layers override earlier ones.
 
     Raises:
-        InputError: one fault for each key that is wrong.
+        InputError: some keys are wrong, one line for each.
     """
     try:
         return model.model_validate(values)

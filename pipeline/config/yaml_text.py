@@ -1,7 +1,7 @@
 """A strict YAML reader for all configuration, from files and from the command line.
 
-Duplicate keys are errors, and so are aliases that expand to more than a configuration can hold. The
-reader creates only plain values.
+Duplicate keys are errors, and so are aliases that expand to more values than any configuration has.
+The reader creates only plain values.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def parse(text: str, source: str) -> Any:
 
     Args:
         text: the YAML.
-        source: the file or option of the text, for errors.
+        source: the file or option to name in error messages.
 
     Raises:
-        InputError: it is not YAML, a key is duplicate, or it expands to too much.
+        InputError: the text is not YAML, repeats a key, or expands to too many values.
     """
     try:
         return yaml.load(text, _Loader)
@@ -73,7 +73,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping of a YAML file; an empty file gives an empty mapping.
 
     Raises:
-        InputError: as `parse`; there is no such file, or it does not hold a mapping.
+        InputError: there is no such file, it is not a mapping, or `parse` refuses it.
     """
     content = parse(files.read_text(path, MOST_BYTES), str(path))
     if content is None:

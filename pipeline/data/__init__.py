@@ -1,6 +1,6 @@
-"""Data sets: their descriptions, checks of their files, their splits, and their images.
+"""Data sets: descriptions, checks of files, splits, images.
 
-Each data set has one file; `docs/add-a-dataset.md` shows how to add one. Importing this package
+Each data set has a module; `docs/add-a-dataset.md` shows how to add one. Importing this package
 does not import torch: the modules that open images are loaded on first use.
 """
 

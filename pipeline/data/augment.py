@@ -1,9 +1,8 @@
-"""Augmentation of small images, a batch at a time on the device that holds them.
+"""Augments batches of small images on the device that holds them.
 
-The order is that of DARTS' transforms: the raw pixels are padded with zeros and cropped, flipped
-and normalised; then the cutout square is set to zero. Random values are drawn first (`draw`) and
-applied afterwards (`crop_and_flip`, `cut_out`), so that both steps can be compared with
-torchvision.
+The order is that of DARTS' transforms: the raw pixels are padded with zeros, cropped, flipped and
+normalised; then the cutout square is set to zero. One function draws the random values (`draw`) and
+others apply them (`crop_and_flip`, `cut_out`), so tests can compare them with torchvision.
 
 Shapes: b images of h x h pixels, p = padding.
 """
@@ -76,9 +75,9 @@ def crop_and_flip(pixels: Tensor, padding: int, draws: Draws) -> Tensor:
 
 
 def cut_out(images: Tensor, centre: Tensor, side: int) -> Tensor:
-    """Set a square to zero; a square that crosses the border of the image is cut off there.
+    """Set a square to zero; its parts beyond the border of the image have no effect.
 
-    As in DARTS: rows and columns from centre - side//2 to centre + side//2 - 1.
+    As in DARTS, it has the rows and columns from centre - side//2 to centre + side//2 - 1.
     """
     along = torch.arange(images.shape[-1], device=images.device)
     start = centre.to(images.device)[:, :, None] - side // 2

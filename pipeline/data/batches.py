@@ -1,4 +1,4 @@
-"""Splits a pass over images into batches, never into a batch of a single image.
+"""Splits a pass over images into batches of at least two images.
 
 Batch norm cannot compute statistics of a single image whose feature map is one pixel. So a single
 image that remains at the end is added to the batch before it.
@@ -17,12 +17,12 @@ def n_parts(n: int, size: int, drop_last: bool = False) -> int:
 
 
 def parts(items: Tensor, size: int, drop_last: bool = False) -> list[Tensor]:
-    """Batches of `size` along the first axis; the last one is smaller, or larger by one.
+    """Batches of `size` along the first axis; the last batch may be smaller, or larger by one.
 
     Args:
         items: images, labels or indices.
         size: size of a batch.
-        drop_last: leave out images that do not fill a batch.
+        drop_last: whether to leave out the last images if they do not fill a batch.
     """
     n = n_parts(len(items), size, drop_last)
     if n == 0:

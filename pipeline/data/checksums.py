@@ -12,14 +12,13 @@ from pipeline.files import below, digest, readable
 
 
 def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("train",)) -> None:
-    """Check that every file exists, and that the files of `parts` are the published ones.
+    """Check that every file exists, and that the files of `parts` have the published checksums.
 
-    The bytes of files outside `parts` are not read: test files are opened only for the final
-    evaluation.
+    Files outside `parts` are not opened: test files are read only for the final evaluation.
 
     Raises:
-        InputError: files are missing or damaged; it names them, their source, their checksums and
-            their folder.
+        InputError: files are missing or damaged; the message names the files, where to get them,
+            their checksums and their folder.
     """
     root = Path(data_root)
     if dataset.kind == "folder" and dataset.make is None:

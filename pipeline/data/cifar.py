@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as their authors publish them: pickles of 32 x 32 images.
+"""Reads CIFAR-10 and CIFAR-100 from the published files: pickles of 32 x 32 images.
 
 CIFAR-100 is read with its fine labels. The mean and deviation of CIFAR-10 are those of DARTS and
 related methods.

@@ -1,8 +1,8 @@
 """The images of a folder of classes, `folder/<class>/**/*.jpg`, in torchvision's order.
 
 Hidden files and folders (`.DS_Store`, `._photo.jpg`, `.ipynb_checkpoints`) are ignored. Only
-regular files with the suffix of an image count. A folder may be a link to another folder of the
-same tree. A link that leads out of the tree, or in a circle, is an error.
+regular files with the suffix of an image are listed. A folder may be a link to another folder of
+the same tree. A link that leads out of the tree, or in a circle, is an error.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Listing:
         return dict(zip(self.class_names, counts, strict=True))
 
     def labels_among(self, names: Sequence[str]) -> np.ndarray:
-        """The labels of the images in the order of a model's classes, int64 [n].
+        """Labels of the images, int64 [n], as numbers of a model's classes `names`.
 
         Raises:
             InputError: the folder has a class that the model does not have.
@@ -64,7 +64,7 @@ def list_images(folder: Path) -> Listing:
     """List `folder/<class>/*`; no image is opened.
 
     Raises:
-        InputError: no such folder, no class, a class without images, or a link that leads out of
+        InputError: there is no such folder or class, a class has no images, or a link leads out of
             the folder or in a circle.
     """
     names = class_folders(folder)
@@ -93,7 +93,7 @@ def files_below(
 
     Args:
         folder: where to look.
-        root: the folder that links may not leave, with links resolved.
+        root: the folder outside which links may not point, with its own links resolved.
         above: the folders above this one, with links resolved.
     """
     real = folder.resolve()

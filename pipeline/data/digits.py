@@ -1,8 +1,8 @@
-"""Scikit-learn's handwritten digits: 8x8 pixels, kept with the code, for demos and tests.
+"""Scikit-learn's handwritten digits: 8x8 pixels, stored with the code, for demos and tests.
 
-The set has no published split. The test part is 360 of its 1,797 images, stratified by class as
-`train_test_split(test_size=360, random_state=0)` cuts them. `digits.npz` has both parts with grey
-values 0..16. They are scaled to 0..255 and repeated in three channels.
+The set has no published split. Our test part is 360 of its 1,797 images, drawn with equal shares of
+each class by `train_test_split(test_size=360, random_state=0)`. `digits.npz` has both parts with
+grey values 0..16. `read` scales them to 0..255 and repeats them in three channels.
 """
 # Tested in tests/data/test_data_sets.py.
 

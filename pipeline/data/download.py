@@ -16,9 +16,9 @@ from pipeline.errors import InputError
 def torchvision_archive(
     name: str, parts: tuple[Mapping[str, Any], ...] = ({},)
 ) -> Callable[[Path], None]:
-    """A download by the class `torchvision.datasets.<name>`: data root -> None.
+    """A function that downloads to a data root with the class `torchvision.datasets.<name>`.
 
-    `parts` has the keyword arguments of each call that is needed to get all files.
+    The class is called for each of `parts`, its keyword arguments, to get all files.
     """
 
     def fetch(data_root: Path) -> None:
@@ -41,7 +41,7 @@ def inside_only() -> Iterator[None]:
     """Within the block no archive can be unpacked to files outside its folder (PEP 706).
 
     Raises:
-        InputError: this Python is too old to guarantee that.
+        InputError: this version of Python is too old to guarantee that.
     """
     if not hasattr(tarfile, "data_filter"):
         raise InputError(

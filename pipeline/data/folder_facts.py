@@ -1,7 +1,7 @@
-"""Facts about a folder of images that require opening its files; each file is opened once.
+"""Facts about a folder of images: classes, number of images, mean and deviation of pixels.
 
-Unreadable files are found here, before a training starts, and are all named in one error. Images of
-`val/` are decoded too, but no number computed from their pixels is kept.
+Each file is opened once. One error names all unreadable files, before a training starts. Images of
+`val/` are decoded only to check them; their pixels do not affect mean and deviation.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class _Opened:
 def folder_facts(dataset: DataSet, root: Path, say: Callable[[str], None]) -> FolderFacts:
     """List a folder, open its images, and measure mean and deviation of the training images.
 
-    Images are not opened if mean and deviation are published, since ImageNet would take hours.
+    If mean and deviation are published, images are not opened: for ImageNet it would take hours.
 
     Raises:
-        InputError: classes or images are missing, broken, or all of one colour.
+        InputError: classes or images are missing, images are broken, or a channel is constant.
     """
     folder = below(root, dataset.path)
     train, test = list_images(folder / "train"), list_images(folder / "val")

@@ -1,8 +1,8 @@
-"""Images in folders, decoded when needed, by worker processes if there are any.
+"""Images in folders, decoded for each batch, by worker processes if `workers` is not 0.
 
-Training: random resized crop, flip, colour jitter; evaluation: resize, central crop. The random
-values of an image depend only on its index and on one number, which is drawn for each pass. They do
-not depend on the worker, so the bits are the same for any number of workers.
+Training uses a random resized crop, flip and colour jitter; evaluation uses a resize and a central
+crop. The random values for an image depend only on its index and on one number drawn for each pass.
+So the images are the same, bit by bit, for any number of workers.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class FolderImages:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass, or chosen batches of it; see `images.Images`.
 
-        An `Augment` for small images is replaced by a random resized crop with its flip.
+        If `augment` is for small images, its `flip` is used with a random resized crop.
         """
         if augment is not None and generator is None:
             raise TypeError("augmentation needs a generator")
@@ -113,8 +113,8 @@ class FolderImages:
                 break
             pixels, labels = (part.to(self.device, non_blocking=on_gpu) for part in batch)
             yield normalise(pixels, self.preprocessing.mean, self.preprocessing.std), labels
-        # Raised after the loop has released the workers. An exception from inside the loop would
-        # keep them alive until it is garbage-collected, and that would wait for each worker.
+        # This is raised after the loop has released the workers. An exception inside the loop would
+        # keep them alive until it is garbage-collected, which would then wait for each worker.
         if broken:
             raise InputError(broken)
 
@@ -137,8 +137,8 @@ class FolderImages:
 class _Decoding(Dataset):
     """Decodes and transforms one image at a time, in any process.
 
-    An error about an image is returned, not raised, because an exception in a worker process would
-    reach the user as many lines of text.
+    An error about an image is returned, because an exception in a worker process would reach the
+    user as a long traceback.
     """
 
     def __init__(self, paths: np.ndarray, labels: np.ndarray, transform: Transform, seed: int):
@@ -159,9 +159,9 @@ class _Decoding(Dataset):
 
 
 def _outlive_sigterm(worker: int) -> None:
-    """Let a worker ignore SIGTERM, which a cluster sends to all processes of a job.
+    """Make a worker ignore SIGTERM, which a cluster sends to all processes of a job.
 
-    The training finishes its step first and needs its workers for that. They end with it.
+    The training process still needs workers to finish its step. They end when it ends.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

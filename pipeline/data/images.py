@@ -25,11 +25,10 @@ Opened = Literal["weights", "value", "train", "test"]
 
 
 class Images(Protocol):
-    """Labelled images that stages train and evaluate on.
+    """Labelled images on which stages train and evaluate.
 
-    All random values come from the generator of the call, which is on the CPU, so that every device
-    gets the same images. Images are normalised float32 [b, 3, h, h] and labels are int64 [b], both
-    on the device.
+    Methods draw random values from a generator on the CPU, so every device gets the same images.
+    They return normalised images float32 [b, 3, h, h] and labels int64 [b] on the device.
     """
 
     @property
@@ -57,8 +56,8 @@ class Images(Protocol):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass, shuffled and augmented by `generator`, or in order without a generator.
 
-        `chosen` selects batches of the pass without changing them. It serves runs that resume
-        within an epoch and ranks that share an epoch.
+        `chosen` selects some batches of the pass. Runs that resume within an epoch use it, and so
+        do ranks that share an epoch.
         """
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -84,11 +83,11 @@ def open_images(
     Args:
         manifest: content of `manifest.json`.
         data_root: folder of all data sets.
-        part: `weights` and `value` are the halves of a search, `train` is the whole training
-            part, `test` is for the final evaluation.
-        split_path: `split.npz`, needed for the halves.
+        part: `weights` and `value` are the images on which a search trains weights and measures
+            values; `train` is the whole training part; `test` is for the final evaluation.
+        split_path: `split.npz`, needed for `weights` and `value`.
         device: the device of the batches.
-        workers: processes that decode folders of images.
+        workers: number of processes that decode folders of images.
 
     Raises:
         InputError: files are missing, damaged, or have changed since `prepare`.

@@ -1,9 +1,9 @@
 """Prepares a data set for the other stages: its description and the split of its training part.
 
-`manifest.json` has what a network must know (classes, size, mean, deviation) and a fingerprint of
-the training part. `split.npz` has the indices of the two halves of a search: sorted, disjoint and
-drawn by one seeded permutation. Neither file depends on the test part. Test images of your own
-folder are opened only to check that they are complete.
+`manifest.json` has the values from which a network is built (classes, size, mean, deviation) and a
+fingerprint of the training part. `split.npz` has the indices of two disjoint parts of the training
+images: on one a search trains weights, on the other it measures values. A seeded permutation draws
+them. Neither file depends on test images; those of a folder are opened only to check them.
 """
 
 from __future__ import annotations
@@ -54,18 +54,19 @@ def prepare(
 ) -> dict[str, Any]:
     """Check a data set, write `split.npz` and `manifest.json`, and return the manifest.
 
-    For a folder of images also write `search_images.csv`, the paths of the images of the search's
-    parts, so that others can search on the same images.
+    For a folder of images, `search_images.csv` lists the images in both parts of the split, so that
+    others can search on the same images.
 
     Args:
         dataset: what to prepare.
         data_root: folder of all data sets.
         out_dir: folder of the written files.
         split_seed: seed of the split.
-        fractions: parts of the training set for (weights, value function); None: the data set's.
-        download: download missing files if torchvision can.
-        balanced: give each class its share in each part.
-        say: receives lines about the contents of a folder of images.
+        fractions: shares of the training images for (weights, value function); None: the data
+            set's.
+        download: whether to download missing files, if torchvision can.
+        balanced: whether each class has the same share in each part.
+        say: called with lines of text about the contents of a folder of images.
 
     Raises:
         InputError: files are missing or damaged, or the fractions do not fit.
@@ -137,7 +138,7 @@ def images_of_share(share: float, n: int, key: str) -> int:
     """The number of images in a share of `n`, at least one and fewer than all.
 
     Raises:
-        InputError: the number rounds to none or to all; it names the key of the configuration.
+        InputError: the number rounds to none or to all; the message names `key`.
     """
     found = round(share * n)
     if not 0 < found < n:
@@ -151,10 +152,10 @@ def images_of_share(share: float, n: int, key: str) -> int:
 def halves(
     n_train: int, fractions: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two disjoint sorted index lists, int64, into a training part of `n_train` images.
+    """Sorted indices, int64, of the images for weights and for values, without overlap.
 
     Raises:
-        InputError: the fractions exceed the whole, or one of the parts would be empty.
+        InputError: the fractions add up to more than 1, or a part would be empty.
     """
     for_weights, for_value = fractions
     if for_weights + for_value > 1 + 1e-9:
@@ -175,7 +176,7 @@ def balanced_halves(
     """As `halves`, but each class is split separately.
 
     Raises:
-        InputError: as `halves`; a class is too small to have an image in each part.
+        InputError: as for `halves`, or a class is too small to have an image in each part.
     """
     weights, value = [], []
     for label in np.unique(labels):

@@ -1,10 +1,10 @@
-"""Converts an image file to the input of a network; every saved model includes these settings.
+"""Converts an image file to the input of a network.
 
     file -> rotated as in EXIF -> RGB of 8 bits on white -> shorter side resized -> centre cropped
 
-Training, evaluation and prediction all read files here, so that a model never gets an image that
-was prepared differently. Colour profiles are not applied. The first picture of an animation or of a
-file with several pages is used.
+Training, evaluation and prediction all use this module, and a saved model includes its settings, so
+that all images are prepared in the same way. Colour profiles are not applied. Only the first
+picture of an animation, or of a file with several pages, is used.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pipeline.data.spec import Channels
 from pipeline.errors import InputError
 from pipeline.files import DAMAGED, readable
 
-# Pillow tries only these formats, whatever the suffix of a file, because some of its readers start
-# programs (EPS starts Ghostscript).
+# Pillow may use only these formats, whatever the suffix of a file. Its readers of some other
+# formats start programs (EPS starts Ghostscript).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF")
 BROKEN = (*DAMAGED, IndexError, Image.DecompressionBombError)
 
@@ -74,10 +74,10 @@ class Preprocessing:
 
 
 def read_image(path: Path | str) -> Image.Image:
-    """An image as RGB of 8 bits, upright, on white.
+    """Read an image as RGB of 8 bits, rotated as in EXIF, transparent pixels on white.
 
     Raises:
-        InputError: the file is not a complete image, or the range of its greys is unknown.
+        InputError: the file is not a complete image, or the range of its grey values is unknown.
     """
     return inspect(path)[0]
 
@@ -121,7 +121,7 @@ def _eight_bits(image: Image.Image, form: str | None, tags: Mapping[int, Any]) -
     """A grey image of 8 bits from an image of 12 or 16 bits.
 
     Raises:
-        ValueError: its range is unknown.
+        ValueError: the range of its values is unknown.
     """
     values = np.asarray(image)
     if image.mode == "I" and form != "PPM":  # Pillow itself scales a PGM to 16 bits

@@ -1,7 +1,7 @@
-"""The description of a data set, known before its images are opened.
+"""The description of a data set, available without opening its images.
 
-Images are uint8 [n, 3, h, w], labels int64 [n] counted from 0. Means and deviations are those of
-the training part with pixels in [0, 1], one value for each channel (red, green, blue).
+Images are uint8 [n, 3, h, w], labels int64 [n] counted from 0. Means and deviations are computed on
+the training part with pixels in [0, 1], for each channel (red, green, blue).
 """
 # Tested in tests/data/test_data_sets.py.
 
@@ -108,7 +108,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """The content of a `manifest.json` that `prepare` has written.
 
     Raises:
-        InputError: the file is missing, or a key is missing or wrong; it names both.
+        InputError: the file is missing, or one of its keys is missing or wrong.
     """
     content = read_object(path)
     validate(Manifest, content, {f"{path}, prepare the data set again": content})
@@ -116,14 +116,14 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def find(name: str, folders: Mapping[str, FolderSettings] | None = None) -> DataSet:
-    """The data set called `name`: registered, or an image folder of the configuration.
+    """The data set called `name`: a registered one, or an image folder of the configuration.
 
     Args:
         name: name of the data set.
-        folders: `datasets` of the configuration; None: only registered data sets.
+        folders: `datasets` of the configuration; None: find only registered data sets.
 
     Raises:
-        InputError: no such data set, or a folder with the name of a registered data set.
+        InputError: there is no such data set, or a folder has the name of a registered one.
     """
     known, folders = registry.names("datasets"), folders or {}
     if name in folders:
@@ -156,10 +156,10 @@ def of_folder(name: str, settings: FolderSettings) -> DataSet:
 
 
 def read_small(dataset: DataSet, data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [n, 3, h, h] and labels int64 [n] of one part, checked against the description.
+    """Images uint8 [n, 3, h, h] and labels int64 [n] of one part.
 
     Raises:
-        InputError: number, size or labels of the images do not match the data set.
+        InputError: number, size or labels of the images do not match the data set's description.
     """
     assert dataset.read is not None  # small sets have it
     images, labels = dataset.read(data_root, part)

@@ -1,11 +1,11 @@
-"""Scores that add up over edges: how well they can rank the architectures of a table.
+"""How well scores that are sums over edges can rank the architectures of a table.
 
-A strength of players scores an architecture by the sum (or mean) of the strengths of its
-operations. The table shows how well such a score can rank. Its main effects are the closest
-additive score in the sense of least squares, because on each pair of edges all pairs of operations
-occur equally often. They do not reach the largest tau, because very low accuracies dominate least
-squares. The main effects of the *ranks* come closer: a random hill climb of tau that starts from
-them gains less than .001 on each of the benchmark's data sets.
+A search gives each operation on each edge a strength. The score of an architecture is the sum of
+the strengths of its operations. The main effects of the accuracies are the best such score by least
+squares, because on each pair of edges all pairs of operations occur equally often. Their tau is not
+the largest, because very low accuracies dominate least squares. The main effects of the *ranks*
+have a larger tau: a random hill climb that starts from them raises tau by less than .001 on each of
+the benchmark's data sets.
 
     y    accuracies of the table, percent                   float64[15625]
     x    code of an architecture, operation on each edge    uint8[15625, 6]

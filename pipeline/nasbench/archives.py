@@ -1,9 +1,9 @@
-"""The benchmark's own archives: `NAS-Bench-201-v1_*.pth` and NATS-Bench's topology space.
+"""Reads the benchmark's archives: `NAS-Bench-201-v1_*.pth` and NATS-Bench's topology space.
 
-Both hold trials for each architecture, schedule ("less" and "full", or "12" and "200"), data set
+Both have a trial for each architecture, schedule ("less" and "full", or "12" and "200"), data set
 and seed. A trial has accuracies by epoch, parameters, multiply-adds and latency. The archives are
-pickles, so the checksum in their names is compared first. Then they are read with the allow-lists
-of `pipeline.pickles` and of torch, so that no code in them runs.
+pickles. The checksum in their names is compared first. Then `pipeline.pickles` or torch reads them
+and accepts only listed functions, so that no code in the archives runs.
 """
 
 from __future__ import annotations
@@ -54,11 +54,10 @@ class Archive:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """All architectures with means over trials and, as `<column>_seed<n>`, each trial.
+    """A row for each architecture: means over trials, and each trial as `<column>_seed<n>`.
 
     Raises:
-        InputError: the checksum differs, there is too little memory, or the file is damaged or of
-            another kind.
+        InputError: the checksum differs, memory is too small, or the file is damaged or no archive.
     """
     import pandas as pd
 
@@ -82,10 +81,10 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def check_name(path: Path) -> None:
-    """Compare the MD5 of an archive with the digits of it in the file's name.
+    """Compare the MD5 checksum of an archive with the digits of it in the file's name.
 
     Raises:
-        InputError: the file does not match its name, or the name has no such digits.
+        InputError: the checksum differs, or the name has no such digits.
     """
     digits = re.search(r"-([0-9a-f]{5,6})\.", path.name)
     if not digits:
@@ -99,7 +98,7 @@ def check_name(path: Path) -> None:
 
 
 def check_memory(path: Path) -> None:
-    """Report the memory that reading a file needs, and refuse a file that needs too much.
+    """Print how much memory is needed to read a file, and check that the machine has it.
 
     Raises:
         InputError: the machine has too little memory.

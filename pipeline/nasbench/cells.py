@@ -1,8 +1,8 @@
 """The 15,625 cells of NAS-Bench-201 (Dong & Yang, ICLR 2020), as codes and as text.
 
-A code has one digit for each edge, the index of the operation in `OPERATIONS`. Edges are in the
-order of the text: node 1 from 0; node 2 from 0, 1; node 3 from 0, 1, 2. A cell's number is its code
-read in base 5.
+A code has one digit for each edge: the index of its operation in `OPERATIONS`. The edges are
+ordered as in the text: 0→1, 0→2, 1→2, 0→3, 1→3, 2→3. The number of a cell is its code read in base
+5.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def parse(arch: str) -> Code:
 
 
 def unique_text(code: Code) -> str:
-    """A text of the function that a cell computes; it is equal for isomorphic cells.
+    """A text that is the same for all isomorphic cells, as the benchmark defines it.
 
-    This is the benchmark's definition, with 6,466 different texts. `skip_connect` is the text of
-    its input. `none`, or an operation on nothing, is `#`. A node is the sorted sum of its edges.
+    There are 6,466 different texts. `skip_connect` has the text of its input. `none`, and any
+    operation whose input is `#`, has the text `#`. A node is the sorted sum of its edges.
     """
     nodes = {0: "0"}
     for node in (1, 2, 3):

@@ -1,22 +1,21 @@
 r"""The table of NAS-Bench-201 as a game among operations, solved exactly.
 
-The players are those of the supernet's game: the four operations on each of the six edges. An edge
-without any of them is `none`. Let S_e be the operations of S on edge e, or {none} if there are
-none. Then
+The players are those of the supernet's game: four operations on each of the six edges. Let S_e be
+the operations of coalition S on edge e, or {none} if S has no operation there. Then
 
     V(S) = mean accuracy of the architectures that have an operation of S_e on every edge e
 
-so V(N) is the mean over all architectures without `none`, and V(∅) is the accuracy of the empty
-cell. V would be the accuracy of a supernet if this were the mean accuracy of the networks that the
-supernet contains, each trained separately.
+So V(N) is the mean over all architectures without `none`, and V(∅) is the accuracy of the empty
+cell. V stands for the accuracy of a supernet: it is the mean accuracy of the networks that the
+supernet contains if each is trained separately.
 
-V of all 2^24 coalitions is computed from the table by one matrix product for each edge. From V
-follow the exact values
+V of all 2^24 coalitions is computed from the table by one matrix product for each edge. The exact
+values follow from V:
 
     φ_p = Σ_S V(S ∪ {p}) - V(S)    weighted by w_s / C(23, s), s = |S|, over all S without p
 
-w_s = 1/24 gives Shapley values. Equal weights for all coalitions give Banzhaf values. Other weights
-give values from small or large coalitions only.
+w_s = 1/24 gives Shapley values. If all coalitions have equal weights, φ is the Banzhaf value. Other
+w_s restrict φ to small or large coalitions.
 
     subsets of an edge, as bits of its operations    0..15
     V                                                 float64[16, 16, 16, 16, 16, 16]

@@ -1,7 +1,7 @@
 """The meaning of each column of the table: data, epochs, split, and the number of trials.
 
-The benchmark trains every cell with two schedules, of 12 and of 200 epochs, whose results are
-easily confused. Here the names of columns tell them apart. All accuracies are top-1 in percent.
+The benchmark trains every cell for 12 epochs and again for 200 epochs. The names of our columns
+distinguish the two results. All accuracies are top-1 in percent.
 """
 # Tested in tests/nasbench/test_digits.py.
 
@@ -38,9 +38,9 @@ def limits_of(column: str) -> tuple[float, float] | None:
 
 
 def protocol(column: str) -> str | None:
-    """Data, epochs, images and trials behind an accuracy column, in words.
+    """The data set, epochs, images and trials of an accuracy column, in words.
 
-    None for sizes, times and unknown columns. A column `<column>_seed<n>` holds a single trial.
+    It is None for sizes, times and unknown columns. `<column>_seed<n>` has a single trial.
     """
     head, _, seed = column.partition("_seed")
     name, _, part = head.partition("_")

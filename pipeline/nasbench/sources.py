@@ -1,4 +1,4 @@
-"""Published files of NAS-Bench-201, read into the rows of the compact table.
+"""Reads published files of NAS-Bench-201 into the rows of the compact table.
 
 *.csv, *.csv.gz                         a table with `index`, `arch` and accuracies in percent
 NAS-Bench-201-v1_*.pth                  the benchmark's own file
@@ -38,7 +38,7 @@ WHERE_FROM = (
 
 
 def read(path: Path) -> NDArray[Any]:
-    """The rows of the compact table, read from any of the sources.
+    """The rows of the compact table, read from a file of any kind listed above.
 
     Raises:
         InputError: the kind of file is unknown, or the file is damaged or incomplete.
@@ -56,10 +56,10 @@ def read(path: Path) -> NDArray[Any]:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """The content of a CSV file, compressed or not.
+    """Read a CSV file, compressed or not.
 
     Raises:
-        InputError: it is damaged, names a column twice, or is far larger than the table.
+        InputError: the file is damaged, names a column twice, or is far larger than the table.
     """
     import pandas as pd
 
@@ -113,10 +113,10 @@ def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
 
 
 def check_range(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Check that numbers are finite, accuracies in percent, and sizes above 0; NaN is a blank.
+    """Check that numbers are finite, accuracies in [0, 100], sizes above 0; NaN is a missing value.
 
     Raises:
-        InputError: a number is wrong; the error names the file, column, architecture and number.
+        InputError: a number is wrong; the message names file, column, architecture and number.
     """
     for name, values in columns.items():
         low, high = limits_of(name) or (-np.inf, np.inf)

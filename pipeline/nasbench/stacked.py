@@ -1,8 +1,8 @@
-"""Many NAS-Bench-201 networks as one: concatenated channels and grouped convolutions.
+"""Trains many NAS-Bench-201 networks as one, by concatenated channels and grouped convolutions.
 
-The networks share only the images, so the sum of their losses trains each as if it were alone. This
-saves the cost of starting thousands of small kernels. On each edge the networks are sorted by their
-operation, and each operation is computed for the networks that have it.
+The networks share only the images, so the sum of their losses trains each network as if it were
+alone. This saves the cost of starting thousands of small kernels. On each edge the networks are
+sorted by their operation. Each operation is computed only for the networks that have it.
 
     K networks, C channels of the first stage, N cells per stage    features [b, K·C, h, w]
 """

@@ -1,7 +1,7 @@
 """Discrete networks: built from a genotype, counted, drawn, saved.
 
-`build` and the other functions import torch on first use, so that published genotypes can be read
-without torch.
+The functions import torch when they are first used, so published genotypes can be read without
+torch.
 """
 
 from __future__ import annotations

@@ -27,17 +27,17 @@ def build(
     """Build the discrete network of a genotype; weights are drawn from torch's global generator.
 
     Args:
-        genotype: anything that `resolve` accepts: a `Genotype`, a published name, the path of a
-            genotype JSON, a NAS-Bench-201 string, a DARTS text.
+        genotype: a `Genotype`, a published name, the path of a genotype JSON, a NAS-Bench-201
+            string or a DARTS text (see `resolve`).
         layout: "cifar10", "images64", "images128", "imagenet" or "nasbench201".
         classes: number of outputs.
         channels: channels of the first cell; None: the layout's published value.
-        cells: total number of cells, in NAS-Bench-201 per stage; None: the published value.
+        cells: total number of cells (NAS-Bench-201: cells per stage); None: the published value.
         auxiliary: whether to add an auxiliary head, for `forward_with_auxiliary`.
 
     Raises:
-        InputError: the genotype is unknown or belongs to another family than the layout, a size is
-            below one, or the layout has no auxiliary head.
+        InputError: the genotype is unknown or does not fit the layout's family, a size is below
+            one, or the layout has no auxiliary head.
     """
     frame = find_layout(layout)
     genotype = resolve(genotype)

@@ -1,7 +1,7 @@
-"""A network that fits a device: width and depth under limits of multiply-adds and parameters.
+"""Chooses width and depth of a network within limits of multiply-adds and parameters.
 
-This method is ours. The papers choose C and the number of cells by hand so that a network stays
-below 600 M multiply-adds.
+This method is ours. In the papers the channels C and the number of cells are chosen by hand, so
+that a network stays below 600 M multiply-adds.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def fit(
     max_params: int | None = None,
     key: str = "retrain",
 ) -> tuple[int, int]:
-    """(channels, cells) of a network within its limits, as wide as they allow.
+    """(channels, cells) of a network that is as large as the limits allow.
 
-    Both shrink in proportion, one cell at a time, until a network fits. Then the width grows in
-    steps of 4 channels as far as the limits allow, even beyond the given channels. The limits are
-    multiply-adds for one image and parameters without the auxiliary head. `key` names the recipe in
-    error messages. The other arguments are those of `build`.
+    Cells are removed one by one, with channels in proportion, until a network fits. Then channels
+    are added in steps of 4 as long as it fits, even beyond the given number. `max_macs` is for one
+    image; `max_params` does not include the auxiliary head. `key` names the recipe in error
+    messages. The other arguments are those of `build`.
 
     Raises:
         InputError: the smallest network exceeds the limits.

@@ -78,7 +78,7 @@ def card(
         meta: as `load_model` returns it.
         metrics: the content of `metrics.json` beside the model.
         provenance: the content of `provenance.json` beside the model.
-        forms: the names of the forms that are written beside the card (`exported.FORMS`).
+        forms: names of the formats (`exported.FORMS`) of the files beside the card.
     """
     facts = _facts(meta, metrics, provenance)
     rows = "\n".join(f"| {key} | {_safe(v)} |" for key, v in facts.items() if v is not None)

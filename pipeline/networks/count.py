@@ -1,12 +1,12 @@
-"""Size of a network: parameters and multiply-adds.
+"""Counts the parameters and multiply-adds (MACs) of a network.
 
-MACs are the multiply-adds of convolutions and linear layers for one image. As in papers of the
-DARTS family, biases, batch norms and pooling are not counted. `flops` is twice the MACs. The FLOPs
+`macs` are those of convolutions and linear layers for one image. As in papers of the DARTS family,
+biases, batch norms and pooling are not counted. `flops` is twice the MACs. In contrast, the FLOPs
 column of NAS-Bench-201's table is MACs plus the number of classes. Neither `params` nor `macs`
 includes the auxiliary head, which only training uses.
 
-Counts come from a forward pass of one image. An existing network is not copied to the meta device,
-because this loads torch's compiler, which takes longer than the rest of a stage.
+The counts are made in a forward pass of one image. An existing network is not copied to torch's
+meta device, because that loads torch's compiler, which takes longer than the rest of a stage.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def profile_genotype(
 ) -> dict[str, int]:
     """Count a genotype's network and its auxiliary head without allocating weights.
 
-    None means the layout's published value. For the other arguments see `build` and `profile`.
+    Sizes that are None have the layout's published values. See `build` and `profile` for arguments.
     """
     frame = find_layout(layout)
     with torch.device("meta"):

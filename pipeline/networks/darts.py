@@ -1,11 +1,11 @@
-"""Networks of the DARTS family (Liu et al., ICLR 2019, sections 3.2 and 3.4, appendix A).
+"""Discrete networks of the DARTS family (Liu et al., ICLR 2019, sections 3.2, 3.4, appendix A).
 
 The CIFAR layout has a 3 x 3 convolution to 3 C channels, then cells. The ImageNet layout has three
-convolutions of stride 2, then cells. We add two layouts between them, for images of about 64 and
-128 pixels: CIFAR's stem with stride 2, and the first two convolutions of ImageNet's stem. Cells at
-one and two thirds of the depth are reduction cells, which halve the image and double the channels.
-Deviation: DARTS defines the auxiliary head for maps of 8 x 8 (CIFAR) and 7 x 7 (ImageNet); here it
-accepts maps of any size and equals the original on those two.
+convolutions of stride 2, then cells. We add two layouts: for images of about 64 pixels with CIFAR's
+stem at stride 2, for about 128 pixels with the first two convolutions of ImageNet's stem. The cells
+at one and two thirds of the depth are reduction cells, which halve the image and double the
+channels. Deviation: our auxiliary head accepts maps of any size; for 8 x 8 (CIFAR) and 7 x 7
+(ImageNet) it equals that of DARTS.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -27,8 +27,9 @@ IMAGENET_STRIDE = 8
 class DartsNetwork(Network):
     """Stem, cells, classifier.
 
-    The first cell has `channels` channels; there are `cells` cells in total. With `auxiliary` a
-    head follows the second reduction cell. `stem_stride` is 1 (CIFAR), 2, 4 or 8 (ImageNet).
+    The first cell has `channels` channels, and the network has `cells` cells. If `auxiliary`, an
+    auxiliary head follows the second reduction cell. `stem_stride` is 1 (CIFAR), 2, 4 or 8
+    (ImageNet).
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class DartsCell(nn.Module):
 class AuxiliaryHead(nn.Module):
     """A second classifier after the second reduction cell, used only in training.
 
-    `final_norm` adds the last batch norm, which DARTS leaves out for ImageNet.
+    `final_norm` adds a batch norm after the last convolution; DARTS does not do so for ImageNet.
     """
 
     def __init__(self, n_in: int, classes: int, final_norm: bool) -> None:

@@ -1,16 +1,16 @@
-"""Writes a ready model in the forms that other programs read.
+"""Writes a trained model in formats that other programs read.
 
 - `network.pt2`: a `torch.export` program for batches of any size; it runs without this package.
 - `network.onnx`: the same graph for ONNX runtimes.
 - `weights.safetensors`: only the weights, for `build(...).load_state_dict(...)`; the file's
   metadata holds the network's size and genotype.
-- `network.int8.onnx`: the ONNX file in 8-bit numbers; `int8.json` compares its accuracy.
+- `network.int8.onnx`: the ONNX network with 8-bit numbers; `int8.json` has the accuracy of both.
 - `labels.json`: names of the classes and the preprocessing.
 - `README.md`: the model card (`card.py`), with code that predicts the class of a file.
 
-All networks accept images float32 [batch, 3, h, h], prepared as the card says, and return logits
-[batch, classes]. The auxiliary head, which only training uses, is left out. ONNX and safetensors
-need the optional packages of `pip install 'shapley-nas[export]'`.
+All networks accept images float32 [batch, 3, h, h], prepared as the card describes, and return
+logits [batch, classes]. The auxiliary head is left out, because only training uses it. ONNX and
+safetensors need optional packages: `pip install 'shapley-nas[export]'`.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def export(
     images: Path | None = None,
     test: Path | None = None,
 ) -> list[Path]:
-    """Write a ready model (`model.pt`) in some of `FORMS`, with its card; return the files.
+    """Write a model (`model.pt`) in some of the formats `FORMS`, with its card; return the files.
 
-    The card reads `metrics.json` and `provenance.json` beside the model. The form `int8` needs
-    `images`, a folder of classes, to calibrate its ranges, and `test`, another folder of classes,
-    to measure its loss of accuracy.
+    The card uses `metrics.json` and `provenance.json` beside the model. The format `int8` needs two
+    folders of class folders: `images` to calibrate the ranges of activations, and `test` to measure
+    how much accuracy is lost.
 
     Raises:
-        InputError: there is no such model, or a package that a form needs is not installed.
+        InputError: there is no such model, or a package that a format needs is not installed.
     """
     network, meta = load_model(model)
     network.auxiliary = None
@@ -93,7 +93,7 @@ def write_onnx(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
     """Write `network.onnx`, run it with onnxruntime and compare it with the network.
 
     Raises:
-        InputError: a package is missing, or the runtime's logits differ from the network's.
+        InputError: a package is missing, or the logits of onnxruntime differ from the network's.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         _package(package)

@@ -1,6 +1,6 @@
-"""Latency of a network on the current device, with torch and with ONNX Runtime.
+"""Measures the latency of a network on this machine, with torch and with ONNX Runtime.
 
-A time is the median of several passes after a warm-up pass, in milliseconds for the whole batch. It
+A time is the median of several forward passes after a warm-up pass, in milliseconds per batch. It
 depends on the machine, the number of threads, and other programs that run at the same time.
 """
 
@@ -56,7 +56,7 @@ def fit_latency(
     max_ms: float,
     device: torch.device,
 ) -> tuple[int, float]:
-    """The widest network, in steps of 4 channels, that classifies one image in `max_ms` with torch.
+    """The widest network, in steps of 4 channels, that classifies an image in `max_ms` with torch.
 
     Returns:
         channels and milliseconds.

@@ -1,7 +1,7 @@
-"""A ready model: one file with a network's weights and everything needed to use them.
+"""A complete model: one file with a network's weights and everything needed to use them.
 
-The file is a dictionary of plain values and tensors, so opening somebody else's model runs no code
-from the file.
+The file is a dictionary of plain values and tensors, so no code runs when you open a model from
+somebody else.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def save_model(
     layout: str,
     manifest: Mapping[str, Any],
 ) -> None:
-    """Write a ready model, usually `model.pt`, of a network that `build` made.
+    """Write a complete model, usually `model.pt`, of a network made by `build`.
 
     `manifest` describes the data set: image size, resize size, mean, standard deviation and, if
     known, the names of the classes.
@@ -56,7 +56,7 @@ def save_model(
 
 
 def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
-    """Read a ready model.
+    """Read a complete model.
 
     Returns:
         the network on the CPU in evaluation mode, and the other entries of the file.

@@ -1,8 +1,8 @@
 """The common parts of all discrete networks: the nodes of a cell, drop path, and classifiers.
 
 Drop path is from FractalNet (Larsson et al., ICLR 2017); NASNet (Zoph et al., CVPR 2018) and DARTS
-use it with a schedule. In training each path into a node is dropped independently for each image
-with probability p, and the other paths are divided by 1 - p. Identities are never dropped.
+use it with a schedule. In training each path into a node is dropped for each image with probability
+p, and otherwise divided by 1 - p. Identities are left unchanged.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -22,7 +22,7 @@ from pipeline.spaces.genotype import Cell
 class Nodes(nn.Module):
     """The graph inside a cell: each node is the sum of operations on earlier states.
 
-    `make_operation` creates a module from an operation's name and its input state.
+    `make_operation` creates a module from the name of an operation and its input state.
     """
 
     def __init__(self, cell: Cell, make_operation: Callable[[str, int], nn.Module]) -> None:
@@ -35,7 +35,7 @@ class Nodes(nn.Module):
     def forward(self, inputs: Sequence[Tensor], keep: Tensor | None = None) -> list[Tensor]:
         """The cell's states [b, c, h, w], inputs first.
 
-        `keep` is the scalar 1 - p, applied only in training; None: no path is dropped.
+        `keep` is the scalar 1 - p of drop path in training; None: no path is dropped.
         """
         states, operations = list(inputs), iter(self.operations)
         for sources in self.sources:
@@ -63,7 +63,7 @@ class Network(nn.Module):
     Attributes:
         classes, channels, cells: its size, as given to `build`.
         auxiliary: the auxiliary head, or None.
-        drop_path: p, the probability of dropping a path; the training loop sets it in each epoch.
+        drop_path: p, the probability to drop a path; the training loop sets it for each epoch.
     """
 
     auxiliary: nn.Module | None

@@ -1,9 +1,9 @@
 """Positions of the parts of a drawn cell: a layered layout without overlaps.
 
-Nodes are in columns by their depth. An operation is a labelled box in front of the node that sums
-it, so labels cannot cover each other. An edge that passes through a column gets a separate lane in
-it. The order within the columns minimises crossings; then the heights minimise bends. Lengths are
-in units of the drawing.
+Nodes are in columns by their depth. An operation is a labelled box before the node that adds its
+output, so labels cannot cover each other. An edge that passes through a column has a separate place
+in it. First the order within columns is chosen for few crossings and short edges, then the heights
+for straight edges. Lengths are in units of the drawing.
 """
 
 from __future__ import annotations
@@ -153,9 +153,9 @@ def cost(graph: Graph) -> float:
 
 
 def straighten(graph: Graph) -> None:
-    """Least-squares heights in the given order: min sum (y_from - y_to)^2, gaps at least MARGIN.
+    """Choose heights in the given order: min sum (y_from - y_to)^2, gaps at least MARGIN.
 
-    Unknowns are the height of each column's first place and the slack of each gap.
+    The unknowns are the height of each column's first place, and what each gap has above MARGIN.
     """
     places = [place for column in graph.columns for place in column]
     index = {id(place): i for i, place in enumerate(places)}

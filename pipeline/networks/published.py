@@ -1,8 +1,8 @@
-"""The genotypes printed in the papers, by name, and other ways to specify a genotype.
+"""The genotypes that papers print, by name, and other ways to specify a genotype.
 
-`published.json` holds these genotypes as DARTS and its successors print them, so that they can be
-compared with the papers' releases letter by letter. A test compares the parameters and
-multiply-adds of every network with their known counts.
+`published.json` has these genotypes in the notation of DARTS and its successors, so that you can
+compare them with the papers and their code. A test compares the parameters and multiply-adds of
+every network with their known counts.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ for _name, _row in files.read_json(PUBLISHED).items():
 
 
 def resolve(genotype: Genotype | str | Path) -> Genotype:
-    """The genotype given as a `Genotype`, a text form, a JSON file or a published name.
+    """The genotype given as a `Genotype`, a text, a JSON file or a published name.
 
-    A text form is a NAS-Bench-201 string `|nor_conv_3x3~0|+...` or a DARTS text
-    `Genotype(normal=[...], ...)`.
+    A text is a NAS-Bench-201 string `|nor_conv_3x3~0|+...` or a DARTS text `Genotype(normal=[...],
+    ...)`.
 
     Raises:
         InputError: a text or file does not parse, a file is missing, or a name is unknown.

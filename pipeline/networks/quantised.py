@@ -1,6 +1,7 @@
-"""Static 8-bit quantisation of a network by ONNX Runtime, and the accuracy that it costs.
+"""Quantises a network to 8 bits with ONNX Runtime, and measures the accuracy that is lost.
 
-Weights are quantised per channel, activations by their range on some images (QDQ form).
+It is static (QDQ format): weights have a scale per channel; activations have scales by their range
+on some images.
 """
 # Tested in tests/networks/test_exported.py.
 

@@ -1,7 +1,7 @@
-"""Plug-ins of other packages, found by their entry points in the groups `shapley_nas.<kind>`.
+"""Loads plug-ins of other packages, whose entry points are in groups `shapley_nas.<kind>`.
 
-An entry point names a module that registers objects: it calls `pipeline.registry.add`, or decorates
-an estimator with `pipeline.shapley.estimation.estimator`.
+An entry point names a module that registers objects. The module calls `pipeline.registry.add`, or
+decorates an estimator with `pipeline.shapley.estimation.estimator`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def load(point: EntryPoint) -> None:
     """Import the module that an entry point names.
 
     Raises:
-        InputError: it cannot be imported, or uses a name that already exists.
+        InputError: the module cannot be imported, or registers a name that already exists.
     """
     try:
         point.load()

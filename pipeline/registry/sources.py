@@ -1,9 +1,9 @@
-"""The source code of registered things: their modules, and digests of these modules.
+"""Digests of the source code of registered things (strategies, spaces, estimators, data sets).
 
-Rules pass the digests on as `params`, so that an edited strategy reruns its searches and nothing
-else. A thing of ours depends on its own module, and on modules of its kind that this one imports
-from (`darts_shapley_frozen` derives from `darts_shapley`). A thing of another package depends on
-that whole package.
+Rules have these digests as `params`, so that after an edit of a strategy only its searches rerun. A
+thing of ours depends on its module, and on modules of other things of its kind from which that
+module imports (`darts_shapley_frozen` derives from `darts_shapley`). A thing of another package
+depends on the whole package.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def digests(things: Things) -> dict[str, str]:
 
 @functools.cache
 def digest(module: str) -> str:
-    """Digest of a module of ours, or of another's whole package; empty if no file is found.
+    """Digest of a module of ours, or of a whole other package; empty if no file is found.
 
-    All our modules are read at the first call in a process, because an edit during a long run does
-    not change the running code.
+    All our modules are read at the first call in a process, because later edits do not change the
+    running code.
     """
     path = _path_of(module)
     if path is None:
@@ -71,9 +71,9 @@ _ours = functools.cache(provenance.file_digests)
 
 
 def in_use(things: Things) -> dict[str, str]:
-    """Module -> digest: the modules that this process computes with, and those of the things.
+    """Module -> digest, for the imported modules that compute results, and those of `things`.
 
-    All estimators are imported together, so only those among the things count.
+    All estimators are imported together, so only the estimators among `things` are included.
     """
     loaded = {
         name

@@ -1,7 +1,7 @@
 """The tables of trained cells: their data sets and their files.
 
-NAS-Bench-201 (Dong & Yang, ICLR 2020) lies below the data root if the user has it;
-`nasbench_digits`, our own small table, is part of the package.
+The table of NAS-Bench-201 (Dong & Yang, ICLR 2020) is below the data root if you have installed it.
+`nasbench_digits`, our small table, is part of the package.
 """
 # Tested in tests/nasbench/test_digits.py.
 
@@ -14,8 +14,8 @@ SETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet-
 DIGITS = "digits"
 FILE = Path("nas_bench_201", "nas_bench_201.csv.gz")
 EMBEDDED = Path(__file__).parents[1] / "nasbench" / "nasbench_digits.csv.gz"
-# Rows of the table that no search finds: the best value of each column, and the cell that equals
-# ResNet's block. Table 5 of the paper prints both.
+# Two rows of Table 5 of the paper that come from no search: the best value of each column, and the
+# cell that equals ResNet's block.
 OPTIMAL = "optimal"
 REFERENCES = (OPTIMAL, "resnet")
 
@@ -23,11 +23,11 @@ REFERENCES = (OPTIMAL, "resnet")
 def find_table(
     data_root: Path | str, dataset: str = "cifar10", below: Path | str = FILE
 ) -> Path | None:
-    """The file of the table that has a data set; None if it does not exist.
+    """The file of the table that has a data set; None if there is no such file.
 
     Args:
         data_root: folder of the data sets.
-        dataset: for digits the table is `nasbench_digits`.
+        dataset: name of the data set; for `digits` the table is `nasbench_digits`.
         below: path of NAS-Bench-201 below the data root (`nasbench_table`).
     """
     path = EMBEDDED if dataset == DIGITS else Path(data_root) / below

@@ -1,8 +1,8 @@
 """Shapley values of any cooperative game; this package does not import torch.
 
 `estimate` computes the values of a game, and `update` turns them into architecture parameters.
-`docs/shapley.md` explains which estimator suits which purpose. `docs/add-an-estimator.md` explains
-how to add one: write a file, and add its name to the imports here.
+`docs/shapley.md` compares the estimators. `docs/add-an-estimator.md` explains how to add one: write
+a module, and add its name to the imports here.
 """
 
 from pipeline.shapley import (

@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The answer of an estimator; arrays are in player order.
+    """The answer of an estimator; arrays have a value for each player, in order.
 
     Attributes:
         phi: float64[n], Shapley values in units of V; NaN if unknown.
-        standard_error: float64[n], of `phi`; NaN if it rests on fewer than two samples.
-        reached: int64[n], number of samples behind each value (marginal contributions, or
-            coalitions for regressions); 0 if the value is unknown or was known without sampling.
+        standard_error: float64[n], standard errors of `phi`; NaN for fewer than two samples.
+        reached: int64[n], number of samples for each value: marginal contributions, or coalitions
+            for regressions; 0 if the value is unknown, or known without sampling.
         evaluations: number of coalitions evaluated; a gradient counts as three.
-        value_full: V(N), the mean over draws.
-        efficient: whether Σ_o φ_o = V(N) - V(∅) holds exactly for these values (means over draws),
-            not only in expectation.
-        freedom: int64[n], number of independent samples behind `standard_error`, minus one; None:
-            unknown.
-        players: names of the players; None: they are numbered.
+        value_full: V(N), its mean over draws.
+        efficient: whether Σ_o φ_o = V(N) - V(∅) holds exactly for these values, not only in
+            expectation; V(N) and V(∅) are means over draws.
+        freedom: int64[n], degrees of freedom of `standard_error`: the number of independent samples
+            minus one; None: unknown.
+        players: names of the players; None: they have only numbers.
         noisy: whether V returns a different value at each call.
         interrupted: whether Ctrl-C ended the estimate before its budget was spent.
     """
@@ -57,9 +57,9 @@ class Estimate:
         return cls(nothing, nothing, np.zeros(n_players, dtype=np.int64), 0, np.nan)
 
     def among(self, players: NDArray[np.int64], n_players: int) -> Estimate:
-        """The same estimate in a larger game, in which these players have the numbers int64[n].
+        """The same estimate as part of a larger game; `players`, int64[n], are the numbers there.
 
-        The other players are null players: their φ is zero.
+        The other players of the larger game are null players, whose φ is zero.
         """
 
         def scatter(values: NDArray[Any]) -> NDArray[Any]:
@@ -158,7 +158,7 @@ FORMAT = "shapley-estimate-1"
 def half_width(
     error: NDArray[np.float64], freedom: NDArray[np.int64] | None, level: float
 ) -> NDArray[np.float64]:
-    """Half the width of a t interval, or of a normal one if the degrees of freedom are unknown.
+    """Half the width of a t interval, or of a normal interval if `freedom` is None.
 
     Raises:
         InputError: `level` is not between 0 and 1.

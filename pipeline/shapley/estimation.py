@@ -2,8 +2,8 @@
 
     φ_o(V)    Shapley value of player o    -> `Estimate.phi`, float64[n]
 
-The paper's efficiency axiom reads Σ_o φ_o = V(N), which holds only where V(∅) = 0. Here, as Eq. 3
-implies, Σ_o φ_o = V(N) - V(∅).
+The paper states efficiency as Σ_o φ_o = V(N), which is true only if V(∅) = 0. Here Σ_o φ_o = V(N) -
+V(∅), as follows from Eq. 3.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Estimator:
 
     name: str  # as registered
     settings: type[Settings]  # the model of its options, with defaults
-    # (game, generator of all draws, budget, settings) -> `Estimate`. Options that no settings file
-    # can hold (arrays over the players) are keyword-only arguments of this function.
+    # (game, generator of all draws, budget, settings) -> `Estimate`. Options that a settings file
+    # cannot have (arrays over players) are keyword-only arguments of this function.
     function: Callable[..., Estimate]
 
     @property
@@ -116,24 +116,25 @@ def estimate(
     """Estimate the Shapley value of every player.
 
     Args:
-        game: V, from coalitions bool[b, n] to values float[b]. If it has a method
-            `redraw(m: int)`, this is called before permutation m = 0, 1, ... and may change V.
+        game: V, from coalitions bool[b, n] to values float[b]. If it has a method `redraw(m: int)`,
+            this method is called before permutation m = 0, 1, ... and may change V.
         players: n, or the names of the n players.
-        estimator: a registered name: exact, permutation, truncated, ...; None: see `suited`.
-        budget: the largest number of coalitions to evaluate; repeated ones are free. None: the
-            options decide.
-        seed: seed of all random draws: a number, a generator, or None for another seed each time.
+        estimator: a registered name: exact, permutation, truncated, ...; None: `suited` chooses.
+        budget: the largest number of coalitions to evaluate, not counting repeated coalitions.
+            None: the options determine the number.
+        seed: seed of all random draws: a number, a generator, or None for a random seed.
         processes: the processes that share the evaluations of this call; None: only this one.
-        noisy: whether V returns a different value at each call. If so, coalitions are evaluated
-            again for each permutation. None: V(N) is evaluated twice to find out.
+        noisy: whether V returns a different value at each call; if so, coalitions are evaluated
+            again for each permutation. None: the function evaluates V(N) twice to find out.
         batch_size: number of coalitions per call of V; None: those of one permutation.
-        progress: True for a progress bar, or a function that gets the number of evaluations.
-        keep_known: whether Ctrl-C returns the estimate so far, marked `interrupted`; `truncated`,
-            `released_code` and `gradient` raise KeyboardInterrupt in any case.
+        progress: True for a progress bar, or a function called with the number of evaluations.
+        keep_known: whether Ctrl-C returns the estimate so far, marked `interrupted`. `truncated`,
+            `released_code` and `gradient` raise KeyboardInterrupt even so.
         options: options of the estimator.
 
     Raises:
-        InputError: no such estimator or option, too small a budget, or an invalid seed.
+        InputError: there is no such estimator or option, the budget is too small, or the seed is
+            invalid.
     """
     n, names = named(players)
     with bar(budget, progress) as report:
@@ -153,9 +154,9 @@ def estimate(
 
 
 def _look_for_noise(played: Game, game: ValueFunction, name: str, budget: int | None) -> int | None:
-    """Evaluate V(N) twice, unless V declares its draws; return the remaining budget.
+    """Evaluate V(N) twice to detect noise, unless V has `redraws`; return the remaining budget.
 
-    Nothing is evaluated if the budget barely suffices for the estimator.
+    If the budget only just suffices for the estimator, nothing is evaluated.
     """
     n = played.n_players
     least = 2**n if name == "exact" else 2 * n + 4
@@ -183,8 +184,8 @@ def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
 def suited(n: int, budget: int | None) -> str:
     """The estimator for n players and a budget.
 
-    `exact` is chosen if the budget suffices, `leverage` if there are few evaluations per player,
-    and otherwise regression with Monte Carlo on its residual. docs/shapley.md compares them.
+    It is `exact` if the budget suffices, else `leverage` if there are few evaluations per player,
+    else `regression_adjusted`. docs/shapley.md compares them.
     """
     if budget is not None and n <= exact_up_to(budget):
         return "exact"
@@ -199,11 +200,10 @@ def exact_up_to(budget: int) -> int:
 def generator(seed: Seed) -> np.random.Generator:
     """The NumPy generator for a seed.
 
-    All estimators use the same stream, so they see the same permutations and can be compared in
-    pairs.
+    With the same seed, all estimators see the same permutations and can be compared in pairs.
 
     Raises:
-        InputError: the seed is not a whole number, a generator or None.
+        InputError: the seed is not an integer, a generator or None.
     """
     if seed is None or isinstance(seed, np.random.Generator):
         return np.random.default_rng(seed)
@@ -263,7 +263,7 @@ def average(
         samples: float64[m, n], NaN if a permutation did not reach a player.
         full_values: V(N) under each draw, float64[draws].
         evaluations: as in `Estimate`.
-        block: number of consecutive samples drawn together; blocks are independent.
+        block: number of consecutive samples that are drawn together; blocks are independent.
         efficient: as in `Estimate`.
     """
     reached = np.sum(~np.isnan(samples), axis=0)

@@ -19,13 +19,13 @@ from pipeline.shapley.game import Game
 
 @estimator("exact")
 def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Settings) -> Estimate:
-    """Evaluate all 2^n coalitions; if V has `redraw`, all of them under one draw.
+    """Evaluate all 2^n coalitions; if V has `redraw`, all are evaluated under the same draw.
 
-    A noisy game is enumerated as often as the budget allows, or once without a budget. The standard
-    error is taken over enumerations, and is NaN after a single one.
+    For a noisy game, all coalitions are evaluated as often as the budget allows, or once without a
+    budget. The standard error is over these repetitions, and NaN for a single repetition.
 
     Raises:
-        InputError: there are too many players to enumerate, or the budget is below 2^n.
+        InputError: there are too many players, or the budget is below 2^n.
     """
     n = game.n_players
     if n > LARGEST:

@@ -4,13 +4,13 @@ N    the players           -> `n_players`
 S    a coalition, S ⊆ N    -> bool[n]: which players take part
 V    the value function    -> `value`: bool[b, n] -> float64[b]
 
-V may change between numbered *draws*; a supernet, for example, draws new images. The value of a
+V may change between numbered *draws*: a supernet, for example, draws new images. The value of a
 coalition is evaluated once per draw and then remembered. A game is *noisy* if V returns a different
-value at each call. Then the standard errors over draws contain the noise.
+value at each call. Standard errors over draws include this noise.
 
 Several processes that run the same estimator with the same seed share the evaluations in
-`Game.draws`. They exchange the values of coalitions and not sums, so the results equal those of one
-process bit for bit.
+`Game.draws`. They exchange the values of coalitions and not sums, so the results are the same bits
+as those of one process.
 """
 
 from __future__ import annotations
@@ -62,19 +62,19 @@ class Game:
         value_function: V, from bool[b, n] to float[b]. It may have
 
             redraw(m: int)    called before the first evaluation under draw m; V may change
-            redraws: bool     whether `redraw` changes V; default: whether `redraw` exists
+            redraws: bool     whether `redraw` changes V; default: whether V has `redraw`
             gradient(bool[b, n]) -> float[b, n]    ∂V/∂z_o, where z_o is the presence of player o
         n_players: |N|, at least one.
         processes: the processes that share the evaluations.
         noisy: whether V returns a different value at each call.
         batch_size: number of coalitions per call of V; None: as many as each request has.
         report: called with the number of evaluations after each call of V.
-        keep_known: whether `play` returns the complete units after Ctrl-C and raises no error.
+        keep_known: whether `play` returns the complete units after Ctrl-C instead of raising.
 
     Attributes:
         n_players: |N|.
         redraws: whether V changes from draw to draw.
-        noisy: as given, or as `notice_noise` finds it.
+        noisy: as given, or as found by `notice_noise`.
         interrupted: whether Ctrl-C has ended `play` early.
     """
 
@@ -116,11 +116,11 @@ class Game:
         return hasattr(self._value_function, "gradient")
 
     def value(self, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """V of each coalition, bool[b, n] -> float64[b], under the current draw.
+        """V of coalitions, bool[b, n] -> float64[b], under the current draw.
 
         Raises:
-            ValueError: V returns another shape, or a number that is not finite; an estimator
-                would read NaN as "unknown".
+            ValueError: V returns another shape, or numbers that are not finite (NaN would mean
+                "unknown" in an estimate).
         """
         answers = self._look_up(coalitions, self._values, self._value_function, ())
         return np.array(answers, dtype=np.float64)
@@ -142,8 +142,8 @@ class Game:
     def redraw(self, number: int) -> None:
         """Begin draw `number`; its first evaluation calls the `redraw` of the value function.
 
-        A supernet, for example, is measured on new images for each permutation. All coalitions of
-        one permutation see the same images, so that differences between them are paired.
+        A supernet, for example, is evaluated on new images for each permutation. All coalitions of
+        a permutation are evaluated on the same images, so differences between them are paired.
         """
         if self.redraws:
             self._draw = number
@@ -151,7 +151,7 @@ class Game:
     def notice_noise(self) -> None:
         """Evaluate V(N) twice; if the values differ by more than rounding, the game is noisy.
 
-        This costs one evaluation more than V(N) alone.
+        Estimators need V(N) anyway, so this costs one more evaluation.
         """
         first = self.full()
         again = np.asarray(self._value_function(np.ones((1, self.n_players), dtype=bool)))
@@ -160,9 +160,9 @@ class Game:
         self.redraws = self.redraws or self.noisy
 
     def play(self, units: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.float64]]:
-        """V of units, such as permutations, each under a separate draw: bool[b, n] -> float64[b].
+        """V of units of coalitions, one draw per unit (a permutation): bool[b, n] -> float64[b].
 
-        After Ctrl-C it returns the complete units if `keep_known` is set and there are at least 2.
+        After Ctrl-C it returns those of complete units, if there are two and `keep_known` is set.
         """
         values: dict[int, NDArray[np.float64]] = {}
         try:
@@ -185,12 +185,12 @@ class Game:
         return all((self._draw, key) in self._values for key in keys_of(unit))
 
     def draws(self, numbers: Iterable[int]) -> Iterator[int]:
-        """Loop over draws; each begins before its number is yielded.
+        """Loop over draws; a draw begins before its number is yielded.
 
-        Several processes share the work. Each process first loops over its part of the numbers.
-        Then they exchange the values, and each loops over all numbers with all values known. So
-        the body of the loop runs again for some numbers. It must depend only on the number and the
-        game's values, store its result under the number, and not leave the loop early.
+        Several processes share the work. Each process first loops over its share of the numbers.
+        Then they exchange the values, and each loops over all numbers with all values known. So the
+        body of the loop runs twice for some numbers. The body must depend only on the number and
+        the game's values, store its result under the number, and not leave the loop early.
         """
         numbers = list(numbers)
         if self._processes.n > 1:
@@ -263,11 +263,11 @@ def says_of_draws(value_function: ValueFunction) -> bool:
 def within_budget(
     game: Game, units: Iterator[NDArray[np.bool_]], budget: int, at_most: int
 ) -> list[NDArray[np.bool_]]:
-    """As many of the first units of coalitions as the budget pays for, at least one.
+    """The first units of coalitions, as many as the budget allows, but at least one.
 
-    Repeated coalitions cost nothing, unless each draw evaluates its coalitions again. The costs of
-    V(N) and V(∅) are always included. `at_most` limits the number of units, because in a small
-    game most coalitions repeat and the budget alone would never end the loop.
+    Repeated coalitions cost nothing, except in games that evaluate coalitions again for each draw.
+    The costs of V(N) and V(∅) are always included. `at_most` is the largest number of units, since
+    in a small game most coalitions repeat and the budget might never be used up.
     """
     n = game.n_players
     ends = np.repeat([[False], [True]], n, axis=1)

@@ -2,11 +2,11 @@
 
     φ_o ≈ E_q E_{S ~ q} ∂V/∂z_o (S)
 
-where z_o is 1 if player o is in S and 0 otherwise, and each player is in S with probability q. For
-the multilinear extension of a game this is Owen's form of the Shapley value. A supernet is
-differentiable in z but not multilinear, so its values are approximate. They are cheap: one forward
-and one backward pass give a number for every player. Near the empty coalition the gradient says
-little about the contribution of a whole operation, so by default q is drawn from (1/2, 1).
+where z_o is 1 if player o is in S and 0 otherwise, and each player is in S with probability q. If V
+is the multilinear extension of a game, this is the Shapley value in Owen's form. A supernet is
+differentiable in z but not multilinear, so the values are approximations. They are cheap: one
+forward and one backward pass give a number for every player. Near the empty coalition the gradient
+predicts the contribution of a whole operation badly, so by default q is drawn from (1/2, 1).
 """
 # Tested in tests/shapley/test_estimation.py.
 

@@ -1,12 +1,12 @@
-r"""How much the value of a game drops when one player leaves, and when two leave together.
+r"""How much the value of a game drops when one player leaves, and when two players leave.
 
     drop of i          d_i  = V(N) - V(N \ {i})
     drop of i and j    d_ij = V(N) - V(N \ {i, j})
     interaction        d_ij - d_i - d_j
 
-If players were independent, the interaction would be zero. Shapley-NAS (Xiao et al., CVPR 2022,
-section 3.1 and Fig. 2) claims that operations are not independent, so an operation cannot be judged
-by its removal alone.
+The interaction of independent players is zero. Shapley-NAS (Xiao et al., CVPR 2022, section 3.1 and
+Fig. 2) claims that operations are not independent, so that the drop without an operation alone does
+not show how important it is.
 """
 
 from __future__ import annotations

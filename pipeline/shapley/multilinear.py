@@ -1,19 +1,19 @@
-"""Values by the multilinear extension: players take part independently, with probability q.
+"""Values by the multilinear extension, in which each player takes part with probability q.
 
     φ_o = E_q E_{S ~ q} [V(S ∪ {o}) - V(S ∖ {o})]      (Owen, "Multilinear extensions of games")
 
-The distribution of q weights the sizes of coalitions, and so determines the kind of value:
+The distribution of q weights the sizes of coalitions and determines the kind of value:
 
     owen       q ~ U(0, 1): the Shapley value
     banzhaf    q = 1/2: the Banzhaf value, equal weights for all coalitions (sizes near n/2)
     beta       q ~ Beta(β, α): Beta(α, β)-Shapley (Kwon & Zou, "Beta Shapley", AISTATS 2022, Eq. 4),
                α > β favours small coalitions, β > α large ones; α = β = 1: the Shapley value
 
-Beta-Shapley gives a coalition of s other players the weight B(s + β, n - 1 - s + α) / B(α, β),
-the mean of q^s (1 - q)^(n-1-s). Each sample is one coalition with its n neighbours, which differ
-from it in one player. The q of m samples are stratified: one lies in each of m equally likely
-intervals. The standard error ignores the stratification and may be too large or too small. Owen's
-values are efficient in expectation; Banzhaf and Beta values are not.
+Beta-Shapley gives a coalition of s other players the weight B(s + β, n - 1 - s + α) / B(α, β). This
+is the mean of q^s (1 - q)^(n-1-s). A sample consists of a coalition and its n neighbours, which
+differ from it in one player. The m samples are stratified: each of m equally likely intervals has
+one q. The standard error ignores this, so it may be too large or too small. Owen's values are
+efficient in expectation; Banzhaf and Beta values are not.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -85,7 +85,7 @@ def _average(
     """Mean of V(S ∪ {o}) - V(S ∖ {o}) over coalitions S; `quantile` maps uniform numbers to q.
 
     Raises:
-        InputError: the budget is too small for one sample.
+        InputError: the budget is too small for a sample.
     """
     n, samples = game.n_players, settings.samples
     require_budget(budget, n + 2)

@@ -1,17 +1,17 @@
-r"""How much two players add together beyond what each adds alone, for each pair of players.
+r"""How much two players together add beyond what each adds alone, for all pairs of players.
 
     δ_ij(S) = V(S ∪ {i, j}) - V(S ∪ {i}) - V(S ∪ {j}) + V(S)                S without i and j
     I_ij    = E_q E_{S ~ q} δ_ij(S \ {i, j})              q uniform, players in S with probability q
 
-I is the Shapley interaction index (Grabisch & Roubens, 1999) in Owen's form: the mean of δ over
-sizes of S, and over the coalitions of each size. The claim of Shapley-NAS that operations are not
-independent (section 3.1, Fig. 2) means that I is not zero. With the main effects
+I is the Shapley interaction index (Grabisch & Roubens, 1999) in Owen's form: δ averaged over the
+coalitions of each size, and then over sizes. Shapley-NAS claims that operations are not independent
+(section 3.1, Fig. 2); if so, I is not zero. Define the main effects
 
     I_i = φ_i - 1/2 Σ_j I_ij
 
-they add up to Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅). Together they are the k-SII of order two
-(Bordt & von Luxburg, AISTATS 2023). A sample is one coalition and all that differ from it in one or
-two players. It gives a number for every pair. Standard errors are taken over samples.
+Then Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅). Main effects and interactions form the k-SII of order two
+(Bordt & von Luxburg, AISTATS 2023). A sample consists of a coalition and all coalitions that differ
+from it in one or two players. It gives a δ for every pair. Standard errors are over samples.
 """
 # Tested in tests/shapley/test_library.py.
 
@@ -47,15 +47,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Interactions:
-    """Interactions of pairs and the main effects of single players.
+    """Interactions of pairs, and main effects of single players.
 
     Attributes:
         pairs: float64[n, n], I_ij, symmetric; NaN on the diagonal.
-        standard_error: float64[n, n], of `pairs`.
+        standard_error: float64[n, n], standard errors of `pairs`.
         main: float64[n], I_i.
-        main_error: float64[n], of `main`.
+        main_error: float64[n], standard errors of `main`.
         evaluations: number of coalitions evaluated.
-        freedom: number of samples minus one; None: all coalitions were evaluated.
+        freedom: degrees of freedom, samples minus one; None: all coalitions were evaluated.
         players: names of the players.
     """
 
@@ -111,11 +111,11 @@ def estimate_interactions(
     Args:
         game: V, as for `estimate`.
         players: n, at least two, or the names of the n players.
-        budget: the largest number of coalitions to evaluate; all 2^n are evaluated if it suffices.
-            None: ten samples of 1 + n + n (n-1) / 2 coalitions.
+        budget: the largest number of coalitions to evaluate; if it is 2^n or more, all coalitions
+            are. None: ten samples of 1 + n + n (n-1) / 2 coalitions.
         seed: as for `estimate`.
         noisy: whether V returns a different value at each call.
-        batch_size: number of coalitions per call of V; None: all of a sample.
+        batch_size: number of coalitions per call of V; None: all coalitions of a sample.
 
     Raises:
         InputError: the budget is too small for two samples, or the seed is invalid.
@@ -154,7 +154,7 @@ def _enumerated(game: Game, names: tuple[str, ...]) -> Interactions:
 
 
 def second_neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """S and the coalitions that differ in one or two players: bool[1 + n + n (n-1) / 2, n]."""
+    """S and all that differ from it in one or two players: bool[1 + n + n (n-1) / 2, n]."""
     n = len(S)
     flips = np.zeros((1 + n + comb(n, 2), n), dtype=bool)
     for row, members in enumerate([(), *combinations(range(n), 1), *combinations(range(n), 2)]):

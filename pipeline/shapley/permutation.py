@@ -2,12 +2,12 @@
 
     φ_o(V) = 1/|N|! Σ_{R ∈ π(N)} [V(Pre_o(R) ∪ {o}) - V(Pre_o(R))]
 
-is the mean over permutations R. M uniform draws of R estimate it without bias. Each permutation is
-walked from the full set downwards by removing one player after another. This reads R backwards, and
-the reverse of a uniform permutation is uniform too. The contributions along a whole permutation
-add up to V(N) - V(∅), so Σ_o φ_o = V(N) - V(∅) holds exactly for every M.
+This mean over permutations R is estimated without bias from M uniform draws of R. A permutation is
+evaluated from the full set downwards, by removing one player after another. This reads R backwards,
+and the reverse of a uniform permutation is uniform too. The contributions along a whole permutation
+add up to V(N) - V(∅), so Σ_o φ_o = V(N) - V(∅) is exact for every M.
 
-`antithetic` walks each permutation and then its reverse, because their errors partly cancel
+`antithetic` evaluates each permutation and then its reverse, because their errors partly cancel
 (Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022).
 """
 
@@ -90,10 +90,10 @@ def draw_orders(
     permutations: int | None,
     block: int = 1,
 ) -> list[NDArray[np.int64]]:
-    """Random permutations, each followed by its reverse if they come in blocks of two.
+    """Random permutations; if `block` is 2, each is followed by its reverse.
 
-    At most `permutations` are returned. None means as many as the budget allows, or the paper's M
-    without a budget.
+    `permutations` is the largest number. If it is None, there are as many as the budget allows, or
+    without a budget the paper's M.
 
     Raises:
         InputError: the budget is too small for one block.

@@ -2,21 +2,21 @@
 
     φ = argmin Σ_S w(S) (V(S) - V(∅) - Σ_{o ∈ S} φ_o)²   subject to Σ_o φ_o = V(N) - V(∅)
 
-with w(S) = 1 / (C(n, s) s (n - s)), s = |S| (Charnes et al., 1988; Lundberg & Lee, NeurIPS 2017).
-φ is estimated from coalitions that are drawn together with their complements:
+with w(S) = 1 / (C(n, s) s (n - s)), s = |S| (Charnes et al., 1988; Lundberg & Lee, NeurIPS 2017). φ
+is estimated from coalitions S, each drawn together with its complement, in one of two ways:
 
     kernel      s has probability proportional to 1 / (s (n - s)); all weights are one (Covert &
                 Lee, AISTATS 2021)
     leverage    sampling by leverage scores makes s uniform; the weights are 1 / (s (n - s))
                 (Musco & Witter, ICLR 2025)
 
-The constraint is eliminated as in Musco & Witter: with Δ = V(N) - V(∅),
+The constraint is eliminated as by Musco & Witter. With Δ = V(N) - V(∅),
 
     x_S = 1_S - s/n     y_S = V(S) - V(∅) - Δ s/n     φ = Δ/n + β,  β = argmin Σ w (x_S β - y_S)²
 
-and Σ β = 0 because the entries of every x_S add up to zero. This is a ratio estimator, whose bias
-falls as 1/m with the number m of pairs. Standard errors come from the sandwich estimator over
-pairs. They are NaN if there are fewer pairs than players.
+Σ β = 0, because the entries of every x_S add up to zero. This is a ratio estimator; its bias is
+proportional to 1/m for m pairs of coalitions. Standard errors are computed by the sandwich
+estimator over pairs. They are NaN if there are fewer pairs than players.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -87,9 +87,9 @@ def sample(
     settings: PairSettings,
     size_weights: NDArray[np.float64],
 ) -> Sampled:
-    """Draw and evaluate coalitions; each draw of V gets as many as a permutation has.
+    """Draw and evaluate coalitions; for each draw of V as many as a permutation has.
 
-    `size_weights`, float64[n - 1], are proportional to the probabilities of the sizes 1 .. n - 1.
+    `size_weights`, float64[n - 1], are proportional to the probabilities of sizes 1 .. n - 1.
 
     Raises:
         InputError: the budget is too small for one pair.
@@ -127,8 +127,8 @@ def _units(
 ) -> list[NDArray[np.bool_]]:
     """The coalitions of each draw, bool[2 + 2 pairs, n]: ∅, N, and pairs of complements.
 
-    Each draw uses a separate part of the random stream, so a larger budget begins with the
-    coalitions of a smaller one.
+    Each draw has a separate random generator, so the coalitions of a smaller budget are the first
+    coalitions of a larger budget.
     """
     n = game.n_players
     a_draw = max((n - 1) // PAIR, 1)  # pairs per draw

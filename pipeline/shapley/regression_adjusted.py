@@ -1,22 +1,22 @@
 """Regression-adjusted Monte Carlo (Witter, Liu & Musco, NeurIPS 2025), with a linear regression.
 
-With Δ = V(N) - V(∅), the value of each coalition gives information about every player:
+The value of each coalition gives information about every player. With Δ = V(N) - V(∅),
 
     φ_o = Δ/n + E_S (n-1) [1(o ∈ S) / s - 1(o ∉ S) / (n - s)] V(S)
 
-for coalitions S whose size s is uniform over 1 .. n-1. Applied to V itself, this estimate has a
-large variance. Applied to the residual V - f of a regression f with known Shapley values, its
-variance is small, and φ(V) = φ(f) + φ(V - f). Here f models what a player adds to small, medium and
-large coalitions,
+for coalitions S whose size s is uniform over 1 .. n-1. This estimate of φ(V) has a large variance.
+So we use φ(V) = φ(f) + φ(V - f), where f is a regression whose φ(f) is known exactly: the estimate
+of φ(V - f) has a small variance. f models what a player adds to small, medium and large coalitions,
 
     f(S) = V(∅) + Δ u + Σ_o (β_o + β'_o c(u)) (1(o ∈ S) - u) + γ_1 u(1-u) + γ_2 u(1-u)(1-2u)
 
 with u = s/n and c(u) = (2u-1)² - κ. κ makes the Shapley values of c(u) (1(o ∈ S) - u) zero. The γ
-terms vanish at u = 0 and u = 1 and are equal for all players, so φ_o(f) = Δ/n + β_o. For the
-residuals of a fold, ridge regression fits f on the other folds, so the estimate is unbiased. The
-penalty with the smallest leave-one-out error is chosen. The bracket sums to zero over the players,
-and so does β, so Σ_o φ_o = V(N) - V(∅) holds exactly. Standard errors are taken over pairs of
-complementary coalitions, and are widened because all pairs share the coefficients of f.
+terms are zero at u = 0 and u = 1 and equal for all players, so φ_o(f) = Δ/n + β_o. The coalitions
+are divided into folds. For the residuals of a fold, f is fitted on the other folds by ridge
+regression, so the estimate is unbiased. The ridge penalty is the one with the smallest
+leave-one-out error. Over the players, β and the bracket in the first formula sum to zero, so Σ_o
+φ_o = V(N) - V(∅) is exact. Standard errors are over pairs of complementary coalitions. They are
+widened, because all pairs share the coefficients of f.
 """
 # Tested in tests/shapley/test_statistics.py.
 

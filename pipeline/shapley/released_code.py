@@ -1,14 +1,14 @@
-"""The estimator of the paper's released code, whose values are no Shapley values; for comparison.
+"""The estimator of the paper's released code, for comparison; its values are no Shapley values.
 
     value_o = mean_m Δ_o(m) - std_m Δ_o(m)
 
-over the M permutations. Δ_o(m) is the marginal contribution of player o, or zero if truncation
-ended permutation m before o. This is not a Shapley value: a player that only half of the
-permutations reach ends near zero or below, however much it adds. The standard deviation std_m
-divides by M. The standard error is a jackknife estimate over permutations.
+Mean and standard deviation are over M permutations (the deviation divides by M). Δ_o(m) is the
+marginal contribution of player o, or zero if truncation ended permutation m before o. This is not a
+Shapley value: if only half of the permutations reach a player, its value is near zero or below,
+however much it adds. The standard error is a jackknife estimate over permutations.
 
-In the released ImageNet script the last operation of an edge is never removed, and its marginal
-contribution is zero (`kept_edges`).
+With `kept_edges`, as in the released ImageNet script, the last operation of an edge is never
+removed; its marginal contribution is zero.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def released_code(
     *,
     kept_edges: NDArray[np.int64] | None = None,
 ) -> Estimate:
-    """Mean minus standard deviation of marginal contributions, with zeros for unreached players.
+    """Mean minus standard deviation of marginal contributions; unreached players count as zero.
 
     `kept_edges`, int64[n], is the edge of each player. If it is given, the last player of each edge
     is never removed.

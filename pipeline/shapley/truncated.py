@@ -1,24 +1,24 @@
 """Shapley values by permutations with early truncation (paper, section 3.3).
 
-A permutation is walked from the full set downwards. The walk stops once the value has dropped by
-more than the share η,
+Players are removed from the full set in the order of a permutation. This walk stops once the value
+has dropped by more than the share η,
 
     (V(N) - V(S)) / V(N) > η.
 
 The paper leaves some points open. The choices here are:
-- The drop is relative to V(N), as in the released code. The inequality is multiplied by |V(N)|, so
-  that V(N) = 0 needs no special case and V may be negative (a loss).
-- The player whose removal crosses the threshold has been evaluated and counts as reached.
-  Otherwise the marginal contributions of the most important players would be lost.
-- A player that a permutation does not reach is unknown in it, not zero: φ is the mean over the
-  permutations that reached the player, and NaN if none did. The released code fills in zeros
-  (`released_code`). With `unreached: spread` the rest of the walk, V(S) - V(∅), is shared equally
-  among the unreached players. This keeps Σ_o φ_o = V(N) - V(∅) and costs the evaluation of V(∅).
-- A permutation begins only if a whole one fits in the remaining budget, so the budget cuts none
-  short. If the budget is too small for a whole permutation, part of a single one is walked.
+- The drop is relative to V(N), as in the released code. We multiply the inequality by |V(N)|, so
+  that V(N) may be zero, or negative (a loss).
+- The player whose removal exceeds the threshold counts as reached. Otherwise the marginal
+  contributions of the most important players would be lost.
+- φ of a player is the mean over the permutations that reached it, and NaN if none did. The released
+  code counts the others as zero (`released_code`). With `unreached: spread` each unreached player
+  gets an equal share of V(S) - V(∅), where S is the last coalition. Then Σ_o φ_o = V(N) - V(∅) is
+  exact, at the cost of evaluating V(∅).
+- A permutation begins only if the remaining budget suffices for all its players. If the budget does
+  not suffice for any whole permutation, a part of one permutation is evaluated.
 
-The mean over the permutations that reached a player is a mean over large coalitions, so it is a
-biased estimate of φ. The paper intends this, because the values of small coalitions are noisy.
+The permutations that reach a player mostly reach it in large coalitions, so the estimate of φ is
+biased. The paper intends this, because it regards the values of small coalitions as noise.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def walk_truncated(
 ) -> Walks:
     """Section 3.3: remove players in the order of each permutation until the drop exceeds η.
 
-    Coalitions are evaluated one by one, since each value decides whether the walk continues. With
-    `spread`, the unreached players share V(S) - V(∅) equally.
+    Coalitions are evaluated one by one, since each value decides whether the walk continues. If
+    `spread`, unreached players share V(S) - V(∅) equally.
     """
     for order, delta in walks:
         V_N = V_S = game.full()
@@ -91,11 +91,11 @@ def walk_truncated(
 class Walks:
     """Random permutations and the marginal contributions along them, within a budget.
 
-    Iteration yields pairs (order int64[n], delta float64[n], all NaN), each under a separate draw.
-    The body of the loop fills in `delta`. Several processes share the pairs, see `Game.draws`.
-    `permutations` is M; None means as many as fit in the budget, or the paper's 10 without one.
-    `shorten` selects the players of an order that are removed. `longest` is the largest number of
-    removals in a permutation.
+    Iteration yields pairs (order int64[n], delta float64[n]), each under a separate draw. `delta`
+    is NaN; the body of the loop fills it in. Several processes share the pairs (see `Game.draws`).
+    `permutations` is M; None means as many as fit in the budget, or the paper's 10 without a
+    budget. `shorten` selects the players of an order that are removed. `longest` is the largest
+    number of removals in a permutation.
 
     Raises:
         InputError: the budget is too small to reach any player.

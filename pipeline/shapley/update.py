@@ -10,10 +10,10 @@
     ε    step size                            -> `step`   -> 0.1 in the paper
 
 The paper leaves some points open. The choices here are:
-- The norm is taken over each group of players separately. The strategy makes each cell type a
-  group, so that alpha moves equally far in both although one contributes more than the other.
-- A player whose φ is unknown keeps its s and is left out of ‖φ‖₂.
-- A group whose norm is zero has no direction, so its term is zero.
+- The norm is computed for each group of players separately. The strategy makes each cell type a
+  group. So alpha moves equally far in both cell types, although one contributes more.
+- A player with unknown φ keeps its s and does not count in ‖φ‖₂.
+- If the norm of a group is zero, φ / ‖φ‖₂ or s / ‖s‖₂ is set to zero.
 
 The released code (Euphoria16/Shapley-NAS, `change_alpha`) uses the z-score of φ in Eq. 7
 (`z_score`), and the unscaled s in Eq. 6 (`unscaled`).
@@ -38,7 +38,7 @@ def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.f
 
 
 def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(x - mean) / deviation over the k known players of each group; zero if the deviation is zero.
+    """(x - mean) / deviation over the k known players of a group; zero if the deviation is zero.
 
     The deviation is that of a sample: Σ (x - mean)² is divided by k - 1.
     """
@@ -65,7 +65,7 @@ def momentum_update(
 ) -> NDArray[np.float64]:
     """Eq. 7: the accumulated Shapley values s_t.
 
-    `groups`, int[n], is the group of each player; `scale` returns φ / ‖φ‖₂ or its replacement.
+    `groups`, int[n], is the group of each player; `scale` computes φ / ‖φ‖₂ or a replacement.
     """
     return np.where(np.isnan(phi), s, mu * s + (1 - mu) * scale(phi, groups))
 
@@ -79,6 +79,6 @@ def alpha_update(
 ) -> NDArray[np.float64]:
     """Eq. 6: the architecture parameters α_t.
 
-    `groups`, int[n], is the group of each player; `scale` returns s / ‖s‖₂ or its replacement.
+    `groups`, int[n], is the group of each player; `scale` computes s / ‖s‖₂ or a replacement.
     """
     return alpha + step * scale(s, groups)

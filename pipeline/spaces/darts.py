@@ -1,7 +1,7 @@
 """The space of DARTS (Liu et al., ICLR 2019): two cell types, four nodes, seven operations.
 
-A node has an edge from each input of the cell and from each earlier node, 14 edges per cell.
-A genotype keeps two edges of each node, with one operation each.
+Each node has an edge from each input of the cell and from each earlier node, so a cell has 14
+edges. A genotype keeps two edges for each node, with one operation each.
 """
 # Tested in tests/spaces/test_genotype.py.
 
@@ -37,9 +37,10 @@ class DartsSpace(Space):
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
         """DARTS' discretisation: for each node the two edges with the strongest operations.
 
-        Strength is compared across edges by the softmax over each edge, which includes `none`. But
-        `none` is never selected, whatever `none_may_win` says, because omitting an edge has the
-        same effect. The stronger edge comes first; the lower index wins ties.
+        Edges are compared by the softmax weight of their strongest operation except `none`, which
+        the softmax includes. `none` is never selected, even if `none_may_win`, because leaving out
+        the edge has the same effect. The stronger edge comes first; if two are equal, the lower
+        index.
         """
         weights = np.where(self.selectable(), softmax(self.table(strength, True)), -np.inf)
         cells = {
@@ -74,7 +75,7 @@ class DartsSpace(Space):
 def softmax(alpha: np.ndarray) -> np.ndarray:
     """Softmax over the last axis.
 
-    It sums in sorted order, so two edges with the same values in another order tie exactly.
+    The sum is in sorted order, so edges with the same values in another order give equal weights.
     """
     weights = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
     return weights / np.sort(weights, axis=-1).sum(axis=-1, keepdims=True)

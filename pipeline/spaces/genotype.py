@@ -1,6 +1,6 @@
-"""A discrete architecture and its text forms.
+"""A discrete architecture, and its notations as text.
 
-The three forms are our versioned JSON (for every space), the text of DARTS (`Genotype(normal=...)`)
+The texts are our versioned JSON (for every space), the notation of DARTS (`Genotype(normal=...)`)
 and the architecture string of NAS-Bench-201 (`|nor_conv_3x3~0|+|...`). States are numbered as in
 DARTS: first the inputs of the cell, then its nodes in order.
 """
@@ -39,7 +39,7 @@ class Genotype:
     """Operations and inputs of every node.
 
     Attributes:
-        space: the family whose networks it describes, "darts" or "nasbench201".
+        space: the family of its networks, "darts" or "nasbench201".
         cells: cell type -> ((operation, input state), ...) of each node. "darts" has `normal` and
             `reduce`, each with 4 nodes of 2 inputs; states 0 and 1 are the outputs of the two
             previous cells. "nasbench201" has `cell`; each node has all earlier states as inputs.
@@ -154,10 +154,10 @@ class Genotype:
     def from_darts_text(cls, text: str) -> Genotype:
         """Read `Genotype(normal=[...], normal_concat=..., reduce=[...], reduce_concat=...)`.
 
-        A prefix on the line, such as `NAME = ` in logs and genotypes.py, is ignored.
+        Text before it, such as `NAME = ` in logs and genotypes.py, is ignored.
 
         Raises:
-            InputError: the text has another form, or its cells have different concatenations.
+            InputError: the text has another notation, or its cells differ in their concatenations.
         """
         try:
             if len(text) > MOST_TEXT:

@@ -1,6 +1,6 @@
 """The space of NAS-Bench-201 (Dong & Yang, ICLR 2020): one cell, six edges, five operations.
 
-It has 15,625 cells. Every node sums over all earlier states, with one operation on each edge.
+The space has 15,625 cells. A node adds the outputs of the operations on its incoming edges.
 """
 # Tested in tests/spaces/test_genotype.py.
 

@@ -1,18 +1,17 @@
 """The operations on an edge, and the stems and blocks around the cells.
 
-In DARTS (Liu et al., ICLR 2019, section 3.1) every convolution is ReLU-Conv-BN, a separable one is
-applied twice, and the depthwise part of a dilated one has dilation 2. In NAS-Bench-201 (Dong &
-Yang, ICLR 2020, section 2.1) `nor_conv_*` is also ReLU-Conv-BN, and pooling and skip connection are
-those of DARTS. As in the search networks of NAS-Bench-201, `nor_conv_*` has a bias if its batch
-norm is not affine. The batch norm cancels this bias, but the bias counts as parameters. Pooling has
-no batch norm. We deviate in one point: operations that halve the image round odd sizes up, where
-the original code fails. At even sizes the numbers are the same. Batch norms of the stems, which
-supernets and discrete networks share, are always affine.
+In DARTS (Liu et al., ICLR 2019, section 3.1) every convolution is ReLU-Conv-BN, separable
+convolutions are applied twice, and the depthwise part of dilated convolutions has dilation 2. In
+NAS-Bench-201 (Dong & Yang, ICLR 2020, section 2.1) `nor_conv_*` is also ReLU-Conv-BN, and pooling
+and skip connection are those of DARTS. As in the search networks of NAS-Bench-201, `nor_conv_*` has
+a bias if its batch norm is not affine. The batch norm cancels this bias, but its parameters are
+counted. Pooling has no batch norm. Deviation: operations that halve the image round odd sizes up;
+the original code fails at odd sizes, and at even sizes the results are the same. Batch norms of the
+stems are always affine, in supernets and in discrete networks.
 
-A registered operation is a function (channels, stride, affine) -> module that maps images
-[b, channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. `affine` says whether
-batch norms have a scale and a shift. In a supernet they have neither, because a scale would compete
-with alpha.
+A registered operation is a function (channels, stride, affine) -> module that maps images [b,
+channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. If `affine`, batch norms have
+a scale and a shift. In a supernet they have neither, because a scale would compete with alpha.
 """
 
 from __future__ import annotations
@@ -84,10 +83,10 @@ class DepthwiseConvBN(nn.Sequential):
 class FactorizedReduce(nn.Module):
     """Halve the image by two pointwise convolutions of stride 2, side by side.
 
-    One of them is shifted by a pixel in both directions, so that together they see half of the
-    pixels and not a quarter. The pixels are selected first, so the convolutions themselves have
-    stride 1. This gives the same numbers and avoids a crash of torch 2.14 on CPUs, in the backward
-    pass of a strided pointwise convolution in channels_last.
+    One is shifted by a pixel in both directions, so together they read half of the pixels and not a
+    quarter. We select the pixels first and convolve with stride 1. This gives the same numbers and
+    avoids a crash of torch 2.14 on CPUs, in the backward pass of a strided pointwise convolution in
+    channels_last.
     """
 
     def __init__(self, n_in: int, n_out: int, affine: bool = True) -> None:
@@ -122,10 +121,10 @@ class Zero(nn.Module):
 class Noise(nn.Module):
     """Standard normal samples in place of the input (RobustDARTS, Zela et al., ICLR 2020).
 
-    The noise depends on a seed, drawn with the initial weights, and on the number of training
-    batches so far. Both are saved with the weights, so a resumed search continues with the same
-    noise. In evaluation every batch gets the same noise, so coalitions differ only in their
-    operations.
+    The noise depends on a seed, which is drawn with the initial weights, and on the number of
+    training batches so far. Both are saved with the weights, so a resumed search has the same noise
+    as one without interruption. In evaluation every batch has the same noise, so coalitions differ
+    only in their operations.
     """
 
     def __init__(self, stride: int) -> None:
@@ -175,7 +174,7 @@ def three_stages(
     """The body of a NAS-Bench-201 network: cells with C, 2C and 4C channels, and residual blocks.
 
     `make_cell` creates a cell with a given number of channels. `groups` is the number of networks
-    whose channels are concatenated.
+    in one, whose channels are concatenated.
     """
     parts = nn.ModuleList(make_cell(channels) for _ in range(cells))
     for width in (channels, 2 * channels):
@@ -195,8 +194,9 @@ def imagenet_stem(channels: int) -> tuple[nn.Sequential, nn.Sequential]:
     """DARTS' stem for ImageNet, which divides the image by 8.
 
     Returns:
-        two modules: one maps images [b, 3, h, w] to [b, channels, h / 4, w / 4], the first input of
-        the cells; the other maps this to [b, channels, h / 8, w / 8], their second input.
+        two modules. The first maps images [b, 3, h, w] to [b, channels, h / 4, w / 4], the first
+        input of the first cell. The second maps that to [b, channels, h / 8, w / 8], its second
+        input.
     """
     quarter = nn.Sequential(
         *conv_bn(3, channels // 2, stride=2),

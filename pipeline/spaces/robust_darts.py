@@ -7,7 +7,7 @@ Cells and discretisation are those of DARTS, with two or three operations per ed
 - S3: the operations of S2 and `none`.
 - S4: a separable convolution or noise; a good search never selects noise.
 
-The operations on an edge define the space, so `include_none` has no effect here.
+The setting `include_none` has no effect, because these lists say where `none` is.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A search space: the edges of its cells, their operations, and how a genotype is chosen.
 
 A player of the Shapley game is an operation on an edge of a cell type. Arrays over players are
-always ordered by cell type, then edge, then operation. So the number of a player is
-p = (t * edges per cell + e) * operations per edge + o, and `x.reshape(T, E, O)` gives the table.
+always ordered by cell type, then edge, then operation. With E edges per cell and O operations per
+edge, operation o on edge e of cell type t is player (t * E + e) * O + o.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Space(ABC):
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
         """The genotype for a strength [n_players], such as the final alpha of a search.
 
-        `none_may_win` says whether `none` may be chosen, in families that allow it.
+        `none_may_win` is whether `none` may be chosen, in families of spaces that allow it.
         """
 
     @abstractmethod
@@ -100,7 +100,7 @@ class Space(ABC):
         """A random strength [n_players]; its genotype is uniform over the possible genotypes."""
 
     def supernet(self, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
-        """The network that holds every architecture of the space, on the CPU.
+        """The network that contains every architecture of the space, on the CPU.
 
         The seed determines the initial weights; the global random state is not changed.
 
@@ -111,7 +111,7 @@ class Space(ABC):
         return supernet_class.from_seed(self, settings, classes, seed)
 
     def table(self, strength: np.ndarray, none_may_win: bool = False) -> np.ndarray:
-        """Strength as [cell types, edges, operations], `none` at minus infinity unless it may win.
+        """Strength as [cell types, edges, operations]; `none` is minus infinity unless it may win.
 
         Raises:
             ValueError: the length is not the number of players, or a value is not finite.

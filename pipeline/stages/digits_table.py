@@ -1,13 +1,14 @@
-"""`nasbench_digits`: every distinct cell of NAS-Bench-201 trained on scikit-learn's digits.
+"""Makes `nasbench_digits`: every distinct cell of NAS-Bench-201, trained on scikit-learn's digits.
 
-This is our own table. It is small enough to be kept with the code, so that searches can look cells
-up without any download. The benchmark has 6,466 distinct cells (`cells.unique_text`). Each is
-trained with `N_SEEDS` seeds, on the half of the training set that searches use for the weights.
-Every other cell has the values of the cell that it is isomorphic to. Accuracies are in percent, as
-in the benchmark: `digits_valid` on the other half, `digits_test` on the test set.
+The table is ours and part of the package, so searches can look cells up without a download. The
+benchmark has 6,466 distinct cells (`cells.unique_text`). Each is trained with `N_SEEDS` seeds, on
+the half of the training images on which searches train weights. Any other cell has the values of
+the distinct cell to which it is isomorphic. Accuracies are in percent, as in the benchmark:
+`digits_valid` on the other half, `digits_test` on the test images.
 
-The protocol is ours: C = 8, N = 1, SGD with Nesterov's momentum and the benchmark's rate and decay
-(0.1 by cosine to 0, 5e-4), 4 epochs, batches of 48, a crop padded by one pixel.
+The recipe is ours: C = 8, N = 1, 4 epochs, batches of 48, random crops after padding by one pixel,
+and SGD with Nesterov's momentum. Learning rate (0.1, by cosine to 0) and weight decay (5e-4) are
+those of the benchmark.
 """
 
 from __future__ import annotations

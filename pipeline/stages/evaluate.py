@@ -33,14 +33,14 @@ def run(
 
     Args:
         model: `model.pt`.
-        images: a folder with a folder for each class, or the manifest of a prepared data set,
-            whose `val/` or test set is used.
+        images: a folder with a folder for each class; or the manifest of a prepared data set, of
+            which the test part (`val/` of an image folder) is used.
         data_root: folder of that data set.
         out: folder of the results; None: write nothing.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        InputError: the classes are not the model's, or images cannot be read.
+        InputError: the folder has classes that the model does not have, or images cannot be read.
     """
     classifier = Classifier.load(model, device)
     if isinstance(images, Path):

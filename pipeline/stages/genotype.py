@@ -1,7 +1,7 @@
-"""Genotype: write, draw and count the cell that a search found, or a published or given cell.
+"""Genotype: write, draw and count a cell that was found by a search, published, or given.
 
-The stage writes `genotype.json`, `cell.svg`, `cell.png` and `model.pt`, a complete model with the
-initial weights of a retraining under the same seed.
+The stage writes `genotype.json`, `cell.svg`, `cell.png` and a complete model, `model.pt`. Its
+weights are the initial weights of a retraining with the same seed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def run(
     out: Path,
     trials: Sequence[Path] = (),
 ) -> None:
-    """Write all files of a genotype; counts are for one image of the data set.
+    """Write all files of a genotype; multiply-adds are for one image of the data set.
 
     Args:
         job: space, origin of the genotype, layout and size of its network.
@@ -35,10 +35,10 @@ def run(
         manifest: manifest of the prepared data set, for classes and image size.
         strength: `strength.npz` of a search; unused if the job names a genotype.
         out: folder of the results.
-        trials: `metrics.json` of the trials of several found cells, of which one is kept.
+        trials: `metrics.json` of a trial of each found cell; the one with the lowest error is kept.
 
     Raises:
-        InputError: no genotype is given, it is unknown, or the strength does not fit the space.
+        InputError: the genotype is missing or unknown, or the strength does not fit the space.
     """
     with stage("genotype", out, job, seed, data=manifest) as s:
         kept = best_of(trials) if trials else None

@@ -19,10 +19,10 @@ from pipeline.studies.walks import walk
 
 
 def run_walk(job: WalkJob, *opening: Any) -> None:
-    """Write `walks.npz`: whole permutations and V along them for every value function.
+    """Write `walks.npz`: whole permutations, and V along each by every value function.
 
     Args:
-        job: permutations, value function, random numbers.
+        job: number of permutations, value function, seeds.
         opening: other arguments of `opened`: supernet, manifest, split, data root, folder, device.
     """
     with opened("walk", job, job.seed, *opening) as (s, on):
@@ -35,10 +35,10 @@ def run_walk(job: WalkJob, *opening: Any) -> None:
 
 
 def run_estimate(job: EstimateJob, *opening: Any) -> None:
-    """Write `estimates.json`: values, cost and seconds of each variant.
+    """Write `estimates.json`: Shapley values, cost and seconds of each variant of an estimator.
 
     Args:
-        job: the variants, with their random numbers.
+        job: the variants, with their seeds.
         opening: other arguments of `opened`: supernet, manifest, split, data root, folder, device.
     """
     with opened("estimate", job, job.seed, *opening) as (s, on):
@@ -55,9 +55,9 @@ def run_summary(job: SummaryJob, results: Path, table: Path | None, out: Path) -
     """Write each measurement of the study to `measurements/NAME.json`.
 
     Args:
-        job: the study and the texts of its measurements.
+        job: the study, with the texts of its measurements.
         results: folder of the study's runs.
-        table: the NAS-Bench-201 table that has the study's data set, if there is one.
+        table: the table of NAS-Bench-201 with the study's data set; None if there is none.
         out: folder of the results.
 
     Raises:

@@ -13,13 +13,13 @@ def run(job: PrepareJob, data_root: Path, out: Path, download: bool = False) -> 
     """Write `manifest.json`, `split.npz`, metrics and provenance.
 
     Args:
-        job: name of the data set, its folder entry if it is one, seed and fractions of the split.
+        job: name of the data set, its settings if it is an image folder, and the split.
         data_root: folder of all data sets.
         out: folder of the results.
-        download: download missing files if torchvision can.
+        download: whether to download missing files, if torchvision can.
 
     Raises:
-        InputError: unknown data set; files missing or damaged; fractions that do not fit.
+        InputError: the data set is unknown, files are missing or damaged, or fractions do not fit.
     """
     dataset = find(job.dataset, job.folders)
     given = (job.weights_fraction, job.value_fraction)

@@ -1,8 +1,8 @@
 """Queries: many seeds of a strategy in one process, for table rows with hundreds of seeds.
 
-A search of the table takes a hundred look-ups, and a search on tiny images takes seconds, so a
-process for each seed would cost more than the search. `history.csv` has one row per seed: the
-table's values of the cell found and, for a search with epochs, how its strength ranks all cells.
+A search on the table has a hundred look-ups, and a search on tiny images takes seconds. A process
+for each seed would take longer than that. `history.csv` has a row for each seed: the table's values
+of the found cell and, for a search with epochs, the tau by which its strength ranks all cells.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -40,7 +40,7 @@ def run(
     data_root: Path = Path(),
     device: str = "auto",
 ) -> None:
-    """Search under seeds 0 to n - 1 and look each cell up; resumes at its last seed.
+    """Search with seeds 0 to n - 1 and look up each found cell; a stopped run continues.
 
     Args:
         job: the job of the search.
@@ -49,12 +49,12 @@ def run(
         table: file of the table.
         out: folder of the results.
         manifest: manifest of the prepared images, for a strategy that trains a supernet.
-        split: index lists of its two halves.
+        split: `split.npz` of these images.
         data_root: folder of the images.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        InputError: there is no table, the data set is not in it, or images are missing.
+        InputError: there is no table, it does not have the data set, or images are missing.
     """
     if table is None:
         raise InputError(MISSING.format("queries"))
@@ -81,7 +81,7 @@ def run(
 def images_of(
     job: SearchJob, manifest: Mapping[str, Any] | None, split: Path | None, root: Path, device: str
 ) -> Halves:
-    """Images for the weights and for the value, if the strategy trains a supernet.
+    """Images for the weights and for the value, if the strategy trains a supernet; else none.
 
     Raises:
         InputError: the strategy trains a supernet, and there is no manifest.

@@ -32,7 +32,7 @@ def look_up(
     arch: str | None = None,
     genotype: Path | None = None,
 ) -> dict[str, Any]:
-    """The row of an architecture given by one of index, arch, genotype: values, ranks, protocols.
+    """Values, ranks and protocols of an architecture, given as an index, a string or a genotype.
 
     Raises:
         InputError: the table is incomplete, or the architecture is not in it.
@@ -52,7 +52,7 @@ def row_of(rows: Table, index: int | None) -> dict[str, Any]:
 def reference_of(name: str, rows: Table) -> dict[str, Any]:
     """A reference row of the table.
 
-    `optimal` has the best value of each accuracy, which may come from different architectures;
+    `optimal` has the largest value of each accuracy column, perhaps of different architectures.
     `resnet` is the cell that equals ResNet's block.
     """
     if name != OPTIMAL:
@@ -78,7 +78,7 @@ def run_reference(name: str, table: Path | None, out: Path) -> None:
 
 
 def run(genotype: Path, table: Path | None, out: Path) -> None:
-    """Write the row of a genotype as `metrics.json`; without a table it has only `arch`.
+    """Write the row of a genotype as `metrics.json`; without a table the file has only `arch`.
 
     Args:
         genotype: `genotype.json` of the NAS-Bench-201 space.

@@ -1,20 +1,19 @@
-"""Ranking: compares the mean strength of an architecture's operations with its accuracy.
+"""Ranking: how well the mean strength of its operations predicts an architecture's accuracy.
 
 Figure 5 of Shapley-NAS (Xiao et al., CVPR 2022, section 4.5): Kendall's tau of strength and test
 accuracy over 200 architectures drawn from NAS-Bench-201. Our choices where the paper gives none:
 
-    strength of an architecture    mean over the six edges of the softmax weight of its operation.
-                                   The softmax is over the five operations of the edge, of the
-                                   values by which the search chooses (alpha for Shapley-NAS)
-    the draw                       uniform, without replacement, `none` included, and the same for
-                                   all searches
+    strength of an architecture    mean over its six operations of their softmax weights. The
+                                   softmax is taken over the five operations of each edge, of the
+                                   values from which the search chooses (alpha in Shapley-NAS)
+    the 200 architectures          drawn uniformly without replacement, from those with `none` too,
+                                   and the same for all searches
 
 The stage also computes tau over all 15,625 architectures for each data set of the table, and tau of
-the mean of alpha without softmax. For comparison it computes the taus of two sums over edges that
-use the table: main effects of accuracies and of ranks (`nasbench/additive.py`). For each epoch,
-`history.csv` has the cell that the search would have returned, its accuracies, and tau over all.
-Intervals are percentile bootstraps over architectures. They do not include the variation between
-searches, which needs several seeds.
+the mean of alpha without softmax. For comparison it computes tau of two scores that know the table:
+main effects of accuracies and of ranks (`nasbench/additive.py`). For each epoch, `history.csv` has
+the cell that the search would have returned, its accuracies, and tau over all architectures.
+Intervals are percentile bootstraps over architectures, without the variation between searches.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -52,14 +51,14 @@ def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: 
     """Write `metrics.json`, `sample.csv` (the drawn architectures) and `history.csv` (by epoch).
 
     Args:
-        job: size of the draw and of the bootstrap.
+        job: number of drawn architectures and of bootstrap samples.
         strength: `strength.npz` of a search.
-        dataset: the data set whose test accuracies rank architectures.
+        dataset: the data set whose test accuracies are compared.
         table: file of the table.
         out: folder of the results.
 
     Raises:
-        InputError: there is no table, the data set is not in it, or the strength is not for
+        InputError: there is no table, it does not have the data set, or the strength is not of
             NAS-Bench-201 with `none`.
     """
     if table is None:
@@ -119,8 +118,9 @@ def by_epoch(
         none_may_win: whether `none` may be chosen.
 
     Returns:
-        a row per epoch: `moved` (whether the strength differs from that of the first epoch), index
-        of the cell, and for each data set its test accuracy and `tau_<column>` over all cells.
+        a row per epoch: index of the cell, `moved` (whether the strength differs from that of the
+        first epoch), and for each data set the cell's test accuracy and `tau_<column>` over all
+        cells.
     """
     space = registry.get("spaces", "nasbench201")(SupernetSettings(include_none=True))
     codes = np.asarray(table.rows[CODE])
@@ -137,9 +137,10 @@ def by_epoch(
 
 
 def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """The last epoch's values; `changes` counts the epochs whose cell differs from the one before.
+    """Taus of the last epoch, and how often and how far the cell changed after the strength moved.
 
-    `lowest_<column>` and `highest_<column>` are over the epochs in which the strength has moved.
+    `changes` is the number of epochs whose cell differs from that of the epoch before.
+    `lowest_<column>` and `highest_<column>` are extremes over epochs.
     """
     moved = [row for row in history if row["moved"]] or history[-1:]
     changes = sum(a["index"] != b["index"] for a, b in itertools.pairwise(moved))

@@ -1,9 +1,8 @@
 """Removal: the accuracy that a trained supernet loses without one or two operations.
 
-Figure 2 of Shapley-NAS (Xiao et al., CVPR 2022): operations of the fourth and the fifth edge of a
-NAS-Bench-201 supernet. Accuracy is the value function of the search (`value_function.py`), measured
-on its half of the training set, by default on all images. `none` adds nothing to an edge, so
-removing it costs nothing and it is left out.
+Figure 2 of Shapley-NAS (Xiao et al., CVPR 2022) shows this for the fourth and the fifth edge of a
+NAS-Bench-201 supernet. Accuracy is the value function of the search (`value_function.py`), by
+default on all its images. `none` is left out, because it adds nothing to an edge.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -28,8 +27,8 @@ def run(job: RemovalJob, seed: int, *opening: Any) -> None:
     """Write `drops.csv`, one row for each operation and for each pair; drops are fractions.
 
     Args:
-        job: edges and images.
-        seed: seed of the choice of images, if not all are used.
+        job: the edges, and the number of images.
+        seed: seed by which images are chosen, if not all are used.
         opening: other arguments of `opened`: supernet, manifest, split, data root, folder, device.
 
     Raises:

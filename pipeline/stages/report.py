@@ -39,7 +39,7 @@ def write_figures(job: ReportJob, results: Path, folder: Path) -> None:
     """Write the figures of the job's experiments as SVG, PNG and CSV.
 
     Raises:
-        InputError: `results` is not a folder, or a file of a run is broken; no run to draw.
+        InputError: `results` is not a folder, a file of a run is broken, or no run can be drawn.
     """
     study = report.study_of(job, results, runs.collect(results))
     for experiment in job.experiments:
@@ -63,7 +63,7 @@ def write_measurements(
 
 
 def write_claims(job: ReportJob, results: Path, folder: Path) -> None:
-    """Write each claim of the job's experiments, and what has run, as `folder/*.json`.
+    """Write each claim of the job's experiments, and lists of their runs, as `folder/*.json`.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
@@ -82,9 +82,9 @@ def write_claims_page(folder: Path, out: Path) -> None:
 
 
 def write_results_page(measurements: Path, findings: Path, out: Path) -> None:
-    """Render the findings to `out`, and each measurement to a folder named like `out` without .md.
+    """Render the findings to `out`, and each measurement to a page in a folder beside `out`.
 
-    Pages of measurements that no longer exist are removed.
+    The folder has the name of `out` without .md. Pages of removed measurements are removed.
 
     Raises:
         InputError: a measurement is broken or lacks a key, or a finding names a missing value.

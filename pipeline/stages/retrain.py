@@ -1,8 +1,8 @@
 """Retrain and transfer: train a network from scratch and test it once, at the end.
 
-One stage serves both verbs. The job defines the recipe and the layout; the kind of data defines the
-augmentation. The stage writes `model.pt` (a complete model), `metrics.json` and `history.csv`.
-Under torchrun every rank runs it, and rank 0 writes.
+Both verbs use this stage. The job defines the recipe and the layout. Small images and folders of
+images have different augmentations. The stage writes `model.pt` (a complete model), `metrics.json`
+and `history.csv`. Under torchrun every rank runs the stage, and only rank 0 writes files.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def run(
         start: a trained network to start from; None: random initial weights.
 
     Raises:
-        InputError: genotype, data or settings do not fit; the folder has a checkpoint of other
-            settings; the training diverged.
+        InputError: genotype, data and settings do not fit together, the folder has a checkpoint of
+            other settings, or the training diverged.
     """
     task = Task.from_job(job, seed, genotype, manifest, data_root, device, start)
     with distributed.joined(task.device) as ranks:
@@ -93,7 +93,7 @@ def write(s: Stage, task: Task, network: Network, history: list[Row], test: Eval
 
 
 def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, list[Row]]:
-    """The trained network and a row for each epoch; no test image is opened.
+    """Train a network, and return it with a row for each epoch; no test image is opened.
 
     Args:
         task: network, recipe and images.

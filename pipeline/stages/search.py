@@ -1,13 +1,13 @@
-"""Search: a strategy trains a supernet for some epochs and rates the strength of each operation.
+"""Search: a strategy trains a supernet for some epochs, and gives each operation a strength.
 
-The loop uses only the interface in `strategies/contract.py`. It opens the two halves of the
-training set and runs the strategy's epochs. It saves a checkpoint after each epoch, from which a
-killed search resumes.
+The stage uses strategies only through the interface in `strategies/contract.py`. It opens the two
+halves of the training set and runs the strategy's epochs. After each epoch it saves a checkpoint,
+from which a killed search resumes.
 
-Several processes search together if torchrun started them (`--processes`). Each holds the whole
-supernet, and they divide the micro-batches of a step and the permutations of an estimate among
-themselves (`training/distributed.py`). Each process computes everything else itself, with equal
-results. Only the first process writes files.
+With `--processes`, torchrun starts several processes that search together. Each has the whole
+supernet. They divide the micro-batches of a step and the permutations of an estimate
+(`training/distributed.py`). Everything else is computed in each process, with equal results. Only
+the first process writes files.
 """
 # Tested in tests/test_faults.py.
 
@@ -61,10 +61,10 @@ def run(
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
-        table: table for strategies that look cells up; None: the default one of the data set.
+        table: the table for strategies that look cells up; None: the data set's default table.
 
     Raises:
-        InputError: data or settings do not fit; the folder has a checkpoint of other settings.
+        InputError: data and settings do not fit; the folder has a checkpoint of other settings.
     """
     torch_device = devices.resolve(device)
     with distributed.joined(torch_device) as ranks:
@@ -94,7 +94,7 @@ def check_processes(job: SearchJob, n: int) -> None:
     """Check that a search can use this number of processes.
 
     Raises:
-        InputError: the strategy has no work to divide, or a step has too few micro-batches.
+        InputError: the strategy cannot divide its work, or a step has fewer micro-batches than `n`.
     """
     entry, search = registry.entry("strategies", job.algorithm), job.search
     reason = entry.alone if entry.trains_supernet else "it trains no supernet"
@@ -118,10 +118,10 @@ def run_epochs(
         strategy: runs the epochs.
         train: images for the weights.
         valid: images for the value.
-        identity: everything that the bits of the search depend on.
+        identity: all settings and versions on which the results of the search depend, bit by bit.
 
     Returns:
-        the metrics and the record of each epoch, those of the checkpoint first.
+        the metrics and the record of each epoch, including the epochs of the checkpoint.
     """
     ranks = strategy.ranks
     path = s.state / "search.pt" if s else None
@@ -191,7 +191,7 @@ def make_strategy(
         classes: number of classes of the images.
         seed: seed of weights and strategy.
         device: device of the images and the supernet.
-        n_steps: training steps of the whole search, on which `compile: auto` depends.
+        n_steps: number of training steps of the whole search, by which `compile: auto` decides.
     """
     space = registry.get("spaces", job.space)(job.search.supernet)
     entry = registry.entry("strategies", job.algorithm)

@@ -1,7 +1,7 @@
 """The common parts of all stages: a folder for results, a state folder, and a record.
 
 A stage writes `metrics.json`, `history.csv` and `provenance.json` next to its results; each file is
-complete or absent. Checkpoints, log and journal lie in `state`, outside the declared outputs,
+complete or absent. Checkpoints, log and journal are in `state`, outside the declared outputs,
 because Snakemake removes declared outputs before it starts a job.
 """
 
@@ -69,8 +69,8 @@ class Stage:
         Args:
             metrics: what the stage measured; accuracies and errors as fractions.
             history: one row for each epoch, if the stage has epochs.
-            artifacts: files that the journal names.
-            model: a complete model, which the journal marks as a model.
+            artifacts: files to be named in the journal.
+            model: a complete model, to be named in the journal as a model.
         """
         if history:
             files.write_csv(self.out / "history.csv", history)
@@ -113,10 +113,10 @@ def stage(
         settings: the slice of the configuration that the stage reads.
         seed: the run's seed.
         device: the device that computes.
-        data: manifest of the data set, whose fingerprint goes into the provenance.
+        data: manifest of the data set; its fingerprint is recorded in the provenance.
 
     Raises:
-        InputError: `out` has a result of the workflow that was made with other settings.
+        InputError: `out` has a result of the workflow with other settings.
     """
     refuse_others(out, settings, seed, data)
     results = results_root(out)
@@ -163,9 +163,9 @@ def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 def refuse_others(
     out: Path, settings: Settings, seed: int | None, data: Mapping[str, Any] | None
 ) -> None:
-    """Refuse to overwrite a result of the workflow that has other settings or other data.
+    """Check that `out` has no result of the workflow with other settings or other data.
 
-    In a workflow the folder has no result, because Snakemake removes a job's outputs first.
+    Within a workflow `out` has no result, because Snakemake removes a job's outputs first.
 
     Raises:
         InputError: there is such a result.

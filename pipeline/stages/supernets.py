@@ -55,7 +55,7 @@ def opened(
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        InputError: the file is not a search's supernet, or the images have changed since `prepare`.
+        InputError: `supernet` is not of a search, or the images have changed since `prepare`.
     """
     torch_device = devices.resolve(device)
     with stage(name, out, job, seed, torch_device.type, data=manifest) as s:

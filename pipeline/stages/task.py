@@ -80,10 +80,10 @@ class Task:
         device: str,
         start: Start | None = None,
     ) -> Task:
-        """The task of a job, its network within the job's budget.
+        """The task of a job, with a network within the job's limits.
 
         Raises:
-            InputError: there is no such genotype or device, or no network fits the budget.
+            InputError: there is no such genotype or device, or no network is within the limits.
         """
         recipe, layout = _for_images(job.train, manifest), job.layout
         if start is not None:

@@ -1,7 +1,7 @@
-"""Trial: train a cell briefly and measure it, so that one of several cells can be chosen.
+"""Trial: train a network of a found cell for few epochs, to choose one of several cells.
 
-The network is trained on half of the training images and measured on the other half; no test image
-is opened. The stage `genotype` keeps the cell with the lowest error.
+The network is trained on a part of the training images, and its error is measured on the rest; no
+test image is opened. The stage `genotype` keeps the cell with the lowest error.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def run(
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        InputError: genotype, data or settings do not fit; the training diverged.
+        InputError: genotype, data and settings do not fit together, or the training diverged.
     """
     task = Task.from_job(job, seed, genotype, manifest, data_root, device)
     with stage("trial", out, job, seed, task.device.type, data=manifest) as s:

@@ -1,4 +1,4 @@
-"""Architectures as sequences of choices, and their accuracy under shared weights.
+"""Architectures as sequences of choices, and their accuracy with the weights of a supernet.
 
 Each choice selects a player (an operation on an edge). NAS-Bench-201 has one choice for each edge.
 In DARTS' spaces each node makes two choices among its incoming edges; the second choice must be on
@@ -29,9 +29,9 @@ def n_choices(space: Space) -> int:
 
 
 def may_win(space: Space, none_may_win: bool) -> np.ndarray:
-    """Operations that an architecture may have, bool [edges, operations].
+    """Whether an architecture may have an operation, bool [edges, operations].
 
-    `none` is allowed only in families that offer it as a choice; DARTS' spaces do not.
+    `none` is never allowed in DARTS' spaces, even if `none_may_win`.
     """
     shape = (space.n_edges, space.n_operations)
     if none_may_win and space.family not in KEPT_EDGES:
@@ -44,8 +44,8 @@ def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list
 
     Args:
         space: defines the choices.
-        choose: (number of the choice, bool [n_players] of the allowed players) -> a player.
-        none_may_win: whether `none` may be chosen, in families that offer it.
+        choose: function (number of the choice, allowed players as bool [n_players]) -> a player.
+        none_may_win: whether `none` may be chosen, except in DARTS' spaces.
 
     Returns:
         the chosen players, in order.
@@ -73,12 +73,12 @@ def one_hot(space: Space, players: Sequence[int]) -> np.ndarray:
 def shared_accuracy(
     supernet: Supernet, batches: Sequence[tuple[Tensor, Tensor]], strength: np.ndarray
 ) -> tuple[float, int]:
-    """Accuracy of an architecture with shared weights, normalised by batch statistics.
+    """Accuracy of an architecture with the weights of a supernet and with batch statistics.
 
     Args:
-        supernet: it is not changed.
+        supernet: holds the weights, which are not changed.
         batches: images and labels.
-        strength: as `one_hot` returns it.
+        strength: the architecture, as `one_hot` returns it.
 
     Returns:
         the accuracy as a fraction; the number of images classified.

@@ -2,18 +2,18 @@
 
 Zhou, Yang, Wang, Pan, "BayesNAS: a Bayesian approach for neural architecture search" (ICML 2019).
 
-Every operation has a switch w with a Gaussian prior N(0, γ); automatic relevance determination
-drives the γ of redundant operations to zero. Switches and weights descend the same loss; the
-switches are also penalised by a reweighted L1 norm. After each epoch (o is an operation):
+Every operation o has a switch w_o with prior N(0, γ_o); automatic relevance determination drives
+γ_o of redundant operations to zero. Switches and weights minimise the same loss; the switches also
+have a reweighted L1 penalty. γ, C and ω are computed again after each epoch:
 
     min over w   L(w) + λ Σ_o ω_o |w_o|
     γ_o = |w_o| / ω_o,   C_o = 1 / (1/γ_o + H_o),   ω_o = sqrt(1/γ_o - C_o / γ_o²)
     w    switches           -> `_alpha` -> float64[n_players], start at 1; used as mixing weights
     H    diagonal of L's Hessian with respect to w, at least 0    λ    `sparsity`
 
-Deviations: H is estimated by Hutchinson's method, not layer by layer. All cells of a type share one
-switch per operation, and whole edges have no switch. The operation with the largest γ is chosen,
-without a threshold on entropy. `none` is never chosen, because its switch does not affect the loss.
+Deviations: H is estimated by Hutchinson's method and not layer by layer. All cells of a type share
+one switch per operation, and edges have no switches. The operation with the largest γ is chosen,
+without a threshold on entropy. `none` is never chosen, since its switch does not affect the loss.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The interface between a search strategy and the search stage.
 
-The stage creates the strategy, calls `prepare` once and `epoch` for each epoch. Then it reads
-`strength`, from which the space makes a genotype, and calls `save`. All random draws of a strategy
-come from `pipeline.seeds` by (seed, purpose, epoch). So its state between two epochs includes no
-random generator.
+The stage creates the strategy, calls `prepare` once, and calls `epoch` for each epoch. At the end
+it reads `strength`, from which the space makes a genotype, and calls `save`. A strategy gets all
+random generators from `pipeline.seeds` by (seed, purpose, epoch). So its state between two epochs
+includes no random generator.
 """
 # Tested in tests/contract/test_strategies.py.
 
@@ -28,7 +28,7 @@ from pipeline.training.distributed import Ranks
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a search may read besides images.
+    """The inputs of a search besides images.
 
     Attributes:
         dataset: name of the data set that is searched on.
@@ -44,7 +44,7 @@ class Strategy(ABC):
 
     Args:
         space: the search space.
-        supernet: on `device`, with new weights; None for a strategy that trains no supernet.
+        supernet: on `device`, with initial weights; None if the strategy trains no supernet.
         settings: an instance of the class that the strategy's registry entry names.
         search: the search recipe.
         seed: seed of all random draws.
@@ -77,19 +77,19 @@ class Strategy(ABC):
         return 0
 
     def prepare(self, inputs: Inputs) -> None:  # noqa: B027  (nothing by default)
-        """Open what the search reads besides images; called once, before the first epoch.
+        """Open the inputs besides images; the stage calls this once, before the first epoch.
 
         Raises:
-            InputError: something that the strategy needs is missing.
+            InputError: an input that the strategy needs is missing.
         """
 
     @abstractmethod
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Run an epoch, counted from 0; `train` is for the weights, `valid` for the value.
+        """Run epoch number `epoch`, from 0; `train` is for the weights, `valid` for the value.
 
         Returns:
-            metrics: accuracies as fractions, `*_seconds`, and the cost of the epoch in images,
-            `images_forward` and `images_backward`.
+            metrics: accuracies as fractions, times as `*_seconds`, and the number of images in
+            forward and backward passes, `images_forward` and `images_backward`.
         """
 
     @abstractmethod

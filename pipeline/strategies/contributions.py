@@ -2,8 +2,8 @@
 
     a = argmin Σ_A (V(A) - c_draw(A) - Σ_{o in A} a_o)²
 
-over evaluated architectures A. An architecture is a set of players, one for each choice.
-Architectures that were evaluated on the same draw of images share a constant c, so that differences
+The sum is over evaluated architectures A; an architecture is a set of players, one for each choice.
+Architectures that were evaluated on the same draw of images share a constant c. So differences
 between draws do not affect a.
 """
 # Tested in tests/strategies/test_shrinking.py.
@@ -72,10 +72,10 @@ def evaluate(
     n_images: int,
     seed: int,
 ) -> tuple[Evaluated, int]:
-    """Accuracies of architectures with shared weights, `TOGETHER` of them per draw of images.
+    """Accuracies of architectures with the weights of a supernet, `TOGETHER` per draw of images.
 
     Args:
-        supernet: it is not changed.
+        supernet: holds the weights, which are not changed.
         valid: images are drawn from these.
         architectures: the players of each architecture.
         n_images: number of images per draw.

@@ -2,9 +2,10 @@
 
     logits = c tanh(W h / T),   c = 2.5, T = 5, two layers of 32, all weights uniform in [-0.1, 0.1]
 
-as in the code of NAS-Bench-201. Each choice is fed back as an embedding. The controller is small
-and runs on the CPU, so that its draws do not depend on the device. Deviation: each player has an
-embedding and a row of W. In the code of NAS-Bench-201 all edges share those of an operation.
+These values are those of the code of NAS-Bench-201. The embedding of each choice is the next input
+of the LSTM. The controller is small and runs on the CPU, so its draws do not depend on the device.
+Deviation: each player has an embedding and a row of W; in that code each operation has one of each,
+shared by all edges.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -28,11 +29,11 @@ BETAS, EPSILON = (0.0, 0.999), 1e-3  # Adam's
 
 
 class Reinforce:
-    """REINFORCE on the controller, with entropy in the reward and a moving baseline.
+    """Trains the controller by REINFORCE, with entropy in the reward and a moving baseline.
 
     Args:
         controller: the policy π.
-        settings: Adam's learning rate, λ, d.
+        settings: learning rate of Adam, entropy weight λ, decay d of the baseline.
 
     Attributes:
         baseline: baseline of the last draw; in the first epoch, the accuracy of the draw.
@@ -83,7 +84,7 @@ class Reinforce:
 
 
 class Controller(nn.Module):
-    """A policy over architectures.
+    """A policy that draws architectures.
 
     Args:
         space: defines the choices.

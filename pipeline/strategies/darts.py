@@ -1,8 +1,8 @@
 """DARTS: Liu, Simonyan, Yang, "DARTS: differentiable architecture search" (ICLR 2019).
 
-This is the first-order form (ξ = 0), algorithm 1 as in `gradient.py`. Optionally it stops early as
-in RobustDARTS, by the largest eigenvalue of ∇²_α L_val (`early_stopping.py`). Then alpha is reset
-to its value before the eigenvalue rose, and nothing is trained in the remaining epochs.
+This is DARTS of first order (ξ = 0), algorithm 1 in `gradient.py`. Optionally it stops early as in
+RobustDARTS, by the largest eigenvalue of ∇²_α L_val (`early_stopping.py`). If it stops, alpha is
+reset to its value before the eigenvalue rose, and the remaining epochs train nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """DARTS, second order: Liu, Simonyan, Yang (ICLR 2019), section 2.3.
 
-Line 1 of algorithm 1 (`gradient.py`) descends the loss after a step on the weights (Eq. 5 to 8):
+Line 1 of algorithm 1 (`gradient.py`) minimises the loss after a step on the weights (Eq. 5 to 8):
 
     w' = w - ξ ∇_w L_train(w, α)
     ∇_α L_val(w', α) - ξ (∇_α L_train(w⁺, α) - ∇_α L_train(w⁻, α)) / 2ε,   w± = w ± ε ∇_w' L_val
@@ -8,9 +8,9 @@ Line 1 of algorithm 1 (`gradient.py`) descends the loss after a step on the weig
     ξ    the learning rate of the weights    ε    0.01 / ‖∇_w' L_val‖₂    -> `EPSILON`
 
 As in the authors' code, the step to w' is a step of SGD with heavy-ball momentum and weight decay,
-without clipping; momentum and weight decay do not depend on α. If the recipe uses Nesterov's
-momentum, as on NAS-Bench-201, this step differs from the actual step of SGD. The same is true of
-the authors' code.
+without clipping of gradients. Momentum and weight decay do not depend on α. If the recipe has
+Nesterov's momentum, as on NAS-Bench-201, the training step of SGD differs from the step to w'. This
+is so in the authors' code too.
 """
 # Tested in tests/strategies/test_second_order.py.
 

@@ -2,10 +2,10 @@
 
 Wang et al., "Rethinking architecture selection in differentiable NAS" (ICLR 2021), algorithm 1.
 
-After DARTS' training SGD is restarted. The edges are then decided one by one in random order: each
-keeps the operation whose removal costs the supernet most accuracy, and the supernet is trained
-between the decisions. At the end each node of DARTS' cells keeps the two edges whose removal costs
-most. Deviation: the edges of all nodes are selected at once, without training between nodes.
+The supernet is trained as in DARTS. Then SGD is restarted, and edges are decided one by one in
+random order, with training in between. An edge keeps the operation without which the supernet loses
+most accuracy. At the end each node of DARTS' cells keeps the two edges without which most is lost.
+Deviation: the edges of all nodes are selected at once, without training between nodes.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 

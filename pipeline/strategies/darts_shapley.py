@@ -1,7 +1,7 @@
 """DARTS+Shapley of Table 1 (Xiao et al., CVPR 2022, section 4.3): Shapley values only at the end.
 
 The supernet and alpha are trained as in DARTS. After the last epoch the Shapley values of all
-operations are estimated once (section 3.3). These values, and not alpha, determine the cell. `none`
+operations are estimated (section 3.3). The cell is chosen by these values and not by alpha. `none`
 is a null player and is never chosen.
 """
 # Tested in tests/strategies/test_shapley.py.

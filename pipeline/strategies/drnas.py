@@ -1,18 +1,19 @@
 """DrNAS: Chen, Wang, Cheng, Tang, Hsieh, "DrNAS: Dirichlet neural architecture search" (ICLR 2021).
 
-Line 1 of algorithm 1 (`gradient.py`) descends the expected loss; each step draws mixing weights:
+Line 1 of algorithm 1 (`gradient.py`) minimises the expected loss; each step draws mixing weights:
 
     min_α E_{θ ~ Dir(β)} L_val(w, θ) + λ/2 ‖α‖²,   β = elu(α) + 1
 
     θ    mixing weights, with pathwise derivatives    λ    `alpha_weight_decay`
 
-The penalty is Adam's weight decay, as in the authors' code; α = 0 means β = 1.
+The penalty is Adam's weight decay, as in the authors' code. At α = 0 the penalty is least and β =
+1.
 
-The search is progressive, in stages of equal length. At each new stage the share of channels that
-pass through the operations grows by `growth`; Net2Wider widens the weights and their momentum. Each
-edge keeps only the operations with the largest α. α is frozen in the first epochs of each stage. As
-in the authors' code, the cell is chosen by softmax(α) over the remaining operations. The recipe's
-`partial_channels` applies to the first stage.
+The search has stages of equal length. Each new stage multiplies the share of channels that pass
+through the operations by `growth`; Net2Wider widens weights and momentum. Each edge keeps only the
+operations with the largest α. α is frozen in the first epochs of each stage. As in the authors'
+code, the cell is chosen by softmax(α) over the remaining operations. The recipe's
+`partial_channels` is that of the first stage.
 """
 # Tested in tests/strategies/test_progressive.py.
 

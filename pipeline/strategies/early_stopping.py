@@ -3,12 +3,12 @@
 Zela et al., "Understanding and robustifying differentiable architecture search" (RobustDARTS,
 ICLR 2020).
 
-The largest eigenvalue λ of the Hessian ∇²_α L_val rises before DARTS degenerates. It is measured in
-each epoch on one random batch of the validation half; λ̄ is its mean over a window of k epochs.
+The largest eigenvalue λ of the Hessian ∇²_α L_val rises before the cells of DARTS get worse. λ is
+measured in each epoch on a random validation batch. λ̄ is its mean over k epochs. The rule is:
 
     stop at epoch i if  λ̄(i - k) / λ̄(i) < 0.75,  and return α of epoch i - k
 
-The Hessian is never formed: the Lanczos method needs only its product with some vectors.
+The Hessian is never computed, because the Lanczos method needs only its product with vectors.
 """
 # Tested in tests/strategies/test_second_order.py.
 
@@ -24,10 +24,10 @@ from torch import Tensor
 
 
 def largest_eigenvalue(loss: Tensor, alpha: Tensor) -> tuple[float, int]:
-    """Largest eigenvalue (signed, not in magnitude) of a loss's Hessian with respect to alpha.
+    """Largest eigenvalue (not by magnitude) of the Hessian of a loss with respect to alpha.
 
     Args:
-        loss: a scalar whose graph has not been freed.
+        loss: a scalar that depends on alpha, with its graph.
         alpha: float64 [n].
 
     Returns:
@@ -55,8 +55,8 @@ class EigenvalueRule:
     """The stopping rule.
 
     Args:
-        window: k, the number of epochs that are averaged, and by which the search goes back.
-        ratio: the search stops if λ̄(i - k) / λ̄(i) is below it.
+        window: k; λ̄ is a mean over k epochs, and alpha is reset to its value k epochs ago.
+        ratio: the search stops if λ̄(i - k) / λ̄(i) is below this number.
     """
 
     def __init__(self, window: int, ratio: float):
@@ -73,7 +73,7 @@ class EigenvalueRule:
             alpha: float64 [n], alpha at the end of the epoch.
 
         Returns:
-            the alpha to return to if the search should stop now, else None.
+            the alpha to which the search should return if it should stop now, else None.
         """
         self._values.append(value)
         self._alphas = [*self._alphas, alpha][-self.window - 1 :]

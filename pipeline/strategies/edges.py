@@ -1,8 +1,8 @@
-"""The strength of players for strategies that do not rank edges by alpha.
+"""Computes a strength of players for strategies that do not rank edges by alpha.
 
-For each node DARTS keeps the two edges whose strongest operation has the largest softmax weight. A
-strategy that computes edge importance separately returns a strength whose softmax ranks the edges
-by that importance. NAS-Bench-201 keeps all edges, so it needs no ranking.
+For each node DARTS keeps the two edges whose strongest operation has the largest softmax weight. If
+a strategy computes the importance of edges separately, it returns a strength whose softmax ranks
+edges by this importance. In NAS-Bench-201 all edges are kept and need no ranking.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ KEPT_EDGES = {"darts": 2}
 def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) -> np.ndarray:
     """A strength that ranks operations by their weights and edges by their importance.
 
-    The strongest operation of an edge, except `none`, gets (1 + importance) / 2, at least one half.
-    The others share the rest in proportion to their weights. If a genotype keeps all edges, the
-    weights alone rank the operations, including `none`.
+    The strongest operation of an edge except `none` gets (1 + importance) / 2, which is at least
+    one half. The others share the rest in proportion to their weights. If the genotype keeps all
+    edges, importance is ignored, and operations including `none` are ranked by their weights.
 
     Args:
         space: the search space.
-        mixing: [edges, operations], at least 0.
+        mixing: [edges, operations], weights of the operations, at least 0.
         importance: [edges], in [0, 1].
 
     Returns:
-        float64 [edges * operations], logarithms.
+        float64 [edges * operations], the logarithms of these numbers.
     """
     if space.family not in KEPT_EDGES:
         return np.log(mixing + 1e-9).ravel()
@@ -48,8 +48,8 @@ def softmax_rows(
 ) -> np.ndarray:
     """Softmax of alpha [n_players] over each edge, [edges, operations].
 
-    It is taken over the operations in `kept`, bool [edges, operations]; the others get 0. None
-    keeps all operations.
+    The softmax is over the operations in `kept`, bool [edges, operations]; the others get 0. None
+    means all operations.
     """
     table = alpha.reshape(-1, n_operations)
     mixing = np.exp(table - table.max(axis=1, keepdims=True))
@@ -58,13 +58,13 @@ def softmax_rows(
 
 
 def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:
-    """Weaken skip connections until the genotype has few enough in its normal cell.
+    """Weaken skip connections until the normal cell of the genotype has at most `most` of them.
 
-    As in P-DARTS, the weakest chosen skip connection is replaced first.
+    As in P-DARTS, the weakest skip connection of the genotype is weakened first.
 
     Args:
         space: a space of the DARTS family.
-        strength: float64 [n_players], logarithms of weights.
+        strength: float64 [n_players], logarithms of softmax weights.
         most: the largest number of skip connections allowed.
 
     Returns:

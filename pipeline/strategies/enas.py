@@ -2,9 +2,8 @@
 
 Pham et al., "Efficient neural architecture search via parameter sharing" (ICML 2018).
 
-Each epoch first trains the shared weights: in each step the controller draws an architecture, and
-the weights of this architecture are trained. Then the controller is trained by REINFORCE on the
-validation accuracy R of its draws:
+An epoch first trains the shared weights, in each step those of an architecture drawn by the
+controller. Then REINFORCE trains the controller; R is the validation accuracy of its draws:
 
     ascend  E (R + λ H - b) log π(a),   b = d b' + (1 - d) (R + λ H)    mean over `samples` draws
 
@@ -12,8 +11,9 @@ validation accuracy R of its draws:
     H    sum of the entropies of a draw's choices    λ    `entropy_weight`
     b'   baseline at the end of the last epoch    d    `baseline_decay`
 
-After the last epoch the best of some draws is kept. The algorithm follows the code of
-NAS-Bench-201. The learning rate of the weights falls and rises along a cosine.
+After the last epoch some architectures are drawn, and the most accurate is the result. The
+algorithm follows the code of NAS-Bench-201. The learning rate of the weights falls and rises along
+a cosine.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 

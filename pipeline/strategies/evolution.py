@@ -3,10 +3,10 @@
 Real, Aggarwal, Huang, Le, "Regularized evolution for image classifier architecture search"
 (AAAI 2019), algorithm 1.
 
-The population is a queue. S members are drawn from it with replacement, and the best of them is the
-parent. The child is a copy of the parent with another operation on one edge: first a node is drawn,
-then one of its incoming edges. The oldest member is removed. Both draws follow the code of
-NAS-Bench-201.
+In each step, S members are drawn with replacement from the population, and the best of them is the
+parent. The child is a copy of the parent with another operation on one edge: a node is drawn, then
+one of its incoming edges. The child joins the population and the oldest member is removed. The
+draws of members and edges follow the code of NAS-Bench-201.
 """
 # Tested in tests/strategies/test_table_search.py.
 

@@ -1,12 +1,12 @@
-"""A supernet whose α stays zero: its weights are trained but nothing is searched (ours).
+"""Trains a supernet whose α stays zero, without searching; this strategy is ours.
 
-Studies measure estimators on such supernets. Two mixtures are trained:
+Studies measure estimators on such supernets. There are two ways of training:
 
     uniform       in every step all operations of an edge have the same weight
     coalitions    each step draws a probability q ~ U(0.3, 1); each player keeps its weight with
                   probability q and gets zero otherwise
 
-The values of small coalitions are more informative on the second supernet.
+On a supernet trained with coalitions, the values of small coalitions tell more about operations.
 """
 # Tested in tests/contract/test_strategies.py.
 

@@ -1,13 +1,13 @@
 """GDAS: Dong & Yang, "Searching for a robust neural architecture in four GPU hours" (CVPR 2019).
 
-In the forward pass each edge has only the operation with the largest α + G (G is Gumbel noise). The
-backward pass uses the gradient of the soft weights:
+In the forward pass each edge has only the operation with the largest α + G, where G is Gumbel
+noise. The backward pass uses the gradient of the softmax h~:
 
     h = one-hot(argmax(h~)) + h~ - stop(h~),   h~ = softmax((α + G) / τ),   τ falling
 
-Deviations: all operations of an edge are computed when a gradient is needed. So a step costs as
-much as a step of DARTS, and not the fraction that the paper reports. The gradient of h~ is exact;
-the authors' code computes it only for the drawn operation.
+Deviations: when a gradient is needed, all operations of an edge are computed. So a step costs as
+much as a step of DARTS, while in the paper it costs a fraction. The gradient of h~ is exact; the
+authors' code computes it only for the drawn operation.
 """
 # Tested in tests/strategies/test_sampling.py.
 

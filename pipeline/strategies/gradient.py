@@ -1,4 +1,4 @@
-"""Alternating descent of architecture and weights, shared by DARTS and its successors.
+"""Alternating gradient descent on α and on the weights, shared by DARTS and its successors.
 
 DARTS (Liu, Simonyan, Yang, ICLR 2019), algorithm 1: while not converged,
   1. update α by descending ∇_α L_val(w, α)
@@ -7,8 +7,8 @@ DARTS (Liu, Simonyan, Yang, ICLR 2019), algorithm 1: while not converged,
     α        architecture parameters    -> `_alpha` -> float64[n_players], by Adam
     L_val    cross entropy on a batch of the validation half, augmented as in the authors' code
 
-A strategy overrides how α becomes mixing weights (`relaxed`), the gradient that line 1 descends
-(`alpha_gradient`), or the mixing weights that line 2 uses (`mixing`).
+A strategy may override the mixing weights as a function of α (`relaxed`), the gradient in line 1
+(`alpha_gradient`), or the mixing weights in line 2 (`mixing`).
 """
 # Tested in tests/strategies/test_darts.py.
 
@@ -34,9 +34,9 @@ class GradientSearch(WeightSharing):
     """Algorithm 1.
 
     Attributes:
-        draws: generator of the random draws of an epoch, created again for each epoch.
-        extra: images of forward and backward passes in addition to lines 1 and 2.
-        extra_backward: images of further backward passes through an existing graph.
+        draws: generator for the random draws of an epoch, created again for each epoch.
+        extra: number of images in forward and backward passes besides those of lines 1 and 2.
+        extra_backward: number of images in additional backward passes through an existing graph.
     """
 
     def __init__(self, *arguments: Any):
@@ -97,7 +97,7 @@ class GradientSearch(WeightSharing):
         Args:
             train: the batch that line 2 uses next.
             valid: the batch of L_val.
-            tally: records L_val.
+            tally: L_val is added to it.
         """
         total = [torch.zeros_like(parameter) for parameter in self.architecture()]
         for images, labels, share, is_own in self.micro_batches(*valid):

@@ -1,4 +1,4 @@
-"""The scores that decide edges in SGAS (Li et al., CVPR 2020).
+"""The scores by which SGAS (Li et al., CVPR 2020) chooses the next edge to decide.
 
 With p the softmax of α over an edge:
 
@@ -6,7 +6,7 @@ With p the softmax of α over an edge:
     S_SC = 1 - entropy of p over the others / its maximum      certainty
     S_SS = mean histogram intersection with earlier epochs     stability
 
-Each score is scaled to [0, 1] over the edges of a cell type; a criterion is a product of scores.
+With scores scaled to [0, 1] for each cell type, criterion 1 is S_EI S_SC and 2 is S_EI S_SC S_SS.
 """
 # Tested in tests/strategies/test_edges.py.
 
@@ -26,9 +26,9 @@ class Decisions:
     """The decisions about edges so far.
 
     Attributes:
-        operation: int64 [edges], the chosen operation; `OPEN`; or `PRUNED` if the edge's node
-            already has all the edges it may keep.
-        order: int64 [edges], the round in which the edge was decided; -1 if it was not.
+        operation: int64 [edges], the chosen operation; `OPEN` if undecided; `PRUNED` if removed,
+            because the edge's node already has all edges that it may keep.
+        order: int64 [edges], the round in which the edge was decided; -1 if it is undecided.
     """
 
     def __init__(self, space: Space):
@@ -66,11 +66,11 @@ def edge_scores(
     Args:
         mixing: softmax of alpha [edges, operations].
         selectable: bool [edges, operations], all operations except `none`.
-        n_cell_types: number of cell types; each has an equal share of the edges.
-        past: p (the second result) of each earlier epoch in the stability window.
+        n_cell_types: number of cell types, which all have the same number of edges.
+        past: p, the second result of this function, in each earlier epoch of the window for S_SS.
 
     Returns:
-        scores [edges] in [0, 1]; p, the softmax without `none`, [edges, operations].
+        scores [edges] in [0, 1]; and p [edges, operations], the softmax without `none`.
     """
     p = mixing * selectable
     importance = p.sum(axis=1)

@@ -1,8 +1,8 @@
-"""Changes the shape of a supernet during a search while keeping the same object.
+"""Changes the shape of a supernet in place during a search.
 
-Net2Wider (Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016, section 2.2): a layer with more channels
-starts from copies of the old ones. The weights of a layer that reads copied channels are divided by
-the number of copies, so that copied inputs give copied outputs.
+By Net2Wider (Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016, section 2.2) the new channels of a
+layer are copies of old channels. Where a layer reads copied channels, its weights are divided by
+the number of copies, so its outputs stay the same.
 """
 # Tested in tests/strategies/test_progressive.py.
 
@@ -46,11 +46,11 @@ def inherit(fresh: Supernet, supernet: Supernet) -> None:
 
 
 def inherit_momentum(fresh: SGD, optimiser: SGD) -> None:
-    """Initialise the momentum of a wider supernet by widening that of a narrower one.
+    """Initialise the momentum of a wider supernet by widening the momentum of the narrower one.
 
     Args:
         fresh: optimiser of the wider supernet.
-        optimiser: optimiser of the narrower one, with the weights in the same order.
+        optimiser: optimiser of the narrower supernet, with the weights in the same order.
     """
     (group,), (old_group,) = fresh.param_groups, optimiser.param_groups
     for w, old in zip(group["params"], old_group["params"], strict=True):
@@ -64,7 +64,7 @@ def widened(old: Tensor, like: Tensor) -> Tensor:
 
     Args:
         old: the smaller tensor.
-        like: a tensor with the same number of dimensions, each at least as large.
+        like: a tensor with the new shape, at least as large in each dimension.
     """
     new = old
     for dim, (n_old, n_new) in enumerate(zip(old.shape, like.shape, strict=True)):

@@ -1,17 +1,17 @@
-"""iDARTS: computes the gradient through the weights by the implicit function theorem.
+"""iDARTS: the gradient of α through the weights, by the implicit function theorem.
 
 Zhang, Su, Pan, Chang, Abbasnejad, Haffari, "iDARTS: differentiable architecture search with
 stochastic implicit gradients" (ICML 2021).
 
-In ∇_α L_val the inverse Hessian is approximated by the first K + 1 terms of its Neumann series,
-each computed on one batch:
+∇_α L_val contains an inverse Hessian. It is approximated by the first K + 1 terms of its Neumann
+series, each computed on one batch:
 
     ∂_α L_val - γ Σ_{k=0..K} (∂²L_train / ∂α ∂w) (I - γ H)^k ∂_w L_val,   H = ∂²L_train / ∂w ∂w
 
     γ    the learning rate of the weights, as in the authors' code, or `gamma`    K    `terms`
 
-The weights take `weight_steps` steps before each step of α. K = 0 is second-order DARTS, evaluated
-at w instead of w'.
+There are `weight_steps` steps on the weights before each step on α. With K = 0 this is second-order
+DARTS, evaluated at w instead of w'.
 """
 # Tested in tests/strategies/test_second_order.py.
 

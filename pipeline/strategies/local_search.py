@@ -3,10 +3,10 @@
 White, Nolen, Savani, "Exploring the loss landscape in neural architecture search" (UAI 2021).
 
 An ascent starts at the best of some random architectures. The neighbours of the current
-architecture (those that differ in the operation on one edge) are evaluated in random order, and the
-ascent moves to the first better one. If none is better, the current architecture is a local optimum
-and another ascent begins. No architecture is evaluated twice. This follows the authors' code
-(naszilla).
+architecture differ from it in the operation on one edge. They are evaluated in random order, and
+the ascent moves to the first better neighbour. If no neighbour is better, the current architecture
+is a local optimum and another ascent begins. No architecture is evaluated twice. This follows the
+authors' code (naszilla).
 """
 # Tested in tests/strategies/test_table_search.py.
 

@@ -1,10 +1,10 @@
-"""Shrinking, on the table of NAS-Bench-201: removes the operation that contributes least.
+"""Shrinking, on the table of NAS-Bench-201: removes operations that contribute least.
 
-This is our strategy `shrinking` with accuracies from the table. After look-ups of some random
-architectures, operations are removed one by one. For each removal an additive game is fitted to the
-known accuracies of the architectures that are still possible. The operation furthest behind the
-best one of its edge is removed. Between removals more of the remaining architectures are looked up.
-The last look-up is that of the remaining cell.
+This is our strategy `shrinking` with accuracies from the table. First some random architectures are
+looked up. Then operations are removed one by one. For each removal an additive game is fitted to
+the known accuracies of the architectures that are still possible. The operation whose value is
+furthest below the best of its edge is removed. Between removals more of the possible architectures
+are looked up. The last look-up is that of the remaining cell.
 """
 # Tested in tests/nasbench/test_shrinking.py.
 

@@ -3,12 +3,12 @@
 Chen, Xie, Wu, Tian, "Progressive differentiable architecture search: bridging the depth gap
 between search and evaluation" (ICCV 2019).
 
-In three stages of equal length the supernet gets deeper (5, 11, 17 cells), and α decides which
-operations stay on each edge (8, 5, 3). Each stage starts with new weights and a new α. Two measures
-limit skip connections: they are followed by dropout, whose rate falls within a stage, and the final
-normal cell has at most `max_skips` of them.
+The search has three stages of equal length. The supernet has 5, 11 and 17 cells in these stages,
+and 8, 5 and 3 operations on each edge; those with the largest α stay. Each stage starts with new
+weights and a new α. Two measures limit skip connections: dropout follows them, at a rate that falls
+within a stage, and the final normal cell has at most `max_skips` of them.
 
-α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` applies to stage 1.
+α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` is that of stage 1.
 """
 # Tested in tests/strategies/test_progressive.py.
 

@@ -1,14 +1,14 @@
 """PC-DARTS: Xu, Xie, Zhang, Chen, Qi, Tian, Xiong (ICLR 2020).
 
-1/k of the channels pass through the operations, and each edge also has a weight. A node is
+Only 1/k of the channels pass through the operations, and each edge has a weight. A node is
 
     Σ_e softmax(β)_e f_e,   softmax over the node's incoming edges
 
     β    edge parameters    -> `supernet.beta` -> float32[cell types, edges]
 
 Both are settings of the supernet (`partial_channels`, `edge_normalisation`), so any strategy can
-use them. One Adam optimiser updates α and β. A genotype ranks operations by α and edges by
-softmax(α) softmax(β). α and β are frozen in the first 15 of 50 epochs (`warmup_epochs`).
+use them. One Adam optimiser updates α and β. For the genotype, operations are ranked by α and edges
+by softmax(α) softmax(β). α and β are frozen in the first 15 of 50 epochs (`warmup_epochs`).
 Deviation: β starts at zero; in the authors' code it starts at 1e-3 N(0, 1).
 """
 # Tested in tests/strategies/test_edges.py.

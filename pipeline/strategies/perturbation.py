@@ -14,15 +14,15 @@ from pipeline.supernet import Supernet
 
 
 class Perturbation:
-    """Accuracies of the supernet with parts of its mixing weights set to zero.
+    """Measures the accuracy of the supernet with some of its mixing weights set to zero.
 
     Args:
-        supernet: it is not changed.
-        batches: accuracy is measured on them.
-        mixing: returns the current mixing weights [n_players].
+        supernet: the network, which is not changed.
+        batches: images and labels on which accuracy is measured.
+        mixing: function that returns the current mixing weights [n_players].
 
     Attributes:
-        n_images: images classified so far.
+        n_images: number of images classified so far.
     """
 
     def __init__(

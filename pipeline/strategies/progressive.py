@@ -1,4 +1,4 @@
-"""Search in stages: each stage has fewer operations on each edge and another supernet.
+"""Search in stages: each stage has fewer operations per edge than the last, and another supernet.
 
 This is the common part of DrNAS and P-DARTS.
 """
@@ -19,7 +19,7 @@ from pipeline.strategies.gradient import GradientSearch
 class ProgressiveSearch(GradientSearch):
     """Base class; a subclass defines the supernet and the operations of each stage.
 
-    Its settings have `stage_warmup`, the share of a stage in which alpha stays fixed.
+    The setting `stage_warmup` is the share of a stage in which alpha is frozen.
 
     Attributes:
         stage: number of the stage, from 0.
@@ -86,7 +86,7 @@ def strongest(alpha: np.ndarray, kept: np.ndarray, n_kept: int) -> np.ndarray:
     Args:
         alpha: float64 [edges * operations].
         kept: bool [edges, operations], the operations that remain.
-        n_kept: how many may stay; the lower index wins ties.
+        n_kept: number of operations per edge; of equal operations, those with lower index.
 
     Returns:
         bool [edges, operations].

@@ -1,8 +1,8 @@
 """Random search on the table of NAS-Bench-201: the best of many uniform draws.
 
-This is the baseline "RS" of Dong & Yang, "NAS-Bench-201" (ICLR 2020, section 4), by validation
-accuracy. It goes back to Bergstra & Bengio, "Random search for hyper-parameter optimization" (JMLR
-2012). The strategy `random` makes a single draw.
+The result is the draw with the best validation accuracy. This is the baseline "RS" of Dong & Yang,
+"NAS-Bench-201" (ICLR 2020, section 4), after Bergstra & Bengio, "Random search for hyper-parameter
+optimization" (JMLR 2012). In contrast, the strategy `random` makes a single draw.
 """
 # Tested in tests/strategies/test_table_search.py.
 

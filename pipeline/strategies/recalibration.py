@@ -16,15 +16,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def recalibrated(
     network: nn.Module, forward: Callable[[Tensor], Any]
 ) -> Iterator[Callable[[Iterable[Tensor]], None]]:
-    """Evaluation mode with new running statistics; the old ones are restored afterwards.
+    """Evaluation mode with new running statistics; after the block the old ones are restored.
 
     Args:
         network: any module.
-        forward: runs its forward pass.
+        forward: function that runs the network's forward pass on images.
 
     Yields:
-        A function that takes batches of images and sets the running statistics to the means of
-        the batches' statistics.
+        A function of batches of images. It sets the running statistics to the mean statistics of
+        these batches.
     """
     modes = {module: module.training for module in network.modules()}
     norms = [module for module in modes if isinstance(module, _BatchNorm)]

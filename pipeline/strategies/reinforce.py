@@ -1,10 +1,10 @@
 """REINFORCE, on the table of NAS-Bench-201.
 
-Williams (Machine Learning 8, 1992), as Dong & Yang ("NAS-Bench-201", ICLR 2020, section 4) run it.
+Williams (Machine Learning 8, 1992), as in Dong & Yang, "NAS-Bench-201" (ICLR 2020, section 4).
 
-The policy has independent logits for each edge. After draw number t of an architecture a,
+The policy has independent logits for each edge. After the draw of architecture a, number t,
 
-    b = (1 - d) Σ_{i ≤ t} d^(t - i) R_i / (1 - d^t)      then      θ ascends (R - b) ∇ log π(a)
+    b = (1 - d) Σ_{i ≤ t} d^(t - i) R_i / (1 - d^t),     θ ascends (R - b) ∇ log π(a)
 
     θ    logits           -> `_theta` -> float64[edges, operations], by Adam
     R    validation accuracy in percent, as in the benchmark's code    d    `baseline_decay`

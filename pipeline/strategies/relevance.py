@@ -11,14 +11,14 @@ from torch import Tensor
 def relevance(
     w: np.ndarray, omega: np.ndarray, hessian: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """γ = |w| / ω, and from it the next ω = sqrt(1/γ - C/γ²), C = 1 / (1/γ + H).
+    """γ = |w| / ω, and the next ω = sqrt(1/γ - C/γ²) with C = 1 / (1/γ + H).
 
-    The code uses 1/γ - C/γ² = H / (1 + γ H), which avoids a division by a vanishing γ.
+    We compute 1/γ - C/γ² as H / (1 + γ H), which avoids a division by γ near zero.
 
     Args:
         w: switches [n].
         omega: the previous ω [n].
-        hessian: diagonal of the loss's Hessian with respect to w, [n]; negative values count as 0.
+        hessian: [n], diagonal of the loss's Hessian with respect to w; negative values count as 0.
 
     Returns:
         γ and ω [n], ω at least 1e-3.
@@ -34,8 +34,8 @@ def hessian_diagonal(
     """Hutchinson's estimate of a Hessian's diagonal: mean of v ⊙ Hv over vectors v of ±1.
 
     Args:
-        gradient: gradient of a loss with respect to `at`, with its graph.
-        at: [n], the point.
+        gradient: [n], gradient of a loss with respect to `at`, with its graph.
+        at: [n], the point at which the gradient was computed.
         probes: number of vectors v.
         generator: a generator on the CPU.
     """

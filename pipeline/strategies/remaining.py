@@ -1,9 +1,9 @@
-"""The operations that remain while the one that contributes least is removed step by step.
+"""Removes operations one by one: the one that contributes least among those that remain.
 
-Values among the remaining operations differ from those among all: an operation may become valuable
-only after others are removed. By the test accuracies of NAS-Bench-201 the additive game over all
-architectures chooses conv_3x3 everywhere. Removing one operation at a time, however, ends at the
-best cell on all three data sets (`docs/results/oracle_table.md`).
+The value of an operation changes when others are removed: it may become valuable only then. With
+the test accuracies of NAS-Bench-201, the additive game over all architectures has its largest
+values at conv_3x3 on every edge. If instead operations are removed one by one, the remaining cell
+is the best cell, on all three data sets (`docs/results/oracle_table.md`).
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -26,8 +26,8 @@ class Remaining:
 
     Attributes:
         left: bool[n_players], the players that remain.
-        order: float64[n_players], 1 for the player removed first, 2, ...; 0 if it remains.
-        a: float64[n_players], the values of the last fit.
+        order: float64[n_players], 1 for the player removed first, 2, ...; 0 if not removed.
+        a: float64[n_players], the values of the players by the last fit.
         n_removals: total number of removals.
     """
 
@@ -79,9 +79,9 @@ class Remaining:
 
 
 def behind(a: np.ndarray, left: np.ndarray, n_operations: int) -> np.ndarray:
-    """How far each operation is behind the best remaining one of its edge, float64[n_players].
+    """Best value on the edge minus the operation's own, over remaining ones, float64[n_players].
 
-    The result is -inf for removed operations, and for the last one of an edge, which stays.
+    It is -inf for removed operations, and for the last operation of an edge, which is kept.
     """
     table, here = a.reshape(-1, n_operations), left.reshape(-1, n_operations)
     best = np.where(here, table, -np.inf).max(axis=1, keepdims=True)

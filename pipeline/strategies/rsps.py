@@ -2,9 +2,9 @@
 
 Li & Talwalkar, "Random search and reproducibility for neural architecture search" (UAI 2019).
 
-Each step trains the weights of an architecture drawn uniformly. After the last epoch more
-architectures are drawn, and the one with the best validation accuracy under the shared weights is
-kept.
+Each step trains the weights of an architecture that is drawn uniformly. After the last epoch more
+architectures are drawn. The one with the best validation accuracy, with the shared weights, is the
+result.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 

@@ -1,4 +1,4 @@
-"""Draws over an edge's operations, differentiable with respect to the distribution's parameters.
+"""Draws of mixing weights, differentiable with respect to the parameters of the distribution.
 
 All functions draw on the CPU from the given generator, so every device gets the same numbers.
 """
@@ -19,7 +19,7 @@ def gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
 def concrete(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
     """Gumbel-softmax (Jang et al.; Maddison et al., ICLR 2017) over the last axis.
 
-    As the temperature falls to 0 it becomes a one-hot draw from softmax(logits).
+    At a temperature near 0 it is almost a one-hot draw from softmax(logits).
     """
     return ((logits + gumbel(logits, generator)) / temperature).softmax(-1)
 
@@ -33,7 +33,7 @@ def straight_through(soft: Tensor) -> Tensor:
 def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -> Tensor:
     """A draw from Dir(concentration) over the kept entries of the last axis, differentiable.
 
-    It divides Gamma variables by their sum; torch computes their pathwise derivatives with respect
+    Gamma variables are divided by their sum; torch computes their pathwise derivatives with respect
     to the concentration. Entries that are not kept are 0.
     """
     gamma = torch._standard_gamma(concentration.cpu(), generator)

@@ -1,16 +1,16 @@
-"""SDARTS-ADV: weights trained under adversarial mixing weights.
+"""SDARTS-ADV: trains the weights with adversarial mixing weights.
 
 Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
 regularization" (ICML 2020).
 
-Line 2 of algorithm 1 trains the weights under the worst mixing weights near softmax(α):
+Line 2 of algorithm 1 (`gradient.py`) trains w with the worst mixing weights near softmax(α):
 
     w descends max_{‖δ‖∞ ≤ ε} L_train(w, softmax(α) + δ)
 
 The maximum is approximated by projected gradient ascent from a random start: seven steps of 2ε/7
-along the sign of the gradient, each projected onto the box and the simplex. As in the authors' code
-batch norms use their running statistics in this ascent. Deviation: the authors' code also drops a δ
-that has not raised the loss, at the cost of two more forward passes per step.
+along the sign of the gradient, each projected onto the box and the simplex. In this ascent batch
+norms use running statistics, as in the authors' code. Deviation: if δ has not raised the loss, the
+authors' code drops it, at the cost of two more forward passes per step; we keep it.
 """
 # Tested in tests/strategies/test_sampling.py.
 

@@ -1,13 +1,13 @@
-"""SDARTS-RS: weights trained under randomly perturbed mixing weights.
+"""SDARTS-RS: trains the weights with randomly perturbed mixing weights.
 
 Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
 regularization" (ICML 2020).
 
-Line 2 of algorithm 1 trains the weights under perturbed mixing weights:
+Line 2 of algorithm 1 (`gradient.py`) trains the weights with perturbed mixing weights:
 
     w descends E L_train(w, softmax(α) + δ),   δ uniform in [-ε, ε] for each operation
 
-The sum is clipped and scaled back onto the simplex, as in the authors' code. ε rises linearly.
+softmax(α) + δ is clipped and scaled onto the simplex, as in the authors' code. ε rises linearly.
 """
 # Tested in tests/strategies/test_sampling.py.
 

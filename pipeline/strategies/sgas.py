@@ -4,9 +4,9 @@ Li, Qian, Delgadillo, Müller, Thabet, Ghanem, "SGAS: sequential greedy architec
 (CVPR 2020).
 
 The search is DARTS, but during training the edges of each cell type are decided one by one. The
-edge with the highest score (`greedy.py`) keeps its strongest operation permanently, and its α is no
-longer updated. A node with two decided edges loses its other edges. We leave out that the batch
-size grows with each decision. If a space has no `none`, all edges are equally important.
+edge with the highest score (`greedy.py`) keeps only its strongest operation, and its α is no longer
+updated. When two edges of a node are decided, its other edges are removed. Deviation: the batch
+size does not grow. In spaces without `none`, S_EI is the same for all edges.
 """
 # Tested in tests/strategies/test_edges.py.
 

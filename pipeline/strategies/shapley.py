@@ -11,9 +11,9 @@ After the warm-up, in each epoch:
     α    architecture parameters       -> `_alpha`           -> float64[n_players]
 
 A variant may replace `value_function`, `estimate`, `accumulate` (Eq. 7) and `step` (Eq. 6). The
-operations of both cell types play one game; `none` is a null player and is never chosen. Where the
-paper is silent, α is updated once per epoch, s starts from 1e-3 N(0, 1), and norms are taken per
-cell type. `registry/strategies/shapley.py` lists settings that follow the released code.
+operations of both cell types are players of one game; `none` is a null player and is never chosen.
+Our choices where the paper gives none: α is updated once per epoch, s starts from 1e-3 N(0, 1),
+norms are per cell type. `registry/strategies/shapley.py` has the settings of the released code.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Shapley(WeightSharing):
     """Shapley-NAS; a variant overrides one of the four methods named above.
 
     Attributes:
-        groups: int64[n_players], players over which the norms of Eq. 6 and 7 are taken together.
+        groups: int64[n_players], the group of each player; Eq. 6 and 7 take norms over each group.
     """
 
     def __init__(self, *arguments: Any):

@@ -12,11 +12,11 @@ from pipeline.supernet import Supernet
 
 
 class SkipDropout(nn.Module):
-    """Dropout of single values that draws from a generator on the CPU.
+    """Dropout of single values, with random draws on the CPU.
 
     Attributes:
         rate: probability that a value is dropped during training.
-        generator: the generator that it draws from.
+        generator: the random generator, on the CPU.
     """
 
     def __init__(self) -> None:

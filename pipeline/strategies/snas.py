@@ -6,12 +6,12 @@ Each step draws the mixing weights of each edge from a concrete distribution:
 
     λ    `temperature`, linear over the epochs
 
-In the authors' code α and w descend the same loss on the same batch (one level), and the validation
-images stay unused. The published result of SNAS on NAS-Bench-201 comes from DrNAS' code, in which α
-descends the loss on the validation half (two levels, algorithm 1).
+In the authors' code α and w minimise the same loss on the same batch (one level), and no validation
+images are used. The published result of SNAS on NAS-Bench-201 comes from the code of DrNAS. In that
+code α minimises the loss on the validation half (two levels, algorithm 1).
 
-We leave out the resource penalty, which the comparisons of the Shapley-NAS paper do not use, and
-the drop path of the authors' search.
+Deviations: we leave out drop path during the search, and the resource penalty. The comparisons in
+the Shapley-NAS paper have no such penalty either.
 """
 # Tested in tests/strategies/test_sampling.py.
 

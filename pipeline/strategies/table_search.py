@@ -1,12 +1,12 @@
-"""Search on a table of trained architectures: ask for an architecture, tell its accuracy, repeat.
+"""Search on a table of trained architectures: choose an architecture, look it up, repeat.
 
-Dong & Yang call these non-weight-sharing baselines ("NAS-Bench-201", ICLR 2020, section 4). An
-evaluation looks up the validation accuracy of a network that the benchmark has trained separately.
-Test accuracies are never read. The result is the best architecture found.
+These are the non-weight-sharing baselines of Dong & Yang ("NAS-Bench-201", ICLR 2020, section 4).
+An evaluation looks up the validation accuracy of a network that the benchmark has trained
+separately. Test accuracies are never read. The result is the best evaluated architecture.
 
 The benchmark stops these searches after a simulated time (12,000 s). The compact table has no
-times, so here they stop after a number of evaluations. The accuracies told so far determine all
-further steps, so their list is the state of a search.
+times, so our searches stop after a number of evaluations. The list of accuracies so far determines
+all further steps, so it is the state of a search.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class TableSearch(Strategy):
     """A strategy that looks up accuracies; a subclass implements `ask` and `tell`.
 
     Attributes:
-        values: accuracies told so far, in percent.
-        asked: the architectures of these accuracies, as operations on each edge.
+        values: accuracies of the evaluations so far, in percent.
+        asked: the evaluated architectures, as operations on each edge.
     """
 
     def __init__(self, *arguments: Any):

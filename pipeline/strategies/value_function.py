@@ -3,19 +3,19 @@
     V(S) = Acc_val(w, α), operations outside S removed    (paper, section 3.2 and Eq. 7)
 
 The paper leaves some points open. The choices here are:
-- Accuracy is measured on 1,024 images of the second half of the training set, not augmented. They
-  are drawn again for each permutation and are the same for all its coalitions (as in the released
-  code, which augments them). If the half is smaller, all of it is used.
-- Batch norms use the statistics of the batch (`batch_norm.py` explains why). Batches therefore have
-  nearly equal sizes, and none is too small for its statistics.
-- `supernet/mixture.py` defines what a removal means for the mixing weights.
+- Accuracy is measured on 1,024 images from the second half of the training set, or on the whole
+  half if it is smaller. As in the released code, they are drawn again for each permutation and are
+  the same for all its coalitions. Unlike the released code, we do not augment them.
+- Batch norms use batch statistics (`batch_norm.py` explains why). So all batches have nearly the
+  same size, and none is too small for its statistics.
+- `supernet/mixture.py` defines how a removal changes the mixing weights.
 
 `none` adds nothing to an edge, so without `renormalise` it is a null player: φ = 0. The game is
-played among the other players, which saves one evaluation per permutation for each `none`.
+played among the other players, so each permutation has one evaluation fewer for each `none`.
 
-The other values are also means over images: of the probability of the true class, and of its
+There are two other values: the mean over images of the probability of the true class, or of its
 logarithm (-loss). They are differentiable in the presence z of the operations: operation o has the
-mixing weight z_o w_o(α), at z = 1_S.
+mixing weight z_o w_o(α). The derivative is taken at z = 1_S.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ __all__ = ["ValueFunction", "ValueSettings", "shapley_values"]
 
 
 class ValueFunction:
-    """Value of coalitions, bool[b, n] -> float64[b]; a game for `pipeline.shapley`.
+    """V of coalitions, bool[b, n] -> float64[b]; a game for `pipeline.shapley`.
 
-    `redraw` must be called before the first evaluation, as estimators do.
+    Call `redraw` before the first evaluation, as estimators do.
 
     Args:
-        supernet: holds w; it is not changed.
+        supernet: the network with weights w, which are not changed.
         alpha: α, float[n_players] on the supernet's device.
-        images: accuracy is measured on these.
+        images: the images on which accuracy is measured.
         settings: images per draw and per pass, batch norms, mixing weights.
         seed: seed of the draws.
-        augment: how `settings.augment` changes images.
+        augment: the augmentation that is used if `settings.augment` is set.
 
     Attributes:
         n_players: number of players of the space.
@@ -60,7 +60,7 @@ class ValueFunction:
         edges: int64[n], the edge of each of these players, numbered over all cell types.
         redraws: whether new images are drawn for each permutation.
         images_forward: number of images that the supernet has classified in this process.
-        images_backward: how many of these images needed a gradient.
+        images_backward: number of these images for which a gradient was computed.
     """
 
     def __init__(
@@ -138,9 +138,9 @@ class ValueFunction:
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[None]:
-        """Set batch norms as the settings say, once for all evaluations inside the block.
+        """Set the mode of batch norms once for all evaluations inside the block.
 
-        Without this block each evaluation sets them, which loops over all modules each time.
+        Outside such a block every evaluation sets it, with a loop over all modules.
         """
         policy = self._settings.batch_norm
         if self._is_measuring or policy == "recalibrated":  # then each coalition is recalibrated
@@ -227,14 +227,14 @@ def shapley_values(
     processes: Processes | None = None,
     keep_last: bool = False,
 ) -> Estimate:
-    """φ of all players of the space.
+    """Estimate φ of all players of the space.
 
     Args:
-        V: the value of coalitions.
+        V: the value function of the game.
         settings: the estimator and its options.
         seed: seed of the permutations.
         processes: the processes that share the evaluations; None: only this one.
-        keep_last: whether the last operation of an edge stays, if the estimator supports it.
+        keep_last: whether the last operation of an edge is kept, if the estimator can do so.
     """
     options = settings.options()
     if keep_last and "kept_edges" in option_names(settings.estimator):

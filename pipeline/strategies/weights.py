@@ -2,8 +2,8 @@
 
     w* = argmin_w L_train(w, α)    (paper, Eq. 2 and the constraint of Eq. 5)
 
-is approximated by SGD on the first half of the training images while α is fixed. The strategy
-decides how and when α changes. In the first `warmup_epochs` α does not change.
+w* is approximated by SGD on the first half of the training images while α is fixed. The strategy
+decides how and when α changes. In the first `warmup_epochs` epochs α does not change.
 
     w    weights of the supernet     -> `supernet.parameters()`
     α    architecture parameters     -> `_alpha` -> float64[n_players]; starts at 1e-3 N(0, 1), as
@@ -92,10 +92,10 @@ class WeightSharing(Strategy):
         Args:
             epoch: counted from 0.
             train: the images.
-            before_step: called with the batch before each step on the weights.
+            before_step: function called with images and labels before each step on the weights.
 
         Returns:
-            mean loss and accuracy over the training batches, and the cost.
+            mean loss and accuracy over the training batches; cost in seconds and images.
 
         Raises:
             InputError: the loss or the weights are no longer finite.
@@ -117,10 +117,10 @@ class WeightSharing(Strategy):
         }
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
-        """One step of SGD on the weights under the current mixing weights.
+        """One step of SGD on the weights with the current mixing weights.
 
-        The gradient of the batch's mean loss is summed over its micro-batches; batch norms see one
-        micro-batch at a time.
+        The gradient of the batch's mean loss is summed over micro-batches. Batch norms use the
+        statistics of each micro-batch.
         """
         self.weight_optimiser.zero_grad()
         differentiable = False
@@ -137,9 +137,9 @@ class WeightSharing(Strategy):
     def micro_batches(
         self, images: Tensor, labels: Tensor
     ) -> Iterator[tuple[Tensor, Tensor, float, bool]]:
-        """Images, labels, share of the batch, and whether this rank computes the micro-batch.
+        """For each micro-batch: images, labels, share of the batch, whether this rank computes it.
 
-        A batch is split if it does not fit on the device, or if several ranks share it.
+        The recipe's `micro_batch_size` splits a batch; several ranks share its micro-batches.
         """
         size = self.search.micro_batch_size or len(labels)
         pairs = zip(parts(images, size), parts(labels, size), strict=True)
@@ -177,9 +177,9 @@ class WeightSharing(Strategy):
         return self._alpha.detach().cpu().numpy().copy()
 
     def strength(self) -> np.ndarray:
-        """Alpha, because the paper keeps the operations with the largest alpha.
+        """The strength is alpha, because the paper keeps the operations with the largest alpha.
 
-        With edge normalisation, edges rank by softmax(alpha) softmax(beta), as in PC-DARTS.
+        With edge normalisation, edges are ranked by softmax(alpha) softmax(beta), as in PC-DARTS.
         """
         edge_weights = self.supernet.edge_weights()
         if edge_weights is None:
@@ -212,7 +212,7 @@ class WeightSharing(Strategy):
 class Tally:
     """Mean loss and accuracy over the images of many batches.
 
-    The sums stay on the device, because reading them after each step would stall a GPU.
+    The sums are kept on the device, because reading them after each step would stall a GPU.
     """
 
     def __init__(self) -> None:
@@ -245,9 +245,9 @@ class Tally:
 
 
 def learning_rate(search: SearchSettings, epoch: float) -> float:
-    """The cosine from the first to the last learning rate, constant within an epoch.
+    """The learning rate of an epoch: a cosine from the first to the last value.
 
-    With large batches the rate first rises to the start of the cosine in equal steps.
+    With large batches it first rises in equal steps to the first value of the cosine.
     """
     if rises(search, epoch):
         return search.learning_rate * (epoch + 1) / search.rise_epochs

@@ -22,12 +22,12 @@ EDGES = np.arange(N_PLAYERS) // (N_PLAYERS // N_EDGES)  # edge of each player on
 def with_reference(
     phi: NDArray[np.float64], reference: NDArray[np.float64], edges: NDArray[np.int64] = EDGES
 ) -> dict[str, float]:
-    """Kendall's tau, Pearson's r and the share of edges with the same best operation.
+    """Agreement: Kendall's tau, Pearson's r, share of edges with the same best operation.
 
     Args:
-        phi: float64[n]; unknown players get the mean of the known ones.
-        reference: float64[n].
-        edges: int64[n].
+        phi: float64[n], values of the players; NaN is replaced by the mean of the others.
+        reference: float64[n], values with which `phi` is compared.
+        edges: int64[n], the edge of each player.
     """
     phi = _whole(phi)
     winners = [
@@ -76,11 +76,11 @@ class Ranking:
         return cls(table.column(column), np.asarray(table.rows[CODE]))
 
     def against(self, phi: NDArray[np.float64]) -> Mapping[str, float]:
-        """Tau of the sums of phi with the accuracies, and accuracy of the cell that phi chooses.
+        """Tau between sums of phi over edges and accuracies, and the accuracy of the cell of phi.
 
         Args:
-            phi: float64[24], values of the players; unknown values count as the mean of the known
-                ones, and `none` as zero, since it is a null player.
+            phi: float64[24], values of the players; NaN is replaced by the mean of the others. The
+                value of `none` is zero, since it is a null player.
         """
         strength = with_none(_whole(phi))
         best = 1 + strength[:, 1:].argmax(axis=1)

@@ -1,8 +1,7 @@
-"""Quality of `nasbench_digits`: its noise between seeds, and its agreement with the real table.
+"""Quality of `nasbench_digits`: noise between seeds, and agreement with NAS-Bench-201's table.
 
-All numbers are over the 6,466 distinct cells, so that isomorphic cells count once. The value of a
-distinct cell is the mean over its isomorphic cells. Intervals are percentile bootstraps over
-distinct cells.
+All numbers are over the 6,466 distinct cells: isomorphic cells count once, with the mean of their
+values. Intervals are percentile bootstraps over distinct cells.
 """
 # Tested in tests/studies/test_table.py.
 

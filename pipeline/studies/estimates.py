@@ -31,18 +31,18 @@ def estimate(
     kept: Path | None = None,
     identity: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
-    """`phi` of the players, the cost of the estimate and its seconds, for each variant.
+    """Estimate with each variant of a job; return Shapley values, cost and seconds of each.
 
-    A value that two variants need is evaluated once if they measure it in the same way. A stopped
-    run continues with the first missing variant.
+    If two variants need the value of the same coalition on the same images, it is evaluated once. A
+    stopped run continues with the first variant that has no estimate yet.
 
     Args:
         job: the variants, with their seeds.
         supernet: the network.
         alpha: architecture parameters that mix its operations, float64[n_players].
-        images: the value images; the job uses a part of them.
-        kept: checkpoint of the finished variants.
-        identity: further settings that the values depend on, besides the job.
+        images: the images for values; the job uses a part of them.
+        kept: file of the checkpoint, which has the finished variants.
+        identity: settings that affect the values and are not in the job.
     """
     seed, own = seeds.derive(job.seed, *job.stream), part_of(images, job.part)
     on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)

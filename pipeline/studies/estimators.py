@@ -23,9 +23,9 @@ READINGS: dict[str, dict[str, Any]] = {
 
 
 def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """For each supernet a row for each variant, best first, and a row for the ceiling.
+    """Rows for each supernet: each variant, by falling tau, and the ceiling.
 
-    The reference is the first two walks together; the ceiling is the agreement of these two.
+    The reference is the mean of the first two walks. The ceiling is how well these two agree.
     """
     for name, (way, age) in study.supernets().items():
         head = {"supernet": f"{way}, {age} passes"}

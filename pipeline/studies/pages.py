@@ -108,7 +108,7 @@ def write(folder: Path, page: Path, pictures: Path) -> None:
 
     Args:
         folder: folder of the measurements.
-        page: the page, with markers for each table.
+        page: the page, with markers where the tables are.
         pictures: folder of the pictures.
     """
     for name, draw in DRAWN.items():

@@ -1,8 +1,8 @@
-"""Comparison of supernets with the NAS-Bench-201 table: a row for each supernet and reading.
+"""Compares supernets with the NAS-Bench-201 table: a row for each supernet and reading.
 
-A reading is one of three things: Shapley values, or parts of them, from walks under one batch-norm
-policy; an estimate; or α itself, if it is not zero. Each reading is compared with the table's
-Shapley values, and it ranks and chooses architectures as in Figure 5 and Table 5.
+A reading is a number for each player: α (if not zero), an estimate, or Shapley values from walks
+under one batch-norm policy, perhaps of some coalitions only. Each is compared with the table's
+Shapley values. It also ranks and chooses architectures, as in Figure 5 and Table 5.
 """
 # Tested in tests/studies/test_table.py.
 
@@ -26,8 +26,8 @@ from pipeline.studies.estimators import estimates, phi_of
 from pipeline.studies.walks import VALUE_NAMES, Walks, read, together
 
 THIRD = N_PLAYERS // 3
-# Readings of walks under batch statistics. Each later one changes a single option of the first.
-# Only the first is also read under other statistics.
+# Readings of walks under batch statistics: name -> options of `Walks.phi`. Walks under other
+# statistics have only the first reading.
 READINGS: dict[str, dict[str, Any]] = {
     **{value: {"value": value} for value in VALUE_NAMES},
     "accuracy, truncated at .5": {"eta": 0.5},

@@ -1,8 +1,8 @@
-"""A value function that several estimators share and that evaluates each value once.
+"""A value function that several estimators share and that evaluates each coalition once.
 
-Estimators that walk permutations evaluate the same coalitions on the same images if they have the
-same seed. A study that compares them shares these evaluations. The time of each value is stored
-with it, so each estimate reports the time that it would have taken alone.
+With the same seed, several estimators evaluate the same coalitions on the same images. A study that
+compares them shares these evaluations. The time of each evaluation is stored, so each estimate
+reports the time that it would take if it were computed alone.
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -25,7 +25,7 @@ class Remembering(ValueFunction):
     """A `ValueFunction` for several estimators with the same `value_images` and `value`.
 
     Attributes:
-        seconds_saved: the evaluation time of the values that were already known.
+        seconds_saved: the time that evaluating the already known values would have taken.
     """
 
     def __init__(self, *arguments: Any) -> None:

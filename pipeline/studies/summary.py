@@ -58,10 +58,10 @@ def measurements(
     Args:
         job: the study and its preset.
         results: `results/{preset}/studies/{study}`.
-        table: the NAS-Bench-201 table with the study's data set, if there is one.
+        table: the table of NAS-Bench-201 with the study's data set; None if there is none.
 
     Raises:
-        InputError: a measurement needs a missing table, or its kind of rows is unknown.
+        InputError: the table that a measurement needs is missing, or its `rows` is unknown.
     """
     study = job.study
     for name, words in study.measurements.items():

@@ -1,9 +1,9 @@
-"""How well scores that are computed from the table of NAS-Bench-201 rank and choose its cells.
+"""How well scores computed from the NAS-Bench-201 table itself rank and choose its cells.
 
-A score is a strength [edges, operations]. It ranks cells by its sum over edges and chooses the
-strongest operation of each edge except `none`. No supernet is involved. So the rows show the best
-result that a search with an additive strength can reach, and the effect of truncation on Shapley
-values without noise.
+A score is a strength [edges, operations]. It ranks cells by the sum over their operations, and
+chooses the strongest operation of each edge except `none`. No supernet is trained. So the rows show
+how good a search whose scores are sums can be, and how truncation changes Shapley values without
+noise.
 """
 
 from __future__ import annotations
@@ -97,11 +97,11 @@ def score_rows(table: Table, column: str) -> Iterator[dict[str, Any]]:
 
 
 def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ones for the operations that stay, float64[edges, operations]; `none` never stays.
+    """float64[edges, operations]: 1 for the operations that remain at the end, else 0.
 
-    Each step removes the operation that is furthest behind the best one of its edge, by the main
-    effects of the remaining architectures. This is the strategy `shrinking` with all accuracies
-    known.
+    `none` is removed first. Each further step removes the operation whose main effect, over the
+    remaining architectures, is furthest below the best of its edge. This is the strategy
+    `shrinking` with all accuracies known.
     """
     space = registry.get("spaces", "nasbench201")(NasBench201Search().supernet)
     remaining = Remaining(space, none_may_win=False, seed=0)

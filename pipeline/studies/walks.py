@@ -1,7 +1,7 @@
-"""Whole permutations on a supernet, walked once and stored, to compute many kinds of values.
+"""Evaluates whole permutations on a supernet and stores them, to compute many kinds of values.
 
-The stored V give Shapley values for each value function, for any coalition sizes and with any
-truncation, without another forward pass.
+From the stored V, Shapley values can be computed without another forward pass: for each value
+function, for any coalition sizes, and with any truncation.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Walks:
 
         Args:
             value: one of `VALUE_NAMES`.
-            sizes: (least, end): only coalitions with at least `least` and fewer than `end` members
-                besides the player.
-            eta: threshold of early truncation; only contributions before it count.
+            sizes: (least, end); only coalitions count that have, without the player, at least
+                `least` and fewer than `end` members.
+            eta: threshold of early truncation; only contributions before it is exceeded count.
         """
         V = self.V[VALUE_NAMES.index(value)]
         marginal = V[:, :-1] - V[:, 1:]
@@ -123,18 +123,18 @@ def walk(
     state: Path | None = None,
     identity: dict[str, Any] | None = None,
 ) -> Walks:
-    """Walk the permutations of a job under α, continuing after those that `state` holds.
+    """Evaluate the permutations of a job under α, except those that `state` already has.
 
-    Each order is walked in both directions, on different images. Early and late positions of a
-    player then balance, so the mean is less noisy and still unbiased.
+    Each order is evaluated forwards and backwards, on different images. Early and late positions of
+    a player then balance, so the mean has less noise and is still unbiased.
 
     Args:
         job: permutations, value function, seeds.
         supernet: the network.
         alpha: architecture parameters that mix its operations, float64[n_players].
-        images: the value images; the job uses a part of them.
-        state: file that stores the finished walks; None: no file.
-        identity: further settings that the values depend on, besides the job.
+        images: the images for values; the job uses a part of them.
+        state: file of the finished walks; None: they are not saved.
+        identity: settings that affect the values and are not in the job.
     """
     seed = seeds.derive(job.seed, *job.stream)
     on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)

@@ -1,7 +1,7 @@
-"""Supernets: every operation on every edge, mixed with weights that the caller provides.
+"""Supernets: every operation on every edge, mixed with weights that the caller gives.
 
 `Space.supernet` creates the supernet of a space. `supernet.py`, `cell.py`, `darts.py` and
-`nasbench201.py` are the readable form; `fast/` computes the same numbers faster.
+`nasbench201.py` are the readable code; `fast/` computes the same numbers faster.
 """
 
 from pipeline.supernet.batch_norm import evaluation_mode

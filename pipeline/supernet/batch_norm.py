@@ -1,7 +1,7 @@
-"""The mode of batch norms while a coalition's value is measured.
+"""The statistics of batch norms while the value of a coalition is measured.
 
-The paper does not specify this mode. Running statistics are gathered with all operations present,
-so they do not fit a network without some of them. By default the batch statistics are used.
+The paper does not specify them. Running statistics are collected with all operations present, so
+they are wrong after some operations are removed. The default is to use batch statistics.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ POLICIES = ("batch", "running")
 def evaluation_mode(network: nn.Module, policy: str = "batch") -> Iterator[None]:
     """Evaluation mode inside the block; afterwards the mode of every module is restored.
 
-    The policy "batch" normalises by the statistics of each batch and leaves the running statistics
-    unchanged; "running" normalises by the running statistics.
+    With the policy "batch", batch norms use the statistics of each batch, and running statistics do
+    not change. With "running" they use the running statistics.
 
     Raises:
         ValueError: the policy is unknown.

@@ -1,9 +1,9 @@
 """A cell that holds every operation on every edge.
 
-In DARTS (Liu et al., ICLR 2019, equations 1 and 2) state j is the sum over its edges (i, j) of
-sum over o of w_o(i, j) * o(state i). In PC-DARTS (Xu et al., ICLR 2020, section 3.2) only the first
-1/k of the channels pass through the operations. The others bypass them, and a shuffle mixes both.
-The edges into a node may also have weights (section 3.3).
+In DARTS (Liu et al., ICLR 2019, equations 1 and 2) an edge (i, j) is the sum over operations o of
+w_o(i, j) * o(state i). State j is the sum of its incoming edges. In PC-DARTS (Xu et al., ICLR 2020,
+section 3.2) only the first 1/k of the channels pass through the operations. The others bypass the
+operations, and a shuffle mixes both. Edges may also have weights (section 3.3).
 """
 # Tested in tests/supernet/test_coalition.py.
 
@@ -27,9 +27,9 @@ POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 
 
 class MixedOperation(nn.Module):
-    """The weighted sum of an edge's operations; a stride of 2 halves the image.
+    """The weighted sum of an edge's operations; stride 2 halves the image.
 
-    With `pool_batch_norm` a batch norm without affine parameters follows each pooling.
+    If `pool_batch_norm`, a batch norm without affine parameters follows each pooling.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class MixedOperation(nn.Module):
     def forward(self, x: Tensor, mixing: Tensor, present: Present = None) -> Tensor:
         """Mix the operations: [b, c, h, w] -> [b, c, ceil(h / stride), ceil(w / stride)].
 
-        `mixing` is [operations]. `present`, bool [operations], selects the operations to compute;
-        None: all. The others have weight zero, so the sum is the same without them.
+        `mixing`, [operations], are the weights. `present`, bool [operations], selects the
+        operations to compute; None: all. Operations that are not computed must have weight zero.
         """
         terms = [
             weight * operation(x)
@@ -63,16 +63,16 @@ class MixedOperation(nn.Module):
 
 
 class MixedCell(nn.Module):
-    """A cell of a supernet: from its input states to the concatenation of its nodes.
+    """A cell of a supernet: maps its input states to the concatenation of its nodes.
 
-    This is the readable form; the fast form (`fast/cell.py`) is tested against it.
+    This is the readable code, with which tests compare the fast code (`fast/cell.py`).
 
     Args:
         space: edges and operations.
         cell_type: index into the space's cell types.
         channels: channels of each state.
         partial: k; 1/k of the channels pass through the operations.
-        reduction: whether edges from the inputs have stride 2.
+        reduction: whether edges from the inputs of the cell have stride 2.
         pool_batch_norm: as in `MixedOperation`.
     """
 
@@ -114,10 +114,10 @@ class MixedCell(nn.Module):
             inputs: states [b, channels, h, w].
             mixing: [edges, operations], edge weights included.
             present: [edges][operations] as in `MixedOperation`.
-            edge_weights: [edges], weights of the bypassing channels; None: one.
+            edge_weights: [edges], weights of the channels that bypass operations; None: all are 1.
 
         Returns:
-            [b, nodes in `concat` * channels, h, w]; a reduction halves h and w.
+            [b, nodes in `concat` * channels, h, w]; a reduction cell halves h and w.
         """
         states = list(inputs)
         passed = self.pass_by(inputs)
@@ -136,9 +136,9 @@ class MixedCell(nn.Module):
     def shuffle_in(
         self, mixed: Tensor, edges: Edges, passed: list[Tensor], edge_weights: Tensor | None
     ) -> Tensor:
-        """The state with these mixed channels; its bypassing channels are appended to `passed`.
+        """The state of a node; the channels that bypass its operations are appended to `passed`.
 
-        The shuffle is the same on every edge, so it is applied to the sum of all edges.
+        The shuffle is the same on every edge, so it is applied once, to the sum of all edges.
         """
         if self.partial == 1:
             return mixed

@@ -1,8 +1,8 @@
 """The supernet of DARTS (Liu et al., ICLR 2019, section 3), with partial channels.
 
 The inputs of a cell are the outputs of the two cells before it. The cells at one and two thirds of
-the depth halve the image and double the channels. The stems for CIFAR and for ImageNet both have
-three times the channels of the first cell (PC-DARTS, Xu et al., ICLR 2020).
+the depth halve the image and double the channels. The stems, for CIFAR and for ImageNet, have three
+times as many channels as the first cell (PC-DARTS, Xu et al., ICLR 2020).
 """
 # Tested in tests/published/test_supernet_counts.py.
 

@@ -1,10 +1,10 @@
 """The weights with which the operations of an edge are mixed.
 
-DARTS (Liu et al., ICLR 2019, equation 2): w_o = exp(alpha_o) / sum over o' of exp(alpha_o').
-A coalition S of players (Shapley-NAS, section 3.2) is the supernet without the other operations.
-The paper does not specify what that means for the weights. Here, as in its released code, the
-weight of a removed operation is set to zero and the others keep theirs, so `none` is a null player.
-With `renormalise` the other weights are scaled to sum to one; then `none` is not a null player.
+DARTS (Liu et al., ICLR 2019, equation 2): w_o = exp(alpha_o) / sum over o' of exp(alpha_o'). A
+coalition S of players (Shapley-NAS, section 3.2) is the supernet without the other operations. The
+paper does not specify the mixing weights for it. Here, as in its released code, the weights of
+removed operations are zero and the others do not change, so `none` is a null player. With
+`renormalise` the others are scaled to sum to one on each edge, and `none` is no null player.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def mixture(
     Args:
         space: defines the order of the players.
         alpha: [n_players], one real number for each operation.
-        present: [n_players], presence of each operation: bool for a coalition, or numbers from 0
-            (removed) to 1, for derivatives with respect to them; None: all are present.
-        renormalise: scale the weights of each edge to sum to one (zero if no operation stays).
+        present: [n_players], bool for a coalition, or numbers from 0 (removed) to 1 if derivatives
+            with respect to them are needed; None: all operations are present.
+        renormalise: whether to scale each edge's weights to sum to one (zero if none remains).
 
     Returns:
         [n_players], in the players' order, differentiable with respect to alpha.

@@ -1,6 +1,6 @@
 """The supernet of NAS-Bench-201 (Dong & Yang, ICLR 2020, figure 1).
 
-Three stages of N cells with C, 2C and 4C channels, and residual blocks of stride 2 between them.
+Three stages of N cells have C, 2C and 4C channels, with residual blocks of stride 2 between.
 """
 # Tested in tests/published/test_supernet_counts.py.
 

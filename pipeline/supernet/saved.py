@@ -33,7 +33,7 @@ def load(path: Path) -> tuple[Supernet, np.ndarray]:
     """The supernet on the CPU, not compiled, and alpha float64[n_players].
 
     Raises:
-        InputError: the file is missing or damaged, or its supernet does not fit its space.
+        InputError: the file is missing or damaged, or its weights do not fit its space.
     """
     try:
         content = read_tensors(path)

@@ -1,10 +1,10 @@
-"""The network that holds every architecture of a space.
+"""The network that contains every architecture of a space.
 
-Shapley-NAS (Xiao et al., CVPR 2022, section 3.1): all operations of an edge are computed and
-summed with the mixing weights of `mixture`. The supernet knows neither alpha nor coalitions: it
-receives both as mixing weights. Batch norms inside cells are not affine; those of the stem, the
-residual blocks and the head are. By default no batch norm follows a pooling. With these choices the
-number of parameters equals that of the published search networks (tests/published).
+Shapley-NAS (Xiao et al., CVPR 2022, section 3.1): all operations of an edge are computed and summed
+with the mixing weights of `mixture`. The supernet does not know alpha or coalitions: it gets only
+the mixing weights that result from them. Batch norms are affine in the stem, the residual blocks
+and the head, but not inside cells. By default no batch norm follows a pooling. So the number of
+parameters equals that of the published search networks (tests/published).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Supernet(nn.Module):
         space: edges, operations, order of the players.
         settings: channels, cells, partial channels, memory format, compilation.
         classes: number of outputs.
-        beta: [cell types, edges], or None without edge normalisation.
+        beta: edge parameters [cell types, edges], or None without edge normalisation.
         compiles: whether its cells run faster when compiled.
     """
 
@@ -78,8 +78,8 @@ class Supernet(nn.Module):
         Args:
             images: [b, 3, h, w].
             mixing: [cell types, edges, operations].
-            present: which operations to compute, with the same shape; None: all.
-            edge_weights: [cell types, edges], already included in `mixing`; None: no edge
+            present: whether to compute each operation, in the same shape; None: all are computed.
+            edge_weights: [cell types, edges], already multiplied into `mixing`; None: no edge
                 normalisation.
             cache: as in `forward`.
         """
@@ -91,8 +91,8 @@ class Supernet(nn.Module):
 
         Args:
             images: [b, 3, h, w], at least 8 x 8.
-            mixing: [n_players] mixing weights; an operation of weight zero adds nothing.
-            cache: a cache for these images; it keeps activations for later calls without gradients.
+            mixing: [n_players], the mixing weights; zero removes an operation.
+            cache: keeps activations of these images for later calls without gradients.
 
         Returns:
             logits [b, classes].
@@ -145,8 +145,8 @@ class Supernet(nn.Module):
     def _present(self, table: Tensor) -> Present:
         """The operations to compute: without gradients those with a nonzero weight, else all.
 
-        With gradients all are needed, because a weight of zero still has a derivative. This also
-        lets one compiled graph serve all coalitions.
+        With gradients all are computed, because a weight of zero still has a derivative. So one
+        compiled graph is enough for all coalitions.
         """
         if torch.is_grad_enabled():
             return None

@@ -22,9 +22,9 @@ DIGEST_LENGTH = 32  # MLflow accepts up to 36 characters
 
 
 def chart(metric: str) -> str:
-    """The name of a curve in MLflow, which groups charts by prefix in alphabetical order.
+    """The name of a metric by epoch in MLflow, which groups charts by prefix, alphabetically.
 
-    Accuracies by epoch come first: `train_accuracy` becomes `accuracy/train`.
+    The prefix puts accuracies first: `train_accuracy` becomes `accuracy/train`.
     """
     name = metric.removesuffix("_accuracy")
     return metric if name == metric or "/" in metric else f"accuracy/{name}"
@@ -65,7 +65,7 @@ def model_name(journal: Journal) -> str:
 
 
 def description(journal: Journal, address: str = "") -> str:
-    """The result of a finished run in Markdown; the journal of a workflow has its own text.
+    """The result of a finished run in Markdown; for a workflow the text in its journal.
 
     Args:
         journal: journal of a stage or a workflow.

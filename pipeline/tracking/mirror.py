@@ -28,15 +28,15 @@ BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a r
 
 
 class Mirror:
-    """The run of one journal in a store; `update` sends what is new in the journal.
+    """The run of one journal in a store; `update` sends the new events of the journal.
 
-    A new mirror asks the store what it already has, so that nothing is sent twice, even after a
-    process was killed. After an error it is unknown what arrived, so make a new mirror.
+    A new mirror reads from the store what it already has, so that nothing is sent twice, even after
+    a process was killed. Make a new mirror after an error, because some data may have arrived.
 
     Args:
         client: client of the store.
         journal: current content of the journal.
-        root: `results/{preset}`; products outside it are never sent.
+        root: `results/{preset}`; artifacts outside this folder are never sent.
     """
 
     def __init__(self, client: MlflowClient, journal: Journal, root: Path) -> None:
@@ -71,7 +71,7 @@ class Mirror:
                 _export(path, folder)
 
     def update(self, journal: Journal, parent_id: str | None) -> str:
-        """Send what the store lacks, the status last; return the run's id.
+        """Send everything that the store lacks, the status last; return the run's id.
 
         Args:
             journal: current content of the journal.
@@ -216,7 +216,7 @@ def _experiment(client: MlflowClient, name: str) -> Experiment:
     """The experiment of this name, created if there is none.
 
     Raises:
-        RefusedError: it was deleted, or MLflow does not accept its name.
+        RefusedError: the experiment was deleted, or MLflow does not accept its name.
     """
     found = client.get_experiment_by_name(name)
     if found is None:
@@ -260,7 +260,7 @@ def _model_folder(journal: Journal) -> Path:
 def _export(model: Path, folder: Path) -> None:
     """Write a model in MLflow's format.
 
-    If torch cannot export a network, there is a warning; its `model.pt` is still an artifact.
+    If torch cannot export the network, a warning is printed; `model.pt` is an artifact anyway.
     """
     partial = folder.with_name("mlflow_model.partial")
     try:

@@ -1,8 +1,8 @@
 """Saves a trained network as an MLflow model that loads without this package and without pickle.
 
 The flavour is `mlflow.pytorch` with the serialization format `pt2`, a `torch.export` program.
-Pickle would store our classes by name and break at the next rename; ONNX needs packages that are
-optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes] with any b. The
+Pickle would store the names of our classes and break when we rename one. ONNX needs packages that
+are optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes] with any b. The
 auxiliary head is left out, because only training uses it.
 """
 # Tested in tests/tracking/test_tables.py.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def save(model: Path, folder: Path) -> None:
-    """Write `model.pt` as a folder in MLflow's format; needs no store.
+    """Write `model.pt` as a folder in MLflow's format; no store is needed.
 
     Args:
         model: a complete model of this program.
@@ -55,8 +55,8 @@ def save(model: Path, folder: Path) -> None:
 def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path, name: str) -> None:
     """Send a saved model to a store as the model of a run, unless the run already has it.
 
-    These are the steps of `mlflow.pytorch.log_model`. That function itself uses the active run of
-    the process, which two threads and several stores cannot share.
+    The steps are those of `mlflow.pytorch.log_model`. We cannot call that function, because it uses
+    the active run of the process, and we have several threads and stores.
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model

@@ -1,16 +1,16 @@
 """The recorder: the one process of a workflow that mirrors its journals into MLflow.
 
-It starts before the first job and follows all journals below `results/{preset}/state` while jobs
-write them. If the workflow's journal has ended, or the process of snakemake is gone, it sends the
-rest in a bounded time and ends too. Jobs never wait for it, and only the machine that runs
-snakemake needs access to the tracking server.
+It starts before the first job and reads all journals below `results/{preset}/state` while jobs
+write them. When the workflow's journal or the process of snakemake has ended, it sends the rest,
+within a time limit, and ends too. Jobs never wait for it, and only the machine that runs snakemake
+needs access to the tracking server.
 
     the store does not answer   one warning; retries until it answers or the workflow has ended
     it always refuses a run     one warning that names the remedy; all other runs are sent
     the recorder is killed      `track finish` starts another one
     a stage is killed           its run stays open until the stage resumes or the workflow ends
 
-`sync` sends whatever MLflow still lacks afterwards.
+Afterwards `sync` sends everything that MLflow still lacks.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ def follow(state: Path) -> None:
 
 
 def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
-    """Start the recorder of a workflow and wait, in a bounded time, until the parent run exists.
+    """Start the recorder of a workflow and wait, up to a time limit, until the parent run exists.
 
     Args:
-        state: `results/{preset}/state`, owned by the workflow.
+        state: `results/{preset}/state`, locked by the workflow.
         append: whether to append to an existing log.
     """
     log = log_of(state)
@@ -89,10 +89,10 @@ def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
 
 
 def drain(state: Path) -> None:
-    """Wait, in a bounded time, until the recorder of an ended workflow has sent the rest.
+    """Wait, up to a time limit, until the recorder of an ended workflow has sent the rest.
 
-    A killed recorder is replaced. The warnings in its log are repeated, except that the store did
-    not answer, if the store has everything now.
+    If the recorder was killed, another one starts. The warnings in its log are printed again. The
+    warning that the store did not answer is left out if the store has everything now.
     """
     deadline = time.monotonic() + CATCH_UP_SECONDS + store.patience()
     log = log_of(state)

@@ -1,9 +1,9 @@
 """Mirrors the journals of a results folder to MLflow: by the recorder, by hand, by `sync`.
 
-Only one process at a time mirrors a results folder. It holds a lock on `mlflow.jsonl`, and adds a
-line to that file for each run that MLflow has received. Runs that the store cannot accept now are
-tried again later. If the store refuses a run permanently, a message names the run and the remedy,
-and all other runs are still sent.
+Only one process at a time mirrors a results folder. It locks `mlflow.jsonl`, and adds a line to
+this file for each run that MLflow has received. If the store cannot accept a run now, it is sent
+again later. If the store refuses a run permanently, a message names the run and the remedy. All
+other runs are still sent.
 """
 # Tested in tests/tracking/test_workflow.py.
 
@@ -38,11 +38,11 @@ Seen = tuple[int, ...]  # identifies the state of a file
 
 
 class Recorder:
-    """Mirrors the journals of one results folder; its creator must hold the folder's lock.
+    """Mirrors the journals of one results folder; the caller must hold the folder's lock.
 
     Args:
         state: `results/{preset}/state`.
-        seconds: time after which nothing more is sent.
+        seconds: time limit, after which nothing more is sent.
     """
 
     def __init__(self, state: Path, seconds: float = math.inf) -> None:
@@ -65,7 +65,7 @@ class Recorder:
         return self.mirror([*first, *stages, *parents])
 
     def mirror(self, paths: Sequence[Path]) -> int:
-        """Mirror new events of some journals; return how many runs the store lacked, even in part.
+        """Mirror new events of some journals; return the number of runs that had any.
 
         Raises:
             UnsentError: the store answers, but did not accept some of the runs.
@@ -190,7 +190,7 @@ def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool
 
 
 def mirror_own() -> None:
-    """Mirror the journals of stages that this process ran by hand, in a bounded time.
+    """Mirror the journals of stages that this process ran by hand, within a time limit.
 
     If a recorder is running, it mirrors them instead.
     """
@@ -203,7 +203,7 @@ def mirror_own() -> None:
 
 
 def sync(results: Path) -> int:
-    """Mirror everything that MLflow lacks of a results folder; return the number of those runs.
+    """Mirror everything in a results folder that MLflow lacks; return the number of sent runs.
 
     Runs deleted in MLflow stay deleted. If a recorder is running, it mirrors them instead.
 

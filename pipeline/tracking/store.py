@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 MAGIC = b"SQLite format 3\0"  # the first bytes of every SQLite database
-# HTTP codes by which the store refuses a request permanently. Codes 401 and 403 concern the whole
-# store; 408 and 429 are temporary.
+# HTTP status codes that mean a permanent refusal of a request. The codes 401 and 403 are not here,
+# because they concern the whole store; 408 and 429 are temporary.
 REFUSALS = {400, 404, 405, 409, 410, 413, 422}
 
 
@@ -51,8 +51,8 @@ def enabled() -> bool:
 def store_uri() -> str:
     """Where MLflow keeps its runs.
 
-    sqlite reads an address only up to a question mark. So if the path of the working tree has one,
-    our database is named relative to the working tree.
+    sqlite reads an address only up to a question mark. So if the path of the working tree has a
+    question mark, the address of our database is a relative path.
     """
     own = Path("mlflow.db").absolute()
     return (
@@ -75,7 +75,7 @@ def exists() -> bool:
 def artifact_location() -> str | None:
     """The folder of a new experiment's files; None if a server decides.
 
-    MLflow's default is a plain path, in which it reads `%20` as a space.
+    We give an address, because MLflow's default is a path, in which it reads `%20` as a space.
     """
     if store_uri().startswith("http"):
         return None
@@ -124,9 +124,9 @@ def connect() -> MlflowClient:
 
 
 def prepared() -> MlflowClient:
-    """`connect`, after creating a missing sqlite file or migrating one of an older MLflow.
+    """Connect, after creating a missing sqlite file or migrating a file of an older MLflow.
 
-    Call it in only one process at a time, since concurrent calls break the database.
+    Call this in only one process at a time, since concurrent calls break the database.
 
     Raises:
         StoreError: the file cannot be used; the message names the remedy.
@@ -152,10 +152,10 @@ def prepared() -> MlflowClient:
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Limit the time of a block by an alarm; in other threads than the main one there is no limit.
+    """Limit the time of a block by an alarm; this works only in the main thread.
 
-    Timeouts of requests do not limit a whole call. It would wait forever for a server that
-    occasionally sends a byte, or for a database that another process has locked.
+    Timeouts of requests do not limit a whole call. Without the alarm it could wait forever: for a
+    server that sends a byte now and then, or for a database that another process has locked.
 
     Raises:
         TimeoutError: the block did not end in time.

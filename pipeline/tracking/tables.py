@@ -1,13 +1,13 @@
-"""The tables that use a run, and the tables themselves as runs; never imports mlflow.
+"""Which tables use a run, and the tables themselves as runs; this module never imports mlflow.
 
-A run can appear in several tables, but MLflow keeps a run in only one experiment. So tables are
+A run can appear in several tables, but in MLflow it belongs to only one experiment. So tables are
 mirrored in three ways:
 
-- a run has the tag `experiment.<table>` with the name of its row, for each table that uses it;
-- each table is an MLflow experiment, `<mlflow_experiment>/<preset>/<table>`, with one run per row:
-  means over seeds, ends of the intervals and the printed numbers as metrics. A row always keeps the
-  same run: if a workflow changes its numbers, they are logged at the next step.
-- the workflow's run has each table as CSV and as MLflow's own table (`log_table`).
+- for each table that uses a run, the run has a tag `experiment.<table>` with the name of the row;
+- each table is an MLflow experiment, `<mlflow_experiment>/<preset>/<table>`, with one run per row.
+  Its metrics are means over seeds, ends of the intervals and the paper's numbers. A row keeps the
+  same run: if a workflow changes its numbers, they are logged at the next step;
+- the workflow's run has each table as CSV and in MLflow's format (`log_table`).
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ Rows = Sequence[Mapping[str, Any]]  # plain values: text columns name the row, n
 
 
 def tags_of(journal: Journal) -> dict[str, str]:
-    """`experiment.<table>` -> row, for the tables that use a stage's run.
+    """`experiment.<table>` -> name of the row, for the tables that use a stage's run.
 
-    No table uses a run that was replaced by a new one (its journal was renamed).
+    No table uses a run that was replaced by a newer run; its journal was renamed.
     """
     state = journal.state
     if state is None or journal.path.name != journals.NAME or not (state / STUDY).exists():
@@ -81,7 +81,7 @@ def record(state: Path, parent: Journal, tables: Mapping[str, Rows]) -> None:
     Args:
         state: `results/{preset}/state`.
         parent: the workflow's journal.
-        tables: name -> rows; a row without a number of ours gets no journal.
+        tables: name -> rows; a row gets a journal if it has a number of ours.
     """
     for name, rows in tables.items():
         path = state / FOLDER / parent.key / f"{name}.csv"

@@ -1,8 +1,8 @@
-"""Checks the data and opens a workflow's record before the first job; closes it after the last.
+"""Checks data and opens a workflow's record before the first job; closes it after the last.
 
-Errors in the data are found here, before any job, because Snakemake would retry a failed job
-whatever its exit code is. A workflow calls `start` and `finish` through its hooks or by hand; both
-may be called repeatedly.
+Errors in the data are found here, before any job, because Snakemake would run a failed job again,
+whatever its exit code. The workflow's hooks call `start` and `finish`, or you call them by hand;
+both may be called repeatedly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CONTROLLER = "SHAPLEY_NAS_CONTROLLER"  # environment variable: the process of sn
 def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
     """Check that every data set is complete, open the parent run and start the recorder.
 
-    Processes that a killed workflow left running are ended first.
+    Stages that a killed workflow left running are ended first.
 
     Args:
         job: data sets, preset and the experiment in MLflow.
@@ -36,8 +36,7 @@ def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
         results: `results/{preset}`.
 
     Raises:
-        InputError: a data set's files are missing or damaged, or another workflow uses these
-            results.
+        InputError: files of a data set are missing or damaged, or another workflow uses `results`.
     """
     state = results / "state"
     # If called by hand, the workflow lasts as long as the shell or script that called us.

@@ -1,10 +1,10 @@
-"""Checkpoints: written atomically, with the previous one kept, and refused under other settings.
+"""Checkpoints: written atomically, the previous one is kept, and other settings are refused.
 
-A checkpoint holds only tensors, numbers, strings and containers of them (`weights_only=True`). It
-holds no random-number state, because `pipeline.seeds` derives that from the seed and the epoch.
+A checkpoint has only tensors, numbers, strings and containers of these (`weights_only=True`). It
+has no state of random generators, because `pipeline.seeds` makes them from seed and epoch.
 
-The numbers of threads and ranks affect how sums are rounded, so a checkpoint also holds them. A run
-may continue with other numbers, since machines differ; it then warns that results may differ.
+The numbers of threads and ranks affect how sums are rounded, so a checkpoint has them too. A run
+may continue with other numbers on another machine, but it warns that results may differ.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pipeline.tensors import DamagedError, read_tensors
 def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Write a checkpoint atomically and keep the previous one as `<path>.previous`.
 
-    `settings` are the JSON values that determine the run's results; `load` returns `state`.
+    `settings` are JSON values that determine the results of the run; `load` compares them.
     """
     path = Path(path)
     with replacing(path) as temporary:
@@ -38,9 +38,9 @@ def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]
 
 
 def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The last saved state, on the CPU; None if there is no readable checkpoint.
+    """The state saved last, on the CPU; None if there is no readable checkpoint.
 
-    A damaged checkpoint is set aside with a warning, and the previous one is used.
+    A damaged checkpoint is renamed with a warning, and the previous one is used.
 
     Raises:
         InputError: the checkpoint was made with other settings; the error names the keys.

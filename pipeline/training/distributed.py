@@ -1,11 +1,11 @@
-"""Several processes that train one network, one process per device, started by torchrun.
+"""Several processes train one network, one process per device, started by torchrun.
 
-Every rank holds the whole network and processes its share of each step's images. Gradients are
-summed before the optimiser's step, so all ranks take the same step. The sum is one all-reduce of a
-buffer, not `DistributedDataParallel`: networks of a few million parameters are summed in
+Every rank has the whole network and processes its share of each step's images. Gradients are summed
+before the optimiser's step, so all ranks take the same step. The sum is one all-reduce of a buffer.
+We do not use `DistributedDataParallel`: gradients of a few million parameters are summed in
 milliseconds, ranks may have unequal shares or none, and the network needs no wrapper. The buffer
-also carries requests to stop and the running statistics of batch norms. Statistics are averaged, so
-all ranks hold the same network after each step.
+also has requests to stop and the running statistics of batch norms. Statistics are averaged, so all
+ranks have the same network after each step.
 
 Backends: gloo on the CPU, NCCL on GPUs.
 """
@@ -79,8 +79,8 @@ class Ranks:
     ) -> bool:
         """Sum gradients and average running statistics in place; return if any rank wants to stop.
 
-        A rank without images in this step has no gradients and adds zeros. A parameter that has no
-        gradient on any rank keeps none, so that the optimiser does not change it.
+        A rank without images in this step has no gradients and adds zeros. If a parameter has no
+        gradient on any rank, it still has none, so the optimiser does not change it.
 
         Args:
             network: the network with these parameters and running statistics.
@@ -112,7 +112,7 @@ class Ranks:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
-    """Inside the block this process belongs to the ranks that torchrun started, if any.
+    """Connect this process with the other ranks of torchrun, if any, for the block.
 
     Raises:
         InputError: this machine has fewer GPUs than ranks.

@@ -79,14 +79,14 @@ class Optimisation:
         sums: Sums,
         stop: Callable[[], bool],
     ) -> bool:
-        """One step: the gradient of the mean loss over the step's images, on all ranks.
+        """One step of the optimiser, by the gradient of the mean loss over the images of all ranks.
 
         Args:
-            micro_batches: (number, (images, labels)) of this rank.
+            micro_batches: (number, (images, labels)) of each micro-batch of this rank.
             n_images: number of images in the step, over all ranks.
             seed_of: returns the seed of the forward pass of a micro-batch, by its number.
-            sums: the step's measurements are added to these sums.
-            stop: returns whether this rank was asked to stop. The step returns whether any was.
+            sums: loss and accuracy of the step are added to these sums.
+            stop: whether this rank should stop. `step` returns whether any rank should.
         """
         self.optimiser.zero_grad()
         for number, (images, labels) in micro_batches:
@@ -128,7 +128,7 @@ def loss_of(
 ) -> Tensor:
     """Cross entropy with label smoothing, plus the weighted cross entropy of the auxiliary head.
 
-    Both logits are [b, classes], labels int64 [b]; `auxiliary` is None without such a head.
+    Both logits are [b, classes] and labels int64 [b]; `auxiliary` is None without such a head.
     """
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
     if auxiliary is None:

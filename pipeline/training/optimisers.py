@@ -1,8 +1,8 @@
 """torch's SGD and Adam without its compiler.
 
-A step of torch's own optimizers imports `torch._dynamo`, which takes two seconds, to mark where a
-compiled graph ends. No compiled graph here contains an optimizer, so the steps below are the same
-functions without the mark. The numbers are the same bit for bit.
+A step of torch's optimizers imports `torch._dynamo` to mark where a compiled graph ends. This
+import takes two seconds. Our compiled graphs contain no optimizer, so we call the same functions
+without the mark. The results are the same bits.
 """
 
 from __future__ import annotations

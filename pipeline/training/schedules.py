@@ -14,9 +14,9 @@ TAIL = 5
 
 
 def learning_rate(recipe: TrainSettings, epoch: int) -> float:
-    """Learning rate of an epoch: the decayed rate, times a linear rise over the warm-up epochs.
+    """Learning rate of an epoch: the decayed rate, multiplied by a factor in the warm-up epochs.
 
-    The factor of the rise is (epoch + 1) / warm-up epochs, as in the DARTS family on ImageNet.
+    The factor is (epoch + 1) / warm-up epochs, as in the DARTS family on ImageNet.
     """
     decay = {"cosine": _cosine, "linear": _linear}[recipe.schedule](epoch, recipe.epochs)
     rate = recipe.learning_rate_min + (recipe.learning_rate - recipe.learning_rate_min) * decay
@@ -33,9 +33,9 @@ def _cosine(epoch: int, epochs: int) -> float:
 
 
 def _linear(epoch: int, epochs: int) -> float:
-    """A straight line; the last five epochs divide its last step evenly (DARTS family).
+    """A straight line, except that the last five epochs share its last step (DARTS family).
 
-    In runs of ten epochs or fewer, which no paper has, the line is not divided (our choice).
+    With ten epochs or fewer, which no paper has, it is a straight line to the end (our choice).
     """
     if epochs <= 2 * TAIL:
         return 1 - epoch / epochs

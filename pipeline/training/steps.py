@@ -1,9 +1,9 @@
-"""How the images of an epoch are divided into steps, micro-batches and ranks.
+"""Divides the images of an epoch into steps and micro-batches, and these among ranks.
 
-An epoch passes over a sequence of micro-batches. `per_step` consecutive micro-batches make a step
-of the optimiser, and the ranks take them in turns. One forward pass sees one micro-batch, so batch
-statistics and random draws depend on the micro-batch and not on the rank that computes it. A run
-gives the same losses, up to the order of float sums, on any number of ranks.
+An epoch is a sequence of micro-batches. A step of the optimiser has `per_step` consecutive
+micro-batches, and the ranks take them in turns. A forward pass is over one micro-batch, so batch
+statistics and random draws depend on the micro-batch and not on the rank. So the losses are the
+same for any number of ranks, up to the order of float sums.
 """
 # Tested in tests/training/test_distributed.py.
 

@@ -19,10 +19,10 @@ EXIT_CODE = 128 + signal.SIGTERM
 
 
 def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None:
-    """Stop a run whose loss or weights are infinite or NaN, before it is saved.
+    """Raise an error if the loss or the weights are infinite or NaN, before they are saved.
 
-    The weights are checked too, because the last step may have spoiled them after a finite loss.
-    `run` names the run and its progress, `remedy` the setting to change.
+    The weights are checked too, because the last step may have made them infinite after a finite
+    loss. `run` names the run and its progress, `remedy` the setting to change.
 
     Raises:
         InputError: the run has diverged.
@@ -41,11 +41,11 @@ def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None
 
 @contextmanager
 def terminations() -> Iterator[Callable[[], bool]]:
-    """Inside the block SIGTERM does not end the process; yields a check whether it was received.
+    """Within the block SIGTERM does not end the process; yield a function: was SIGTERM received?
 
-    So the current step can be finished and saved. Further signals have no effect, because torchrun
+    So the current step can be finished and saved. Further SIGTERMs have no effect, because torchrun
     forwards a signal that its ranks may already have received. Outside the main thread no handler
-    can be installed, and SIGTERM keeps its usual effect.
+    can be installed, and SIGTERM ends the process as usual.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

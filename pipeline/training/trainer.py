@@ -3,11 +3,11 @@
 The recipe is that of DARTS (Liu et al., ICLR 2019, section 3.1 and appendix A.2) on small images,
 and that of the DARTS family on ImageNet: SGD with momentum, a learning rate per epoch, gradient
 clipping, drop path, an auxiliary head, cutout or label smoothing. There are two deviations. A last
-micro-batch of a single image is left out, since the auxiliary head has no batch statistics for it.
-Training does not use the test set, while the family reports the test error of every epoch.
+micro-batch of one image is left out, since the auxiliary head has no batch statistics for it. Test
+images are not used, while the DARTS family reports the test error of every epoch.
 
-All random draws depend only on (seed, epoch, micro-batch). So a checkpoint holds a position (epoch,
-step) and no random state, and any number of ranks can continue from it.
+All random draws depend only on (seed, epoch, micro-batch). So a checkpoint has a position (epoch,
+step) but no random state, and any number of ranks can continue from it.
 
 Accuracies and errors are fractions; times are in seconds.
 """
@@ -59,7 +59,7 @@ class Position:
 
 @dataclass
 class Trainer:
-    """One training run: network, optimisation and position, all saved in a checkpoint.
+    """A training: network, optimisation and position, which a checkpoint stores.
 
     Raises:
         InputError: the ranks do not agree on the settings.
@@ -73,8 +73,8 @@ class Trainer:
     recipe: TrainSettings  # the training recipe
     seed: int  # seed of the order of images, augmentation and dropped paths
     device: torch.device  # the device to train on
-    # File of the checkpoint, written at the end of each epoch and at intervals within an epoch.
-    # Only rank 0 needs it; None: no checkpoint
+    # File of the checkpoint, written after each epoch and at intervals within an epoch. Only rank 0
+    # needs it; None: no checkpoint is written
     state: Path | None = None
     # The settings that determine the results; checkpoints made with other settings are refused
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -93,14 +93,14 @@ class Trainer:
         self.position = Position()
 
     def train(self) -> list[Row]:
-        """Train to the recipe's last epoch, from the checkpoint if there is one.
+        """Train up to the last epoch of the recipe, from the checkpoint if there is one.
 
         At the end the network has the weights of the last epoch, or of the best epoch if the
         recipe's `keep` is "best".
 
         Returns:
-            A row for each epoch: its number from 0, minimised loss, accuracy, learning rate, drop
-            path, seconds, images per second.
+            A row for each epoch: number from 0, whole training loss, training accuracy, learning
+            rate, drop path, seconds, images per second.
 
         Raises:
             InputError: the loss is no longer finite, the checkpoint was made with other settings,
@@ -124,7 +124,7 @@ class Trainer:
         return history
 
     def epoch(self, epoch: int, terminated: Callable[[], bool] = lambda: False) -> Row:
-        """Take the steps of an epoch from the current position on; return the epoch's row.
+        """Train from the current position to the end of an epoch; return the row of the epoch.
 
         Raises:
             InputError: the loss is no longer finite.
@@ -184,7 +184,7 @@ class Trainer:
         return {"held_out_accuracy": measured.accuracy, "held_out_loss": measured.loss}
 
     def close_epoch(self, row: Row) -> None:
-        """Add a complete epoch to the history, report it and save a checkpoint.
+        """Add the row of a finished epoch to the history, report it and save a checkpoint.
 
         Raises:
             InputError: the networks of the ranks differ.

@@ -149,7 +149,7 @@ def _images_of(name: str) -> Iterator[Path]:
 def evaluate(given: Given, model: Path, folder: Path | None) -> None:
     """Measure a network on a folder of class folders, or on the test part of a data set.
 
-    Prints accuracies with 95 % intervals, also by class, and that of always guessing the most
+    Prints the accuracy, also by class, with 95 % intervals, and that of always predicting the most
     frequent class. `--out` also gets the confusion matrix (CSV and picture) and all predictions.
     """
     if (folder is None) == (given["manifest"] is None):

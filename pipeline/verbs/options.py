@@ -1,9 +1,9 @@
 """Options that several verbs share, and the values that verbs derive from them.
 
 The workflow passes `--job`, the slice of the configuration that a stage reads, and the paths of its
-inputs and outputs. Then this module does not load the configuration, which may have changed since
-the workflow started. If you call a verb by hand, it builds the same slice from the configuration.
-It writes to the workflow's paths, or below `by_hand` if its settings differ from the workflow's.
+inputs and outputs. Then the configuration is not loaded, since it may have changed since the
+workflow started. If you call a verb by hand, it builds the same slice from the configuration. It
+writes to the workflow's paths, or below `by_hand` if its settings differ from the workflow's.
 """
 # Tested in tests/verbs/test_slices.py.
 
@@ -105,7 +105,7 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
 
 
 def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator that adds some of `OPTIONS` to a verb, which receives them as one `Given`.
+    """Decorator that adds some of `OPTIONS` to a verb; the verb receives them as one `Given`.
 
     The verb receives its other options as keyword arguments.
     """
@@ -129,7 +129,7 @@ class Given(dict[str, Any]):
     """The shared options of a verb by name, and the values derived from them.
 
     Attributes:
-        departs: whether `--set` or `--configfile` makes job or data differ from the workflow's.
+        departs: whether job or data differ from the workflow's, by `--set` or `--configfile`.
     """
 
     departs = False
@@ -148,7 +148,7 @@ class Given(dict[str, Any]):
         """The value of an option, which must name a known space, strategy or data set.
 
         Raises:
-            InputError: it was not given, or the name is unknown; the message suggests the nearest.
+            InputError: it was not given, or is unknown; the message suggests a similar name.
         """
         name = str(self.need(option))
         known = {"space": registry.names("spaces"), "strategy": [*self.config.strategies]}.get(
@@ -183,9 +183,9 @@ class Given(dict[str, Any]):
         return load.with_labels(config, load.experiments(config))
 
     def _with_prepared(self, config: Config) -> Config:
-        """The configuration, completed by a prepared image folder that it does not declare.
+        """The configuration, with a prepared image folder added that it does not declare.
 
-        So a folder that was declared only in a call of `prepare` is known to every verb.
+        So a folder that was declared only in a call of `prepare` can be used in every verb.
         """
         name = self.get("target") or self.get("dataset")
         if not name or name in config.datasets or name in registry.names("datasets"):
@@ -232,13 +232,13 @@ class Given(dict[str, Any]):
         return self["data_root"] or Path("data" if self.in_workflow else self.config.data_root)
 
     def manifest(self, dataset: str) -> Path:
-        """The given manifest, or else the one that `prepare` wrote for a data set.
+        """The given manifest, or else the manifest that `prepare` wrote for a data set.
 
         Args:
-            dataset: the option with the name of the data set.
+            dataset: name of the option that gives the data set.
 
         Raises:
-            InputError: no such file, or no data set is named.
+            InputError: there is no such file, or no data set was given.
         """
         path = self.need("manifest") if self.in_workflow else self["manifest"]
         path = path or self.data_folder(self.known(dataset)) / "manifest.json"
@@ -260,8 +260,8 @@ class Given(dict[str, Any]):
         """The arguments with which a stage opens images.
 
         Returns:
-            the manifest's content, the file of the split, the data root. Content and root refer to
-            the copy on the node's local disk if `cluster.local_disk` is set.
+            the manifest's content, the file of the split, the data root. If `cluster.local_disk` is
+            set, content and root refer to the copy on the node's local disk.
         """
         content: Mapping[str, Any] = read_manifest(manifest)
         root = self.data_root
@@ -274,7 +274,7 @@ class Given(dict[str, Any]):
         """The folder given by `--out`.
 
         Raises:
-            InputError: it was not given, or it is a folder of the workflow and the settings differ.
+            InputError: it was not given, or it is a folder of the workflow, whose settings differ.
         """
         out = Path(self.need("out"))
         if self.departs and paths.is_of_workflow(out):
@@ -287,7 +287,7 @@ class Given(dict[str, Any]):
     def folder(self, stage: str, space: str) -> Path:
         """The output folder of this stage of a search: `--out`, or else the workflow's folder.
 
-        With other settings than the workflow's it is below `by_hand`, and stderr names the folder.
+        If the settings differ from the workflow's, it is below `by_hand`, and stderr names it.
         """
         if self["out"] or self.in_workflow:
             return self.out

@@ -54,8 +54,8 @@ def track(given: Given, when: str, status: str) -> None:
 def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
     """Compare the strategies of a results folder over seeds, or some runs with each other.
 
-    A RUN is its folder (the one with metrics.json) or its id in MLflow. Runs that differ only in
-    their seeds form one side of the comparison, with a mean and an interval.
+    Name a RUN by its folder (which has metrics.json) or by its id in MLflow. Runs that differ only
+    in their seeds form one side of the comparison, with a mean and an interval.
     """
     form = "json" if as_json else form
     if len(runs) == 1 and not Path(runs[0], "metrics.json").exists():

@@ -17,8 +17,8 @@ class StrategyEntry(Entry):
     title: str  # as shown in tables
     paper: str  # where it was published
     trains_supernet: bool = True  # whether it needs a supernet and epochs
-    # Passes through the supernet for each image of the weights' half, in an epoch in which alpha
-    # moves; a backward pass counts as two. Work done once per epoch or search does not count.
+    # Image-forwards of an epoch that changes alpha, divided by the number of images for weights; a
+    # backward pass counts as two. Work done once per epoch or search is not counted.
     passes: float = 6
     alone: str = ""  # why processes cannot share its search; empty: they can
     # Space -> changes that the strategy's paper makes to the space's search recipe
@@ -27,8 +27,8 @@ class StrategyEntry(Entry):
     settings_in: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     families: tuple[str, ...] | None = None  # families of spaces that it searches; None: all
     needs_table: bool = False  # whether it looks accuracies up instead of training
-    # Whether the search itself draws or decides operations; then `none_may_win` affects the whole
-    # search, not only the final choice
+    # Whether the search draws or decides operations before its end. If so, `none_may_win` affects
+    # the whole search and not only the final choice.
     chooses_cells: bool = False
 
     def supports(self, family: str) -> bool:

@@ -1,13 +1,13 @@
 """Strategies that estimate Shapley values: settings of the game, the estimate and the update.
 
-`fidelity: released_code` follows Euphoria16/Shapley-NAS, train_search.py, where it differs from the
-paper: the defaults in `RELEASED_CODE`, and
-- alpha is updated before the weights in each epoch;
+`fidelity: released_code` follows the released code (Euphoria16/Shapley-NAS, train_search.py) where
+it differs from the paper. It changes defaults (`RELEASED_CODE`), and
+- in each epoch alpha is updated before the weights are trained;
 - the weights use the learning rate of the next epoch, since the scheduler steps first;
 - on ImageNet the last operation of an edge is never removed (train_search_imagenet.py).
-Two bugs of that code are left out. In its CIFAR script the gradients of alpha are never zeroed, and
-they count when the gradients of the weights are clipped. Its Shapley pass changes the running
-statistics of the batch norms.
+We do not reproduce two bugs of that code. In its CIFAR script the gradients of alpha are never set
+to zero and count when gradients of weights are clipped. Its Shapley estimation changes the running
+statistics of batch norms.
 """
 # Tested in tests/strategies/test_shapley.py.
 
@@ -28,7 +28,7 @@ from pipeline.settings import CODE, OURS, PAPER, Settings, setting
 class ValueSettings(Settings):
     """The estimate of the Shapley values of operations (section 3.3).
 
-    Options of the estimator are written next to these keys; the estimator's settings define them.
+    Options of the estimator are further keys of these settings; each estimator defines its own.
     """
 
     model_config = ConfigDict(extra="allow")  # `_with_options` checks the options
@@ -63,10 +63,10 @@ class ValueSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _with_options(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Check the estimator's name and its options, and fill in what is implied.
+        """Check the estimator's name and options, and add values that the given ones imply.
 
         Raises:
-            InputError: no such estimator, or one that does not take an option.
+            InputError: there is no such estimator, or it has no such option.
         """
         values, keys = cls.implied(values), cls.model_fields
         estimator = _estimator(cls, values)

@@ -1,19 +1,19 @@
-"""The mixed cell, computed in groups of equal operations instead of one by one.
+"""The cell of a supernet, computed in groups of equal operations instead of one by one.
 
-The modules, and so the state dictionary, are those of `MixedCell`. Only the order of computation
-differs; a test checks that outputs, gradients and batch-norm statistics are the same.
+The modules and the state dictionary are those of `MixedCell`; only the computation differs. A test
+checks that outputs, gradients and batch-norm statistics are the same.
 
-- Edges that leave the same state have the same input. Operations with the same name on g such edges
-  are computed as one operation, with their weights and batch norms stacked along the channels.
+- Edges from the same state have the same input. Operations with the same name on g such edges are
+  computed as one operation, with weights and batch norms stacked along the channels.
 - Pooling is computed once per state, not once per edge, and faster than in torch (`pooling.py`).
-- Mixing weights are the scales of the last batch norms, so mixing costs nothing extra.
+- The scales of the last batch norms are the mixing weights, so mixing costs no extra time.
 - Depthwise convolutions have a special backward pass (`depthwise.py`).
 - Operations that are not present, and `none`, are not computed.
-- In evaluation with running statistics a dense convolution and its batch norm are one linear map.
-  All such maps between two states (`nor_conv_1x1`, `nor_conv_3x3`) are added up to one kernel.
+- In evaluation with running statistics, a dense convolution with its batch norm is a linear map.
+  The kernels of all such maps between two states (`nor_conv_1x1`, `nor_conv_3x3`) are summed.
 
-Operations that are not chains of ReLU, convolution and batch norm are called one by one, so a new
-operation works without changes here.
+Operations that are not chains of ReLU, convolution and batch norm are called one by one, so new
+operations need no changes here.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def weighted_total(terms: Sequence[Term]) -> Tensor:
 
 
 def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
-    """Call operations one by one; pooling is the same on every edge and is called only once.
+    """Call operations one by one; pooling is called only once, since it is the same on every edge.
 
     A batch norm after the pooling keeps separate running statistics for each edge.
     """
@@ -160,10 +160,10 @@ def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
 
 
 def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:
-    """All linear maps from a state to each later node, summed into one kernel per node.
+    """Apply all linear maps from a state to each later node, as one kernel per node.
 
     Returns:
-        for each kernel size: the nodes [g] and their sums [b, g * m, h, w], m channels per node.
+        for each kernel size: the g nodes, and their sums [b, g * m, h, w] with m channels per node.
     """
     chains: dict[int, list[tuple[Any, Tensor]]] = defaultdict(list)
     for stack in stacks:

@@ -1,7 +1,7 @@
 """Computes g chains of ReLU, convolution and batch norm with equal layer shapes as one chain.
 
-Their channels are concatenated. Depthwise convolutions of m channels become one of g m channels,
-and other convolutions become one grouped convolution. Batch norms treat channels separately anyway.
+Their channels are concatenated. g depthwise convolutions of m channels become one of g m channels;
+g other convolutions become one grouped convolution. Batch norms normalise each channel separately.
 """
 # Tested in tests/supernet/fast/test_cell.py.
 
@@ -34,12 +34,12 @@ def is_chain(module: nn.Module) -> bool:
 def run_chains(
     chains: Sequence[Any], rectified: Tensor, copies: Callable[[int], Tensor], scales: Tensor
 ) -> Tensor:
-    """The outputs of g chains on one input, each multiplied by a scale, concatenated.
+    """Concatenated outputs of g chains on the same input, each multiplied by a scale.
 
     Args:
-        chains: [g], with layers of the same kinds and shapes.
+        chains: g chains with layers of the same kinds and shapes.
         rectified: [b, m, h, w], their common input after the first ReLU.
-        copies: g -> this input repeated g times along the channels.
+        copies: function of g that repeats this input g times along the channels.
         scales: [g].
 
     Returns:

@@ -2,22 +2,22 @@
 
     y[c, u] = sum over taps i of w[c, i] x[c, s u + d i - p]        stride s, dilation d, padding p
 
-oneDNN has fast forward kernels for every kernel size and dilation. Its fast kernels for the
-gradient of the weights need at most 3 x 3 taps, no dilation and a multiple of 16 channels. Other
-cases take ten to forty times as long as the forward pass. At stride 1 both gradients can be
-computed with the fast kernels:
+oneDNN has fast forward kernels for every kernel size and dilation. It computes the gradient of the
+weights fast only for at most 3 x 3 taps, no dilation and a multiple of 16 channels. Other gradients
+take ten to forty times as long as the forward pass. At stride 1 both gradients can be computed by
+the fast kernels:
 
-- dx is the convolution of dy with the mirrored kernel, which is a forward pass.
-- Taps of a dilated convolution never leave a phase of the image (its even or odd rows and columns).
-  So dw is dw of the undilated convolution on the four phases, stacked along the batch.
-- dw of a 5 x 5 kernel is computed from four overlapping 3 x 3 kernels on shifted images.
+- dx is the convolution of dy with the mirrored kernel, computed by a forward kernel.
+- All taps of a convolution with dilation 2 read the same phase of the image (even or odd rows and
+  columns). So dw is that of the undilated convolution on the four phases, stacked along the batch.
+- dw of a 5 x 5 kernel is put together from dw of four 3 x 3 kernels on shifted images.
 
-At stride 2 a convolution with dilation 2 reads only every other pixel, so it is an undilated one of
-stride 1 on those pixels. The remaining case, 5 x 5 at stride 2, is rare and left to torch.
+With stride 2 and dilation 2 only every other pixel is read, so this is an undilated convolution of
+stride 1 on these pixels. The remaining case, 5 x 5 at stride 2, is rare and left to torch.
 
-Discrete networks use this through `with_fast_gradients` while they are trained on a CPU. There
-oneDNN's gradient takes up to thirty times as long for a dilated or 5 x 5 kernel, and in bfloat16
-for every kernel at stride 2.
+Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU. For
+their dilated and 5 x 5 kernels, and in bfloat16 for all kernels at stride 2, oneDNN's gradient
+takes up to thirty times as long.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> 
 class DepthwiseConv(nn.Conv2d):
     """A depthwise convolution without bias and with "same" padding.
 
-    Its parameters and state dictionary are those of `nn.Conv2d`; its outputs are the same up to
+    Parameters and state dictionary are those of `nn.Conv2d`, and outputs are the same up to
     rounding. In evaluation, on a GPU and in compiled networks it calls `nn.Conv2d`.
     """
 

@@ -1,10 +1,10 @@
-"""Pooling of few channels, faster than torch's on CPUs; the numbers are equal up to rounding.
+"""Pooling of few channels, faster than torch's on CPUs; results are equal up to rounding.
 
-torch's kernels process the channels of one pixel at a time. With partial channels there are so few
-channels that this is slow: 4 channels cost as much as 16. The faster forms run without gradients.
+torch's kernels process the channels of one pixel at a time, so that 4 channels take as long as 16.
+Supernets with partial channels have so few channels. The faster functions have no gradients.
 
-- A maximum is the maximum of shifted images, along the rows, then along the columns.
-- An average is a depthwise convolution with ones, divided by the number of pixels inside the image.
+- The maximum is computed from shifted images, first along the rows, then along the columns.
+- The average is a depthwise convolution with ones, divided by the number of pixels in the image.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Reuse the computations that coalitions have in common.
+"""Reuses the computations that several coalitions share.
 
-If the input of an operation is the same for all coalitions, its output is the same too. In DARTS
-the cells before the first reduction do not depend on the players of the reduction cell. Half of all
-players belong to the reduction cell, and these first cells have the largest images. In
-NAS-Bench-201 all cells share their players, but the input of the first cell is always the stem's
-output. In this cell the output of an operation depends on the mixing weights of the edges up to its
-input state, not on its own weight. So outputs are stored unmixed, and a removal recomputes only the
-operations after the node that it changes. On average that is one operation in seven.
+If the input of an operation is the same for several coalitions, its output is the same too. In
+DARTS half of all players belong to the reduction cell, and the cells before the first reduction do
+not depend on them. These cells have the largest images. In NAS-Bench-201 all cells have the same
+players, but the input of the first cell is always the output of the stem. In this cell the output
+of an operation depends on the mixing weights of the edges up to its input state, but not on its own
+weight. So the cache keeps outputs before mixing. After a removal only the operations behind the
+changed node are computed again, on average one operation in seven.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class ActivationCache:
             self._versions = versions
 
     def get(self, name: Hashable, depends_on: Hashable, compute: Callable[[], Result]) -> Result:
-        """The last result under this name if `depends_on` is unchanged, else a new one.
+        """The last result with this name if `depends_on` is the same as then, else a new result.
 
-        `compute` returns the result. `depends_on` is everything that it depends on besides images
-        and network, such as mixing weights.
+        `compute` returns a new result. `depends_on` has everything, besides images and network, on
+        which the result depends, such as mixing weights.
         """
         if name not in self._entries or self._entries[name][0] != depends_on:
             self._entries.pop(name, None)  # frees its memory first
@@ -58,9 +58,9 @@ class ActivationCache:
 def run_cached(
     cell: Any, x: Tensor, mixing: Tensor, present: Present, cache: ActivationCache
 ) -> Tensor:
-    """As `MixedCell.forward`, for a cell whose single input [b, channels, h, w] never changes.
+    """As `MixedCell.forward`, for a cell with one input [b, channels, h, w] that never changes.
 
-    All channels of the cell are mixed (k = 1). The cache keeps the outputs of its operations.
+    The cell has no partial channels (k = 1). The cache keeps the outputs of its operations.
     """
     rows = [tuple(row) for row in mixing.tolist()]
     states = [x]

@@ -1,8 +1,8 @@
-"""Three ways to call a cell: directly, compiled, or with gradient checkpointing.
+"""Calls a cell in one of three ways: directly, compiled, or with gradient checkpointing.
 
-Checkpointing computes a cell's activations again in the backward pass (Chen et al.,
-"Training deep nets with sublinear memory cost", 2016). The second forward pass changes neither the
-running statistics nor the count of noise draws.
+With checkpointing, the backward pass computes the activations of a cell again (Chen et al.,
+"Training deep nets with sublinear memory cost", 2016). This second forward pass changes neither the
+running statistics nor the number of noise draws.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COMPILED_GRAPHS = 64
 def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
     """A compiled function that calls a cell in a training step.
 
-    It compiles the readable form, because the stacking in `FusedCell` hinders the compiler.
+    It compiles the readable code, because the stacking in `FusedCell` hinders the compiler.
     """
     import torch._dynamo  # imported here, because it loads the compiler
 
