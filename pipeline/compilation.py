@@ -12,7 +12,7 @@ from pipeline.progress import warn
 
 # Training steps after which compilation has saved more time than it took. On NAS-Bench-201 (C = 16,
 # N = 1, batch 128) with two threads it takes 88 s and shortens a step from 0.212 s to 0.204 s, so
-# it pays after about 11,000 steps; with one thread after about 1,400.
+# it pays after about 11,000 steps. With one thread it pays after about 1,400 steps.
 COMPILED_STEPS = 10_000
 
 # Images -> logits, and the logits of the auxiliary head if there is one.
@@ -22,7 +22,8 @@ TrainingPass = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 def compile_pays(wanted: bool | str, n_steps: int) -> bool:
     """Whether to compile a training of `n_steps` steps; `wanted` is True, False or "auto".
 
-    For "auto" the number decides. It includes finished steps, so a resumed run decides the same.
+    For "auto", long trainings are compiled. `n_steps` includes finished steps, so that a resumed
+    run decides the same.
     """
     return n_steps >= COMPILED_STEPS if wanted == "auto" else bool(wanted)
 
@@ -33,7 +34,7 @@ def compile_mode(device: torch.device) -> str:
 
 
 def compiled(function: Callable[..., Any], mode: str = "default") -> Callable[..., Any]:
-    """`torch.compile(function)`; if compilation fails, a warning follows and `function` is called.
+    """`torch.compile(function)`; if compilation fails, it warns and calls `function` itself.
 
     Compilation happens at the first call, so a missing compiler is noticed there.
     """
@@ -77,7 +78,7 @@ def compiled_training_pass(
 
 
 def backward_compiles(forward: TrainingPass, network: nn.Module, images: Tensor) -> bool:
-    """Whether the backward pass of a compiled forward pass compiles too; a failure only warns.
+    """Whether the backward pass of a compiled forward pass compiles too; warns if it does not.
 
     torch compiles the backward pass when it first runs. This function runs it in advance, because a
     failure within a training step could not be undone.

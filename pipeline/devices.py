@@ -33,12 +33,13 @@ def resolve(name: str) -> torch.device:
 def configure(threads: int, deterministic: bool = False) -> None:
     """Set torch's threads and determinism, once per process, before any other use of torch.
 
-    The ranks of torchrun divide the number of threads. If `deterministic`, a GPU uses only
-    algorithms that are bit-reproducible; otherwise cuDNN chooses the fastest.
+    Under torchrun, each process on a machine gets an equal share of the threads. If
+    `deterministic`, a GPU uses only algorithms that are bit-reproducible; otherwise cuDNN chooses
+    the fastest.
     """
     torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     if deterministic:
-        # cuBLAS is reproducible only with a fixed workspace; it reads this when it first starts.
+        # cuBLAS is reproducible only with a fixed workspace; it reads this variable at its start.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Same effect as `use_deterministic_algorithms`, but does not load torch's compiler.
     torch.set_deterministic_debug_mode("error" if deterministic else "default")
@@ -49,7 +50,8 @@ def configure(threads: int, deterministic: bool = False) -> None:
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """The context for forward passes in `float32`, or in mixed precision, `bfloat16` or `float16`.
 
-    Gradients of float16 need scaling; bfloat16 has the range of float32 and does not.
+    Gradients in float16 need scaling. Gradients in bfloat16 do not, as its range is that of
+    float32.
     """
     dtype = torch.float16 if precision == "float16" else torch.bfloat16
     return torch.autocast(device.type, dtype, enabled=precision != "float32")

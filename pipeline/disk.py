@@ -47,7 +47,7 @@ class Cleaned:
 def usage(tree: Path, results: Path, data_root: Path) -> list[Share]:
     """Disk usage of a working tree and its data, largest first.
 
-    The tree includes the MLflow store and Snakemake's folder. Each data set is a row.
+    The tree includes the MLflow store and Snakemake's folder. Each data set has a separate row.
     """
     sizes: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     seen: set[tuple[int, int]] = set()

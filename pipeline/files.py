@@ -200,7 +200,8 @@ def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-        # A file of zeros can unpack to a thousand times its size; our files stay below the limit.
+        # Compressed zeros can unpack to a thousand times their size. Our own files stay below this
+        # limit.
         if unpacked > max(MOST_BYTES, MOST_RATIO * Path(path).stat().st_size):
             raise ValueError("it unpacks to more than it can hold")
         with np.load(path, allow_pickle=False) as content:

@@ -102,7 +102,7 @@ class Journal:
 
     @property
     def earlier_code(self) -> list[dict[str, str]]:
-        """The code that earlier processes of the run used, if the last process used other code.
+        """The code of earlier processes of the run, where it differs from that of the last process.
 
         Each entry has a `source_digest` and, if the settings name registered code, `code_behind`.
         """
@@ -163,7 +163,7 @@ def read(path: Path) -> Journal:
     for line in path.read_bytes().split(b"\n") if path.is_file() else []:
         with contextlib.suppress(ValueError):
             events.append(EVENT.validate_json(line).model_dump())
-    # Without a start event it is ignored; this happens if a running stage loses its folder.
+    # If a running stage loses its folder, its new journal has no start event and is ignored.
     has_start = bool(events) and events[0].get("event") == "start"
     return Journal(path, events if has_start else [])
 
@@ -289,8 +289,8 @@ def web_address() -> str:
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
     """`mlflow_run_id` and `mlflow_experiment_id` of a run, if MLflow has it.
 
-    `provenance` is the record in the run's folder. It has the key of the run; records of earlier
-    versions have the two ids instead.
+    `provenance` is the record in the run's folder. It has the key of the run. Records written by
+    earlier versions have the two ids instead.
     """
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:

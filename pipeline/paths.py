@@ -3,7 +3,7 @@
 Patterns have wildcards in braces, as in Snakemake's rules. A *run* is the result of one stage. Its
 folder below `results/{preset}` identifies the run:
 
-    {space}/{dataset}/{strategy}/seed{seed}/search/  also genotype, trial, query, removal, ranking
+    {space}/{dataset}/{strategy}/seed{seed}/search/  (or genotype, trial, query, removal, ranking)
     {space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/
     {space}/{dataset}/{strategy}/seeds{repeats}/queries/      the seeds 0 to repeats - 1 in one run
 

@@ -97,7 +97,7 @@ ALLOWED = {
 }
 
 
-# The pure Python unpickler, since the one in C allocates any amount of memory that a file states.
+# The pure Python unpickler, because the C unpickler allocates as much memory as a file requests.
 class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:

@@ -1,8 +1,8 @@
 """Finds and cancels the SLURM jobs of a killed workflow before the next workflow starts.
 
 A killed workflow cannot cancel its SLURM jobs. The next workflow would submit the same work, while
-the old jobs still write to the same files. To find these jobs: Snakemake's executor names them by a
-UUID and starts them in the workflow's folder.
+the old jobs still write to the same files. This module recognises such jobs by their name, a UUID,
+and by the folder in which they started, which is the workflow's folder.
 """
 # Tested in tests/test_launch.py.
 

@@ -28,7 +28,7 @@ class DamagedError(Exception):
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
-    """Load a dictionary written by `torch.save` on the CPU, in no more memory than the file's size.
+    """Load a dictionary of `torch.save` to the CPU, using no more memory than the file's size.
 
     Raises:
         DamagedError: the file is incomplete, damaged, or not such a dictionary.

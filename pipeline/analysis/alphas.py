@@ -28,8 +28,8 @@ class Alphas:
 
     Attributes:
         operations: name of an operation -> index of its colour and dash.
-        edges: cell type -> edge, as `source → node` -> a series of each operation, by seed and
-            epoch.
+        edges: cell type -> edge (written `source → node`) -> one series for each operation, by seed
+            and epoch.
     """
 
     operations: dict[str, int]

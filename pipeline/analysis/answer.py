@@ -80,7 +80,7 @@ def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Archit
 
 
 def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
-    """Each experiment in words, for MLflow and the terminal.
+    """The answer of each experiment in words, for MLflow and the terminal.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.

@@ -1,7 +1,7 @@
 """Separates runs whose settings differ from the study's, and finds runs made by other code.
 
-A run is set apart if its settings differ, or those of the search or genotype that it uses. Runs
-that no study plans are compared with the most common settings.
+A run is set apart if its settings differ, or if it uses a search or a genotype whose settings
+differ. Runs that the study does not plan are compared with the most common settings.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Renders `docs/claims.md` from the measurements of `claims.py`; do not edit the page by hand.
 
-The page has a table of verdicts, and a section with a picture for each claim. It also shows what
-each search would have returned after each epoch, and lists all runs, including missing ones.
+The page has a table of verdicts, and a section with a picture for each claim. It also shows the
+cell that each search would have returned after each epoch, and lists all runs, including missing
+ones.
 """
 # Tested in tests/analysis/test_claims.py.
 

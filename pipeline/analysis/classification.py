@@ -1,8 +1,8 @@
-"""Quality of a classifier: accuracy, also of each class, confusion matrix, constant baseline.
+"""Quality of a classifier: accuracy in total and by class, confusion matrix, constant baseline.
 
-A share of n images has Wilson's 95 % interval (1927). The baseline predicts the most frequent class
-for every image. The accuracy of a network is significantly better only if its whole interval lies
-above the baseline's accuracy.
+Each accuracy has Wilson's 95 % interval (1927). The baseline predicts the most frequent class for
+every image. The accuracy of a network is significantly better only if its whole interval lies above
+the baseline's accuracy.
 """
 
 from __future__ import annotations

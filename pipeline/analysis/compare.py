@@ -3,8 +3,9 @@
 Runs that differ only in their seeds form one *side*. A search has a search seed and its trainings
 have training seeds; a published cell has no search seed. Two sides are paired over the search seeds
 that both have. If no side has a search, or all runs belong to one search, they are paired over
-training seeds. Otherwise the difference is unpaired, with Welch's interval. Runs compared by name
-have metrics in the units of `metrics.json`, those of a folder in the units of `measures.py`.
+training seeds. In all other cases the difference is unpaired, with Welch's interval. Runs compared
+by name have metrics in the units of `metrics.json`. The strategies of a results folder have metrics
+in the units of `measures.py`.
 """
 
 from __future__ import annotations

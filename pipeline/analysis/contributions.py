@@ -1,7 +1,7 @@
 """Shapley values that a search estimated, as heat maps: edges by operations, one per cell type.
 
     φ_o     mean over the E epochs after the warm-up in which φ_o is known
-    error   sqrt(mean of σ_e² / E), with σ_e the standard error of epoch e's estimate, where known
+    error   sqrt(mean of σ_e² / E), with σ_e the standard error in epoch e; unknown σ_e are left out
 
 A search saves φ and σ of each epoch in `strength.npz` as `phi_history` and
 `standard_error_history`, both [epochs, players], NaN where unknown.

@@ -73,8 +73,9 @@ def hours(one: work.Work, device: str) -> float:
 def hours_on(one: work.Work, gpu: Gpu) -> tuple[float, float]:
     """Fewest and most hours on a GPU without measurements.
 
-    Memory bandwidth limits these networks more than arithmetic. So a GPU is faster than a V100 by
-    at most the ratio of their bandwidths, and no faster if launches of small kernels are the limit.
+    Memory bandwidth limits these networks more than arithmetic. So in the best case a GPU is faster
+    than a V100 by the ratio of their bandwidths. In the worst case launches of small kernels are
+    the limit, and the GPU is no faster.
     """
     most = hours(one, V100.name)
     return most * V100.bandwidth / gpu.bandwidth, most

@@ -1,8 +1,9 @@
 """Figure 2: the accuracy that the supernet loses without one or two operations of two edges.
 
-Each data set has two pictures, of means over search seeds. The first shows the drop in accuracy: on
-the diagonal without one operation, above it without two. The second shows the interaction, the drop
-without both minus the drops without either. It is zero if the two operations are independent.
+Each data set has two pictures, of means over search seeds. The first shows the drop in accuracy:
+on the diagonal one operation is removed, above the diagonal two are removed. The second shows the
+interaction: the drop without both operations, minus the drop without the first, minus the drop
+without the second. It is zero if the two are independent.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 

@@ -2,9 +2,10 @@
 
 Each row and data set has a scatter plot as in the paper, for the search with the first seed. A
 second picture for each data set shows Kendall's tau of every seed with its bootstrap interval, over
-the drawn architectures and over all architectures. Three lines or marks serve comparison: the
-paper's tau, and the taus of the table's main effects and of the main effects of its ranks
-(`nasbench/additive.py`). No sum over edges has a tau much larger than the latter.
+the drawn architectures and over all architectures. For comparison there are three lines or marks:
+the paper's tau, the tau of the main effects of the table's accuracies, and the tau of the main
+effects of their ranks (`nasbench/additive.py`). No score that is a sum over edges has a tau much
+larger than the last one.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 

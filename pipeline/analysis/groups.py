@@ -19,8 +19,9 @@ from pipeline.analysis.runs import FinishedRun
 
 # Metric of an epoch -> axis label, scale; a figure is drawn if a history has the metric.
 SEARCH_CURVES = {
-    # Three different accuracies, each in a separate figure: mean over the alpha steps of an epoch,
-    # whole supernet after the epoch, and single architectures sampled from the supernet.
+    # Three different accuracies, each in a separate figure: the mean over the alpha steps of an
+    # epoch, the accuracy of the whole supernet after the epoch, and the accuracy of single
+    # architectures sampled from the supernet.
     "valid_accuracy": ("supernet's validation accuracy while alpha is trained (%)", 100.0),
     "value_full": ("value of the whole supernet, V(N)", 1.0),
     "drawn_accuracy": ("mean validation accuracy of the architectures drawn (%)", 100.0),

@@ -8,7 +8,7 @@ Three methods with different assumptions:
   values; the upper end is the mirror image. It assumes no distribution and stays between the known
   ends. So it suits looked-up accuracies, which take few values near a maximum (Gaffke, 2005;
   Learned-Miller & Thomas, arXiv:1905.06208).
-- *Welch*: whether two means differ, from means, deviations and numbers of values.
+- *Welch*: tests whether two means differ, given means, deviations and numbers of values.
 
 For fewer than three values no interval or test is computed, and the values are shown.
 """

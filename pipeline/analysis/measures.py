@@ -176,7 +176,7 @@ def bounds(
     cell, the least accuracy is 0.
 
     Args:
-        measure: an accuracy of the table, or the rank or regret by it.
+        measure: an accuracy of the table, or a rank or regret computed from it.
         runs: the runs that gave the values; their metrics include the table's median and best.
         accuracies: the accuracies of the runs, in the column that the measure refers to.
     """

@@ -1,8 +1,9 @@
 """Estimates the cost of a report page before anything runs: runs by stage, device hours, disk.
 
-`config/needs.py` lists the runs, as for Snakemake's rules. Jobs that only convert, draw or write a
-page take almost no time and are left out. `cost.py` estimates the hours for the configured device:
-a CPU core or a GPU. The GPU is that of this machine if its speed was measured, else a V100.
+`config/needs.py` lists the runs; Snakemake's rules use the same list. Jobs that only convert, draw
+or write a page take almost no time and are left out. `cost.py` estimates the hours for the
+configured device: a CPU core or a GPU. The GPU is that of this machine if its speed was measured,
+else a V100.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ The page starts with the answer, the best cell and its Shapley values. Then come
 experiment with the paper's numbers, curves, found cells, links to the folders of all runs, and
 their code and machines. Drawings are inline SVG whose colours are CSS variables, so that one page
 serves light and dark mode. A small script shows the values of points and hides series; without it
-the page is still complete. The page loads nothing from a network, and its security policy forbids
-this. The same files give the same page, because its date is that of the latest run. (Links to
+the page is still complete. The page loads nothing from a network; its security policy forbids any
+request. The same files give the same page, because its date is that of the latest run. (Links to
 MLflow depend on MLFLOW_TRACKING_URI; for a local store they use the address of `make ui`.)
 """
 

@@ -5,8 +5,9 @@ A measurement is
     {"title", "question", "command", "commit", "machine", "date", "seeds",
      "columns": {key: label}, "rows": [{key: value}], "notes": [...], "does_not_show": [...]}
 
-where a value may be {"mean", "low" and "high" (or "half_width") or "std", "n"}, or {"values", "n"}.
-Files `NAME_1.json`, `NAME_2.json`, ... are tables of one page; texts that they share appear once.
+where a value over seeds is {"values", "n"}, or {"mean", "n"} with its spread: "low" and "high",
+"half_width", or "std". Files `NAME_1.json`, `NAME_2.json`, ... are tables of one page; texts that
+they share appear once.
 """
 
 from __future__ import annotations

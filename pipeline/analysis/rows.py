@@ -1,10 +1,11 @@
 """An experiment's table as plain rows for MLflow, CSV and other programs.
 
 The text columns `row`, `space`, `dataset` and `strategy` name a row; `stands_for` is the paper's
-data set if ours replaces it. The column `<stage>[/<target>]/<metric>` is the mean over seeds. The
-suffixes `_low` and `_high` mark the ends of its 95 % interval, `_n` the number of seeds, `_paper`
-the printed number. Units are those of `metrics.json`, not those of the report: fractions, counts
-and seconds, but percent for columns of the NAS-Bench-201 table.
+data set if ours replaces it. The column `<stage>[/<target>]/<metric>` is the mean over seeds.
+Further columns have its name with a suffix: `_low` and `_high` for the ends of the 95 % interval,
+`_n` for the number of seeds, `_paper` for the printed number. Units are those of `metrics.json`,
+not those of the report: fractions, counts and seconds. Columns of the NAS-Bench-201 table are in
+percent.
 """
 # Tested in tests/tracking/test_tables.py.
 

@@ -1,4 +1,4 @@
-"""An experiment as tables: our number with its interval and seeds, the paper's, the difference.
+"""An experiment as tables: our number with interval and seeds, the paper's number, the difference.
 
 Each data set that was searched on has a table, whose rows are in the order of the experiment. A
 number of the paper (`Row.paper`) is shown beside ours in the same column. If a row trains networks
@@ -123,8 +123,8 @@ class ResultTable:
     def differences(self, reference: str) -> list[tuple[Line, list[Summary | None]]]:
         """Each searched row minus the reference's row of the same space, over shared seeds.
 
-        A row that shares fewer than two seeds with the reference in every column is left out. A
-        column without a better direction is None.
+        A row that shares fewer than two seeds with the reference in every column is left out. The
+        value is None in a column in which neither direction is better.
         """
         found = []
         for line in self.lines:
@@ -284,7 +284,7 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun])
         columns.append(measures.test_error(target))
         if "top5_error" in printed:
             columns.append(measures.top5_error(target))
-    # Sizes are shown for the first data set; on others only the classifier and the stem differ.
+    # Sizes are those on the first data set; on others only classifier and stem differ in size.
     firsts = dict.fromkeys(name for row in rows for name in row.targets(dataset)[:1])
     sized: list[str | None] = [*firsts] or [None]
     for size_of in sized:

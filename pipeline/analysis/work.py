@@ -31,16 +31,16 @@ PASSES = 3  # forward, and backward with respect to images and to weights
 PARAMETER_BYTES = 4
 # Bytes that a training step of a fused supernet holds for each image, at C = 16 and 32 x 32 pixels,
 # measured in float32 by `bench/memory.py` with 4 to 128 images. DARTS_PEAK (8 cells): bytes that do
-# not depend on k, and bytes that are divided by k. NASBENCH_PEAK: bytes outside the cells, and
-# bytes for each cell of a stage. STEM_PEAK: bytes per pixel of the image, in the stem of ImageNet's
-# supernets.
+# not depend on `partial_channels`, and bytes that are divided by it. NASBENCH_PEAK: bytes outside
+# the cells, and bytes for each cell of a stage. STEM_PEAK: bytes per pixel of the image, in the
+# stem of ImageNet's supernets.
 DARTS_PEAK, NASBENCH_PEAK, STEM_PEAK = (5.0e6, 69.4e6), (0.45e6, 2.27e6), 107
 # Factors on these bytes under autocast, and if cells are recomputed in the backward pass.
 BFLOAT16_PEAK, CHECKPOINT_PEAK = 0.57, 0.29
 # Measured share of a permutation that is evaluated before it is truncated (eta = 0.5).
 WALKED = 0.6
-# Multiply-adds, parameters, channels, cells and pixels per side of three networks: those that
-# Shapley-NAS published for CIFAR-10 and ImageNet, and that of the largest NAS-Bench-201 cell.
+# Multiply-adds, parameters, channels, cells and pixels per side of three networks: the two that
+# Shapley-NAS published for CIFAR-10 and ImageNet, and the largest network of NAS-Bench-201.
 REFERENCES = {
     "cifar10": (558_218_880, 3_603_358, 36, 20, 32),
     "imagenet": (598_034_880, 5_423_872, 48, 14, 224),

@@ -4,8 +4,8 @@ The games have 10 to 14 players; their Shapley values are computed from all coal
 row for each estimator and number of evaluations per player. The error on a game is the mean
 |estimate - true value| over players, divided by the mean |true value|. A row has the geometric mean
 of the error over games, the number of games with the smallest error, and the share of 95 %
-intervals that cover the true value: without noise, and with noise on V of a tenth of the largest
-|true value|.
+intervals that cover the true value. This share is measured twice: without noise on V, and with
+noise of a tenth of the largest |true value|.
 """
 # Tested in tests/test_bench.py.
 

@@ -1,7 +1,7 @@
 """A GPU check in minutes: tests, speeds at the paper's sizes, and a NAS-Bench-201 search.
 
 It needs no data set and no package except torch: images are noise, and without pytest the tests are
-skipped. A part that fails, or for which there is no time, has a row with the reason. The speeds are
+skipped. If a part fails, or if there is no time for it, its row gives the reason. The speeds are
 added to `analysis/rates.json`, from which `plan` computes hours. On a CPU the check runs only with
 tiny sizes, as our tests do.
 """
@@ -32,7 +32,7 @@ from pipeline.config.recipes import NasBench201Search, SupernetSettings, TrainSe
 from pipeline.errors import InputError, explain
 
 Row = dict[str, Any]
-# Space -> supernet shape, images per step, pixels; the tiny form has a few images of 8 pixels.
+# Space -> supernet shape, images per step, pixels; the tiny sizes are a few images of 8 pixels.
 SUPERNETS: dict[str, tuple[dict[str, Any], int, int]] = {
     "darts": ({"cells": 8, "partial_channels": 4}, 256, 32),
     "darts_imagenet": ({"cells": 8, "partial_channels": 4}, 256, 224),

@@ -1,10 +1,10 @@
 """The time in which the default estimator reaches the tau of another estimator.
 
-The others are the paper's estimator without truncation (10 permutations on 1,024 images each), with
-truncation, and that of the released code. The default runs with several budgets, of which we report
-the smallest whose mean tau is at least that of the other. Seconds are those of one process on the
-fused supernet. In `default_readable_ratio` the other uses the readable supernet, as the released
-code does.
+The other estimators are the paper's without truncation (10 permutations on 1,024 images each), the
+paper's with truncation, and that of the released code. The default runs with several budgets. We
+report the smallest budget with which its mean tau is at least that of the other estimator. Seconds
+are those of one process on the fast supernet. In `default_readable_ratio` the other estimator uses
+the readable supernet, as the released code does.
 """
 # Tested in tests/test_bench.py.
 
@@ -28,13 +28,13 @@ Runs = Sequence[dict[str, Any]]
 def reached(
     runs: Mapping[str, Runs], reference: NDArray[np.float64], readable_ratio: float
 ) -> dict[str, dict[str, Any]]:
-    """Name of each other estimator -> columns of its row; empty if the default's tau is lower.
+    """Name of each other estimator -> its columns; empty if the default's tau is always lower.
 
     Args:
         runs: the repetitions of each estimator, as `studies.estimates` returns them.
         reference: float64[n], the reference values for tau.
-        readable_ratio: time of a forward pass of the readable supernet, divided by that of the
-            fused.
+        readable_ratio: time of a forward pass of the readable supernet, divided by that of the fast
+            supernet.
     """
     taus = {
         name: float(np.mean([with_reference(phi_of(run), reference)["tau"] for run in repeats]))

@@ -1,9 +1,9 @@
 """Wall time of weight training and Shapley estimation, by two processes against one.
 
 The space is NAS-Bench-201 with one cell per stage, images are noise, and gloo connects the
-processes. The baseline is one process with one thread. In turns with it we time one process with
-two threads, and two processes with one thread each. All do the same work: an epoch of two
-micro-batches per step, and an estimate of four whole permutations.
+processes. The baseline is one process with one thread. We compare it with one process with two
+threads, and with two processes with one thread each; the three are timed in turns. All do the same
+work: an epoch of two micro-batches per step, and an estimate of four whole permutations.
 """
 # Tested in tests/test_bench.py.
 

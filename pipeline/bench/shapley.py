@@ -1,13 +1,14 @@
 """Estimators of Shapley values on a small NAS-Bench-201 supernet from a short search.
 
 The baseline is the paper's estimator without truncation: 10 permutations on 1,024 images each. The
-other estimators use a share of its image-forwards, in draws of 32 images. The reference is the mean
-of two long walks, each of 40 permutations on 64 images that no estimate uses. Each row has the cost
-and the agreement with the reference (Kendall's tau and Pearson's r with 95 % intervals); the
-ceiling is the agreement of the two walks. The last columns show how soon the default reaches the
-same tau (`reaching.py`). Images are CIFAR-10 at 16 x 16 pixels if SHAPLEY_NAS_DATA has it, else
-digits. V is the probability of the true class. Seconds are those of one process while several run.
-Three repetitions take some minutes of one core.
+other estimators run forward passes of fewer images, in draws of 32 images. The reference is the
+mean of two long walks, each of 40 permutations on 64 images that no estimate uses. Each row has the
+cost and the agreement with the reference (Kendall's tau and Pearson's r with 95 % intervals). The
+row `ceiling` has the agreement of the two walks with each other. The last columns show how soon the
+default reaches the same tau (`reaching.py`). Images are those of CIFAR-10 at 16 x 16 pixels if the
+folder SHAPLEY_NAS_DATA has them, else digits. V is the probability of the true class. Seconds are
+the time of one process while several processes run. Three repetitions take some minutes on one
+core.
 
 The sizes are those of `bench` in `config/studies/estimators.yaml`.
 """
@@ -67,7 +68,9 @@ class Bench:
 def rows(
     repeats: int = 5, study: Study | None = None, workers: int | None = None
 ) -> list[dict[str, Any]]:
-    """Train, compute the reference, run every estimator `repeats` times; a row for each estimator.
+    """Train a supernet, compute the reference, and run every estimator `repeats` times.
+
+    Returns one row for each estimator.
 
     Args:
         repeats: number of estimates per row.
@@ -98,7 +101,7 @@ def train(bench: Bench) -> None:
     job = studies.supernet_job(study, bench.supernet)
     weights = bench.images("weights")
     images = weights.take(job.search.limit_train)
-    # If training the weights leaves no images for alpha, it uses those of the estimates.
+    # If too few images are left for training alpha, the images of the estimates are used for it.
     rest = weights.only(np.arange(images.n, weights.n))
     enough = rest.n >= study.value["value_images"]
     valid = rest if enough else walks.part_of(bench.images("value"), study.estimates.part)

@@ -6,7 +6,7 @@ forward and a backward pass of the weights. A forward pass has no gradients; bat
 statistics for DARTS (the default for V) and running statistics for NAS-Bench-201. With half of the
 players removed, a pass is timed alone and along a walk, which recomputes only what a removal
 changes; both use batch statistics. `*_peak_mb` is the peak memory of a training step beyond weights
-and images. `convolutions` is the share of the fast form's time that convolutions take.
+and images. `convolutions` is the share of the fast supernet's time that convolutions take.
 """
 # Tested in tests/test_bench.py.
 

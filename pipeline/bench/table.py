@@ -1,4 +1,4 @@
-"""Opening and querying NAS-Bench-201's table, against plain pandas on the CSV file.
+"""Times opening and querying NAS-Bench-201's table, against plain pandas on the CSV file.
 
 If the real table is missing, random numbers of the same shape replace it; the rows name the table.
 """

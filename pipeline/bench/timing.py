@@ -16,13 +16,14 @@ def compare(
 
     The first call of each, which may fill caches or compile, is reported as `*_first_s` and not
     counted. `*_cpu_s` are CPU seconds over all threads of the process. If other programs use the
-    cores, they are more reliable than wall times.
+    cores, CPU seconds are more reliable than wall times.
     """
     first = [seconds(baseline), seconds(ours)]
     times: tuple[list[float], list[float]] = ([], [])
     busy: tuple[list[float], list[float]] = ([], [])
     for turn in range(repeats):
-        # The order alternates, so that neither side always uses caches that the other filled.
+        # The order alternates, so that neither side always profits from caches that the other side
+        # filled.
         for side in (0, 1) if turn % 2 == 0 else (1, 0):
             started = time.process_time()
             times[side].append(seconds((baseline, ours)[side]))

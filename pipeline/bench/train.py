@@ -5,8 +5,8 @@ clipping, SGD. The plain step has contiguous images and weights, torch's convolu
 separate SGD update for each parameter.
 
 The networks are the published ones; only the batch is smaller, so that a step takes about a second
-on a CPU. It has at least 16 images, because torch on one thread uses other convolution kernels for
-smaller batches, which no real training has.
+on a CPU. The batch has at least 16 images. For smaller batches, which no real training has, torch
+on one thread uses other convolution kernels.
 """
 # Tested in tests/test_bench.py.
 

@@ -16,7 +16,7 @@ from pipeline.config.folders import FolderSettings
 from pipeline.settings import OURS, Names, Seeds, Settings, factory, setting
 
 LABEL = r"^[A-Za-z0-9_]+$"
-# Prefix of a label: the best cell of several searches is kept.
+# Prefix of labels that keep the best cell of several searches.
 KEPT = "kept_"
 # Prefix of the name of a row of the NAS-Bench-201 table.
 TABLE = "table_"

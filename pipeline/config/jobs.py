@@ -176,13 +176,13 @@ def prepare_job(config: Config, dataset: str) -> PrepareJob:
 def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     """The slice for one search.
 
-    Several sources are merged, later ones override earlier ones. For the recipe: the space, the
-    strategy's paper in this space, preset and user, the label of the algorithm, this label. For the
-    settings: the strategy's defaults, the authors' choices in this space, the same two labels. So
-    changes of the algorithm's label also apply to its ablations.
+    The recipe is merged in this order; later sources override earlier ones: the space's defaults,
+    the strategy's paper, the preset, the user's values, the algorithm's label, this label. The
+    settings are merged from the strategy's defaults, its authors' values in this space, and the
+    same two labels. So changes of the algorithm's label also apply to its ablations.
 
-    If only the final choice reads `none_may_win`, the slice does not have it, so that a change
-    reruns only `genotype`.
+    Most strategies use `none_may_win` only for the final choice. Their slices have a fixed value
+    of this key, so that a change of the key reruns only `genotype`.
     """
     label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)

@@ -1,8 +1,8 @@
 """Merges layers of YAML into one validated `Config`; error messages name the remedy.
 
 Later layers override earlier ones: defaults of the models, preset, `config/config.yaml`,
-`--configfile`, `--config`. Snakemake merges the last three; `load` does so for a verb called by
-hand.
+`--configfile`, `--config`. Snakemake merges the last three in a workflow; `load` merges them for a
+verb called by hand.
 """
 # Tested in tests/config/test_config.py.
 

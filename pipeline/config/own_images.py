@@ -1,7 +1,7 @@
 """Our recipe for your own photographs: from a few hundred to about ten thousand images.
 
-A training on few images has more epochs and stronger augmentation. So it processes about the same
-number of images, and takes about the same time, for any folder.
+A training on fewer images has more epochs, so it takes about the same time for any folder. A
+training on few images also has stronger augmentation.
 """
 # Tested in tests/training/test_recipes.py.
 

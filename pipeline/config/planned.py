@@ -23,7 +23,7 @@ from pipeline.paths import Place
 from pipeline.settings import Settings
 
 LENGTH = 8  # hexadecimal digits of a digest
-# Stage -> the model of its settings, and the fields of a place that they depend on.
+# Stage -> the model of its settings, and the fields of `Place` on which the settings depend.
 SLICES: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
     "search": (jobs.SearchJob, ("space", "strategy")),
     "genotype": (jobs.GenotypeJob, ("space", "dataset", "strategy")),

@@ -212,7 +212,7 @@ def estimate_job(study: Study, supernet: str, draw: str) -> EstimateJob:
         if estimates.only and name not in estimates.only:
             continue
         budget = round(variant.share * estimates.whole)
-        # M limits an estimate too, so it is set high enough not to matter.
+        # An estimate also ends after M permutations, so M is too large to be reached.
         shared = {"budget": budget, "permutations": budget} if budget else {}
         given = merge(estimates.settings, shared, variant.settings)
         settings[name] = _value(study, f"estimates.variants.{name}", given)

@@ -35,7 +35,7 @@ class Listing:
         return dict(zip(self.class_names, counts, strict=True))
 
     def labels_among(self, names: Sequence[str]) -> np.ndarray:
-        """Labels of the images, int64 [n], as numbers of a model's classes `names`.
+        """Labels of the images, int64 [n], as indices into `names`, the classes of a model.
 
         Raises:
             InputError: the folder has a class that the model does not have.

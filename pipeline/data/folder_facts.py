@@ -1,7 +1,7 @@
 """Facts about a folder of images: classes, number of images, mean and deviation of pixels.
 
-Each file is opened once. One error names all unreadable files, before a training starts. Images of
-`val/` are decoded only to check them; their pixels do not affect mean and deviation.
+Each file is decoded once, to check that it can be read. One error names all unreadable files before
+a training starts. Mean and deviation are computed from the images of `train/` only.
 """
 
 from __future__ import annotations

@@ -114,7 +114,8 @@ class FolderImages:
             pixels, labels = (part.to(self.device, non_blocking=on_gpu) for part in batch)
             yield normalise(pixels, self.preprocessing.mean, self.preprocessing.std), labels
         # This is raised after the loop has released the workers. An exception inside the loop would
-        # keep them alive until it is garbage-collected, which would then wait for each worker.
+        # keep the workers alive until the exception is garbage-collected; the collection would then
+        # wait for each worker.
         if broken:
             raise InputError(broken)
 

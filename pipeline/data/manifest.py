@@ -2,8 +2,9 @@
 
 `manifest.json` has the values from which a network is built (classes, size, mean, deviation) and a
 fingerprint of the training part. `split.npz` has the indices of two disjoint parts of the training
-images: on one a search trains weights, on the other it measures values. A seeded permutation draws
-them. Neither file depends on test images; those of a folder are opened only to check them.
+images: a search trains weights on the first part and measures values on the second. A seeded
+permutation draws the parts. Neither file depends on test images; those of a folder are opened only
+to check that they can be read.
 """
 
 from __future__ import annotations
@@ -181,7 +182,7 @@ def balanced_halves(
     weights, value = [], []
     for label in np.unique(labels):
         of_class = np.flatnonzero(labels == label)
-        # Each class has its own seed, or classes of equal size would be split alike.
+        # Each class has its own seed; otherwise classes of equal size would be split alike.
         for_weights, for_value = halves(len(of_class), fractions, derive(seed, "class", int(label)))
         weights.append(of_class[for_weights])
         value.append(of_class[for_value])

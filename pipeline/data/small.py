@@ -57,7 +57,7 @@ class SmallImages:
         )
         asked = range(self.n_batches(batch_size, drop_last))[chosen]
         for number, part in enumerate(parts(order, batch_size, drop_last)):
-            # Drawn for skipped batches too, since all batches draw from one stream.
+            # Skipped batches draw too, since all batches draw from one stream.
             draws = None
             if augment is not None and generator is not None:
                 draws = augmentation.draw(augment, len(part), self.image_size, generator)

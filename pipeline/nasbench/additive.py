@@ -2,10 +2,10 @@
 
 A search gives each operation on each edge a strength. The score of an architecture is the sum of
 the strengths of its operations. The main effects of the accuracies are the best such score by least
-squares, because on each pair of edges all pairs of operations occur equally often. Their tau is not
-the largest, because very low accuracies dominate least squares. The main effects of the *ranks*
-have a larger tau: a random hill climb that starts from them raises tau by less than .001 on each of
-the benchmark's data sets.
+squares, because on each pair of edges all pairs of operations occur equally often. But they do not
+have the largest Kendall's tau, because very low accuracies dominate least squares. The main effects
+of the *ranks* have a larger tau, which is hard to improve: a random hill climb that starts from
+them raises tau by less than .001 on each of the benchmark's data sets.
 
     y    accuracies of the table, percent                   float64[15625]
     x    code of an architecture, operation on each edge    uint8[15625, 6]

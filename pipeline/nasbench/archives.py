@@ -1,9 +1,10 @@
 """Reads the benchmark's archives: `NAS-Bench-201-v1_*.pth` and NATS-Bench's topology space.
 
-Both have a trial for each architecture, schedule ("less" and "full", or "12" and "200"), data set
-and seed. A trial has accuracies by epoch, parameters, multiply-adds and latency. The archives are
-pickles. The checksum in their names is compared first. Then `pipeline.pickles` or torch reads them
-and accepts only listed functions, so that no code in the archives runs.
+Both have a trial for each combination of architecture, schedule ("less" and "full", or "12" and
+"200"), data set and seed. A trial has accuracies by epoch, parameters, multiply-adds and latency.
+The archives are pickles. First the checksum of the file is compared with the digits in its name.
+Then `pipeline.pickles` or torch reads them and accepts only listed functions, so that no code in
+the archives runs.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def check_name(path: Path) -> None:
-    """Compare the MD5 checksum of an archive with the digits of it in the file's name.
+    """Compare an archive's MD5 checksum with the digits of the checksum in the file's name.
 
     Raises:
         InputError: the checksum differs, or the name has no such digits.

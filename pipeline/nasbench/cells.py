@@ -64,7 +64,8 @@ def unique_text(code: Code) -> str:
     """A text that is the same for all isomorphic cells, as the benchmark defines it.
 
     There are 6,466 different texts. `skip_connect` has the text of its input. `none`, and any
-    operation whose input is `#`, has the text `#`. A node is the sorted sum of its edges.
+    operation whose input is `#`, has the text `#`. The text of a node is the sorted sum of the
+    texts of its edges.
     """
     nodes = {0: "0"}
     for node in (1, 2, 3):

@@ -6,8 +6,8 @@ the operations of coalition S on edge e, or {none} if S has no operation there. 
     V(S) = mean accuracy of the architectures that have an operation of S_e on every edge e
 
 So V(N) is the mean over all architectures without `none`, and V(∅) is the accuracy of the empty
-cell. V stands for the accuracy of a supernet: it is the mean accuracy of the networks that the
-supernet contains if each is trained separately.
+cell. V replaces the accuracy of a supernet: it is the mean accuracy of the networks that the
+supernet contains, each trained separately.
 
 V of all 2^24 coalitions is computed from the table by one matrix product for each edge. The exact
 values follow from V:

@@ -64,7 +64,7 @@ def _described(data: str, epochs: int, trained_on: str, measured_on: str, trials
 
 HALF = "half of the training set"
 SPLITS = {
-    # (data set or "" for the other two, part) -> (training images, evaluated images)
+    # (data set, part) -> (training images, evaluated images); "" is any other data set
     ("cifar10", "valid"): (HALF, "its other half"),
     ("cifar10", "test"): ("the training set", "the test set"),
     ("cifar10", "test_trainonly"): (HALF, "the test set"),

@@ -1,9 +1,9 @@
 """The compact table of NAS-Bench-201: one row for each architecture, by official index.
 
 Dong & Yang, "NAS-Bench-201", ICLR 2020. The compact table is a NumPy file that is mapped into
-memory: a structured array of 15,625 rows, and its SHA-256. `sources` reads the published files. The
-table must list the whole space (5 operations on 6 edges), because ranks and the best cell depend on
-all architectures.
+memory: a structured array of 15,625 rows, followed by its SHA-256. `sources` reads the published
+files. The table must list the whole space (5 operations on 6 edges), because ranks and the best
+cell depend on all architectures.
 
 As in the benchmark, accuracies are in percent and regrets in percent points. `protocols` describes
 each column. This module also reads `nasbench_digits`, our small table of cells trained on digits.

@@ -31,9 +31,9 @@ def fit(
 ) -> tuple[int, int]:
     """(channels, cells) of a network that is as large as the limits allow.
 
-    Cells are removed one by one, with channels in proportion, until a network fits. Then channels
-    are added in steps of 4 as long as it fits, even beyond the given number. `max_macs` is for one
-    image; `max_params` does not include the auxiliary head. `key` names the recipe in error
+    Cells are removed one by one, and channels are reduced in proportion, until a network fits. Then
+    channels are added in steps of 4 as long as it fits, even beyond the given number. `max_macs` is
+    for one image; `max_params` does not include the auxiliary head. `key` names the recipe in error
     messages. The other arguments are those of `build`.
 
     Raises:

@@ -1,9 +1,9 @@
 """Counts the parameters and multiply-adds (MACs) of a network.
 
-`macs` are those of convolutions and linear layers for one image. As in papers of the DARTS family,
-biases, batch norms and pooling are not counted. `flops` is twice the MACs. In contrast, the FLOPs
-column of NAS-Bench-201's table is MACs plus the number of classes. Neither `params` nor `macs`
-includes the auxiliary head, which only training uses.
+`macs` is the number of multiply-adds of convolutions and linear layers for one image. As in papers
+of the DARTS family, biases, batch norms and pooling are not counted. `flops` is twice the MACs. In
+contrast, the FLOPs column of NAS-Bench-201's table is MACs plus the number of classes. Neither
+`params` nor `macs` includes the auxiliary head, because it is used only in training.
 
 The counts are made in a forward pass of one image. An existing network is not copied to torch's
 meta device, because that loads torch's compiler, which takes longer than the rest of a stage.

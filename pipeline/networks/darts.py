@@ -1,11 +1,11 @@
 """Discrete networks of the DARTS family (Liu et al., ICLR 2019, sections 3.2, 3.4, appendix A).
 
 The CIFAR layout has a 3 x 3 convolution to 3 C channels, then cells. The ImageNet layout has three
-convolutions of stride 2, then cells. We add two layouts: for images of about 64 pixels with CIFAR's
-stem at stride 2, for about 128 pixels with the first two convolutions of ImageNet's stem. The cells
-at one and two thirds of the depth are reduction cells, which halve the image and double the
-channels. Deviation: our auxiliary head accepts maps of any size; for 8 x 8 (CIFAR) and 7 x 7
-(ImageNet) it equals that of DARTS.
+convolutions of stride 2, then cells. We add two layouts. The one for images of about 64 pixels has
+CIFAR's stem at stride 2. The one for about 128 pixels has the first two convolutions of ImageNet's
+stem. The cells at one and two thirds of the depth are reduction cells, which halve the image and
+double the channels. Deviation: our auxiliary head accepts maps of any size. For maps of 8 x 8
+(CIFAR) and 7 x 7 (ImageNet) it equals that of DARTS.
 """
 # Tested in tests/networks/test_assembly.py.
 

@@ -4,7 +4,8 @@
 - `network.onnx`: the same graph for ONNX runtimes.
 - `weights.safetensors`: only the weights, for `build(...).load_state_dict(...)`; the file's
   metadata holds the network's size and genotype.
-- `network.int8.onnx`: the ONNX network with 8-bit numbers; `int8.json` has the accuracy of both.
+- `network.int8.onnx`: the ONNX network with 8-bit numbers; `int8.json` has the accuracies of both
+  ONNX networks.
 - `labels.json`: names of the classes and the preprocessing.
 - `README.md`: the model card (`card.py`), with code that predicts the class of a file.
 

@@ -28,7 +28,8 @@ LAYOUTS = {
     "imagenet": Layout(
         "darts", channels=48, cells=14, image_size=224, classes=1000, auxiliary=True, stem_stride=8
     ),
-    # Ours, for image sizes between the two; the last feature maps have 7 x 7 to 12 x 12 pixels.
+    # Our layouts for image sizes between CIFAR's and ImageNet's. Their last feature maps have 7 x 7
+    # to 12 x 12 pixels.
     "images64": Layout(
         "darts", channels=16, cells=5, image_size=64, classes=10, auxiliary=True, stem_stride=2
     ),

@@ -1,8 +1,8 @@
 """The common parts of all discrete networks: the nodes of a cell, drop path, and classifiers.
 
 Drop path is from FractalNet (Larsson et al., ICLR 2017); NASNet (Zoph et al., CVPR 2018) and DARTS
-use it with a schedule. In training each path into a node is dropped for each image with probability
-p, and otherwise divided by 1 - p. Identities are left unchanged.
+use it with a schedule. In training each path into a node is dropped with probability p, separately
+for each image. A path that is not dropped is divided by 1 - p. Identities are left unchanged.
 """
 # Tested in tests/networks/test_assembly.py.
 

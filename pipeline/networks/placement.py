@@ -2,8 +2,8 @@
 
 Nodes are in columns by their depth. An operation is a labelled box before the node that adds its
 output, so labels cannot cover each other. An edge that passes through a column has a separate place
-in it. First the order within columns is chosen for few crossings and short edges, then the heights
-for straight edges. Lengths are in units of the drawing.
+in it. First the order within columns is chosen so that there are few crossings and short edges.
+Then the heights are chosen so that edges are straight. Lengths are in units of the drawing.
 """
 
 from __future__ import annotations
@@ -155,7 +155,8 @@ def cost(graph: Graph) -> float:
 def straighten(graph: Graph) -> None:
     """Choose heights in the given order: min sum (y_from - y_to)^2, gaps at least MARGIN.
 
-    The unknowns are the height of each column's first place, and what each gap has above MARGIN.
+    The unknowns are the height of each column's first place, and the excess of each gap over
+    MARGIN.
     """
     places = [place for column in graph.columns for place in column]
     index = {id(place): i for i, place in enumerate(places)}

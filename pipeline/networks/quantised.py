@@ -1,7 +1,7 @@
 """Quantises a network to 8 bits with ONNX Runtime, and measures the accuracy that is lost.
 
-It is static (QDQ format): weights have a scale per channel; activations have scales by their range
-on some images.
+The quantisation is static (QDQ format). Weights have a scale for each channel. The scale of an
+activation is computed from its range on some images.
 """
 # Tested in tests/networks/test_exported.py.
 

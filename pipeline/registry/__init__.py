@@ -6,7 +6,7 @@ not import torch. `get` imports the module and returns the object.
 
 Data sets, spaces, strategies and figures have their entries in this package. Operations, estimators
 and genotypes are registered in their own files by the decorator `register`. Other packages add
-theirs through entry points (`plugins.py`).
+their objects through entry points (`plugins.py`).
 """
 
 from __future__ import annotations

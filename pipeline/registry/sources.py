@@ -1,9 +1,9 @@
 """Digests of the source code of registered things (strategies, spaces, estimators, data sets).
 
-Rules have these digests as `params`, so that after an edit of a strategy only its searches rerun. A
-thing of ours depends on its module, and on modules of other things of its kind from which that
-module imports (`darts_shapley_frozen` derives from `darts_shapley`). A thing of another package
-depends on the whole package.
+Rules have these digests as `params`, so that after an edit of a strategy only its searches rerun.
+A strategy of this package depends on its module, and on the modules of other strategies that its
+module imports (`darts_shapley_frozen` derives from `darts_shapley`). A space, an estimator and a
+data set depend on modules in the same way. A thing of another package depends on the whole package.
 """
 
 from __future__ import annotations

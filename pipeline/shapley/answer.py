@@ -26,10 +26,11 @@ class Estimate:
     Attributes:
         phi: float64[n], Shapley values in units of V; NaN if unknown.
         standard_error: float64[n], standard errors of `phi`; NaN for fewer than two samples.
-        reached: int64[n], number of samples for each value: marginal contributions, or coalitions
-            for regressions; 0 if the value is unknown, or known without sampling.
+        reached: int64[n], number of samples for each value. A sample is a marginal contribution, or
+            a coalition for regressions. 0 means that the value is unknown, or known without
+            sampling.
         evaluations: number of coalitions evaluated; a gradient counts as three.
-        value_full: V(N), its mean over draws.
+        value_full: mean of V(N) over draws.
         efficient: whether Σ_o φ_o = V(N) - V(∅) holds exactly for these values, not only in
             expectation; V(N) and V(∅) are means over draws.
         freedom: int64[n], degrees of freedom of `standard_error`: the number of independent samples
@@ -57,7 +58,9 @@ class Estimate:
         return cls(nothing, nothing, np.zeros(n_players, dtype=np.int64), 0, np.nan)
 
     def among(self, players: NDArray[np.int64], n_players: int) -> Estimate:
-        """The same estimate as part of a larger game; `players`, int64[n], are the numbers there.
+        """The same estimate as part of a larger game.
+
+        `players`, int64[n], are the numbers that these players have in the larger game.
 
         The other players of the larger game are null players, whose φ is zero.
         """

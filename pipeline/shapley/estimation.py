@@ -126,10 +126,10 @@ def estimate(
         processes: the processes that share the evaluations of this call; None: only this one.
         noisy: whether V returns a different value at each call; if so, coalitions are evaluated
             again for each permutation. None: the function evaluates V(N) twice to find out.
-        batch_size: number of coalitions per call of V; None: those of one permutation.
+        batch_size: number of coalitions per call of V; None: all coalitions of a permutation.
         progress: True for a progress bar, or a function called with the number of evaluations.
         keep_known: whether Ctrl-C returns the estimate so far, marked `interrupted`. `truncated`,
-            `released_code` and `gradient` raise KeyboardInterrupt even so.
+            `released_code` and `gradient` still raise KeyboardInterrupt.
         options: options of the estimator.
 
     Raises:
@@ -184,8 +184,8 @@ def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
 def suited(n: int, budget: int | None) -> str:
     """The estimator for n players and a budget.
 
-    It is `exact` if the budget suffices, else `leverage` if there are few evaluations per player,
-    else `regression_adjusted`. docs/shapley.md compares them.
+    It is `exact` if the budget suffices. Otherwise it is `leverage` if there are few evaluations
+    per player, and `regression_adjusted` if there are more. docs/shapley.md compares them.
     """
     if budget is not None and n <= exact_up_to(budget):
         return "exact"

@@ -9,8 +9,8 @@ coalition is evaluated once per draw and then remembered. A game is *noisy* if V
 value at each call. Standard errors over draws include this noise.
 
 Several processes that run the same estimator with the same seed share the evaluations in
-`Game.draws`. They exchange the values of coalitions and not sums, so the results are the same bits
-as those of one process.
+`Game.draws`. They exchange the values of coalitions and not sums, so the results are bitwise equal
+to those of one process.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Game:
         n_players: |N|, at least one.
         processes: the processes that share the evaluations.
         noisy: whether V returns a different value at each call.
-        batch_size: number of coalitions per call of V; None: as many as each request has.
+        batch_size: number of coalitions per call of V; None: all coalitions of a request.
         report: called with the number of evaluations after each call of V.
         keep_known: whether `play` returns the complete units after Ctrl-C instead of raising.
 
@@ -162,7 +162,8 @@ class Game:
     def play(self, units: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.float64]]:
         """V of units of coalitions, one draw per unit (a permutation): bool[b, n] -> float64[b].
 
-        After Ctrl-C it returns those of complete units, if there are two and `keep_known` is set.
+        After Ctrl-C, a single process with `keep_known` returns the values of the complete units if
+        there are at least two of them. Otherwise KeyboardInterrupt is raised.
         """
         values: dict[int, NDArray[np.float64]] = {}
         try:
@@ -188,9 +189,10 @@ class Game:
         """Loop over draws; a draw begins before its number is yielded.
 
         Several processes share the work. Each process first loops over its share of the numbers.
-        Then they exchange the values, and each loops over all numbers with all values known. So the
-        body of the loop runs twice for some numbers. The body must depend only on the number and
-        the game's values, store its result under the number, and not leave the loop early.
+        Then the processes exchange the values, and each process loops over all numbers with all
+        values known. So the body of the loop runs twice for some numbers. The body must depend only
+        on the number and the game's values, store its result under the number, and not leave the
+        loop early.
         """
         numbers = list(numbers)
         if self._processes.n > 1:

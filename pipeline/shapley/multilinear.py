@@ -5,15 +5,17 @@
 The distribution of q weights the sizes of coalitions and determines the kind of value:
 
     owen       q ~ U(0, 1): the Shapley value
-    banzhaf    q = 1/2: the Banzhaf value, equal weights for all coalitions (sizes near n/2)
+    banzhaf    q = 1/2: the Banzhaf value; all coalitions have equal weights, most have about n/2
+               players
     beta       q ~ Beta(β, α): Beta(α, β)-Shapley (Kwon & Zou, "Beta Shapley", AISTATS 2022, Eq. 4),
                α > β favours small coalitions, β > α large ones; α = β = 1: the Shapley value
 
 Beta-Shapley gives a coalition of s other players the weight B(s + β, n - 1 - s + α) / B(α, β). This
 is the mean of q^s (1 - q)^(n-1-s). A sample consists of a coalition and its n neighbours, which
-differ from it in one player. The m samples are stratified: each of m equally likely intervals has
-one q. The standard error ignores this, so it may be too large or too small. Owen's values are
-efficient in expectation; Banzhaf and Beta values are not.
+differ from it in one player. The m samples are stratified: the range of q is divided into m equally
+likely intervals, and one q is drawn from each. The standard error ignores the stratification, so it
+may be too large or too small. Owen's values are efficient in expectation; Banzhaf and Beta values
+are not.
 """
 # Tested in tests/shapley/test_statistics.py.
 

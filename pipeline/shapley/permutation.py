@@ -26,7 +26,8 @@ from pipeline.shapley.game import Game, within_budget
 
 M = 10  # paper, section 4.1
 PAIR = 2
-# Repeated coalitions are free. This limits the permutations to a multiple of `budget // n + 1`.
+# Repeated coalitions are free, so the budget alone does not limit the number of permutations. The
+# largest number is this multiple of `budget // n + 1`.
 REPEATS = 8
 MEANING = "M; none: all that the budget allows, else 10"
 
@@ -92,8 +93,8 @@ def draw_orders(
 ) -> list[NDArray[np.int64]]:
     """Random permutations; if `block` is 2, each is followed by its reverse.
 
-    `permutations` is the largest number. If it is None, there are as many as the budget allows, or
-    without a budget the paper's M.
+    `permutations` is the largest number of permutations. If it is None, there are as many as the
+    budget allows; without a budget there are M, as in the paper.
 
     Raises:
         InputError: the budget is too small for one block.

@@ -87,7 +87,7 @@ def sample(
     settings: PairSettings,
     size_weights: NDArray[np.float64],
 ) -> Sampled:
-    """Draw and evaluate coalitions; for each draw of V as many as a permutation has.
+    """Draw and evaluate coalitions; each draw of V has as many coalitions as a permutation.
 
     `size_weights`, float64[n - 1], are proportional to the probabilities of sizes 1 .. n - 1.
 

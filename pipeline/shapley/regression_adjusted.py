@@ -41,7 +41,8 @@ def regression_adjusted(
     n = game.n_players
     sampled = sample(game, rng, budget, settings, np.ones(n - 1))
     mean, error = mean_and_error(per_pair(sampled, n))
-    # All pairs share the fitted coefficients; the spread over pairs does not show their error.
+    # All pairs share the fitted coefficients, so the spread over pairs does not show the error of
+    # these coefficients.
     pairs = max(len(sampled.y) // PAIR, 1)
     error *= (pairs / max(pairs - n, pairs / 4)) ** 0.5
     standard_error = np.sqrt(error**2 + (sampled.gain_error / n) ** 2)

@@ -1,4 +1,4 @@
-"""The estimator of the paper's released code, for comparison; its values are no Shapley values.
+"""The estimator of the paper's released code, for comparison; its values are not Shapley values.
 
     value_o = mean_m Δ_o(m) - std_m Δ_o(m)
 

@@ -7,13 +7,13 @@ has dropped by more than the share η,
 
 The paper leaves some points open. The choices here are:
 - The drop is relative to V(N), as in the released code. We multiply the inequality by |V(N)|, so
-  that V(N) may be zero, or negative (a loss).
+  that V(N) may also be zero, or negative (such as the negative loss).
 - The player whose removal exceeds the threshold counts as reached. Otherwise the marginal
   contributions of the most important players would be lost.
 - φ of a player is the mean over the permutations that reached it, and NaN if none did. The released
-  code counts the others as zero (`released_code`). With `unreached: spread` each unreached player
-  gets an equal share of V(S) - V(∅), where S is the last coalition. Then Σ_o φ_o = V(N) - V(∅) is
-  exact, at the cost of evaluating V(∅).
+  code counts the other permutations as zero (`released_code`). With `unreached: spread` each
+  unreached player gets an equal share of V(S) - V(∅), where S is the last coalition. Then Σ_o φ_o =
+  V(N) - V(∅) is exact, at the cost of evaluating V(∅).
 - A permutation begins only if the remaining budget suffices for all its players. If the budget does
   not suffice for any whole permutation, a part of one permutation is evaluated.
 
@@ -93,9 +93,9 @@ class Walks:
 
     Iteration yields pairs (order int64[n], delta float64[n]), each under a separate draw. `delta`
     is NaN; the body of the loop fills it in. Several processes share the pairs (see `Game.draws`).
-    `permutations` is M; None means as many as fit in the budget, or the paper's 10 without a
-    budget. `shorten` selects the players of an order that are removed. `longest` is the largest
-    number of removals in a permutation.
+    `permutations` is M; None means as many permutations as fit in the budget, or 10 as in the paper
+    if there is no budget. `shorten` selects the players of an order that are removed. `longest` is
+    the largest number of removals in a permutation.
 
     Raises:
         InputError: the budget is too small to reach any player.

@@ -40,7 +40,7 @@ def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.f
 def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
     """(x - mean) / deviation over the k known players of a group; zero if the deviation is zero.
 
-    The deviation is that of a sample: Σ (x - mean)² is divided by k - 1.
+    The deviation is the sample standard deviation: Σ (x - mean)² is divided by k - 1.
     """
     known = ~np.isnan(x)
     k = np.bincount(groups, weights=known)

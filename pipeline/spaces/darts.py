@@ -37,10 +37,10 @@ class DartsSpace(Space):
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
         """DARTS' discretisation: for each node the two edges with the strongest operations.
 
-        Edges are compared by the softmax weight of their strongest operation except `none`, which
-        the softmax includes. `none` is never selected, even if `none_may_win`, because leaving out
-        the edge has the same effect. The stronger edge comes first; if two are equal, the lower
-        index.
+        Edges are compared by the softmax weight of their strongest operation except `none`. The
+        softmax is over all operations including `none`. `none` is never selected, even if
+        `none_may_win`, because leaving out the edge has the same effect. The stronger edge comes
+        first; if two are equal, the edge with the lower index does.
         """
         weights = np.where(self.selectable(), softmax(self.table(strength, True)), -np.inf)
         cells = {

@@ -83,10 +83,10 @@ class DepthwiseConvBN(nn.Sequential):
 class FactorizedReduce(nn.Module):
     """Halve the image by two pointwise convolutions of stride 2, side by side.
 
-    One is shifted by a pixel in both directions, so together they read half of the pixels and not a
-    quarter. We select the pixels first and convolve with stride 1. This gives the same numbers and
-    avoids a crash of torch 2.14 on CPUs, in the backward pass of a strided pointwise convolution in
-    channels_last.
+    The second one is shifted by a pixel in both directions, so the two together read half of the
+    pixels and not a quarter. We select the pixels first and convolve with stride 1. This gives the
+    same numbers and avoids a crash of torch 2.14 on CPUs, in the backward pass of a strided
+    pointwise convolution in channels_last.
     """
 
     def __init__(self, n_in: int, n_out: int, affine: bool = True) -> None:
@@ -195,8 +195,8 @@ def imagenet_stem(channels: int) -> tuple[nn.Sequential, nn.Sequential]:
 
     Returns:
         two modules. The first maps images [b, 3, h, w] to [b, channels, h / 4, w / 4], the first
-        input of the first cell. The second maps that to [b, channels, h / 8, w / 8], its second
-        input.
+        input of the first cell. The second maps this output to [b, channels, h / 8, w / 8], the
+        second input of that cell.
     """
     quarter = nn.Sequential(
         *conv_bn(3, channels // 2, stride=2),

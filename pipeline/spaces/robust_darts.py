@@ -2,7 +2,7 @@
 
 Cells and discretisation are those of DARTS, with two or three operations per edge:
 
-- S1: the two operations that DARTS found strongest on each edge of its own space.
+- S1: on each edge, the two operations that DARTS found strongest in the space of DARTS.
 - S2: a separable convolution or a skip connection.
 - S3: the operations of S2 and `none`.
 - S4: a separable convolution or noise; a good search never selects noise.

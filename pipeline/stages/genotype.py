@@ -1,7 +1,8 @@
-"""Genotype: write, draw and count a cell that was found by a search, published, or given.
+"""Genotype: writes the files of a cell that was found by a search, published, or given.
 
-The stage writes `genotype.json`, `cell.svg`, `cell.png` and a complete model, `model.pt`. Its
-weights are the initial weights of a retraining with the same seed.
+The stage writes `genotype.json`, `cell.svg`, `cell.png` and a complete model, `model.pt`, and
+counts parameters and multiply-adds. The model's weights are the initial weights of a retraining
+with the same seed.
 """
 
 from __future__ import annotations

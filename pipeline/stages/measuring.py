@@ -19,7 +19,7 @@ from pipeline.studies.walks import walk
 
 
 def run_walk(job: WalkJob, *opening: Any) -> None:
-    """Write `walks.npz`: whole permutations, and V along each by every value function.
+    """Write `walks.npz`: whole permutations, and the values V along each by every value function.
 
     Args:
         job: number of permutations, value function, seeds.

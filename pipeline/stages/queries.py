@@ -1,8 +1,9 @@
 """Queries: many seeds of a strategy in one process, for table rows with hundreds of seeds.
 
-A search on the table has a hundred look-ups, and a search on tiny images takes seconds. A process
-for each seed would take longer than that. `history.csv` has a row for each seed: the table's values
-of the found cell and, for a search with epochs, the tau by which its strength ranks all cells.
+A search on the table has a hundred look-ups, and a search on tiny images takes seconds. Starting a
+process for each seed would take longer. `history.csv` has a row for each seed: the table's values
+of the found cell. For a search with epochs, the row also has Kendall's tau between the strength and
+the accuracy of all cells.
 """
 # Tested in tests/stages/test_looks.py.
 

@@ -3,17 +3,18 @@
 Figure 5 of Shapley-NAS (Xiao et al., CVPR 2022, section 4.5): Kendall's tau of strength and test
 accuracy over 200 architectures drawn from NAS-Bench-201. Our choices where the paper gives none:
 
-    strength of an architecture    mean over its six operations of their softmax weights. The
-                                   softmax is taken over the five operations of each edge, of the
-                                   values from which the search chooses (alpha in Shapley-NAS)
-    the 200 architectures          drawn uniformly without replacement, from those with `none` too,
-                                   and the same for all searches
+    strength of an architecture    mean of the softmax weights of its six operations. Each edge has
+                                   a softmax over its five operations, of the values by which the
+                                   search chooses (alpha in Shapley-NAS)
+    the 200 architectures          drawn uniformly without replacement from all architectures,
+                                   including those with `none`; the same 200 for all searches
 
 The stage also computes tau over all 15,625 architectures for each data set of the table, and tau of
-the mean of alpha without softmax. For comparison it computes tau of two scores that know the table:
-main effects of accuracies and of ranks (`nasbench/additive.py`). For each epoch, `history.csv` has
-the cell that the search would have returned, its accuracies, and tau over all architectures.
-Intervals are percentile bootstraps over architectures, without the variation between searches.
+the mean of alpha without softmax. For comparison it computes tau of two scores that are computed
+from the table: the main effects of the accuracies and the main effects of their ranks
+(`nasbench/additive.py`). For each epoch, `history.csv` has the cell that the search would have
+returned, its accuracies, and tau over all architectures. Intervals are percentile bootstraps over
+architectures; they do not include the variation between searches.
 """
 # Tested in tests/stages/test_looks.py.
 

@@ -47,7 +47,7 @@ def run(
         name: the verb, `retrain` or `transfer`.
         job: layout and recipe.
         seed: seed of the weights, the order of images, augmentation and dropped paths.
-        genotype: a file, a published name, a NAS-Bench-201 string; None: that of `start`.
+        genotype: a file, a published name, a NAS-Bench-201 string; None: the genotype of `start`.
         manifest: manifest of the prepared data set.
         data_root: folder of the data set.
         out: folder of the results.

@@ -85,7 +85,10 @@ class Strategy(ABC):
 
     @abstractmethod
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Run epoch number `epoch`, from 0; `train` is for the weights, `valid` for the value.
+        """Run epoch number `epoch`, counted from 0.
+
+        `train` has the images on which weights are trained, `valid` those for validation loss and
+        accuracy.
 
         Returns:
             metrics: accuracies as fractions, times as `*_seconds`, and the number of images in

@@ -2,10 +2,10 @@
 
     logits = c tanh(W h / T),   c = 2.5, T = 5, two layers of 32, all weights uniform in [-0.1, 0.1]
 
-These values are those of the code of NAS-Bench-201. The embedding of each choice is the next input
-of the LSTM. The controller is small and runs on the CPU, so its draws do not depend on the device.
-Deviation: each player has an embedding and a row of W; in that code each operation has one of each,
-shared by all edges.
+These values are from the code of NAS-Bench-201. The embedding of each choice is the next input of
+the LSTM. The controller is small and runs on the CPU, so its draws do not depend on the device.
+Deviation: each player has an embedding and a row of W. In that code all edges share one embedding
+and one row of W per operation.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -36,7 +36,7 @@ class Reinforce:
         settings: learning rate of Adam, entropy weight λ, decay d of the baseline.
 
     Attributes:
-        baseline: baseline of the last draw; in the first epoch, the accuracy of the draw.
+        baseline: baseline of the last draw; in the first epoch it equals the accuracy of that draw.
     """
 
     def __init__(self, controller: Controller, settings: EnasSettings) -> None:

@@ -8,9 +8,9 @@ Line 1 of algorithm 1 (`gradient.py`) minimises the loss after a step on the wei
     ξ    the learning rate of the weights    ε    0.01 / ‖∇_w' L_val‖₂    -> `EPSILON`
 
 As in the authors' code, the step to w' is a step of SGD with heavy-ball momentum and weight decay,
-without clipping of gradients. Momentum and weight decay do not depend on α. If the recipe has
-Nesterov's momentum, as on NAS-Bench-201, the training step of SGD differs from the step to w'. This
-is so in the authors' code too.
+without clipping of gradients. Momentum and weight decay do not depend on α. If the recipe uses
+Nesterov momentum, as on NAS-Bench-201, the training step of SGD differs from the step to w'. The
+authors' code has the same difference.
 """
 # Tested in tests/strategies/test_second_order.py.
 

@@ -37,7 +37,7 @@ class DartsShapley(GradientSearch):
         seed = seeds.derive(self.seed, "shapley", epoch)
         V = ValueFunction(self.supernet, self._alpha, valid, self.settings, seed)
         self._estimate = estimate = shapley_values(V, self.settings, seed, self.ranks)
-        # A player that no permutation reached is neither better nor worse than the others.
+        # A player that no permutation reached gets the mean value of the others.
         self._phi = np.where(np.isnan(estimate.phi), np.nanmean(estimate.phi), estimate.phi)
         cost = V.cost(self.ranks)
         return {

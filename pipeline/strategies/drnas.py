@@ -6,14 +6,14 @@ Line 1 of algorithm 1 (`gradient.py`) minimises the expected loss; each step dra
 
     θ    mixing weights, with pathwise derivatives    λ    `alpha_weight_decay`
 
-The penalty is Adam's weight decay, as in the authors' code. At α = 0 the penalty is least and β =
-1.
+The penalty is Adam's weight decay, as in the authors' code. The penalty is smallest at α = 0, where
+β = 1.
 
 The search has stages of equal length. Each new stage multiplies the share of channels that pass
-through the operations by `growth`; Net2Wider widens weights and momentum. Each edge keeps only the
-operations with the largest α. α is frozen in the first epochs of each stage. As in the authors'
-code, the cell is chosen by softmax(α) over the remaining operations. The recipe's
-`partial_channels` is that of the first stage.
+through the operations by `growth`; Net2Wider widens the weights and their momentum to match. In
+each new stage, each edge keeps only the operations with the largest α. α is frozen in the first
+epochs of each stage. As in the authors' code, the cell is chosen by softmax(α) over the remaining
+operations. The recipe's `partial_channels` applies to the first stage.
 """
 # Tested in tests/strategies/test_progressive.py.
 

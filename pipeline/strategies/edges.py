@@ -18,9 +18,10 @@ KEPT_EDGES = {"darts": 2}
 def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) -> np.ndarray:
     """A strength that ranks operations by their weights and edges by their importance.
 
-    The strongest operation of an edge except `none` gets (1 + importance) / 2, which is at least
-    one half. The others share the rest in proportion to their weights. If the genotype keeps all
-    edges, importance is ignored, and operations including `none` are ranked by their weights.
+    On each edge, the strongest operation other than `none` gets (1 + importance) / 2, which is at
+    least one half. The other operations share the rest in proportion to their weights. If the
+    genotype keeps all edges, importance is ignored, and operations including `none` are ranked by
+    their weights.
 
     Args:
         space: the search space.
@@ -48,8 +49,8 @@ def softmax_rows(
 ) -> np.ndarray:
     """Softmax of alpha [n_players] over each edge, [edges, operations].
 
-    The softmax is over the operations in `kept`, bool [edges, operations]; the others get 0. None
-    means all operations.
+    The softmax is over the operations in `kept`, bool [edges, operations]; all other operations get
+    0. If `kept` is None, all operations are kept.
     """
     table = alpha.reshape(-1, n_operations)
     mixing = np.exp(table - table.max(axis=1, keepdims=True))

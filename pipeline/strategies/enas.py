@@ -2,8 +2,9 @@
 
 Pham et al., "Efficient neural architecture search via parameter sharing" (ICML 2018).
 
-An epoch first trains the shared weights, in each step those of an architecture drawn by the
-controller. Then REINFORCE trains the controller; R is the validation accuracy of its draws:
+An epoch first trains the shared weights: in each step the controller draws an architecture, and its
+weights are trained. Then REINFORCE trains the controller; R is the validation accuracy of its
+draws:
 
     ascend  E (R + λ H - b) log π(a),   b = d b' + (1 - d) (R + λ H)    mean over `samples` draws
 
@@ -12,8 +13,8 @@ controller. Then REINFORCE trains the controller; R is the validation accuracy o
     b'   baseline at the end of the last epoch    d    `baseline_decay`
 
 After the last epoch some architectures are drawn, and the most accurate is the result. The
-algorithm follows the code of NAS-Bench-201. The learning rate of the weights falls and rises along
-a cosine.
+algorithm follows the code of NAS-Bench-201. The learning rate of the weights repeatedly falls and
+rises along a cosine.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 

@@ -6,7 +6,8 @@ Studies measure estimators on such supernets. There are two ways of training:
     coalitions    each step draws a probability q ~ U(0.3, 1); each player keeps its weight with
                   probability q and gets zero otherwise
 
-On a supernet trained with coalitions, the values of small coalitions tell more about operations.
+The values of small coalitions tell more about operations if the supernet was trained with
+coalitions than if it was trained uniformly.
 """
 # Tested in tests/contract/test_strategies.py.
 

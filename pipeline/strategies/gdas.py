@@ -6,7 +6,7 @@ noise. The backward pass uses the gradient of the softmax h~:
     h = one-hot(argmax(h~)) + h~ - stop(h~),   h~ = softmax((α + G) / τ),   τ falling
 
 Deviations: when a gradient is needed, all operations of an edge are computed. So a step costs as
-much as a step of DARTS, while in the paper it costs a fraction. The gradient of h~ is exact; the
+much as a step of DARTS; in the paper it costs a fraction of that. The gradient of h~ is exact; the
 authors' code computes it only for the drawn operation.
 """
 # Tested in tests/strategies/test_sampling.py.

@@ -3,10 +3,11 @@
 With p the softmax of α over an edge:
 
     S_EI = 1 - p(none)                                         importance
-    S_SC = 1 - entropy of p over the others / its maximum      certainty
+    S_SC = 1 - entropy of p without `none` / its maximum       certainty
     S_SS = mean histogram intersection with earlier epochs     stability
 
-With scores scaled to [0, 1] for each cell type, criterion 1 is S_EI S_SC and 2 is S_EI S_SC S_SS.
+Each score is scaled to [0, 1] within each cell type. Criterion 1 is the product S_EI S_SC, and
+criterion 2 is the product S_EI S_SC S_SS.
 """
 # Tested in tests/strategies/test_edges.py.
 
@@ -67,7 +68,7 @@ def edge_scores(
         mixing: softmax of alpha [edges, operations].
         selectable: bool [edges, operations], all operations except `none`.
         n_cell_types: number of cell types, which all have the same number of edges.
-        past: p, the second result of this function, in each earlier epoch of the window for S_SS.
+        past: p (the second result of this function) of each earlier epoch in the window for S_SS.
 
     Returns:
         scores [edges] in [0, 1]; and p [edges, operations], the softmax without `none`.

@@ -8,7 +8,8 @@ series, each computed on one batch:
 
     ∂_α L_val - γ Σ_{k=0..K} (∂²L_train / ∂α ∂w) (I - γ H)^k ∂_w L_val,   H = ∂²L_train / ∂w ∂w
 
-    γ    the learning rate of the weights, as in the authors' code, or `gamma`    K    `terms`
+    γ    `gamma`; by default the learning rate of the weights, as in the authors' code
+    K    `terms`
 
 There are `weight_steps` steps on the weights before each step on α. With K = 0 this is second-order
 DARTS, evaluated at w instead of w'.

@@ -3,8 +3,8 @@
 This is our strategy `shrinking` with accuracies from the table. First some random architectures are
 looked up. Then operations are removed one by one. For each removal an additive game is fitted to
 the known accuracies of the architectures that are still possible. The operation whose value is
-furthest below the best of its edge is removed. Between removals more of the possible architectures
-are looked up. The last look-up is that of the remaining cell.
+furthest below the best value on its edge is removed. Between removals more of the possible
+architectures are looked up. At the end the remaining cell is looked up.
 """
 # Tested in tests/nasbench/test_shrinking.py.
 

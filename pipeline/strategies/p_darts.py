@@ -3,12 +3,14 @@
 Chen, Xie, Wu, Tian, "Progressive differentiable architecture search: bridging the depth gap
 between search and evaluation" (ICCV 2019).
 
-The search has three stages of equal length. The supernet has 5, 11 and 17 cells in these stages,
-and 8, 5 and 3 operations on each edge; those with the largest α stay. Each stage starts with new
-weights and a new α. Two measures limit skip connections: dropout follows them, at a rate that falls
-within a stage, and the final normal cell has at most `max_skips` of them.
+The search has three stages of equal length. In these stages the supernet has 5, 11 and 17 cells,
+and 8, 5 and 3 operations on each edge. The operations with the largest α are kept from one stage to
+the next. Each stage starts with new weights and a new α. Two measures limit skip connections.
+Dropout is applied after each skip connection of stride 1, at a rate that falls during a stage. The
+final normal cell has at most `max_skips` skip connections.
 
-α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` is that of stage 1.
+α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` is the number of cells
+in the first stage.
 """
 # Tested in tests/strategies/test_progressive.py.
 

@@ -1,4 +1,4 @@
-"""Search in stages: each stage has fewer operations per edge than the last, and another supernet.
+"""Search in stages: in each new stage operations are removed and the supernet changes.
 
 This is the common part of DrNAS and P-DARTS.
 """
@@ -86,7 +86,8 @@ def strongest(alpha: np.ndarray, kept: np.ndarray, n_kept: int) -> np.ndarray:
     Args:
         alpha: float64 [edges * operations].
         kept: bool [edges, operations], the operations that remain.
-        n_kept: number of operations per edge; of equal operations, those with lower index.
+        n_kept: number of operations to keep per edge; if two have equal alpha, the lower index is
+            kept.
 
     Returns:
         bool [edges, operations].

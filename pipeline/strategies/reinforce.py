@@ -2,7 +2,7 @@
 
 Williams (Machine Learning 8, 1992), as in Dong & Yang, "NAS-Bench-201" (ICLR 2020, section 4).
 
-The policy has independent logits for each edge. After the draw of architecture a, number t,
+The policy has independent logits for each edge. After draw number t, of architecture a,
 
     b = (1 - d) Σ_{i ≤ t} d^(t - i) R_i / (1 - d^t),     θ ascends (R - b) ∇ log π(a)
 

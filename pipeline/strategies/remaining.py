@@ -1,9 +1,9 @@
 """Removes operations one by one: the one that contributes least among those that remain.
 
-The value of an operation changes when others are removed: it may become valuable only then. With
-the test accuracies of NAS-Bench-201, the additive game over all architectures has its largest
-values at conv_3x3 on every edge. If instead operations are removed one by one, the remaining cell
-is the best cell, on all three data sets (`docs/results/oracle_table.md`).
+When an operation is removed, the values of the others change, and some become valuable only then.
+In the additive game fitted to the test accuracies of all NAS-Bench-201 architectures, conv_3x3 has
+the largest value on every edge. If instead operations are removed one by one, the remaining cell is
+the best cell, on all three data sets (`docs/results/oracle_table.md`).
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -79,7 +79,7 @@ class Remaining:
 
 
 def behind(a: np.ndarray, left: np.ndarray, n_operations: int) -> np.ndarray:
-    """Best value on the edge minus the operation's own, over remaining ones, float64[n_players].
+    """Best value on an edge minus the operation's value, among those left, float64[n_players].
 
     It is -inf for removed operations, and for the last operation of an edge, which is kept.
     """

@@ -3,8 +3,8 @@
 Li & Talwalkar, "Random search and reproducibility for neural architecture search" (UAI 2019).
 
 Each step trains the weights of an architecture that is drawn uniformly. After the last epoch more
-architectures are drawn. The one with the best validation accuracy, with the shared weights, is the
-result.
+architectures are drawn. The result is the architecture that has the best validation accuracy with
+the shared weights.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 def gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
     """Standard Gumbel variables G = -log(-log U), float64, of a tensor's shape and device."""
-    # An exponential variable is -log U. In float64 no draw is 0.
+    # An exponential variable equals -log U. In float64 no draw is 0, so the logarithm is finite.
     exponential = torch.empty(like.shape, dtype=torch.float64).exponential_(generator=generator)
     return -exponential.log().to(like.device)
 

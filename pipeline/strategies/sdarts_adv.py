@@ -9,8 +9,9 @@ Line 2 of algorithm 1 (`gradient.py`) trains w with the worst mixing weights nea
 
 The maximum is approximated by projected gradient ascent from a random start: seven steps of 2ε/7
 along the sign of the gradient, each projected onto the box and the simplex. In this ascent batch
-norms use running statistics, as in the authors' code. Deviation: if δ has not raised the loss, the
-authors' code drops it, at the cost of two more forward passes per step; we keep it.
+norms use running statistics, as in the authors' code. Deviation: the authors' code drops δ if it
+has not raised the loss. This check takes two more forward passes per step, so we leave it out and
+always keep δ.
 """
 # Tested in tests/strategies/test_sampling.py.
 

@@ -2,9 +2,9 @@
 
 This strategy is ours. Each step trains a random architecture of the remaining operations, as RSPS
 does. When a removal is due, some architectures are evaluated. The value of an operation is its
-coefficient in the additive game closest to their accuracies (`contributions.py`), as Shapley values
-are the coefficients of the additive game closest to V on all coalitions. The operation whose value
-is furthest below the best of its edge is removed (`remaining.py`).
+coefficient in the additive game closest to their accuracies (`contributions.py`). In the same
+sense, Shapley values are the coefficients of the additive game closest to V over all coalitions.
+The operation whose value is furthest below the best value on its edge is removed (`remaining.py`).
 """
 
 from __future__ import annotations

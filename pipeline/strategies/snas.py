@@ -4,7 +4,7 @@ Each step draws the mixing weights of each edge from a concrete distribution:
 
     Z = softmax((α + G) / λ),   G Gumbel,   λ falling
 
-    λ    `temperature`, linear over the epochs
+    λ    `temperature`, which changes linearly over the epochs
 
 In the authors' code α and w minimise the same loss on the same batch (one level), and no validation
 images are used. The published result of SNAS on NAS-Bench-201 comes from the code of DrNAS. In that

@@ -4,18 +4,20 @@
 
 The paper leaves some points open. The choices here are:
 - Accuracy is measured on 1,024 images from the second half of the training set, or on the whole
-  half if it is smaller. As in the released code, they are drawn again for each permutation and are
-  the same for all its coalitions. Unlike the released code, we do not augment them.
-- Batch norms use batch statistics (`batch_norm.py` explains why). So all batches have nearly the
-  same size, and none is too small for its statistics.
+  half if it is smaller. As in the released code, new images are drawn for each permutation, and all
+  coalitions of a permutation are evaluated on the same images. Unlike the released code, we do not
+  augment images.
+- Batch norms use batch statistics (`batch_norm.py` explains why). The images are divided into
+  batches of nearly equal size, so that no batch is too small for its statistics.
 - `supernet/mixture.py` defines how a removal changes the mixing weights.
 
-`none` adds nothing to an edge, so without `renormalise` it is a null player: φ = 0. The game is
-played among the other players, so each permutation has one evaluation fewer for each `none`.
+`none` adds nothing to an edge, so without `renormalise` it is a null player: φ = 0. So only the
+other operations take part in the game, and each permutation needs one evaluation less for each
+`none`.
 
-There are two other values: the mean over images of the probability of the true class, or of its
-logarithm (-loss). They are differentiable in the presence z of the operations: operation o has the
-mixing weight z_o w_o(α). The derivative is taken at z = 1_S.
+There are two other values. One is the mean over images of the probability of the true class. The
+other is the mean of its logarithm, the negative loss. Both are differentiable in the presence z of
+the operations: operation o has the mixing weight z_o w_o(α). The derivative is taken at z = 1_S.
 """
 
 from __future__ import annotations
@@ -140,7 +142,7 @@ class ValueFunction:
     def measuring(self) -> Iterator[None]:
         """Set the mode of batch norms once for all evaluations inside the block.
 
-        Outside such a block every evaluation sets it, with a loop over all modules.
+        Outside such a block every evaluation sets the mode, in a loop over all modules.
         """
         policy = self._settings.batch_norm
         if self._is_measuring or policy == "recalibrated":  # then each coalition is recalibrated

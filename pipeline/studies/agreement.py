@@ -76,7 +76,9 @@ class Ranking:
         return cls(table.column(column), np.asarray(table.rows[CODE]))
 
     def against(self, phi: NDArray[np.float64]) -> Mapping[str, float]:
-        """Tau between sums of phi over edges and accuracies, and the accuracy of the cell of phi.
+        """Kendall's tau between sums of phi and accuracies; accuracy of the cell that phi chooses.
+
+        The sum of a cell is over the operations on its edges.
 
         Args:
             phi: float64[24], values of the players; NaN is replaced by the mean of the others. The

@@ -23,9 +23,10 @@ READINGS: dict[str, dict[str, Any]] = {
 
 
 def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """Rows for each supernet: each variant, by falling tau, and the ceiling.
+    """For each supernet: a row for each variant, by falling tau, then a row for the ceiling.
 
-    The reference is the mean of the first two walks. The ceiling is how well these two agree.
+    The reference is the mean of the first two walks. The ceiling is the agreement of these two
+    walks with each other.
     """
     for name, (way, age) in study.supernets().items():
         head = {"supernet": f"{way}, {age} passes"}

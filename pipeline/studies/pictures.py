@@ -37,7 +37,7 @@ def permutations(measurement: Path, picture: Path) -> None:
 
 def estimators(measurement: Path, picture: Path) -> None:
     """`shapley_estimators.json`: tau with its interval for each estimator, as SVG."""
-    # Panels share an axis with the estimators of all supernets, because the first age lacks one.
+    # Each panel lists the estimators of all supernets, because some supernets lack an estimator.
     of_all = {row["estimator"] for row in read_json(measurement)["rows"]} - {"ceiling"}
     panel = partial(_by_estimator, sorted(of_all, reverse=True))
     _draw(_by_supernet(measurement), picture, panel, (4, 4.2))

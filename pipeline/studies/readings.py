@@ -1,8 +1,9 @@
 """Compares supernets with the NAS-Bench-201 table: a row for each supernet and reading.
 
 A reading is a number for each player: α (if not zero), an estimate, or Shapley values from walks
-under one batch-norm policy, perhaps of some coalitions only. Each is compared with the table's
-Shapley values. It also ranks and chooses architectures, as in Figure 5 and Table 5.
+under one batch-norm policy, possibly over some coalitions only. Each reading is compared with the
+table's Shapley values. We also measure how well it ranks and chooses architectures, as in Figure 5
+and Table 5.
 """
 # Tested in tests/studies/test_table.py.
 

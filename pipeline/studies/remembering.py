@@ -17,7 +17,7 @@ import torch
 from pipeline.shapley.game import Key
 from pipeline.strategies.value_function import ValueFunction
 
-# Processor time on a CPU, since machines are shared; wall time on a GPU, which works in parallel.
+# Processor time on a CPU, because machines are shared; wall time if there is a GPU.
 clock = time.perf_counter if torch.cuda.is_available() else time.process_time
 
 
@@ -25,7 +25,7 @@ class Remembering(ValueFunction):
     """A `ValueFunction` for several estimators with the same `value_images` and `value`.
 
     Attributes:
-        seconds_saved: the time that evaluating the already known values would have taken.
+        seconds_saved: the time saved because known values are not evaluated again.
     """
 
     def __init__(self, *arguments: Any) -> None:

@@ -1,9 +1,9 @@
 """How well scores computed from the NAS-Bench-201 table itself rank and choose its cells.
 
-A score is a strength [edges, operations]. It ranks cells by the sum over their operations, and
-chooses the strongest operation of each edge except `none`. No supernet is trained. So the rows show
-how good a search whose scores are sums can be, and how truncation changes Shapley values without
-noise.
+A score is a strength [edges, operations]. It ranks cells by the sum over their operations. It
+chooses the cell that has, on each edge, the strongest operation except `none`. No supernet is
+trained. So the rows show how good a search can be if its scores are sums, and how truncation
+changes Shapley values when there is no noise.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.f
     """float64[edges, operations]: 1 for the operations that remain at the end, else 0.
 
     `none` is removed first. Each further step removes the operation whose main effect, over the
-    remaining architectures, is furthest below the best of its edge. This is the strategy
+    remaining architectures, is furthest below the best on its edge. This is the strategy
     `shrinking` with all accuracies known.
     """
     space = registry.get("spaces", "nasbench201")(NasBench201Search().supernet)

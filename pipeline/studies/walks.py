@@ -1,6 +1,6 @@
 """Evaluates whole permutations on a supernet and stores them, to compute many kinds of values.
 
-From the stored V, Shapley values can be computed without another forward pass: for each value
+From the stored V, Shapley values can be computed without another forward pass, for each value
 function, for any coalition sizes, and with any truncation.
 """
 
@@ -48,9 +48,9 @@ class Walks:
 
         Args:
             value: one of `VALUE_NAMES`.
-            sizes: (least, end); only coalitions count that have, without the player, at least
-                `least` and fewer than `end` members.
-            eta: threshold of early truncation; only contributions before it is exceeded count.
+            sizes: (least, end); only contributions to coalitions of at least `least` and fewer than
+                `end` members count. The player itself is not counted as a member.
+            eta: threshold of early truncation; contributions after it is exceeded do not count.
         """
         V = self.V[VALUE_NAMES.index(value)]
         marginal = V[:, :-1] - V[:, 1:]
@@ -125,8 +125,8 @@ def walk(
 ) -> Walks:
     """Evaluate the permutations of a job under α, except those that `state` already has.
 
-    Each order is evaluated forwards and backwards, on different images. Early and late positions of
-    a player then balance, so the mean has less noise and is still unbiased.
+    Each order is evaluated forwards and backwards, on different images. So the early and late
+    positions of a player balance, and the mean has less noise and is still unbiased.
 
     Args:
         job: permutations, value function, seeds.

@@ -2,8 +2,9 @@
 
 In DARTS (Liu et al., ICLR 2019, equations 1 and 2) an edge (i, j) is the sum over operations o of
 w_o(i, j) * o(state i). State j is the sum of its incoming edges. In PC-DARTS (Xu et al., ICLR 2020,
-section 3.2) only the first 1/k of the channels pass through the operations. The others bypass the
-operations, and a shuffle mixes both. Edges may also have weights (section 3.3).
+section 3.2) only the first 1/k of the channels pass through the operations. The other channels
+bypass the operations, and a shuffle mixes the two groups of channels. Edges may also have weights
+(section 3.3).
 """
 # Tested in tests/supernet/test_coalition.py.
 
@@ -136,7 +137,7 @@ class MixedCell(nn.Module):
     def shuffle_in(
         self, mixed: Tensor, edges: Edges, passed: list[Tensor], edge_weights: Tensor | None
     ) -> Tensor:
-        """The state of a node; the channels that bypass its operations are appended to `passed`.
+        """The state of a node; its channels that bypass later operations are appended to `passed`.
 
         The shuffle is the same on every edge, so it is applied once, to the sum of all edges.
         """

@@ -2,9 +2,10 @@
 
 DARTS (Liu et al., ICLR 2019, equation 2): w_o = exp(alpha_o) / sum over o' of exp(alpha_o'). A
 coalition S of players (Shapley-NAS, section 3.2) is the supernet without the other operations. The
-paper does not specify the mixing weights for it. Here, as in its released code, the weights of
-removed operations are zero and the others do not change, so `none` is a null player. With
-`renormalise` the others are scaled to sum to one on each edge, and `none` is no null player.
+paper does not specify the mixing weights of a coalition. Here, as in the released code, the weights
+of removed operations are zero and the other weights do not change, so `none` is a null player. With
+`renormalise` the weights of the remaining operations are scaled to sum to one on each edge, and
+`none` is not a null player.
 """
 
 from __future__ import annotations

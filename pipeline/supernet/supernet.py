@@ -143,7 +143,7 @@ class Supernet(nn.Module):
         return compiled_cell(self.classifier.weight.device)
 
     def _present(self, table: Tensor) -> Present:
-        """The operations to compute: without gradients those with a nonzero weight, else all.
+        """Operations to compute: without gradients those with nonzero weight, with gradients all.
 
         With gradients all are computed, because a weight of zero still has a derivative. So one
         compiled graph is enough for all coalitions.

@@ -22,9 +22,10 @@ DIGEST_LENGTH = 32  # MLflow accepts up to 36 characters
 
 
 def chart(metric: str) -> str:
-    """The name of a metric by epoch in MLflow, which groups charts by prefix, alphabetically.
+    """The name in MLflow of a metric that has a value for each epoch.
 
-    The prefix puts accuracies first: `train_accuracy` becomes `accuracy/train`.
+    MLflow groups charts by prefix, in alphabetical order. So `train_accuracy` becomes
+    `accuracy/train`, which puts accuracies first.
     """
     name = metric.removesuffix("_accuracy")
     return metric if name == metric or "/" in metric else f"accuracy/{name}"

@@ -30,7 +30,7 @@ BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a r
 class Mirror:
     """The run of one journal in a store; `update` sends the new events of the journal.
 
-    A new mirror reads from the store what it already has, so that nothing is sent twice, even after
+    A new mirror asks the store what the run already has, so that nothing is sent twice, even after
     a process was killed. Make a new mirror after an error, because some data may have arrived.
 
     Args:

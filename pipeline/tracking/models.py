@@ -73,5 +73,5 @@ def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path, nam
     described.save(str(folder / "MLmodel"))
     client.log_model_artifacts(entry.model_id, str(folder))
     client.finalize_logged_model(entry.model_id, "READY")
-    # Last: from here on the run has its model, and it is not sent again.
+    # This comes last, because it marks the model as sent.
     client.log_outputs(run_id, [LoggedModelOutput(entry.model_id, step=0)])

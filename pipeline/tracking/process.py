@@ -1,12 +1,12 @@
 """The recorder: the one process of a workflow that mirrors its journals into MLflow.
 
 It starts before the first job and reads all journals below `results/{preset}/state` while jobs
-write them. When the workflow's journal or the process of snakemake has ended, it sends the rest,
-within a time limit, and ends too. Jobs never wait for it, and only the machine that runs snakemake
-needs access to the tracking server.
+write them. When the workflow's journal or the process of snakemake has ended, the recorder sends
+the rest within a time limit and ends. Jobs never wait for it, and only the machine that runs
+snakemake needs access to the tracking server.
 
     the store does not answer   one warning; retries until it answers or the workflow has ended
-    it always refuses a run     one warning that names the remedy; all other runs are sent
+    the store refuses a run     one warning that names the remedy; all other runs are sent
     the recorder is killed      `track finish` starts another one
     a stage is killed           its run stays open until the stage resumes or the workflow ends
 

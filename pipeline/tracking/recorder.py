@@ -1,9 +1,10 @@
-"""Mirrors the journals of a results folder to MLflow: by the recorder, by hand, by `sync`.
+"""Mirrors the journals of a results folder to MLflow.
 
-Only one process at a time mirrors a results folder. It locks `mlflow.jsonl`, and adds a line to
-this file for each run that MLflow has received. If the store cannot accept a run now, it is sent
-again later. If the store refuses a run permanently, a message names the run and the remedy. All
-other runs are still sent.
+The recorder of a workflow, a verb called by hand, and the verb `sync` use this module. Only one
+process at a time mirrors a results folder. This process locks `mlflow.jsonl`, and adds a line to
+this file for each run that MLflow has received. If the store cannot accept a run now, the run is
+sent again later. If the store refuses a run permanently, a message names the run and the remedy.
+All other runs are still sent.
 """
 # Tested in tests/tracking/test_workflow.py.
 
@@ -65,7 +66,7 @@ class Recorder:
         return self.mirror([*first, *stages, *parents])
 
     def mirror(self, paths: Sequence[Path]) -> int:
-        """Mirror new events of some journals; return the number of runs that had any.
+        """Mirror new events of some journals; return the number of updated runs.
 
         Raises:
             UnsentError: the store answers, but did not accept some of the runs.

@@ -154,8 +154,8 @@ def prepared() -> MlflowClient:
 def time_limit(seconds: float) -> Iterator[None]:
     """Limit the time of a block by an alarm; this works only in the main thread.
 
-    Timeouts of requests do not limit a whole call. Without the alarm it could wait forever: for a
-    server that sends a byte now and then, or for a database that another process has locked.
+    Timeouts of requests do not limit a whole call. Without the alarm a call could wait forever: for
+    a server that sends a byte now and then, or for a database that another process has locked.
 
     Raises:
         TimeoutError: the block did not end in time.

@@ -5,8 +5,9 @@ mirrored in three ways:
 
 - for each table that uses a run, the run has a tag `experiment.<table>` with the name of the row;
 - each table is an MLflow experiment, `<mlflow_experiment>/<preset>/<table>`, with one run per row.
-  Its metrics are means over seeds, ends of the intervals and the paper's numbers. A row keeps the
-  same run: if a workflow changes its numbers, they are logged at the next step;
+  Its metrics are means over seeds, ends of the intervals and the paper's numbers. A row always has
+  the same run. If a later workflow changes the row's numbers, they are logged to this run as the
+  next step;
 - the workflow's run has each table as CSV and in MLflow's format (`log_table`).
 """
 
@@ -39,7 +40,7 @@ Rows = Sequence[Mapping[str, Any]]  # plain values: text columns name the row, n
 def tags_of(journal: Journal) -> dict[str, str]:
     """`experiment.<table>` -> name of the row, for the tables that use a stage's run.
 
-    No table uses a run that was replaced by a newer run; its journal was renamed.
+    A run whose journal was renamed was replaced by a newer run, so no table uses it.
     """
     state = journal.state
     if state is None or journal.path.name != journals.NAME or not (state / STUDY).exists():

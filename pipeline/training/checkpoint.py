@@ -1,4 +1,4 @@
-"""Checkpoints: written atomically, the previous one is kept, and other settings are refused.
+"""Checkpoints are written atomically; the previous one is kept; other settings are refused.
 
 A checkpoint has only tensors, numbers, strings and containers of these (`weights_only=True`). It
 has no state of random generators, because `pipeline.seeds` makes them from seed and epoch.

@@ -80,7 +80,7 @@ class Ranks:
         """Sum gradients and average running statistics in place; return if any rank wants to stop.
 
         A rank without images in this step has no gradients and adds zeros. If a parameter has no
-        gradient on any rank, it still has none, so the optimiser does not change it.
+        gradient on any rank, it has none afterwards either, so the optimiser does not change it.
 
         Args:
             network: the network with these parameters and running statistics.

@@ -15,8 +15,8 @@ NARROW = 16  # a network with fewer channels in its first cell is narrow
 def memory_format(recipe: TrainSettings, device: torch.device) -> torch.memory_format:
     """The order of the axes of images and weights.
 
-    Narrow networks on a CPU are not channels_last, because with it oneDNN's AVX-512 kernels wrote
-    outside their memory (torch 2.14, C = 8, stem of 4 channels, 224 pixels; not at C = 16).
+    Narrow networks on a CPU are not channels_last, because in this format oneDNN's AVX-512 kernels
+    wrote outside their memory (torch 2.14, C = 8, stem of 4 channels, 224 pixels; not at C = 16).
     """
     narrow = device.type == "cpu" and recipe.channels < NARROW
     return torch.channels_last if recipe.channels_last and not narrow else torch.contiguous_format

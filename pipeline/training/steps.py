@@ -1,7 +1,7 @@
-"""Divides the images of an epoch into steps and micro-batches, and these among ranks.
+"""Divides the images of an epoch into steps and micro-batches, and the micro-batches among ranks.
 
 An epoch is a sequence of micro-batches. A step of the optimiser has `per_step` consecutive
-micro-batches, and the ranks take them in turns. A forward pass is over one micro-batch, so batch
+micro-batches, and the ranks process them in turns. A forward pass is over one micro-batch, so batch
 statistics and random draws depend on the micro-batch and not on the rank. So the losses are the
 same for any number of ranks, up to the order of float sums.
 """

@@ -41,11 +41,12 @@ def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None
 
 @contextmanager
 def terminations() -> Iterator[Callable[[], bool]]:
-    """Within the block SIGTERM does not end the process; yield a function: was SIGTERM received?
+    """Catch SIGTERM within the block; yield a function that returns whether one was received.
 
-    So the current step can be finished and saved. Further SIGTERMs have no effect, because torchrun
-    forwards a signal that its ranks may already have received. Outside the main thread no handler
-    can be installed, and SIGTERM ends the process as usual.
+    SIGTERM does not end the process, so the current step can be finished and saved. Further
+    SIGTERMs have no effect, because torchrun forwards a signal that its ranks may already have
+    received. Outside the main thread no handler can be installed, and SIGTERM ends the process as
+    usual.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

@@ -53,7 +53,7 @@ class Position:
     # Measurements of these steps, over all ranks
     sums: dict[str, Any] = field(default_factory=lambda: {"loss": 0.0, "n_correct": 0})
     seconds: float = 0.0  # duration of these steps
-    # Weights of the best epoch on the held-out images, if there are any
+    # Weights of the epoch that is best on the held-out images, if there are held-out images
     best: dict[str, Tensor] | None = None
 
 
@@ -99,8 +99,8 @@ class Trainer:
         recipe's `keep` is "best".
 
         Returns:
-            A row for each epoch: number from 0, whole training loss, training accuracy, learning
-            rate, drop path, seconds, images per second.
+            A row for each epoch: number from 0, training loss including that of the auxiliary head,
+            training accuracy, learning rate, drop path, seconds, images per second.
 
         Raises:
             InputError: the loss is no longer finite, the checkpoint was made with other settings,

@@ -9,14 +9,14 @@ from pipeline.registry.strategies.entry import StrategyEntry
 from pipeline.settings import DARTS, Settings, setting
 
 ROBUST = "RobustDARTS (Zela et al., ICLR 2020)"
-# Section 3.1 of DARTS: batch 64, learning rate 0.025; the last value is from its code.
+# Batch size and learning rate: section 3.1 of DARTS. `learning_rate_min`: the code of DARTS.
 RECIPE: dict[str, Any] = {
     "batch_size": 64,
     "learning_rate": 0.025,
     "learning_rate_min": 0.001,
     "supernet": {"partial_channels": 1, "include_none": True, "pool_batch_norm": True},
 }
-# RobustDARTS uses the supernet of DARTS; two operations of S1 are poolings.
+# RobustDARTS uses the supernet of DARTS, with a batch norm after each pooling (only S1 has any).
 ROBUST_SPACES = ("s1", "s2", "s3", "s4")
 POOLED: dict[str, Any] = {"supernet": {"pool_batch_norm": True}}
 IN_DARTS = {"darts": RECIPE, **dict.fromkeys(ROBUST_SPACES, POOLED)}

@@ -6,8 +6,8 @@ it differs from the paper. It changes defaults (`RELEASED_CODE`), and
 - the weights use the learning rate of the next epoch, since the scheduler steps first;
 - on ImageNet the last operation of an edge is never removed (train_search_imagenet.py).
 We do not reproduce two bugs of that code. In its CIFAR script the gradients of alpha are never set
-to zero and count when gradients of weights are clipped. Its Shapley estimation changes the running
-statistics of batch norms.
+to zero, and they are included in the norm by which gradients of weights are clipped. Its Shapley
+estimation changes the running statistics of batch norms.
 """
 # Tested in tests/strategies/test_shapley.py.
 

@@ -3,21 +3,22 @@
     y[c, u] = sum over taps i of w[c, i] x[c, s u + d i - p]        stride s, dilation d, padding p
 
 oneDNN has fast forward kernels for every kernel size and dilation. It computes the gradient of the
-weights fast only for at most 3 x 3 taps, no dilation and a multiple of 16 channels. Other gradients
-take ten to forty times as long as the forward pass. At stride 1 both gradients can be computed by
-the fast kernels:
+weights fast only if there are at most 3 x 3 taps, no dilation and a multiple of 16 channels. Other
+gradients take ten to forty times as long as the forward pass. At stride 1 both gradients can be
+computed by the fast kernels:
 
 - dx is the convolution of dy with the mirrored kernel, computed by a forward kernel.
 - All taps of a convolution with dilation 2 read the same phase of the image (even or odd rows and
-  columns). So dw is that of the undilated convolution on the four phases, stacked along the batch.
+  columns). So dw equals dw of the undilated convolution on the four phases, stacked along the
+  batch.
 - dw of a 5 x 5 kernel is put together from dw of four 3 x 3 kernels on shifted images.
 
-With stride 2 and dilation 2 only every other pixel is read, so this is an undilated convolution of
-stride 1 on these pixels. The remaining case, 5 x 5 at stride 2, is rare and left to torch.
+With stride 2 and dilation 2 only every other pixel is read, so the convolution is an undilated one
+of stride 1 on these pixels. The remaining case, 5 x 5 at stride 2, is rare, and torch computes it.
 
-Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU. For
-their dilated and 5 x 5 kernels, and in bfloat16 for all kernels at stride 2, oneDNN's gradient
-takes up to thirty times as long.
+Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU.
+oneDNN's gradient takes up to thirty times as long as this one for dilated and 5 x 5 kernels, and in
+bfloat16 for all kernels at stride 2.
 """
 
 from __future__ import annotations

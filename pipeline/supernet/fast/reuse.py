@@ -4,9 +4,10 @@ If the input of an operation is the same for several coalitions, its output is t
 DARTS half of all players belong to the reduction cell, and the cells before the first reduction do
 not depend on them. These cells have the largest images. In NAS-Bench-201 all cells have the same
 players, but the input of the first cell is always the output of the stem. In this cell the output
-of an operation depends on the mixing weights of the edges up to its input state, but not on its own
-weight. So the cache keeps outputs before mixing. After a removal only the operations behind the
-changed node are computed again, on average one operation in seven.
+of an operation depends on the mixing weights of the edges up to its input state, but not on the
+weight of the operation itself. So the cache stores outputs before mixing. After a removal only the
+operations that read the changed node or a later one are computed again, on average one operation in
+seven.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ class ActivationCache:
             self._versions = versions
 
     def get(self, name: Hashable, depends_on: Hashable, compute: Callable[[], Result]) -> Result:
-        """The last result with this name if `depends_on` is the same as then, else a new result.
+        """The last result with this name if `depends_on` has not changed since, else a new result.
 
-        `compute` returns a new result. `depends_on` has everything, besides images and network, on
-        which the result depends, such as mixing weights.
+        `compute` computes a new result. `depends_on` contains everything on which the result
+        depends, except images and network; for example the mixing weights.
         """
         if name not in self._entries or self._entries[name][0] != depends_on:
             self._entries.pop(name, None)  # frees its memory first
