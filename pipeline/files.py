@@ -189,7 +189,8 @@ def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]
 
     Args:
         path: the file.
-        whole: names of arrays that must exist and have no NaN; infinity is an error in any array.
+        whole: names of arrays that must exist and have no NaN. All other arrays may have NaN, but
+            no array may have infinite values.
 
     Raises:
         InputError: the file is missing, damaged, too large, or has other content.

@@ -287,10 +287,11 @@ def web_address() -> str:
 
 
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
-    """`mlflow_run_id` and `mlflow_experiment_id` of a run, if MLflow has it.
+    """`mlflow_run_id` and `mlflow_experiment_id` of a run; empty if MLflow does not have the run.
 
-    `provenance` is the record in the run's folder. It has the key of the run. Records written by
-    earlier versions have the two ids instead.
+    `provenance` is the content of `provenance.json` in the run's folder. Its `run_key` is the key
+    of the run's journal, under which `mlflow.jsonl` lists the two ids. Earlier versions wrote no
+    `run_key`, but the two ids themselves.
     """
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:

@@ -1,8 +1,9 @@
 """Removal: the accuracy that a trained supernet loses without one or two operations.
 
 Figure 2 of Shapley-NAS (Xiao et al., CVPR 2022) shows this for the fourth and the fifth edge of a
-NAS-Bench-201 supernet. Accuracy is the value function of the search (`value_function.py`), by
-default on all its images. `none` is left out, because it adds nothing to an edge.
+NAS-Bench-201 supernet. The accuracy is measured with the value function of the search
+(`value_function.py`), by default on all images of the half of the training set that does not train
+the weights. `none` is not measured, because it outputs zero and its removal changes nothing.
 """
 # Tested in tests/stages/test_looks.py.
 
