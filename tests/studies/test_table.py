@@ -85,6 +85,17 @@ def test_alpha_is_read_as_its_ranking_ranks(known, tmp_path):
     assert row["table_tau"] == pytest.approx(expected, abs=1e-3)
 
 
+def test_an_interval_ends_where_its_measure_ends():
+    # The t interval of these three is 2/3 +- 1.43.
+    found = agreement.interval("winners", [0.0, 1.0, 1.0])
+    assert found == {"winners": 2 / 3, "winners_low": 0, "winners_high": 1}
+    assert agreement.interval("tau", [0.2, 0.4]) == {
+        "tau": pytest.approx(0.3),
+        "tau_low": None,
+        "tau_high": None,
+    }
+
+
 def test_agreement_by_hand():
     edges = np.array([0, 0, 1, 1])
     reference = np.array([4.0, 1.0, 3.0, 2.0])
