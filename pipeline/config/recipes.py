@@ -1,4 +1,4 @@
-"""Published recipes for searching a supernet and training a network, as frozen models.
+"""Published recipes for searching a supernet and training a network, as immutable settings.
 
 The base class has the values of the paper's CIFAR-10 experiments. A subclass is another published
 recipe and has only the values that differ.

@@ -23,7 +23,7 @@ REFERENCES = (OPTIMAL, "resnet")
 def find_table(
     data_root: Path | str, dataset: str = "cifar10", below: Path | str = FILE
 ) -> Path | None:
-    """The file of the table that has a data set; None if there is no such file.
+    """The file of the table with the accuracies on a data set; None if there is no such file.
 
     Args:
         data_root: folder of the data sets.

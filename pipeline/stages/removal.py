@@ -2,8 +2,8 @@
 
 Figure 2 of Shapley-NAS (Xiao et al., CVPR 2022) shows this for the fourth and the fifth edge of a
 NAS-Bench-201 supernet. The accuracy is measured with the value function of the search
-(`value_function.py`), by default on all images of the half of the training set that does not train
-the weights. `none` is not measured, because it outputs zero and its removal changes nothing.
+(`value_function.py`), by default on the whole validation half, whose images do not train the
+weights. `none` is not measured, because it outputs zero and its removal changes nothing.
 """
 # Tested in tests/stages/test_looks.py.
 

@@ -61,8 +61,8 @@ def measurements(
         table: the table of NAS-Bench-201 with the study's data set; None if there is none.
 
     Raises:
-        InputError: the table that a measurement needs is missing, or its `rows` names no known kind
-            of rows.
+        InputError: the table that a measurement needs is missing, or the key `rows` of a
+            measurement has an unknown value.
     """
     study = job.study
     for name, words in study.measurements.items():

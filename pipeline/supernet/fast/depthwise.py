@@ -7,9 +7,9 @@ weights fast only if there are at most 3 x 3 taps, no dilation and a multiple of
 gradients take ten to forty times as long as the forward pass. At stride 1 both gradients can be
 computed by the fast kernels:
 
-- dx is the convolution of dy with the mirrored kernel, computed by a forward kernel.
-- All taps of a convolution with dilation 2 read the same phase of the image (even or odd rows and
-  columns). So dw equals dw of the undilated convolution on the four phases, stacked along the
+- dx is the convolution of dy with the mirrored weights, which is a forward pass.
+- For one output pixel, all taps of a convolution with dilation 2 read the same phase of the image
+  (even or odd rows and columns). So dw equals dw of the undilated convolution on the four phases, stacked along the
   batch.
 - dw of a 5 x 5 kernel is put together from dw of four 3 x 3 kernels on shifted images.
 
