@@ -9,8 +9,8 @@ computed by the fast kernels:
 
 - dx is the convolution of dy with the mirrored weights, which is a forward pass.
 - For one output pixel, all taps of a convolution with dilation 2 read the same phase of the image
-  (even or odd rows and columns). So dw equals dw of the undilated convolution on the four phases, stacked along the
-  batch.
+  (even or odd rows and columns). So dw equals dw of the undilated convolution on the four phases,
+  stacked along the batch.
 - dw of a 5 x 5 kernel is put together from dw of four 3 x 3 kernels on shifted images.
 
 With stride 2 and dilation 2 only every other pixel is read, so the convolution is an undilated one
