@@ -13,6 +13,8 @@ from pipeline import bench, devices
 from pipeline.bench import reaching, search, timing
 from pipeline.bench.memory import peak_megabytes
 from pipeline.shapley import estimate
+from pipeline.studies.agreement import with_reference
+from pipeline.studies.estimators import phi_of
 
 MEGABYTE = 250_000  # numbers
 DEVICE = devices.resolve("auto")
@@ -107,9 +109,13 @@ def test_the_cheapest_default_that_reaches_a_tau_is_taken() -> None:
         "regression_adjusted_tenth": runs(worse, 0.5, 100),
         "regression_adjusted_hundredth": runs(worse[::-1], 0.1, 10),
     }
-    columns = reaching.reached(variants, reference, readable_ratio=3.0)["plain"]
+    taus = {
+        name: with_reference(phi_of(repeats[0]), reference)["tau"]
+        for name, repeats in variants.items()
+    }
+    columns = reaching.reached(variants, taus, readable_ratio=3.0)["plain"]
     assert columns["default"] == "regression_adjusted_tenth"
     assert columns["default_forwards_ratio"] == 10
     assert (columns["default_ratio"], columns["default_readable_ratio"]) == (20, 60)
     del variants["regression_adjusted_fifth"], variants["regression_adjusted_tenth"]
-    assert reaching.reached(variants, reference, readable_ratio=3.0) == {"plain": {}}
+    assert reaching.reached(variants, taus, readable_ratio=3.0) == {"plain": {}}

@@ -15,10 +15,6 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-from pipeline.studies.agreement import with_reference
-from pipeline.studies.estimators import phi_of
 
 OTHERS = ("plain", "truncated", "released_code")
 DEFAULT = "regression_adjusted"
@@ -26,22 +22,18 @@ Runs = Sequence[dict[str, Any]]
 
 
 def reached(
-    runs: Mapping[str, Runs], reference: NDArray[np.float64], readable_ratio: float
+    runs: Mapping[str, Runs], taus: Mapping[str, float], readable_ratio: float
 ) -> dict[str, dict[str, Any]]:
     """Name of each other estimator -> its columns; empty if the default's tau is always lower.
 
     Args:
         runs: the repetitions of each estimator, as `studies.estimates` returns them.
-        reference: float64[n], the reference values for tau.
+        taus: mean tau of each estimator over its repetitions.
         readable_ratio: time of a forward pass of the readable supernet, divided by that of the fast
             supernet.
     """
-    taus = {
-        name: float(np.mean([with_reference(phi_of(run), reference)["tau"] for run in repeats]))
-        for name, repeats in runs.items()
-    }
     found = {}
-    for other in filter(runs.__contains__, OTHERS):
+    for other in [name for name in OTHERS if name in runs]:
         enough = [n for n in runs if n.startswith(DEFAULT) and taus[n] >= taus[other]]
         cheapest = min(enough, key=lambda name: _forwards(runs[name]), default=None)
         found[other] = _columns(runs, other, cheapest, readable_ratio) if cheapest else {}

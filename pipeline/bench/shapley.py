@@ -144,14 +144,16 @@ def _rows(bench: Bench) -> list[dict[str, Any]]:
     reference, ceiling = estimators.references(bench.study, folder)
     runs = estimators.estimates(bench.study, folder)
     plain = median(run["seconds"] for run in runs["plain"])
-    reached = reaching.reached(runs, reference, _readable_ratio(bench))
+    agreement = {name: _agreement(repeats, reference) for name, repeats in runs.items()}
+    taus = {name: agreed["tau"] for name, agreed in agreement.items()}
+    reached = reaching.reached(runs, taus, _readable_ratio(bench))
     found = [
         {
             "name": name,
             "baseline_s": plain,
             "ours_s": (seconds := median(run["seconds"] for run in repeats)),
             "ratio": plain / seconds,
-            **_agreement(repeats, reference),
+            **agreement[name],
             "evaluations": round(np.mean([run["evaluations"] for run in repeats])),
             "image_forwards": round(np.mean([run["image_forwards"] for run in repeats])),
             "ceiling_tau": ceiling["tau"],
@@ -177,7 +179,7 @@ def _readable_ratio(bench: Bench) -> float:
     return float(compare("forward", plain, ours, repeats=5)["cpu_ratio"])
 
 
-def _agreement(runs: list[dict[str, Any]], reference: np.ndarray) -> dict[str, float | None]:
+def _agreement(runs: list[dict[str, Any]], reference: np.ndarray) -> dict[str, Any]:
     """Mean agreement over repeats, and the ends of the 95 % t intervals."""
     found = [with_reference(estimators.phi_of(run), reference) for run in runs]
     intervals = (interval(name, (one[name] for one in found)) for name in MEASURES)

@@ -50,43 +50,35 @@ def rows(repeats: int = 7, compiled: bool = True) -> list[dict[str, Any]]:
 
 def rows_of(name: str, repeats: int, compiled: bool) -> list[dict[str, Any]]:
     """The rows of one space."""
+    readable, fast = make(name, **READABLE), make(name)
     generator = torch.Generator().manual_seed(0)
     device = devices.resolve("auto")
     images = torch.randn(BATCHES[name], 3, SIZE, SIZE, generator=generator).to(device)
     facts = {"batch_size": len(images), "threads": torch.get_num_threads(), "device": device.type}
+    forms = {"training step": fast, "training step, checkpointed": make(name, checkpoint=True)}
+    if compiled and name == "nasbench201":
+        forms["training step, compiled"] = make(name, compile=True)
+    plain = training(readable, images)
+    steps = {form: (plain, training(supernet, images)) for form, supernet in forms.items()}
+    passes = forward_passes(readable, fast, images, POLICIES[name], generator)
     rows = []
-    for form, (before, now) in {
-        **training_steps(name, images, compiled),
-        **forward_passes(name, images, generator),
-    }.items():
+    for form, (before, now) in {**steps, **passes}.items():
         row = {"space": name, **compare(form, before, now, repeats), **facts}
-        row |= {"convolutions": convolution_share(now)}
-        if form.startswith("training"):
-            peaks = peak_megabytes(before), peak_megabytes(now)
-            row |= dict(zip(("baseline_peak_mb", "ours_peak_mb"), peaks, strict=True))
+        row["convolutions"] = convolution_share(now)
+        if form in steps:
+            row["baseline_peak_mb"] = peak_megabytes(before)
+            row["ours_peak_mb"] = peak_megabytes(now)
         rows.append(row)
     return rows
 
 
-def training_steps(name: str, images: Tensor, compiled: bool) -> dict[str, Pair]:
-    """The readable form's training step, beside each fast form's."""
-    readable = training(make(name, **READABLE), images)
-    forms = {
-        "training step": make(name),
-        "training step, checkpointed": make(name, checkpoint=True),
-    }
-    if compiled and name == "nasbench201":
-        forms["training step, compiled"] = make(name, compile=True)
-    return {form: (readable, training(net, images)) for form, net in forms.items()}
-
-
-def forward_passes(name: str, images: Tensor, generator: torch.Generator) -> dict[str, Pair]:
+def forward_passes(
+    readable: Supernet, fast: Supernet, images: Tensor, policy: str, generator: torch.Generator
+) -> dict[str, Pair]:
     """A pass of all players and, against the same in the fast form, one of half and a walk."""
-    readable, fast = make(name, **READABLE), make(name)
     everyone = torch.ones(fast.space.n_players, dtype=torch.bool)
     half = torch.rand(fast.space.n_players, generator=generator).argsort() % 2 == 0
     order = torch.randperm(fast.space.n_players, generator=generator)
-    policy = POLICIES[name]
     whole = forward(fast, images, everyone, "batch")
     return {
         f"forward, {policy} statistics": (

@@ -84,7 +84,9 @@ def test_standard_error_is_the_spread_over_seeds() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(InputError, match="budget is 5; a permutation of 5 players takes 6"):
+    with pytest.raises(
+        InputError, match="budget is 5; a permutation of 5 players takes 6 evaluations"
+    ):
         estimate(airport().value, 5, "permutation", budget=5)
     with pytest.raises(InputError, match="permutations is 0"):
         estimate(airport().value, 5, "permutation", permutations=0)
