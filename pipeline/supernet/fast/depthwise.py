@@ -4,7 +4,7 @@
 
 oneDNN has fast forward kernels for every kernel size and dilation. It computes the gradient of the
 weights fast only if there are at most 3 x 3 taps, no dilation and a multiple of 16 channels. Other
-gradients take ten to forty times as long as the forward pass. At stride 1 both gradients can be
+gradients take many times as long as the forward pass. At stride 1 both gradients can be
 computed by the fast kernels:
 
 - dx is the convolution of dy with the mirrored weights, which is a forward pass.
@@ -17,7 +17,7 @@ With stride 2 and dilation 2 only every other pixel is read, so the convolution 
 of stride 1 on these pixels. The remaining case, 5 x 5 at stride 2, is rare, and torch computes it.
 
 Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU.
-oneDNN's gradient takes up to thirty times as long as this one for dilated and 5 x 5 kernels, and in
+oneDNN's gradient takes many times as long as this one for dilated and 5 x 5 kernels, and in
 bfloat16 for all kernels at stride 2.
 """
 

@@ -1,7 +1,7 @@
 """Pooling of few channels, faster than torch's on CPUs; results are equal up to rounding.
 
-torch's kernels process the channels of one pixel at a time, so that 4 channels take as long as 16.
-Supernets with partial channels have so few channels. The faster functions have no gradients.
+torch's kernels process the channels of one pixel at a time, which is slow for few channels.
+Supernets with partial channels have so few. The faster functions have no gradients.
 
 - The maximum is computed from shifted images, first along the rows, then along the columns.
 - The average is a depthwise convolution with ones, divided by the number of pixels in the image.
