@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pipeline import bench, devices
-from pipeline.bench import reaching, search, timing
+from pipeline.bench import reaching, search, timing, update
 from pipeline.bench.memory import peak_megabytes
 from pipeline.shapley import estimate
 from pipeline.studies.agreement import with_reference
@@ -92,6 +92,16 @@ def test_ranks_are_timed_on_the_same_work() -> None:
     assert first["name"] == "epoch of weights: one process, one thread"
     assert first["ratio"] == 1.0
     assert all(row["ours_s"] > 0 for row in found)
+
+
+def test_an_update_counts_the_images_of_ten_permutations(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("SHAPLEY_NAS_DATA", str(tmp_path))  # the digits
+    sizes = {"channels": 4, "cells": 3}
+    (row,) = update.rows(1, (1,), sizes, n_train=64, n_timed=64, n_value=4)
+    # Truncation stops a permutation of 196 players earlier; V(N) is evaluated once for each.
+    assert 20 <= row["evaluations"] <= 10 * 197
+    assert row["image_forwards"] == 4 * row["evaluations"]
+    assert row["images_at_par"] == round(4 * row["baseline_s"] / row["ours_s"])
 
 
 def test_the_cheapest_default_that_reaches_a_tau_is_taken() -> None:

@@ -11,7 +11,7 @@ activations, gradients, copies of the weights.
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -19,7 +19,7 @@ import torch
 
 from pipeline import registry
 from pipeline.bench.memory import peak_megabytes
-from pipeline.bench.timing import seconds
+from pipeline.bench.timing import work_seconds
 from pipeline.config.recipes import NasBench201Search
 from pipeline.data.small import SmallImages
 from pipeline.strategies.contract import Strategy
@@ -52,7 +52,7 @@ def rows(repeats: int = 5) -> list[dict[str, Any]]:
     times: dict[str, list[float]] = {name: [] for name in made}
     for _ in range(repeats):
         for name, strategy in made.items():
-            times[name].append(_seconds(strategy, images))
+            times[name].append(work_seconds(partial(strategy.epoch, EPOCH, *images)))
     before = median(times[BASELINE])
     held = {name: peak_megabytes(lambda s=s: s.epoch(EPOCH, *images)) for name, s in made.items()}  # type: ignore[misc]
     return [
@@ -91,12 +91,3 @@ def noise(seed: int, n: int, size: int, device: torch.device) -> SmallImages:
     pixels = torch.randint(256, (n, 3, size, size), generator=generator, dtype=torch.uint8)
     labels = torch.randint(10, (n,), generator=generator)
     return SmallImages(pixels.to(device), labels.to(device), 10, (0.5,) * 3, (0.25,) * 3)
-
-
-def _seconds(strategy: Strategy, images: tuple[SmallImages, SmallImages]) -> float:
-    """Seconds of one epoch."""
-    if torch.cuda.is_available():
-        return seconds(lambda: strategy.epoch(EPOCH, *images))
-    started = time.process_time()
-    strategy.epoch(EPOCH, *images)
-    return time.process_time() - started

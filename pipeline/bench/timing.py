@@ -66,6 +66,17 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def work_seconds(work: Callable[[], object]) -> float:
+    """Seconds of one call: wall time with a GPU, else CPU time, since other programs may run."""
+    import torch
+
+    if torch.cuda.is_available():
+        return seconds(work)
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
 def _finish() -> None:
     """Wait for a GPU, because its kernels run after the call returns."""
     import torch

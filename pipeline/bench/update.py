@@ -1,0 +1,109 @@
+"""The cost of one Shapley update beside the weight pass of an epoch, in the DARTS space.
+
+The supernet is the paper's for CIFAR-10 (C = 16, eight cells). An update has M = 10 truncated
+permutations (section 3.3). Its time is that of `repeats` permutations, times M / `repeats`. The
+weight pass sees half of the training set; its time is that of 256 images, times 25,000 / 256. The
+time of an update is proportional to the number of images on which V is measured; `images_at_par` is
+the number with which both take equally long. Since truncation depends on how well the supernet is
+trained, there is a row for each age. Images are those of CIFAR-10 if the folder SHAPLEY_NAS_DATA
+has them, else digits. Without a GPU times are CPU times of one thread, since other programs may use
+the machine. With `--repeats 4` it takes half an hour of one core.
+"""
+# Tested in tests/test_bench.py.
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline import registry
+from pipeline.bench.timing import work_seconds
+from pipeline.config.recipes import SearchSettings
+from pipeline.data import Images, find, open_images, prepare
+from pipeline.data.spec import read_manifest
+from pipeline.devices import configure
+from pipeline.registry.strategies.shapley import ValueSettings
+from pipeline.shapley import Estimate
+from pipeline.shapley.permutation import M
+from pipeline.strategies.value_function import ValueFunction, shapley_values
+from pipeline.supernet import Supernet
+
+AGES = (1, 2)
+N_PASS = 25_000  # images of the weight pass
+N_TRAIN, N_TIMED, N_VALUE = 6400, 256, 128
+
+
+def rows(
+    repeats: int = 7,
+    ages: tuple[int, ...] = AGES,
+    supernet: dict[str, Any] | None = None,
+    n_train: int = N_TRAIN,
+    n_timed: int = N_TIMED,
+    n_value: int = N_VALUE,
+) -> list[dict[str, Any]]:
+    """A row for each age of the supernet.
+
+    Args:
+        repeats: number of permutations that are timed.
+        ages: ages of the supernet, in epochs of `n_train` images.
+        supernet: other sizes of the supernet.
+        n_train: number of training images per epoch.
+        n_timed: number of images of the timed part of a weight pass.
+        n_value: number of images on which V is measured.
+    """
+    configure(1)
+    recipe = SearchSettings(epochs=max(ages) + 1, supernet=supernet or {})
+    weights, value_images = _halves()
+    space = registry.get("spaces", "darts")(recipe.supernet)
+    network, cpu = space.supernet(recipe.supernet, weights.classes, 0), torch.device("cpu")
+    entry = registry.entry("strategies", "frozen")
+    strategy = entry.load()(space, network, entry.settings_model()(), recipe, 0, cpu)
+    train, timed = weights.take(n_train), weights.take(n_timed)
+    found = []
+    for age in range(1, max(ages) + 1):
+        strategy.epoch(age - 1, train, value_images)
+        if age in ages:
+            row = _update(network, value_images, n_value, repeats, age)
+            part = work_seconds(partial(strategy.epoch, age, timed, value_images))
+            whole, update = part * N_PASS / timed.n, row["ours_s"]
+            ratio = {"baseline_s": whole, "ratio": whole / update}
+            found.append(row | ratio | {"images_at_par": round(n_value * whole / update)})
+    return found
+
+
+def _halves() -> tuple[Images, Images]:
+    """The training images of the weights and those of V, without augmentation."""
+    root = Path(os.environ.get("SHAPLEY_NAS_DATA", "data"))
+    dataset = "cifar10" if (root / "cifar-10-batches-py").is_dir() else "digits"
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(find(dataset), root, folder, split_seed=0)
+        manifest, split = read_manifest(Path(folder, "manifest.json")), Path(folder, "split.npz")
+        return (
+            open_images(manifest, root, "weights", split),
+            open_images(manifest, root, "value", split),
+        )
+
+
+def _update(
+    supernet: Supernet, images: Images, n_value: int, repeats: int, age: int
+) -> dict[str, Any]:
+    """Time `repeats` truncated permutations; the seconds are those of M permutations."""
+    settings = ValueSettings(permutations=repeats, value_images=n_value)
+    V = ValueFunction(supernet, torch.zeros(supernet.space.n_players), images, settings, age)
+    estimates: list[Estimate] = []
+    taken = work_seconds(lambda: estimates.append(shapley_values(V, settings, age)))
+    return {
+        "name": f"supernet of age {age}",
+        "ours_s": taken * M / repeats,
+        "value_full": estimates[0].value_full,
+        "evaluations": estimates[0].evaluations * M / repeats,
+        "image_forwards": V.images_forward * M / repeats,
+        "players": V.n_players,
+        "value_images": n_value,
+        "permutations": repeats,
+    }
