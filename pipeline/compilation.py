@@ -22,8 +22,8 @@ TrainingPass = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 def compile_pays(wanted: bool | str, n_steps: int) -> bool:
     """Whether to compile a training of `n_steps` steps; `wanted` is True, False or "auto".
 
-    For "auto", long trainings are compiled. `n_steps` includes finished steps, so that a resumed
-    run decides the same.
+    For "auto", long trainings are compiled. `n_steps` includes finished steps, so a resumed run
+    makes the same choice.
     """
     return n_steps >= COMPILED_STEPS if wanted == "auto" else bool(wanted)
 
@@ -34,9 +34,9 @@ def compile_mode(device: torch.device) -> str:
 
 
 def compiled(function: Callable[..., Any], mode: str = "default") -> Callable[..., Any]:
-    """`torch.compile(function)`; if compilation fails, it warns and calls `function` itself.
+    """`torch.compile(function)`; if compilation fails, `function` runs uncompiled, with a warning.
 
-    Compilation happens at the first call, so a missing compiler is noticed there.
+    Compilation happens at the first call, so a missing compiler is noticed only then.
     """
     from torch._dynamo.exc import TorchDynamoException  # imports the compiler
 
@@ -59,9 +59,10 @@ def compiled(function: Callable[..., Any], mode: str = "default") -> Callable[..
 def compiled_training_pass(
     plain: TrainingPass, network: nn.Module, batch_size: int
 ) -> TrainingPass:
-    """The forward pass of a network's training step, compiled for batches of one size.
+    """A training step's forward pass, compiled for batches of `batch_size` images.
 
-    Other batches run uncompiled, since compiling for the smaller last batch would not pay.
+    Batches of other sizes run uncompiled. Usually this is only the smaller last batch of an epoch,
+    and compiling for it would cost more time than it saves.
     """
     chosen: TrainingPass | None = None
 
@@ -78,10 +79,10 @@ def compiled_training_pass(
 
 
 def backward_compiles(forward: TrainingPass, network: nn.Module, images: Tensor) -> bool:
-    """Whether the backward pass of a compiled forward pass compiles too; warns if it does not.
+    """Whether torch can also compile the backward pass of `forward`; warns if it cannot.
 
-    torch compiles the backward pass when it first runs. This function runs it in advance, because a
-    failure within a training step could not be undone.
+    torch compiles a backward pass when it first runs. This function runs one before the first
+    training step, because a failure within a training step could not be undone.
     """
     from torch._dynamo.exc import TorchDynamoException
 

@@ -1,9 +1,9 @@
-"""The device that computes: number of threads, precision, reproducibility.
+"""Settings of the compute device: number of threads, precision, reproducibility.
 
-On a CPU a fixed seed and a fixed number of threads give the same bits in every run. On a GPU cuDNN
-and cuBLAS may choose algorithms that sum in varying order. The deterministic mode forbids these and
-is slower. With it, a fixed seed gives the same bits on the same kind of GPU and with the same
-versions of packages.
+On a CPU, runs with the same seed and the same number of threads give the same bits. On a GPU, cuDNN
+and cuBLAS may choose algorithms that sum in varying order. The slower deterministic mode forbids
+such algorithms. In this mode, runs with the same seed give the same bits if the kind of GPU and the
+versions of packages are the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 
 
 def resolve(name: str) -> torch.device:
-    """The device called `auto` (the GPU if there is one, else the CPU), `cpu` or `cuda`.
+    """Return the device for a name: `cpu`, `cuda`, or `auto` (the GPU if there is one).
 
     Raises:
         InputError: the name is unknown, or torch sees no GPU.
@@ -31,11 +31,11 @@ def resolve(name: str) -> torch.device:
 
 
 def configure(threads: int, deterministic: bool = False) -> None:
-    """Set torch's threads and determinism, once per process, before any other use of torch.
+    """Set torch's number of threads and its determinism, before any other use of torch.
 
-    Under torchrun, each process on a machine gets an equal share of the threads. If
-    `deterministic`, a GPU uses only algorithms that are bit-reproducible; otherwise cuDNN chooses
-    the fastest.
+    Under torchrun, `threads` is divided equally among the processes of a machine. With
+    `deterministic`, a GPU uses only bit-reproducible algorithms. Without it, cuDNN times its
+    algorithms and uses the fastest one.
     """
     torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     if deterministic:
@@ -50,8 +50,8 @@ def configure(threads: int, deterministic: bool = False) -> None:
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """The context for forward passes in `float32`, or in mixed precision, `bfloat16` or `float16`.
 
-    Gradients in float16 need scaling. Gradients in bfloat16 do not, as its range is that of
-    float32.
+    Gradients in float16 need scaling. Gradients in bfloat16 do not, because bfloat16 has the
+    same range as float32.
     """
     dtype = torch.float16 if precision == "float16" else torch.bfloat16
     return torch.autocast(device.type, dtype, enabled=precision != "float32")

@@ -103,11 +103,12 @@ def _kind(parts: Sequence[str]) -> str:
 def clean_state(results: Path) -> Cleaned:
     """Remove the files in each `results/*/state` that finished runs no longer need.
 
-    A run has finished if its journal is FINISHED and its `metrics.json` exists. Other runs can be
-    resumed, so their files are kept. A journal is removed only if MLflow has the whole run.
+    A run has finished if its journal has the status FINISHED and its `metrics.json` exists. Other
+    runs can be resumed, so their files are kept. A journal is removed only if MLflow has all of its
+    entries.
 
     Raises:
-        InputError: no such folder, or a workflow is running in it.
+        InputError: the folder does not exist, or a workflow is running in it.
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; give the folder of the presets")
@@ -119,10 +120,12 @@ def clean_state(results: Path) -> Cleaned:
     recorded = recorder.complete([journal for _, every in finished for journal in every])
     size = n_waiting = 0
     for folder, every in finished:
-        waiting = {journal.path for journal in every if journal.key not in recorded}
+        waiting = [journal for journal in every if journal.key not in recorded]
         n_waiting += len(waiting)
+        unsent = {path for journal in waiting for path, _ in journal.artifacts}
+        kept = unsent.union(journal.path for journal in waiting)
         for path in sorted(folder.iterdir()):
-            if path not in waiting:
+            if path not in kept:
                 size += sum(file.lstat().st_blocks * BLOCK for file in _files(path))
                 is_folder = path.is_dir() and not path.is_symlink()  # never remove a link's target
                 shutil.rmtree(path) if is_folder else path.unlink()

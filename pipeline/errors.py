@@ -15,7 +15,7 @@ TORCH_WRITE = ("PytorchStreamWriter", "inline_container", "unexpected pos")
 
 
 class InputError(Exception):
-    """Wrong input or missing data: one line for each error, with the file or key and the remedy.
+    """Wrong input or missing data; each argument is one line with the file or key and the remedy.
 
     The command line writes these lines to stderr and ends with exit code 2.
     """

@@ -38,7 +38,8 @@ MOST_RATIO = 20  # unpacked size over packed size
 def replacing(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path next to `path`; rename it to `path` if the block succeeds.
 
-    The temporary file has the suffix of `path`, since some libraries choose the format by it.
+    The temporary file has the suffix of `path`, because some libraries choose the file format by
+    the suffix.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ def check_writable() -> None:
     """Check that Snakemake can write to the working folder and the folder for temporary files.
 
     Raises:
-        InputError: such a folder does not exist, cannot be written, or its disk is full.
+        InputError: one of the two folders does not exist or is not writable, or its disk is full.
     """
     temporary = {name: os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")}
     for name, folder in {**temporary, "working folder": str(Path.cwd())}.items():
@@ -101,7 +102,7 @@ def check_regular(path: Path | str, most: int = MOST_BYTES) -> None:
     """Check that a path is a regular file of at most `most` bytes.
 
     Raises:
-        InputError: there is no such file, or it is a folder, a pipe or a device, or too large.
+        InputError: the path does not exist, is a folder, a pipe or a device, or is too large.
     """
     try:
         status = Path(path).stat()
@@ -131,11 +132,11 @@ def read_text(path: Path | str, most: int = MOST_BYTES) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text.
+    """Parse JSON strictly.
 
     Raises:
-        ValueError: it is not JSON, repeats a key, has a number that is not finite, or is nested
-            too deeply.
+        ValueError: the text is not JSON, an object repeats a key, a number is not finite, or the
+            nesting is too deep.
     """
     try:
         return json.loads(
@@ -185,15 +186,18 @@ def read_share(path: Path | str, key: str) -> float:
 
 
 def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]:
-    """The arrays of an .npz file by name; all are read, so that damage to the file is detected.
+    """Read all arrays of an .npz file at once, so that any damage is detected.
 
     Args:
         path: the file.
-        whole: names of arrays that must exist and have no NaN. All other arrays may have NaN, but
-            no array may have infinite values.
+        whole: names of arrays that must exist and must not contain NaN. All other arrays may
+            contain NaN, but no array may contain infinite values.
+
+    Returns:
+        the arrays by name.
 
     Raises:
-        InputError: the file is missing, damaged, too large, or has other content.
+        InputError: the file is missing, damaged or too large, or does not contain these arrays.
     """
     import numpy as np
 
@@ -242,10 +246,10 @@ def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_csv(path: Path | str) -> list[dict[str, str]]:
-    """The rows of a CSV file, as text.
+    """The rows of a CSV file; all values are text.
 
     Raises:
-        InputError: it is missing or not CSV, or a row is longer or shorter than the header.
+        InputError: the file is missing or not CSV, or a row is longer or shorter than the header.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))
@@ -261,7 +265,7 @@ def below(root: Path, path: str) -> Path:
     """Resolve a path from a configuration or manifest; a relative path must stay below `root`.
 
     Raises:
-        InputError: a relative path leads out of `root`.
+        InputError: a relative path leads to a place outside `root`.
     """
     whole = Path(os.path.normpath(root / path))
     if not Path(path).is_absolute() and not whole.is_relative_to(os.path.normpath(root)):

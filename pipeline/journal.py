@@ -1,18 +1,17 @@
-"""The journal of a run: its events as lines of JSON on disk, of which MLflow gets a copy.
+"""The journal of a run: a file with one event per line, as JSON, which is also sent to MLflow.
 
-Each run has one file, and lines are only appended. Every line is one event with its `time` in
-milliseconds:
+Lines are only appended. Every event has its `time` in milliseconds and these fields:
 
-    start     key (the run's identity, in MLflow a tag), stage, name, experiment, workflow, params,
+    start     key (identifies the run; a tag in MLflow), stage, name, experiment, workflow, params,
               tags
-    resume    workflow, tags: the same run continues in another process
+    resume    workflow, tags; written when the run continues in another process
     metrics   step, values
-    artifact  path, relative to the journal's folder; form: file | table | model | report
-    end       status: FINISHED | FAILED; for a workflow also note: its result in Markdown
+    artifact  path (relative to the journal's folder), form (file, table, model or report)
+    end       status (FINISHED or FAILED), and for a workflow note (its result in Markdown)
 
-A process that is killed while it writes leaves an incomplete last line. The reader skips all lines
-that are not events, since a journal may also come from another version of this program. This module
-does not depend on MLflow: `pipeline/tracking` reads journals and sends them to MLflow.
+A process that is killed while it writes leaves an incomplete line, and another version of this
+program may write other events. The reader skips all lines that it does not know as events. This
+module does not depend on MLflow: `pipeline/tracking` reads journals and sends them to MLflow.
 """
 # Tested in tests/tracking/test_workflow.py.
 
@@ -76,7 +75,7 @@ class Journal:
     def append_artifact(self, path: Path | str, form: str = "file") -> None:
         """Add an artifact: a "file", "table" (CSV), "model" (`model.pt`) or "report" (HTML).
 
-        The stored path is relative to the journal, so that the working tree can be moved.
+        The stored path is relative to the journal's folder, so that the working tree can be moved.
         """
         self.append("artifact", path=os.path.relpath(path, self.path.parent), form=form)
 
@@ -102,7 +101,7 @@ class Journal:
 
     @property
     def earlier_code(self) -> list[dict[str, str]]:
-        """The code of earlier processes of the run, where it differs from that of the last process.
+        """Code versions that earlier processes of the run used and the last process did not.
 
         Each entry has a `source_digest` and, if the settings name registered code, `code_behind`.
         """
@@ -187,8 +186,8 @@ def begin(
     """Resume the run at `path`, or rename its journal and start a new run.
 
     A run that was killed or failed is resumed if `reopen` is true and the parameters are the same.
-    Its stage continues from a checkpoint, so one journal has the metrics of all epochs. In all
-    other cases a new run starts.
+    Its stage continues from a checkpoint, so the same journal gets the metrics of all epochs. In
+    all other cases a new run starts.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = read(path)
@@ -223,9 +222,10 @@ def recorded(
     params: Mapping[str, Any],
     tags: Mapping[str, str],
 ) -> Iterator[Journal]:
-    """Keep a stage's journal: FINISHED when the block ends, FAILED when it raises.
+    """Context manager that keeps a stage's journal.
 
-    A run with the same parameters that was killed or failed is resumed.
+    The journal ends as FINISHED, or as FAILED if the `with` block raises an exception. A run with
+    the same parameters that was killed or failed is resumed.
 
     Args:
         path: the file of the journal, which is kept after the stage.
@@ -289,9 +289,9 @@ def web_address() -> str:
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
     """`mlflow_run_id` and `mlflow_experiment_id` of a run; empty if MLflow does not have the run.
 
-    `provenance` is the content of `provenance.json` in the run's folder. Its `run_key` is the key
-    of the run's journal, under which `mlflow.jsonl` lists the two ids. Earlier versions wrote no
-    `run_key`, but the two ids themselves.
+    `provenance` is the content of `provenance.json` in the run's folder. Its `run_key` is also the
+    key of the line of `mlflow.jsonl` that has the two ids. Earlier versions wrote the two ids into
+    `provenance.json` instead of `run_key`.
     """
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:

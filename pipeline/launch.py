@@ -24,8 +24,9 @@ def command(
 ) -> list[str]:
     """The command line that runs `python -m pipeline VERB` in `nodes * processes` ranks.
 
-    `processes` is the number of ranks on each machine, one for each GPU. Several machines need a
-    SLURM job, whose variables are read from `environment`.
+    `nodes` is the number of machines. `processes` is the number of ranks on each machine; on GPU
+    machines, each rank uses one GPU. Several machines need a SLURM job, whose environment variables
+    are in `environment`.
 
     Raises:
         InputError: several machines are requested outside a SLURM job.

@@ -14,12 +14,12 @@ CHECKOUT = Path(__file__).parents[1]
 
 
 def home() -> Path:
-    """The folder of Snakefile, rules, configuration and profiles.
+    """The folder that contains the Snakefile, `rules`, `config` and `profiles`.
 
-    It is the folder of the checkout, or the folder that was installed with the package.
+    It is the checkout of the repository, or else the folder that was installed with the package.
 
     Raises:
-        InputError: neither exists.
+        InputError: neither folder contains a Snakefile.
     """
     installed = Path(sysconfig.get_path("data")) / "share" / "shapley-nas"
     for folder in (CHECKOUT, installed):
@@ -29,7 +29,7 @@ def home() -> Path:
 
 
 def lay_out(folder: Path) -> list[Path]:
-    """Copy the workflow's files into a folder, which need not exist; return the copied files.
+    """Copy the workflow's files into a folder, which is created if missing; return the new paths.
 
     Raises:
         InputError: one of the files already exists; nothing was copied.

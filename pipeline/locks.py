@@ -1,7 +1,8 @@
 """Locks: one workflow at a time in a results folder, one stage at a time in a state folder.
 
-The system releases a stage's lock (`flock`) when its process ends. A workflow's lock is a file that
-names its process; it is ignored if that process is dead. So you never remove a lock by hand.
+The operating system releases a stage's lock (`flock`) when the process ends. A workflow's lock is a
+file that names its host and process. If that process is dead, the lock is ignored. On another host
+this cannot be checked, so you must delete the file of a dead workflow by hand.
 """
 # Tested in tests/test_faults.py.
 
@@ -101,7 +102,7 @@ def held(path: Path, seconds: float) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def stage(state: Path) -> Iterator[None]:
-    """Lock a stage's state folder; a process left by a killed workflow is ended first.
+    """Lock a stage's state folder; first end a process that a killed workflow left running there.
 
     Raises:
         InputError: another process runs the stage, and its workflow (or shell) is still alive.

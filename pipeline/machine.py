@@ -61,11 +61,11 @@ def own_folder(folder: Path) -> Path:
 def take_gpus(n: int = 1) -> list[str]:
     """Allocate `n` GPUs that no other job of this user holds, until this process ends.
 
-    Snakemake counts devices but does not choose the device of a job. Inside a SLURM job the devices
-    are already chosen. If fewer than `n` are free, the first `n` are shared with other jobs.
+    Snakemake counts GPUs but does not choose those of a job. In a SLURM job the GPUs are already
+    chosen. If fewer than `n` GPUs are free, this job shares the first `n` visible GPUs with others.
 
     Returns:
-        The names of the devices. If this call chose them, it also sets CUDA_VISIBLE_DEVICES.
+        The names of the GPUs. If this call chose them, it also sets CUDA_VISIBLE_DEVICES.
     """
     names = visible_gpus()
     if "SLURM_JOB_ID" in os.environ or "LOCAL_RANK" in os.environ or len(names) <= n:

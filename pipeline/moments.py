@@ -1,8 +1,8 @@
 """Runs code before the first job of a workflow, as each job ends, and after the last job.
 
-Snakemake's hooks (`onstart`) do not run if another workflow imports this one as a module. So this
-module listens to Snakemake's log events, which every workflow has. It also prints a line on the
-terminal for each job. The full output of Snakemake is in `.snakemake/log`.
+Snakemake's hooks (`onstart`) do not run if another workflow imports this workflow as a module.
+Therefore Snakemake's log events start the code. When a job ends, a line is printed on the terminal.
+The full output of Snakemake is in `.snakemake/log`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STREAM = "DefaultStreamHandler"  # Snakemake's handler for the terminal
 
 
 class Moments(logging.Handler):
-    """Listens to the log events of a workflow.
+    """A log handler that calls `before` and `after` and prints a line for each finished job.
 
     Args:
         workflow: Snakemake's workflow object.

@@ -1,8 +1,8 @@
 """Reads published pickles without running arbitrary code.
 
-A pickle names the functions that rebuild its objects. This reader accepts only functions for
-numbers, plain containers, and NumPy arrays of numbers or text. It replaces NumPy's functions by
-ours, which check their arguments, because a hostile file could crash the interpreter.
+A pickle names the functions that rebuild its objects. This reader accepts only functions that build
+numbers, plain containers, and NumPy arrays of numbers or text. Instead of NumPy's functions it
+calls ours, which check their arguments, because a malicious file could crash the interpreter.
 """
 
 from __future__ import annotations
@@ -132,15 +132,16 @@ class _Bounded:
 
 
 def read_pickle(path: Path, bounded: bool = True) -> dict[str, Any]:
-    """Read a dict of arrays, numbers and text; text of Python 2 is read as latin-1.
+    """Read a dict of arrays, numbers and text; text written by Python 2 is read as latin-1.
 
     Args:
         path: the file; the suffix `.pbz2` means that it is compressed by bz2.
-        bounded: whether to refuse files that unpack to more than a batch of a data set or the
-            results of a cell. If False, the caller must check that the file fits in memory.
+        bounded: whether to refuse files that unpack to much more than expected (a batch of images,
+            or the results of one cell in NATS-Bench). If False, the caller must check that the file
+            fits in memory.
 
     Raises:
-        InputError: the file is missing, damaged, or holds other things than arrays and text.
+        InputError: the file is missing or damaged, or contains other kinds of objects.
     """
     files.check_regular(path, MOST_UNPACKED if bounded else 2**40)
     most = max(files.MOST_BYTES, MOST_RATIO * path.stat().st_size)

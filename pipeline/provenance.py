@@ -1,8 +1,9 @@
-"""The origin of a result: code, settings, versions, machine, data.
+"""Records the origin of a result: code, settings, versions, machine, data.
 
-Every stage writes this record next to its result as `provenance.json`. The record also has a digest
-of the package's source, because a commit id does not cover uncommitted changes. The report marks
-results whose `source_digest` is not the current one. This module imports neither torch nor mlflow.
+Every stage writes this record next to its result as `provenance.json`. Because a commit id does not
+cover uncommitted changes, the record also has a digest of the package's source, `source_digest`.
+The report marks results whose digest is not that of the current source. This module imports neither
+torch nor mlflow.
 
 Units: seconds; times are UTC in ISO 8601.
 """
@@ -47,14 +48,14 @@ def collect(
     seconds: float,
     data: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The record of a stage that ends now, as values for `files.write_json`.
+    """The provenance record of a stage, with the current time as the end of the stage.
 
     Args:
-        settings: the settings of the stage; the record has all of them.
+        settings: all settings of the stage.
         seed: the run's seed; None if nothing is random.
-        device: "cpu" or "cuda", as resolved.
-        seconds: duration of the stage, over all its resumptions.
-        data: the data set's manifest; the record has its name and fingerprint.
+        device: "cpu" or "cuda".
+        seconds: duration of the stage, including the time before it was resumed.
+        data: the data set's manifest, of which name and fingerprint are recorded.
     """
     finished = datetime.datetime.now(datetime.UTC)
     return {
@@ -80,8 +81,8 @@ def collect(
 def code() -> dict[str, Any]:
     """Commit, dirty flag and source digest of this package.
 
-    They are read at the first call in a process, because later edits do not change the running
-    code. Outside a git checkout, or without git, commit and flag are None.
+    They are read only once per process, because edits to files do not change the code that is
+    already running. Outside a git checkout, or without git, commit and flag are None.
     """
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
     return {

@@ -1,8 +1,8 @@
 """Finds and cancels the SLURM jobs of a killed workflow before the next workflow starts.
 
 A killed workflow cannot cancel its SLURM jobs. The next workflow would submit the same work, while
-the old jobs still write to the same files. This module recognises such jobs by their name, a UUID,
-and by the folder in which they started, which is the workflow's folder.
+the old jobs still write to the same files. This module recognises the old jobs by two marks: the
+name of the job is a UUID, and the job was started in the folder of the workflow.
 """
 # Tested in tests/test_launch.py.
 
@@ -40,7 +40,7 @@ def orphans(folder: Path) -> list[str]:
 
 
 def cancel_orphans(folder: Path) -> list[str]:
-    """Cancel the jobs of a killed workflow and wait for their end; does nothing without SLURM.
+    """Cancel the jobs of a killed workflow and wait until they end; without SLURM, do nothing.
 
     Call this only if no other workflow runs in this folder.
 

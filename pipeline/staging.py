@@ -1,8 +1,9 @@
 """Copies a folder of images once to the node's own disk, for clusters with slow shared disks.
 
-The name of the copy contains the data set's fingerprint. The copy is made with another name and
-then renamed, so that an incomplete copy is never used. Jobs on the same node wait for the job that
-copies. Data sets of small images are not copied, because they are read into memory once.
+The name of the copy contains the data set's fingerprint. The copy is made under a temporary name
+and renamed when it is complete, so that an incomplete copy is never used. Other jobs on the same
+node wait for the job that copies. Data sets of small images are not copied, because each job reads
+them into memory.
 """
 # Tested in tests/test_launch.py.
 
@@ -40,8 +41,8 @@ def stage_in(
     """Copy an image folder to `local` unless it is there already.
 
     Returns:
-        Manifest and data root of the copy. If there is nothing to copy, or no space for it (with a
-        warning), the given manifest and data root.
+        Manifest and data root of the copy. The arguments are returned unchanged if the data set is
+        not an image folder, or if copying fails, which gives a warning.
     """
     if manifest["kind"] != "folder":
         return manifest, data_root

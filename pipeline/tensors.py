@@ -28,10 +28,12 @@ class DamagedError(Exception):
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
-    """Load a dictionary of `torch.save` to the CPU, using no more memory than the file's size.
+    """Load a dictionary saved with `torch.save`; all tensors are loaded to the CPU.
+
+    They take no more memory than the file's size.
 
     Raises:
-        DamagedError: the file is incomplete, damaged, or not such a dictionary.
+        DamagedError: the file is incomplete or damaged, or does not contain such a dictionary.
         InputError: there is no such file, or it is a folder, a pipe or a device.
     """
     files.check_regular(path, MOST_BYTES)

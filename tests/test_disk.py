@@ -28,15 +28,16 @@ def full(tree):
     state = RESULTS / "demo" / "state"
     toys.begin(state=state)
     for name in (DONE, CUT_OFF):
+        fill(state / name / "log.txt", 10)
         try:
             with toys.child(name, tags={"run": name}, state=state) as run:
                 run.append_metrics({"loss": 1.0}, 0)
+                run.append_artifact(state / name / "log.txt")
                 if name == CUT_OFF:
                     raise RuntimeError("cut off")
         except RuntimeError:
             pass
         fill(state / name / "search.pt", 300_000)
-        fill(state / name / "log.txt", 10)
     toys.mirror(state)
     locks.release_workflow(state)
     write_json(RESULTS / "demo" / DONE / "metrics.json", {})
@@ -83,7 +84,8 @@ def test_clean_state_keeps_a_journal_that_mlflow_lacks(full, monkeypatch):
         away.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         away.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
         assert disk.clean_state(RESULTS).n_waiting == 1
-    assert [path.name for path in (full / DONE).iterdir()] == [journal.NAME]
+    # The journal names log.txt as an artifact, which is yet to be sent.
+    assert {path.name for path in (full / DONE).iterdir()} == {journal.NAME, "log.txt"}
     assert disk.clean_state(RESULTS).n_waiting == 0
     assert not (full / DONE).exists()
 

@@ -1,7 +1,7 @@
-"""Reads alpha of every epoch of a search, as series for plots: cell type -> edge -> operations.
+"""Reads alpha of every epoch of a search, as series for plots.
 
-A search saves alpha as `alpha_history` [epochs, players] in `strength.npz`, and the accumulated
-Shapley values s (Eq. 7) as `s_history`. Its `provenance.json` names the space of the players.
+In `strength.npz` a search saves alpha as `alpha_history` [epochs, players], and the accumulated
+Shapley values s (Eq. 7 of the paper) as `s_history`. The space is named in `provenance.json`.
 """
 # Tested in tests/analysis/test_report.py.
 

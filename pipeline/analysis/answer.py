@@ -1,7 +1,8 @@
-"""The top of a report page: how well the method does, its best cell, charts of all methods.
+"""The top of a report page: the result of the method, its best cell, and charts of all methods.
 
-The *headline* of an experiment is its first measured test accuracy or test error. The *method* is
-the experiment's reference row, usually Shapley-NAS.
+The *method* of an experiment is the row of its reference strategy, usually Shapley-NAS, or the
+first measured row if that one has no result yet. The *headline* is the first test accuracy or test
+error that was measured for the method.
 """
 # Tested in tests/analysis/test_report.py.
 
@@ -31,10 +32,10 @@ class Answer:
 
     Attributes:
         sentence: the answer in words; empty if nothing is measured yet.
-        best: the method's cell with the best value of the headline; None if it found no cell.
-        best_value: the value of the headline for that cell, as text.
-        n_cells: number of the method's cells, of which `best` is one.
-        charts: comparisons of the methods, and accuracy against parameters.
+        best: the method's cell with the best headline value; None if the method found no cell.
+        best_value: the headline value of this cell, as text.
+        n_cells: number of cells that the method found.
+        charts: dot plots that compare the methods, and scatter plots against parameters.
     """
 
     sentence: str
@@ -65,9 +66,9 @@ def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Archit
     """The answer of an experiment.
 
     Args:
-        experiment: its reference row is the method.
-        parts: its tables.
-        found: all architectures of the page.
+        experiment: defines the reference strategy.
+        parts: the tables of the experiment.
+        found: all architectures on the report page.
     """
     charts = tuple(chart for part in parts for chart in _charts(part))
     headline = _headline(experiment, parts)
@@ -172,9 +173,11 @@ def _named(measure: Measure) -> str:
 
 
 def _compared(one: Cell, other: Cell) -> tuple[int, bool]:
-    """1 if `one` is better, -1 if it is worse, 0 if Welch's test finds no difference.
+    """Compare two cells by Welch's test, or only by their means if they have too few seeds.
 
-    The second value says whether Welch's test was possible. If not, the means are compared.
+    Returns:
+        1 if `one` is better, -1 if it is worse, 0 if no difference is found; whether Welch's test
+        was used.
     """
     a, b = one.ours, other.ours
     assert a is not None and b is not None

@@ -1,7 +1,7 @@
-"""Separates runs whose settings differ from the study's, and finds runs made by other code.
+"""Separates runs whose settings differ from the study's, and finds runs whose code has changed.
 
 A run is set apart if its settings differ, or if it uses a search or a genotype whose settings
-differ. Runs that the study does not plan are compared with the most common settings.
+differ. For runs that the study does not plan, the most common settings count as the study's.
 """
 
 from __future__ import annotations
@@ -70,9 +70,10 @@ def planned_in(results: Path) -> Mapping[str, str]:
 
 
 def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
-    """Modules that the run used to compute its result and that have changed since.
+    """The modules that the run used and that have changed since then.
 
-    Records of earlier versions have only one digest, `source_digest`, for the whole package.
+    Runs of earlier versions recorded only one digest for the whole package. If it differs from
+    `source_digest`, the result is ["pipeline"].
     """
     record = run.provenance
     if "modules" in record:

@@ -23,13 +23,13 @@ class Architecture:
 
     Attributes:
         run: run of the stage `genotype`.
-        anchor: its id on the page.
+        anchor: its HTML id on the report page.
         title: strategy and seed.
         svg: the drawing of the cell; empty if there is none.
-        others: runs of the same seed: search, trial, query, trainings.
-        training: accuracy over the epochs of its trainings; None if there are none.
-        same: titles of equal cells that other strategies found.
-        values: Shapley values that its search estimated, one heat map for each cell type.
+        others: the other runs of this strategy and seed: search, trial, query, trainings.
+        training: training accuracy over epochs; None if the network was not trained.
+        same: titles of the same cell, found by other strategies.
+        values: Shapley values that the search estimated, one heat map for each cell type.
     """
 
     run: FinishedRun

@@ -1,7 +1,7 @@
-"""Measures the claims of an experiment: values by seed, their intervals, and a verdict.
+"""Measures the claims of an experiment: the value of each seed, intervals, and a verdict.
 
-The experiment's file states the rules (`config/claims.py`); this module applies them to the
-finished runs. Missing runs are counted, so a partly finished study can be rendered too.
+The experiment's YAML file states the rules (see `config/claims.py`). This module applies them to
+the finished runs. It also counts the missing runs, so a partly finished study can be rendered too.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Values = Mapping[int, float]
 
 
 def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
-    """File name -> measurement, for each claim and for the planned runs of each experiment.
+    """Measurements by file name: one for each claim, and one for an experiment's planned runs.
 
     Args:
-        job: experiments with claims, and seeds.
+        job: experiments and seeds; experiments without claims are skipped.
         results: `results/{preset}`.
 
     Raises:

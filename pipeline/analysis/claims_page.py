@@ -32,22 +32,24 @@ This page tests the claims of Shapley-NAS (Xiao et al., CVPR 2022) by experiment
 verdicts are in `config/experiments/claims.yaml` and were committed before the runs. Each condition
 compares a bound with the 95 % t interval of the mean over seeds. If the whole interval is on the
 claimed side of the bound, the condition holds. If the whole interval is on the other side, it does
-not hold. If the interval contains the bound or there are too few seeds, it cannot be told. A claim
-holds if all its deciding conditions hold, and does not hold if one of them does not hold.
-`0.51 ± 0.12 (n = 4)` is the mean over four seeds, ± half the width of its interval.
+not hold. If the interval contains the bound, or if there are too few seeds, the condition is
+undecided ("cannot be told here"). A claim holds if all its deciding conditions hold, and does not
+hold if one of them does not hold. Otherwise it is undecided. `0.51 ± 0.12 (n = 4)` is the mean over
+four seeds, ± half the width of its interval.
 """
 END = """\
 ## What has run
 
-Accuracy (%) and Kendall's tau are computed from the table at the end of each search.
+The test accuracy and Kendall's tau are those at the end of each search. Both are computed from the
+table of the benchmark.
 """
 BY_EPOCH = """\
 ## By epoch
 
 The curves show two measures for each epoch: the accuracy of the cell that the search would have
-returned, and how well its operation strengths rank all 15,625 cells. Both are looked up after the
-search, which never uses them. Thin lines are seeds, thick lines are their mean, and bands are the
-interval of the mean.
+returned, and how well the operation strengths of the search rank all 15,625 cells. Both are looked
+up in the table after the search; the search never uses them. Thin lines are seeds, thick lines are
+their mean, and bands are the 95 % interval of the mean.
 """
 CONDITIONS = {"says": "Condition", "rule": "Rule", "result": "Result", "verdict": "Verdict"}
 PLAN_COLUMNS = {
@@ -61,10 +63,10 @@ PLAN_COLUMNS = {
 
 
 def render(folder: Path, images: Path) -> str:
-    """The page; its pictures are written to `images`, a folder next to the page.
+    """Return the text of the page and write its pictures to `images`, a folder next to the page.
 
     Raises:
-        InputError: there is no measurement of claims in `folder`.
+        InputError: `folder` has no measurements of claims.
     """
     found = [files.read_json(path) for path in sorted(folder.glob("*.json")) if is_claim(path)]
     if not found:

@@ -1,11 +1,12 @@
 """Compares the strategies of a results folder, or some runs by name.
 
-Runs that differ only in their seeds form one *side*. A search has a search seed and its trainings
-have training seeds; a published cell has no search seed. Two sides are paired over the search seeds
-that both have. If no side has a search, or all runs belong to one search, they are paired over
-training seeds. In all other cases the difference is unpaired, with Welch's interval. Runs compared
-by name have metrics in the units of `metrics.json`. The strategies of a results folder have metrics
-in the units of `measures.py`.
+Runs that differ only in their seeds form one *side*. A search has a search seed, and the trainings
+of its cell have training seeds. A published cell has only training seeds. Two sides are paired over
+the search seeds that both have. If neither side has a search, or if all runs belong to one search,
+they are paired over training seeds. Otherwise the difference is unpaired, with Welch's interval.
+
+A comparison of named runs uses the units of `metrics.json`. A comparison of strategies uses the
+units of `measures.py`.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ class Subject:
     """One run that is compared.
 
     Attributes:
-        name: the run's name, seeds included.
-        search_seed: None if no search found the genotype, or if several searches were compared.
+        name: the run's name, including its seeds.
+        search_seed: None if no search found the genotype, or if it is the best of several searches.
         training_seed: None for runs that do not train a found network.
-        config: settings, code, device, data and genotype, as text, in one level of keys.
+        config: settings, code, device, data and genotype, as text; nested keys are flattened.
         metrics: numbers of `metrics.json`.
         mlflow: (run id, experiment id), or None.
     """
@@ -188,11 +189,14 @@ def _numbers(summary: Summary) -> dict[str, Any]:
 def difference(
     first: Mapping[int, float], second: Mapping[int, float], kind: str | None
 ) -> dict[str, Any]:
-    """First minus second: paired over shared seeds, or else with Welch's interval of two means.
+    """The mean difference of two sides, first minus second.
+
+    It is paired over the shared seeds if there are any. Otherwise it is unpaired, with Welch's
+    interval.
 
     Args:
-        first: value by seed.
-        second: value by seed of the other side.
+        first: values of the first side by seed.
+        second: values of the second side by seed.
         kind: kind of the seeds; None if the two sides have different kinds and cannot be paired.
     """
     paired = paired_difference(first, second) if kind else None

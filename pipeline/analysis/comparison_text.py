@@ -87,7 +87,7 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
         sides: groups of runs, from `sides_of`.
         form: "text" or "json".
         address: address of MLflow's comparison, if MLflow has all runs.
-        note: text shown before the address, such as what to do before opening it.
+        note: text shown before the address, such as the command that starts MLflow.
     """
     found = {**compare_runs(sides), "mlflow": address}
     if form == "json":

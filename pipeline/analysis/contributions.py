@@ -1,4 +1,4 @@
-"""Shapley values that a search estimated, as heat maps: edges by operations, one per cell type.
+"""Heat maps (edges x operations, one per cell type) of the Shapley values that a search estimated.
 
     φ_o     mean over the E epochs after the warm-up in which φ_o is known
     error   sqrt(mean of σ_e² / E), with σ_e the standard error in epoch e; unknown σ_e are left out
@@ -28,11 +28,11 @@ POINTS = 100.0  # V is an accuracy as a fraction; pages show points
 
 @dataclass(frozen=True)
 class Contribution:
-    """One field of a heat map; the values have the unit of the map.
+    """One field of a heat map: an operation on an edge.
 
     Attributes:
-        phi: Shapley value; NaN if it was never estimated.
-        error: standard error of `phi`; NaN if no epoch has two samples.
+        phi: Shapley value, in the unit of the heat map; NaN if it was never estimated.
+        error: standard error of `phi`, in the same unit; NaN if no epoch has two samples.
         share: `phi` divided by the largest |phi| of the search, in [-1, 1].
         chosen: whether the genotype has this operation on this edge.
     """

@@ -1,12 +1,13 @@
-"""Estimates the cost of runs in advance: counted work divided by a measured speed.
+"""Estimates the cost of runs in advance: counted operations divided by a known speed.
 
     hours = operations / rate(device, kind of network) / 3600
 
-`work.py` counts the operations. Each row of `rates.json` is a run or a step with a known time,
-published or measured by us. A rate, in operations per second, is the geometric mean over the rows
-of a device and a kind of network. `python -m pipeline gpu-check` adds rows for your GPU. Published
-times come from a V100, a GTX 1080 Ti and unnamed GPUs; all are entered as `V100`. Searches on
-ImageNet are ten times slower per operation than others, since they decode images.
+`work.py` counts the operations. Each row of `rates.json` is a run or a step whose time was
+published or measured by us. A rate, in operations per second, is the geometric mean over all rows
+with this device and this kind of network. `python -m pipeline gpu-check` adds rows for your GPU.
+The published times come from a V100, a GTX 1080 Ti and unnamed GPUs, but all have the device
+`V100`. Searches on ImageNet are ten times slower per operation than other searches, because they
+also decode images.
 
 The module renders `docs/cost.md`; do not edit that page by hand.
 """
@@ -71,11 +72,11 @@ def hours(one: work.Work, device: str) -> float:
 
 
 def hours_on(one: work.Work, gpu: Gpu) -> tuple[float, float]:
-    """Fewest and most hours on a GPU without measurements.
+    """Fewest and most hours of a run on a GPU whose speed was not measured.
 
     Memory bandwidth limits these networks more than arithmetic. So in the best case a GPU is faster
-    than a V100 by the ratio of their bandwidths. In the worst case launches of small kernels are
-    the limit, and the GPU is no faster.
+    than a V100 by the ratio of their bandwidths. In the worst case launching small kernels takes
+    most of the time, and the GPU is no faster than a V100.
     """
     most = hours(one, V100.name)
     return most * V100.bandwidth / gpu.bandwidth, most
@@ -97,13 +98,13 @@ HEAD = """\
 
 <!-- Rendered by `python -m pipeline cost`; change pipeline/analysis/cost.py. -->
 
-The hours are counted operations divided by a known speed. The speed of a V100 comes from published
-runs on it and on GPUs of its time. The speed of one CPU core is measured. **The hours for a V100
-are within a factor of two of the printed hours**; the largest factor here is {most:.1f}. We have
-run nothing on a GPU. For newer GPUs the table has a range of hours. The upper end is the V100's
-time. The lower end is this time divided by the ratio of the memory bandwidths (NVIDIA's data
-sheets). A run that waits for launches of small kernels is near the upper end. Prices are from cloud
-surveys of May 2026.
+The hours are the number of operations of a run, divided by the speed of the device. The speed of a
+V100 comes from published runs on it and on GPUs of its time. The speed of one CPU core is measured.
+**The hours for a V100 are within a factor of two of the hours printed in the papers.** The largest
+factor is {most:.1f}. We have run nothing on a GPU. For newer GPUs the table has a range of hours.
+The upper end is the time of a V100. The lower end is the time of a V100 divided by the ratio of the
+memory bandwidths (NVIDIA's data sheets). Runs that spend most of their time launching small kernels
+are near the upper end. Prices are from cloud surveys of May 2026.
 
 | run | operations | V100, hours | printed | {gpus} | CPU core, hours |
 | --- | ---: | ---: | ---: | {lines} | ---: |
@@ -111,13 +112,13 @@ surveys of May 2026.
 TAIL = """
 `pipeline/analysis/rates.json` names the source of each printed time: Tables 3 and 4 of the paper,
 or the papers of DARTS, PC-DARTS and NAS-Bench-201. The V100's speeds are means over these runs. The
-hours of Shapley-NAS are for the coalitions that its paper describes; its released code evaluates
-others. A search on ImageNet also decodes its images, and this limits its speed more than the GPU
-does.
+hours of Shapley-NAS are for the coalitions that its paper describes. Its released code evaluates
+other coalitions. A search on ImageNet also decodes images, and decoding limits its speed more
+than the GPU does.
 
-`make gpu-check` measures the speeds of your own GPU, and `python -m pipeline plan` uses them from
-then on. `plan` also counts the networks of a table. For example, Table 3 trains one network for
-each row and seed.
+`make gpu-check` measures the speeds of your own GPU. From then on, `python -m pipeline plan` uses
+these speeds. `plan` also counts all networks of a table of the paper. For example, Table 3 trains
+one network for each row and seed.
 """
 
 

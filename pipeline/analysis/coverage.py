@@ -1,8 +1,9 @@
-"""Simulates how often an interval of looked-up accuracies covers the true mean.
+"""Simulates how often a confidence interval of looked-up accuracies covers the true mean.
 
-The mean over all seeds of a run of the stage `queries` counts as the true mean. Samples of n of its
-seeds are drawn with replacement. Each sample gives a t interval and a bounded interval
-(`intervals.py`). A 95 % interval should cover the true mean in at least 95 of 100 samples.
+A run of the stage `queries` has the looked-up accuracies of many seeds. Their mean counts as the
+true mean. From these seeds we draw samples of n seeds, with replacement. For each sample we compute
+a t interval and a bounded interval (`intervals.py`). A 95 % interval should cover the true mean in
+at least 95 of 100 samples.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ SIZES = {4: 500, 500: 100}  # seeds -> draws
 
 
 def coverage(runs: Sequence[FinishedRun], column: str) -> list[dict[str, Any]]:
-    """Coverage and median width for each run of `queries`, sample size n and kind of interval.
+    """Coverage and median width of intervals: a row for each run, sample size and kind of interval.
 
     Args:
         runs: only runs of the stage `queries` are used.
-        column: column of the table, in percent.
+        column: accuracy column of the NAS-Bench-201 table, in percent.
 
     Raises:
         InputError: no run of `queries` has this column.

@@ -20,14 +20,14 @@ MOST_DOTS = 30  # with more seeds, single seeds are not drawn
 
 @dataclass(frozen=True)
 class Dots:
-    """One row of a dot plot, or one point of a scatter plot: a value for each seed.
+    """The values of one method by seed: a row of a dot plot, or a point of a scatter plot.
 
     Attributes:
-        name: name of the row.
+        name: name of the method.
         index: index of its colour.
-        values: by seed; empty if only the paper has a number.
+        values: seed -> value; empty if only the paper has a number.
         paper: the paper's mean and deviation; None if the paper prints no number.
-        at: position on the horizontal axis of a scatter plot.
+        at: horizontal position in a scatter plot; a dot plot does not use it.
     """
 
     name: str

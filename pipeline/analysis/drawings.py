@@ -4,8 +4,8 @@ An entry in `registry/figures.py` names a function
 
     def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]
 
-which draws the experiment's finished runs below `results`; without runs it draws nothing. An
-experiment names its figure by the key `figure`.
+which draws the finished runs of the experiment, whose files are in `results`. If no run has
+finished, it returns an empty list. An experiment chooses its figure by the key `figure`.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -33,12 +33,12 @@ class Drawn:
 
     Attributes:
         caption: the text above the picture.
-        description: its numbers in words, for readers who cannot see it.
+        description: the picture's numbers in words, for readers who cannot see it.
         figure: the matplotlib figure, in the style of `figures.style`.
         legend: name of a series -> its index of colour and dash.
-        curves: the series that `figures.curves` drew, so that a page can show the values of points;
+        curves: the series drawn by `figures.curves`, for pages that show the values of points;
             empty for other pictures.
-        name: name of its files without a suffix; unique within the report.
+        name: name of the picture's files without a suffix; unique within the report.
         data: the numbers and words drawn, a row for each point or line.
     """
 

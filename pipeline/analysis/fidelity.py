@@ -1,8 +1,9 @@
-"""Renders `docs/fidelity.md`, a comparison of the authors' codes with ours, from YAML.
+"""Renders `docs/fidelity.md`, which compares our code with the authors' code, from YAML files.
 
 For each hyper-parameter, `config/fidelity/<strategy>.yaml` has the authors' value, its source, and
 the reason if ours differs. Our own value is read from the settings of the search under the preset
-`paper`. The file also describes rules of both codes in words, such as sampling and discretisation.
+`paper`. The file also describes in words what no hyper-parameter sets, such as how each code
+samples and discretises.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ COLUMNS = {
 }
 HEAD = """# Fidelity
 
-This page compares the code of each method's authors with ours. The last column names the source of
-the authors' value: a repository and a path in it. **Differs** marks a difference; the reason
-follows. `python -m pipeline fidelity` writes the page from `config/fidelity/` and reads the column
-"ours" from the settings of the preset `paper`. A rule that several strategies share is listed once,
-under DARTS (1st order). "The compact table" is the [converted](nasbench.md) NAS-Bench-201 table.
+This page compares our code with that of each method's authors. The last column names the source of
+the authors' value: a repository and a path in it. If our value is another, the last column also
+says **differs** and gives the reason. `python -m pipeline fidelity` writes the page from
+`config/fidelity/` and reads the column "ours" from the settings of the preset `paper`. A rule that
+several strategies share is listed once, under DARTS (1st order). "The compact table" is the
+[converted](nasbench.md) NAS-Bench-201 table.
 """
 
 

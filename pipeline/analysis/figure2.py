@@ -1,9 +1,10 @@
-"""Figure 2: the accuracy that the supernet loses without one or two operations of two edges.
+"""Figure 2: how much accuracy the supernet loses if one or two operations are removed.
 
-Each data set has two pictures, of means over search seeds. The first shows the drop in accuracy:
-on the diagonal one operation is removed, above the diagonal two are removed. The second shows the
-interaction: the drop without both operations, minus the drop without the first, minus the drop
-without the second. It is zero if the two are independent.
+The operations belong to two edges. For each data set two pictures show means over search seeds. The
+first picture shows the drop in accuracy. On its diagonal one operation is removed; above the
+diagonal two are removed. The second picture shows the interaction of two operations: the drop
+without both, minus the drop without the first, minus the drop without the second. It is zero if the
+two operations are independent.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -35,12 +36,12 @@ Pair = tuple[Player, Player]  # a pair of equal players is a single operation
 
 @dataclass(frozen=True)
 class Quantity:
-    """One of the two pictures.
+    """The quantity that one of the two pictures of figure 2 shows.
 
     Attributes:
         key: column of `drops.csv`.
         caption: the text above the picture.
-        colours: name of a matplotlib colour map; a diverging map is centred on zero.
+        colours: name of a matplotlib colour map; a diverging colour map is centred on zero.
     """
 
     key: str

@@ -1,9 +1,9 @@
 """Figure 3: test error and search cost against the permutations M and the threshold eta.
 
-M and eta of a point are read from the provenance of its searches, because a smaller preset has
-smaller values. One picture varies M and the other eta. Both show the base row, whose settings the
-experiment does not change. Every other row is in the picture of the setting that it changes. If a
-preset gives such a row the value of the base, only the base is drawn.
+One picture varies M and the other eta. Both show the base row, whose settings the experiment does
+not change. Every other row appears in the picture of the setting that it changes. If under some
+preset such a row has the same value as the base row, only the base row is drawn. M and eta are read
+from the provenance of the searches, because presets may change them.
 """
 # Tested in tests/analysis/test_figure_3.py.
 

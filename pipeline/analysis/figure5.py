@@ -2,10 +2,10 @@
 
 Each row and data set has a scatter plot as in the paper, for the search with the first seed. A
 second picture for each data set shows Kendall's tau of every seed with its bootstrap interval, over
-the drawn architectures and over all architectures. For comparison there are three lines or marks:
-the paper's tau, the tau of the main effects of the table's accuracies, and the tau of the main
-effects of their ranks (`nasbench/additive.py`). No score that is a sum over edges has a tau much
-larger than the last one.
+the drawn architectures and over all architectures. For comparison, a cross shows the paper's tau, a
+dashed line the tau of the main effects of the table's accuracies, and a solid line the tau of the
+main effects of their ranks (`nasbench/additive.py`). We found no score that is a sum over edges
+with a tau much larger than that of the rank effects.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 

@@ -1,8 +1,8 @@
 """Figures in one style: curves over epochs, with mean and 95 % interval (dots: `dots.py`).
 
-Thin lines are seeds, the thick line is their mean, the band is its t interval (`intervals.py`).
-Every series has its own colour and dash, the same in all figures of a page. Drawing functions
-return a matplotlib figure. For the same numbers, `svg` and `png` write the same bytes.
+Thin lines are seeds, the thick line is their mean, the band is its t interval (`intervals.py`). A
+series has the same colour and dash pattern in all figures of a page. Drawing functions return a
+matplotlib figure. For the same numbers, `svg` and `png` return the same bytes.
 """
 
 from __future__ import annotations
@@ -98,10 +98,10 @@ class Series:
 
 
 def curves(series: Sequence[Series], band: bool = True, legend: bool = False) -> Figure:
-    """Draw curves over epochs in one axes without a vertical label, which the caption replaces.
+    """Draw curves over epochs; the caption, not a label, names the vertical axis.
 
     Args:
-        series: one curve each.
+        series: the curves.
         band: whether to draw the interval of the mean; set it to False if many curves cross.
         legend: whether to name the curves below the axes, for pictures outside a report page.
     """
@@ -174,11 +174,11 @@ def ends(series: Sequence[Series]) -> str:
 
 
 def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
-    """The data with which a page shows the values of points; call this after `svg`.
+    """The data with which a report page shows the values of a curve; call `svg` first.
 
     Returns:
-        `box`: left, top, right and bottom of the axes as shares of the picture. `x`: limits of the
-        horizontal axis. `series`: name, index and [epoch, mean, half-width] of each series.
+        `box`: left, top, right and bottom of the axes as fractions of the picture. `x`: the
+        limits of the horizontal axis. `series`: name, index and [epoch, mean, half-width] of each.
     """
     (axes,) = figure.axes
     place = axes.get_position()

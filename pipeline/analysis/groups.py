@@ -1,7 +1,8 @@
-"""Figures of all runs in one space on one data set: accuracy, cost, alpha.
+"""Figures for each group of runs: accuracy, cost, alpha.
 
-A strategy has the same colour and dash in all figures of its group, and an operation has the same
-colour and dash in all figures of alpha.
+A group has all runs in one space on one data set. Each strategy has the same colour and dash in all
+figures of a group. Each operation has the same colour and dash in all figures of the architecture
+parameters alpha.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Group:
 
 
 def groups(results: Path, runs: Sequence[FinishedRun], titles: Mapping[str, str]) -> list[Group]:
-    """The groups of a study, in the order of the runs.
+    """One group, with its figures, for each space and data set, in the order of the runs.
 
     Args:
         results: folder of the runs, for drawings and histories of alpha.

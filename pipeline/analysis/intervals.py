@@ -2,15 +2,15 @@
 
 Three methods with different assumptions:
 
-- *t*: mean ± t(0.975, n - 1) · deviation / sqrt(n), for independent, about normal values.
-- *bounded*: Gaffke's interval for values between two known ends. Its lower end is the 2.5 %
+- *t*: mean ± t(0.975, n - 1) · deviation / sqrt(n), for independent, nearly normal values.
+- *bounded*: Gaffke's interval for values between two known bounds. Its lower end is the 2.5 %
   quantile of sum_i w_i x_i over w ~ Dirichlet(1, ..., 1), where x holds the lower bound and the
-  values; the upper end is the mirror image. It assumes no distribution and stays between the known
-  ends. So it suits looked-up accuracies, which take few values near a maximum (Gaffke, 2005;
-  Learned-Miller & Thomas, arXiv:1905.06208).
-- *Welch*: tests whether two means differ, given means, deviations and numbers of values.
+  values. The upper end is computed likewise, from the upper bound. The interval assumes no
+  distribution and stays within the bounds. This suits accuracies looked up in a table, which take
+  few values near a maximum (Gaffke, 2005; Learned-Miller & Thomas, arXiv:1905.06208).
+- *Welch*: tests whether two means differ, from the mean, deviation and number of values of each.
 
-For fewer than three values no interval or test is computed, and the values are shown.
+With fewer than three values there is no interval and no test, and the values themselves are shown.
 """
 
 from __future__ import annotations
@@ -66,10 +66,11 @@ class Summary:
         }
 
     def words(self, decimals: int = 2, signed: bool = False) -> str:
-        """`2.505 ± 0.014`, `94.27 (93.1 to 94.37)`, or the values if there is no interval.
+        """`2.505 ± 0.014` or `94.27 (93.1 to 94.37)`; without an interval, a list of the values.
 
         Args:
-            decimals: number of decimals, unless the width of an interval determines it.
+            decimals: number of decimals of the values, used only if there is no interval of
+                positive width. Otherwise the width determines the number.
             signed: whether positive numbers have a plus sign, for differences.
         """
         if self.low is None or self.high is None:
@@ -83,11 +84,11 @@ class Summary:
 
 
 def summarise(values: Iterable[float], bounds: tuple[float, float] | None = None) -> Summary:
-    """Mean, deviation and interval of at least one value.
+    """Mean, standard deviation and 95 % interval of some values.
 
     Args:
-        values: one per seed.
-        bounds: least and largest possible value; None: use the t interval.
+        values: one value per seed, at least one in all.
+        bounds: smallest and largest possible value; None: use the t interval.
 
     Raises:
         ValueError: there is no value.
@@ -124,7 +125,8 @@ def bounded_interval(values: np.ndarray, least: float, largest: float) -> tuple[
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary | None:
     """`a` minus `b` over the seeds that both have; None if they share none.
 
-    Runs with the same seed share split and data order, so `a` minus `b` varies less than `a`.
+    Runs with the same seed use the same data split and data order, so the differences vary less
+    between seeds than the values of `a` do.
     """
     shared = sorted(a.keys() & b.keys())
     return summarise(a[seed] - b[seed] for seed in shared) if shared else None
@@ -133,11 +135,11 @@ def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary
 def welch(
     first: tuple[float, float, int], second: tuple[float, float, int]
 ) -> tuple[float, float, float]:
-    """Difference of two means, half the width of its interval, and two-sided p.
+    """Difference of two means, half the width of its 95 % interval, and the two-sided p-value.
 
     Args:
-        first: mean, deviation and number of values of one side; at least two values.
-        second: mean, deviation and number of values of the other side.
+        first: mean, standard deviation and number of values (at least two) of one group.
+        second: the same numbers of the other group.
     """
     from scipy.special import stdtr, stdtrit  # as above
 

@@ -2,8 +2,8 @@
 
 `results_page` renders these files, one per table or figure. A value over seeds is {"mean", "std",
 "low", "high", "n"} in the unit of its column; `low` and `high` are the ends of the 95 % interval
-(`intervals.py`). Fewer than three seeds give {"values", "n"}. All numbers are read from finished
-runs, with their commits and machines.
+(`intervals.py`). With fewer than three seeds it is {"values", "n"}. All numbers are read from
+finished runs. The files also name the commits and machines of these runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FIGURES = 4  # decimals of a figure's numbers
 def measurements(
     job: ReportJob, results: Path, notes: Sequence[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """File name -> measurement, for each table of each experiment of the job.
+    """File name -> measurement, for each table and figure of each experiment of the job.
 
     Args:
         job: experiments and seeds.
@@ -139,10 +139,10 @@ def renewed(
     command: str,
     record: dict[str, Any],
 ) -> dict[str, Any]:
-    """A repeated measurement: the old title and texts, with new rows and their origin.
+    """A measurement that was repeated: title and texts as before, with new rows and provenance.
 
     Args:
-        words: the old measurement; new rows keep only the keys that its `columns` have.
+        words: the old measurement; of the new rows, only the keys in its `columns` are kept.
         rows: rows as a benchmark returns them.
         command: the command that made the rows.
         record: provenance of this process.

@@ -1,4 +1,4 @@
-"""The measures of runs and how they are shown: title, unit, scale, direction that is better.
+"""The measures of runs and how they are shown: title, unit, scale, whether lower is better.
 
 Our own metrics are fractions, counts and seconds; the table of NAS-Bench-201 (stage `query`) is in
 percent. This module converts both to the paper's units: percent and millions.
@@ -40,8 +40,8 @@ class Measure:
         target: the data set of a retraining; None for other stages.
         scale: factor that converts a stored value to `unit`.
         lower_is_better: None if neither direction is better (sizes, times).
-        printed_as: name among the paper's numbers, if it is not `key`.
-        comparable: whether a difference to the paper's number is meaningful.
+        printed_as: key among the paper's numbers (`Row.paper`); None: the same as `key`.
+        comparable: whether a difference from the paper's number is meaningful.
     """
 
     stage: str
@@ -169,11 +169,11 @@ def summary(measure: Measure, runs: Sequence[FinishedRun]) -> Summary | None:
 def bounds(
     measure: Measure, runs: Sequence[FinishedRun], accuracies: Sequence[float]
 ) -> tuple[float, float] | None:
-    """Least and largest value of a column that is looked up; None for measured values.
+    """Smallest and largest possible value of a measure that is looked up in the table, else None.
 
-    The largest accuracy is the best of the table. The least is the accuracy of the table's median
-    architecture, because a search is assumed to find no worse cell. If a seed did find a worse
-    cell, the least accuracy is 0.
+    The largest accuracy is that of the table's best architecture. The smallest is that of its
+    median architecture, because we assume that no search finds a worse cell. If a run did find a
+    worse cell, the smallest accuracy is 0.
 
     Args:
         measure: an accuracy of the table, or a rank or regret computed from it.
@@ -199,9 +199,9 @@ def _column(measure: Measure) -> str:
 
 
 def by_seed(measure: Measure, runs: Iterable[FinishedRun]) -> dict[int, float]:
-    """Value of each seed; a search with several trainings counts once, with their mean.
+    """The value for each seed; if a search has several trainings, their mean.
 
-    A genotype that no search found has no search seed, so the seeds of its trainings are used. NaN
+    A genotype that no search found has no search seed, so its training seeds are used instead. NaN
     values are left out.
     """
     values: dict[int, list[float]] = defaultdict(list)

@@ -1,9 +1,9 @@
-"""Estimates the cost of a report page before anything runs: runs by stage, device hours, disk.
+"""Estimates what a report page costs before anything runs: runs by stage, device hours, disk space.
 
 `config/needs.py` lists the runs; Snakemake's rules use the same list. Jobs that only convert, draw
-or write a page take almost no time and are left out. `cost.py` estimates the hours for the
-configured device: a CPU core or a GPU. The GPU is that of this machine if its speed was measured,
-else a V100.
+or write a page take almost no time and are left out. `cost.py` estimates the hours on the
+configured device, which is a CPU core or a GPU. For a GPU, the measured speed of this machine's GPU
+is used. If it has not been measured, that of a V100 is used.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def plan(
     """The cost of the runs that a report page needs, by stage.
 
     Args:
-        config: configuration with the labels of all experiments.
+        config: the configuration, including the labels that experiments define.
         experiments: all experiments by name.
         page: "index", "paper" or the name of an experiment.
-        results: `results/{preset}`, to find the runs that have finished.
+        results: the folder `results/{preset}`, which shows the runs that have finished.
     """
     chosen = [experiments[name] for name in needs.on_page(config, page, experiments)]
     places = needs.all_runs(config, chosen)

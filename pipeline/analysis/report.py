@@ -1,12 +1,13 @@
 """The report: one self-contained HTML page.
 
-The page starts with the answer, the best cell and its Shapley values. Then come the tables of each
-experiment with the paper's numbers, curves, found cells, links to the folders of all runs, and
-their code and machines. Drawings are inline SVG whose colours are CSS variables, so that one page
-serves light and dark mode. A small script shows the values of points and hides series; without it
-the page is still complete. The page loads nothing from a network; its security policy forbids any
-request. The same files give the same page, because its date is that of the latest run. (Links to
-MLflow depend on MLFLOW_TRACKING_URI; for a local store they use the address of `make ui`.)
+The page starts with the answer, the best cell and its Shapley values. Next it compares the results
+of each experiment with the paper's numbers in tables. After the tables it shows curves, found cells
+and links to the folders of all runs, with their code and machines. Drawings are inline SVG. Their
+colours are CSS variables, so that the page also works in dark mode. A small script shows the values
+of the epoch under the mouse and hides series, but the page is complete without it. The page loads
+nothing from a network, and its content security policy forbids all requests. The same files give
+the same page, because its date is that of the latest run. Only the links to MLflow depend on
+MLFLOW_TRACKING_URI; for a local store they use the address of `make ui`.
 """
 
 from __future__ import annotations

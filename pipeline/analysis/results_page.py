@@ -5,9 +5,9 @@ A measurement is
     {"title", "question", "command", "commit", "machine", "date", "seeds",
      "columns": {key: label}, "rows": [{key: value}], "notes": [...], "does_not_show": [...]}
 
-where a value over seeds is {"values", "n"}, or {"mean", "n"} with its spread: "low" and "high",
-"half_width", or "std". Files `NAME_1.json`, `NAME_2.json`, ... are tables of one page; texts that
-they share appear once.
+A value over several seeds is {"values", "n"}, or {"mean", "n"} with one of three kinds of spread:
+"low" and "high", "half_width", or "std". The files `NAME_1.json`, `NAME_2.json`, ... are the tables
+of one page. A note that is the same in several of these files appears once on the page.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ RENDERED = "<!-- Rendered from docs/measurements/{}; change that and run `make d
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The measurements of a folder by name, except those for the claims page.
+    """The measurements in a folder, by name; measurements for the claims page are left out.
 
     Raises:
         InputError: a measurement is broken or lacks a key, or there is no such folder.
@@ -139,9 +139,10 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _spread(value: Mapping[str, Any]) -> str:
-    """`93.21 ± 0.40 (n = 4)`; ± is half a 95 % interval, or the deviation if only that is known.
+    """Mean and spread as text, such as `93.21 ± 0.40 (n = 4)`.
 
-    For fewer than three runs the values themselves are shown.
+    The number after ± is half the width of a 95 % interval. If no interval is known, it is the
+    standard deviation. With fewer than three runs, the values of the runs are shown instead.
     """
     n = value.get("n", 1)
     end = f" (n = {n})" if n > 1 else ""

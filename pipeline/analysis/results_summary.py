@@ -1,9 +1,9 @@
 """Renders `docs/results.md`: findings as sentences, with numbers from the measurements.
 
-`config/results.yaml` lists the findings. In a sentence, `{measurement|row|column}` is replaced by
-that value from `docs/measurements/`. `row` is the text of the row's first columns, joined by
-commas. `{measurement|row|column|2}` is rounded to two decimals. A finding shows some rows of a
-table, or a picture, and links the pages with the whole tables.
+`config/results.yaml` lists the findings. In a sentence, `{measurement|row|column}` is replaced by a
+value from `docs/measurements/`. `row` is the text of the row's first column, or of its first
+columns, joined by commas. `{measurement|row|column|2}` is rounded to two decimals. A finding may
+show some rows of a table, or a picture. It links to the pages with the whole tables.
 """
 # Tested in tests/analysis/test_results_page.py.
 
@@ -31,9 +31,9 @@ HEAD = """\
 This page summarises what we have measured. Each finding links to a page with the whole table, the
 command, the commit, the machine, and what the measurement does not show. `2.51 ± 0.12 (n = 4)` is
 the mean over four seeds, ± half the width of its 95 % interval. In `2.51 (2.4 to 2.6)` the brackets
-show the ends of the interval. If there are fewer than three seeds, the value of each seed is shown.
-For a printed number, ± is the deviation that its paper prints. The page [claims](claims.md) tests
-the paper's claims.
+show the ends of the interval. With fewer than three seeds, the value of each seed is shown. For
+numbers printed in a paper, ± is followed by the standard deviation from that paper. The page
+[claims](claims.md) tests the paper's claims.
 """
 PAGES = """\
 ## All measurements

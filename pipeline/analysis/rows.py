@@ -1,11 +1,10 @@
 """An experiment's table as plain rows for MLflow, CSV and other programs.
 
-The text columns `row`, `space`, `dataset` and `strategy` name a row; `stands_for` is the paper's
-data set if ours replaces it. The column `<stage>[/<target>]/<metric>` is the mean over seeds.
-Further columns have its name with a suffix: `_low` and `_high` for the ends of the 95 % interval,
-`_n` for the number of seeds, `_paper` for the printed number. Units are those of `metrics.json`,
-not those of the report: fractions, counts and seconds. Columns of the NAS-Bench-201 table are in
-percent.
+The text columns `row`, `space`, `dataset` and `strategy` identify a row. If the paper used a larger
+data set, `stands_for` names it. The column `<stage>[/<target>]/<metric>` holds the mean over seeds.
+With a suffix, the same name holds the ends of the 95 % interval (`_low`, `_high`), the number of
+seeds (`_n`) or the number printed in the paper (`_paper`). As in `metrics.json`, values are
+fractions, counts and seconds, but values from the NAS-Bench-201 table are in percent.
 """
 # Tested in tests/tracking/test_tables.py.
 
@@ -23,10 +22,10 @@ from pipeline.config.jobs import ReportJob
 
 
 def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
-    """Experiment -> its rows, for each experiment whose table is complete.
+    """The rows of each experiment whose table is complete, by name of the experiment.
 
-    Experiments share runs, so a workflow also fills parts of tables that were not requested. A
-    table is complete if each row has a number of ours, except rows that only quote the paper.
+    Experiments share runs, so a workflow may fill parts of tables that were not requested. A table
+    is complete if each row has at least one result of ours, except rows that only quote the paper.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.

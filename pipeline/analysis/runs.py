@@ -30,7 +30,8 @@ class FinishedRun(Place):
     """A successful run with its content.
 
     Attributes:
-        history: numbers of `history.csv`, a row per epoch (`queries`: per seed), no empty fields.
+        history: the rows of `history.csv` as numbers, without empty fields. There is one row per
+            epoch, or one per seed for the stage `queries`.
     """
 
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class UnfinishedRun:
 
 
 def collect(results: Path) -> list[FinishedRun]:
-    """All runs that have succeeded, by space, data set, strategy, seed, stage.
+    """All runs that have succeeded, sorted by space, data set, strategy, seed and stage.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.

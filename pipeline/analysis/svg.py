@@ -2,8 +2,8 @@
 
 The ids (of clip paths, glyphs and markers) and the style sheet of one drawing would clash with
 those of others. So ids get a prefix, unused ids are removed, and the style moves to the root
-element. The attribute `data-series` keeps the number of a series, so that a page can hide it. The
-drawing fills the available width, and gets a name for screen readers.
+element. Each plotted series gets its number in the attribute `data-series`, so that a page can hide
+the series. The drawing fills the available width, and gets a name for screen readers.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def inline(text: str, prefix: str, label: str, colours: Mapping[str, str] | None
 
     Args:
         text: a whole SVG file.
-        prefix: unique within the page; letters, digits and hyphens.
+        prefix: prefix of all ids, unique within the page; letters, digits and hyphens.
         label: the text that a screen reader reads.
-        colours: hexadecimal colour -> name of the CSS variable that a page may set for it; the
-            colour itself is the fallback.
+        colours: hexadecimal colour -> name of the CSS variable with which a page may replace it. If
+            the variable is not set, the colour remains.
 
     Raises:
         InputError: `text` is not SVG.

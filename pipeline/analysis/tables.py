@@ -1,8 +1,8 @@
-"""An experiment as tables: our number with interval and seeds, the paper's number, the difference.
+"""An experiment as tables: our mean with its interval, the paper's number, and the difference.
 
-Each data set that was searched on has a table, whose rows are in the order of the experiment. A
-number of the paper (`Row.paper`) is shown beside ours in the same column. If a row trains networks
-on several data sets, the paper's test error is that of the first data set.
+Each data set that was searched on has separate tables, whose rows are in the order of the
+experiment. A number of the paper (`Row.paper`) is shown beside ours in the same column. If a row
+trains networks on several data sets, the paper's test error is shown only for the first one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Cell:
         applies: whether runs of this row measure this column.
         paper_dataset: the paper's data set, if ours is a smaller replacement; else empty.
         values: our values by seed.
-        made_by_other_code: those of `runs` whose code has changed since.
+        made_by_other_code: the members of `runs` whose code has changed since.
         runs: the runs that gave the values, in the order of the seeds.
         n_failed: number of missing seeds that failed.
     """
@@ -86,7 +86,7 @@ class Cell:
     def verdict(self) -> str:
         """Whether our mean differs from the paper's (Welch's test at 5 %), or why that is unknown.
 
-        If the paper does not state its number of runs, `LEAST` runs are assumed.
+        If the paper does not state its number of runs, we assume `LEAST` (three).
         """
         if self.ours is None or self.paper is None or self.difference is None:
             return ""
@@ -121,10 +121,10 @@ class ResultTable:
     lines: tuple[Line, ...]
 
     def differences(self, reference: str) -> list[tuple[Line, list[Summary | None]]]:
-        """Each searched row minus the reference's row of the same space, over shared seeds.
+        """Differences from a reference strategy in the same space, paired over shared seeds.
 
-        A row that shares fewer than two seeds with the reference in every column is left out. The
-        value is None in a column in which neither direction is better.
+        The result has an entry for each searched row that shares two or more seeds with the
+        reference in some column. In columns without a better direction the difference is None.
         """
         found = []
         for line in self.lines:
@@ -161,12 +161,12 @@ class Evidence:
     """The runs that all experiments use.
 
     Attributes:
-        runs: all runs; each row of a table selects its own runs.
-        n_seeds: seeds of a search.
-        n_retrain_seeds: seeds of the training of a found network.
-        source_digest: digest of the present code; runs of other code get a mark.
+        runs: finished runs with the study's settings; each row of a table selects those it shows.
+        n_seeds: number of search seeds.
+        n_retrain_seeds: number of training seeds of a found network.
+        source_digest: digest of the present code; runs made by other code are marked.
         failed: runs that failed.
-        apart: runs with other settings than the study's; no row uses them.
+        apart: runs whose settings differ from the study's; no row uses them.
     """
 
     runs: Sequence[FinishedRun]

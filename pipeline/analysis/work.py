@@ -1,17 +1,18 @@
-"""The work of runs, counted in advance: operations, bytes on disk.
+"""Counts the work of runs before they start: operations, bytes on disk.
 
-A multiply-add is two operations. The backward pass of a training step counts as two forward passes.
-Nothing here imports torch. The multiply-adds of a discrete network are those of a published network
-(`REFERENCES`), scaled by cells, channels squared and pixels. Those of a supernet follow from its
-operations. For each edge with C channels on H x W pixels they are
+A multiply-add is two operations. The backward pass of a training step counts as two forward passes,
+and an evaluation of the value function counts as one. For a discrete network, the multiply-adds of
+a published network (`REFERENCES`) are scaled by cells, channels squared and pixels. For a supernet,
+the multiply-adds of all edges are added. An edge with C channels on H x W pixels needs:
 
     DARTS           H W (102 C + 6 C²)    two separable (applied twice) and two dilated convolutions
-    S1 to S4        H W (51 C + 3 C²)     two operations, about half of that
+    S1 to S4        H W (51 C + 3 C²)     two operations, about half of the work of DARTS
     NAS-Bench-201   H W · 10 C²           convolutions 3x3 and 1x1
 
-and the input of each cell costs 8 C² H W. A reduction cell halves H W C and keeps H W C²; for
-simplicity the terms with H W C are not halved. An evaluation of the value function is one forward
-pass. The counts are accurate to a factor of two; `cost.py` converts them to times.
+In the spaces with DARTS' cells, the convolutions at the input of each cell need another 8 C² H W.
+After a reduction cell, H W C is half as large and H W C² is unchanged. For simplicity, the terms
+with H W C are not halved. The counts are accurate to a factor of two. `cost.py` converts them to
+times. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Work:
 
     Attributes:
         operations: floating-point operations, two per multiply-add.
-        size: bytes that it leaves on disk.
+        size: bytes on disk after the run.
         network: kind of network that computes; `cost.rates` has the speed of each kind.
         peak: peak device memory of a search step in bytes, images included.
     """

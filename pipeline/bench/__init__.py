@@ -1,7 +1,7 @@
-"""Times fast code against its plain, tested version; the two run in turns.
+"""Times fast code and its plain, tested version in alternating calls.
 
-Other programs may use the machine, so rely on the ratio of the two medians and not on times. To add
-a benchmark, write a file with a function `rows(repeats)` and add its name to the list below.
+Other programs may use the machine at the same time, so compare ratios of median times and not times
+alone. To add a benchmark, write a file with a function `rows(repeats)` and add its name to `NAMES`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""The default estimator on eight games with known values, with our other estimators and shapiq's.
+"""Compares our estimators and those of shapiq on eight games with known Shapley values.
 
-The games have 10 to 14 players; their Shapley values are computed from all coalitions. There is a
-row for each estimator and number of evaluations per player. The error on a game is the mean
-|estimate - true value| over players, divided by the mean |true value|. A row has the geometric mean
-of the error over games, the number of games with the smallest error, and the share of 95 %
-intervals that cover the true value. This share is measured twice: without noise on V, and with
-noise of a tenth of the largest |true value|.
+The games have 10 to 14 players. Their true Shapley values are computed from all coalitions. There
+is a row for each estimator and number of evaluations per player. The error on a game is the mean
+|estimate - true value| over players, divided by the mean |true value|. Each row has
+
+- the geometric mean of the errors over games
+- the number of games on which this estimator has the smallest error
+- for our estimators, the share of 95 % intervals that cover the true value: once without noise on
+  V, and once with noise of a tenth of the largest |true value|
 """
 # Tested in tests/test_bench.py.
 

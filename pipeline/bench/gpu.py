@@ -1,9 +1,9 @@
 """A GPU check in minutes: tests, speeds at the paper's sizes, and a NAS-Bench-201 search.
 
-It needs no data set and no package except torch: images are noise, and without pytest the tests are
-skipped. If a part fails, or if there is no time for it, its row gives the reason. The speeds are
-added to `analysis/rates.json`, from which `plan` computes hours. On a CPU the check runs only with
-tiny sizes, as our tests do.
+It needs no data set and no package except torch. The images are noise. Without pytest, the tests
+are skipped. If a part fails, or if there is no time for it, its row in the result gives the reason.
+The speeds are added to `analysis/rates.json`, from which `plan` computes hours. On a CPU the check
+runs only with tiny sizes, which our tests use.
 """
 # Tested in tests/test_gpu.py.
 
@@ -50,10 +50,10 @@ TURNS = 5
 
 
 def check(minutes: float = 8, tests: bool = True, tiny: bool = False) -> tuple[Row, list[Row]]:
-    """A measurement of all parts, as in `docs/measurements`, and the device's rates.
+    """Run all parts. Return a measurement, as in `docs/measurements`, and the device's speeds.
 
     Args:
-        minutes: time after which no part begins; the tests get a share of this time.
+        minutes: no part is started after this time. The tests must end within a share of it.
         tests: whether to run the tests that are marked `gpu`.
         tiny: whether to use the smallest sizes, on any device.
 

@@ -1,10 +1,13 @@
-"""The time in which the default estimator reaches the tau of another estimator.
+"""How many times faster the default estimator reaches the tau of another estimator.
 
-The other estimators are the paper's without truncation (10 permutations on 1,024 images each), the
-paper's with truncation, and that of the released code. The default runs with several budgets. We
-report the smallest budget with which its mean tau is at least that of the other estimator. Seconds
-are those of one process on the fast supernet. In `default_readable_ratio` the other estimator uses
-the readable supernet, as the released code does.
+Tau is Kendall's tau between an estimate and the reference. There are three other estimators:
+`plain` (the paper's without truncation, with 10 permutations on 1,024 images each), `truncated`
+(the paper's) and `released_code`. The default estimator runs with several budgets. We report the
+smallest budget at which the mean tau of the default is at least that of the other estimator.
+
+Times are those of one process on the fused supernet. Only for `default_readable_ratio`, the other
+estimator's time is scaled to the readable supernet, which computes operations one by one, as the
+released code does.
 """
 # Tested in tests/test_bench.py.
 
@@ -24,13 +27,15 @@ Runs = Sequence[dict[str, Any]]
 def reached(
     runs: Mapping[str, Runs], taus: Mapping[str, float], readable_ratio: float
 ) -> dict[str, dict[str, Any]]:
-    """Name of each other estimator -> its columns; empty if the default's tau is always lower.
+    """Name of each other estimator -> columns that compare the default with it.
+
+    The columns are empty if the default has a lower tau at every budget.
 
     Args:
         runs: the repetitions of each estimator, as `studies.estimates` returns them.
         taus: mean tau of each estimator over its repetitions.
-        readable_ratio: time of a forward pass of the readable supernet, divided by that of the fast
-            supernet.
+        readable_ratio: time of a forward pass of the readable supernet, divided by that of the
+            fused supernet.
     """
     found = {}
     for other in [name for name in OTHERS if name in runs]:

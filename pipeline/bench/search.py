@@ -1,9 +1,10 @@
-"""Wall time of weight training and Shapley estimation, by two processes against one.
+"""Wall time of weight training and Shapley estimation: two processes compared with one.
 
 The space is NAS-Bench-201 with one cell per stage, images are noise, and gloo connects the
-processes. The baseline is one process with one thread. We compare it with one process with two
-threads, and with two processes with one thread each; the three are timed in turns. All do the same
-work: an epoch of two micro-batches per step, and an estimate of four whole permutations.
+processes. The baseline is one process with one thread. It is compared with one process with two
+threads and with two processes with one thread each. The three are timed alternately. Each does the
+same work: it trains the weights for one epoch, with two micro-batches per step, and estimates
+Shapley values from four whole permutations.
 """
 # Tested in tests/test_bench.py.
 
@@ -41,12 +42,13 @@ VALUE = {"estimator": "permutation", "permutations": 4, "value_images": 256}
 def rows(
     repeats: int = 7, forms: Mapping[str, tuple[int, int]] = FORMS, **sizes: int
 ) -> list[dict[str, Any]]:
-    """A row for each form (processes and threads) and part (weights, Shapley values).
+    """Return a row for each task (weight training, Shapley estimation) and each of `forms`.
 
     Args:
-        repeats: number of times that each form is timed.
-        forms: the compared forms, including the baseline.
-        sizes: other values of `n_images`, `batch`, `size`, `channels`, `value_images`.
+        repeats: number of timings of each form.
+        forms: name -> (number of processes, threads per process), including the baseline.
+        sizes: values of `n_images`, `batch`, `size`, `channels`, `value_images` that replace the
+            defaults.
     """
     with tempfile.TemporaryDirectory() as folder:
         multiprocessing.spawn(_process, (folder, repeats, dict(forms), sizes), nprocs=2)

@@ -1,16 +1,16 @@
 """Estimators of Shapley values on a small NAS-Bench-201 supernet from a short search.
 
 The baseline is the paper's estimator without truncation: 10 permutations on 1,024 images each. The
-other estimators run forward passes of fewer images, in draws of 32 images. The reference is the
-mean of two long walks, each of 40 permutations on 64 images that no estimate uses. Each row has the
-cost and the agreement with the reference (Kendall's tau and Pearson's r with 95 % intervals). The
-row `ceiling` has the agreement of the two walks with each other. The last columns show how soon the
-default reaches the same tau (`reaching.py`). Images are those of CIFAR-10 at 16 x 16 pixels if the
-folder SHAPLEY_NAS_DATA has them, else digits. V is the probability of the true class. Seconds are
-the time of one process while several processes run. Three repetitions take some minutes on one
-core.
+reference is the mean of two walks. A walk evaluates 40 whole permutations on 64 images each. The
+estimators use other images. Each row has the cost of an estimator and its agreement with the
+reference (Kendall's tau and Pearson's r with 95 % intervals). `ceiling_tau` and `ceiling_r` are the
+agreement of the two walks with each other. The columns `default_*` compare the time of an estimator
+with the time in which the default estimator reaches the same tau (`reaching.py`). The images are
+CIFAR-10 at 16 x 16 pixels if the folder SHAPLEY_NAS_DATA has this data set, and scikit-learn's
+digits otherwise. V is the probability of the true class. Seconds are the time of one process while
+several processes run. Three repetitions take some minutes on one core.
 
-The sizes are those of `bench` in `config/studies/estimators.yaml`.
+The sizes are set under `sizes: bench` in `config/studies/estimators.yaml`.
 """
 # Tested in tests/test_bench.py.
 
@@ -73,7 +73,7 @@ def rows(
     Returns one row for each estimator.
 
     Args:
-        repeats: number of estimates per row.
+        repeats: number of estimates by each estimator.
         study: a study of one supernet with two walks; None: `config/studies/estimators.yaml`.
         workers: number of processes that share the work; None: one per CPU.
     """

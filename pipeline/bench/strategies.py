@@ -1,11 +1,12 @@
-"""The cost of an epoch of each strategy relative to first-order DARTS.
+"""The cost of an epoch of each strategy, relative to first-order DARTS.
 
-The space is NAS-Bench-201 with one cell per stage, images are noise, and the strategies run in
-turns. Alpha changes in the timed epoch. Work that a strategy does once per epoch or once per search
-(Shapley values, controller, final choices) is made as small as possible, because it does not grow
-with the number of steps; `docs/strategies.md` counts it in images. Without a GPU times are CPU
-times, since other programs may use the machine. Memory is the peak that an epoch allocates:
-activations, gradients, copies of the weights.
+The space is NAS-Bench-201 with one cell per stage, and the images are noise. Every repeat times all
+strategies in turn. The timed epoch comes after the warm-up, so it also updates alpha. Work that a
+strategy does once per epoch or once per search (Shapley values, controller, final choices) is made
+as small as possible, because it does not grow with the number of steps. `docs/strategies.md` lists
+this work in numbers of images. Without a GPU we measure CPU time, because other programs may use
+the machine. Memory is the peak of what an epoch allocates: activations, gradients and copies of the
+weights.
 """
 # Tested in tests/test_bench.py.
 

@@ -1,12 +1,15 @@
 """Times the fast supernet against the readable one (eager, float32, contiguous).
 
-DARTS has 16 channels, 8 cells, k = 4 and batch 64; NAS-Bench-201 has one cell per stage and batch
-128. Images are 32 x 32, and weights are those at the start of a search. A training step is a
-forward and a backward pass of the weights. A forward pass has no gradients; batch norms use batch
-statistics for DARTS (the default for V) and running statistics for NAS-Bench-201. With half of the
-players removed, a pass is timed alone and along a walk, which recomputes only what a removal
-changes; both use batch statistics. `*_peak_mb` is the peak memory of a training step beyond weights
-and images. `convolutions` is the share of the fast supernet's time that convolutions take.
+- Sizes: DARTS has 16 channels, 8 cells, k = 4 and batch size 64. NAS-Bench-201 has one cell per
+  stage and batch size 128. Images have 32 x 32 pixels. The weights are untrained.
+- A training step is a forward pass and a backward pass that computes gradients of the weights.
+- A forward pass computes no gradients. Batch norms use batch statistics in DARTS (the default for
+  V) and running statistics in NAS-Bench-201.
+- With half of the players removed, a forward pass is timed alone and as part of a walk. A walk
+  removes players one by one and recomputes only what each removal changes. Both use batch
+  statistics.
+- `*_peak_mb` is the peak memory of a training step without weights and images.
+- `convolutions` is the share of the fast supernet's time spent in convolutions.
 """
 # Tested in tests/test_bench.py.
 
@@ -38,12 +41,12 @@ Pair = tuple[Callable[[], object], Callable[[], object]]  # baseline, fast form
 
 
 def rows(repeats: int = 7, compiled: bool = True) -> list[dict[str, Any]]:
-    """Rows for training step, forward pass, and half of the players removed, in both spaces.
+    """Rows for training steps and forward passes, with all or half of the players, in both spaces.
 
     Args:
         repeats: number of times that each side is timed.
-        compiled: whether to add the compiled training step of NAS-Bench-201, which takes a minute
-            to compile (`ours_first_s`).
+        compiled: whether to add a row for the compiled training step of NAS-Bench-201. Compilation
+            takes a minute (`ours_first_s`).
     """
     return [row for name in SIZES for row in rows_of(name, repeats, compiled)]
 
@@ -131,12 +134,14 @@ def forward(
 
 
 def walk(supernet: Supernet, images: Tensor, order: Tensor) -> Callable[[], None]:
-    """A function that runs the `STEPS` forward passes in the middle of a walk.
+    """A function that runs `STEPS` forward passes, each with one player fewer than the last.
+
+    About half of the players are removed. The passes share a cache.
 
     Args:
         supernet: the network.
-        images: a batch; it is normalised by its batch statistics.
-        order: int64[n_players], the players in the order in which they leave.
+        images: a batch; batch norms use its statistics.
+        order: int64[n_players], the players in the order in which they are removed.
     """
     space = supernet.space
     middle = space.n_players // 2

@@ -1,6 +1,7 @@
 """Times opening and querying NAS-Bench-201's table, against plain pandas on the CSV file.
 
-If the real table is missing, random numbers of the same shape replace it; the rows name the table.
+If the real table is missing, a table of random numbers with the same shape is used. Each row says
+which of the two was used.
 """
 # Tested in tests/test_bench.py.
 

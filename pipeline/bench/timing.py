@@ -12,11 +12,11 @@ from typing import Any
 def compare(
     name: str, baseline: Callable[[], object], ours: Callable[[], object], repeats: int
 ) -> dict[str, Any]:
-    """Time two functions in turns; return medians in seconds over `repeats` calls of each.
+    """Time two functions in alternating calls; return medians in seconds over `repeats` calls.
 
-    The first call of each, which may fill caches or compile, is reported as `*_first_s` and not
-    counted. `*_cpu_s` are CPU seconds over all threads of the process. If other programs use the
-    cores, CPU seconds are more reliable than wall times.
+    The first call of each function may fill caches or compile. Its time is reported as `*_first_s`
+    and is not part of the medians. `*_cpu_s` are CPU seconds, summed over all threads of the
+    process. If other programs use the cores, CPU seconds are more reliable than wall times.
     """
     first = [seconds(baseline), seconds(ours)]
     times: tuple[list[float], list[float]] = ([], [])
@@ -45,9 +45,9 @@ def compare(
 
 
 def convolution_share(work: Callable[[], object]) -> float:
-    """The share of a call's CPU time that convolutions take, with their gradients (torch.profiler).
+    """The share of a call's CPU time spent in convolutions and their gradients (torch.profiler).
 
-    A call takes at least as long as its convolutions, so this share limits the possible ratio.
+    A call takes at least as long as its convolutions, so this share limits the possible speedup.
     """
     from torch.profiler import ProfilerActivity, profile
 

@@ -1,12 +1,12 @@
-"""Times a training step of a discrete network: plain eager float32 against the recipe's choices.
+"""Times a training step of a discrete network: plain PyTorch against our memory and number formats.
 
-Both are whole steps as in `pipeline.training`: forward, loss with the auxiliary head, backward,
-clipping, SGD. The plain step has contiguous images and weights, torch's convolutions, and a
-separate SGD update for each parameter.
+Each is a whole step as in `pipeline.training`: forward, loss with the auxiliary head, backward,
+clipping, SGD. The plain step is eager float32, with contiguous images and weights, torch's
+convolutions, and a separate SGD update for each parameter.
 
-The networks are the published ones; only the batch is smaller, so that a step takes about a second
-on a CPU. The batch has at least 16 images. For smaller batches, which no real training has, torch
-on one thread uses other convolution kernels.
+The networks have their published sizes. The batch has only 16 images, so that a step takes about a
+second on a CPU. It is not smaller, because with fewer than 16 images torch on one thread uses other
+convolution kernels than in a real training.
 """
 # Tested in tests/test_bench.py.
 

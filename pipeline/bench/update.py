@@ -1,13 +1,14 @@
-"""The cost of one Shapley update beside the weight pass of an epoch, in the DARTS space.
+"""Compares the time of one Shapley update with that of training the weights for one epoch.
 
-The supernet is the paper's for CIFAR-10 (C = 16, eight cells). An update has M = 10 truncated
-permutations (section 3.3). Its time is that of `repeats` permutations, times M / `repeats`. The
-weight pass sees half of the training set; its time is that of 256 images, times 25,000 / 256. The
-time of an update is proportional to the number of images on which V is measured; `images_at_par` is
-the number with which both take equally long. Since truncation depends on how well the supernet is
-trained, there is a row for each age. Images are those of CIFAR-10 if the folder SHAPLEY_NAS_DATA
-has them, else digits. Without a GPU times are CPU times of one thread, since other programs may use
-the machine. With `--repeats 4` it takes half an hour of one core.
+The supernet is the paper's for CIFAR-10, in the DARTS space (C = 16, eight cells). An update has
+M = 10 truncated permutations (section 3.3). We time `repeats` permutations and scale the time to M.
+An epoch trains the weights on half of the training set, 25,000 images. We time 256 images and scale
+the time to 25,000. The time of an update is proportional to the number of images on which V is
+measured. With `images_at_par` images, an update takes as long as training the weights. Truncation
+depends on how well the supernet is trained, so there is a row for each age, the number of epochs
+trained. Images are those of CIFAR-10 if the folder SHAPLEY_NAS_DATA has them, else digits. Without
+a GPU, times are CPU times of one thread, since other programs may use the machine. With
+`--repeats 4` the benchmark takes half an hour of one core.
 """
 # Tested in tests/test_bench.py.
 
@@ -46,14 +47,14 @@ def rows(
     n_timed: int = N_TIMED,
     n_value: int = N_VALUE,
 ) -> list[dict[str, Any]]:
-    """A row for each age of the supernet.
+    """A row for each age of the supernet, the number of epochs for which it was trained.
 
     Args:
         repeats: number of permutations that are timed.
-        ages: ages of the supernet, in epochs of `n_train` images.
-        supernet: other sizes of the supernet.
+        ages: numbers of epochs, each of `n_train` images, after which an update is timed.
+        supernet: settings of the supernet that differ from the defaults.
         n_train: number of training images per epoch.
-        n_timed: number of images of the timed part of a weight pass.
+        n_timed: number of images on which training the weights is timed.
         n_value: number of images on which V is measured.
     """
     configure(1)

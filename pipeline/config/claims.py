@@ -1,14 +1,14 @@
 """A claim of the paper, and the rule by which runs decide whether it holds.
 
 The rule is in the experiment's file, so that it is fixed before the runs. It is a list of
-conditions, each with a bound for the 95 % t interval of the mean over seeds:
+conditions. Each condition compares the 95 % t interval of a mean over seeds with a bound:
 
     the whole interval is on the claimed side of the bound    the condition holds
-    the whole interval is on the other side                   it does not hold
-    otherwise, or with too few seeds                          it cannot be told
+    the whole interval is on the other side                   the condition does not hold
+    otherwise, or with too few seeds                          the condition is undecided
 
-A claim holds if all conditions hold, and does not hold if one of them does not. Conditions with
-`decides: false` are not counted.
+A claim holds if all its conditions hold. It does not hold if at least one of them does not hold.
+Otherwise it is undecided. Conditions with `decides: false` are not counted.
 """
 
 from __future__ import annotations

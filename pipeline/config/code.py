@@ -12,7 +12,7 @@ from pipeline.registry.sources import Things
 
 
 def things(job: Mapping[str, Any], dataset: str | None = None) -> Things:
-    """The registered things (space, strategy, estimators, data set) that a job names.
+    """The registered space, strategy, estimators and data set that a job uses: (kind, name).
 
     Args:
         job: the settings of a stage as plain values, as under `settings` in `provenance.json`.

@@ -1,7 +1,8 @@
-"""An experiment: a table or figure as rows of (space x data sets x strategy), with printed numbers.
+"""An experiment: the rows of a table or figure, with the numbers that the paper prints for them.
 
-Each YAML file in `config/experiments/` is an experiment with the name of the file. It may define
-further strategy labels, for example for ablations, so one file is enough to add an experiment.
+A row is a strategy in a space, run on one or more data sets. Each YAML file in
+`config/experiments/` defines an experiment, which has the name of the file. The file may also
+define strategy labels, for example for ablations. So a single file is enough to add an experiment.
 """
 
 from __future__ import annotations
@@ -114,10 +115,10 @@ class Row(Settings):
 
 
 def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
-    """The row with data sets replaced by smaller ones: one row for each data set of the original.
+    """Replace data sets of a row by smaller ones; the result has one row for each data set.
 
     Args:
-        row: as written in its file.
+        row: a row of an experiment, as written in its file.
         stand_ins: data set -> the smaller data set that replaces it.
     """
     if not set(stand_ins) & {*row.datasets, *row.retrain}:
@@ -137,10 +138,10 @@ def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
 
 
 def only_on(row: Row, datasets: Sequence[str]) -> Row:
-    """The row restricted to `datasets`; if none of its data sets remains, it is marked `not_run`.
+    """Restrict a row to some data sets; a row without any of them is marked `not_run`.
 
     Args:
-        row: as written in its file.
+        row: a row of an experiment, as written in its file.
         datasets: names of the allowed data sets; empty: all are allowed.
     """
     if not datasets or row.not_run:
@@ -154,9 +155,10 @@ def only_on(row: Row, datasets: Sequence[str]) -> Row:
 
 
 def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
-    """The printed numbers of data set `name`, with columns renamed to those of its replacement.
+    """The numbers printed for data set `name`, in columns named after its replacement.
 
-    Columns of other replaced data sets are dropped, because they do not apply to the replacement.
+    If other data sets are replaced too, their columns are dropped, because they do not apply to the
+    replacement of `name`.
     """
     printed = {}
     for key, value in row.paper.get(name, {}).items():

@@ -2,7 +2,8 @@
 
     grid: {settings.step: [0.05, 0.1], settings.momentum: [0.5, 0.8]}
 
-turns each searched row into four rows, named by their values: `shapley_step0p05_momentum0p5`.
+turns each searched row into four rows. Their names contain the values, as in
+`shapley_step0p05_momentum0p5`.
 """
 # Tested in tests/config/test_experiments.py.
 
@@ -22,12 +23,12 @@ KEY = re.compile(r"(settings|search)(\.\w+)+")
 def expanded(
     experiment: Experiment, labels: Mapping[str, StrategyLabel], source: str
 ) -> Experiment:
-    """The experiment, with each row that has a grid replaced by a row for each combination.
+    """The experiment, in which each row with a grid is replaced by one row per combination.
 
     Args:
         experiment: as written in its file.
         labels: strategy label -> its algorithm and settings.
-        source: the file to name in messages.
+        source: the file that error messages name.
 
     Raises:
         InputError: a key does not begin with `settings.` or `search.`, or two combinations get the

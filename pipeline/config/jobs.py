@@ -1,7 +1,7 @@
 """Slices of the configuration: a rule passes its job exactly the settings that the job needs.
 
-Snakemake reruns a rule when its `params` change. A slice with too many settings causes needless
-reruns; a slice with too few misses necessary reruns.
+Snakemake reruns a rule when its `params` change. If a slice has too many settings, jobs are rerun
+needlessly. If it has too few, necessary reruns do not happen.
 """
 # Tested in tests/config/test_config.py.
 
@@ -176,13 +176,14 @@ def prepare_job(config: Config, dataset: str) -> PrepareJob:
 def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     """The slice for one search.
 
-    The recipe is merged in this order; later sources override earlier ones: the space's defaults,
-    the strategy's paper, the preset, the user's values, the algorithm's label, this label. The
-    settings are merged from the strategy's defaults, its authors' values in this space, and the
-    same two labels. So changes of the algorithm's label also apply to its ablations.
+    The recipe is merged from these sources, of which later ones override earlier ones: the defaults
+    of the space, the strategy's paper, the preset, the user's values, the label named after the
+    algorithm, and the label `strategy`. The strategy's settings are merged from its defaults, its
+    authors' values for this space, and the same two labels. So a change of the algorithm's label
+    also applies to the labels of its ablations.
 
-    Most strategies use `none_may_win` only for the final choice. Their slices have a fixed value
-    of this key, so that a change of the key reruns only `genotype`.
+    Most strategies use `none_may_win` only when the genotype is chosen. Their slices set this key
+    to false, so that changing it reruns only `genotype`.
     """
     label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)

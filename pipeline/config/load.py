@@ -1,8 +1,8 @@
-"""Merges layers of YAML into one validated `Config`; error messages name the remedy.
+"""Merges layers of YAML into one validated `Config`.
 
-Later layers override earlier ones: defaults of the models, preset, `config/config.yaml`,
-`--configfile`, `--config`. Snakemake merges the last three in a workflow; `load` merges them for a
-verb called by hand.
+Later layers override earlier ones: defaults of the pydantic models, preset, `config/config.yaml`,
+`--configfile`, `--config`. In a workflow Snakemake merges the last three. If a verb is called by
+hand, `load` merges them.
 """
 # Tested in tests/config/test_config.py.
 
@@ -64,7 +64,8 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
     """Split Snakemake's merged configuration into its layers: each file, and `--config`.
 
     Args:
-        workflow: Snakemake's object, which names the files; they are read again, strictly.
+        workflow: Snakemake's object, which names the files. They are read again by our stricter
+            YAML reader.
         config: the merged configuration, or the values that an importing workflow gives.
     """
     settings = workflow.config_settings
@@ -93,7 +94,7 @@ def resolve(
     folder: Path = FOLDER,
     layers: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Config:
-    """Override the defaults by the preset, and the preset by the given values; validate.
+    """Override the defaults by the preset, and the preset by the given values, and validate.
 
     Args:
         given: the merged values of files and options.
@@ -141,9 +142,12 @@ def _faults(check: Callable[..., None], *arguments: Any) -> list[str]:
 
 
 def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
-    """All experiments by name; labels, spaces and data sets that they name are checked to exist.
+    """All valid experiments by name; their labels, spaces and data sets all exist.
 
-    An invalid file is left out with a warning, or an error if the configuration names it.
+    An invalid file is left out with a warning.
+
+    Raises:
+        InputError: the configuration names an experiment that is invalid or does not exist.
     """
     known = {}
     for name, path in named_files("experiments", folder).items():
@@ -194,10 +198,11 @@ def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, A
 def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
     """The configuration with the strategy labels and image folders that experiments define.
 
-    If the configuration has the same label, its values override those of the experiment.
+    If the configuration defines the same label as an experiment, the configuration's values win.
 
     Raises:
-        InputError: two experiments define a name differently, or one redefines an algorithm.
+        InputError: two experiments define a name differently, or an experiment redefines the name
+            of an algorithm.
     """
     merged: dict[str, dict[str, Any]] = {}
     algorithms = registry.names("strategies")

@@ -1,4 +1,4 @@
-"""The runs and data sets that experiments need, and the experiments of each page.
+"""The runs and data sets that experiments need, and the experiments on each page of the report.
 
 Snakemake, the report and the tracking all use these functions.
 """
@@ -79,7 +79,7 @@ def seeds_of(
 
 
 def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) -> list[str]:
-    """Names of the experiments on a page.
+    """Names of the experiments on a page of the report.
 
     Raises:
         InputError: `page` is not "paper", "index" (the configured experiments) or an experiment.

@@ -1,7 +1,7 @@
 """Our recipe for your own photographs: from a few hundred to about ten thousand images.
 
-A training on fewer images has more epochs, so it takes about the same time for any folder. A
-training on few images also has stronger augmentation.
+The fewer the images, the more epochs, so that training takes about the same time for any folder.
+Below 5,000 images, augmentation is stronger.
 """
 # Tested in tests/training/test_recipes.py.
 

@@ -1,7 +1,7 @@
-"""Digests of the settings of each run of a study, to recognise runs with other settings.
+"""Digests of the settings that each run of a study should have.
 
-Defaults are filled in before the comparison. So an older run still matches after a key has been
-added to the settings.
+They identify finished runs that used other settings. Missing keys get their defaults before a
+digest is computed. So a run still matches if a key was added to the settings later.
 """
 # Tested in tests/analysis/test_apart.py.
 

@@ -1,7 +1,7 @@
 """Published recipes for searching a supernet and training a network, as immutable settings.
 
-The base class has the values of the paper's CIFAR-10 experiments. A subclass is another published
-recipe and has only the values that differ.
+Each base class has the values of the paper's CIFAR-10 experiments. Each subclass is another recipe
+and lists only the values that differ.
 """
 # Tested in tests/training/test_recipes.py.
 

@@ -1,7 +1,8 @@
 """Writes the reference of all configuration keys for the user guide, as Markdown.
 
-Each group of keys has one table. The searches of the spaces share most keys: the first table has
-all shared keys; the table of each other space has additional keys and different defaults.
+Each group of keys has one table. The search settings of all spaces share most keys. The table of
+the first space lists all shared keys. The tables of the other spaces list only additional keys and
+different defaults.
 """
 # Tested in tests/config/test_config.py.
 

@@ -1,9 +1,10 @@
 """A study: measurements of supernets, of the NAS-Bench-201 table or of short trainings.
 
-Each YAML file in `config/studies/` is a study with the name of the file. Supernets are trained with
-several recipes for several numbers of epochs. On each supernet, whole permutations are evaluated
-(walks) and Shapley values are estimated. The key `measurements` defines the tables of results and
-their texts. The key `sizes` has other values for a preset (`demo`) or for a benchmark (`bench`).
+Each YAML file in `config/studies/` is a study with the name of the file. A study of supernets
+trains them with several recipes and for several numbers of epochs. On each supernet it evaluates
+whole permutations (walks) and estimates Shapley values. The key `measurements` defines the tables
+of results and their texts. The key `sizes` replaces values of the study for a preset (`demo`) or
+for the benchmark of estimators (`bench`).
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -148,7 +149,12 @@ class SummaryJob(Settings):
 
 
 def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
-    """The study of one file, with the values of `sizes` for `size`, a preset or "bench".
+    """Load a study from `config/studies/<name>.yaml`.
+
+    Args:
+        name: the study, and its file without the suffix.
+        size: a preset or "bench", whose entry under `sizes` replaces values of the file.
+        folder: the folder `config`.
 
     Raises:
         InputError: there is no such file, or it has a wrong key or value.

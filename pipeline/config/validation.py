@@ -1,7 +1,7 @@
 """Validates values against a model of settings; error messages say what to change.
 
-Each message names the file or option of the value, the key, the expected values and the given
-value. All errors are reported together.
+Each message names the file or option that set the value, the key, what was expected and what was
+given. All errors are reported together.
 """
 
 from __future__ import annotations
@@ -42,15 +42,17 @@ EXPECTED = {
 def validate(
     model: type[Any], values: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]]
 ) -> Any:
-    """`model(**values)`; each error is one line with the file or option, the key and the remedy.
+    """Validate `values`, and return them as an instance of `model`.
 
     Args:
         model: a `Settings` class.
         values: what to validate.
-        layers: file or option of the user -> its values; later layers override earlier ones.
+        layers: name of a file or option -> the values that it sets; later layers override earlier
+            ones. Errors name the layer.
 
     Raises:
-        InputError: some keys are wrong, one line for each.
+        InputError: some values are invalid; the message has one line for each of them, with the
+            file or option, the key and the remedy.
     """
     try:
         return model.model_validate(values)

@@ -1,7 +1,7 @@
 """A strict YAML reader for all configuration, from files and from the command line.
 
-Duplicate keys are errors, and so are aliases that expand to more values than any configuration has.
-The reader creates only plain values.
+Duplicate keys are errors. A text whose aliases expand to more than `MOST_NODES` nodes is an error
+too. The reader creates only plain values.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _check(node: Node, sizes: dict[int, int]) -> int:
 
 
 def parse(text: str, source: str) -> Any:
-    """The value of YAML text.
+    """Parse YAML text into plain values.
 
     Args:
         text: the YAML.
@@ -70,10 +70,10 @@ def parse(text: str, source: str) -> Any:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping of a YAML file; an empty file gives an empty mapping.
+    """Read a YAML file that contains a mapping; an empty file gives an empty mapping.
 
     Raises:
-        InputError: there is no such file, it is not a mapping, or `parse` refuses it.
+        InputError: the file does not exist, is not a mapping, or is refused by `parse`.
     """
     content = parse(files.read_text(path, MOST_BYTES), str(path))
     if content is None:

@@ -75,9 +75,10 @@ def crop_and_flip(pixels: Tensor, padding: int, draws: Draws) -> Tensor:
 
 
 def cut_out(images: Tensor, centre: Tensor, side: int) -> Tensor:
-    """Set a square to zero; its parts beyond the border of the image have no effect.
+    """Set a square of each image to zero; the square may extend beyond the border.
 
-    As in DARTS, it has the rows and columns from centre - side//2 to centre + side//2 - 1.
+    As in DARTS, the square covers the rows and columns from centre - side//2 to
+    centre + side//2 - 1.
     """
     along = torch.arange(images.shape[-1], device=images.device)
     start = centre.to(images.device)[:, :, None] - side // 2

@@ -17,12 +17,15 @@ def n_parts(n: int, size: int, drop_last: bool = False) -> int:
 
 
 def parts(items: Tensor, size: int, drop_last: bool = False) -> list[Tensor]:
-    """Batches of `size` along the first axis; the last batch may be smaller, or larger by one.
+    """Split items into batches of `size` along the first axis.
+
+    If fewer than `size` items remain at the end, they form a smaller last batch. A single
+    remaining item joins the batch before it, which then has `size + 1` items.
 
     Args:
         items: images, labels or indices.
         size: size of a batch.
-        drop_last: whether to leave out the last images if they do not fill a batch.
+        drop_last: whether to leave out the items that remain at the end.
     """
     n = n_parts(len(items), size, drop_last)
     if n == 0:

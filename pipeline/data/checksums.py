@@ -12,9 +12,9 @@ from pipeline.files import below, digest, readable
 
 
 def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("train",)) -> None:
-    """Check that every file exists, and that the files of `parts` have the published checksums.
+    """Check that all files exist, and that those of the given parts have the published checksums.
 
-    Files outside `parts` are not opened: test files are read only for the final evaluation.
+    The files of other parts are not opened, so test files are read only for the final evaluation.
 
     Raises:
         InputError: files are missing or damaged; the message names the files, where to get them,

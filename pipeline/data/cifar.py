@@ -1,7 +1,7 @@
 """Reads CIFAR-10 and CIFAR-100 from the published files: pickles of 32 x 32 images.
 
-CIFAR-100 is read with its fine labels. The mean and deviation of CIFAR-10 are those of DARTS and
-related methods.
+CIFAR-100 is read with its fine labels. Images of CIFAR-10 are normalised with the mean and standard
+deviation that DARTS and related methods use.
 """
 # Tested in tests/data/test_data_sets.py.
 

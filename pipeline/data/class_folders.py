@@ -2,7 +2,8 @@
 
 Hidden files and folders (`.DS_Store`, `._photo.jpg`, `.ipynb_checkpoints`) are ignored. Only
 regular files with the suffix of an image are listed. A folder may be a link to another folder of
-the same tree. A link that leads out of the tree, or in a circle, is an error.
+the same tree. A link that points outside the tree, or to a folder that contains the link, is an
+error.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ class Listing:
         return dict(zip(self.class_names, counts, strict=True))
 
     def labels_among(self, names: Sequence[str]) -> np.ndarray:
-        """Labels of the images, int64 [n], as indices into `names`, the classes of a model.
+        """Labels of the images as indices into `names`, int64 [n].
+
+        Args:
+            names: classes of a model, in the order of its outputs.
 
         Raises:
             InputError: the folder has a class that the model does not have.
@@ -61,11 +65,11 @@ def class_folders(folder: Path) -> list[str]:
 
 
 def list_images(folder: Path) -> Listing:
-    """List `folder/<class>/*`; no image is opened.
+    """List the images below `folder/<class>`, without opening them.
 
     Raises:
-        InputError: there is no such folder or class, a class has no images, or a link leads out of
-            the folder or in a circle.
+        InputError: the folder does not exist or has no classes, a class has no images, or a link
+            points outside the folder or to a folder that contains the link.
     """
     names = class_folders(folder)
     if not names:
@@ -89,12 +93,12 @@ def list_images(folder: Path) -> Listing:
 def files_below(
     folder: Path, root: Path, above: tuple[Path, ...] = ()
 ) -> Iterator[os.DirEntry[str]]:
-    """All files below a folder that are not hidden.
+    """All files that are not hidden, in a folder and its subfolders.
 
     Args:
         folder: where to look.
-        root: the folder outside which links may not point, with its own links resolved.
-        above: the folders above this one, with links resolved.
+        root: resolved path of the folder of classes; links must stay inside it.
+        above: resolved paths of the folders between `root` and `folder`.
     """
     real = folder.resolve()
     if real == root or real in above:

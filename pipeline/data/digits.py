@@ -1,8 +1,9 @@
 """Scikit-learn's handwritten digits: 8x8 pixels, stored with the code, for demos and tests.
 
-The set has no published split. Our test part is 360 of its 1,797 images, drawn with equal shares of
-each class by `train_test_split(test_size=360, random_state=0)`. `digits.npz` has both parts with
-grey values 0..16. `read` scales them to 0..255 and repeats them in three channels.
+The set has no published split. Our test part has 360 of its 1,797 images, drawn by
+`train_test_split(test_size=360, random_state=0)`, stratified by class. `digits.npz` has both parts,
+with grey values from 0 to 16. `read` scales the grey values to 0..255 and copies them to three
+channels.
 """
 # Tested in tests/data/test_data_sets.py.
 

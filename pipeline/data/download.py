@@ -16,9 +16,11 @@ from pipeline.errors import InputError
 def torchvision_archive(
     name: str, parts: tuple[Mapping[str, Any], ...] = ({},)
 ) -> Callable[[Path], None]:
-    """A function that downloads to a data root with the class `torchvision.datasets.<name>`.
+    """Return a function that downloads a data set to a data root by torchvision.
 
-    The class is called for each of `parts`, its keyword arguments, to get all files.
+    Args:
+        name: the class `torchvision.datasets.<name>`.
+        parts: keyword arguments for the class, which is called once for each entry.
     """
 
     def fetch(data_root: Path) -> None:
@@ -38,10 +40,12 @@ def torchvision_archive(
 
 @contextmanager
 def inside_only() -> Iterator[None]:
-    """Within the block no archive can be unpacked to files outside its folder (PEP 706).
+    """A context in which no archive can write files outside the folder it is unpacked to.
+
+    It uses the extraction filter of PEP 706.
 
     Raises:
-        InputError: this version of Python is too old to guarantee that.
+        InputError: this version of Python has no extraction filters.
     """
     if not hasattr(tarfile, "data_filter"):
         raise InputError(

@@ -1,7 +1,8 @@
 """Facts about a folder of images: classes, number of images, mean and deviation of pixels.
 
-Each file is decoded once, to check that it can be read. One error names all unreadable files before
-a training starts. Mean and deviation are computed from the images of `train/` only.
+The mean and deviation are those of the images in `train/`. Unless they are published, each image in
+`train/` and `val/` is decoded once, so unreadable files are found before any training starts. A
+single error counts these files and names up to 20 of them.
 """
 
 from __future__ import annotations
@@ -48,9 +49,9 @@ class _Opened:
 
 
 def folder_facts(dataset: DataSet, root: Path, say: Callable[[str], None]) -> FolderFacts:
-    """List a folder, open its images, and measure mean and deviation of the training images.
+    """List the images of a folder, check them, and compute mean and deviation of those in `train/`.
 
-    If mean and deviation are published, images are not opened: for ImageNet it would take hours.
+    If mean and deviation are published, no image is opened. Opening all of ImageNet takes hours.
 
     Raises:
         InputError: classes or images are missing, images are broken, or a channel is constant.

@@ -1,8 +1,8 @@
-"""Images in folders, decoded for each batch, by worker processes if `workers` is not 0.
+"""Images in folders, decoded batch by batch, in worker processes if `workers` is not 0.
 
 Training uses a random resized crop, flip and colour jitter; evaluation uses a resize and a central
-crop. The random values for an image depend only on its index and on one number drawn for each pass.
-So the images are the same, bit by bit, for any number of workers.
+crop. The random numbers for an image depend only on its index and on a seed that is drawn for each
+pass over the images. So the number of workers does not change a single bit of the images.
 """
 
 from __future__ import annotations
@@ -63,9 +63,10 @@ class FolderImages:
         drop_last: bool = False,
         chosen: slice = EVERY,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass, or chosen batches of it; see `images.Images`.
+        """One pass over the images, or chosen batches of it; see `images.Images`.
 
-        If `augment` is for small images, its `flip` is used with a random resized crop.
+        If `augment` is for small images (`Augment`), only its `flip` is used; a random resized crop
+        replaces the rest.
         """
         if augment is not None and generator is None:
             raise TypeError("augmentation needs a generator")
@@ -138,8 +139,8 @@ class FolderImages:
 class _Decoding(Dataset):
     """Decodes and transforms one image at a time, in any process.
 
-    An error about an image is returned, because an exception in a worker process would reach the
-    user as a long traceback.
+    If an image cannot be read, the InputError is returned instead of raised. An exception raised in
+    a worker process would reach the user as a long traceback.
     """
 
     def __init__(self, paths: np.ndarray, labels: np.ndarray, transform: Transform, seed: int):
@@ -162,7 +163,8 @@ class _Decoding(Dataset):
 def _outlive_sigterm(worker: int) -> None:
     """Make a worker ignore SIGTERM, which a cluster sends to all processes of a job.
 
-    The training process still needs workers to finish its step. They end when it ends.
+    The training process finishes its current step and still needs its workers for that. The workers
+    end when the training process ends.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

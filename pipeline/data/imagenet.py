@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC 2012) as a folder of images, which you sort into folders of classes.
+"""ImageNet (ILSVRC 2012), read from image files that you have sorted into one folder per class.
 
 A search directly on ImageNet uses 10 % of the training images for the weights and 2.5 % for the
 value function, as in the paper.

@@ -1,9 +1,9 @@
 """ImageNet-16-120: the first 120 classes of ImageNet at 16x16 pixels, used by NAS-Bench-201.
 
 It is read from the benchmark's batch files, or from two files that `make_imagenet16` writes from a
-local ImageNet. That function shrinks images of any shape to 16x16 by a box filter, as in Chrabaszcz
-et al., and orders the classes as in ILSVRC's `map_clsloc.txt`. Its pixels may differ slightly from
-the published ones, because JPEG decoders differ in the last bit.
+local copy of ImageNet. That function shrinks images of any shape to 16x16 by a box filter, as in
+Chrabaszcz et al., and orders the classes as in ILSVRC's `map_clsloc.txt`. Its pixels may differ
+slightly from the published ones, because JPEG decoders differ in the last bit.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def class_names(data_root: Path) -> tuple[str, ...]:
 
 
 def make_imagenet16(imagenet_root: Path, data_root: Path, workers: int = 1) -> None:
-    """Write `ImageNet16/{train,val}.npz` below the data root from a local ImageNet.
+    """Write `ImageNet16/{train,val}.npz` below the data root from a local copy of ImageNet.
 
     `imagenet_root` has `train/<wnid>/`, `val/<wnid>/` and `map_clsloc.txt`, whose lines are `<wnid>
-    <number> <name>`. `workers` is the number of processes that decode.
+    <number> <name>`. `workers` is the number of processes that decode images.
 
     Raises:
         InputError: the list of classes, a class or an image is missing, or the list is invalid.

@@ -56,8 +56,8 @@ class Images(Protocol):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass, shuffled and augmented by `generator`, or in order without a generator.
 
-        `chosen` selects some batches of the pass. Runs that resume within an epoch use it, and so
-        do ranks that share an epoch.
+        `chosen` selects some batches of the pass, for runs that resume in the middle of an epoch
+        and for ranks that share the batches of an epoch.
         """
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -83,8 +83,8 @@ def open_images(
     Args:
         manifest: content of `manifest.json`.
         data_root: folder of all data sets.
-        part: `weights` and `value` are the images on which a search trains weights and measures
-            values; `train` is the whole training part; `test` is for the final evaluation.
+        part: `weights`: images on which a search trains weights; `value`: images on which it
+            measures values; `train`: the whole training part; `test`: for the final evaluation.
         split_path: `split.npz`, needed for `weights` and `value`.
         device: the device of the batches.
         workers: number of processes that decode folders of images.

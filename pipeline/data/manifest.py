@@ -3,8 +3,8 @@
 `manifest.json` has the values from which a network is built (classes, size, mean, deviation) and a
 fingerprint of the training part. `split.npz` has the indices of two disjoint parts of the training
 images: a search trains weights on the first part and measures values on the second. A seeded
-permutation draws the parts. Neither file depends on test images; those of a folder are opened only
-to check that they can be read.
+permutation draws the parts. Neither file depends on test images. In a data set that is a folder,
+test images are opened only to check that they can be read.
 """
 
 from __future__ import annotations
@@ -63,14 +63,15 @@ def prepare(
         data_root: folder of all data sets.
         out_dir: folder of the written files.
         split_seed: seed of the split.
-        fractions: shares of the training images for (weights, value function); None: the data
-            set's.
+        fractions: shares of the training images for (weights, value function); None: the defaults
+            of the data set.
         download: whether to download missing files, if torchvision can.
-        balanced: whether each class has the same share in each part.
+        balanced: whether each class is split separately, by the same fractions.
         say: called with lines of text about the contents of a folder of images.
 
     Raises:
-        InputError: files are missing or damaged, or the fractions do not fit.
+        InputError: files are missing or damaged, the fractions add up to more than 1, or a part
+            would be empty.
     """
     root, out = Path(data_root), Path(out_dir)
     fractions = fractions or dataset.search_fractions
@@ -136,10 +137,10 @@ def _write(
 
 
 def images_of_share(share: float, n: int, key: str) -> int:
-    """The number of images in a share of `n`, at least one and fewer than all.
+    """`share` of `n` images, rounded to a whole number.
 
     Raises:
-        InputError: the number rounds to none or to all; the message names `key`.
+        InputError: the number would be 0 or `n`; the message names `key`.
     """
     found = round(share * n)
     if not 0 < found < n:
@@ -153,7 +154,7 @@ def images_of_share(share: float, n: int, key: str) -> int:
 def halves(
     n_train: int, fractions: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted indices, int64, of the images for weights and for values, without overlap.
+    """Indices of the images for weights and of those for values: disjoint, sorted, int64.
 
     Raises:
         InputError: the fractions add up to more than 1, or a part would be empty.
@@ -174,10 +175,10 @@ def halves(
 def balanced_halves(
     labels: np.ndarray, fractions: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `halves`, but each class is split separately.
+    """Like `halves`, but each class is split separately.
 
     Raises:
-        InputError: as for `halves`, or a class is too small to have an image in each part.
+        InputError: as in `halves`, or a class is too small to have an image in each part.
     """
     weights, value = [], []
     for label in np.unique(labels):

@@ -1,10 +1,10 @@
 """Converts an image file to the input of a network.
 
-    file -> rotated as in EXIF -> RGB of 8 bits on white -> shorter side resized -> centre cropped
+    file -> EXIF rotation -> 8-bit RGB on white -> shorter side resized -> centre crop
 
-Training, evaluation and prediction all use this module, and a saved model includes its settings, so
-that all images are prepared in the same way. Colour profiles are not applied. Only the first
-picture of an animation, or of a file with several pages, is used.
+Training, evaluation and prediction all prepare images with this module. A saved model includes the
+settings of its preprocessing. Colour profiles are ignored. If a file is an animation or has several
+pages, only the first picture is used.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class Preprocessing:
 
 
 def read_image(path: Path | str) -> Image.Image:
-    """Read an image as RGB of 8 bits, rotated as in EXIF, transparent pixels on white.
+    """Read an image, rotate it as its EXIF data says, and convert it to 8-bit RGB.
+
+    Transparent images are put on a white background.
 
     Raises:
         InputError: the file is not a complete image, or the range of its grey values is unknown.
@@ -118,10 +120,10 @@ def _is_turned(file: Image.Image) -> bool:
 
 
 def _eight_bits(image: Image.Image, form: str | None, tags: Mapping[int, Any]) -> Image.Image:
-    """A grey image of 8 bits from an image of 12 or 16 bits.
+    """Convert a grey image with 12 or 16 bits per pixel to 8 bits.
 
     Raises:
-        ValueError: the range of its values is unknown.
+        ValueError: the range of the grey values is unknown.
     """
     values = np.asarray(image)
     if image.mode == "I" and form != "PPM":  # Pillow itself scales a PGM to 16 bits

@@ -1,7 +1,7 @@
 """The description of a data set, available without opening its images.
 
-Images are uint8 [n, 3, h, w], labels int64 [n] counted from 0. Means and deviations are computed on
-the training part with pixels in [0, 1], for each channel (red, green, blue).
+Images are uint8 [n, 3, h, w], labels int64 [n] counted from 0. The mean and the standard deviation
+of each channel (red, green, blue) are those of the training images, with pixels in [0, 1].
 """
 # Tested in tests/data/test_data_sets.py.
 
@@ -156,7 +156,7 @@ def of_folder(name: str, settings: FolderSettings) -> DataSet:
 
 
 def read_small(dataset: DataSet, data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [n, 3, h, h] and labels int64 [n] of one part.
+    """Images uint8 [n, 3, h, h] and labels int64 [n] of the training or test part.
 
     Raises:
         InputError: number, size or labels of the images do not match the data set's description.

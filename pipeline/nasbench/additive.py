@@ -1,11 +1,12 @@
-"""How well scores that are sums over edges can rank the architectures of a table.
+"""How well additive scores can rank the architectures of the NAS-Bench-201 table.
 
 A search gives each operation on each edge a strength. The score of an architecture is the sum of
-the strengths of its operations. The main effects of the accuracies are the best such score by least
-squares, because on each pair of edges all pairs of operations occur equally often. But they do not
-have the largest Kendall's tau, because very low accuracies dominate least squares. The main effects
-of the *ranks* have a larger tau, which is hard to improve: a random hill climb that starts from
-them raises tau by less than .001 on each of the benchmark's data sets.
+the strengths of its operations. The table contains all pairs of operations on two edges equally
+often. Therefore the least-squares fit of such scores to the accuracies is given by the main effects
+(defined below). This fit does not have the largest Kendall's tau, because very low accuracies
+dominate the squared error. The main effects of the *ranks* of the accuracies have a larger tau. It
+is hard to improve: a random hill climb from these main effects raises tau by less than .001 on each
+of the benchmark's data sets.
 
     y    accuracies of the table, percent                   float64[15625]
     x    code of an architecture, operation on each edge    uint8[15625, 6]

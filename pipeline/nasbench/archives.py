@@ -2,9 +2,9 @@
 
 Both have a trial for each combination of architecture, schedule ("less" and "full", or "12" and
 "200"), data set and seed. A trial has accuracies by epoch, parameters, multiply-adds and latency.
-The archives are pickles. First the checksum of the file is compared with the digits in its name.
-Then `pipeline.pickles` or torch reads them and accepts only listed functions, so that no code in
-the archives runs.
+The name of a single-file archive contains some digits of its MD5 checksum. They are checked before
+the file is read. The archives are pickles. `pipeline.pickles` or torch reads them and accepts only
+functions on a list, so that no code in the archives runs.
 """
 
 from __future__ import annotations
@@ -55,10 +55,13 @@ class Archive:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """A row for each architecture: means over trials, and each trial as `<column>_seed<n>`.
+    """Read an archive into a table with one row for each architecture.
+
+    Each column has the mean over trials. The columns `<column>_seed<n>` have the single trials.
 
     Raises:
-        InputError: the checksum differs, memory is too small, or the file is damaged or no archive.
+        InputError: the checksum differs, the machine has too little memory, or the file is damaged
+            or not an archive.
     """
     import pandas as pd
 
@@ -82,10 +85,10 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def check_name(path: Path) -> None:
-    """Compare an archive's MD5 checksum with the digits of the checksum in the file's name.
+    """Check that an archive's MD5 checksum starts or ends with the digits in the file's name.
 
     Raises:
-        InputError: the checksum differs, or the name has no such digits.
+        InputError: the checksum has other digits, or the name contains none.
     """
     digits = re.search(r"-([0-9a-f]{5,6})\.", path.name)
     if not digits:

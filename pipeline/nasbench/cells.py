@@ -61,11 +61,11 @@ def parse(arch: str) -> Code:
 
 
 def unique_text(code: Code) -> str:
-    """A text that is the same for all isomorphic cells, as the benchmark defines it.
+    """A text that is the same for all cells that the benchmark regards as isomorphic.
 
-    There are 6,466 different texts. `skip_connect` has the text of its input. `none`, and any
-    operation whose input is `#`, has the text `#`. The text of a node is the sorted sum of the
-    texts of its edges.
+    There are 6,466 different texts. The text of a node joins the sorted texts of its incoming
+    edges. An edge with `skip_connect` has the text of the node where it starts. An edge has the
+    text `#` if its operation is `none` or if the node where it starts has the text `#`.
     """
     nodes = {0: "0"}
     for node in (1, 2, 3):

@@ -6,19 +6,19 @@ the operations of coalition S on edge e, or {none} if S has no operation there. 
     V(S) = mean accuracy of the architectures that have an operation of S_e on every edge e
 
 So V(N) is the mean over all architectures without `none`, and V(∅) is the accuracy of the empty
-cell. V replaces the accuracy of a supernet: it is the mean accuracy of the networks that the
-supernet contains, each trained separately.
+cell. In a search, V is the accuracy of a supernet with the operations of S. Here it is the mean
+accuracy of the networks in that supernet, each trained separately.
 
 V of all 2^24 coalitions is computed from the table by one matrix product for each edge. The exact
 values follow from V:
 
-    φ_p = Σ_S V(S ∪ {p}) - V(S)    weighted by w_s / C(23, s), s = |S|, over all S without p
+    φ_p = Σ_S w_s / C(23, s) (V(S ∪ {p}) - V(S))    over all coalitions S without p, s = |S|
 
-w_s = 1/24 gives Shapley values. If all coalitions have equal weights, φ is the Banzhaf value. Other
-w_s restrict φ to small or large coalitions.
+w_s is the weight of size s; the 24 weights sum to 1. w_s = 1/24 gives Shapley values. If all
+coalitions have the same weight w_s / C(23, s), φ is the Banzhaf value. Other weights restrict φ to
+small or large coalitions.
 
-    subsets of an edge, as bits of its operations    0..15
-    V                                                 float64[16, 16, 16, 16, 16, 16]
+    V    float64[16, 16, 16, 16, 16, 16], by the subset of operations on each edge (4 bits: 0..15)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The meaning of each column of the table: data, epochs, split, and the number of trials.
 
-The benchmark trains every cell for 12 epochs and again for 200 epochs. The names of our columns
-distinguish the two results. All accuracies are top-1 in percent.
+The benchmark trains every cell for 12 epochs and again for 200 epochs. Columns of the shorter
+training have the suffix `_12ep`. All accuracies are top-1 in percent.
 """
 # Tested in tests/nasbench/test_digits.py.
 
@@ -40,7 +40,7 @@ def limits_of(column: str) -> tuple[float, float] | None:
 def protocol(column: str) -> str | None:
     """The data set, epochs, images and trials of an accuracy column, in words.
 
-    It is None for sizes, times and unknown columns. `<column>_seed<n>` has a single trial.
+    The result is None for any other column. A column `<column>_seed<n>` has a single trial.
     """
     head, _, seed = column.partition("_seed")
     name, _, part = head.partition("_")

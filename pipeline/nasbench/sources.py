@@ -1,8 +1,9 @@
-"""Reads published files of NAS-Bench-201 into the rows of the compact table.
+"""Reads the published files of NAS-Bench-201 and converts them to rows of the compact table.
 
 *.csv, *.csv.gz                         a table with `index`, `arch` and accuracies in percent
-NAS-Bench-201-v1_*.pth                  the benchmark's own file
-NATS-tss-v1_*.pickle.pbz2, *-simple/    NATS-Bench's topology space, one file or a folder of them
+NAS-Bench-201-v1_*.pth                  the file published with NAS-Bench-201
+NATS-tss-v1_*.pickle.pbz2               the topology space of NATS-Bench, in a single file
+NATS-tss-v1_*-simple/                   the same, in a folder of files
 """
 # Tested in tests/nasbench/test_archives.py.
 
@@ -38,7 +39,7 @@ WHERE_FROM = (
 
 
 def read(path: Path) -> NDArray[Any]:
-    """The rows of the compact table, read from a file of any kind listed above.
+    """Read a CSV table or a benchmark archive, and return the rows of the compact table.
 
     Raises:
         InputError: the kind of file is unknown, or the file is damaged or incomplete.
@@ -59,7 +60,8 @@ def read_csv(path: Path) -> pd.DataFrame:
     """Read a CSV file, compressed or not.
 
     Raises:
-        InputError: the file is damaged, names a column twice, or is far larger than the table.
+        InputError: the file is damaged, has two columns with the same name, or is far larger than
+            the published table.
     """
     import pandas as pd
 
@@ -113,10 +115,13 @@ def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
 
 
 def check_range(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Check that numbers are finite, accuracies in [0, 100], sizes above 0; NaN is a missing value.
+    """Check that accuracies are in [0, 100], sizes above 0, and other numbers finite.
+
+    NaN marks a missing value and is allowed.
 
     Raises:
-        InputError: a number is wrong; the message names file, column, architecture and number.
+        InputError: a number is wrong, or accuracies look like fractions. For a wrong number, the
+            message names the file, the column, the architecture's index and the number.
     """
     for name, values in columns.items():
         low, high = limits_of(name) or (-np.inf, np.inf)

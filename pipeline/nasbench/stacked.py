@@ -1,10 +1,10 @@
-"""Trains many NAS-Bench-201 networks as one, by concatenated channels and grouped convolutions.
+"""Trains many NAS-Bench-201 networks as a single network with grouped convolutions.
 
-The networks share only the images, so the sum of their losses trains each network as if it were
-alone. This saves the cost of starting thousands of small kernels. On each edge the networks are
-sorted by their operation. Each operation is computed only for the networks that have it.
-
-    K networks, C channels of the first stage, N cells per stage    features [b, K·C, h, w]
+The channels of the K networks are concatenated, so features in the first stage are [b, K·C, h, w],
+where C is the number of channels of one network. The networks share only the images. Therefore the
+sum of their losses trains each network as if it were alone. The single network starts far fewer
+kernels than K networks. On each edge the networks are sorted by their operation there, and each
+operation is computed only for the networks that have it.
 """
 
 from __future__ import annotations

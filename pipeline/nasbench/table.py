@@ -1,12 +1,13 @@
-"""The compact table of NAS-Bench-201: one row for each architecture, by official index.
+"""The compact table of NAS-Bench-201, with one row for each architecture, by official index.
 
-Dong & Yang, "NAS-Bench-201", ICLR 2020. The compact table is a NumPy file that is mapped into
-memory: a structured array of 15,625 rows, followed by its SHA-256. `sources` reads the published
-files. The table must list the whole space (5 operations on 6 edges), because ranks and the best
-cell depend on all architectures.
+Dong & Yang, "NAS-Bench-201", ICLR 2020. The compact table is a NumPy file, which is opened as a
+memory map. It has a structured array of 15,625 rows, followed by a SHA-256 digest.
+The module `sources` converts the published files. The table must list the whole space (5 operations
+on 6 edges), because ranks and the best cell depend on all architectures.
 
-As in the benchmark, accuracies are in percent and regrets in percent points. `protocols` describes
-each column. This module also reads `nasbench_digits`, our small table of cells trained on digits.
+As in the benchmark, accuracies are in percent. The regret of a cell is in percentage points: the
+best accuracy minus the cell's. `protocols` describes each column. This module also reads
+`nasbench_digits`, our table of the same cells trained on digits.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ class Table:
         return accuracies_of(self.columns)
 
     def indices(self, which: Sequence[str] | NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Official indices int64[n] of texts, or of codes uint8[n, 6] (see `cells`).
+        """Official indices, int64[n], of architectures given as texts or as codes, uint8[n, 6].
+
+        The module `cells` defines texts and codes.
 
         Raises:
             InputError: one of the texts is not a cell of the space.

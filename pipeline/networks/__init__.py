@@ -1,7 +1,6 @@
-"""Discrete networks: built from a genotype, counted, drawn, saved.
+"""Builds the network of a genotype, counts its parameters and operations, draws and saves it.
 
-The functions import torch when they are first used, so published genotypes can be read without
-torch.
+torch is imported when a function first needs it, so published genotypes can be read without torch.
 """
 
 from __future__ import annotations

@@ -31,8 +31,9 @@ def build(
             string or a DARTS text (see `resolve`).
         layout: "cifar10", "images64", "images128", "imagenet" or "nasbench201".
         classes: number of outputs.
-        channels: channels of the first cell; None: the layout's published value.
-        cells: total number of cells (NAS-Bench-201: cells per stage); None: the published value.
+        channels: channels of the first cell; None: the value published for the layout.
+        cells: total number of cells, but cells per stage for NAS-Bench-201; None: the value
+            published for the layout.
         auxiliary: whether to add an auxiliary head, for `forward_with_auxiliary`.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Chooses width and depth of a network within limits of multiply-adds and parameters.
+"""Chooses the width and depth of a network within limits on multiply-adds and parameters.
 
-This method is ours. In the papers the channels C and the number of cells are chosen by hand, so
-that a network stays below 600 M multiply-adds.
+This method is ours. The papers choose the channels C and the number of cells by hand, so that a
+network stays below 600 M multiply-adds.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ def fit(
     max_params: int | None = None,
     key: str = "retrain",
 ) -> tuple[int, int]:
-    """(channels, cells) of a network that is as large as the limits allow.
+    """The channels and cells of a network that is as large as the limits allow.
 
-    Cells are removed one by one, and channels are reduced in proportion, until a network fits. Then
-    channels are added in steps of 4 as long as it fits, even beyond the given number. `max_macs` is
-    for one image; `max_params` does not include the auxiliary head. `key` names the recipe in error
+    The search starts at the given size. Cells are removed one by one, and channels are reduced in
+    proportion, until the network fits. Then channels are added in steps of 4 while it still fits,
+    even beyond the given `channels`. `max_macs` limits the multiply-adds for one image.
+    `max_params` limits the parameters without the auxiliary head. `key` names the recipe in error
     messages. The other arguments are those of `build`.
 
     Raises:

@@ -5,8 +5,9 @@ of the DARTS family, biases, batch norms and pooling are not counted. `flops` is
 contrast, the FLOPs column of NAS-Bench-201's table is MACs plus the number of classes. Neither
 `params` nor `macs` includes the auxiliary head, because it is used only in training.
 
-The counts are made in a forward pass of one image. An existing network is not copied to torch's
-meta device, because that loads torch's compiler, which takes longer than the rest of a stage.
+The counts are made in a forward pass of one image, on the network's device. An existing network
+is not copied to torch's meta device, because that would load torch's compiler, which takes longer
+than the rest of a stage.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def profile_genotype(
 ) -> dict[str, int]:
     """Count a genotype's network and its auxiliary head without allocating weights.
 
-    Sizes that are None have the layout's published values. See `build` and `profile` for arguments.
+    An argument that is None gets the layout's published value. See `build` and `profile`.
     """
     frame = find_layout(layout)
     with torch.device("meta"):

@@ -1,11 +1,11 @@
 """Discrete networks of the DARTS family (Liu et al., ICLR 2019, sections 3.2, 3.4, appendix A).
 
-The CIFAR layout has a 3 x 3 convolution to 3 C channels, then cells. The ImageNet layout has three
-convolutions of stride 2, then cells. We add two layouts. The one for images of about 64 pixels has
-CIFAR's stem at stride 2. The one for about 128 pixels has the first two convolutions of ImageNet's
-stem. The cells at one and two thirds of the depth are reduction cells, which halve the image and
-double the channels. Deviation: our auxiliary head accepts maps of any size. For maps of 8 x 8
-(CIFAR) and 7 x 7 (ImageNet) it equals that of DARTS.
+A network is a stem followed by cells. The stem for CIFAR is a 3 x 3 convolution to 3 C channels.
+The stem for ImageNet is three convolutions of stride 2. We add two stems. For images of about 64
+pixels we use CIFAR's stem with stride 2. For images of about 128 pixels we use the first two
+convolutions of ImageNet's stem. The cells at one and two thirds of the depth are reduction cells.
+They halve height and width and double the channels. Deviation: our auxiliary head accepts feature
+maps of any size. For maps of 8 x 8 (CIFAR) and 7 x 7 (ImageNet) it equals the head of DARTS.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -27,9 +27,9 @@ IMAGENET_STRIDE = 8
 class DartsNetwork(Network):
     """Stem, cells, classifier.
 
-    The first cell has `channels` channels, and the network has `cells` cells. If `auxiliary`, an
-    auxiliary head follows the second reduction cell. `stem_stride` is 1 (CIFAR), 2, 4 or 8
-    (ImageNet).
+    `channels` is the number of channels in the first cell. If `auxiliary`, an auxiliary head
+    follows the second reduction cell. `stem_stride` is 1 for CIFAR, 8 for ImageNet, and 2 or 4 for
+    image sizes in between.
     """
 
     def __init__(
@@ -110,7 +110,8 @@ class DartsCell(nn.Module):
 class AuxiliaryHead(nn.Module):
     """A second classifier after the second reduction cell, used only in training.
 
-    `final_norm` adds a batch norm after the last convolution; DARTS does not do so for ImageNet.
+    `final_norm` adds a batch norm after the last convolution, which DARTS has for CIFAR but not
+    for ImageNet.
     """
 
     def __init__(self, n_in: int, classes: int, final_norm: bool) -> None:
@@ -135,8 +136,8 @@ class AuxiliaryHead(nn.Module):
 def pool_to_quarters(x: Tensor) -> Tensor:
     """Average-pool [b, c, h, w] to [b, c, 2, 2] with overlapping windows in DARTS' proportions.
 
-    A side of 8 is pooled with size 5 and stride 3, a side of 7 with size 5 and stride 2; a single
-    pixel is repeated.
+    A side of 8 is pooled with size 5 and stride 3, and a side of 7 with size 5 and stride 2. A
+    side of one pixel is repeated.
     """
     sides = x.shape[2:]
     if min(sides) < 2:

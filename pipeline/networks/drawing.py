@@ -40,8 +40,8 @@ NOTES = {"reduce": "operations on the inputs have stride 2"}
 def draw(genotype: Genotype, svg_path: Path | str, png_path: Path | str) -> None:
     """Draw every cell of a genotype, one below the other, as SVG and as PNG.
 
-    Both files depend only on the genotype and matplotlib's version: they contain no dates, and
-    their ids are fixed.
+    Both files depend only on the genotype and on matplotlib's version. They contain no dates, and
+    the ids in the SVG are fixed.
     """
     graphs = {cell_type: arrange(genotype, cell_type) for cell_type in genotype.cells}
     boxes = {cell_type: bounds(graph) for cell_type, graph in graphs.items()}

@@ -4,8 +4,8 @@
 - `network.onnx`: the same graph for ONNX runtimes.
 - `weights.safetensors`: only the weights, for `build(...).load_state_dict(...)`; the file's
   metadata holds the network's size and genotype.
-- `network.int8.onnx`: the ONNX network with 8-bit numbers; `int8.json` has the accuracies of both
-  ONNX networks.
+- `network.int8.onnx`: the ONNX network, quantised to 8 bits. If test images are given, `int8.json`
+  has the accuracies of both ONNX networks.
 - `labels.json`: names of the classes and the preprocessing.
 - `README.md`: the model card (`card.py`), with code that predicts the class of a file.
 
@@ -44,11 +44,11 @@ def export(
     images: Path | None = None,
     test: Path | None = None,
 ) -> list[Path]:
-    """Write a model (`model.pt`) in some of the formats `FORMS`, with its card; return the files.
+    """Write a model (`model.pt`) in the formats `forms`, with its model card; return the files.
 
-    The card uses `metrics.json` and `provenance.json` beside the model. The format `int8` needs two
-    folders of class folders: `images` to calibrate the ranges of activations, and `test` to measure
-    how much accuracy is lost.
+    The card uses `metrics.json` and `provenance.json` beside the model. The format `int8` needs
+    `images`, a folder of class folders, to calibrate the ranges of activations. If `test`, another
+    such folder, is given, the card says how much accuracy the quantisation costs.
 
     Raises:
         InputError: there is no such model, or a package that a format needs is not installed.

@@ -1,7 +1,7 @@
 """Measures the latency of a network on this machine, with torch and with ONNX Runtime.
 
-A time is the median of several forward passes after a warm-up pass, in milliseconds per batch. It
-depends on the machine, the number of threads, and other programs that run at the same time.
+Each time is the median of several forward passes after a warm-up pass, in milliseconds per batch.
+Times depend on the machine, the number of threads, and other programs that run at the same time.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def fit_latency(
     max_ms: float,
     device: torch.device,
 ) -> tuple[int, float]:
-    """The widest network, in steps of 4 channels, that classifies an image in `max_ms` with torch.
+    """The largest number of channels with which torch classifies an image in at most `max_ms`.
 
     Returns:
-        channels and milliseconds.
+        the channels, in steps of 4, and the milliseconds per image.
 
     Raises:
-        InputError: the narrowest network takes longer.
+        InputError: even the narrowest network takes longer.
     """
     image = torch.randn(1, 3, image_size, image_size, device=device)
 

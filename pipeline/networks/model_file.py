@@ -33,10 +33,10 @@ def save_model(
     layout: str,
     manifest: Mapping[str, Any],
 ) -> None:
-    """Write a complete model, usually `model.pt`, of a network made by `build`.
+    """Write the network, which was made by `build`, as a complete model, usually `model.pt`.
 
-    `manifest` describes the data set: image size, resize size, mean, standard deviation and, if
-    known, the names of the classes.
+    `manifest` describes the data set. It has the image size, resize size, mean, standard deviation
+    and, if known, the names of the classes.
     """
     content = {
         "format": FORMAT,

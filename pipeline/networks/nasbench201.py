@@ -1,6 +1,7 @@
 """Discrete networks of NAS-Bench-201 (Dong & Yang, ICLR 2020, section 2.1, figure 1).
 
-Three stages of N cells have C, 2C and 4C channels, with residual blocks of stride 2 between.
+A network has three stages of N cells each, with C, 2C and 4C channels. A residual block of stride 2
+connects each stage to the next.
 """
 # Tested in tests/published/test_network_counts.py.
 

@@ -1,8 +1,9 @@
-"""The common parts of all discrete networks: the nodes of a cell, drop path, and classifiers.
+"""The common parts of all discrete networks: the nodes of a cell, drop path, and the classifier.
 
-Drop path is from FractalNet (Larsson et al., ICLR 2017); NASNet (Zoph et al., CVPR 2018) and DARTS
-use it with a schedule. In training each path into a node is dropped with probability p, separately
-for each image. A path that is not dropped is divided by 1 - p. Identities are left unchanged.
+Drop path is from FractalNet (Larsson et al., ICLR 2017). In training, each path into a node is
+dropped with probability p, independently for each image. The output of a path that is not dropped
+is divided by 1 - p. Identity operations are never dropped or divided. As in NASNet (Zoph et al.,
+CVPR 2018) and DARTS, p rises during training.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -20,9 +21,9 @@ from pipeline.spaces.genotype import Cell
 
 
 class Nodes(nn.Module):
-    """The graph inside a cell: each node is the sum of operations on earlier states.
+    """The graph inside a cell: each node sums the outputs of operations on earlier states.
 
-    `make_operation` creates a module from the name of an operation and its input state.
+    `make_operation` creates a module from an operation's name and the index of its input state.
     """
 
     def __init__(self, cell: Cell, make_operation: Callable[[str, int], nn.Module]) -> None:
@@ -33,9 +34,9 @@ class Nodes(nn.Module):
         )
 
     def forward(self, inputs: Sequence[Tensor], keep: Tensor | None = None) -> list[Tensor]:
-        """The cell's states [b, c, h, w], inputs first.
+        """All states of the cell, each [b, c, h, w]; the cell's inputs come first.
 
-        `keep` is the scalar 1 - p of drop path in training; None: no path is dropped.
+        `keep` is 1 - p, the probability that drop path keeps a path in training; None: keep all.
         """
         states, operations = list(inputs), iter(self.operations)
         for sources in self.sources:
@@ -61,9 +62,9 @@ class Network(nn.Module):
     """A discrete network; each family of cells is a subclass.
 
     Attributes:
-        classes, channels, cells: its size, as given to `build`.
+        classes, channels, cells: the size of the network, as given to `build`.
         auxiliary: the auxiliary head, or None.
-        drop_path: p, the probability to drop a path; the training loop sets it for each epoch.
+        drop_path: p, the probability of dropping a path; the training loop sets it for each epoch.
     """
 
     auxiliary: nn.Module | None

@@ -1,9 +1,10 @@
 """Positions of the parts of a drawn cell: a layered layout without overlaps.
 
-Nodes are in columns by their depth. An operation is a labelled box before the node that adds its
-output, so labels cannot cover each other. An edge that passes through a column has a separate place
-in it. First the order within columns is chosen so that there are few crossings and short edges.
-Then the heights are chosen so that edges are straight. Lengths are in units of the drawing.
+Nodes are placed in columns by their depth. An operation is a labelled box in front of the node that
+adds its output, so labels cannot cover each other. An edge that passes through a column has a place
+there, like a node. The order of the places within each column is chosen first, for few crossings
+and short edges. Then their heights are chosen, for straight edges. Lengths are in units of the
+drawing.
 """
 
 from __future__ import annotations
@@ -153,10 +154,11 @@ def cost(graph: Graph) -> float:
 
 
 def straighten(graph: Graph) -> None:
-    """Choose heights in the given order: min sum (y_from - y_to)^2, gaps at least MARGIN.
+    """Choose the heights of places so that edges are as straight as possible.
 
-    The unknowns are the height of each column's first place, and the excess of each gap over
-    MARGIN.
+    This is a linear least-squares problem. It minimises a weighted sum of (y_start - y_end)^2 over
+    all edges. The order of places within a column is kept, with gaps of at least MARGIN. The
+    unknowns are the height of the first place of each column, and how much each gap exceeds MARGIN.
     """
     places = [place for column in graph.columns for place in column]
     index = {id(place): i for i, place in enumerate(places)}

@@ -1,8 +1,8 @@
-"""The genotypes that papers print, by name, and other ways to specify a genotype.
+"""The genotypes that papers print, by name, and a function that reads a genotype in any notation.
 
-`published.json` has these genotypes in the notation of DARTS and its successors, so that you can
-compare them with the papers and their code. A test compares the parameters and multiply-adds of
-every network with their known counts.
+`published.json` has the printed genotypes in the notation of DARTS, so that you can compare them
+with the papers and their code. A test checks the parameters and multiply-adds of every network
+against known counts.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ for _name, _row in files.read_json(PUBLISHED).items():
 def resolve(genotype: Genotype | str | Path) -> Genotype:
     """The genotype given as a `Genotype`, a text, a JSON file or a published name.
 
-    A text is a NAS-Bench-201 string `|nor_conv_3x3~0|+...` or a DARTS text `Genotype(normal=[...],
-    ...)`.
+    A text is written as in NAS-Bench-201, `|nor_conv_3x3~0|+...`, or as in the code of DARTS,
+    `Genotype(normal=[...], ...)`.
 
     Raises:
         InputError: a text or file does not parse, a file is missing, or a name is unknown.

@@ -1,7 +1,7 @@
 """Quantises a network to 8 bits with ONNX Runtime, and measures the accuracy that is lost.
 
-The quantisation is static (QDQ format). Weights have a scale for each channel. The scale of an
-activation is computed from its range on some images.
+The quantisation is static (QDQ format). Weights have one scale for each channel. The scale of an
+activation is computed in advance, from the range of its values on a sample of the images.
 """
 # Tested in tests/networks/test_exported.py.
 

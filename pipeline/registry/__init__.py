@@ -1,8 +1,8 @@
 """One registry for data sets, spaces, operations, strategies, estimators, genotypes, figures.
 
-An `Entry` describes an object without creating it: its name, its settings, and its location
-("module:attribute"). The configuration and the workflow read only entries, so that a dry run does
-not import torch. `get` imports the module and returns the object.
+An `Entry` holds the name, the settings and the location ("module:attribute") of an object. The
+configuration and the workflow read only entries, so that a dry run does not import torch. `get`
+imports the module and returns the object.
 
 Data sets, spaces, strategies and figures have their entries in this package. Operations, estimators
 and genotypes are registered in their own files by the decorator `register`. Other packages add

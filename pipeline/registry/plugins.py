@@ -1,7 +1,8 @@
-"""Loads plug-ins of other packages, whose entry points are in groups `shapley_nas.<kind>`.
+"""Loads strategies, estimators, spaces, operations and data sets of other packages.
 
-An entry point names a module that registers objects. The module calls `pipeline.registry.add`, or
-decorates an estimator with `pipeline.shapley.estimation.estimator`.
+These packages declare entry points in the groups `shapley_nas.<kind>`, for example
+`shapley_nas.strategies`. Each entry point names a module. When it is imported, the module calls
+`pipeline.registry.add`, or decorates an estimator with `pipeline.shapley.estimation.estimator`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Digests of the source code of registered things (strategies, spaces, estimators, data sets).
+"""Digests of the source code of registered things: strategies, spaces, estimators, data sets.
 
-Rules have these digests as `params`, so that after an edit of a strategy only its searches rerun.
-A strategy of this package depends on its module, and on the modules of other strategies that its
-module imports (`darts_shapley_frozen` derives from `darts_shapley`). A space, an estimator and a
-data set depend on modules in the same way. A thing of another package depends on the whole package.
+Snakemake rules have these digests as `params`. So after an edit of a strategy, only searches with
+this strategy run again. For a strategy of this package, the digests cover its module and the
+modules of other strategies that it imports (`darts_shapley_frozen` imports `darts_shapley`). The
+same holds for spaces, estimators and data sets. If a registered thing comes from another package,
+the digest covers that whole package.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ def digests(things: Things) -> dict[str, str]:
 
 @functools.cache
 def digest(module: str) -> str:
-    """Digest of a module of ours, or of a whole other package; empty if no file is found.
+    """Digest of a module of this package, or of the whole package of any other module.
 
-    All our modules are read at the first call in a process, because later edits do not change the
-    running code.
+    The digest is empty if no file is found. The first call in a process reads all modules of this
+    package, because the running code does not change when its files are edited later.
     """
     path = _path_of(module)
     if path is None:
@@ -71,9 +72,10 @@ _ours = functools.cache(provenance.file_digests)
 
 
 def in_use(things: Things) -> dict[str, str]:
-    """Module -> digest, for the imported modules that compute results, and those of `things`.
+    """Module -> digest, for the modules of `things` and all imported modules that compute results.
 
-    All estimators are imported together, so only the estimators among `things` are included.
+    All estimators are imported together, whether they are used or not. Therefore modules of
+    estimators are included only if `things` has the estimator.
     """
     loaded = {
         name

@@ -1,7 +1,7 @@
-"""The tables of trained cells: their data sets and their files.
+"""The tables of accuracies of trained cells: their data sets and their files.
 
-The table of NAS-Bench-201 (Dong & Yang, ICLR 2020) is below the data root if you have installed it.
-`nasbench_digits`, our small table, is part of the package.
+The table of NAS-Bench-201 (Dong & Yang, ICLR 2020) is a file that you put into the data root. Our
+small table, `nasbench_digits`, is part of the package.
 """
 # Tested in tests/nasbench/test_digits.py.
 
@@ -28,7 +28,7 @@ def find_table(
     Args:
         data_root: folder of the data sets.
         dataset: name of the data set; for `digits` the table is `nasbench_digits`.
-        below: path of NAS-Bench-201 below the data root (`nasbench_table`).
+        below: path of the NAS-Bench-201 table, relative to the data root (`nasbench_table`).
     """
     path = EMBEDDED if dataset == DIGITS else Path(data_root) / below
     return path if path.is_file() else None

@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The answer of an estimator; arrays have a value for each player, in order.
+    """The answer of an estimator; each array has one entry for each of the n players, in order.
 
     Attributes:
         phi: float64[n], Shapley values in units of V; NaN if unknown.
         standard_error: float64[n], standard errors of `phi`; NaN for fewer than two samples.
-        reached: int64[n], number of samples for each value. A sample is a marginal contribution, or
-            a coalition for regressions. 0 means that the value is unknown, or known without
-            sampling.
+        reached: int64[n], number of samples behind each value. A sample is a marginal contribution;
+            for a regression, it is a coalition. 0 means that the value is unknown, or is known
+            without sampling.
         evaluations: number of coalitions evaluated; a gradient counts as three.
         value_full: mean of V(N) over draws.
         efficient: whether Σ_o φ_o = V(N) - V(∅) holds exactly for these values, not only in
-            expectation; V(N) and V(∅) are means over draws.
-        freedom: int64[n], degrees of freedom of `standard_error`: the number of independent samples
+            expectation. V(N) and V(∅) are means over draws.
+        freedom: int64[n], degrees of freedom of `standard_error`: number of independent samples
             minus one; None: unknown.
-        players: names of the players; None: they have only numbers.
+        players: names of the players; None: the players have only numbers.
         noisy: whether V returns a different value at each call.
         interrupted: whether Ctrl-C ended the estimate before its budget was spent.
     """
@@ -58,11 +58,10 @@ class Estimate:
         return cls(nothing, nothing, np.zeros(n_players, dtype=np.int64), 0, np.nan)
 
     def among(self, players: NDArray[np.int64], n_players: int) -> Estimate:
-        """The same estimate as part of a larger game.
+        """The same estimate, for a larger game in which all other players are null players (φ = 0).
 
-        `players`, int64[n], are the numbers that these players have in the larger game.
-
-        The other players of the larger game are null players, whose φ is zero.
+        `players`, int64[n], holds the number of each player in the larger game, which has
+        `n_players` players.
         """
 
         def scatter(values: NDArray[Any]) -> NDArray[Any]:
@@ -161,7 +160,10 @@ FORMAT = "shapley-estimate-1"
 def half_width(
     error: NDArray[np.float64], freedom: NDArray[np.int64] | None, level: float
 ) -> NDArray[np.float64]:
-    """Half the width of a t interval, or of a normal interval if `freedom` is None.
+    """Half the width of a confidence interval for each value.
+
+    `freedom` holds the degrees of freedom of Student's t. If it is None, the normal distribution is
+    used.
 
     Raises:
         InputError: `level` is not between 0 and 1.

@@ -2,8 +2,8 @@
 
     φ_o(V)    Shapley value of player o    -> `Estimate.phi`, float64[n]
 
-The paper states efficiency as Σ_o φ_o = V(N), which is true only if V(∅) = 0. Here Σ_o φ_o = V(N) -
-V(∅), as follows from Eq. 3.
+The paper states efficiency as Σ_o φ_o = V(N), which is true only if V(∅) = 0. Its Eq. 3 implies
+Σ_o φ_o = V(N) - V(∅), which is what we use.
 """
 
 from __future__ import annotations
@@ -117,19 +117,21 @@ def estimate(
 
     Args:
         game: V, from coalitions bool[b, n] to values float[b]. If it has a method `redraw(m: int)`,
-            this method is called before permutation m = 0, 1, ... and may change V.
+            it is called before permutation m = 0, 1, ... and may change V, for example by drawing
+            other images.
         players: n, or the names of the n players.
-        estimator: a registered name: exact, permutation, truncated, ...; None: `suited` chooses.
-        budget: the largest number of coalitions to evaluate, not counting repeated coalitions.
-            None: the options determine the number.
+        estimator: name of a registered estimator, such as `permutation`. None: the function
+            `suited` chooses one by n and the budget.
+        budget: the largest number of coalitions to evaluate. A coalition whose value is already
+            known is not counted again. None: the estimator's options determine the number.
         seed: seed of all random draws: a number, a generator, or None for a random seed.
         processes: the processes that share the evaluations of this call; None: only this one.
-        noisy: whether V returns a different value at each call; if so, coalitions are evaluated
-            again for each permutation. None: the function evaluates V(N) twice to find out.
+        noisy: whether V returns a different value at each call. If so, coalitions are evaluated
+            again for each permutation. None: V(N) is evaluated twice to find out.
         batch_size: number of coalitions per call of V; None: all coalitions of a permutation.
         progress: True for a progress bar, or a function called with the number of evaluations.
-        keep_known: whether Ctrl-C returns the estimate so far, marked `interrupted`. `truncated`,
-            `released_code` and `gradient` still raise KeyboardInterrupt.
+        keep_known: whether Ctrl-C returns the estimate so far, marked `interrupted`. The
+            estimators `truncated`, `released_code` and `gradient` raise KeyboardInterrupt anyway.
         options: options of the estimator.
 
     Raises:
@@ -154,9 +156,10 @@ def estimate(
 
 
 def _look_for_noise(played: Game, game: ValueFunction, name: str, budget: int | None) -> int | None:
-    """Evaluate V(N) twice to detect noise, unless V has `redraws`; return the remaining budget.
+    """Evaluate V(N) twice to detect noise; return the remaining budget.
 
-    If the budget only just suffices for the estimator, nothing is evaluated.
+    Nothing is evaluated if V has an attribute `redraw` or `redraws`, which says whether V changes,
+    or if the budget is barely enough for the estimator.
     """
     n = played.n_players
     least = 2**n if name == "exact" else 2 * n + 4
@@ -184,8 +187,9 @@ def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
 def suited(n: int, budget: int | None) -> str:
     """The estimator for n players and a budget.
 
-    It is `exact` if the budget suffices. Otherwise it is `leverage` if there are few evaluations
-    per player, and `regression_adjusted` if there are more. docs/shapley.md compares them.
+    It is `exact` if the budget suffices for all 2^n coalitions and n is at most 20. Otherwise it is
+    `leverage` for a small budget per player, and `regression_adjusted` for a larger budget or none.
+    docs/shapley.md compares the estimators.
     """
     if budget is not None and n <= exact_up_to(budget):
         return "exact"
@@ -200,7 +204,8 @@ def exact_up_to(budget: int) -> int:
 def generator(seed: Seed) -> np.random.Generator:
     """The NumPy generator for a seed.
 
-    With the same seed, all estimators see the same permutations and can be compared in pairs.
+    With the same integer, `permutation` and `truncated` draw the same permutations, so their
+    estimates can be compared pairwise.
 
     Raises:
         InputError: the seed is not an integer, a generator or None.
@@ -260,10 +265,11 @@ def average(
     """Mean over samples and its standard error (Eq. 4 if samples are marginal contributions).
 
     Args:
-        samples: float64[m, n], NaN if a permutation did not reach a player.
-        full_values: V(N) under each draw, float64[draws].
+        samples: float64[m, n]; NaN if the sample has no value for a player.
+        full_values: V(N) for each draw of V, float64[draws].
         evaluations: as in `Estimate`.
-        block: number of consecutive samples that are drawn together; blocks are independent.
+        block: number of consecutive samples that depend on each other, such as a permutation and
+            its reverse. Samples of different blocks are independent.
         efficient: as in `Estimate`.
     """
     reached = np.sum(~np.isnan(samples), axis=0)

@@ -1,6 +1,8 @@
 """Exact Shapley values by enumeration (Eq. 3): the reference for the other estimators.
 
 φ_o(V) = 1/|N| Σ_{S ⊆ N∖{o}} [V(S ∪ {o}) - V(S)] / C(|N|-1, |S|)
+
+V is the value function, N the set of all players, o a player, and C(a, b) a binomial coefficient.
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ from pipeline.shapley.game import Game
 
 @estimator("exact")
 def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Settings) -> Estimate:
-    """Evaluate all 2^n coalitions; if V has `redraw`, all are evaluated under the same draw.
+    """Evaluate all 2^n coalitions under a single draw of V, for example on the same images.
 
-    For a noisy game, all coalitions are evaluated as often as the budget allows, or once without a
-    budget. The standard error is over these repetitions, and NaN for a single repetition.
+    A game is noisy if V returns a different value at each call. Then all coalitions are evaluated
+    as many times as the budget allows, or once without a budget. The standard error is computed
+    from these repetitions, and is NaN for a single repetition. For other games it is zero.
 
     Raises:
         InputError: there are too many players, or the budget is below 2^n.

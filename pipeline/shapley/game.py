@@ -9,8 +9,8 @@ coalition is evaluated once per draw and then remembered. A game is *noisy* if V
 value at each call. Standard errors over draws include this noise.
 
 Several processes that run the same estimator with the same seed share the evaluations in
-`Game.draws`. They exchange the values of coalitions and not sums, so the results are bitwise equal
-to those of one process.
+`Game.draws`. They exchange the value of each coalition instead of sums of values. The results are
+therefore bitwise equal to those of one process.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class Game:
         value_function: V, from bool[b, n] to float[b]. It may have
 
             redraw(m: int)    called before the first evaluation under draw m; V may change
-            redraws: bool     whether `redraw` changes V; default: whether V has `redraw`
+            redraws: bool     whether `redraw` changes V; default: true if V has `redraw`
             gradient(bool[b, n]) -> float[b, n]    ∂V/∂z_o, where z_o is the presence of player o
         n_players: |N|, at least one.
         processes: the processes that share the evaluations.
         noisy: whether V returns a different value at each call.
-        batch_size: number of coalitions per call of V; None: all coalitions of a request.
+        batch_size: largest number of coalitions per call of V; None: no limit.
         report: called with the number of evaluations after each call of V.
         keep_known: whether `play` returns the complete units after Ctrl-C instead of raising.
 
@@ -119,8 +119,8 @@ class Game:
         """V of coalitions, bool[b, n] -> float64[b], under the current draw.
 
         Raises:
-            ValueError: V returns another shape, or numbers that are not finite (NaN would mean
-                "unknown" in an estimate).
+            ValueError: V does not return one number per coalition, or a number is not finite. (In
+                an estimate, NaN means "unknown".)
         """
         answers = self._look_up(coalitions, self._values, self._value_function, ())
         return np.array(answers, dtype=np.float64)
@@ -151,7 +151,7 @@ class Game:
     def notice_noise(self) -> None:
         """Evaluate V(N) twice; if the values differ by more than rounding, the game is noisy.
 
-        Estimators need V(N) anyway, so this costs one more evaluation.
+        This costs only one additional evaluation, because estimators need V(N) anyway.
         """
         first = self.full()
         again = np.asarray(self._value_function(np.ones((1, self.n_players), dtype=bool)))
@@ -160,10 +160,11 @@ class Game:
         self.redraws = self.redraws or self.noisy
 
     def play(self, units: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.float64]]:
-        """V of units of coalitions, one draw per unit (a permutation): bool[b, n] -> float64[b].
+        """V of the coalitions of each unit, bool[b, n] -> float64[b], with one draw per unit.
 
-        After Ctrl-C, a single process with `keep_known` returns the values of the complete units if
-        there are at least two of them. Otherwise KeyboardInterrupt is raised.
+        A unit is, for example, the coalitions along one permutation. After Ctrl-C, a single process
+        with `keep_known` returns the values of the units evaluated completely, if there are at
+        least two of them. Otherwise KeyboardInterrupt is raised.
         """
         values: dict[int, NDArray[np.float64]] = {}
         try:
@@ -186,13 +187,13 @@ class Game:
         return all((self._draw, key) in self._values for key in keys_of(unit))
 
     def draws(self, numbers: Iterable[int]) -> Iterator[int]:
-        """Loop over draws; a draw begins before its number is yielded.
+        """Iterate over the numbers of draws; each draw begins before its number is yielded.
 
         Several processes share the work. Each process first loops over its share of the numbers.
-        Then the processes exchange the values, and each process loops over all numbers with all
-        values known. So the body of the loop runs twice for some numbers. The body must depend only
-        on the number and the game's values, store its result under the number, and not leave the
-        loop early.
+        The processes then exchange the values of coalitions. Finally, each process loops over all
+        numbers, without evaluating anything. The body of the loop thus runs twice for some numbers.
+        It must depend only on the number and the game's values, store its result under the number,
+        and not leave the loop early.
         """
         numbers = list(numbers)
         if self._processes.n > 1:
@@ -265,11 +266,12 @@ def says_of_draws(value_function: ValueFunction) -> bool:
 def within_budget(
     game: Game, units: Iterator[NDArray[np.bool_]], budget: int, at_most: int
 ) -> list[NDArray[np.bool_]]:
-    """The first units of coalitions, as many as the budget allows, but at least one.
+    """The first of `units`, as many as the budget allows, but at least one and `at_most` many.
 
-    Repeated coalitions cost nothing, except in games that evaluate coalitions again for each draw.
-    The costs of V(N) and V(∅) are always included. `at_most` is the largest number of units, since
-    in a small game most coalitions repeat and the budget might never be used up.
+    A unit is a group of coalitions that are evaluated together, such as a permutation. If V changes
+    between draws, each coalition of each unit costs one evaluation. If not, repeated coalitions
+    cost nothing, and V(N) and V(∅) are counted even if they are in no unit. `at_most` is needed
+    because in a small game most coalitions repeat, and the budget might never be used up.
     """
     n = game.n_players
     ends = np.repeat([[False], [True]], n, axis=1)

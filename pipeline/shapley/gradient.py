@@ -3,10 +3,11 @@
     φ_o ≈ E_q E_{S ~ q} ∂V/∂z_o (S)
 
 where z_o is 1 if player o is in S and 0 otherwise, and each player is in S with probability q. If V
-is the multilinear extension of a game, this is the Shapley value in Owen's form. A supernet is
-differentiable in z but not multilinear, so the values are approximations. They are cheap: one
-forward and one backward pass give a number for every player. Near the empty coalition the gradient
-predicts the contribution of a whole operation badly, so by default q is drawn from (1/2, 1).
+is the multilinear extension of a game and q is uniform between 0 and 1, this is Owen's formula for
+the Shapley value. A supernet is differentiable in z but not multilinear, so the values are
+approximations. They are cheap: one forward and one backward pass give the derivatives for all
+players. Near the empty coalition, the gradient is a bad prediction of what a whole operation adds.
+So by default q is drawn from (1/2, 1).
 """
 # Tested in tests/shapley/test_estimation.py.
 

@@ -2,20 +2,21 @@
 
     φ_o = E_q E_{S ~ q} [V(S ∪ {o}) - V(S ∖ {o})]      (Owen, "Multilinear extensions of games")
 
-The distribution of q weights the sizes of coalitions and determines the kind of value:
+The distribution of q determines which coalition sizes are likely, and thus the kind of value:
 
     owen       q ~ U(0, 1): the Shapley value
-    banzhaf    q = 1/2: the Banzhaf value; all coalitions have equal weights, most have about n/2
-               players
-    beta       q ~ Beta(β, α): Beta(α, β)-Shapley (Kwon & Zou, "Beta Shapley", AISTATS 2022, Eq. 4),
-               α > β favours small coalitions, β > α large ones; α = β = 1: the Shapley value
+    banzhaf    q = 1/2: the Banzhaf value. All coalitions have equal weights, and most have about
+               n/2 players.
+    beta       q ~ Beta(β, α): the Beta(α, β)-Shapley value (Kwon & Zou, "Beta Shapley", AISTATS
+               2022, Eq. 4). α > β favours small coalitions, and β > α favours large ones.
+               α = β = 1 is the Shapley value.
 
-Beta-Shapley gives a coalition of s other players the weight B(s + β, n - 1 - s + α) / B(α, β). This
-is the mean of q^s (1 - q)^(n-1-s). A sample consists of a coalition and its n neighbours, which
-differ from it in one player. The m samples are stratified: the range of q is divided into m equally
-likely intervals, and one q is drawn from each. The standard error ignores the stratification, so it
-may be too large or too small. Owen's values are efficient in expectation; Banzhaf and Beta values
-are not.
+Beta-Shapley gives a coalition of s other players the weight B(s + β, n - 1 - s + α) / B(α, β), with
+the beta function B. This is the mean of q^s (1 - q)^(n-1-s). A sample consists of a coalition and
+its n neighbours, each of which differs from it in one player. The m samples are stratified: the
+range of q is divided into m equally likely intervals, and one q is drawn from each. The standard
+error ignores the stratification, so it may be too large or too small. Owen's values are efficient
+in expectation. Banzhaf and Beta values in general are not.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -84,7 +85,9 @@ def _average(
     settings: SampleSettings,
     quantile: Quantile,
 ) -> Estimate:
-    """Mean of V(S ∪ {o}) - V(S ∖ {o}) over coalitions S; `quantile` maps uniform numbers to q.
+    """Mean of V(S ∪ {o}) - V(S ∖ {o}) over random coalitions S.
+
+    `quantile` is the quantile function of the distribution of q (see above).
 
     Raises:
         InputError: the budget is too small for a sample.

@@ -1,17 +1,20 @@
 r"""How much two players together add beyond what each adds alone, for all pairs of players.
 
-    δ_ij(S) = V(S ∪ {i, j}) - V(S ∪ {i}) - V(S ∪ {j}) + V(S)                S without i and j
-    I_ij    = E_q E_{S ~ q} δ_ij(S \ {i, j})              q uniform, players in S with probability q
+    δ_ij(S) = V(S ∪ {i, j}) - V(S ∪ {i}) - V(S ∪ {j}) + V(S)    for coalitions S without i and j
+    I_ij    = E_q E_S δ_ij(S \ {i, j})
 
-I is the Shapley interaction index (Grabisch & Roubens, 1999) in Owen's form: δ averaged over the
-coalitions of each size, and then over sizes. Shapley-NAS claims that operations are not independent
-(section 3.1, Fig. 2); if so, I is not zero. Define the main effects
+Here q is uniform on [0, 1], and S contains each player independently with probability q. I_ij is
+the Shapley interaction index (Grabisch & Roubens, 1999) in Owen's form. It equals the mean of δ_ij
+over the coalitions of one size, averaged over all sizes. Shapley-NAS claims that operations are not
+independent (section 3.1, Fig. 2). If so, some I_ij are not zero. The main effect of player i is
 
-    I_i = φ_i - 1/2 Σ_j I_ij
+    I_i = φ_i - 1/2 Σ_{j ≠ i} I_ij
 
-Then Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅). Main effects and interactions form the k-SII of order two
-(Bordt & von Luxburg, AISTATS 2023). A sample consists of a coalition and all coalitions that differ
-from it in one or two players. It gives a δ for every pair. Standard errors are over samples.
+where φ_i is its Shapley value. Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅) for the set N of all players.
+Main effects and interactions are the k-SII of order two (Bordt & von Luxburg, AISTATS 2023).
+
+A sample consists of a coalition and all coalitions that differ from it in one or two players. It
+gives one δ_ij for every pair. Standard errors are computed over samples.
 """
 # Tested in tests/shapley/test_library.py.
 
@@ -50,12 +53,13 @@ class Interactions:
     """Interactions of pairs, and main effects of single players.
 
     Attributes:
-        pairs: float64[n, n], I_ij, symmetric; NaN on the diagonal.
+        pairs: float64[n, n], the interactions I_ij; symmetric, with NaN on the diagonal.
         standard_error: float64[n, n], standard errors of `pairs`.
-        main: float64[n], I_i.
+        main: float64[n], the main effects I_i.
         main_error: float64[n], standard errors of `main`.
         evaluations: number of coalitions evaluated.
-        freedom: degrees of freedom, samples minus one; None: all coalitions were evaluated.
+        freedom: degrees of freedom, the number of samples minus one; None if all coalitions were
+            evaluated.
         players: names of the players.
     """
 
@@ -110,12 +114,13 @@ def estimate_interactions(
 
     Args:
         game: V, as for `estimate`.
-        players: n, at least two, or the names of the n players.
-        budget: the largest number of coalitions to evaluate; if it is 2^n or more, all coalitions
-            are. None: ten samples of 1 + n + n (n-1) / 2 coalitions.
+        players: the number n of players, at least two, or their names.
+        budget: the largest number of coalitions to evaluate. If it is at least 2^n and V is not
+            noisy, all coalitions are evaluated. None: ten samples, each of 1 + n + n (n-1) / 2
+            coalitions.
         seed: as for `estimate`.
-        noisy: whether V returns a different value at each call.
-        batch_size: number of coalitions per call of V; None: all coalitions of a sample.
+        noisy: whether V may return different values for the same coalition.
+        batch_size: number of coalitions per call of V; None: one call for each sample.
 
     Raises:
         InputError: the budget is too small for two samples, or the seed is invalid.
@@ -154,7 +159,7 @@ def _enumerated(game: Game, names: tuple[str, ...]) -> Interactions:
 
 
 def second_neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """S and all that differ from it in one or two players: bool[1 + n + n (n-1) / 2, n]."""
+    """S, and all coalitions that differ from S in 1 or 2 players: bool[1 + n + n (n-1) / 2, n]."""
     n = len(S)
     flips = np.zeros((1 + n + comb(n, 2), n), dtype=bool)
     for row, members in enumerate([(), *combinations(range(n), 1), *combinations(range(n), 2)]):

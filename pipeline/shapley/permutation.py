@@ -2,10 +2,11 @@
 
     φ_o(V) = 1/|N|! Σ_{R ∈ π(N)} [V(Pre_o(R) ∪ {o}) - V(Pre_o(R))]
 
-This mean over permutations R is estimated without bias from M uniform draws of R. A permutation is
-evaluated from the full set downwards, by removing one player after another. This reads R backwards,
-and the reverse of a uniform permutation is uniform too. The contributions along a whole permutation
-add up to V(N) - V(∅), so Σ_o φ_o = V(N) - V(∅) is exact for every M.
+π(N) is the set of all permutations of the players N, and Pre_o(R) is the set of players before o in
+R. The mean over all R is estimated without bias from M uniform draws of R. Each R is evaluated
+backwards: starting from the full set, we remove the last player, then the one before, and so on.
+The contributions along a whole permutation add up to V(N) - V(∅), so Σ_o φ_o = V(N) - V(∅) is exact
+for every M.
 
 `antithetic` evaluates each permutation and then its reverse, because their errors partly cancel
 (Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022).
@@ -68,10 +69,10 @@ def antithetic(
 def walk(
     game: Game, orders: Sequence[NDArray[np.int64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Marginal contributions along permutations, each under a separate draw.
+    """Marginal contributions along m permutations, each evaluated on a separate draw of images.
 
-    An order int64[n] lists the players in the order in which they leave. Returns float64[m, n] and
-    V(N) under each draw, float64[m].
+    An order int64[n] lists the players in the order in which they leave. Returns the contributions,
+    float64[m, n], and V(N) on each draw, float64[m].
     """
     values = game.play([who_is_left(order) for order in orders])
     delta = [(V[:-1] - V[1:])[np.argsort(order)] for V, order in zip(values, orders, strict=False)]

@@ -2,21 +2,24 @@
 
     φ = argmin Σ_S w(S) (V(S) - V(∅) - Σ_{o ∈ S} φ_o)²   subject to Σ_o φ_o = V(N) - V(∅)
 
-with w(S) = 1 / (C(n, s) s (n - s)), s = |S| (Charnes et al., 1988; Lundberg & Lee, NeurIPS 2017). φ
-is estimated from coalitions S, each drawn together with its complement, in one of two ways:
+The sum is over all coalitions S of the n players except ∅ and N. With s = |S| and the binomial
+coefficient C(n, s), the weights are w(S) = 1 / (C(n, s) s (n - s)) (Charnes et al., 1988; Lundberg
+& Lee, NeurIPS 2017). φ is estimated from a sample of coalitions. Each coalition is drawn together
+with its complement, in one of two ways:
 
-    kernel      s has probability proportional to 1 / (s (n - s)); all weights are one (Covert &
-                Lee, AISTATS 2021)
-    leverage    sampling by leverage scores makes s uniform; the weights are 1 / (s (n - s))
-                (Musco & Witter, ICLR 2025)
+    kernel      the size s has probability proportional to 1 / (s (n - s)), and each sampled
+                coalition has weight one (Covert & Lee, AISTATS 2021)
+    leverage    sampling by leverage scores makes s uniform, and a sampled coalition has weight
+                1 / (s (n - s)) (Musco & Witter, ICLR 2025)
 
-The constraint is eliminated as by Musco & Witter. With Δ = V(N) - V(∅),
+The constraint is eliminated as by Musco & Witter. With Δ = V(N) - V(∅), and with 1_S the indicator
+vector of S, the sum below is over the sampled coalitions with their weights w:
 
-    x_S = 1_S - s/n     y_S = V(S) - V(∅) - Δ s/n     φ = Δ/n + β,  β = argmin Σ w (x_S β - y_S)²
+    x_S = 1_S - s/n     y_S = V(S) - V(∅) - Δ s/n     φ = Δ/n + β,  β = argmin Σ w (x_S·β - y_S)²
 
-Σ β = 0, because the entries of every x_S add up to zero. This is a ratio estimator; its bias is
-proportional to 1/m for m pairs of coalitions. Standard errors are computed by the sandwich
-estimator over pairs. They are NaN if there are fewer pairs than players.
+Σ_o β_o = 0, because the entries of every x_S add up to zero. This is a ratio estimator. For m pairs
+of coalitions its bias is proportional to 1/m. Standard errors are computed by the sandwich
+estimator over pairs, and are NaN if there are fewer pairs than players.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -87,12 +90,14 @@ def sample(
     settings: PairSettings,
     size_weights: NDArray[np.float64],
 ) -> Sampled:
-    """Draw and evaluate coalitions; each draw of V has as many coalitions as a permutation.
+    """Draw coalitions and their complements, and evaluate them.
 
-    `size_weights`, float64[n - 1], are proportional to the probabilities of sizes 1 .. n - 1.
+    V may change between draws, for example use new images. Each draw evaluates about as many
+    coalitions as one permutation of the players would. `size_weights`, float64[n - 1], are
+    proportional to the probabilities that a drawn coalition has 1, ..., n - 1 players.
 
     Raises:
-        InputError: the budget is too small for one pair.
+        InputError: the budget is too small for one coalition and its complement.
     """
     n = game.n_players
     require_budget(budget, min(n, 2) + 2)
@@ -125,10 +130,10 @@ def _units(
     samples: int | None,
     size_weights: NDArray[np.float64],
 ) -> list[NDArray[np.bool_]]:
-    """The coalitions of each draw, bool[2 + 2 pairs, n]: ∅, N, and pairs of complements.
+    """The coalitions of each draw of V, bool[2 + 2 pairs, n]: ∅, N, and pairs of complements.
 
-    Each draw has a separate random generator, so the coalitions of a smaller budget are the first
-    coalitions of a larger budget.
+    Random numbers are generated for whole draws, and the last draw is then cut to the budget. So a
+    smaller budget has the first coalitions of a larger one.
     """
     n = game.n_players
     a_draw = max((n - 1) // PAIR, 1)  # pairs per draw

@@ -1,22 +1,25 @@
 """Regression-adjusted Monte Carlo (Witter, Liu & Musco, NeurIPS 2025), with a linear regression.
 
-The value of each coalition gives information about every player. With Δ = V(N) - V(∅),
+The Shapley value of player o among n players is a mean over coalitions. With Δ = V(N) - V(∅),
 
     φ_o = Δ/n + E_S (n-1) [1(o ∈ S) / s - 1(o ∉ S) / (n - s)] V(S)
 
-for coalitions S whose size s is uniform over 1 .. n-1. This estimate of φ(V) has a large variance.
-So we use φ(V) = φ(f) + φ(V - f), where f is a regression whose φ(f) is known exactly: the estimate
-of φ(V - f) has a small variance. f models what a player adds to small, medium and large coalitions,
+where the size s of S is uniform over 1 .. n-1, and S is uniform among the coalitions of size s. So
+each V(S) gives information about every player. But the mean over sampled S has a large variance. To
+reduce it, we use φ(V) = φ(f) + φ(V - f). Here f is a regression whose φ(f) is known exactly, and
+φ(V - f) is estimated from the residuals, which are small:
 
     f(S) = V(∅) + Δ u + Σ_o (β_o + β'_o c(u)) (1(o ∈ S) - u) + γ_1 u(1-u) + γ_2 u(1-u)(1-2u)
 
-with u = s/n and c(u) = (2u-1)² - κ. κ makes the Shapley values of c(u) (1(o ∈ S) - u) zero. The γ
-terms are zero at u = 0 and u = 1 and equal for all players, so φ_o(f) = Δ/n + β_o. The coalitions
-are divided into folds. For the residuals of a fold, f is fitted on the other folds by ridge
-regression, so the estimate is unbiased. The ridge penalty is the one with the smallest
-leave-one-out error. Over the players, β and the bracket in the first formula sum to zero, so Σ_o
-φ_o = V(N) - V(∅) is exact. Standard errors are over pairs of complementary coalitions. They are
-widened, because all pairs share the coefficients of f.
+with u = s/n and c(u) = (2u-1)² - κ. The β' terms let a player's contribution depend on the size of
+the coalition. The constant κ is chosen so that they do not change φ(f). The γ terms do not change
+it either, because they depend only on u and are zero at u = 0 and u = 1. So φ_o(f) = Δ/n + β_o.
+
+The coalitions are divided into folds. The residuals of a fold are computed with an f that is fitted
+on the other folds by ridge regression. This makes the estimate unbiased. The ridge penalty is the
+one with the smallest leave-one-out error. Σ_o φ_o = V(N) - V(∅) holds exactly, because β and the
+bracket in the first formula both sum to zero over the players. Standard errors are computed over
+pairs of complementary coalitions and then widened, because all pairs share the coefficients of f.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -82,7 +85,11 @@ def fit(features: NDArray[np.float64], y: NDArray[np.float64], n: int) -> NDArra
 
 
 def curvature(n: int) -> float:
-    """κ: φ_o of the game (2u-1)² (1(o ∈ S) - u), divided by φ_o of the game 1(o ∈ S) - u."""
+    """κ: the Shapley value of player o in one game, divided by its value in another game.
+
+    V(S) is (2u-1)² (1(o ∈ S) - u) in the first game, and 1(o ∈ S) - u in the other. κ is the same
+    for all players o.
+    """
     u = np.arange(n) / n
     after = u + 1 / n
     added = (1 - after) * (2 * after - 1) ** 2 + u * (2 * u - 1) ** 2

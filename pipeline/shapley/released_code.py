@@ -2,13 +2,14 @@
 
     value_o = mean_m Δ_o(m) - std_m Δ_o(m)
 
-Mean and standard deviation are over M permutations (the deviation divides by M). Δ_o(m) is the
-marginal contribution of player o, or zero if truncation ended permutation m before o. This is not a
-Shapley value: if only half of the permutations reach a player, its value is near zero or below,
-however much it adds. The standard error is a jackknife estimate over permutations.
+Mean and standard deviation are over the M permutations m = 1, ..., M (the deviation divides by M).
+Δ_o(m) is the marginal contribution of player o in permutation m. It is zero if truncation ended the
+permutation before o. The result is not a Shapley value: if only half of the permutations reach a
+player, its value is near zero or below, however large its contributions are. The standard error is
+a jackknife estimate over permutations.
 
-With `kept_edges`, as in the released ImageNet script, the last operation of an edge is never
-removed; its marginal contribution is zero.
+With `kept_edges`, as in the released ImageNet script, a permutation never removes the last
+operation that is left on an edge. The marginal contribution of that operation is then zero.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ def released_code(
     *,
     kept_edges: NDArray[np.int64] | None = None,
 ) -> Estimate:
-    """Mean minus standard deviation of marginal contributions; unreached players count as zero.
+    """Mean minus standard deviation of a player's marginal contributions over permutations.
 
-    `kept_edges`, int64[n], is the edge of each player. If it is given, the last player of each edge
-    is never removed.
+    The contribution is zero in permutations that truncation ends before the player. `kept_edges`,
+    int64[n], is the edge of each player. If it is given, a permutation never removes the last
+    player that is left on an edge.
     """
 
     def shorten(order: Order) -> Order:

@@ -1,24 +1,24 @@
 """Shapley values by permutations with early truncation (paper, section 3.3).
 
-Players are removed from the full set in the order of a permutation. This walk stops once the value
-has dropped by more than the share η,
+Players are removed from the full set N in the order of a permutation, until the value of the
+coalition S that remains has dropped by more than a fraction η:
 
-    (V(N) - V(S)) / V(N) > η.
+    (V(N) - V(S)) / V(N) > η
 
 The paper leaves some points open. The choices here are:
-- The drop is relative to V(N), as in the released code. We multiply the inequality by |V(N)|, so
-  that V(N) may also be zero, or negative (such as the negative loss).
-- The player whose removal exceeds the threshold counts as reached. Otherwise the marginal
-  contributions of the most important players would be lost.
+- The drop is relative to V(N), as in the released code. We test V(N) - V(S) > η |V(N)|, so that
+  V(N) may also be zero, or negative (such as the negative loss).
+- A player counts as reached if it was removed, even if its removal ends the permutation. Otherwise
+  the marginal contributions of the most important players would be lost.
 - φ of a player is the mean over the permutations that reached it, and NaN if none did. The released
-  code counts the other permutations as zero (`released_code`). With `unreached: spread` each
-  unreached player gets an equal share of V(S) - V(∅), where S is the last coalition. Then Σ_o φ_o =
-  V(N) - V(∅) is exact, at the cost of evaluating V(∅).
-- A permutation begins only if the remaining budget suffices for all its players. If the budget does
-  not suffice for any whole permutation, a part of one permutation is evaluated.
+  code counts zero for the other permutations (estimator `released_code`). With `unreached: spread`,
+  the players in the last S get equal shares of V(S) - V(∅). Then Σ_o φ_o = V(N) - V(∅) is exact,
+  but V(∅) must be evaluated too.
+- A permutation begins only if the remaining budget suffices for all its players. The first
+  permutation always begins; if the budget is too small for it, only a part of it is evaluated.
 
-The permutations that reach a player mostly reach it in large coalitions, so the estimate of φ is
-biased. The paper intends this, because it regards the values of small coalitions as noise.
+Truncated permutations evaluate mostly large coalitions, so the estimate of φ is biased. The paper
+intends this, because it regards the values of small coalitions as noise.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ def truncated(
 def walk_truncated(
     game: Game, walks: Walks, settings: TruncationSettings, spread: bool = False
 ) -> Walks:
-    """Section 3.3: remove players in the order of each permutation until the drop exceeds η.
+    """Remove players in the order of each permutation until V has dropped by more than η.
 
-    Coalitions are evaluated one by one, since each value decides whether the walk continues. If
-    `spread`, unreached players share V(S) - V(∅) equally.
+    Coalitions are evaluated one by one, because each value decides whether to continue. If `spread`
+    is true, the remaining players S share V(S) - V(∅) equally.
     """
     for order, delta in walks:
         V_N = V_S = game.full()
@@ -91,11 +91,12 @@ def walk_truncated(
 class Walks:
     """Random permutations and the marginal contributions along them, within a budget.
 
-    Iteration yields pairs (order int64[n], delta float64[n]), each under a separate draw. `delta`
-    is NaN; the body of the loop fills it in. Several processes share the pairs (see `Game.draws`).
-    `permutations` is M; None means as many permutations as fit in the budget, or 10 as in the paper
-    if there is no budget. `shorten` selects the players of an order that are removed. `longest` is
-    the largest number of removals in a permutation.
+    Iteration yields a pair (order, delta) for each permutation, with a new draw of V. `order`, an
+    int64 array, lists the players to remove. `delta`, float64[n], is NaN; the body of the loop
+    writes the marginal contributions into it. Several processes share the pairs (see `Game.draws`).
+    `permutations` is their number M. None means as many as fit in the budget, or 10 as in the paper
+    if there is no budget. `shorten` maps a permutation to the players to remove. `longest` is the
+    largest number of removals in a permutation.
 
     Raises:
         InputError: the budget is too small to reach any player.

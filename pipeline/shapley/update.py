@@ -11,12 +11,13 @@
 
 The paper leaves some points open. The choices here are:
 - The norm is computed for each group of players separately. The strategy makes each cell type a
-  group. So alpha moves equally far in both cell types, although one contributes more.
+  group. So alpha moves equally far in the normal and the reduction cell, even if one of them has
+  larger Shapley values.
 - A player with unknown φ keeps its s and does not count in ‖φ‖₂.
 - If the norm of a group is zero, φ / ‖φ‖₂ or s / ‖s‖₂ is set to zero.
 
 The released code (Euphoria16/Shapley-NAS, `change_alpha`) uses the z-score of φ in Eq. 7
-(`z_score`), and the unscaled s in Eq. 6 (`unscaled`).
+(`z_score`), and s without scaling in Eq. 6 (`unscaled`).
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.f
 
 
 def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(x - mean) / deviation over the k known players of a group; zero if the deviation is zero.
+    """(x - mean) / standard deviation, with mean and deviation over each group, float64[n].
 
-    The deviation is the sample standard deviation: Σ (x - mean)² is divided by k - 1.
+    Players with NaN are left out of both, and their z-score is zero. With k other players in the
+    group, the variance is Σ (x - mean)² / (k - 1). If it is zero, all z-scores are zero.
     """
     known = ~np.isnan(x)
     k = np.bincount(groups, weights=known)
@@ -65,7 +67,8 @@ def momentum_update(
 ) -> NDArray[np.float64]:
     """Eq. 7: the accumulated Shapley values s_t.
 
-    `groups`, int[n], is the group of each player; `scale` computes φ / ‖φ‖₂ or a replacement.
+    `groups`, int[n], is the group of each player. `scale` normalises φ; the default computes
+    φ / ‖φ‖₂ in each group.
     """
     return np.where(np.isnan(phi), s, mu * s + (1 - mu) * scale(phi, groups))
 
@@ -79,6 +82,7 @@ def alpha_update(
 ) -> NDArray[np.float64]:
     """Eq. 6: the architecture parameters α_t.
 
-    `groups`, int[n], is the group of each player; `scale` computes s / ‖s‖₂ or a replacement.
+    `groups`, int[n], is the group of each player. `scale` normalises s; the default computes
+    s / ‖s‖₂ in each group.
     """
     return alpha + step * scale(s, groups)

@@ -1,7 +1,7 @@
 """The space of DARTS (Liu et al., ICLR 2019): two cell types, four nodes, seven operations.
 
-Each node has an edge from each input of the cell and from each earlier node, so a cell has 14
-edges. A genotype keeps two edges for each node, with one operation each.
+Each node has an edge from each of the cell's two inputs and from each earlier node, so a cell has
+14 edges. A genotype keeps two edges for each node, with one operation each.
 """
 # Tested in tests/spaces/test_genotype.py.
 
@@ -39,8 +39,8 @@ class DartsSpace(Space):
 
         Edges are compared by the softmax weight of their strongest operation except `none`. The
         softmax is over all operations including `none`. `none` is never selected, even if
-        `none_may_win`, because leaving out the edge has the same effect. The stronger edge comes
-        first; if two are equal, the edge with the lower index does.
+        `none_may_win`, because an edge with `none` has the same effect as no edge. The two edges of
+        a node are listed from the stronger to the weaker. The lower index wins ties.
         """
         weights = np.where(self.selectable(), softmax(self.table(strength, True)), -np.inf)
         cells = {
@@ -75,7 +75,8 @@ class DartsSpace(Space):
 def softmax(alpha: np.ndarray) -> np.ndarray:
     """Softmax over the last axis.
 
-    The sum is in sorted order, so edges with the same values in another order give equal weights.
+    Values are sorted before they are summed. So two edges with the same values in a different
+    order have bitwise equal weights.
     """
     weights = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
     return weights / np.sort(weights, axis=-1).sum(axis=-1, keepdims=True)

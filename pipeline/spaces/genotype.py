@@ -1,8 +1,8 @@
 """A discrete architecture, and its notations as text.
 
-The texts are our versioned JSON (for every space), the notation of DARTS (`Genotype(normal=...)`)
-and the architecture string of NAS-Bench-201 (`|nor_conv_3x3~0|+|...`). States are numbered as in
-DARTS: first the inputs of the cell, then its nodes in order.
+There are three notations: our versioned JSON (for every space), that of DARTS
+(`Genotype(normal=...)`), and the architecture string of NAS-Bench-201 (`|nor_conv_3x3~0|+|...`).
+States are numbered as in DARTS: first the inputs of the cell, then its nodes in order.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class Genotype:
     def from_darts_text(cls, text: str) -> Genotype:
         """Read `Genotype(normal=[...], normal_concat=..., reduce=[...], reduce_concat=...)`.
 
-        Text before it, such as `NAME = ` in logs and genotypes.py, is ignored.
+        Text before `Genotype(`, such as `NAME = ` in logs and in genotypes.py, is ignored.
 
         Raises:
             InputError: the text has another notation, or its cells differ in their concatenations.

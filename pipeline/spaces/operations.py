@@ -4,14 +4,15 @@ In DARTS (Liu et al., ICLR 2019, section 3.1) every convolution is ReLU-Conv-BN,
 convolutions are applied twice, and the depthwise part of dilated convolutions has dilation 2. In
 NAS-Bench-201 (Dong & Yang, ICLR 2020, section 2.1) `nor_conv_*` is also ReLU-Conv-BN, and pooling
 and skip connection are those of DARTS. As in the search networks of NAS-Bench-201, `nor_conv_*` has
-a bias if its batch norm is not affine. The batch norm cancels this bias, but its parameters are
-counted. Pooling has no batch norm. Deviation: operations that halve the image round odd sizes up;
-the original code fails at odd sizes, and at even sizes the results are the same. Batch norms of the
-stems are always affine, in supernets and in discrete networks.
+a bias if its batch norm is not affine. The batch norm cancels this bias, but it counts among the
+parameters. Pooling has no batch norm. Batch norms of the stems are always affine, in supernets and
+in discrete networks. Deviation: operations that halve the image round odd sizes up. The original
+code fails at odd sizes; at even sizes the results are the same.
 
 A registered operation is a function (channels, stride, affine) -> module that maps images [b,
-channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. If `affine`, batch norms have
-a scale and a shift. In a supernet they have neither, because a scale would compete with alpha.
+channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. Its batch norms have a scale
+and a shift only if `affine` is true. It is false in a supernet, where a scale would compete with
+alpha.
 """
 
 from __future__ import annotations
@@ -84,8 +85,8 @@ class FactorizedReduce(nn.Module):
     """Halve the image by two pointwise convolutions of stride 2, side by side.
 
     The second one is shifted by a pixel in both directions, so the two together read half of the
-    pixels and not a quarter. We select the pixels first and convolve with stride 1. This gives the
-    same numbers and avoids a crash of torch 2.14 on CPUs, in the backward pass of a strided
+    pixels instead of a quarter. We select the pixels first and convolve with stride 1. This gives
+    the same numbers. It avoids a crash of torch 2.14 on CPUs in the backward pass of a strided
     pointwise convolution in channels_last.
     """
 
@@ -123,8 +124,8 @@ class Noise(nn.Module):
 
     The noise depends on a seed, which is drawn with the initial weights, and on the number of
     training batches so far. Both are saved with the weights, so a resumed search has the same noise
-    as one without interruption. In evaluation every batch has the same noise, so coalitions differ
-    only in their operations.
+    as one without interruption. In evaluation every batch has the same noise, so all coalitions are
+    evaluated with the same noise.
     """
 
     def __init__(self, stride: int) -> None:
@@ -173,8 +174,8 @@ def three_stages(
 ) -> nn.ModuleList:
     """The body of a NAS-Bench-201 network: cells with C, 2C and 4C channels, and residual blocks.
 
-    `make_cell` creates a cell with a given number of channels. `groups` is the number of networks
-    in one, whose channels are concatenated.
+    `make_cell` creates a cell with a given number of channels. To compute several networks as one,
+    concatenate their channels and set `groups` to the number of networks.
     """
     parts = nn.ModuleList(make_cell(channels) for _ in range(cells))
     for width in (channels, 2 * channels):
@@ -191,7 +192,7 @@ def conv_bn(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
 
 
 def imagenet_stem(channels: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """DARTS' stem for ImageNet, which divides the image by 8.
+    """DARTS' stem for ImageNet, which divides height and width by 8.
 
     Returns:
         two modules. The first maps images [b, 3, h, w] to [b, channels, h / 4, w / 4], the first

@@ -1,4 +1,4 @@
-"""The spaces S1 to S4 of RobustDARTS (Zela et al., ICLR 2020, section 3): where DARTS fails.
+"""The spaces S1 to S4 of RobustDARTS (Zela et al., ICLR 2020, section 3), in which DARTS fails.
 
 Cells and discretisation are those of DARTS, with two or three operations per edge:
 
@@ -7,7 +7,7 @@ Cells and discretisation are those of DARTS, with two or three operations per ed
 - S3: the operations of S2 and `none`.
 - S4: a separable convolution or noise; a good search never selects noise.
 
-The setting `include_none` has no effect, because these lists say where `none` is.
+The setting `include_none` has no effect, because each space defines whether it contains `none`.
 """
 
 from __future__ import annotations

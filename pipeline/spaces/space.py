@@ -92,7 +92,8 @@ class Space(ABC):
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
         """The genotype for a strength [n_players], such as the final alpha of a search.
 
-        `none_may_win` is whether `none` may be chosen, in families of spaces that allow it.
+        `none_may_win` says whether `none` may be chosen. The DARTS family ignores it and never
+        chooses `none`.
         """
 
     @abstractmethod
@@ -102,7 +103,7 @@ class Space(ABC):
     def supernet(self, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
         """The network that contains every architecture of the space, on the CPU.
 
-        The seed determines the initial weights; the global random state is not changed.
+        The seed determines the initial weights. The global random state is not changed.
 
         Raises:
             InputError: `partial_channels` does not divide `channels`.

@@ -1,10 +1,10 @@
 """Makes `nasbench_digits`: every distinct cell of NAS-Bench-201, trained on scikit-learn's digits.
 
-The table is ours and part of the package, so searches can look cells up without a download. The
-benchmark has 6,466 distinct cells (`cells.unique_text`). Each is trained with `N_SEEDS` seeds, on
-the half of the training images on which searches train weights. Any other cell has the values of
-the distinct cell to which it is isomorphic. Accuracies are in percent, as in the benchmark.
-`digits_valid` is measured on the other half, and `digits_test` is measured on the test images.
+The table is part of the package, so searches can look cells up without a download. Up to
+isomorphism, the benchmark has 6,466 distinct cells (`cells.unique_text`). Each is trained with
+`N_SEEDS` seeds, on the half of the training images on which searches train weights. Isomorphic
+cells have the same accuracies in the table. `digits_valid` is measured on the other half of the
+training images, and `digits_test` on the test images. Accuracies are in percent.
 
 The recipe is ours: C = 8, N = 1, 4 epochs, batches of 48, random crops after padding by one pixel,
 and SGD with Nesterov's momentum. The learning rate (0.1, annealed to 0 by a cosine) and the weight

@@ -29,14 +29,14 @@ def run(
     out: Path | None,
     device: str = "cpu",
 ) -> str:
-    """Measure a model, write tables, picture and predictions, and return a summary as text.
+    """Evaluate a model on images of known classes, and return a summary as text.
 
     Args:
-        model: `model.pt`.
-        images: a folder with a folder for each class; or the manifest of a prepared data set, of
-            which the test part (`val/` of an image folder) is used.
+        model: path of a `model.pt`.
+        images: a folder with one subfolder for each class, or the manifest of a prepared data set.
+            Of a data set, the test part is used (for an image folder, `val/`).
         data_root: folder of that data set.
-        out: folder of the results; None: write nothing.
+        out: folder for tables, a picture and the predictions; None: write nothing.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:

@@ -1,8 +1,8 @@
-"""Genotype: writes the files of a cell that was found by a search, published, or given.
+"""Genotype: writes the files of a cell that a search found or that the user names.
 
-The stage writes `genotype.json`, `cell.svg`, `cell.png` and a complete model, `model.pt`, and
-counts parameters and multiply-adds. The model's weights are the initial weights of a retraining
-with the same seed.
+The stage writes `genotype.json`, `cell.svg`, `cell.png` and a complete model, `model.pt`. It also
+counts parameters and multiply-adds. The weights of the model are untrained: a retraining with the
+same seed starts from them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def run(
     out: Path,
     trials: Sequence[Path] = (),
 ) -> None:
-    """Write all files of a genotype; multiply-adds are for one image of the data set.
+    """Write all files of a genotype.
+
+    Multiply-adds are counted for one image of the data set's size.
 
     Args:
         job: space, origin of the genotype, layout and size of its network.
@@ -36,7 +38,8 @@ def run(
         manifest: manifest of the prepared data set, for classes and image size.
         strength: `strength.npz` of a search; unused if the job names a genotype.
         out: folder of the results.
-        trials: `metrics.json` of a trial of each found cell; the one with the lowest error is kept.
+        trials: `metrics.json` of a trial of each found cell; the cell of the trial with the lowest
+            error is kept.
 
     Raises:
         InputError: the genotype is missing or unknown, or the strength does not fit the space.

@@ -19,7 +19,7 @@ from pipeline.studies.walks import walk
 
 
 def run_walk(job: WalkJob, *opening: Any) -> None:
-    """Write `walks.npz`: whole permutations, and the values V along each by every value function.
+    """Write `walks.npz`: permutations, and V along each of them for every value function.
 
     Args:
         job: number of permutations, value function, seeds.
@@ -55,7 +55,7 @@ def run_summary(job: SummaryJob, results: Path, table: Path | None, out: Path) -
     """Write each measurement of the study to `measurements/NAME.json`.
 
     Args:
-        job: the study, with the texts of its measurements.
+        job: the study, including titles and notes of its measurements.
         results: folder of the study's runs.
         table: the table of NAS-Bench-201 with the study's data set; None if there is none.
         out: folder of the results.

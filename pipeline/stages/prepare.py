@@ -10,16 +10,17 @@ from pipeline.stages.stage import stage
 
 
 def run(job: PrepareJob, data_root: Path, out: Path, download: bool = False) -> None:
-    """Write `manifest.json`, `split.npz`, metrics and provenance.
+    """Check a data set; write `manifest.json`, `split.npz`, metrics and provenance.
 
     Args:
         job: name of the data set, its settings if it is an image folder, and the split.
         data_root: folder of all data sets.
         out: folder of the results.
-        download: whether to download missing files, if torchvision can.
+        download: whether to download missing files that torchvision can download.
 
     Raises:
-        InputError: the data set is unknown, files are missing or damaged, or fractions do not fit.
+        InputError: the data set is unknown, files are missing or damaged, or the fractions of the
+            split add up to more than 1 or leave a part empty.
     """
     dataset = find(job.dataset, job.folders)
     given = (job.weights_fraction, job.value_fraction)

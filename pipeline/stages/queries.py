@@ -1,9 +1,10 @@
 """Queries: many seeds of a strategy in one process, for table rows with hundreds of seeds.
 
-A search on the table has a hundred look-ups, and a search on tiny images takes seconds. Starting a
-process for each seed would take longer. `history.csv` has a row for each seed: the table's values
-of the found cell. For a search with epochs, the row also has Kendall's tau between the strength and
-the accuracy of all cells.
+A search that only looks up accuracies makes about a hundred look-ups, and a search on tiny images
+takes seconds. Starting a process for each seed would take longer than the search. `history.csv` has
+one row per seed, with the table's values for the found cell. If the search trains a supernet, the
+row also has Kendall's tau between the scores and the accuracies of all cells. The score of a cell
+is the mean softmax weight of its operations after the last epoch.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -41,15 +42,17 @@ def run(
     data_root: Path = Path(),
     device: str = "auto",
 ) -> None:
-    """Search with seeds 0 to n - 1 and look up each found cell; a stopped run continues.
+    """Search with seeds 0 to n - 1 and look up each found cell.
+
+    A run that trains supernets and was stopped continues with the next seed.
 
     Args:
-        job: the job of the search.
+        job: strategy and settings of the search.
         n: number of seeds.
         dataset: the data set whose accuracies are looked up.
-        table: file of the table.
+        table: file of the table of trained cells.
         out: folder of the results.
-        manifest: manifest of the prepared images, for a strategy that trains a supernet.
+        manifest: manifest of the prepared images; needed only if a supernet is trained.
         split: `split.npz` of these images.
         data_root: folder of the images.
         device: `auto`, `cpu` or `cuda`.
@@ -82,10 +85,10 @@ def run(
 def images_of(
     job: SearchJob, manifest: Mapping[str, Any] | None, split: Path | None, root: Path, device: str
 ) -> Halves:
-    """Images for the weights and for the value, if the strategy trains a supernet; else none.
+    """Images to train the weights, and images to compute V; (None, None) without a supernet.
 
     Raises:
-        InputError: the strategy trains a supernet, and there is no manifest.
+        InputError: the strategy trains a supernet, but no manifest or split was given.
     """
     if not registry.entry("strategies", job.algorithm).trains_supernet:
         return None, None

@@ -32,7 +32,9 @@ def look_up(
     arch: str | None = None,
     genotype: Path | None = None,
 ) -> dict[str, Any]:
-    """Values, ranks and protocols of an architecture, given as an index, a string or a genotype.
+    """The table's values and ranks of an architecture, and the protocols of the columns.
+
+    The architecture is given as an index, a string or a genotype file.
 
     Raises:
         InputError: the table is incomplete, or the architecture is not in it.
@@ -50,10 +52,10 @@ def row_of(rows: Table, index: int | None) -> dict[str, Any]:
 
 
 def reference_of(name: str, rows: Table) -> dict[str, Any]:
-    """A reference row of the table.
+    """A row of the table with which found cells are compared.
 
-    `optimal` has the largest value of each accuracy column, perhaps of different architectures.
-    `resnet` is the cell that equals ResNet's block.
+    `optimal` has the largest value of each accuracy column; these values may belong to different
+    architectures. `resnet` is the cell that equals ResNet's block.
     """
     if name != OPTIMAL:
         return row_of(rows, rows.index_of(RESNET_CELL))
@@ -78,7 +80,7 @@ def run_reference(name: str, table: Path | None, out: Path) -> None:
 
 
 def run(genotype: Path, table: Path | None, out: Path) -> None:
-    """Write the row of a genotype as `metrics.json`; without a table the file has only `arch`.
+    """Write a genotype's row of the table to `metrics.json`; without a table, only `arch`.
 
     Args:
         genotype: `genotype.json` of the NAS-Bench-201 space.

@@ -1,20 +1,20 @@
 """Ranking: how well the mean strength of its operations predicts an architecture's accuracy.
 
 Figure 5 of Shapley-NAS (Xiao et al., CVPR 2022, section 4.5): Kendall's tau of strength and test
-accuracy over 200 architectures drawn from NAS-Bench-201. Our choices where the paper gives none:
+accuracy over 200 architectures drawn from NAS-Bench-201. The paper leaves these choices open:
 
-    strength of an architecture    mean of the softmax weights of its six operations. Each edge has
-                                   a softmax over its five operations, of the values by which the
-                                   search chooses (alpha in Shapley-NAS)
+    strength of an architecture    mean of the softmax weights of its six operations. On each edge,
+                                   the softmax is taken of the values by which the search chooses
+                                   among the five operations (alpha in Shapley-NAS)
     the 200 architectures          drawn uniformly without replacement from all architectures,
                                    including those with `none`; the same 200 for all searches
 
 The stage also computes tau over all 15,625 architectures for each data set of the table, and tau of
-the mean of alpha without softmax. For comparison it computes tau of two scores that are computed
-from the table: the main effects of the accuracies and the main effects of their ranks
+the mean of alpha without softmax. For comparison it computes tau of two scores derived from the
+table: the main effects of the accuracies and the main effects of their ranks
 (`nasbench/additive.py`). For each epoch, `history.csv` has the cell that the search would have
 returned, its accuracies, and tau over all architectures. Intervals are percentile bootstraps over
-architectures; they do not include the variation between searches.
+architectures, which do not include the variation between searches.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -59,8 +59,8 @@ def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: 
         out: folder of the results.
 
     Raises:
-        InputError: there is no table, it does not have the data set, or the strength is not of
-            NAS-Bench-201 with `none`.
+        InputError: there is no table, the table does not have the data set, or the search was not
+            in the space NAS-Bench-201 with `none`.
     """
     if table is None:
         raise InputError(MISSING.format("ranking"))
@@ -111,15 +111,15 @@ def rank(
 def by_epoch(
     table: Table, strengths: NDArray[np.float64], none_may_win: bool
 ) -> list[dict[str, Any]]:
-    """The cell that a search would return after each epoch, and how its strength ranks all cells.
+    """For each epoch, the cell that the search would return, and how the strengths rank all cells.
 
     Args:
         table: the table with the accuracies.
-        strengths: float64[epochs, 30], after each epoch.
+        strengths: float64[epochs, 30], the strengths of all operations after each epoch.
         none_may_win: whether `none` may be chosen.
 
     Returns:
-        a row per epoch: index of the cell, `moved` (whether the strength differs from that of the
+        a row per epoch: index of the cell, `moved` (whether the strengths differ from those of the
         first epoch), and for each data set the cell's test accuracy and `tau_<column>` over all
         cells.
     """
@@ -138,10 +138,11 @@ def by_epoch(
 
 
 def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """Taus of the last epoch, and how often and how far the cell changed after the strength moved.
+    """Taus of the last epoch, and how the cell changed over the epochs.
 
-    `changes` is the number of epochs whose cell differs from that of the epoch before.
-    `lowest_<column>` and `highest_<column>` are extremes over epochs.
+    Only epochs whose strengths differ from those of the first epoch count. Among them, `changes` is
+    the number of changes of the cell from one epoch to the next. `lowest_<column>` and
+    `highest_<column>` are the extremes of its accuracy.
     """
     moved = [row for row in history if row["moved"]] or history[-1:]
     changes = sum(a["index"] != b["index"] for a, b in itertools.pairwise(moved))

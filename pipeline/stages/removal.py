@@ -1,8 +1,8 @@
-"""Removal: the accuracy that a trained supernet loses without one or two operations.
+"""Removal: how much accuracy a trained supernet loses if one or two operations are removed.
 
 Figure 2 of Shapley-NAS (Xiao et al., CVPR 2022) shows this for the fourth and the fifth edge of a
 NAS-Bench-201 supernet. The accuracy is measured with the value function of the search
-(`value_function.py`), by default on the whole validation half, whose images do not train the
+(`value_function.py`), by default on the whole validation half, which is not used to train the
 weights. `none` is not measured, because it outputs zero and its removal changes nothing.
 """
 # Tested in tests/stages/test_looks.py.
@@ -25,15 +25,15 @@ from pipeline.strategies.value_function import ValueFunction, ValueSettings
 
 
 def run(job: RemovalJob, seed: int, *opening: Any) -> None:
-    """Write `drops.csv`, one row for each operation and for each pair; drops are fractions.
+    """Write `drops.csv`: the drop in accuracy, in [-1, 1], for each operation and each pair.
 
     Args:
         job: the edges, and the number of images.
-        seed: seed by which images are chosen, if not all are used.
+        seed: seed for the choice of images, if not all are used.
         opening: other arguments of `opened`: supernet, manifest, split, data root, folder, device.
 
     Raises:
-        InputError: the file is not the supernet of a search, or the supernet has no such edge.
+        InputError: the file was not saved by a search, or the supernet lacks one of the edges.
     """
     with opened("removal", job, seed, *opening) as (s, on):
         V = value_function(job, on, seed)

@@ -22,12 +22,12 @@ from pipeline.errors import InputError
 
 
 def run(job: ReportJob, results: Path, out: Path) -> None:
-    """Write the report on the runs in `results` to `out`.
+    """Write the page `out`, a report on the runs in `results`.
 
     Args:
         job: experiments, seeds and titles.
         results: `results/{preset}`.
-        out: the page; its links to runs are relative to it.
+        out: path of the page; the links to runs are relative to its folder.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
@@ -39,7 +39,8 @@ def write_figures(job: ReportJob, results: Path, folder: Path) -> None:
     """Write the figures of the job's experiments as SVG, PNG and CSV.
 
     Raises:
-        InputError: `results` is not a folder, a file of a run is broken, or no run can be drawn.
+        InputError: `results` is not a folder, a file of a run is broken, or an experiment has no
+            run to draw.
     """
     study = report.study_of(job, results, runs.collect(results))
     for experiment in job.experiments:
@@ -53,7 +54,7 @@ def write_figures(job: ReportJob, results: Path, folder: Path) -> None:
 def write_measurements(
     job: ReportJob, results: Path, folder: Path, notes: Sequence[str] = ()
 ) -> None:
-    """Write each table and figure of the job's experiments as a measurement, `folder/*.json`.
+    """Write the tables and figures of the job's experiments to measurement files, `folder/*.json`.
 
     Raises:
         InputError: an experiment has no finished run.
@@ -63,7 +64,7 @@ def write_measurements(
 
 
 def write_claims(job: ReportJob, results: Path, folder: Path) -> None:
-    """Write each claim of the job's experiments, and lists of their runs, as `folder/*.json`.
+    """Write the measured claims and planned runs of the job's experiments to `folder/*.json`.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
@@ -73,7 +74,7 @@ def write_claims(job: ReportJob, results: Path, folder: Path) -> None:
 
 
 def write_claims_page(folder: Path, out: Path) -> None:
-    """Render the measured claims in `folder` as Markdown, with pictures in `images` next to it.
+    """Render the measured claims in `folder` to the page `out`, and its pictures to `images`.
 
     Raises:
         InputError: there are no measured claims.
@@ -82,12 +83,14 @@ def write_claims_page(folder: Path, out: Path) -> None:
 
 
 def write_results_page(measurements: Path, findings: Path, out: Path) -> None:
-    """Render the findings to `out`, and each measurement to a page in a folder beside `out`.
+    """Render the findings to the page `out`, and the measurements to pages in a folder beside it.
 
-    The folder has the name of `out` without .md. Pages of removed measurements are removed.
+    The folder has the name of `out` without .md. Pages in it that belong to no measurement are
+    deleted.
 
     Raises:
-        InputError: a measurement is broken or lacks a key, or a finding names a missing value.
+        InputError: a measurement is broken or lacks a key, or a finding refers to a value that no
+            measurement has.
     """
     measured = results_page.read(measurements)
     files.write_text(out, results_summary.render(measured, results_summary.read(findings)))

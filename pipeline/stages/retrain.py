@@ -1,8 +1,9 @@
-"""Retrain and transfer: train a network from scratch and test it once, at the end.
+"""Retrain and transfer: train the network of a genotype, and test it once, at the end.
 
-Both verbs use this stage. The job defines the recipe and the layout. Small images and folders of
-images have different augmentations. The stage writes `model.pt` (a complete model), `metrics.json`
-and `history.csv`. Under torchrun every rank runs the stage, and only rank 0 writes files.
+Both verbs use this stage. The job defines the recipe and the layout. Images in folders are
+augmented in another way than small images. The stage writes `model.pt` (a complete model),
+`metrics.json` and `history.csv`. Under torchrun every rank runs the stage, and only rank 0 writes
+files.
 """
 
 from __future__ import annotations
@@ -41,18 +42,18 @@ def run(
     device: str = "auto",
     start: Start | None = None,
 ) -> None:
-    """Train a genotype on the whole training set, then measure it on the test set.
+    """Train the network of a genotype on the training set, then measure it on the test set.
 
     Args:
         name: the verb, `retrain` or `transfer`.
-        job: layout and recipe.
-        seed: seed of the weights, the order of images, augmentation and dropped paths.
-        genotype: a file, a published name, a NAS-Bench-201 string; None: the genotype of `start`.
+        job: the layout (the network around the cells) and the recipe.
+        seed: seed of the initial weights, the order of images, augmentation and dropped paths.
+        genotype: a file, a published name or a NAS-Bench-201 string; None: the genotype of `start`.
         manifest: manifest of the prepared data set.
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
-        start: a trained network to start from; None: random initial weights.
+        start: a trained network to start from; None: start from random weights.
 
     Raises:
         InputError: genotype, data and settings do not fit together, the folder has a checkpoint of
@@ -70,7 +71,7 @@ def run(
 
 
 def write(s: Stage, task: Task, network: Network, history: list[Row], test: Evaluation) -> None:
-    """Write the model, the tables of its test, and the record of the stage.
+    """Write the model, the tables of its test results, and the record of the stage.
 
     Raises:
         InputError: the test loss is not finite, although the training loss is.
@@ -93,7 +94,7 @@ def write(s: Stage, task: Task, network: Network, history: list[Row], test: Eval
 
 
 def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, list[Row]]:
-    """Train a network, and return it with a row for each epoch; no test image is opened.
+    """Train a network; return it and the metrics of each epoch. No test image is opened.
 
     Args:
         task: network, recipe and images.

@@ -1,13 +1,13 @@
-"""Search: a strategy trains a supernet for some epochs, and gives each operation a strength.
+"""Search: a strategy runs for some epochs and gives each operation on each edge a strength.
 
 The stage uses strategies only through the interface in `strategies/contract.py`. It opens the two
 halves of the training set and runs the strategy's epochs. After each epoch it saves a checkpoint,
 from which a killed search resumes.
 
-With `--processes`, torchrun starts several processes that search together. Each has the whole
-supernet. They divide the micro-batches of a step and the permutations of an estimate
-(`training/distributed.py`). Everything else is computed in each process, with equal results. Only
-the first process writes files.
+With `--processes`, torchrun starts several processes that search together. Each process has the
+whole supernet. The processes share the micro-batches of a step and the permutations of an estimate
+(`training/distributed.py`). Each process repeats all other computations, and all get the same
+results. Only the first process writes files.
 """
 # Tested in tests/test_faults.py.
 
@@ -49,22 +49,24 @@ def run(
     device: str = "auto",
     table: Path | None = None,
 ) -> None:
-    """Search and write `strength.npz` (strength and alpha, also by epoch), metrics, history.
+    """Run a search and write its metrics, its history and `strength.npz`.
 
-    The strategy may write more files: one that trains a supernet writes `supernet.pt`.
+    `strength.npz` has the final strengths, and the strengths and alpha after each epoch. A strategy
+    may write more files. For example, a strategy that trains a supernet writes `supernet.pt`.
 
     Args:
         job: space, algorithm and recipe.
         seed: seed of the supernet's weights, the batches and the strategy.
         manifest: manifest of the prepared data set.
-        split: index lists of the two halves.
+        split: the file `split.npz`, with the indices of the two halves.
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
-        table: the table for strategies that look cells up; None: the data set's default table.
+        table: for strategies that look up accuracies; None: the default table of the data set.
 
     Raises:
-        InputError: data and settings do not fit; the folder has a checkpoint of other settings.
+        InputError: data and settings do not fit together, or the folder has a checkpoint of other
+            settings.
     """
     torch_device = devices.resolve(device)
     with distributed.joined(torch_device) as ranks:
@@ -91,10 +93,11 @@ def run(
 
 
 def check_processes(job: SearchJob, n: int) -> None:
-    """Check that a search can use this number of processes.
+    """Check that a search can run in `n` processes.
 
     Raises:
-        InputError: the strategy cannot divide its work, or a step has fewer micro-batches than `n`.
+        InputError: the strategy cannot share its work among processes, or the number of
+            micro-batches per step is not a multiple of `n`.
     """
     entry, search = registry.entry("strategies", job.algorithm), job.search
     reason = entry.alone if entry.trains_supernet else "it trains no supernet"
@@ -111,17 +114,17 @@ def check_processes(job: SearchJob, n: int) -> None:
 def run_epochs(
     s: Stage | None, strategy: Strategy, train: Images, valid: Images, identity: Mapping[str, Any]
 ) -> tuple[list[Row], list[Record]]:
-    """Run all epochs that are not in the checkpoint, if there is one.
+    """Run all epochs of a search, or those that are left after the last checkpoint.
 
     Args:
         s: the stage that writes checkpoint, rows and log; None on ranks that write nothing.
         strategy: runs the epochs.
-        train: images for the weights.
-        valid: images for the value.
-        identity: all settings and versions on which the results of the search depend, bit by bit.
+        train: images on which the weights are trained.
+        valid: images for validation loss and accuracy.
+        identity: everything that can change the bits of the results, such as seed and settings.
 
     Returns:
-        the metrics and the record of each epoch, including the epochs of the checkpoint.
+        the metrics of each epoch, and its arrays; both lists include the epochs of the checkpoint.
     """
     ranks = strategy.ranks
     path = s.state / "search.pt" if s else None
@@ -189,9 +192,9 @@ def make_strategy(
     Args:
         job: space, algorithm and recipe.
         classes: number of classes of the images.
-        seed: seed of weights and strategy.
+        seed: seed of the initial weights and of the strategy.
         device: device of the images and the supernet.
-        n_steps: number of training steps of the whole search, by which `compile: auto` decides.
+        n_steps: number of training steps of the search; `compile: auto` compiles long searches.
     """
     space = registry.get("spaces", job.space)(job.search.supernet)
     entry = registry.entry("strategies", job.algorithm)

@@ -1,8 +1,8 @@
 """The common parts of all stages: a folder for results, a state folder, and a record.
 
-A stage writes `metrics.json`, `history.csv` and `provenance.json` next to its results; each file is
-complete or absent. Checkpoints, log and journal are in `state`, outside the declared outputs,
-because Snakemake removes declared outputs before it starts a job.
+A stage writes `metrics.json`, `history.csv` and `provenance.json` next to its results. An
+interrupted stage never leaves a part of such a file. Checkpoints, log and journal are in `state`,
+outside the declared outputs, because Snakemake removes declared outputs before it starts a job.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Stage:
         Args:
             metrics: what the stage measured; accuracies and errors as fractions.
             history: one row for each epoch, if the stage has epochs.
-            artifacts: files to be named in the journal.
-            model: a complete model, to be named in the journal as a model.
+            artifacts: files that the journal lists as artifacts.
+            model: the file of a complete model, which the journal lists as the run's model.
         """
         if history:
             files.write_csv(self.out / "history.csv", history)
@@ -105,18 +105,18 @@ def stage(
     device: str = "cpu",
     data: Mapping[str, Any] | None = None,
 ) -> Iterator[Stage]:
-    """Open a stage; its journal always ends as FINISHED or FAILED.
+    """Open a stage; its journal ends as FINISHED, or as FAILED if an exception is raised.
 
     Args:
-        name: the verb.
+        name: the stage's verb.
         out: folder of the declared outputs.
         settings: the slice of the configuration that the stage reads.
         seed: the run's seed.
-        device: the device that computes.
-        data: manifest of the data set; its fingerprint is recorded in the provenance.
+        device: name of the device that is used.
+        data: manifest of the data set. The data set's fingerprint is recorded in the provenance.
 
     Raises:
-        InputError: `out` has a result of the workflow with other settings.
+        InputError: `out` has a result of the workflow with other settings or data.
     """
     refuse_others(out, settings, seed, data)
     results = results_root(out)
@@ -165,7 +165,8 @@ def refuse_others(
 ) -> None:
     """Check that `out` has no result of the workflow with other settings or other data.
 
-    Within a workflow `out` has no result, because Snakemake removes a job's outputs first.
+    This matters only for stages called by hand. In a workflow `out` has no result, because
+    Snakemake removes a job's outputs before it starts the job.
 
     Raises:
         InputError: there is such a result.

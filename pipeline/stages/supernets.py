@@ -45,17 +45,18 @@ def opened(
 
     Args:
         name: the verb.
-        job: the stage's slice of the configuration.
-        seed: seed of its random numbers.
+        job: the settings of the stage.
+        seed: seed of the stage's random numbers.
         supernet: `supernet.pt` of a search.
         manifest: manifest of the prepared data set.
-        split: index lists of the two halves.
+        split: `split.npz`, the indices of the two halves of its training images.
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        InputError: `supernet` is not of a search, or the images have changed since `prepare`.
+        InputError: `supernet` was not saved by a search, or the images have changed since
+            `prepare`.
     """
     torch_device = devices.resolve(device)
     with stage(name, out, job, seed, torch_device.type, data=manifest) as s:

@@ -1,7 +1,7 @@
-"""Trial: train a network of a found cell for few epochs, to choose one of several cells.
+"""Trial: train the network of a found cell for a few epochs, to choose one of several cells.
 
-The network is trained on a part of the training images, and its error is measured on the rest; no
-test image is opened. The stage `genotype` keeps the cell with the lowest error.
+The network is trained on a part of the training images, and its error is measured on the rest. No
+test image is opened. The stage `genotype` keeps the cell whose network has the lowest error.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def run(
     out: Path,
     device: str = "auto",
 ) -> None:
-    """Train a genotype on a part of the training set and measure it on the rest.
+    """Train the network of a genotype on a part of the training set; measure its error on the rest.
 
     Args:
-        job: layout and the short recipe.
-        seed: seed of the weights, the order of images, augmentation.
-        genotype: a file, a published name, a NAS-Bench-201 string.
-        manifest: manifest of the data set searched on.
+        job: the layout (the network around the cells) and the recipe of a short training.
+        seed: seed of the initial weights, the order of images, and augmentation.
+        genotype: a file, a published name or a NAS-Bench-201 string.
+        manifest: manifest of the data set on which the cell was searched.
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.

@@ -1,8 +1,7 @@
 """Architectures as sequences of choices, and their accuracy with the weights of a supernet.
 
 Each choice selects a player (an operation on an edge). NAS-Bench-201 has one choice for each edge.
-In DARTS' spaces each node makes two choices among its incoming edges; the second choice must be on
-another edge.
+DARTS' spaces have two choices for each node, on two different incoming edges.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -29,9 +28,9 @@ def n_choices(space: Space) -> int:
 
 
 def may_win(space: Space, none_may_win: bool) -> np.ndarray:
-    """Whether an architecture may have an operation, bool [edges, operations].
+    """Whether an architecture may have each operation on each edge, bool [edges, operations].
 
-    `none` is never allowed in DARTS' spaces, even if `none_may_win`.
+    In DARTS' spaces `none` is never allowed, even if `none_may_win` is true.
     """
     shape = (space.n_edges, space.n_operations)
     if none_may_win and space.family not in KEPT_EDGES:
@@ -40,15 +39,16 @@ def may_win(space: Space, none_may_win: bool) -> np.ndarray:
 
 
 def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list[int]:
-    """Make all choices.
+    """Choose the players of one architecture, by one call of `choose` for each choice.
 
     Args:
         space: defines the choices.
-        choose: function (number of the choice, allowed players as bool [n_players]) -> a player.
-        none_may_win: whether `none` may be chosen, except in DARTS' spaces.
+        choose: is given the number of the choice and the allowed players, bool [n_players], and
+            returns a player.
+        none_may_win: whether `none` may be chosen; in DARTS' spaces it never is.
 
     Returns:
-        the chosen players, in order.
+        the chosen players, in the order of the choices.
     """
     shape = (space.n_edges, space.n_operations)
     allowed = may_win(space, none_may_win)
@@ -73,15 +73,17 @@ def one_hot(space: Space, players: Sequence[int]) -> np.ndarray:
 def shared_accuracy(
     supernet: Supernet, batches: Sequence[tuple[Tensor, Tensor]], strength: np.ndarray
 ) -> tuple[float, int]:
-    """Accuracy of an architecture with the weights of a supernet and with batch statistics.
+    """Accuracy of an architecture with the weights of a supernet.
+
+    Batch norm uses the statistics of each batch.
 
     Args:
-        supernet: holds the weights, which are not changed.
+        supernet: has the weights, which are not changed.
         batches: images and labels.
         strength: the architecture, as `one_hot` returns it.
 
     Returns:
-        the accuracy as a fraction; the number of images classified.
+        the accuracy as a fraction, and the number of images classified.
     """
     device = batches[0][0].device
     mixing = torch.from_numpy(strength).float().to(device)

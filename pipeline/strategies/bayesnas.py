@@ -2,18 +2,23 @@
 
 Zhou, Yang, Wang, Pan, "BayesNAS: a Bayesian approach for neural architecture search" (ICML 2019).
 
-Every operation o has a switch w_o with prior N(0, γ_o); automatic relevance determination drives
-γ_o of redundant operations to zero. Switches and weights minimise the same loss; the switches also
-have a reweighted L1 penalty. γ, C and ω are computed again after each epoch:
+Every operation o has a switch w_o with the prior N(0, γ_o). Automatic relevance determination
+drives γ_o to zero for redundant operations. The switches and the network's weights minimise the
+same loss L, but only the switches have a reweighted L1 penalty:
 
     min over w   L(w) + λ Σ_o ω_o |w_o|
+
+After each epoch, γ, C and ω are computed again, in this order:
+
     γ_o = |w_o| / ω_o,   C_o = 1 / (1/γ_o + H_o),   ω_o = sqrt(1/γ_o - C_o / γ_o²)
+
     w    switches           -> `_alpha` -> float64[n_players], start at 1; used as mixing weights
     H    diagonal of L's Hessian with respect to w, at least 0    λ    `sparsity`
 
 Deviations: H is estimated by Hutchinson's method and not layer by layer. All cells of a type share
-one switch per operation, and edges have no switches. The operation with the largest γ is chosen,
-without a threshold on entropy. `none` is never chosen, since its switch does not affect the loss.
+their switches, and edges have no switches. The operation with the largest γ is chosen for each
+edge, without a threshold on entropy. `none` is never chosen, because its switch does not affect the
+loss.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The interface between a search strategy and the search stage.
 
 The stage creates the strategy, calls `prepare` once, and calls `epoch` for each epoch. At the end
-it reads `strength`, from which the space makes a genotype, and calls `save`. A strategy gets all
-random generators from `pipeline.seeds` by (seed, purpose, epoch). So its state between two epochs
-includes no random generator.
+it reads `strength`, from which the space makes a genotype, and calls `save`. A strategy creates all
+its random generators with `pipeline.seeds`, from (seed, purpose, epoch). Therefore no generator is
+part of its state between two epochs.
 """
 # Tested in tests/contract/test_strategies.py.
 
@@ -28,11 +28,12 @@ from pipeline.training.distributed import Ranks
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of a search besides images.
+    """The inputs of a search other than images.
 
     Attributes:
-        dataset: name of the data set that is searched on.
-        open_table: opens the table of trained architectures; None if there is no table.
+        dataset: name of the data set of the search.
+        open_table: function that opens and returns the table of trained architectures. It returns
+            None if there is no table.
     """
 
     dataset: str
@@ -77,7 +78,7 @@ class Strategy(ABC):
         return 0
 
     def prepare(self, inputs: Inputs) -> None:  # noqa: B027  (nothing by default)
-        """Open the inputs besides images; the stage calls this once, before the first epoch.
+        """Open the inputs other than images; the stage calls this once, before the first epoch.
 
         Raises:
             InputError: an input that the strategy needs is missing.
@@ -87,12 +88,12 @@ class Strategy(ABC):
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Run epoch number `epoch`, counted from 0.
 
-        `train` has the images on which weights are trained, `valid` those for validation loss and
-        accuracy.
+        `train` has the images on which weights are trained. `valid` has the images for validation
+        loss and accuracy.
 
         Returns:
-            metrics: accuracies as fractions, times as `*_seconds`, and the number of images in
-            forward and backward passes, `images_forward` and `images_backward`.
+            metrics: accuracies as fractions, times as `*_seconds`, and the forward and backward
+            passes, counted per image, as `images_forward` and `images_backward`.
         """
 
     @abstractmethod

@@ -1,10 +1,10 @@
-"""How much operations contribute: the additive game closest to accuracies of architectures.
+"""How much each operation contributes to the accuracy of architectures, by a least-squares fit.
 
     a = argmin Σ_A (V(A) - c_draw(A) - Σ_{o in A} a_o)²
 
-The sum is over evaluated architectures A; an architecture is a set of players, one for each choice.
-Architectures that were evaluated on the same draw of images share a constant c. So differences
-between draws do not affect a.
+a_o is the contribution of player o. The sum is over evaluated architectures A, and V(A) is the
+accuracy of A. An architecture is a set of players. Architectures that were evaluated on
+the same draw of images share a constant c, so that differences between draws do not affect a.
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -72,7 +72,9 @@ def evaluate(
     n_images: int,
     seed: int,
 ) -> tuple[Evaluated, int]:
-    """Accuracies of architectures with the weights of a supernet, `TOGETHER` per draw of images.
+    """Accuracies of architectures with the weights of a supernet.
+
+    The images are drawn again after every `TOGETHER` architectures.
 
     Args:
         supernet: holds the weights, which are not changed.

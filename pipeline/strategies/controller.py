@@ -1,11 +1,12 @@
 """ENAS' controller (Pham et al., ICML 2018): an LSTM that chooses players.
 
-    logits = c tanh(W h / T),   c = 2.5, T = 5, two layers of 32, all weights uniform in [-0.1, 0.1]
+    logits = c tanh(W h / T),   c = 2.5, T = 5
 
-These values are from the code of NAS-Bench-201. The embedding of each choice is the next input of
-the LSTM. The controller is small and runs on the CPU, so its draws do not depend on the device.
-Deviation: each player has an embedding and a row of W. In that code all edges share one embedding
-and one row of W per operation.
+h is the output of the LSTM, which has two layers of 32 units. All initial weights are uniform in
+[-0.1, 0.1]. These values are from the code of NAS-Bench-201. The embedding of each chosen player is
+the next input of the LSTM. The controller is small and always runs on the CPU, so its draws do not
+depend on the device. Deviation: here each player has an embedding and a row of W. In the code of
+NAS-Bench-201, all edges share one embedding and one row of W per operation.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -29,14 +30,15 @@ BETAS, EPSILON = (0.0, 0.999), 1e-3  # Adam's
 
 
 class Reinforce:
-    """Trains the controller by REINFORCE, with entropy in the reward and a moving baseline.
+    """Trains the controller by REINFORCE, with an entropy bonus and a moving-average baseline.
 
     Args:
         controller: the policy π.
         settings: learning rate of Adam, entropy weight λ, decay d of the baseline.
 
     Attributes:
-        baseline: baseline of the last draw; in the first epoch it equals the accuracy of that draw.
+        baseline: baseline of the last draw. In the first epoch, the baseline of each draw is the
+            accuracy of the drawn architecture.
     """
 
     def __init__(self, controller: Controller, settings: EnasSettings) -> None:

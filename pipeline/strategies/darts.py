@@ -1,8 +1,8 @@
 """DARTS: Liu, Simonyan, Yang, "DARTS: differentiable architecture search" (ICLR 2019).
 
-This is DARTS of first order (ξ = 0), algorithm 1 in `gradient.py`. Optionally it stops early as in
-RobustDARTS, by the largest eigenvalue of ∇²_α L_val (`early_stopping.py`). If it stops, alpha is
-reset to its value before the eigenvalue rose, and the remaining epochs train nothing.
+This is first-order DARTS (ξ = 0), algorithm 1 in `gradient.py`. Optionally, the search stops early
+as in RobustDARTS, when the largest eigenvalue of ∇²_α L_val has risen (`early_stopping.py`). Then
+alpha is reset to its value before the rise, and nothing is trained in the remaining epochs.
 """
 
 from __future__ import annotations

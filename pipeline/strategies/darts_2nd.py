@@ -1,6 +1,7 @@
 """DARTS, second order: Liu, Simonyan, Yang (ICLR 2019), section 2.3.
 
-Line 1 of algorithm 1 (`gradient.py`) minimises the loss after a step on the weights (Eq. 5 to 8):
+In line 1 of algorithm 1 (`gradient.py`), α is updated by the gradient of the validation loss after
+one step on the weights (Eqs. 5 to 8 of DARTS):
 
     w' = w - ξ ∇_w L_train(w, α)
     ∇_α L_val(w', α) - ξ (∇_α L_train(w⁺, α) - ∇_α L_train(w⁻, α)) / 2ε,   w± = w ± ε ∇_w' L_val
@@ -9,7 +10,7 @@ Line 1 of algorithm 1 (`gradient.py`) minimises the loss after a step on the wei
 
 As in the authors' code, the step to w' is a step of SGD with heavy-ball momentum and weight decay,
 without clipping of gradients. Momentum and weight decay do not depend on α. If the recipe uses
-Nesterov momentum, as on NAS-Bench-201, the training step of SGD differs from the step to w'. The
+Nesterov momentum, as on NAS-Bench-201, the step to w' differs from the training step of SGD. The
 authors' code has the same difference.
 """
 # Tested in tests/strategies/test_second_order.py.

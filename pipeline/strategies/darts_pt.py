@@ -2,10 +2,11 @@
 
 Wang et al., "Rethinking architecture selection in differentiable NAS" (ICLR 2021), algorithm 1.
 
-The supernet is trained as in DARTS. Then SGD is restarted, and edges are decided one by one in
-random order, with training in between. Each edge keeps the operation whose removal costs the most
-accuracy. At the end each node of DARTS' cells keeps the two edges whose removal costs the most
-accuracy. Deviation: the edges of all nodes are selected at once, without training between nodes.
+The supernet is trained as in DARTS. Then SGD starts anew, and the edges are decided one by one in
+random order, with training in between. A decided edge keeps the operation whose removal costs the
+most accuracy. At the end, each node of DARTS' cells keeps the two edges whose removal costs the
+most accuracy. Deviation from the paper: these edges are selected for all nodes at once, without
+training between nodes.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 

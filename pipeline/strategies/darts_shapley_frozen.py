@@ -1,7 +1,7 @@
 """DARTS+Shapley* of Table 1 (Xiao et al., CVPR 2022, section 4.3): alpha stays frozen.
 
-The initial alpha mixes the operations almost uniformly, and the supernet is trained with it. After
-the last epoch the cell is chosen by Shapley values.
+The weights of the supernet are trained with the initial alpha, which mixes the operations almost
+uniformly. After the last epoch the cell is chosen by Shapley values.
 """
 # Tested in tests/strategies/test_shapley.py.
 

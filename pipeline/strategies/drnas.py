@@ -1,6 +1,7 @@
 """DrNAS: Chen, Wang, Cheng, Tang, Hsieh, "DrNAS: Dirichlet neural architecture search" (ICLR 2021).
 
-Line 1 of algorithm 1 (`gradient.py`) minimises the expected loss; each step draws mixing weights:
+As in line 1 of DARTS' algorithm 1 (`gradient.py`), α minimises the validation loss. Here each step
+draws the mixing weights θ, so the expected loss is minimised:
 
     min_α E_{θ ~ Dir(β)} L_val(w, θ) + λ/2 ‖α‖²,   β = elu(α) + 1
 
@@ -9,11 +10,11 @@ Line 1 of algorithm 1 (`gradient.py`) minimises the expected loss; each step dra
 The penalty is Adam's weight decay, as in the authors' code. The penalty is smallest at α = 0, where
 β = 1.
 
-The search has stages of equal length. Each new stage multiplies the share of channels that pass
-through the operations by `growth`; Net2Wider widens the weights and their momentum to match. In
-each new stage, each edge keeps only the operations with the largest α. α is frozen in the first
-epochs of each stage. As in the authors' code, the cell is chosen by softmax(α) over the remaining
-operations. The recipe's `partial_channels` applies to the first stage.
+The search has stages of equal length. In the first stage, 1 / `partial_channels` of the channels
+pass through the operations. Each new stage multiplies this share by `growth`. Net2Wider then
+extends the weights and their momentum to the new channels. In each new stage, each edge keeps only
+the operations with the largest α. α is frozen in the first epochs of each stage. As in the authors'
+code, the cell is chosen by softmax(α) over the remaining operations.
 """
 # Tested in tests/strategies/test_progressive.py.
 

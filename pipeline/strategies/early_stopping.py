@@ -1,14 +1,16 @@
-"""A rule that stops DARTS early by the largest eigenvalue of the Hessian.
+"""Stops DARTS early if the largest eigenvalue of the Hessian grows fast.
 
 Zela et al., "Understanding and robustifying differentiable architecture search" (RobustDARTS,
 ICLR 2020).
 
-The largest eigenvalue λ of the Hessian ∇²_α L_val rises before the cells of DARTS get worse. λ is
-measured in each epoch on a random validation batch. λ̄ is its mean over k epochs. The rule is:
+During a search by DARTS, the largest eigenvalue λ of the Hessian ∇²_α L_val rises before the cells
+get worse. λ is measured in each epoch on a random validation batch. λ̄(i) is the mean of λ over the
+last k epochs up to epoch i. The rule is:
 
-    stop at epoch i if  λ̄(i - k) / λ̄(i) < 0.75,  and return α of epoch i - k
+    stop at epoch i if  λ̄(i - k) / λ̄(i) < 0.75,  and use α of epoch i - k
 
-The Hessian is never computed, because the Lanczos method needs only its product with vectors.
+λ is found by the Lanczos method, which needs only products of the Hessian with vectors. The Hessian
+itself is never computed.
 """
 # Tested in tests/strategies/test_second_order.py.
 
@@ -24,14 +26,14 @@ from torch import Tensor
 
 
 def largest_eigenvalue(loss: Tensor, alpha: Tensor) -> tuple[float, int]:
-    """Largest eigenvalue (not by magnitude) of the Hessian of a loss with respect to alpha.
+    """Largest algebraic eigenvalue of the Hessian of a loss with respect to alpha.
 
     Args:
-        loss: a scalar that depends on alpha, with its graph.
+        loss: a scalar that depends on alpha; its autograd graph is still needed.
         alpha: float64 [n].
 
     Returns:
-        the eigenvalue; the number of products with the Hessian.
+        the eigenvalue, and the number of products of the Hessian with a vector.
     """
     (gradient,) = torch.autograd.grad(loss, alpha, create_graph=True)
     n_products = 0
@@ -55,7 +57,8 @@ class EigenvalueRule:
     """The stopping rule.
 
     Args:
-        window: k; λ̄ is a mean over k epochs, and alpha is reset to its value k epochs ago.
+        window: k; λ̄ is the mean eigenvalue of k epochs, and a stopped search returns to the alpha
+            of k epochs before.
         ratio: the search stops if λ̄(i - k) / λ̄(i) is below this number.
     """
 
@@ -66,14 +69,14 @@ class EigenvalueRule:
         self._alphas: list[np.ndarray] = []
 
     def observe(self, value: float, alpha: np.ndarray) -> np.ndarray | None:
-        """Record an epoch.
+        """Record the eigenvalue and alpha of an epoch, and apply the rule.
 
         Args:
             value: the epoch's largest eigenvalue.
             alpha: float64 [n], alpha at the end of the epoch.
 
         Returns:
-            the alpha to which the search should return if it should stop now, else None.
+            None if the search should go on; the alpha to return to if it should stop.
         """
         self._values.append(value)
         self._alphas = [*self._alphas, alpha][-self.window - 1 :]

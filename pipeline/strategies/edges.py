@@ -1,8 +1,8 @@
-"""Computes a strength of players for strategies that do not rank edges by alpha.
+"""Computes a strength for each player (operation on an edge), from which a genotype is chosen.
 
-For each node DARTS keeps the two edges whose strongest operation has the largest softmax weight. If
-a strategy computes the importance of edges separately, it returns a strength whose softmax ranks
-edges by this importance. In NAS-Bench-201 all edges are kept and need no ranking.
+For each node DARTS keeps the two edges whose strongest operation has the largest softmax weight.
+Some strategies compute the importance of edges separately. They need strengths for which this rule
+keeps the most important edges. In NAS-Bench-201 all edges are kept.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ KEPT_EDGES = {"darts": 2}
 
 
 def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) -> np.ndarray:
-    """A strength that ranks operations by their weights and edges by their importance.
+    """Strengths that rank operations by their weights and edges by their importance.
 
-    On each edge, the strongest operation other than `none` gets (1 + importance) / 2, which is at
-    least one half. The other operations share the rest in proportion to their weights. If the
-    genotype keeps all edges, importance is ignored, and operations including `none` are ranked by
-    their weights.
+    On each edge, the operation with the largest weight, except `none`, gets the share
+    (1 + importance) / 2, which is at least one half. The other operations divide the rest in
+    proportion to their weights. If the genotype keeps all edges, importance is ignored, and all
+    operations including `none` are ranked by their weights.
 
     Args:
         space: the search space.
@@ -29,7 +29,8 @@ def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) ->
         importance: [edges], in [0, 1].
 
     Returns:
-        float64 [edges * operations], the logarithms of these numbers.
+        float64 [edges * operations], the logarithms of the shares, or of the weights if all edges
+            are kept.
     """
     if space.family not in KEPT_EDGES:
         return np.log(mixing + 1e-9).ravel()

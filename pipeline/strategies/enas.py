@@ -2,15 +2,15 @@
 
 Pham et al., "Efficient neural architecture search via parameter sharing" (ICML 2018).
 
-An epoch first trains the shared weights: in each step the controller draws an architecture, and its
-weights are trained. Then REINFORCE trains the controller; R is the validation accuracy of its
-draws:
+Each epoch first trains the shared weights. In each step the controller draws an architecture, and
+the weights of this architecture are trained. Then REINFORCE trains the controller by ascending
 
-    ascend  E (R + λ H - b) log π(a),   b = d b' + (1 - d) (R + λ H)    mean over `samples` draws
+    E (R + λ H - b) log π(a),   b = d b' + (1 - d) (R + λ H)    (E: mean over `samples` draws)
 
+    a    an architecture that the controller draws    R    its validation accuracy
     π    controller, an LSTM that makes the choices one by one -> `_controller`
     H    sum of the entropies of a draw's choices    λ    `entropy_weight`
-    b'   baseline at the end of the last epoch    d    `baseline_decay`
+    b    baseline; b' its value at the end of the last epoch    d    `baseline_decay`
 
 After the last epoch some architectures are drawn, and the most accurate is the result. The
 algorithm follows the code of NAS-Bench-201. The learning rate of the weights repeatedly falls and

@@ -4,9 +4,9 @@ Real, Aggarwal, Huang, Le, "Regularized evolution for image classifier architect
 (AAAI 2019), algorithm 1.
 
 In each step, S members are drawn with replacement from the population, and the best of them is the
-parent. The child is a copy of the parent with another operation on one edge: a node is drawn, then
-one of its incoming edges. The child joins the population and the oldest member is removed. The
-draws of members and edges follow the code of NAS-Bench-201.
+parent. The child is a copy of the parent with another operation on one edge. To choose this edge, a
+node is drawn, and then one of its incoming edges. The child joins the population, and the oldest
+member is removed. Members and edges are drawn as in the code of NAS-Bench-201.
 """
 # Tested in tests/strategies/test_table_search.py.
 

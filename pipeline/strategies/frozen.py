@@ -1,13 +1,13 @@
-"""Trains a supernet whose α stays zero, without searching; this strategy is ours.
+"""Trains a supernet with α fixed at zero and does not search; this strategy is ours.
 
 Studies measure estimators on such supernets. There are two ways of training:
 
     uniform       in every step all operations of an edge have the same weight
-    coalitions    each step draws a probability q ~ U(0.3, 1); each player keeps its weight with
-                  probability q and gets zero otherwise
+    coalitions    each step draws a probability q ~ U(0.3, 1); each operation keeps its weight with
+                  probability q, and otherwise its weight is zero in this step
 
-The values of small coalitions tell more about operations if the supernet was trained with
-coalitions than if it was trained uniformly.
+V(S) of small coalitions S says more about the operations if the supernet was trained on random
+coalitions, because such coalitions then occur in training.
 """
 # Tested in tests/contract/test_strategies.py.
 

@@ -1,13 +1,15 @@
 """GDAS: Dong & Yang, "Searching for a robust neural architecture in four GPU hours" (CVPR 2019).
 
-In the forward pass each edge has only the operation with the largest α + G, where G is Gumbel
+In the forward pass, each edge uses only the operation with the largest α + G, where G is Gumbel
 noise. The backward pass uses the gradient of the softmax h~:
 
-    h = one-hot(argmax(h~)) + h~ - stop(h~),   h~ = softmax((α + G) / τ),   τ falling
+    h = one-hot(argmax(h~)) + h~ - stop(h~),   h~ = softmax((α + G) / τ)
+
+The temperature τ falls during the search.
 
 Deviations: when a gradient is needed, all operations of an edge are computed. So a step costs as
-much as a step of DARTS; in the paper it costs a fraction of that. The gradient of h~ is exact; the
-authors' code computes it only for the drawn operation.
+much as a step of DARTS. In the paper it costs a fraction of that. Our gradient of h~ is exact. The
+authors' code computes this gradient only for the drawn operation.
 """
 # Tested in tests/strategies/test_sampling.py.
 

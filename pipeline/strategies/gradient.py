@@ -4,11 +4,13 @@ DARTS (Liu, Simonyan, Yang, ICLR 2019), algorithm 1: while not converged,
   1. update α by descending ∇_α L_val(w, α)
   2. update w by descending ∇_w L_train(w, α)
 
-    α        architecture parameters    -> `_alpha` -> float64[n_players], by Adam
-    L_val    cross entropy on a batch of the validation half, augmented as in the authors' code
+    α        architecture parameters, `_alpha`, float64[n_players], updated by Adam
+    w        weights of the supernet
+    L_val    cross entropy on a batch of `valid`, the half of the training images that does not
+             train w; augmented as in the authors' code
 
-A strategy may override the mixing weights as a function of α (`relaxed`), the gradient in line 1
-(`alpha_gradient`), or the mixing weights in line 2 (`mixing`).
+A strategy may override three methods: `relaxed` (mixing weights as a function of α),
+`alpha_gradient` (the gradient in line 1) and `mixing` (the mixing weights in line 2).
 """
 # Tested in tests/strategies/test_darts.py.
 
@@ -31,12 +33,13 @@ Batch = tuple["Tensor", "Tensor"]
 
 
 class GradientSearch(WeightSharing):
-    """Algorithm 1.
+    """Algorithm 1 of DARTS.
 
     Attributes:
-        draws: generator for the random draws of an epoch, created again for each epoch.
-        extra: number of images in forward and backward passes besides those of lines 1 and 2.
-        extra_backward: number of images in additional backward passes through an existing graph.
+        draws: random generator, created again for each epoch.
+        extra: counts the images of forward passes, each with a backward pass, that are not part of
+            the gradients in lines 1 and 2.
+        extra_backward: number of images in further backward passes, without a new forward pass.
     """
 
     def __init__(self, *arguments: Any):
@@ -95,9 +98,9 @@ class GradientSearch(WeightSharing):
         """∇_α L_val(w, α) with w fixed, for each tensor of `architecture`.
 
         Args:
-            train: the batch that line 2 uses next.
-            valid: the batch of L_val.
-            tally: L_val is added to it.
+            train: the batch of the weight step that follows (line 2 of algorithm 1).
+            valid: the batch on which L_val is computed.
+            tally: its totals are increased by L_val and the batch's accuracy.
         """
         total = [torch.zeros_like(parameter) for parameter in self.architecture()]
         for images, labels, share, is_own in self.micro_batches(*valid):

@@ -62,13 +62,13 @@ def edge_scores(
     n_cell_types: int,
     past: Sequence[np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Score of each edge: criterion 1, or criterion 2 if `past` is given.
+    """Score of each edge by criterion 1 of SGAS, or by criterion 2 if `past` is given.
 
     Args:
         mixing: softmax of alpha [edges, operations].
         selectable: bool [edges, operations], all operations except `none`.
         n_cell_types: number of cell types, which all have the same number of edges.
-        past: p (the second result of this function) of each earlier epoch in the window for S_SS.
+        past: p, as this function returned it, of each earlier epoch that S_SS compares with.
 
     Returns:
         scores [edges] in [0, 1]; and p [edges, operations], the softmax without `none`.

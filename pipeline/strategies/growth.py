@@ -1,8 +1,8 @@
 """Changes the shape of a supernet in place during a search.
 
-By Net2Wider (Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016, section 2.2) the new channels of a
-layer are copies of old channels. Where a layer reads copied channels, its weights are divided by
-the number of copies, so its outputs stay the same.
+In Net2Wider (Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016, section 2.2) the new channels of a
+layer are copies of old channels. In the next layer, the weights of a copied channel are divided by
+the number of its copies, so the outputs stay the same.
 """
 # Tested in tests/strategies/test_progressive.py.
 
@@ -46,7 +46,7 @@ def inherit(fresh: Supernet, supernet: Supernet) -> None:
 
 
 def inherit_momentum(fresh: SGD, optimiser: SGD) -> None:
-    """Initialise the momentum of a wider supernet by widening the momentum of the narrower one.
+    """Initialise the momentum of a wider supernet from the momentum of the narrower one.
 
     Args:
         fresh: optimiser of the wider supernet.

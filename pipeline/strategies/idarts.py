@@ -11,8 +11,9 @@ series, each computed on one batch:
     γ    `gamma`; by default the learning rate of the weights, as in the authors' code
     K    `terms`
 
-There are `weight_steps` steps on the weights before each step on α. With K = 0 this is second-order
-DARTS, evaluated at w instead of w'.
+The weights take `weight_steps` steps before each step on α. With K = 0 this is the gradient of
+second-order DARTS, except that DARTS computes ∂_α L_val and ∂_w L_val at the weights w' after one
+more step, and not at w.
 """
 # Tested in tests/strategies/test_second_order.py.
 

@@ -2,7 +2,7 @@
 
 White, Nolen, Savani, "Exploring the loss landscape in neural architecture search" (UAI 2021).
 
-An ascent starts at the best of some random architectures. The neighbours of the current
+An ascent starts at the best of `starts` random architectures. The neighbours of the current
 architecture differ from it in the operation on one edge. They are evaluated in random order, and
 the ascent moves to the first better neighbour. If no neighbour is better, the current architecture
 is a local optimum and another ascent begins. No architecture is evaluated twice. This follows the

@@ -1,10 +1,11 @@
 """Shrinking, on the table of NAS-Bench-201: removes operations that contribute least.
 
 This is our strategy `shrinking` with accuracies from the table. First some random architectures are
-looked up. Then operations are removed one by one. For each removal an additive game is fitted to
-the known accuracies of the architectures that are still possible. The operation whose value is
-furthest below the best value on its edge is removed. Between removals more of the possible
-architectures are looked up. At the end the remaining cell is looked up.
+looked up. Then operations are removed one by one. For each removal an additive game, with a value
+for each operation, is fitted to the known accuracies of the architectures that are still possible.
+The gap of an operation is the largest value on its edge minus its own value. The operation with the
+largest gap is removed. Between removals, more of the possible architectures are looked up. At the
+end the remaining cell is looked up.
 """
 # Tested in tests/nasbench/test_shrinking.py.
 

@@ -1,16 +1,17 @@
-"""P-DARTS: a supernet that gets deeper, with fewer operations, in stages.
+"""P-DARTS: from stage to stage, the supernet gets deeper and has fewer operations.
 
 Chen, Xie, Wu, Tian, "Progressive differentiable architecture search: bridging the depth gap
 between search and evaluation" (ICCV 2019).
 
-The search has three stages of equal length. In these stages the supernet has 5, 11 and 17 cells,
-and 8, 5 and 3 operations on each edge. The operations with the largest α are kept from one stage to
-the next. Each stage starts with new weights and a new α. Two measures limit skip connections.
-Dropout is applied after each skip connection of stride 1, at a rate that falls during a stage. The
-final normal cell has at most `max_skips` skip connections.
+The search has three stages of equal length. The supernet has 5 cells in the first stage, 11 in the
+second and 17 in the third. Each edge has 8 operations in the first stage. The 5 operations with the
+largest α are kept for the second stage, and 3 of them for the third. Each stage starts with new
+weights and a new α. Two measures limit skip connections. Dropout is applied after each skip
+connection of stride 1, at a rate that falls during a stage. The final normal cell has at most
+`max_skips` skip connections.
 
-α is frozen in the first 10 of 25 epochs of each stage. The recipe's `cells` is the number of cells
-in the first stage.
+At the beginning of each stage α is frozen (in the paper, for 10 of 25 epochs). The key `cells` of
+the recipe is the number of cells in the first stage.
 """
 # Tested in tests/strategies/test_progressive.py.
 

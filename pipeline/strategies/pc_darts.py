@@ -2,13 +2,15 @@
 
 Only 1/k of the channels pass through the operations, and each edge has a weight. A node is
 
-    Σ_e softmax(β)_e f_e,   softmax over the node's incoming edges
+    Σ_e softmax(β)_e f_e,   softmax over the node's incoming edges e
 
+    f_e  output of edge e
     β    edge parameters    -> `supernet.beta` -> float32[cell types, edges]
 
-Both are settings of the supernet (`partial_channels`, `edge_normalisation`), so any strategy can
-use them. One Adam optimiser updates α and β. For the genotype, operations are ranked by α and edges
-by softmax(α) softmax(β). α and β are frozen in the first 15 of 50 epochs (`warmup_epochs`).
+Partial channels and edge weights are settings of the supernet (`partial_channels`,
+`edge_normalisation`), so any strategy can use them. One Adam optimiser updates α and β. In the
+genotype, the operation of an edge is chosen by α, and edges are ranked by softmax(α) softmax(β).
+α and β are frozen in the first 15 of 50 epochs (`warmup_epochs`).
 Deviation: β starts at zero; in the authors' code it starts at 1e-3 N(0, 1).
 """
 # Tested in tests/strategies/test_edges.py.

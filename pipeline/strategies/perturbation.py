@@ -17,7 +17,7 @@ class Perturbation:
     """Measures the accuracy of the supernet with some of its mixing weights set to zero.
 
     Args:
-        supernet: the network, which is not changed.
+        supernet: the network; its weights are not changed.
         batches: images and labels on which accuracy is measured.
         mixing: function that returns the current mixing weights [n_players].
 

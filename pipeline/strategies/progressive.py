@@ -1,6 +1,6 @@
-"""Search in stages: in each new stage operations are removed and the supernet changes.
+"""Search in stages, the common part of DrNAS and P-DARTS.
 
-This is the common part of DrNAS and P-DARTS.
+When a new stage begins, operations are removed and the shape of the supernet may change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.strategies.gradient import GradientSearch
 class ProgressiveSearch(GradientSearch):
     """Base class; a subclass defines the supernet and the operations of each stage.
 
-    The setting `stage_warmup` is the share of a stage in which alpha is frozen.
+    The setting `stage_warmup` is the share of each stage, at its start, in which alpha is frozen.
 
     Attributes:
         stage: number of the stage, from 0.
@@ -81,16 +81,15 @@ def place(epoch: int, epochs: int, n_stages: int) -> tuple[int, float]:
 
 
 def strongest(alpha: np.ndarray, kept: np.ndarray, n_kept: int) -> np.ndarray:
-    """The operations with the largest alpha on each edge, among those that remain.
+    """The `n_kept` remaining operations with the largest alpha on each edge.
 
     Args:
         alpha: float64 [edges * operations].
-        kept: bool [edges, operations], the operations that remain.
-        n_kept: number of operations to keep per edge; if two have equal alpha, the lower index is
-            kept.
+        kept: bool [edges, operations], the operations that remain so far.
+        n_kept: number of operations to keep per edge; among equal alphas, lower indices are kept.
 
     Returns:
-        bool [edges, operations].
+        bool [edges, operations], the operations to keep.
     """
     order = np.argsort(-np.where(kept, alpha.reshape(kept.shape), -np.inf), axis=1, kind="stable")
     chosen = np.zeros_like(kept)

@@ -16,15 +16,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def recalibrated(
     network: nn.Module, forward: Callable[[Tensor], Any]
 ) -> Iterator[Callable[[Iterable[Tensor]], None]]:
-    """Evaluation mode with new running statistics; after the block the old ones are restored.
+    """A `with` block in evaluation mode, in which running statistics can be re-estimated.
+
+    After the block, the old running statistics and modes are restored.
 
     Args:
         network: any module.
         forward: function that runs the network's forward pass on images.
 
     Yields:
-        A function of batches of images. It sets the running statistics to the mean statistics of
-        these batches.
+        A function that takes batches of images. It sets the running statistics to the mean
+        statistics of these batches.
     """
     modes = {module: module.training for module in network.modules()}
     norms = [module for module in modes if isinstance(module, _BatchNorm)]

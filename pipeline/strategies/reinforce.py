@@ -1,14 +1,15 @@
-"""REINFORCE, on the table of NAS-Bench-201.
+"""REINFORCE, a search on the table of NAS-Bench-201.
 
 Williams (Machine Learning 8, 1992), as in Dong & Yang, "NAS-Bench-201" (ICLR 2020, section 4).
 
-The policy has independent logits for each edge. After draw number t, of architecture a,
+The policy π has independent logits for each edge. In step t, an architecture a is drawn from π. Its
+reward is R_t. Then the baseline b and the logits θ are updated:
 
-    b = (1 - d) Σ_{i ≤ t} d^(t - i) R_i / (1 - d^t),     θ ascends (R - b) ∇ log π(a)
+    b = (1 - d) Σ_{i ≤ t} d^(t - i) R_i / (1 - d^t),     θ ascends (R_t - b) ∇_θ log π(a)
 
     θ    logits           -> `_theta` -> float64[edges, operations], by Adam
     R    validation accuracy in percent, as in the benchmark's code    d    `baseline_decay`
-    b    moving average of the rewards, including this one, corrected for its start at zero
+    b    moving average of the rewards R_1 .. R_t, corrected for its start at zero
 """
 # Tested in tests/strategies/test_table_search.py.
 

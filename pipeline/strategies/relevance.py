@@ -11,17 +11,17 @@ from torch import Tensor
 def relevance(
     w: np.ndarray, omega: np.ndarray, hessian: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """γ = |w| / ω, and the next ω = sqrt(1/γ - C/γ²) with C = 1 / (1/γ + H).
+    """One update: γ = |w| / ω, then the next ω = sqrt(1/γ - C/γ²) with C = 1 / (1/γ + H).
 
     We compute 1/γ - C/γ² as H / (1 + γ H), which avoids a division by γ near zero.
 
     Args:
         w: switches [n].
         omega: the previous ω [n].
-        hessian: [n], diagonal of the loss's Hessian with respect to w; negative values count as 0.
+        hessian: H [n], diagonal of the loss's Hessian with respect to w; negative values become 0.
 
     Returns:
-        γ and ω [n], ω at least 1e-3.
+        γ [n] and the next ω [n], which is at least 1e-3.
     """
     gamma = np.abs(w) / omega
     H = np.maximum(hessian, 0)

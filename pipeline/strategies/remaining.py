@@ -1,9 +1,9 @@
-"""Removes operations one by one: the one that contributes least among those that remain.
+"""Removes one operation at a time: in each step, the one whose contribution is smallest.
 
-When an operation is removed, the values of the others change, and some become valuable only then.
-In the additive game fitted to the test accuracies of all NAS-Bench-201 architectures, conv_3x3 has
-the largest value on every edge. If instead operations are removed one by one, the remaining cell is
-the best cell, on all three data sets (`docs/results/oracle_table.md`).
+Removing an operation changes the values of the others, and some become valuable only then. In the
+additive game fitted to the test accuracies of all NAS-Bench-201 architectures, conv_3x3 has the
+largest value on every edge. If operations are instead removed one at a time, the cell that remains
+is the most accurate cell, on all three data sets (`docs/results/oracle_table.md`).
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -26,8 +26,8 @@ class Remaining:
 
     Attributes:
         left: bool[n_players], the players that remain.
-        order: float64[n_players], 1 for the player removed first, 2, ...; 0 if not removed.
-        a: float64[n_players], the values of the players by the last fit.
+        order: float64[n_players], k for the k-th player removed, 0 for all others.
+        a: float64[n_players], the fitted values; a removed player keeps its last value.
         n_removals: total number of removals.
     """
 
@@ -79,9 +79,10 @@ class Remaining:
 
 
 def behind(a: np.ndarray, left: np.ndarray, n_operations: int) -> np.ndarray:
-    """Best value on an edge minus the operation's value, among those left, float64[n_players].
+    """How far each operation's value lies below the best on its edge, float64[n_players].
 
-    It is -inf for removed operations, and for the last operation of an edge, which is kept.
+    Only remaining operations are compared. The result is -inf for removed operations, and for the
+    last operation of an edge, which must not be removed.
     """
     table, here = a.reshape(-1, n_operations), left.reshape(-1, n_operations)
     best = np.where(here, table, -np.inf).max(axis=1, keepdims=True)

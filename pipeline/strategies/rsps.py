@@ -2,9 +2,9 @@
 
 Li & Talwalkar, "Random search and reproducibility for neural architecture search" (UAI 2019).
 
-Each step trains the weights of an architecture that is drawn uniformly. After the last epoch more
-architectures are drawn. The result is the architecture that has the best validation accuracy with
-the shared weights.
+Each step draws an architecture uniformly and trains its weights. After the last epoch, further
+architectures are drawn. The result is the one of these with the best validation accuracy when it
+uses the shared weights.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard Gumbel variables G = -log(-log U), float64, of a tensor's shape and device."""
+    """Standard Gumbel variables -log(-log U), float64, with a tensor's shape and device."""
     # An exponential variable equals -log U. In float64 no draw is 0, so the logarithm is finite.
     exponential = torch.empty(like.shape, dtype=torch.float64).exponential_(generator=generator)
     return -exponential.log().to(like.device)
@@ -31,10 +31,10 @@ def straight_through(soft: Tensor) -> Tensor:
 
 
 def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -> Tensor:
-    """A draw from Dir(concentration) over the kept entries of the last axis, differentiable.
+    """A differentiable draw from Dir(concentration) over the kept entries of the last axis.
 
-    Gamma variables are divided by their sum; torch computes their pathwise derivatives with respect
-    to the concentration. Entries that are not kept are 0.
+    The draw is a vector of gamma variables divided by their sum. Torch computes the pathwise
+    derivatives of gamma variables with respect to the concentration. Entries not kept are 0.
     """
     gamma = torch._standard_gamma(concentration.cpu(), generator)
     gamma = gamma.clamp_min(torch.finfo(gamma.dtype).tiny).to(kept.device) * kept
@@ -42,7 +42,10 @@ def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -
 
 
 def on_simplex(mixing: Tensor) -> Tensor:
-    """Clip to [0, 1] and scale to sum to one over the last axis; if all are 0, one-hot argmax."""
+    """Clip to [0, 1], and scale so that the sum over the last axis is one.
+
+    Where all clipped entries are 0, the result is one-hot at the largest entry before clipping.
+    """
     clipped = mixing.clamp(0, 1)
     largest = torch.nn.functional.one_hot(mixing.argmax(-1), mixing.shape[-1]).to(mixing)
     total = clipped.sum(-1, keepdim=True)

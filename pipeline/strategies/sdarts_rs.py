@@ -3,11 +3,12 @@
 Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
 regularization" (ICML 2020).
 
-Line 2 of algorithm 1 (`gradient.py`) trains the weights with perturbed mixing weights:
+Line 2 of DARTS' algorithm 1 (`gradient.py`) trains the weights with perturbed mixing weights:
 
     w descends E L_train(w, softmax(α) + δ),   δ uniform in [-ε, ε] for each operation
 
-softmax(α) + δ is clipped and scaled onto the simplex, as in the authors' code. ε rises linearly.
+softmax(α) + δ is clipped and scaled onto the simplex, as in the authors' code. ε rises linearly
+over the epochs.
 """
 # Tested in tests/strategies/test_sampling.py.
 

@@ -1,12 +1,13 @@
-"""SGAS: decides edges one by one while the supernet is trained.
+"""SGAS: fixes the operation of one edge after another while the supernet is trained.
 
 Li, Qian, Delgadillo, Müller, Thabet, Ghanem, "SGAS: sequential greedy architecture search"
 (CVPR 2020).
 
-The search is DARTS, but during training the edges of each cell type are decided one by one. The
-edge with the highest score (`greedy.py`) keeps only its strongest operation, and its α is no longer
-updated. When two edges of a node are decided, its other edges are removed. Deviation: the batch
-size does not grow. In spaces without `none`, S_EI is the same for all edges.
+The search is DARTS, with decisions about edges during training. At a decision, the undecided edge
+with the highest score in each cell type keeps only its strongest operation, and the α of this edge
+is no longer updated. When two edges of a node are decided, its other edges are removed. `greedy.py`
+defines the scores. One of their factors, the importance of an edge, is the same for all edges if
+the space has no `none`. Deviation: the batch size does not grow.
 """
 # Tested in tests/strategies/test_edges.py.
 

@@ -1,19 +1,21 @@
 """Shapley-NAS (Xiao, Wang, Zhu, Zhou, Lu, CVPR 2022), section 3.4.
 
 After the warm-up, in each epoch:
-  1. update w by descending ∇_w L_train(w, α), one pass over the images
-  2. estimate the Shapley values φ of all operations, V = Acc_val(w, α)     (section 3.3)
+  1. update w by descending ∇_w L_train(w, α) in one pass over the training images
+  2. estimate the Shapley values φ of all operations for V = Acc_val(w, α)  (section 3.3)
   3. s = μ s + (1-μ) φ / ‖φ‖₂                                               (Eq. 7)
   4. α = α + ε s / ‖s‖₂                                                     (Eq. 6)
 
     φ    Shapley values                -> `_estimate.phi`    -> float64[n_players]
     s    accumulated Shapley values    -> `_s`               -> float64[n_players]
     α    architecture parameters       -> `_alpha`           -> float64[n_players]
+    μ    momentum -> `settings.momentum`    ε    step size -> `settings.step`
 
 A variant may replace `value_function`, `estimate`, `accumulate` (Eq. 7) and `step` (Eq. 6). The
-operations of both cell types are players of one game; `none` is a null player and is never chosen.
-Our choices where the paper gives none: α is updated once per epoch, s starts from 1e-3 N(0, 1),
-norms are per cell type. `registry/strategies/shapley.py` has the settings of the released code.
+operations of both cell types are players of one game. `none` is a null player and is never chosen.
+The paper leaves some points open. Here α is updated once per epoch, s starts from 1e-3 N(0, 1), and
+each cell type has a separate norm in Eqs. 6 and 7. The settings of the released code are in
+`registry/strategies/shapley.py`.
 """
 
 from __future__ import annotations
@@ -35,10 +37,10 @@ from pipeline.strategies.weights import WeightSharing, initial_noise, rises
 
 
 class Shapley(WeightSharing):
-    """Shapley-NAS; a variant overrides one of the four methods named above.
+    """Shapley-NAS; variants override `value_function`, `estimate`, `accumulate` or `step`.
 
     Attributes:
-        groups: int64[n_players], the group of each player; Eq. 6 and 7 take norms over each group.
+        groups: int64[n_players], the group of each player; Eqs. 6 and 7 use the norm of each group.
     """
 
     def __init__(self, *arguments: Any):

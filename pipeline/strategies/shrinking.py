@@ -1,10 +1,11 @@
 """Shrinking: removes the operation that contributes least and continues to train without it.
 
 This strategy is ours. Each step trains a random architecture of the remaining operations, as RSPS
-does. When a removal is due, some architectures are evaluated. The value of an operation is its
-coefficient in the additive game closest to their accuracies (`contributions.py`). In the same
-sense, Shapley values are the coefficients of the additive game closest to V over all coalitions.
-The operation whose value is furthest below the best value on its edge is removed (`remaining.py`).
+does. When a removal is due, some random architectures are evaluated. An additive game is fitted to
+their accuracies by least squares, and its coefficients are the values of the operations
+(`contributions.py`). Shapley values are such coefficients too: they fit V over all coalitions by
+weighted least squares. The operation whose value is furthest below the best value on its edge is
+removed (`remaining.py`).
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from pipeline.supernet import Supernet
 
 
 class SkipDropout(nn.Module):
-    """Dropout of single values, with random draws on the CPU.
+    """Dropout of single activations, with random numbers from a generator on the CPU.
 
     Attributes:
-        rate: probability that a value is dropped during training.
-        generator: the random generator, on the CPU.
+        rate: probability that an activation is dropped during training.
+        generator: the random generator.
     """
 
     def __init__(self) -> None:

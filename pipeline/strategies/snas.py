@@ -2,16 +2,17 @@
 
 Each step draws the mixing weights of each edge from a concrete distribution:
 
-    Z = softmax((α + G) / λ),   G Gumbel,   λ falling
+    Z = softmax((α + G) / λ)
 
-    λ    `temperature`, which changes linearly over the epochs
+    G    Gumbel noise
+    λ    `temperature`, which falls linearly over the epochs
 
-In the authors' code α and w minimise the same loss on the same batch (one level), and no validation
-images are used. The published result of SNAS on NAS-Bench-201 comes from the code of DrNAS. In that
-code α minimises the loss on the validation half (two levels, algorithm 1).
+In the authors' code, α and w minimise the same loss on the same batch (one level), and no
+validation images are used. The published result of SNAS on NAS-Bench-201 comes from the code of
+DrNAS, in which α minimises the loss on the validation half (two levels, algorithm 1).
 
-Deviations: we leave out drop path during the search, and the resource penalty. The comparisons in
-the Shapley-NAS paper have no such penalty either.
+Deviations: we use neither drop path during the search nor the resource penalty. The comparisons in
+the Shapley-NAS paper also have no resource penalty.
 """
 # Tested in tests/strategies/test_sampling.py.
 

@@ -4,9 +4,9 @@ These are the non-weight-sharing baselines of Dong & Yang ("NAS-Bench-201", ICLR
 An evaluation looks up the validation accuracy of a network that the benchmark has trained
 separately. Test accuracies are never read. The result is the best evaluated architecture.
 
-The benchmark stops these searches after a simulated time (12,000 s). The compact table has no
-times, so our searches stop after a number of evaluations. The list of accuracies so far determines
-all further steps, so it is the state of a search.
+The benchmark stops these searches after a simulated time (12,000 s). Our table has no training
+times, so our searches stop after a fixed number of evaluations. A checkpoint contains only the list
+of accuracies so far, which determines all further steps.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class TableSearch(Strategy):
 
     Attributes:
         values: accuracies of the evaluations so far, in percent.
-        asked: the evaluated architectures, as operations on each edge.
+        asked: the evaluated architectures, each as the index of the operation on every edge.
     """
 
     def __init__(self, *arguments: Any):

@@ -1,23 +1,24 @@
 """The value function of the game among operations: the accuracy of the supernet.
 
-    V(S) = Acc_val(w, α), operations outside S removed    (paper, section 3.2 and Eq. 7)
+    V(S) = Acc_val(w, α), with all operations outside S removed    (paper, section 3.2 and Eq. 7)
 
 The paper leaves some points open. The choices here are:
-- Accuracy is measured on 1,024 images from the second half of the training set, or on the whole
-  half if it is smaller. As in the released code, new images are drawn for each permutation, and all
-  coalitions of a permutation are evaluated on the same images. Unlike the released code, we do not
-  augment images.
-- Batch norms use batch statistics (`batch_norm.py` explains why). The images are divided into
-  batches of nearly equal size, so that no batch is too small for its statistics.
+- Accuracy is measured on 1,024 images from the second half of the training set, or on all images of
+  this half if it has fewer. As in the released code, new images are drawn for each permutation, and
+  all coalitions of a permutation are evaluated on the same images. Unlike the released code, we do
+  not augment images.
+- Batch norms use batch statistics (`batch_norm.py` explains why). All batches have nearly the same
+  size, because a small last batch would have unreliable statistics.
 - `supernet/mixture.py` defines how a removal changes the mixing weights.
 
-`none` adds nothing to an edge, so without `renormalise` it is a null player: φ = 0. So only the
-other operations take part in the game, and each permutation needs one evaluation less for each
-`none`.
+The operation `none` adds nothing to an edge. Without `renormalise` it is therefore a null player,
+that is, φ = 0. Then only the other operations take part in the game, which saves one evaluation per
+`none` in each permutation.
 
-There are two other values. One is the mean over images of the probability of the true class. The
-other is the mean of its logarithm, the negative loss. Both are differentiable in the presence z of
-the operations: operation o has the mixing weight z_o w_o(α). The derivative is taken at z = 1_S.
+V can measure two other quantities instead of the accuracy. `soft_accuracy` is the mean over images
+of the probability of the true class. `negative_loss` is the mean of the logarithm of this
+probability. Both are differentiable with respect to the presence z_o of an operation o, because the
+mixing weight of o is z_o w_o(α). The gradient for a coalition S is taken at z = 1_S.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ __all__ = ["ValueFunction", "ValueSettings", "shapley_values"]
 
 
 class ValueFunction:
-    """V of coalitions, bool[b, n] -> float64[b]; a game for `pipeline.shapley`.
+    """The value function V as a game for `pipeline.shapley`: bool[b, n] -> float64[b].
 
     Call `redraw` before the first evaluation, as estimators do.
 
@@ -52,17 +53,17 @@ class ValueFunction:
         supernet: the network with weights w, which are not changed.
         alpha: α, float[n_players] on the supernet's device.
         images: the images on which accuracy is measured.
-        settings: images per draw and per pass, batch norms, mixing weights.
-        seed: seed of the draws.
-        augment: the augmentation that is used if `settings.augment` is set.
+        settings: images per draw and per forward pass, use of batch norms, mixing weights.
+        seed: seed of the random draws of images.
+        augment: the augmentation to use if `settings.augment` is true.
 
     Attributes:
         n_players: number of players of the space.
-        players: int64[n], the players that take part; the others are null players.
-        edges: int64[n], the edge of each of these players, numbered over all cell types.
+        players: int64[n], the players that take part in the game; all others are null players.
+        edges: int64[n], the edge of each player in `players`, numbered over all cell types.
         redraws: whether new images are drawn for each permutation.
         images_forward: number of images that the supernet has classified in this process.
-        images_backward: number of these images for which a gradient was computed.
+        images_backward: for how many of these images a gradient was computed.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class ValueFunction:
     def measuring(self) -> Iterator[None]:
         """Set the mode of batch norms once for all evaluations inside the block.
 
-        Outside such a block every evaluation sets the mode, in a loop over all modules.
+        Outside such a block, each evaluation sets the mode of every module again, which takes time.
         """
         policy = self._settings.batch_norm
         if self._is_measuring or policy == "recalibrated":  # then each coalition is recalibrated
@@ -236,7 +237,8 @@ def shapley_values(
         settings: the estimator and its options.
         seed: seed of the permutations.
         processes: the processes that share the evaluations; None: only this one.
-        keep_last: whether the last operation of an edge is kept, if the estimator can do so.
+        keep_last: whether to keep the last operation of each edge, if the estimator has the option
+            `kept_edges`.
     """
     options = settings.options()
     if keep_last and "kept_edges" in option_names(settings.estimator):

@@ -95,7 +95,7 @@ class WeightSharing(Strategy):
             before_step: function called with images and labels before each step on the weights.
 
         Returns:
-            mean loss and accuracy over the training batches; cost in seconds and images.
+            mean loss and accuracy over the images; number of images in forward and backward passes.
 
         Raises:
             InputError: the loss or the weights are no longer finite.
@@ -137,9 +137,10 @@ class WeightSharing(Strategy):
     def micro_batches(
         self, images: Tensor, labels: Tensor
     ) -> Iterator[tuple[Tensor, Tensor, float, bool]]:
-        """For each micro-batch: images, labels, share of the batch, whether this rank computes it.
+        """Split a batch into micro-batches of the recipe's `micro_batch_size`.
 
-        The recipe's `micro_batch_size` splits a batch; several ranks share its micro-batches.
+        Yields:
+            (images, labels, share of the batch's images, whether this rank computes it).
         """
         size = self.search.micro_batch_size or len(labels)
         pairs = zip(parts(images, size), parts(labels, size), strict=True)
@@ -177,7 +178,7 @@ class WeightSharing(Strategy):
         return self._alpha.detach().cpu().numpy().copy()
 
     def strength(self) -> np.ndarray:
-        """The strength is alpha, because the paper keeps the operations with the largest alpha.
+        """The numbers from which the genotype is chosen: alpha, as in the paper.
 
         With edge normalisation, edges are ranked by softmax(alpha) softmax(beta), as in PC-DARTS.
         """
@@ -245,9 +246,9 @@ class Tally:
 
 
 def learning_rate(search: SearchSettings, epoch: float) -> float:
-    """The learning rate of an epoch: a cosine from the first to the last value.
+    """The learning rate of an epoch; it falls from the first to the last value along a cosine.
 
-    With large batches it first rises in equal steps to the first value of the cosine.
+    With large batches, the learning rate first rises linearly for `rise_epochs` epochs.
     """
     if rises(search, epoch):
         return search.learning_rate * (epoch + 1) / search.rise_epochs

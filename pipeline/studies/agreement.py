@@ -22,7 +22,7 @@ EDGES = np.arange(N_PLAYERS) // (N_PLAYERS // N_EDGES)  # edge of each player on
 def with_reference(
     phi: NDArray[np.float64], reference: NDArray[np.float64], edges: NDArray[np.int64] = EDGES
 ) -> dict[str, float]:
-    """Agreement: Kendall's tau, Pearson's r, share of edges with the same best operation.
+    """Kendall's tau, Pearson's r, and `winners`: the share of edges with the same best operation.
 
     Args:
         phi: float64[n], values of the players; NaN is replaced by the mean of the others.
@@ -76,13 +76,15 @@ class Ranking:
         return cls(table.column(column), np.asarray(table.rows[CODE]))
 
     def against(self, phi: NDArray[np.float64]) -> Mapping[str, float]:
-        """Kendall's tau between sums of phi and accuracies; accuracy of the cell that phi chooses.
-
-        The sum of a cell is over the operations on its edges.
+        """How well phi ranks the cells of the table.
 
         Args:
             phi: float64[24], values of the players; NaN is replaced by the mean of the others. The
                 value of `none` is zero, since it is a null player.
+
+        Returns:
+            `table_tau`: Kendall's tau between the accuracy of a cell and the sum of phi over its
+            operations; `found_accuracy`: accuracy of the cell with the largest phi on each edge.
         """
         strength = with_none(_whole(phi))
         best = 1 + strength[:, 1:].argmax(axis=1)

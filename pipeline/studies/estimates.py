@@ -31,18 +31,18 @@ def estimate(
     kept: Path | None = None,
     identity: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
-    """Estimate with each variant of a job; return Shapley values, cost and seconds of each.
+    """Shapley values, cost and seconds of each variant of a job (an estimator with settings).
 
-    If two variants need the value of the same coalition on the same images, it is evaluated once. A
-    stopped run continues with the first variant that has no estimate yet.
+    If several variants need the value of a coalition on the same images, that value is computed
+    only once. A run that was stopped continues with the first variant that has no estimate yet.
 
     Args:
         job: the variants, with their seeds.
         supernet: the network.
         alpha: architecture parameters that mix its operations, float64[n_players].
-        images: the images for values; the job uses a part of them.
-        kept: file of the checkpoint, which has the finished variants.
-        identity: settings that affect the values and are not in the job.
+        images: the images on which values are measured; the job uses a part of them.
+        kept: checkpoint file with the results of the finished variants; None: no checkpoint.
+        identity: settings that affect the values but are not in the job.
     """
     seed, own = seeds.derive(job.seed, *job.stream), part_of(images, job.part)
     on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)

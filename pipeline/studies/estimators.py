@@ -23,10 +23,10 @@ READINGS: dict[str, dict[str, Any]] = {
 
 
 def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """For each supernet: a row for each variant, by falling tau, then a row for the ceiling.
+    """Rows with the agreement of each variant with the reference, for each supernet.
 
-    The reference is the mean of the first two walks. The ceiling is the agreement of these two
-    walks with each other.
+    The reference is the mean of the first two walks. The rows of a supernet are sorted by tau, the
+    largest first. The last row, `ceiling`, is the agreement of the two walks with each other.
     """
     for name, (way, age) in study.supernets().items():
         head = {"supernet": f"{way}, {age} passes"}

@@ -1,9 +1,15 @@
-"""Compares supernets with the NAS-Bench-201 table: a row for each supernet and reading.
+"""Compares scores of operations from supernets with the NAS-Bench-201 table.
 
-A reading is a number for each player: α (if not zero), an estimate, or Shapley values from walks
-under one batch-norm policy, possibly over some coalitions only. Each reading is compared with the
-table's Shapley values. We also measure how well it ranks and chooses architectures, as in Figure 5
-and Table 5.
+There is a row for each supernet and each kind of score (a *reading*). A score is a number for each
+player:
+
+- the softmax of α, if α is not zero
+- one estimate of the Shapley values
+- Shapley values from walks under one batch-norm policy; some readings use only coalitions of
+  certain sizes
+
+Each reading is compared with the Shapley values of the table. We also measure how well it ranks
+and chooses architectures, as in Figure 5 and Table 5.
 """
 # Tested in tests/studies/test_table.py.
 

@@ -1,8 +1,8 @@
 """A value function that several estimators share and that evaluates each coalition once.
 
-With the same seed, several estimators evaluate the same coalitions on the same images. A study that
-compares them shares these evaluations. The time of each evaluation is stored, so each estimate
-reports the time that it would take if it were computed alone.
+Estimators with the same seed have many evaluations in common: the same coalition on the same
+images. A study that compares estimators therefore stores each value, with the time that it took.
+Each estimate then reports the time that it would take if it were computed alone.
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -22,7 +22,7 @@ clock = time.perf_counter if torch.cuda.is_available() else time.process_time
 
 
 class Remembering(ValueFunction):
-    """A `ValueFunction` for several estimators with the same `value_images` and `value`.
+    """A `ValueFunction` for estimators that all use the same `value_images` and `value`.
 
     Attributes:
         seconds_saved: the time saved because known values are not evaluated again.

@@ -1,9 +1,9 @@
 """How well scores computed from the NAS-Bench-201 table itself rank and choose its cells.
 
-A score is a strength [edges, operations]. It ranks cells by the sum over their operations. It
-chooses the cell that has, on each edge, the strongest operation except `none`. No supernet is
-trained. So the rows show how good a search can be if its scores are sums, and how truncation
-changes Shapley values when there is no noise.
+A score is an array of strengths [edges, operations]. It ranks each cell by the sum of the strengths
+of its operations. It chooses the cell that has, on each edge, the strongest operation except
+`none`. No supernet is trained. The results show how good a search can be at best if it ranks cells
+by such sums, and how truncation changes Shapley values in the absence of noise.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.f
     """float64[edges, operations]: 1 for the operations that remain at the end, else 0.
 
     `none` is removed first. Each further step removes the operation whose main effect, over the
-    remaining architectures, is furthest below the best on its edge. This is the strategy
-    `shrinking` with all accuracies known.
+    remaining architectures, is furthest below the best on its edge. The strategy `shrinking` does
+    the same, but must estimate the accuracies that are known here.
     """
     space = registry.get("spaces", "nasbench201")(NasBench201Search().supernet)
     remaining = Remaining(space, none_may_win=False, seed=0)

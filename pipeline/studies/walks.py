@@ -1,7 +1,7 @@
-"""Evaluates whole permutations on a supernet and stores them, to compute many kinds of values.
+"""Evaluates V along whole permutations of the operations of a supernet, and stores it.
 
-From the stored V, Shapley values can be computed without another forward pass, for each value
-function, for any coalition sizes, and with any truncation.
+From the stored V, Shapley values can be computed without another forward pass: for each value
+function, for any range of coalition sizes, and with any truncation.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Walks:
 
         Args:
             value: one of `VALUE_NAMES`.
-            sizes: (least, end); only contributions to coalitions of at least `least` and fewer than
-                `end` members count. The player itself is not counted as a member.
-            eta: threshold of early truncation; contributions after it is exceeded do not count.
+            sizes: (least, end); only contributions to coalitions with at least `least` and fewer
+                than `end` other players count.
+            eta: truncation: contributions do not count once V has dropped by more than eta * V(N).
         """
         V = self.V[VALUE_NAMES.index(value)]
         marginal = V[:, :-1] - V[:, 1:]
@@ -125,15 +125,15 @@ def walk(
 ) -> Walks:
     """Evaluate the permutations of a job under α, except those that `state` already has.
 
-    Each order is evaluated forwards and backwards, on different images. So the early and late
-    positions of a player balance, and the mean has less noise and is still unbiased.
+    Each permutation is followed by its reverse, on different images. A player that is removed early
+    in one is removed late in the other. This reduces the noise of the mean, which stays unbiased.
 
     Args:
         job: permutations, value function, seeds.
         supernet: the network.
-        alpha: architecture parameters that mix its operations, float64[n_players].
+        alpha: architecture parameters that mix the operations, float64[n_players].
         images: the images for values; the job uses a part of them.
-        state: file of the finished walks; None: they are not saved.
+        state: file to save finished permutations to; None: they are not saved.
         identity: settings that affect the values and are not in the job.
     """
     seed = seeds.derive(job.seed, *job.stream)

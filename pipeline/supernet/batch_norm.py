@@ -1,7 +1,8 @@
-"""The statistics of batch norms while the value of a coalition is measured.
+"""The batch-norm statistics that are used while the value of a coalition is measured.
 
-The paper does not specify them. Running statistics are collected with all operations present, so
-they are wrong after some operations are removed. The default is to use batch statistics.
+The paper does not say which statistics to use. Running statistics are collected with all operations
+present. So they are wrong for a supernet from which operations are removed. The default is to use
+batch statistics.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ POLICIES = ("batch", "running")
 
 @contextlib.contextmanager
 def evaluation_mode(network: nn.Module, policy: str = "batch") -> Iterator[None]:
-    """Evaluation mode inside the block; afterwards the mode of every module is restored.
+    """Put a network in evaluation mode inside the block, then restore the mode of every module.
 
-    With the policy "batch", batch norms use the statistics of each batch, and running statistics do
-    not change. With "running" they use the running statistics.
+    With the policy "batch", batch norms use the statistics of each batch, and their running
+    statistics do not change. With "running", they use their running statistics.
 
     Raises:
         ValueError: the policy is unknown.

@@ -3,8 +3,8 @@
 In DARTS (Liu et al., ICLR 2019, equations 1 and 2) an edge (i, j) is the sum over operations o of
 w_o(i, j) * o(state i). State j is the sum of its incoming edges. In PC-DARTS (Xu et al., ICLR 2020,
 section 3.2) only the first 1/k of the channels pass through the operations. The other channels
-bypass the operations, and a shuffle mixes the two groups of channels. Edges may also have weights
-(section 3.3).
+bypass the operations, and a shuffle mixes the two groups of channels. Each edge may also have a
+weight (section 3.3).
 """
 # Tested in tests/supernet/test_coalition.py.
 
@@ -28,7 +28,7 @@ POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 
 
 class MixedOperation(nn.Module):
-    """The weighted sum of an edge's operations; stride 2 halves the image.
+    """The weighted sum of an edge's operations; with stride 2, height and width are halved.
 
     If `pool_batch_norm`, a batch norm without affine parameters follows each pooling.
     """
@@ -52,8 +52,8 @@ class MixedOperation(nn.Module):
     def forward(self, x: Tensor, mixing: Tensor, present: Present = None) -> Tensor:
         """Mix the operations: [b, c, h, w] -> [b, c, ceil(h / stride), ceil(w / stride)].
 
-        `mixing`, [operations], are the weights. `present`, bool [operations], selects the
-        operations to compute; None: all. Operations that are not computed must have weight zero.
+        `mixing`, [operations], holds the weights. `present`, bool [operations], says which
+        operations are computed; None: all. The other operations must have weight zero.
         """
         terms = [
             weight * operation(x)
@@ -66,7 +66,7 @@ class MixedOperation(nn.Module):
 class MixedCell(nn.Module):
     """A cell of a supernet: maps its input states to the concatenation of its nodes.
 
-    This is the readable code, with which tests compare the fast code (`fast/cell.py`).
+    This code is written to be read. Tests compare the fast code (`fast/cell.py`) with it.
 
     Args:
         space: edges and operations.
@@ -113,8 +113,8 @@ class MixedCell(nn.Module):
 
         Args:
             inputs: states [b, channels, h, w].
-            mixing: [edges, operations], edge weights included.
-            present: [edges][operations] as in `MixedOperation`.
+            mixing: [edges, operations], already multiplied by the edge weights.
+            present: [edges][operations], as in `MixedOperation`.
             edge_weights: [edges], weights of the channels that bypass operations; None: all are 1.
 
         Returns:
@@ -137,9 +137,11 @@ class MixedCell(nn.Module):
     def shuffle_in(
         self, mixed: Tensor, edges: Edges, passed: list[Tensor], edge_weights: Tensor | None
     ) -> Tensor:
-        """The state of a node; its channels that bypass later operations are appended to `passed`.
+        """The state of a node: channels mixed by operations, and channels that bypassed them.
 
-        The shuffle is the same on every edge, so it is applied once, to the sum of all edges.
+        `mixed` is the sum of the node's edges after their operations. `passed` has the bypassing
+        channels of each earlier state; those of the new state are appended. The shuffle is the same
+        on every edge, so it is applied once, to the sum of all edges.
         """
         if self.partial == 1:
             return mixed

@@ -1,11 +1,11 @@
 """The weights with which the operations of an edge are mixed.
 
-DARTS (Liu et al., ICLR 2019, equation 2): w_o = exp(alpha_o) / sum over o' of exp(alpha_o'). A
-coalition S of players (Shapley-NAS, section 3.2) is the supernet without the other operations. The
-paper does not specify the mixing weights of a coalition. Here, as in the released code, the weights
-of removed operations are zero and the other weights do not change, so `none` is a null player. With
-`renormalise` the weights of the remaining operations are scaled to sum to one on each edge, and
-`none` is not a null player.
+The weights of an edge are the softmax of its alpha (DARTS, Liu et al., ICLR 2019, equation 2). To
+evaluate a coalition S of players (Shapley-NAS, section 3.2), all operations outside S are removed
+from the supernet. The paper does not specify the mixing weights of the remaining operations. Here,
+as in the released code, the weights of removed operations are zero and the other weights do not
+change, so `none` is a null player. With `renormalise`, the remaining weights are scaled to sum to
+one on each edge. In this case `none` is not a null player.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ def mixture(
         space: defines the order of the players.
         alpha: [n_players], one real number for each operation.
         present: [n_players], bool for a coalition, or numbers from 0 (removed) to 1 if derivatives
-            with respect to them are needed; None: all operations are present.
-        renormalise: whether to scale each edge's weights to sum to one (zero if none remains).
+            with respect to these numbers are needed; None: all operations are present.
+        renormalise: whether to scale the weights of each edge to sum to one; if all operations of
+            an edge are removed, its weights stay zero.
 
     Returns:
         [n_players], in the players' order, differentiable with respect to alpha.

@@ -1,6 +1,7 @@
 """The supernet of NAS-Bench-201 (Dong & Yang, ICLR 2020, figure 1).
 
-Three stages of N cells have C, 2C and 4C channels, with residual blocks of stride 2 between.
+It has three stages of N cells each, with C, 2C and 4C channels. A residual block of stride 2
+connects each stage to the next.
 """
 # Tested in tests/published/test_supernet_counts.py.
 

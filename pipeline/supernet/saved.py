@@ -30,7 +30,7 @@ def save(path: Path, supernet: Supernet, alpha: np.ndarray) -> None:
 
 
 def load(path: Path) -> tuple[Supernet, np.ndarray]:
-    """The supernet on the CPU, not compiled, and alpha float64[n_players].
+    """Read a file of `save`: the supernet (on the CPU, not compiled) and alpha float64[n_players].
 
     Raises:
         InputError: the file is missing or damaged, or its weights do not fit its space.

@@ -3,8 +3,8 @@
 Shapley-NAS (Xiao et al., CVPR 2022, section 3.1): all operations of an edge are computed and summed
 with the mixing weights of `mixture`. The supernet does not know alpha or coalitions: it gets only
 the mixing weights that result from them. Batch norms are affine in the stem, the residual blocks
-and the head, but not inside cells. By default no batch norm follows a pooling. So the number of
-parameters equals that of the published search networks (tests/published).
+and the head, but not inside cells. By default no batch norm follows a pooling. With these choices
+it has as many parameters as the published search networks (tests/published).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Supernet(nn.Module):
         Args:
             images: [b, 3, h, w].
             mixing: [cell types, edges, operations].
-            present: whether to compute each operation, in the same shape; None: all are computed.
+            present: whether to compute each operation, in the shape of `mixing`. None: compute all.
             edge_weights: [cell types, edges], already multiplied into `mixing`; None: no edge
                 normalisation.
             cache: as in `forward`.
@@ -92,7 +92,8 @@ class Supernet(nn.Module):
         Args:
             images: [b, 3, h, w], at least 8 x 8.
             mixing: [n_players], the mixing weights; zero removes an operation.
-            cache: keeps activations of these images for later calls without gradients.
+            cache: keeps activations of these images and reuses them in later calls without
+                gradients.
 
         Returns:
             logits [b, classes].
@@ -143,10 +144,10 @@ class Supernet(nn.Module):
         return compiled_cell(self.classifier.weight.device)
 
     def _present(self, table: Tensor) -> Present:
-        """Operations to compute: without gradients those with nonzero weight, with gradients all.
+        """Which operations to compute: those with nonzero weight, or all if gradients are enabled.
 
-        With gradients all are computed, because a weight of zero still has a derivative. So one
-        compiled graph is enough for all coalitions.
+        With gradients all are computed, because a weight of zero still has a derivative. One
+        compiled graph is therefore enough for all coalitions.
         """
         if torch.is_grad_enabled():
             return None

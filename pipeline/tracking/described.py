@@ -24,8 +24,8 @@ DIGEST_LENGTH = 32  # MLflow accepts up to 36 characters
 def chart(metric: str) -> str:
     """The name in MLflow of a metric that has a value for each epoch.
 
-    MLflow groups charts by prefix, in alphabetical order. So `train_accuracy` becomes
-    `accuracy/train`, which puts accuracies first.
+    MLflow groups charts by the prefix of their names, and sorts the groups alphabetically. To put
+    accuracies first, `train_accuracy` is renamed `accuracy/train`.
     """
     name = metric.removesuffix("_accuracy")
     return metric if name == metric or "/" in metric else f"accuracy/{name}"
@@ -66,7 +66,7 @@ def model_name(journal: Journal) -> str:
 
 
 def description(journal: Journal, address: str = "") -> str:
-    """The result of a finished run in Markdown; for a workflow the text in its journal.
+    """Markdown text for a finished run: the note of a workflow, or the main result of a stage.
 
     Args:
         journal: journal of a stage or a workflow.

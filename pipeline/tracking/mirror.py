@@ -28,10 +28,11 @@ BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a r
 
 
 class Mirror:
-    """The run of one journal in a store; `update` sends the new events of the journal.
+    """Mirrors one journal as a run in a store; `update` sends the journal's new events.
 
-    A new mirror asks the store what the run already has, so that nothing is sent twice, even after
-    a process was killed. Make a new mirror after an error, because some data may have arrived.
+    A new mirror asks the store what the run already has. So nothing is sent twice, even if an
+    earlier process was killed. Create a new mirror after an error, because the store may have
+    received a part of the data.
 
     Args:
         client: client of the store.
@@ -71,7 +72,7 @@ class Mirror:
                 _export(path, folder)
 
     def update(self, journal: Journal, parent_id: str | None) -> str:
-        """Send everything that the store lacks, the status last; return the run's id.
+        """Send everything that the store lacks, ending with the status; return the run's id.
 
         Args:
             journal: current content of the journal.
@@ -213,7 +214,7 @@ def fitting_texts(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _experiment(client: MlflowClient, name: str) -> Experiment:
-    """The experiment of this name, created if there is none.
+    """Get the experiment with this name; create it if there is none.
 
     Raises:
         RefusedError: the experiment was deleted, or MLflow does not accept its name.
@@ -258,9 +259,10 @@ def _model_folder(journal: Journal) -> Path:
 
 
 def _export(model: Path, folder: Path) -> None:
-    """Write a model in MLflow's format.
+    """Write a model to a folder in MLflow's format.
 
-    If torch cannot export the network, a warning is printed; `model.pt` is an artifact anyway.
+    If torch cannot export the network, only a warning is printed. The file `model.pt` is sent to
+    MLflow in any case.
     """
     partial = folder.with_name("mlflow_model.partial")
     try:

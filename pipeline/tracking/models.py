@@ -1,9 +1,9 @@
 """Saves a trained network as an MLflow model that loads without this package and without pickle.
 
 The flavour is `mlflow.pytorch` with the serialization format `pt2`, a `torch.export` program.
-Pickle would store the names of our classes and break when we rename one. ONNX needs packages that
-are optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes] with any b. The
-auxiliary head is left out, because only training uses it.
+A pickle would store the names of our classes, and could not be loaded after we rename one. ONNX
+needs packages that are optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes]
+for any batch size b. The auxiliary head is left out, because it is used only in training.
 """
 # Tested in tests/tracking/test_tables.py.
 
@@ -53,10 +53,10 @@ def save(model: Path, folder: Path) -> None:
 
 
 def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path, name: str) -> None:
-    """Send a saved model to a store as the model of a run, unless the run already has it.
+    """Send a saved model to an MLflow store as the model of a run, unless the run already has one.
 
     The steps are those of `mlflow.pytorch.log_model`. We cannot call that function, because it uses
-    the active run of the process, and we have several threads and stores.
+    the active run of the process, and we use several stores in several threads.
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model

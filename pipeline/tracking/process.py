@@ -1,16 +1,16 @@
 """The recorder: the one process of a workflow that mirrors its journals into MLflow.
 
 It starts before the first job and reads all journals below `results/{preset}/state` while jobs
-write them. When the workflow's journal or the process of snakemake has ended, the recorder sends
-the rest within a time limit and ends. Jobs never wait for it, and only the machine that runs
-snakemake needs access to the tracking server.
+write them. When the workflow ends, or the process of snakemake is gone, the recorder sends the
+remaining events within a time limit and exits. Jobs never wait for the recorder. Only the machine
+that runs snakemake needs access to the tracking server.
 
     the store does not answer   one warning; retries until it answers or the workflow has ended
     the store refuses a run     one warning that names the remedy; all other runs are sent
     the recorder is killed      `track finish` starts another one
     a stage is killed           its run stays open until the stage resumes or the workflow ends
 
-Afterwards `sync` sends everything that MLflow still lacks.
+After the workflow, the command `sync` sends everything that MLflow still lacks.
 """
 
 from __future__ import annotations
@@ -66,10 +66,12 @@ def follow(state: Path) -> None:
 
 
 def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
-    """Start the recorder of a workflow and wait, up to a time limit, until the parent run exists.
+    """Start the recorder of a workflow, and wait until the workflow's run exists in MLflow.
+
+    The wait has a time limit.
 
     Args:
-        state: `results/{preset}/state`, locked by the workflow.
+        state: `results/{preset}/state`; the workflow must hold the lock of this folder.
         append: whether to append to an existing log.
     """
     log = log_of(state)
@@ -89,10 +91,11 @@ def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
 
 
 def drain(state: Path) -> None:
-    """Wait, up to a time limit, until the recorder of an ended workflow has sent the rest.
+    """Wait until the recorder of an ended workflow has sent all remaining events.
 
-    If the recorder was killed, another one starts. The warnings in its log are printed again. The
-    warning that the store did not answer is left out if the store has everything now.
+    The wait has a time limit. If the recorder was killed, another one starts. The warnings in the
+    recorder's log are printed again. If the store has everything now, the warning that it did not
+    answer is left out.
     """
     deadline = time.monotonic() + CATCH_UP_SECONDS + store.patience()
     log = log_of(state)

@@ -39,7 +39,7 @@ Seen = tuple[int, ...]  # identifies the state of a file
 
 
 class Recorder:
-    """Mirrors the journals of one results folder; the caller must hold the folder's lock.
+    """Mirrors the journals of one results folder to MLflow; the caller must hold its lock.
 
     Args:
         state: `results/{preset}/state`.
@@ -69,8 +69,8 @@ class Recorder:
         """Mirror new events of some journals; return the number of updated runs.
 
         Raises:
-            UnsentError: the store answers, but did not accept some of the runs.
-            Exception: the store does not answer; each kind of store has its own errors.
+            UnsentError: the store answers, but does not accept some of the runs.
+            Exception: the store does not answer; each kind of store raises different errors.
         """
         n_lacking, unsent = 0, []
         for path in paths:
@@ -191,9 +191,10 @@ def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool
 
 
 def mirror_own() -> None:
-    """Mirror the journals of stages that this process ran by hand, within a time limit.
+    """Mirror the journals of stages that this process ran without a workflow.
 
-    If a recorder is running, it mirrors them instead.
+    There is a time limit. If a recorder is running, nothing is done, because the recorder mirrors
+    these journals.
     """
     done = [journal for journal in journals.BEGUN_HERE if journal.workflow is None]
     for journal in done if store.enabled() else []:
@@ -204,9 +205,10 @@ def mirror_own() -> None:
 
 
 def sync(results: Path) -> int:
-    """Mirror everything in a results folder that MLflow lacks; return the number of sent runs.
+    """Send everything in a results folder that MLflow lacks; return the number of runs sent.
 
-    Runs deleted in MLflow stay deleted. If a recorder is running, it mirrors them instead.
+    Runs deleted in MLflow stay deleted. If a recorder is running for a preset, this function skips
+    the preset, because the recorder sends its runs.
 
     Raises:
         InputError: the store cannot be reached, or refuses some runs; the others are sent.

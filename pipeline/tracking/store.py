@@ -49,10 +49,10 @@ def enabled() -> bool:
 
 
 def store_uri() -> str:
-    """Where MLflow keeps its runs.
+    """The address of MLflow's store.
 
-    sqlite reads an address only up to a question mark. So if the path of the working tree has a
-    question mark, the address of our database is a relative path.
+    In the address of an SQLite database, a question mark ends the path. So if the absolute path
+    contains a question mark, we use the relative path.
     """
     own = Path("mlflow.db").absolute()
     return (
@@ -73,9 +73,10 @@ def exists() -> bool:
 
 
 def artifact_location() -> str | None:
-    """The folder of a new experiment's files; None if a server decides.
+    """The folder for the files of a new experiment, as a URI; None if a server chooses it.
 
-    We give an address, because MLflow's default is a path, in which it reads `%20` as a space.
+    We pass a URI, because MLflow's default is a plain path, and MLflow reads `%20` in a plain path
+    as a space.
     """
     if store_uri().startswith("http"):
         return None
@@ -124,7 +125,7 @@ def connect() -> MlflowClient:
 
 
 def prepared() -> MlflowClient:
-    """Connect, after creating a missing sqlite file or migrating a file of an older MLflow.
+    """Create the SQLite file or migrate that of an older MLflow if necessary, then connect.
 
     Call this in only one process at a time, since concurrent calls break the database.
 
@@ -154,8 +155,8 @@ def prepared() -> MlflowClient:
 def time_limit(seconds: float) -> Iterator[None]:
     """Limit the time of a block by an alarm; this works only in the main thread.
 
-    Timeouts of requests do not limit a whole call. Without the alarm a call could wait forever: for
-    a server that sends a byte now and then, or for a database that another process has locked.
+    MLflow's timeouts limit single requests, not a whole call. Without the alarm a call could wait
+    forever for a server that sends a byte now and then, or for a locked database.
 
     Raises:
         TimeoutError: the block did not end in time.

@@ -1,14 +1,14 @@
-"""Which tables use a run, and the tables themselves as runs; this module never imports mlflow.
+"""Prepares the report's tables for MLflow, as tags and journals, without importing mlflow.
 
-A run can appear in several tables, but in MLflow it belongs to only one experiment. So tables are
-mirrored in three ways:
+A run can appear in several tables, but in MLflow it belongs to only one experiment. So each table
+appears in MLflow in three ways:
 
-- for each table that uses a run, the run has a tag `experiment.<table>` with the name of the row;
-- each table is an MLflow experiment, `<mlflow_experiment>/<preset>/<table>`, with one run per row.
-  Its metrics are means over seeds, ends of the intervals and the paper's numbers. A row always has
-  the same run. If a later workflow changes the row's numbers, they are logged to this run as the
-  next step;
-- the workflow's run has each table as CSV and in MLflow's format (`log_table`).
+- Each run that the table uses has a tag `experiment.<table>` with the name of the row.
+- The table is an MLflow experiment, `<mlflow_experiment>/<preset>/<table>`, with one run per row.
+  The metrics of this run are means over seeds, ends of the intervals and the paper's numbers. If a
+  later workflow changes the numbers of a row, the new numbers are logged to the same run as the
+  next step.
+- The workflow's run has the table as CSV and in MLflow's format (`log_table`).
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ Rows = Sequence[Mapping[str, Any]]  # plain values: text columns name the row, n
 
 
 def tags_of(journal: Journal) -> dict[str, str]:
-    """`experiment.<table>` -> name of the row, for the tables that use a stage's run.
+    """Tags of a stage's run, `experiment.<table>` -> name of the row, for the tables that use it.
 
-    A run whose journal was renamed was replaced by a newer run, so no table uses it.
+    A journal is renamed when a newer run replaces its run. Such a run gets no tags, because tables
+    use the newer one.
     """
     state = journal.state
     if state is None or journal.path.name != journals.NAME or not (state / STUDY).exists():
@@ -82,7 +83,7 @@ def record(state: Path, parent: Journal, tables: Mapping[str, Rows]) -> None:
     Args:
         state: `results/{preset}/state`.
         parent: the workflow's journal.
-        tables: name -> rows; a row gets a journal if it has a number of ours.
+        tables: name -> rows; a row without results of our runs gets no journal.
     """
     for name, rows in tables.items():
         path = state / FOLDER / parent.key / f"{name}.csv"

@@ -1,8 +1,8 @@
-"""Checks data and opens a workflow's record before the first job; closes it after the last.
+"""Opens the parent run of a workflow before the first job, and closes it after the last.
 
-Errors in the data are found here, before any job, because Snakemake would run a failed job again,
-whatever its exit code. The workflow's hooks call `start` and `finish`, or you call them by hand;
-both may be called repeatedly.
+The parent run is a journal, which the recorder sends to MLflow. `start` also checks the data. If a
+job did this, Snakemake would retry the job, because it ignores the exit code. The workflow's hooks
+call `start` and `finish`. You can also call both by hand, even repeatedly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CONTROLLER = "SHAPLEY_NAS_CONTROLLER"  # environment variable: the process of sn
 def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
     """Check that every data set is complete, open the parent run and start the recorder.
 
-    Stages that a killed workflow left running are ended first.
+    Slurm jobs that a killed workflow left running are cancelled first.
 
     Args:
         job: data sets, preset and the experiment in MLflow.
@@ -69,7 +69,9 @@ def begin(state: Path, experiment: str, tags: dict[str, str]) -> Journal:
 
 
 def finish(results: Path, status: str) -> None:
-    """End the parent run and its open child runs, unless they belong to another workflow.
+    """End the workflow's parent run and its open child runs.
+
+    Does nothing if another workflow owns `results`.
 
     Args:
         results: `results/{preset}`.

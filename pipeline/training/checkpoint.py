@@ -1,10 +1,10 @@
-"""Checkpoints are written atomically; the previous one is kept; other settings are refused.
+"""Atomic checkpoints: the previous one is kept, and those made with other settings are refused.
 
 A checkpoint has only tensors, numbers, strings and containers of these (`weights_only=True`). It
 has no state of random generators, because `pipeline.seeds` makes them from seed and epoch.
 
-The numbers of threads and ranks affect how sums are rounded, so a checkpoint has them too. A run
-may continue with other numbers on another machine, but it warns that results may differ.
+The numbers of threads and ranks are stored too, because they affect how sums are rounded. A run may
+continue with other numbers on another machine, but then it warns that results may differ.
 """
 
 from __future__ import annotations

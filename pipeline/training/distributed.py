@@ -1,11 +1,13 @@
 """Several processes train one network, one process per device, started by torchrun.
 
-Every rank has the whole network and processes its share of each step's images. Gradients are summed
-before the optimiser's step, so all ranks take the same step. The sum is one all-reduce of a buffer.
-We do not use `DistributedDataParallel`: gradients of a few million parameters are summed in
-milliseconds, ranks may have unequal shares or none, and the network needs no wrapper. The buffer
-also has requests to stop and the running statistics of batch norms. Statistics are averaged, so all
-ranks have the same network after each step.
+Every rank has the whole network and processes its share of each step's images. Before the
+optimiser's step, one all-reduce sums the gradients, so all ranks take the same step. The reduced
+buffer also contains requests to stop and the running statistics of batch norms. The statistics are
+averaged, so all ranks have the same network after each step.
+
+We do not use `DistributedDataParallel`, because this way ranks may have unequal shares of images or
+none, and the network needs no wrapper. Gradients of a few million parameters are summed in
+milliseconds.
 
 Backends: gloo on the CPU, NCCL on GPUs.
 """
@@ -77,15 +79,18 @@ class Ranks:
     def sum_gradients(
         self, network: nn.Module, stop: bool = False, others: Sequence[Tensor] = ()
     ) -> bool:
-        """Sum gradients and average running statistics in place; return if any rank wants to stop.
+        """Sum gradients and average running statistics in place.
 
         A rank without images in this step has no gradients and adds zeros. If a parameter has no
-        gradient on any rank, it has none afterwards either, so the optimiser does not change it.
+        gradient on any rank, its gradient stays None, so the optimiser does not change it.
 
         Args:
-            network: the network with these parameters and running statistics.
+            network: the network whose gradients and running statistics are combined.
             stop: whether this rank wants to stop.
-            others: further tensors with a gradient.
+            others: further tensors whose gradients are summed, such as alpha.
+
+        Returns:
+            whether any rank wants to stop.
         """
         if self.n == 1:
             return stop
@@ -112,7 +117,7 @@ class Ranks:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
-    """Connect this process with the other ranks of torchrun, if any, for the block.
+    """Within the `with` block, connect this process with the other ranks of torchrun, if any.
 
     Raises:
         InputError: this machine has fewer GPUs than ranks.

@@ -13,9 +13,9 @@ NARROW = 16  # a network with fewer channels in its first cell is narrow
 
 
 def memory_format(recipe: TrainSettings, device: torch.device) -> torch.memory_format:
-    """The order of the axes of images and weights.
+    """The memory format of images and weights.
 
-    Narrow networks on a CPU are not channels_last, because in this format oneDNN's AVX-512 kernels
+    Narrow networks on a CPU do not use channels_last. In this format, oneDNN's AVX-512 kernels
     wrote outside their memory (torch 2.14, C = 8, stem of 4 channels, 224 pixels; not at C = 16).
     """
     narrow = device.type == "cpu" and recipe.channels < NARROW

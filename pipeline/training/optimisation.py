@@ -79,14 +79,17 @@ class Optimisation:
         sums: Sums,
         stop: Callable[[], bool],
     ) -> bool:
-        """One step of the optimiser, by the gradient of the mean loss over the images of all ranks.
+        """One step of the optimiser. The loss is the mean over the images of all ranks.
 
         Args:
             micro_batches: (number, (images, labels)) of each micro-batch of this rank.
             n_images: number of images in the step, over all ranks.
-            seed_of: returns the seed of the forward pass of a micro-batch, by its number.
-            sums: loss and accuracy of the step are added to these sums.
-            stop: whether this rank should stop. `step` returns whether any rank should.
+            seed_of: maps the number of a micro-batch to the seed of its forward pass.
+            sums: are increased by the losses and correct answers of this rank.
+            stop: returns whether this rank should stop.
+
+        Returns:
+            whether any rank should stop.
         """
         self.optimiser.zero_grad()
         for number, (images, labels) in micro_batches:
@@ -128,7 +131,8 @@ def loss_of(
 ) -> Tensor:
     """Cross entropy with label smoothing, plus the weighted cross entropy of the auxiliary head.
 
-    Both logits are [b, classes] and labels int64 [b]; `auxiliary` is None without such a head.
+    `logits` and `auxiliary` are [b, classes], `labels` int64 [b]. Without an auxiliary head,
+    `auxiliary` is None.
     """
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
     if auxiliary is None:

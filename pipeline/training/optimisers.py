@@ -1,8 +1,8 @@
-"""torch's SGD and Adam without its compiler.
+"""SGD and Adam of torch, without importing torch's compiler.
 
-A step of torch's optimizers imports `torch._dynamo` to mark where a compiled graph ends. This
-import takes two seconds. Our compiled graphs contain no optimizer, so we call the same functions
-without the mark. The results are the same bits.
+torch wraps the methods of its optimizers for use with `torch.compile`. The wrappers import
+`torch._dynamo`, which takes two seconds. Our compiled graphs contain no optimizer, so we call the
+methods without the wrappers. The results are bitwise the same.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Values that change between epochs while a network is trained.
+"""Schedules of the learning rate and of the drop-path probability.
 
-Epochs are counted from 0. As in DARTS, a value changes only between epochs.
+Epochs are counted from 0. As in DARTS, both values are constant within an epoch.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ TAIL = 5
 
 
 def learning_rate(recipe: TrainSettings, epoch: int) -> float:
-    """Learning rate of an epoch: the decayed rate, multiplied by a factor in the warm-up epochs.
+    """Learning rate of an epoch, with cosine or linear decay.
 
-    The factor is (epoch + 1) / warm-up epochs, as in the DARTS family on ImageNet.
+    In warm-up epochs, the decayed rate is multiplied by (epoch + 1) / (number of warm-up epochs),
+    as in the DARTS family on ImageNet.
     """
     decay = {"cosine": _cosine, "linear": _linear}[recipe.schedule](epoch, recipe.epochs)
     rate = recipe.learning_rate_min + (recipe.learning_rate - recipe.learning_rate_min) * decay
@@ -33,9 +34,10 @@ def _cosine(epoch: int, epochs: int) -> float:
 
 
 def _linear(epoch: int, epochs: int) -> float:
-    """A straight line, except that the last five epochs share its last step (DARTS family).
+    """Linear decay from 1; the last five epochs together fall as much as one earlier epoch.
 
-    With ten epochs or fewer, which no paper has, it is a straight line to the end (our choice).
+    This is the schedule of the DARTS family. With ten epochs or fewer, which no paper uses, we let
+    the rate fall equally in all epochs.
     """
     if epochs <= 2 * TAIL:
         return 1 - epoch / epochs

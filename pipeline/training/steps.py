@@ -1,9 +1,9 @@
 """Divides the images of an epoch into steps and micro-batches, and the micro-batches among ranks.
 
-An epoch is a sequence of micro-batches. A step of the optimiser has `per_step` consecutive
-micro-batches, and the ranks process them in turns. A forward pass is over one micro-batch, so batch
-statistics and random draws depend on the micro-batch and not on the rank. So the losses are the
-same for any number of ranks, up to the order of float sums.
+An epoch is a sequence of micro-batches. Each step of the optimiser uses `per_step` consecutive
+micro-batches. Of n ranks, rank r processes the micro-batches r, r + n, r + 2n, ... of each step.
+Each forward pass is over one micro-batch, so batch statistics and random draws do not depend on the
+rank. Therefore the losses are the same for any number of ranks, up to the order of float sums.
 """
 # Tested in tests/training/test_distributed.py.
 

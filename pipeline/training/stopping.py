@@ -22,7 +22,7 @@ def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None
     """Raise an error if the loss or the weights are infinite or NaN, before they are saved.
 
     The weights are checked too, because the last step may have made them infinite after a finite
-    loss. `run` names the run and its progress, `remedy` the setting to change.
+    loss. `run` names the run and its progress. `remedy` names the setting to change.
 
     Raises:
         InputError: the run has diverged.
@@ -45,7 +45,7 @@ def terminations() -> Iterator[Callable[[], bool]]:
 
     SIGTERM does not end the process, so the current step can be finished and saved. Further
     SIGTERMs have no effect, because torchrun forwards a signal that its ranks may already have
-    received. Outside the main thread no handler can be installed, and SIGTERM ends the process as
+    received. Outside the main thread no handler can be installed, so SIGTERM ends the process as
     usual.
     """
     if threading.current_thread() is not threading.main_thread():

@@ -1,13 +1,16 @@
 """Training a discrete network from scratch.
 
-The recipe is that of DARTS (Liu et al., ICLR 2019, section 3.1 and appendix A.2) on small images,
-and that of the DARTS family on ImageNet: SGD with momentum, a learning rate per epoch, gradient
-clipping, drop path, an auxiliary head, cutout or label smoothing. There are two deviations. A last
-micro-batch of one image is left out, since the auxiliary head has no batch statistics for it. Test
-images are not used, while the DARTS family reports the test error of every epoch.
+The recipe for small images is that of DARTS (Liu et al., ICLR 2019, section 3.1 and appendix A.2).
+The recipe for ImageNet is that of the DARTS family. Training is SGD with momentum and a learning
+rate per epoch. Depending on the recipe there are gradient clipping, drop path, an auxiliary head,
+cutout and label smoothing.
 
-All random draws depend only on (seed, epoch, micro-batch). So a checkpoint has a position (epoch,
-step) but no random state, and any number of ranks can continue from it.
+There are two deviations. If the last micro-batch of an epoch has a single image, it is left out,
+since the auxiliary head has no batch statistics for it. Test images are not used during training,
+while the DARTS family reports the test error of every epoch.
+
+All random draws depend only on (seed, epoch, micro-batch). So a checkpoint stores the position
+(epoch, step) but no random state, and any number of ranks can continue from it.
 
 Accuracies and errors are fractions; times are in seconds.
 """
@@ -59,10 +62,10 @@ class Position:
 
 @dataclass
 class Trainer:
-    """A training: network, optimisation and position, which a checkpoint stores.
+    """Trains one network; a checkpoint stores the weights, the optimiser and the position.
 
     Raises:
-        InputError: the ranks do not agree on the settings.
+        InputError: the ranks have different settings.
     """
 
     # A discrete network of `pipeline.networks`; it is moved to `device` and trained in place
@@ -104,7 +107,7 @@ class Trainer:
 
         Raises:
             InputError: the loss is no longer finite, the checkpoint was made with other settings,
-                the ranks differ, or the batch cannot be divided among them.
+                the weights differ between ranks, or the batch cannot be divided among the ranks.
             SystemExit: SIGTERM was received; the current step was finished and saved.
         """
         self.resume()
@@ -124,7 +127,7 @@ class Trainer:
         return history
 
     def epoch(self, epoch: int, terminated: Callable[[], bool] = lambda: False) -> Row:
-        """Train from the current position to the end of an epoch; return the row of the epoch.
+        """Train from the current position to the end of an epoch; return a row of measurements.
 
         Raises:
             InputError: the loss is no longer finite.
@@ -187,7 +190,7 @@ class Trainer:
         """Add the row of a finished epoch to the history, report it and save a checkpoint.
 
         Raises:
-            InputError: the networks of the ranks differ.
+            InputError: the weights differ between ranks.
         """
         history = self.position.history
         history.append(row)
@@ -202,8 +205,8 @@ class Trainer:
         """Continue from the checkpoint if there is one, and report its epochs.
 
         Raises:
-            InputError: the checkpoint was made with other settings, or the networks of the ranks
-                differ.
+            InputError: the checkpoint was made with other settings, or the weights differ between
+                ranks.
         """
         # Rank 0 reads for all, so that no rank starts from a file that rank 0 finds damaged.
         reads = self.ranks.first and self.state

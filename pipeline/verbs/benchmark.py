@@ -32,9 +32,9 @@ def query(
     genotype: Path | None,
     reference: str | None,
 ) -> None:
-    """Look an architecture up in the NAS-Bench-201 table; values in percent as published.
+    """Look up an architecture in the NAS-Bench-201 table. Accuracies are in percent, as published.
 
-    The answer is JSON on stdout, or a folder of results with `--out`.
+    Prints JSON to stdout or, with `--out`, writes a folder of results.
     """
     if sum(value is not None for value in (index, arch, genotype, reference)) != 1:
         raise InputError("query: give exactly one of --index, --arch, --genotype, --reference")

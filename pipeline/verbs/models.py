@@ -149,9 +149,9 @@ def _images_of(name: str) -> Iterator[Path]:
 def evaluate(given: Given, model: Path, folder: Path | None) -> None:
     """Measure a network on a folder of class folders, or on the test part of a data set.
 
-    Prints the accuracy, also by class, with 95 % intervals, and the accuracy of always predicting
-    the most frequent class. `--out` also gets the confusion matrix (CSV and picture) and all
-    predictions.
+    Prints the total accuracy and the accuracy of each class, with 95 % intervals. Also prints the
+    accuracy of always predicting the most frequent class. With `--out`, also writes the confusion
+    matrix (CSV and picture) and all predictions.
     """
     if (folder is None) == (given["manifest"] is None):
         raise InputError(

@@ -1,9 +1,10 @@
 """Options that several verbs share, and the values that verbs derive from them.
 
-The workflow passes `--job`, the slice of the configuration that a stage reads, and the paths of its
-inputs and outputs. Then the configuration is not loaded, since it may have changed since the
-workflow started. If you call a verb by hand, it builds the same slice from the configuration. It
-writes to the workflow's paths, or below `by_hand` if its settings differ from the workflow's.
+The workflow passes to a verb `--job`, the slice of the configuration that the stage reads, and the
+paths of inputs and outputs. The verb then does not load the configuration, which may have changed
+since the workflow started. If you call a verb by hand, it builds the same slice from the
+configuration. It writes to the workflow's paths, or below `by_hand` if its settings differ from the
+workflow's.
 """
 # Tested in tests/verbs/test_slices.py.
 
@@ -105,9 +106,10 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
 
 
 def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator that adds some of `OPTIONS` to a verb; the verb receives them as one `Given`.
+    """Decorator that adds some of `OPTIONS` to a verb.
 
-    The verb receives its other options as keyword arguments.
+    The first argument of the verb is a `Given` with the values of these options. The verb's other
+    options are keyword arguments.
     """
 
     def decorate(verb: Callable[..., None]) -> Callable[..., None]:
@@ -126,10 +128,11 @@ def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 class Given(dict[str, Any]):
-    """The shared options of a verb by name, and the values derived from them.
+    """The values of a verb's shared options by name, and further values computed from them.
 
     Attributes:
-        departs: whether job or data differ from the workflow's, by `--set` or `--configfile`.
+        departs: whether `--set` or `--configfile` make the job or the prepared data differ from
+            the workflow's. It is known after `job` or `data_folder` was called.
     """
 
     departs = False
@@ -148,7 +151,8 @@ class Given(dict[str, Any]):
         """The value of an option, which must name a known space, strategy or data set.
 
         Raises:
-            InputError: it was not given, or is unknown; the message suggests a similar name.
+            InputError: the option was not given, or the name is unknown. The message suggests a
+                similar name.
         """
         name = str(self.need(option))
         known = {"space": registry.names("spaces"), "strategy": [*self.config.strategies]}.get(
@@ -183,9 +187,9 @@ class Given(dict[str, Any]):
         return load.with_labels(config, load.experiments(config))
 
     def _with_prepared(self, config: Config) -> Config:
-        """The configuration, with a prepared image folder added that it does not declare.
+        """The configuration, to which a prepared image folder is added if it is not declared there.
 
-        So a folder that was declared only in a call of `prepare` can be used in every verb.
+        So all verbs can use a folder that was declared only when `prepare` was called.
         """
         name = self.get("target") or self.get("dataset")
         if not name or name in config.datasets or name in registry.names("datasets"):
@@ -260,8 +264,9 @@ class Given(dict[str, Any]):
         """The arguments with which a stage opens images.
 
         Returns:
-            the manifest's content, the file of the split, the data root. If `cluster.local_disk` is
-            set, content and root refer to the copy on the node's local disk.
+            the manifest's content, the file of the split, and the data root. If
+            `cluster.local_disk` is set, the content and the data root are those of the copy on the
+            node's local disk.
         """
         content: Mapping[str, Any] = read_manifest(manifest)
         root = self.data_root
@@ -274,7 +279,8 @@ class Given(dict[str, Any]):
         """The folder given by `--out`.
 
         Raises:
-            InputError: it was not given, or it is a folder of the workflow, whose settings differ.
+            InputError: the option was not given, or the workflow writes to this folder with other
+                settings.
         """
         out = Path(self.need("out"))
         if self.departs and paths.is_of_workflow(out):
@@ -287,7 +293,8 @@ class Given(dict[str, Any]):
     def folder(self, stage: str, space: str) -> Path:
         """The output folder of this stage of a search: `--out`, or else the workflow's folder.
 
-        If the settings differ from the workflow's, it is below `by_hand`, and stderr names it.
+        If the settings differ from the workflow's, the default folder is below `by_hand` and is
+        printed to stderr.
         """
         if self["out"] or self.in_workflow:
             return self.out

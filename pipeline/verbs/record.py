@@ -33,9 +33,10 @@ def sync(results: Path) -> None:
 @click.option("--status", type=click.Choice(["FINISHED", "FAILED"]), default="FINISHED")
 @takes("job", "data_root", "config")
 def track(given: Given, when: str, status: str) -> None:
-    """Open or close a workflow's run: check data and start the recorder, or let it finish.
+    """Open or close the record of a workflow, or print where MLflow lists its runs.
 
-    `address` prints where MLflow lists the runs.
+    `start` checks the data sets and starts the recorder. `finish` ends the workflow's run.
+    `address` prints the address of the runs in MLflow.
     """
     results = Path(os.environ.get("SHAPLEY_NAS_RESULTS") or paths.results(given.config.preset))
     if when == "start":
@@ -54,8 +55,8 @@ def track(given: Given, when: str, status: str) -> None:
 def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
     """Compare the strategies of a results folder over seeds, or some runs with each other.
 
-    Name a RUN by its folder (which has metrics.json) or by its id in MLflow. Runs that differ only
-    in their seeds form one side of the comparison, with a mean and an interval.
+    A RUN is the folder of a run (with metrics.json) or its id in MLflow. Runs that differ only in
+    their seeds form one side of the comparison, with a mean and an interval.
     """
     form = "json" if as_json else form
     if len(runs) == 1 and not Path(runs[0], "metrics.json").exists():

@@ -1,6 +1,7 @@
-"""The verbs of `config/studies/`: walk, estimate, summarise.
+"""The commands for the studies in `config/studies/`: walk, estimate, summarise.
 
-If you call them by hand, give the name of the study instead of the workflow's `--job`.
+The workflow passes its settings to them with `--job`. If you run them by hand, pass the name of a
+study with `--study` instead.
 """
 # Tested in tests/studies/test_studies.py.
 

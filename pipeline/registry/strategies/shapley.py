@@ -3,11 +3,11 @@
 `fidelity: released_code` follows the released code (Euphoria16/Shapley-NAS, train_search.py) where
 it differs from the paper. It changes defaults (`RELEASED_CODE`), and
 - in each epoch alpha is updated before the weights are trained;
-- the weights use the learning rate of the next epoch, since the scheduler steps first;
+- the weights are trained with the learning rate of the next epoch, since the scheduler steps first;
 - on ImageNet the last operation of an edge is never removed (train_search_imagenet.py).
-We do not reproduce two bugs of that code. In its CIFAR script the gradients of alpha are never set
-to zero, and they are included in the norm by which gradients of weights are clipped. Its Shapley
-estimation changes the running statistics of batch norms.
+We do not reproduce two bugs of that code. First, its CIFAR script never sets the gradients of alpha
+to zero, and includes them in the norm by which the gradients of the weights are clipped. Second,
+its Shapley estimation changes the running statistics of batch norms.
 """
 # Tested in tests/strategies/test_shapley.py.
 
@@ -28,7 +28,7 @@ from pipeline.settings import CODE, OURS, PAPER, Settings, setting
 class ValueSettings(Settings):
     """The estimate of the Shapley values of operations (section 3.3).
 
-    Options of the estimator are further keys of these settings; each estimator defines its own.
+    The options of the chosen estimator are allowed as additional keys.
     """
 
     model_config = ConfigDict(extra="allow")  # `_with_options` checks the options
@@ -63,7 +63,7 @@ class ValueSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _with_options(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Check the estimator's name and options, and add values that the given ones imply.
+        """Check the estimator's name and options; add implied values and default options.
 
         Raises:
             InputError: there is no such estimator, or it has no such option.
@@ -135,7 +135,7 @@ class ShapleySettings(ValueSettings):
     step: float = setting(0.1, "ε of Eq. 6", PAPER, gt=0)
     norm: Literal["cell_type", "all", "z_score"] = setting(
         "cell_type",
-        "normalisation in Eq. 6 and 7: norm over a cell type, or over all; z_score: z-scores of φ "
+        "normalisation in Eqs. 6 and 7: norm over a cell type, or over all; z_score: z-scores of φ "
         "over a cell type in Eq. 7, and s unchanged in Eq. 6",
         OURS,
     )

@@ -1,4 +1,4 @@
-"""The cell of a supernet, computed in groups of equal operations instead of one by one.
+"""The cell of a supernet; operations of the same name are computed together, not one by one.
 
 The modules and the state dictionary are those of `MixedCell`; only the computation differs. A test
 checks that outputs, gradients and batch-norm statistics are the same.
@@ -12,8 +12,8 @@ checks that outputs, gradients and batch-norm statistics are the same.
 - In evaluation with running statistics, a dense convolution with its batch norm is a linear map.
   The kernels of all such maps between two states (`nor_conv_1x1`, `nor_conv_3x3`) are summed.
 
-Operations that are not chains of ReLU, convolution and batch norm are called one by one, so new
-operations need no changes here.
+Operations that are not chains of ReLU, convolution and batch norm are called one by one. New
+operations therefore need no changes here.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def weighted_total(terms: Sequence[Term]) -> Tensor:
 def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
     """Call operations one by one; pooling is called only once, since it is the same on every edge.
 
-    A batch norm after the pooling keeps separate running statistics for each edge.
+    A batch norm after the pooling is called for each edge, since each edge has its own module.
     """
     first = stack.operations[0]
     normalised = isinstance(first, nn.Sequential) and isinstance(first[0], POOLING)
@@ -160,10 +160,11 @@ def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
 
 
 def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:
-    """Apply all linear maps from a state to each later node, as one kernel per node.
+    """Apply the linear maps from one state to later nodes; those to one node are one kernel.
 
     Returns:
-        for each kernel size: the g nodes, and their sums [b, g * m, h, w] with m channels per node.
+        for each kernel size, the g nodes whose kernels have this size, and the outputs for them,
+        [b, g * m, h, w] with m channels per node.
     """
     chains: dict[int, list[tuple[Any, Tensor]]] = defaultdict(list)
     for stack in stacks:

@@ -1,7 +1,10 @@
-"""Computes g chains of ReLU, convolution and batch norm with equal layer shapes as one chain.
+"""Computes g chains of ReLU, convolution and batch norm as a single chain.
 
-Their channels are concatenated. g depthwise convolutions of m channels become one of g m channels;
-g other convolutions become one grouped convolution. Batch norms normalise each channel separately.
+The layers of all chains must have equal shapes. The channels of the chains are concatenated. g
+depthwise convolutions of m channels become one depthwise convolution of g m channels. g dense
+convolutions become one grouped convolution; at the start of the chains, where they share the
+input, they become one dense convolution. A batch norm treats each channel separately, so g batch
+norms become one.
 """
 # Tested in tests/supernet/fast/test_cell.py.
 
@@ -34,16 +37,16 @@ def is_chain(module: nn.Module) -> bool:
 def run_chains(
     chains: Sequence[Any], rectified: Tensor, copies: Callable[[int], Tensor], scales: Tensor
 ) -> Tensor:
-    """Concatenated outputs of g chains on the same input, each multiplied by a scale.
+    """Run g chains on the same input, scale the output of each, and concatenate the outputs.
 
     Args:
         chains: g chains with layers of the same kinds and shapes.
-        rectified: [b, m, h, w], their common input after the first ReLU.
-        copies: function of g that repeats this input g times along the channels.
-        scales: [g].
+        rectified: [b, m, h, w], the common input of the chains after the first ReLU.
+        copies: function that maps g to g copies of `rectified`, concatenated along the channels.
+        scales: [g], the factor for the output of each chain.
 
     Returns:
-        [b, g * m, h', w'], the first m channels from the first chain.
+        [b, g * m, h', w']; the first m channels are the output of the first chain.
     """
     depths = list(zip(*chains, strict=True))[1:]  # [depth][g]
     x = first_convolution(depths[0], rectified, copies)

@@ -1,24 +1,27 @@
 """Depthwise convolution with a fast backward pass on CPUs.
 
-    y[c, u] = sum over taps i of w[c, i] x[c, s u + d i - p]        stride s, dilation d, padding p
+    y[c, u] = sum over taps i of w[c, i] x[c, s u + d i - p]
 
-oneDNN has fast forward kernels for every kernel size and dilation. It computes the gradient of the
-weights fast only if there are at most 3 x 3 taps, no dilation and a multiple of 16 channels. Other
-gradients take many times as long as the forward pass. At stride 1 both gradients can be
-computed by the fast kernels:
+    c channel, u output pixel (row, column), i position in the k x k kernel (row, column)
+    s stride, d dilation, p padding
+
+oneDNN has fast forward kernels for every kernel size and dilation. Its gradient dw of the weights
+is fast only for kernels of at most 3 x 3, without dilation, and for a multiple of 16 channels.
+Other gradients take many times as long as the forward pass. At stride 1, the gradients dx and dw
+can both be computed by fast kernels:
 
 - dx is the convolution of dy with the mirrored weights, which is a forward pass.
-- For one output pixel, all taps of a convolution with dilation 2 read the same phase of the image
-  (even or odd rows and columns). So dw equals dw of the undilated convolution on the four phases,
-  stacked along the batch.
+- The image is divided into four subimages, by even or odd row and even or odd column (`phases`).
+  With dilation 2, all pixels that contribute to one output pixel are in the same subimage. So dw
+  equals dw of an undilated convolution on the four subimages, stacked along the batch.
 - dw of a 5 x 5 kernel is put together from dw of four 3 x 3 kernels on shifted images.
 
-With stride 2 and dilation 2 only every other pixel is read, so the convolution is an undilated one
-of stride 1 on these pixels. The remaining case, 5 x 5 at stride 2, is rare, and torch computes it.
+With stride 2 and dilation 2, only every other row and column is read. So the convolution equals an
+undilated one of stride 1 on these pixels. 5 x 5 kernels at stride 2 are rare; torch computes them.
 
-Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU.
-oneDNN's gradient takes many times as long as this one for dilated and 5 x 5 kernels, and in
-bfloat16 for all kernels at stride 2.
+Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU. For
+dilated and 5 x 5 kernels, oneDNN's gradient takes many times as long as ours. In bfloat16 this is
+also true for all kernels at stride 2.
 """
 
 from __future__ import annotations
@@ -36,7 +39,8 @@ VECTOR = 16  # the fast gradient needs a multiple of this many channels
 def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> Tensor:
     """Depthwise convolution with "same" padding.
 
-    [b, c, h, w] with a weight [c, 1, k, k], k odd -> [b, c, ceil(h / stride), ceil(w / stride)].
+    Maps [b, c, h, w] to [b, c, ceil(h / stride), ceil(w / stride)]; `weight` is [c, 1, k, k] with
+    k odd.
     """
     if stride == dilation == 2:
         x, stride, dilation = x[:, :, ::2, ::2].contiguous(memory_format=memory_format(x)), 1, 1
@@ -50,8 +54,8 @@ def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> 
 class DepthwiseConv(nn.Conv2d):
     """A depthwise convolution without bias and with "same" padding.
 
-    Parameters and state dictionary are those of `nn.Conv2d`, and outputs are the same up to
-    rounding. In evaluation, on a GPU and in compiled networks it calls `nn.Conv2d`.
+    Its parameters and state dictionary are those of `nn.Conv2d`. Outputs are the same up to
+    rounding. In evaluation, on a GPU and in compiled networks, it calls `nn.Conv2d`.
     """
 
     @classmethod
@@ -136,7 +140,11 @@ def same_size(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
 
 
 def weight_gradient(x: Tensor, dy: Tensor, kernel: int, dilation: int) -> Tensor:
-    """dw[c, 1, i] = sum over images and pixels u of dy[c, u] x[c, u + d i - p], i of k x k."""
+    """Gradient dw [c, 1, k, k] of the weights at stride 1, for k = `kernel`.
+
+    dw[c, 1, i] is the sum of dy[c, u] x[c, u + d i - p] over all images and output pixels u, with
+    kernel position i, dilation d and padding p.
+    """
     if dilation == 2:
         x, dy = phases(x), phases(dy)
     elif dilation != 1:
@@ -172,7 +180,10 @@ def block_gradient(x: Tensor, dy: Tensor, kernel: int, padding: int) -> Tensor:
 
 
 def phases(x: Tensor) -> Tensor:
-    """[b, c, h, w] -> [4 b, c, ceil(h / 2), ceil(w / 2)]; odd sizes are padded with zeros."""
+    """Divide images into four by even or odd row and column, and stack these along the batch.
+
+    [b, c, h, w] -> [4 b, c, ceil(h / 2), ceil(w / 2)]; odd sizes are padded with zeros.
+    """
     if x.shape[2] % 2 or x.shape[3] % 2:
         x = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))
     return torch.cat([x[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)])

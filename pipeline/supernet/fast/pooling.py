@@ -1,10 +1,11 @@
 """Pooling of few channels, faster than torch's on CPUs; results are equal up to rounding.
 
-torch's kernels process the channels of one pixel at a time, which is slow for few channels.
-Supernets with partial channels have so few. The faster functions have no gradients.
+torch's kernels process the channels of one pixel at a time. This is slow for few channels, as in
+supernets with partial channels. The faster functions have no gradients.
 
 - The maximum is computed from shifted images, first along the rows, then along the columns.
-- The average is a depthwise convolution with ones, divided by the number of pixels in the image.
+- The average is a depthwise convolution with ones. Its output is divided by the number of pixels of
+  the window that lie inside the image.
 """
 
 from __future__ import annotations

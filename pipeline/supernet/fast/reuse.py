@@ -1,13 +1,14 @@
 """Reuses the computations that several coalitions share.
 
-If the input of an operation is the same for several coalitions, its output is the same too. In
-DARTS half of all players belong to the reduction cell, and the cells before the first reduction do
-not depend on them. These cells have the largest images. In NAS-Bench-201 all cells have the same
-players, but the input of the first cell is always the output of the stem. In this cell the output
-of an operation depends on the mixing weights of the edges up to its input state, but not on the
-weight of the operation itself. So the cache stores outputs before mixing. After a removal only the
-operations that read the changed node or a later one are computed again, on average one operation in
-seven.
+If an operation has the same input for several coalitions, its output is computed only once.
+
+DARTS: half of all players belong to the reduction cell. The cells before the first reduction do not
+depend on these players, and they have the largest feature maps.
+
+NAS-Bench-201: all cells have the same players, but the input of the first cell is always the output
+of the stem. The cache keeps the outputs of this cell's operations before they are multiplied by
+their mixing weights. A removal changes the sum at one node of the cell. Only operations whose input
+is this node or a later one are computed again, on average one operation in seven.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ class ActivationCache:
             self._versions = versions
 
     def get(self, name: Hashable, depends_on: Hashable, compute: Callable[[], Result]) -> Result:
-        """The last result with this name if `depends_on` has not changed since, else a new result.
+        """The stored result with this name; a new result if `depends_on` has changed.
 
         `compute` computes a new result. `depends_on` contains everything on which the result
-        depends, except images and network; for example the mixing weights.
+        depends besides the images and the network, for example mixing weights.
         """
         if name not in self._entries or self._entries[name][0] != depends_on:
             self._entries.pop(name, None)  # frees its memory first
@@ -59,9 +60,9 @@ class ActivationCache:
 def run_cached(
     cell: Any, x: Tensor, mixing: Tensor, present: Present, cache: ActivationCache
 ) -> Tensor:
-    """As `MixedCell.forward`, for a cell with one input [b, channels, h, w] that never changes.
+    """Like `MixedCell.forward`, for a cell whose only input [b, channels, h, w] never changes.
 
-    The cell has no partial channels (k = 1). The cache keeps the outputs of its operations.
+    The cell has no partial channels (k = 1). The outputs of its operations are kept in `cache`.
     """
     rows = [tuple(row) for row in mixing.tolist()]
     states = [x]

@@ -1,8 +1,8 @@
 """Calls a cell in one of three ways: directly, compiled, or with gradient checkpointing.
 
 With checkpointing, the backward pass computes the activations of a cell again (Chen et al.,
-"Training deep nets with sublinear memory cost", 2016). This second forward pass changes neither the
-running statistics nor the number of noise draws.
+"Training deep nets with sublinear memory cost", 2016). This second forward pass uses the same noise
+as the first. It does not change the running statistics.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COMPILED_GRAPHS = 64
 def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
     """A compiled function that calls a cell in a training step.
 
-    It compiles the readable code, because the stacking in `FusedCell` hinders the compiler.
+    It compiles `MixedCell`, because the stacked operations of `FusedCell` hinder the compiler.
     """
     import torch._dynamo  # imported here, because it loads the compiler
 
