@@ -84,7 +84,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a verb; an error that the user can fix gives one line on stderr and exit code 2."""
+    """Run a verb; an error that the user can fix prints one line to stderr and exits with 2."""
     exit_on_sigterm()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # some locales have no `±`
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def exit_on_sigterm() -> None:
-    """Exit normally on SIGTERM, which clusters send, so that open journals end as FAILED."""
+    """On SIGTERM, which clusters send, raise SystemExit, so that open journals end as FAILED."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 

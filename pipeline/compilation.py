@@ -12,7 +12,7 @@ from pipeline.progress import warn
 
 # Training steps after which compilation has saved more time than it took. On NAS-Bench-201 (C = 16,
 # N = 1, batch 128) with two threads it takes 88 s and shortens a step from 0.212 s to 0.204 s, so
-# it pays after about 11,000 steps. With one thread it pays after about 1,400 steps.
+# it pays after about 11,000 steps. With one thread it pays after about 2,400 (docs/supernet.md).
 COMPILED_STEPS = 10_000
 
 # Images -> logits, and the logits of the auxiliary head if there is one.
@@ -29,7 +29,7 @@ def compile_pays(wanted: bool | str, n_steps: int) -> bool:
 
 
 def compile_mode(device: torch.device) -> str:
-    """The mode for `torch.compile`: CUDA graphs on a GPU, where kernel launches cost most."""
+    """The mode for `torch.compile`; on a GPU it uses CUDA graphs, to save kernel launches."""
     return "reduce-overhead" if device.type == "cuda" else "default"
 
 
@@ -61,8 +61,8 @@ def compiled_training_pass(
 ) -> TrainingPass:
     """A training step's forward pass, compiled for batches of `batch_size` images.
 
-    Batches of other sizes run uncompiled. Usually this is only the smaller last batch of an epoch,
-    and compiling for it would cost more time than it saves.
+    Batches of other sizes run uncompiled. Usually this is only the last batch of an epoch, which
+    is smaller. Compiling for it would cost more time than it saves.
     """
     chosen: TrainingPass | None = None
 

@@ -31,7 +31,7 @@ def resolve(name: str) -> torch.device:
 
 
 def configure(threads: int, deterministic: bool = False) -> None:
-    """Set torch's number of threads and its determinism, before any other use of torch.
+    """Set torch's number of threads and deterministic mode; call it before any other use of torch.
 
     Under torchrun, `threads` is divided equally among the processes of a machine. With
     `deterministic`, a GPU uses only bit-reproducible algorithms. Without it, cuDNN times its
@@ -48,7 +48,7 @@ def configure(threads: int, deterministic: bool = False) -> None:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context for forward passes in `float32`, or in mixed precision, `bfloat16` or `float16`.
+    """The context for forward passes in float32, or in mixed precision with bfloat16 or float16.
 
     Gradients in float16 need scaling. Gradients in bfloat16 do not, because bfloat16 has the
     same range as float32.

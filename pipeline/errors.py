@@ -41,7 +41,7 @@ def _printable(letter: str) -> str:
 
 
 def explain(error: BaseException) -> str | None:
-    """One line if the machine lacked disk space, rights or memory; None for any other error."""
+    """A one-line message for lack of disk space, rights or memory; None for any other error."""
     text = str(error)
     if isinstance(error, OSError) and error.errno in FULL:
         return f"{error.filename or 'results'}: no space left on the disk; free some, {AGAIN}"

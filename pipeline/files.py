@@ -123,7 +123,7 @@ def check_regular(path: Path | str, most: int = MOST_BYTES) -> None:
 
 
 def read_text(path: Path | str, most: int = MOST_BYTES) -> str:
-    """The UTF-8 text of a regular file of at most `most` bytes; else an `InputError`."""
+    """Read a regular UTF-8 file of at most `most` bytes; any other file raises `InputError`."""
     check_regular(path, most)
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -178,7 +178,7 @@ def read_object(path: Path | str) -> dict[str, Any]:
 
 
 def read_share(path: Path | str, key: str) -> float:
-    """A number between 0 and 1 in a JSON object, such as an error in `metrics.json`."""
+    """Read a number between 0 and 1 from a JSON file, such as `test_error` in `metrics.json`."""
     value = read_object(path).get(key)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise InputError(f"{path}: {key}: {value!r:.80}; expected a number between 0 and 1")
@@ -197,7 +197,8 @@ def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]
         the arrays by name.
 
     Raises:
-        InputError: the file is missing, damaged or too large, or does not contain these arrays.
+        InputError: the file is missing, damaged or too large, an array of `whole` is missing, or an
+            array has values that are not allowed.
     """
     import numpy as np
 

@@ -1,6 +1,6 @@
 """The journal of a run: a file with one event per line, as JSON, which is also sent to MLflow.
 
-Lines are only appended. Every event has its `time` in milliseconds and these fields:
+Lines are only appended. Every event has a `time` in milliseconds. These are its other fields:
 
     start     key (identifies the run; a tag in MLflow), stage, name, experiment, workflow, params,
               tags
@@ -10,8 +10,8 @@ Lines are only appended. Every event has its `time` in milliseconds and these fi
     end       status (FINISHED or FAILED), and for a workflow note (its result in Markdown)
 
 A process that is killed while it writes leaves an incomplete line, and another version of this
-program may write other events. The reader skips all lines that it does not know as events. This
-module does not depend on MLflow: `pipeline/tracking` reads journals and sends them to MLflow.
+program may write other events. `read` skips lines that are not valid events. This module does not
+depend on MLflow: `pipeline/tracking` reads journals and sends them to MLflow.
 """
 # Tested in tests/tracking/test_workflow.py.
 
@@ -66,7 +66,7 @@ class Journal:
         self.events.append(record)
 
     def append_metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Report one step; if a resumed stage repeats a step, the first report counts."""
+        """Add the metrics of one step; if a resumed stage repeats it, the first values remain."""
         known = self.points
         fresh = {name: float(v) for name, v in values.items() if (name, step) not in known}
         if fresh:
@@ -91,7 +91,7 @@ class Journal:
 
     @property
     def workflow(self) -> str | None:
-        """Key of the workflow that this run belongs to; the latest one if it was resumed."""
+        """Key of the run's workflow; if the run was resumed, the key of its last workflow."""
         return self._latest("workflow")
 
     @property
@@ -101,7 +101,7 @@ class Journal:
 
     @property
     def earlier_code(self) -> list[dict[str, str]]:
-        """Code versions that earlier processes of the run used and the last process did not.
+        """Code versions that were used by earlier processes of the run, but not by the last one.
 
         Each entry has a `source_digest` and, if the settings name registered code, `code_behind`.
         """
@@ -122,7 +122,7 @@ class Journal:
 
     @property
     def status(self) -> str:
-        """FINISHED or FAILED as in the last event, else RUNNING (also after a kill)."""
+        """The status of the `end` event; RUNNING if there is none, for example after a kill."""
         return self.events[-1].get("status", "RUNNING")
 
     @property
@@ -132,7 +132,7 @@ class Journal:
 
     @property
     def seconds_before(self) -> float:
-        """Running time of earlier processes, each from its start or resume to its last event."""
+        """Total running time of the earlier processes, each from its first event to its last."""
         starts = [i for i, e in enumerate(self.events) if e["event"] in ("start", "resume")]
         spans = itertools.pairwise(starts)
         return sum(self.events[b - 1]["time"] - self.events[a]["time"] for a, b in spans) / 1000
@@ -148,7 +148,7 @@ class Journal:
 
     @property
     def artifacts(self) -> list[tuple[Path, str]]:
-        """(path, form) in the order of adding; an artifact that was added twice appears twice."""
+        """(path, form) of each artifact; an artifact that was added twice is listed twice."""
         added = [event for event in self.events if event["event"] == "artifact"]
         return [(self.path.parent / event["path"], event["form"]) for event in added]
 
@@ -168,7 +168,7 @@ def read(path: Path) -> Journal:
 
 
 def read_all(folder: Path) -> list[Journal]:
-    """All journals under a folder that hold at least their start, sorted by path."""
+    """All journals below a folder, sorted by path, except those without a start event."""
     journals = (read(path) for path in sorted(folder.rglob("journal*.jsonl")))
     return [journal for journal in journals if journal.events]
 
@@ -289,9 +289,9 @@ def web_address() -> str:
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
     """`mlflow_run_id` and `mlflow_experiment_id` of a run; empty if MLflow does not have the run.
 
-    `provenance` is the content of `provenance.json` in the run's folder. Its `run_key` is also the
-    key of the line of `mlflow.jsonl` that has the two ids. Earlier versions wrote the two ids into
-    `provenance.json` instead of `run_key`.
+    `provenance` is the content of `provenance.json` in the run's folder. The two ids are in the
+    line of `mlflow.jsonl` whose key equals `run_key` in `provenance`. Earlier versions wrote the
+    two ids into `provenance.json` instead of `run_key`.
     """
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:

@@ -1,8 +1,8 @@
-"""Training with several processes: torchrun runs the same command in each.
+"""Training with several processes: torchrun runs the same command in each process.
 
 The rule of a job sets the number of machines and of processes on each machine. torchrun starts the
 processes and connects them. On one machine they connect through a free port. On several machines
-they connect through the first host of the SLURM job, at a port computed from the job's number.
+they connect through the first host of the SLURM job, at a port computed from its job id.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def command(
 
 
 def port_of(job: int) -> int:
-    """A port that two jobs on one host share only if their numbers differ by 20,000."""
+    """A port; two jobs get the same one only if their ids differ by a multiple of 20,000."""
     return FIRST_PORT + job % N_PORTS
 
 
@@ -68,7 +68,7 @@ def first_host(nodelist: str) -> str:
 
 
 def spread(device: str, processes: int, nodes: int) -> None:
-    """Replace this process by torchrun if several ranks are needed and it is not yet a rank."""
+    """Replace this process by torchrun, if several ranks are needed and torchrun is not running."""
     if processes * nodes > 1 and "LOCAL_RANK" not in os.environ:
         if machine.has_gpu(device):
             machine.take_gpus(processes)

@@ -1,4 +1,4 @@
-"""The files of the workflow outside the package: their location, and how to copy them."""
+"""Finds and copies the files of the workflow that are outside the package."""
 # Tested in tests/test_install.py.
 
 from __future__ import annotations

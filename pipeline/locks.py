@@ -1,8 +1,8 @@
 """Locks: one workflow at a time in a results folder, one stage at a time in a state folder.
 
 The operating system releases a stage's lock (`flock`) when the process ends. A workflow's lock is a
-file that names its host and process. If that process is dead, the lock is ignored. On another host
-this cannot be checked, so you must delete the file of a dead workflow by hand.
+file that names its host and process. If that process is dead, the lock is ignored. A process on
+another host cannot be checked. If it is dead, you must delete the file by hand.
 """
 # Tested in tests/test_faults.py.
 
@@ -29,19 +29,19 @@ TICK = 0.1  # seconds between two attempts
 
 
 def identity_of(pid: int) -> dict[str, Any]:
-    """Host, pid and start time of a process; the pid alone may be reused by another process."""
+    """Host, pid and start time of a process. Another process may later get the same pid."""
     return {"host": socket.gethostname(), "pid": pid, "started": _started(pid)}
 
 
 def alive(owner: dict[str, Any]) -> bool:
-    """Whether the process with this identity lives; on another host it is assumed to live."""
+    """Whether a process is alive. A process on another host is assumed to be alive."""
     if owner.get("host") != socket.gethostname():
         return True
     return owner.get("started") is not None and _started(owner["pid"]) == owner["started"]
 
 
 def take_workflow(state: Path, controller: int) -> None:
-    """Make `controller` (the pid of snakemake) the only workflow of a results folder.
+    """Lock a results folder for the workflow whose Snakemake process has the pid `controller`.
 
     Raises:
         InputError: another workflow is running.
@@ -57,7 +57,7 @@ def take_workflow(state: Path, controller: int) -> None:
 
 
 def workflow_owner(state: Path) -> dict[str, Any]:
-    """The identity of the workflow that owns a results folder; empty if none does."""
+    """The identity of the workflow that has locked a results folder; empty if there is none."""
     return _read(state / WORKFLOW)
 
 
@@ -84,14 +84,14 @@ def lives_elsewhere(results: Path, state: Path) -> bool:
 
 
 def controller() -> int | None:
-    """Pid of the snakemake that started this process; None if started by hand or by SLURM."""
+    """Pid of the Snakemake process that started us; None after a start by hand or by SLURM."""
     pid = os.environ.get("SHAPLEY_NAS_CONTROLLER")
     return int(pid) if pid and "SLURM_JOB_ID" not in os.environ else None
 
 
 @contextlib.contextmanager
 def held(path: Path, seconds: float) -> Iterator[bool]:
-    """Hold a lock file during the block; False if another process held it for all `seconds`."""
+    """Lock a file during the block; yields False if no lock was obtained within `seconds`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
     with path.open("a", encoding="utf-8") as stream:
@@ -102,7 +102,7 @@ def held(path: Path, seconds: float) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def stage(state: Path) -> Iterator[None]:
-    """Lock a stage's state folder; first end a process that a killed workflow left running there.
+    """Lock a stage's state folder. If a killed workflow left a process there, end it first.
 
     Raises:
         InputError: another process runs the stage, and its workflow (or shell) is still alive.
@@ -127,7 +127,7 @@ def stage(state: Path) -> Iterator[None]:
 
 
 def _take(stream: Any) -> None:
-    """Lock an open file; if a leftover stage has locked it, end that stage."""
+    """Lock an open file. If a stage of a dead workflow has locked it, end that stage first."""
     deadline = time.monotonic() + GRACE
     told = False
     while not _try(stream):
@@ -146,7 +146,7 @@ def _take(stream: Any) -> None:
 
 
 def _try(stream: Any) -> bool:
-    """Try to lock an open file; on a file system without locks this always succeeds."""
+    """Try to lock an open file; always true on a file system that has no locks."""
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

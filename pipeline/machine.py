@@ -17,14 +17,14 @@ _held: list[IO[str]] = []  # a device is allocated while its file is open
 
 
 def n_cpus() -> int:
-    """CPUs that this process may use: those of its affinity mask, at most OMP_NUM_THREADS."""
+    """Number of CPUs in the affinity mask of this process, but at most OMP_NUM_THREADS."""
     n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(n, int(asked)) if asked.isdecimal() and int(asked) else n
 
 
 def has_gpu(device: str) -> bool:
-    """Whether jobs will run on a GPU: `cuda`, or `auto` on a machine with an NVIDIA driver.
+    """Whether jobs run on a GPU: `device` is `cuda`, or it is `auto` and there is an NVIDIA driver.
 
     CUDA_VISIBLE_DEVICES is not read, because clusters set it even on machines without a GPU.
     """
@@ -61,8 +61,9 @@ def own_folder(folder: Path) -> Path:
 def take_gpus(n: int = 1) -> list[str]:
     """Allocate `n` GPUs that no other job of this user holds, until this process ends.
 
-    Snakemake counts GPUs but does not choose those of a job. In a SLURM job the GPUs are already
-    chosen. If fewer than `n` GPUs are free, this job shares the first `n` visible GPUs with others.
+    Snakemake counts GPUs, but does not choose which GPUs a job uses. In a SLURM job, SLURM has
+    already chosen them. If fewer than `n` GPUs are free, this job uses the first `n` visible GPUs,
+    together with other jobs.
 
     Returns:
         The names of the GPUs. If this call chose them, it also sets CUDA_VISIBLE_DEVICES.

@@ -1,7 +1,8 @@
 """Runs code before the first job of a workflow, as each job ends, and after the last job.
 
-Snakemake's hooks (`onstart`) do not run if another workflow imports this workflow as a module.
-Therefore Snakemake's log events start the code. When a job ends, a line is printed on the terminal.
+Snakemake's hooks, such as `onstart`, do not run if another workflow imports this workflow as a
+module. Therefore this code is a log handler, which Snakemake calls for each of its log events. When
+a job ends, a line is printed on the terminal.
 The full output of Snakemake is in `.snakemake/log`.
 """
 
@@ -88,7 +89,7 @@ class Moments(logging.Handler):
         print(line, file=sys.stderr, flush=True)
 
     def _time_left(self) -> float:
-        """Seconds left, if the time per job and the number of parallel jobs stay as they are."""
+        """Estimated seconds left, if jobs take as long as before and as many run in parallel."""
         took = [seconds for jobs in self._seconds.values() for seconds in jobs]
         at_work = sum(time.monotonic() - started for _, _, started in self._jobs.values())
         at_once = (sum(took) + at_work) / (time.monotonic() - self._began)
@@ -106,6 +107,6 @@ def span(seconds: float) -> str:
 
 
 def _name(job: Any) -> str:
-    """A job's stage and run, read from the path of its log; without a log, the job's rule."""
+    """A job's stage and run, from the path of its log file; if it has no log, its rule."""
     parts = PurePath(job.log[0]).with_suffix("").parts if job.log else ()
     return "/".join(parts[parts.index("logs") + 1 :]) if "logs" in parts else str(job.rule_name)

@@ -125,7 +125,7 @@ def find(folder: str) -> Place | None:
 
 
 def is_of_workflow(folder: Path) -> bool:
-    """Whether this is a folder that a workflow writes to: of a run, or of a prepared data set."""
+    """Whether a workflow writes to this folder, as the folder of a run or a prepared data set."""
     root = Path(ROOT).parent.resolve()
     if not folder.resolve().is_relative_to(root):
         return False
@@ -134,7 +134,7 @@ def is_of_workflow(folder: Path) -> bool:
 
 
 def globs(file: str) -> list[str]:
-    """Glob patterns, one per stage, that find `file` in the runs' folders of a preset."""
+    """Glob patterns, one per stage, that match `file` in the folder of every run."""
     return [f"{WILDCARD.sub('*', folder)}/{file}" for folder in STAGES.values()]
 
 

@@ -1,8 +1,8 @@
 """Reads published pickles without running arbitrary code.
 
 A pickle names the functions that rebuild its objects. This reader accepts only functions that build
-numbers, plain containers, and NumPy arrays of numbers or text. Instead of NumPy's functions it
-calls ours, which check their arguments, because a malicious file could crash the interpreter.
+numbers, plain containers, and NumPy arrays of numbers or text. With NumPy's own functions, a
+malicious file could crash the interpreter. So we replace them by ours, which check arguments.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_RATIO = 100  # unpacked size over packed size, above `files.MOST_BYTES`
 
 
 class Dtype:
-    """The type of an array's elements: a plain number or text of fixed length."""
+    """The dtype of an array; only plain numbers and text of fixed length are allowed."""
 
     def __init__(self, code: Any, *_: Any) -> None:
         if not re.fullmatch(r"[biufcSU]\d{1,4}", str(code)):
@@ -59,7 +59,7 @@ def encode(text: str, encoding: str = "latin-1") -> bytes:
 
 
 def no_bytes() -> bytes:
-    """Empty bytes in protocols below 3. It takes no argument, since a number would be a size."""
+    """`bytes()` in protocols below 3. No argument is allowed: `bytes(n)` would allocate n bytes."""
     return b""
 
 
@@ -136,9 +136,9 @@ def read_pickle(path: Path, bounded: bool = True) -> dict[str, Any]:
 
     Args:
         path: the file; the suffix `.pbz2` means that it is compressed by bz2.
-        bounded: whether to refuse files that unpack to much more than expected (a batch of images,
-            or the results of one cell in NATS-Bench). If False, the caller must check that the file
-            fits in memory.
+        bounded: whether to refuse files that unpack to much more than the largest ones we expect: a
+            batch of images, or the results of one cell in NATS-Bench. If False, the caller must
+            check that the file fits in memory.
 
     Raises:
         InputError: the file is missing or damaged, or contains other kinds of objects.

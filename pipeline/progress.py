@@ -1,4 +1,4 @@
-"""Output on stderr during work: warnings, and progress bars if it is a terminal."""
+"""Output on stderr during work: warnings, and progress bars if stderr is a terminal."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 def warn(message: str) -> None:
-    """Print one line on stderr; unlike `logging`, no library can reconfigure or silence it."""
+    """Print one line on stderr. Libraries can silence `logging`, but not this function."""
     print(f"warning: {message}", file=sys.stderr, flush=True)
 
 

@@ -79,9 +79,9 @@ def collect(
 
 @functools.cache
 def code() -> dict[str, Any]:
-    """Commit, dirty flag and source digest of this package.
+    """The git commit, the dirty flag and the source digest of this package.
 
-    They are read only once per process, because edits to files do not change the code that is
+    All three are read only once per process, because edits to files do not change the code that is
     already running. Outside a git checkout, or without git, commit and flag are None.
     """
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
@@ -101,7 +101,7 @@ def source_digest(package: Path = PACKAGE) -> str:
 
 
 def file_digests(package: Path = PACKAGE) -> dict[str, str]:
-    """Path of each Python file below the package, in sorted order -> SHA-256 of its bytes."""
+    """Path of each Python file in the package -> SHA-256 of its bytes; sorted by path."""
     return {
         path.relative_to(package).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(package.rglob("*.py"))
@@ -153,7 +153,7 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str | None:
-    """Output of git in the package's folder; None if git, checkout or object is missing."""
+    """Output of a git command in the package's folder; None if the command fails."""
     try:
         done = subprocess.run(
             ["git", "-C", str(PACKAGE), *arguments],

@@ -29,7 +29,7 @@ NB201 = "NAS-Bench-201 (Dong & Yang, ICLR 2020)"
 
 
 class Settings(BaseModel):
-    """Frozen settings; an unknown key and a number that is not finite are errors."""
+    """Frozen settings; unknown keys, infinite numbers and NaN are refused."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
@@ -38,7 +38,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true where a number is expected; YAML reads `yes` as true, pydantic true as 1."""
+        """Refuse true and false as numbers: YAML reads `yes` as true, pydantic makes it 1."""
         kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
         values = value if isinstance(value, list | tuple) else [value]
         if (
@@ -51,7 +51,7 @@ class Settings(BaseModel):
 
     @classmethod
     def over(cls, base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Merge given values over `base` before validation; a subclass may drop some of `base`."""
+        """Merge `given` over `base`, before validation; a subclass may drop keys of `base`."""
         return {**base, **given}
 
 
@@ -85,12 +85,12 @@ ExpandedPath = Annotated[str, AfterValidator(expanded)]
 
 
 def setting(default: Any, meaning: str, source: str, **limits: Any) -> Any:
-    """A field with its meaning and the source of its default; a test checks that both exist."""
+    """A field with its `meaning` and the `source` of its default; a test requires both texts."""
     return Field(default, description=meaning, json_schema_extra={"source": source}, **limits)
 
 
 def factory(make: Any, meaning: str, source: str, **limits: Any) -> Any:
-    """As `setting`, for a default that must be created anew: a nested model, a list, a mapping."""
+    """Like `setting`; `make` creates the default (a nested model, a list, a mapping) each time."""
     return Field(
         default_factory=make, description=meaning, json_schema_extra={"source": source}, **limits
     )

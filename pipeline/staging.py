@@ -41,8 +41,8 @@ def stage_in(
     """Copy an image folder to `local` unless it is there already.
 
     Returns:
-        Manifest and data root of the copy. The arguments are returned unchanged if the data set is
-        not an image folder, or if copying fails, which gives a warning.
+        Manifest and data root of the copy. If the data set is not an image folder, or if copying
+        fails, the arguments are returned unchanged. A failure also gives a warning.
     """
     if manifest["kind"] != "folder":
         return manifest, data_root

@@ -1,4 +1,4 @@
-"""Files of tensors, numbers and text, written by `torch.save`; opening one runs no code from it."""
+"""Reads files of tensors, numbers and text from `torch.save`, without running code from them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MOST_BYTES = 2**36
 
 
 class DamagedError(Exception):
-    """A file is truncated, changed or of another kind; the message is one line."""
+    """A file is truncated, changed or not of the expected kind; the message is one line."""
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
     """Load a dictionary saved with `torch.save`; all tensors are loaded to the CPU.
 
-    They take no more memory than the file's size.
+    The tensors take no more memory than the size of the file.
 
     Raises:
         DamagedError: the file is incomplete or damaged, or does not contain such a dictionary.

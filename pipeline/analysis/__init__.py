@@ -1,1 +1,1 @@
-"""Reads finished runs and makes tables, figures and reports, next to the paper's numbers."""
+"""Makes tables, figures and reports from finished runs; compares them with the paper."""

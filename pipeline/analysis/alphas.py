@@ -42,7 +42,7 @@ def read(
     without_warmup: bool = False,
     quantity: str = "alpha",
 ) -> Alphas | None:
-    """Alpha of searches in one space; None if no search saved it or the space has changed since.
+    """Alpha of searches in one space; None if it was not saved or no longer fits the space.
 
     Args:
         results: folder of the runs.
@@ -81,7 +81,10 @@ def _edge(
     edge: int,
     histories: Mapping[int, tuple[int, np.ndarray]],
 ) -> list[Series]:
-    """One series per operation, from seed -> (epochs to skip, [epochs, type, edge, operation])."""
+    """One series per operation of an edge, by seed and epoch.
+
+    `histories` maps a seed to (epochs to skip, alpha [epochs, cell types, edges, operations]).
+    """
     return [
         Series(
             operation,

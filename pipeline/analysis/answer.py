@@ -1,8 +1,8 @@
 """The top of a report page: the result of the method, its best cell, and charts of all methods.
 
-The *method* of an experiment is the row of its reference strategy, usually Shapley-NAS, or the
-first measured row if that one has no result yet. The *headline* is the first test accuracy or test
-error that was measured for the method.
+The *method* of an experiment is the row of its reference strategy, usually Shapley-NAS. If this row
+has no result yet, the method is the first row with a result. The *headline* is the first test
+accuracy or test error that was measured for the method.
 """
 # Tested in tests/analysis/test_report.py.
 
@@ -28,13 +28,14 @@ FEW = f"With fewer than {LEAST} seeds such differences may be chance."
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of an experiment, shown at the start of its section.
+    """The main result of an experiment, shown at the start of its section on a report page.
 
     Attributes:
-        sentence: the answer in words; empty if nothing is measured yet.
-        best: the method's cell with the best headline value; None if the method found no cell.
-        best_value: the headline value of this cell, as text.
-        n_cells: number of cells that the method found.
+        sentence: the result of one method, usually Shapley-NAS, compared with the others; empty if
+            nothing is measured yet.
+        best: the cell of this method with the best test result; None if it found no cell.
+        best_value: the test result of this cell, as text.
+        n_cells: number of cells that this method found.
         charts: dot plots that compare the methods, and scatter plots against parameters.
     """
 
@@ -63,10 +64,10 @@ class Summarised:
 
 
 def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Architecture]) -> Answer:
-    """The answer of an experiment.
+    """Summarise the results of an experiment for the top of its section.
 
     Args:
-        experiment: defines the reference strategy.
+        experiment: the experiment, which names its reference strategy.
         parts: the tables of the experiment.
         found: all architectures on the report page.
     """
@@ -81,7 +82,7 @@ def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Archit
 
 
 def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
-    """The answer of each experiment in words, for MLflow and the terminal.
+    """A summary of each experiment that has results, as text for MLflow and the terminal.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
@@ -109,7 +110,7 @@ def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
 def _headline(
     experiment: Experiment, parts: Sequence[Part]
 ) -> tuple[Line, Measure, dict[str, Cell]] | None:
-    """The method's line, the first measure that it has, and that measure of all rows."""
+    """The method's row, the headline measure, and the table cells with this measure by row."""
     for part in parts:
         for measure, cells in _tests(part).items():
             line = _method(experiment, part, cells)
@@ -119,7 +120,7 @@ def _headline(
 
 
 def _tests(part: Part) -> dict[Measure, dict[str, Cell]]:
-    """Measure -> row -> cell, for measures of test sets that have a value."""
+    """Measure -> row label -> table cell, for test measures with at least one result of ours."""
     found: dict[Measure, dict[str, Cell]] = {}
     for table in part.tables:
         for i, measure in enumerate(table.columns):
@@ -132,7 +133,7 @@ def _tests(part: Part) -> dict[Measure, dict[str, Cell]]:
 
 
 def _method(experiment: Experiment, part: Part, cells: dict[str, Cell]) -> Line | None:
-    """The row that the sentence is about: the reference, else the first row that we measured."""
+    """The row of the reference strategy; if it has no result, the first row that has one."""
     lines = [
         line
         for table in part.tables
@@ -144,7 +145,7 @@ def _method(experiment: Experiment, part: Part, cells: dict[str, Cell]) -> Line 
 
 
 def _sentence(label: str, measure: Measure, cells: dict[str, Cell]) -> str:
-    """Say what the method reaches, and which methods it is better or worse than."""
+    """State the method's result, and which methods it is better or worse than."""
     own = cells[label]
     assert own.ours is not None
     others: dict[int, list[str]] = {sign: [] for sign in SAID}
@@ -173,11 +174,11 @@ def _named(measure: Measure) -> str:
 
 
 def _compared(one: Cell, other: Cell) -> tuple[int, bool]:
-    """Compare two cells by Welch's test, or only by their means if they have too few seeds.
+    """Compare two table cells by Welch's test; with too few seeds, compare only the means.
 
     Returns:
-        1 if `one` is better, -1 if it is worse, 0 if no difference is found; whether Welch's test
-        was used.
+        First, 1 if `one` is better, -1 if it is worse, 0 if no difference is found. Second, whether
+        Welch's test was used.
     """
     a, b = one.ours, other.ours
     assert a is not None and b is not None
@@ -195,7 +196,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _best(line: Line, cell: Cell, found: Sequence[Architecture]) -> tuple[Architecture | None, str]:
-    """The cell of the seed with the best value, and the value in words."""
+    """The found cell with the best value over seeds, and this value as text."""
     measure = cell.measure
     sign = 1 if measure.lower_is_better else -1
     by_anchor = {one.anchor: one for one in found}
@@ -208,7 +209,10 @@ def _best(line: Line, cell: Cell, found: Sequence[Architecture]) -> tuple[Archit
 
 
 def _charts(part: Part) -> Iterator[Drawn]:
-    """Dot plots of measures of two or more methods, and the first of each stage against size."""
+    """Charts that compare two or more methods: dot plots, and plots against network size.
+
+    Each test measure has a dot plot. Only the first of each stage has a scatter plot.
+    """
     tests = _tests(part)
     labels = list(dict.fromkeys(label for cells in tests.values() for label in cells))
     for measure, cells in tests.items():
@@ -233,14 +237,14 @@ def _charts(part: Part) -> Iterator[Drawn]:
 
 
 def _printed(cell: Cell) -> tuple[float, float] | None:
-    """The paper's mean and deviation (0 if it prints none), if it used the same data."""
+    """The paper's mean and deviation (0 if not printed); None if it used another data set."""
     if cell.paper is None or cell.paper_dataset:
         return None
     return cell.paper.mean, cell.paper.std or 0.0
 
 
 def _size_of(part: Part, label: str) -> float | None:
-    """Mean parameters of a row's networks in millions; None if they were not counted."""
+    """Mean number of parameters of a row's networks in millions; None if not counted."""
     lines = (line for table in part.tables for line in table.lines if line.row.label == label)
     cells = (cell for line in lines for cell in line.cells if cell.measure.key == "params")
     return next((cell.ours.mean for cell in cells if cell.ours), None)

@@ -28,7 +28,7 @@ class Architecture:
         svg: the drawing of the cell; empty if there is none.
         others: the other runs of this strategy and seed: search, trial, query, trainings.
         training: training accuracy over epochs; None if the network was not trained.
-        same: titles of the same cell, found by other strategies.
+        same: titles of other strategies' architectures with the same cell.
         values: Shapley values that the search estimated, one heat map for each cell type.
     """
 
@@ -89,7 +89,7 @@ def _search_of(own: Sequence[FinishedRun]) -> FinishedRun | None:
 
 
 def growth(results: Path, one: Architecture) -> list[Drawn]:
-    """Curves of the accumulated Shapley values s (Eq. 7) and of alpha (Eq. 6) in its search."""
+    """Curves of the accumulated Shapley values (Eq. 7) and alpha (Eq. 6) of a search."""
     search = _search_of(one.others)
     if search is None:
         return []

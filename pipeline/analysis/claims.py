@@ -26,7 +26,7 @@ Values = Mapping[int, float]
 
 
 def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
-    """Measurements by file name: one for each claim, and one for an experiment's planned runs.
+    """Measurements by file name: for each experiment, one per claim and one of its planned runs.
 
     Args:
         job: experiments and seeds; experiments without claims are skipped.
@@ -85,7 +85,7 @@ def compared(
 
 
 def _agreement(of: Mapping[str, Values], printed: Mapping[str, float]) -> dict[int, float]:
-    """Kendall's tau of measured and printed values, for the seeds that all strategies share."""
+    """Kendall's tau between our values and the paper's, for each seed that all strategies have."""
     import numpy as np
 
     shared = set.intersection(*({*by} for by in of.values()))
@@ -106,7 +106,7 @@ def _printed(condition: Condition, experiment: Experiment) -> dict[str, float]:
 
 
 def _claim(claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
-    """The text of a claim, its conditions with their verdicts, its verdict, and its picture."""
+    """The text, conditions, verdicts and picture of a claim, as plain values."""
     conditions = [_judged(one, experiment, finished) for one in claim.conditions]
     deciding = [one["verdict"] for one in conditions if one["decides"]]
     return {
@@ -137,7 +137,10 @@ def _judged(
 
 
 def _numbers(by: Values) -> dict[str, Any] | None:
-    """Mean, half-width of the 95 % t interval and number of seeds; the values if they are few."""
+    """Mean, number of seeds and half-width of the 95 % t interval.
+
+    With too few seeds for an interval, the values themselves take the place of the half-width.
+    """
     if not by:
         return None
     one = summarise(by.values())
@@ -150,7 +153,7 @@ def _numbers(by: Values) -> dict[str, Any] | None:
 def _picture(
     claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]
 ) -> dict[str, Any]:
-    """Curves of the claim's labels over epochs, or the values of its first measure by seed."""
+    """Data of a claim's picture: a curve over epochs for each label, or a measure by seed."""
     titles = {label: _title(label, experiment) for label in claim.labels}
     if claim.curve:
         series = {titles[label]: epochs(label, claim.curve, finished) for label in titles}
@@ -182,7 +185,7 @@ def epochs(
 
 
 def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) -> dict[str, Any]:
-    """A row of the experiment: how many of its seeds have run, and their results."""
+    """The number of planned and of finished seeds of a row of the experiment, and the results."""
     dataset = row.datasets[0]
     query = values(row.strategy, dataset, f"query/{dataset}_test", finished)
     ranked = "query" if row.repeats else "ranking"  # a run of `queries` has both

@@ -1,8 +1,8 @@
 """Renders `docs/claims.md` from the measurements of `claims.py`; do not edit the page by hand.
 
-The page has a table of verdicts, and a section with a picture for each claim. It also shows the
-cell that each search would have returned after each epoch, and lists all runs, including missing
-ones.
+The page has a table of verdicts, and one section with a picture for each claim. It also shows the
+accuracy of the cell that each search would have returned after each epoch. A table lists
+all planned runs, including those that have not run.
 """
 # Tested in tests/analysis/test_claims.py.
 
@@ -28,20 +28,22 @@ HEAD = """\
 <!-- Rendered from docs/measurements/claims_*.json; change those and run
 `python -m pipeline claims`. -->
 
-This page tests the claims of Shapley-NAS (Xiao et al., CVPR 2022) by experiments. The rules of the
-verdicts are in `config/experiments/claims.yaml` and were committed before the runs. Each condition
-compares a bound with the 95 % t interval of the mean over seeds. If the whole interval is on the
-claimed side of the bound, the condition holds. If the whole interval is on the other side, it does
-not hold. If the interval contains the bound, or if there are too few seeds, the condition is
-undecided ("cannot be told here"). A claim holds if all its deciding conditions hold, and does not
-hold if one of them does not hold. Otherwise it is undecided. `0.51 ± 0.12 (n = 4)` is the mean over
-four seeds, ± half the width of its interval.
+This page tests the claims of Shapley-NAS (Xiao et al., CVPR 2022) by experiments. Each claim has
+one or more conditions, which are in `config/experiments/claims.yaml` and were committed before the
+runs. Each condition compares a bound with the 95 % t interval of the mean over seeds. If the whole
+interval is on the claimed side of the bound, the condition holds. If the whole interval is on the
+other side, it does not hold. If the interval contains the bound, or if there are too few seeds, the
+condition is undecided ("cannot be told here"). Conditions marked "not part of the verdict" are
+shown but not counted. A claim holds if all its counted conditions hold. It does not hold if at
+least one of them does not hold. Otherwise the claim is undecided. `0.51 ± 0.12 (n = 4)` is the mean
+over four seeds, ± half the width of its interval.
 """
 END = """\
 ## What has run
 
-The test accuracy and Kendall's tau are those at the end of each search. Both are computed from the
-table of the benchmark.
+The test accuracy is that of the cell found at the end of each search. Kendall's tau compares the
+final operation strengths with the test accuracies of all cells. The accuracies are those in the
+table of NAS-Bench-201, or for digits in `nasbench_digits`.
 """
 BY_EPOCH = """\
 ## By epoch
@@ -80,7 +82,7 @@ def render(folder: Path, images: Path) -> str:
 
 
 def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
-    """A table of claim, verdict and the first condition's result, and the count of each verdict."""
+    """A table with one row per claim, followed by the number of claims with each verdict."""
     rows = [
         {
             "claim": f"[{one['claim']}](#{one['claim'].lower()})",
@@ -115,8 +117,9 @@ def _section(claim: Mapping[str, Any], images: Path) -> str:
     ]
     parts = [
         f"## {claim['claim']}",
-        f"{claim['sentence']} (Section {claim['section']}.) **{claim['verdict'].capitalize()}.**",
-        f"Here: {claim['here']}",
+        f"{claim['sentence']} **Verdict: {claim['verdict']}.**",
+        f"In the paper: section {claim['section']}.",
+        f"Measured here: {claim['here']}",
         f"Differs from the paper: {claim['differs']}",
         table(CONDITIONS, rows),
         _picture(claim, images),
@@ -142,7 +145,7 @@ def _picture(claim: Mapping[str, Any], images: Path) -> str:
 
 
 def _curves(by_title: Mapping[str, Any], what: str, path: Path) -> str:
-    """Write curves of several searches to `path`; return Markdown with a legend in words."""
+    """Write curves of several searches to `path`; return Markdown that shows them."""
     series = [
         Series(
             title,
@@ -191,8 +194,8 @@ def _made(claim: Mapping[str, Any]) -> str:
     commits = ", ".join(f"`{one[:12]}`" for one in claim["commit"].split(", ") if one)
     lines = [
         f"Command: `{claim['command']}`",
-        f"Commits: {commits or 'none'}",
-        f"Machine: {claim['machine'] or 'none'}",
-        f"Date: {claim['date'] or 'none'}",
+        f"Commits: {commits or 'none yet'}",
+        f"Machine: {claim['machine'] or 'none yet'}",
+        f"Date: {claim['date'] or 'none yet'}",
     ]
     return "\n".join(["", *(f"- {line}" for line in lines), ""])

@@ -88,7 +88,7 @@ def write(found: Evaluation, names: Sequence[str], folder: Path) -> list[Path]:
 
 
 def words(found: Evaluation) -> str:
-    """One line for the reader, with a warning if the network does not beat the baseline."""
+    """A line about the accuracy, with a warning if the network does not beat the baseline."""
     s = summary(found)
     top5 = f"among the first five {s['top5_accuracy']:.4f}, " if len(found.confusion) > 5 else ""
     line = (
@@ -120,7 +120,7 @@ def _text(value: Any) -> str:
 
 
 def _draw(found: Evaluation, names: Sequence[str], path: Path) -> None:
-    """Draw the matrix: rows are true classes, columns are answers, colours are shares of a row."""
+    """Draw each row of the matrix as shares; rows are true classes, columns predicted classes."""
     from matplotlib.figure import Figure  # imported only here, because it takes a second
 
     shares = found.confusion / np.maximum(found.confusion.sum(axis=1, keepdims=True), 1)

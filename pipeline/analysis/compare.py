@@ -1,4 +1,4 @@
-"""Compares the strategies of a results folder, or some runs by name.
+"""Compares all strategies of a results folder, or only the runs that are named.
 
 Runs that differ only in their seeds form one *side*. A search has a search seed, and the trainings
 of its cell have training seeds. A published cell has only training seeds. Two sides are paired over
@@ -44,8 +44,8 @@ class Subject:
 
     Attributes:
         name: the run's name, including its seeds.
-        search_seed: None if no search found the genotype, or if it is the best of several searches.
-        training_seed: None for runs that do not train a found network.
+        search_seed: None if the genotype is not from a search, or is the best of several searches.
+        training_seed: None if the run does not train the network of a genotype.
         config: settings, code, device, data and genotype, as text; nested keys are flattened.
         metrics: numbers of `metrics.json`.
         mlflow: (run id, experiment id), or None.
@@ -60,7 +60,7 @@ class Subject:
 
     @classmethod
     def named(cls, name: str, seed: Any, **content: Any) -> Subject:
-        """A run; its seeds are read from its name, or else from its record (`seed`)."""
+        """A run with the seeds from its name; `seed` is the search seed if the name has none."""
         seeds = {kind: int(number) for kind, number in SEED.findall(name)}
         place = paths.find(name)
         found = seeds.get("seed", int(seed) if str(seed).isdigit() else None)
@@ -76,7 +76,7 @@ class Side:
     runs: tuple[Subject, ...]
 
     def by_seed(self, metric: str, kind: str) -> dict[int, float]:
-        """Value by seed: the mean over the trainings of one search; failed runs are left out."""
+        """Mean of a metric for each seed of the given kind; failed runs are left out."""
         values: dict[int, list[float]] = defaultdict(list)
         for run in self.runs:
             seeds = (run.search_seed, run.training_seed)
@@ -98,7 +98,7 @@ def read(folder: Path) -> Subject:
     """The run in a folder.
 
     Raises:
-        InputError: it is not the folder of a run that has succeeded.
+        InputError: the folder is not that of a successful run.
     """
     if not (folder / "metrics.json").exists():
         raise InputError(f"{folder}: no metrics.json: not the folder of a run that has succeeded")
@@ -121,7 +121,7 @@ def read(folder: Path) -> Subject:
 
 
 def _genotype(folder: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
-    """The cell of a run, from its own metrics or else from the `genotype.json` of its seed."""
+    """The cell of a run: from `metrics.json` or else from its seed's `genotype.json`."""
     if isinstance(metrics.get("arch"), str):
         return {GENOTYPE: metrics["arch"]}
     base = folder.resolve().parents[2] if "rseed" in folder.name else folder.resolve().parent
@@ -156,7 +156,7 @@ def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
 
 
 def _found_the_same(sides: Sequence[Side]) -> bool:
-    """Whether all sides have the same cells, as far as the runs name them."""
+    """Whether all sides have the same cells; False if the cell of a run is unknown."""
     cells = [{run.config.get(GENOTYPE) for run in side.runs} for side in sides]
     return len(cells) > 1 and None not in cells[0] and all(one == cells[0] for one in cells)
 
@@ -215,7 +215,7 @@ def difference(
 
 @dataclass(frozen=True)
 class Comparison:
-    """The strategies of a space on a data set: measures, and summaries by strategy and measure."""
+    """Summaries of all measures for the strategies of a space on a data set."""
 
     space: str
     dataset: str
@@ -263,7 +263,7 @@ def _differences(seeds: Mapping[str, Mapping[int, float]]) -> Iterator[dict[str,
 
 
 def _measures(own: Sequence[FinishedRun]) -> list[Measure]:
-    """The measures to compare: trained networks, ranks in the table, sizes, cost of the search."""
+    """Measures to compare: test errors, table accuracies, ranks, parameters and search time."""
     targets = dict.fromkeys(run.target for run in own if run.target is not None)
     columns = measures.ranked_columns(own)
     return [

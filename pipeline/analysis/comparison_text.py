@@ -27,11 +27,12 @@ INTERVALS = "± or brackets: 95 % interval over n seeds, if there are three or m
 
 
 def render_folder(results: Path, form: str = "text") -> str:
-    """Compare the strategies of a results folder: a table of methods and metrics, or all rows.
+    """Compare the strategies of a results folder.
 
     Args:
         results: `results/{preset}`.
-        form: "text" for the table; "csv" or "json" for all rows, with the paired differences.
+        form: "text" for tables of methods and metrics; "csv" or "json" for all compared values,
+            with the paired differences.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
@@ -62,7 +63,7 @@ def render_folder(results: Path, form: str = "text") -> str:
 
 
 def _matrix(one: Comparison) -> TextTable:
-    """A row for each method, a column for each metric, without metrics of validation images."""
+    """A table of methods (rows) and metrics (columns), without metrics on validation images."""
     shown = [m for m in one.measures if not m.key.endswith("_valid")]
     titles = ["seeds", *(f"{m.title} ({m.unit})" if m.unit else m.title for m in shown)]
     rows = []
@@ -73,7 +74,7 @@ def _matrix(one: Comparison) -> TextTable:
 
 
 def _cell(measure: Measure, summary: Summary | None, n: int) -> str:
-    """A value, with its number of seeds if that differs from the number in the row."""
+    """A value as text; its number of seeds is added if it differs from the row's `n`."""
     if summary is None:
         return "-"
     words = summary.words(measure.decimals)
@@ -115,7 +116,7 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
 
 
 def render_tables(job: ReportJob, results: Path) -> str:
-    """The test results of some experiments as tables, each with its answer in words.
+    """A table of the test results of each experiment, followed by the answer in a sentence.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.

@@ -1,6 +1,6 @@
 """Heat maps (edges x operations, one per cell type) of the Shapley values that a search estimated.
 
-    φ_o     mean over the E epochs after the warm-up in which φ_o is known
+    φ_o     mean of the estimates of φ_o over the E epochs that have one (none in the warm-up)
     error   sqrt(mean of σ_e² / E), with σ_e the standard error in epoch e; unknown σ_e are left out
 
 A search saves φ and σ of each epoch in `strength.npz` as `phi_history` and
@@ -32,7 +32,7 @@ class Contribution:
 
     Attributes:
         phi: Shapley value, in the unit of the heat map; NaN if it was never estimated.
-        error: standard error of `phi`, in the same unit; NaN if no epoch has two samples.
+        error: standard error of `phi`, in the same unit; NaN if unknown in all epochs.
         share: `phi` divided by the largest |phi| of the search, in [-1, 1].
         chosen: whether the genotype has this operation on this edge.
     """
@@ -60,7 +60,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """The operations of one cell type; a field is None where an edge lacks the operation."""
+    """The heat map of one cell type; a field is None if its edge does not have its operation."""
 
     cell_type: str
     unit: str
@@ -76,7 +76,7 @@ def heat_maps(
     Args:
         results: folder of the runs.
         search: run of the stage `search`.
-        genotype: run of the stage `genotype` of the same seed.
+        genotype: run of the stage `genotype` with the seed of `search`.
     """
     path = results / search.folder / "strength.npz" if search else None
     arrays = read_arrays(path) if path and path.exists() else {}
@@ -104,7 +104,7 @@ def heat_maps(
 def mean_over_epochs(
     phi: NDArray[np.float64], error: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """φ and its error, both [players], over the epochs [epochs, players] that have values."""
+    """Mean φ over epochs and its error: [epochs, players] -> [players] each; NaN is left out."""
     known = ~np.isnan(phi)
     n_epochs = known.sum(axis=0)
     with np.errstate(invalid="ignore"):
@@ -115,7 +115,7 @@ def mean_over_epochs(
 
 
 def _heat_map(space: Space, t: int, unit: str, fields: list[Contribution]) -> HeatMap:
-    """The fields of one cell type, without operations that are null players on every edge."""
+    """The heat map of cell type `t`, without operations that are null players on every edge."""
     rows: dict[str, dict[str, Contribution]] = {}
     for e, (node, source) in enumerate(space.edges):
         first = (t * len(space.edges) + e) * space.n_operations

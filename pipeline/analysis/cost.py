@@ -2,12 +2,12 @@
 
     hours = operations / rate(device, kind of network) / 3600
 
-`work.py` counts the operations. Each row of `rates.json` is a run or a step whose time was
-published or measured by us. A rate, in operations per second, is the geometric mean over all rows
-with this device and this kind of network. `python -m pipeline gpu-check` adds rows for your GPU.
-The published times come from a V100, a GTX 1080 Ti and unnamed GPUs, but all have the device
-`V100`. Searches on ImageNet are ten times slower per operation than other searches, because they
-also decode images.
+`work.py` counts the operations. Each row of `rates.json` describes a run, a training step or a
+forward pass. The row also has its time, which was either published by others or measured by us. A
+rate, in operations per second, is the geometric mean over all rows with this device and this kind
+of network. `python -m pipeline gpu-check` adds rows for your GPU. The published times come from a
+V100, a GTX 1080 Ti and unnamed GPUs, but their rows all name the device `V100`. Searches on
+ImageNet are ten times slower per operation than other searches, because they also decode images.
 
 The module renders `docs/cost.md`; do not edit that page by hand.
 """
@@ -99,26 +99,27 @@ HEAD = """\
 <!-- Rendered by `python -m pipeline cost`; change pipeline/analysis/cost.py. -->
 
 The hours are the number of operations of a run, divided by the speed of the device. The speed of a
-V100 comes from published runs on it and on GPUs of its time. The speed of one CPU core is measured.
-**The hours for a V100 are within a factor of two of the hours printed in the papers.** The largest
-factor is {most:.1f}. We have run nothing on a GPU. For newer GPUs the table has a range of hours.
-The upper end is the time of a V100. The lower end is the time of a V100 divided by the ratio of the
-memory bandwidths (NVIDIA's data sheets). Runs that spend most of their time launching small kernels
-are near the upper end. Prices are from cloud surveys of May 2026.
+V100 comes from published times of runs on a V100 or on other GPUs of that time. The speed of a CPU
+core is measured. **The hours for a V100 are within a factor of two of the hours printed in the
+papers.** The largest factor in the table is {most:.1f}. We have run nothing on a GPU. For newer
+GPUs the table has a range of hours. The upper end is the time of a V100. The lower end is the time
+of a V100 divided by the ratio of the memory bandwidths (NVIDIA's data sheets). Runs that spend most
+of their time launching small kernels are near the upper end. Prices are from cloud surveys of May
+2026.
 
 | run | operations | V100, hours | printed | {gpus} | CPU core, hours |
 | --- | ---: | ---: | ---: | {lines} | ---: |
 """
 TAIL = """
-`pipeline/analysis/rates.json` names the source of each printed time: Tables 3 and 4 of the paper,
-or the papers of DARTS, PC-DARTS and NAS-Bench-201. The V100's speeds are means over these runs. The
-hours of Shapley-NAS are for the coalitions that its paper describes. Its released code evaluates
-other coalitions. A search on ImageNet also decodes images, and decoding limits its speed more
-than the GPU does.
+`pipeline/analysis/rates.json` lists the published times with their sources: Tables 3 and 4 of the
+paper, or the papers of DARTS, PC-DARTS and NAS-Bench-201. For each kind of network, the speed of a
+V100 is the geometric mean over these runs. The hours of Shapley-NAS are for the coalitions that the
+paper describes; the released code of Shapley-NAS evaluates other coalitions. A search on ImageNet
+also decodes images, which limits its speed more than the GPU does.
 
 `make gpu-check` measures the speeds of your own GPU. From then on, `python -m pipeline plan` uses
-these speeds. `plan` also counts all networks of a table of the paper. For example, Table 3 trains
-one network for each row and seed.
+these speeds. For a whole table of the paper, `plan` adds up the hours of all its runs. For example,
+Table 3 trains one network for each row and seed.
 """
 
 
@@ -134,7 +135,7 @@ def render(folder: Path = Path("config")) -> str:
 
 
 def factor(config: Config, place: Place, printed: float) -> float:
-    """The factor, at least 1, between our hours for a V100 and the printed hours."""
+    """Ratio of our hours for a V100 and the printed hours, the larger divided by the smaller."""
     ratio = hours(work.of_run(config, place), V100.name) / printed
     return max(ratio, 1 / ratio)
 

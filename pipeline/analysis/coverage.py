@@ -1,9 +1,9 @@
-"""Simulates how often a confidence interval of looked-up accuracies covers the true mean.
+"""Simulates how often a confidence interval covers the true mean of accuracies from a table.
 
-A run of the stage `queries` has the looked-up accuracies of many seeds. Their mean counts as the
-true mean. From these seeds we draw samples of n seeds, with replacement. For each sample we compute
-a t interval and a bounded interval (`intervals.py`). A 95 % interval should cover the true mean in
-at least 95 of 100 samples.
+A run of the stage `queries` looks up one NAS-Bench-201 accuracy for each of many seeds. The mean
+over all these seeds counts as the true mean. From them we draw samples of n seeds, with
+replacement. For each sample we compute a t interval and a bounded interval (`intervals.py`). A 95 %
+interval should cover the true mean in at least 95 of 100 samples.
 """
 
 from __future__ import annotations

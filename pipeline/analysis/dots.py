@@ -37,7 +37,10 @@ class Dots:
     at: float = 0.0
 
     def words(self, decimals: int) -> str:
-        """Mean and interval, or the values of fewer than three seeds; then the paper's number."""
+        """Our result and the paper's mean as text.
+
+        Ours is the mean with its interval, or the single values of fewer than three seeds.
+        """
         said = []
         if self.values:
             words = summarise(self.values.values()).words(decimals)
@@ -48,7 +51,10 @@ class Dots:
 
 
 def dots(rows: Sequence[Dots]) -> Figure:
-    """One row per method: hollow dots are seeds, the bar is mean and interval, ◆ is the paper."""
+    """Draw one row per method.
+
+    Hollow dots are seeds, the bar is the mean with its interval, and ◆ is the paper's mean.
+    """
     with figures.canvas(0.45 + 0.4 * len(rows)) as figure:
         axes = figure.subplots()
         figures.name_rows(axes, [row.name for row in rows])
@@ -67,7 +73,10 @@ def dots(rows: Sequence[Dots]) -> Figure:
 
 
 def scatter(points: Sequence[Dots], x: str) -> Figure:
-    """One point per method at `at`; `x` is the label of the axis, the bar is the interval."""
+    """Draw the mean of each method at its position `at`, with the interval as a bar.
+
+    `x` is the label of the horizontal axis.
+    """
     from matplotlib.ticker import MaxNLocator
 
     with figures.canvas(figures.SIZE[1]) as figure:

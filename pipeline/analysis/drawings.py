@@ -1,4 +1,4 @@
-"""Drawings of a page, each with its caption and its numbers in words, and the paper's figures.
+"""The drawings of a page, with captions and descriptions, and the functions that make them.
 
 An entry in `registry/figures.py` names a function
 
@@ -39,7 +39,7 @@ class Drawn:
         curves: the series drawn by `figures.curves`, for pages that show the values of points;
             empty for other pictures.
         name: name of the picture's files without a suffix; unique within the report.
-        data: the numbers and words drawn, a row for each point or line.
+        data: the numbers and words that are drawn, with one row for each point or line.
     """
 
     caption: str
@@ -57,7 +57,7 @@ class Drawn:
 
     @property
     def readout(self) -> dict[str, Any]:
-        """The data that a page needs to show the values of points; empty without curves."""
+        """What a page needs to show the values of points; empty if the picture has no curves."""
         assert self.svg  # rendering computes the layout of the figure
         return figures.readout(self.figure, self.curves) if self.curves else {}
 
@@ -72,7 +72,7 @@ class Drawn:
 def curves(
     series: Sequence[Series], caption: str, description: str, band: bool = True, **named: Any
 ) -> Drawn:
-    """Curves whose points a page can show; the description ends with their last values."""
+    """A picture of curves; their last values are appended to `description`."""
     words = f"{description}: {figures.ends(series)}"
     legend = {one.name: one.index for one in series}
     return Drawn(caption, words, figures.curves(series, band), legend, series, **named)

@@ -2,7 +2,7 @@
 
 For each hyper-parameter, `config/fidelity/<strategy>.yaml` has the authors' value, its source, and
 the reason if ours differs. Our own value is read from the settings of the search under the preset
-`paper`. The file also describes in words what no hyper-parameter sets, such as how each code
+`paper`. The file also describes behaviour that no hyper-parameter controls, such as how each code
 samples and discretises.
 """
 
@@ -34,8 +34,8 @@ COLUMNS = {
 HEAD = """# Fidelity
 
 This page compares our code with that of each method's authors. The last column names the source of
-the authors' value: a repository and a path in it. If our value is another, the last column also
-says **differs** and gives the reason. `python -m pipeline fidelity` writes the page from
+the authors' value: a repository and a path in it. If our value differs, the last column also says
+**differs** and gives the reason. `python -m pipeline fidelity` writes the page from
 `config/fidelity/` and reads the column "ours" from the settings of the preset `paper`. A rule that
 several strategies share is listed once, under DARTS (1st order). "The compact table" is the
 [converted](nasbench.md) NAS-Bench-201 table.
@@ -52,7 +52,7 @@ class Value(Settings):
 
 
 class Rule(Settings):
-    """A behaviour of both codes that no key sets; without `why` both behave alike."""
+    """A behaviour that no key controls; without `why`, our code and the authors' behave alike."""
 
     what: str
     authors: str
@@ -63,7 +63,7 @@ class Rule(Settings):
 
 
 class Fidelity(Settings):
-    """One file: values by space, and rules; `source` is used where an entry has none."""
+    """The content of one file; `source` applies to each value or rule that has no source."""
 
     strategy: str
     source: str
@@ -72,7 +72,7 @@ class Fidelity(Settings):
 
 
 def read(folder: Path = FOLDER) -> list[Fidelity]:
-    """All files, sorted by the name of the strategy.
+    """Read all files of the folder, sorted by the name of the strategy.
 
     Raises:
         InputError: a file is not valid.
@@ -85,7 +85,7 @@ def read(folder: Path = FOLDER) -> list[Fidelity]:
 
 
 def effective(config: Config, strategy: str, space: str, key: str) -> Any:
-    """The value of `search.<key>`, `settings.<key>` or `supernet.<key>` in a search.
+    """The value that a search uses for `search.<key>`, `settings.<key>` or `supernet.<key>`.
 
     Raises:
         InputError: there is no such key.

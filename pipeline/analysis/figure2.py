@@ -2,9 +2,9 @@
 
 The operations belong to two edges. For each data set two pictures show means over search seeds. The
 first picture shows the drop in accuracy. On its diagonal one operation is removed; above the
-diagonal two are removed. The second picture shows the interaction of two operations: the drop
-without both, minus the drop without the first, minus the drop without the second. It is zero if the
-two operations are independent.
+diagonal two are removed. The second picture shows the interaction of two operations: the drop if
+both are removed, minus the sum of the drops if only one of them is removed. The interaction is zero
+if the two operations are independent.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -36,7 +36,7 @@ Pair = tuple[Player, Player]  # a pair of equal players is a single operation
 
 @dataclass(frozen=True)
 class Quantity:
-    """The quantity that one of the two pictures of figure 2 shows.
+    """What a picture of figure 2 shows: the drop in accuracy, or the interaction.
 
     Attributes:
         key: column of `drops.csv`.
@@ -96,7 +96,7 @@ def _read(path: Path) -> dict[Pair, dict[str, float]]:
 
 
 def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
-    """A heat map with the number in each field; operations of an edge are neighbours."""
+    """A heat map over pairs of operations, ordered by edge, with the number in each field."""
     players = list(dict.fromkeys(player for pair in values for player in pair))
     field = np.full((len(players), len(players)), np.nan)
     for (first, second), several in values.items():

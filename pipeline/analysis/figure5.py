@@ -1,11 +1,11 @@
 """Figure 5: operation strength against test accuracy of architectures of NAS-Bench-201.
 
-Each row and data set has a scatter plot as in the paper, for the search with the first seed. A
-second picture for each data set shows Kendall's tau of every seed with its bootstrap interval, over
-the drawn architectures and over all architectures. For comparison, a cross shows the paper's tau, a
-dashed line the tau of the main effects of the table's accuracies, and a solid line the tau of the
-main effects of their ranks (`nasbench/additive.py`). We found no score that is a sum over edges
-with a tau much larger than that of the rank effects.
+Each row of the experiment has one scatter plot per data set, as in the paper, for the search with
+the first seed. A second picture for each data set shows Kendall's tau of every seed with its
+bootstrap interval, over the drawn architectures and over all architectures. For comparison, a cross
+shows the paper's tau. A dashed line shows the tau of the main effects of the table's accuracies. A
+solid line shows the tau of the main effects of their ranks (`nasbench/additive.py`). We found no
+sum over edges whose tau is much larger than that of the rank effects.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -92,7 +92,7 @@ def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
 
 
 def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
-    """A picture with a line for each row and set of architectures, on it a dot for each seed."""
+    """A dot plot of tau: a line for each row and set of architectures, a dot for each seed."""
     data = [point for one in own for over in OVER for point in _points(one, over)]
     lines = [(one, over) for over in OVER for one in own]
     with figures.canvas(0.8 + 0.42 * len(lines)) as figure:

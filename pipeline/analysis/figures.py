@@ -1,8 +1,9 @@
-"""Figures in one style: curves over epochs, with mean and 95 % interval (dots: `dots.py`).
+"""Draws curves over epochs with mean and 95 % interval (for dot plots see `dots.py`).
 
-Thin lines are seeds, the thick line is their mean, the band is its t interval (`intervals.py`). A
-series has the same colour and dash pattern in all figures of a page. Drawing functions return a
-matplotlib figure. For the same numbers, `svg` and `png` return the same bytes.
+A thin line is one seed, the thick line is the mean over seeds, and the band is the t interval of
+the mean (`intervals.py`). A series has the same colour and dash pattern in all figures of a page.
+Drawing functions return a matplotlib figure. For the same numbers, `svg` and `png` return the same
+bytes.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Series:
     seeds: Mapping[int, Mapping[int, float]]
 
     def mean(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Epochs, mean over the seeds that have the epoch, half-width (0 for fewer than three)."""
+        """Epochs, means over seeds, half-widths of the intervals (0 for fewer than three seeds)."""
         epochs = sorted({epoch for values in self.seeds.values() for epoch in values})
         found = [
             summarise(values[epoch] for values in self.seeds.values() if epoch in values)
@@ -92,13 +93,13 @@ class Series:
         return np.array(epochs), means, np.array([s.half_width or 0.0 for s in found])
 
     def last(self) -> str:
-        """The mean of the last epoch as text, with its interval if there is one."""
+        """The mean over seeds at the last epoch as text, with its interval if there is one."""
         _, mean, half_width = self.mean()
         return f"{mean[-1]:.3g}" + (f" ± {half_width[-1]:.2g}" if half_width[-1] else "")
 
 
 def curves(series: Sequence[Series], band: bool = True, legend: bool = False) -> Figure:
-    """Draw curves over epochs; the caption, not a label, names the vertical axis.
+    """Draw curves over epochs. The vertical axis has no label, since the caption names it.
 
     Args:
         series: the curves.
@@ -174,11 +175,14 @@ def ends(series: Sequence[Series]) -> str:
 
 
 def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
-    """The data with which a report page shows the values of a curve; call `svg` first.
+    """The data with which a report page shows values of the curves.
+
+    Call `svg` first, because it places the axes.
 
     Returns:
         `box`: left, top, right and bottom of the axes as fractions of the picture. `x`: the
-        limits of the horizontal axis. `series`: name, index and [epoch, mean, half-width] of each.
+        limits of the horizontal axis. `series`: name, colour index and points of each curve. A
+        point is [epoch, mean, half-width].
     """
     (axes,) = figure.axes
     place = axes.get_position()

@@ -40,7 +40,7 @@ MOST_WITH_ALL_EDGES = 8
 
 @dataclass(frozen=True)
 class AlphaFigures:
-    """Alpha of one strategy: the first edge of each cell type, and all edges of each."""
+    """Alpha of one strategy: on the first edge of each cell type, and on all edges."""
 
     strategy: str
     operations: dict[str, int]
@@ -50,7 +50,7 @@ class AlphaFigures:
 
 @dataclass(frozen=True)
 class Group:
-    """A space on a data set; `strategies` maps labels to their index of colour and dash."""
+    """Figures of a space on a data set; `strategies`: title -> index of its colour and dash."""
 
     space: str
     dataset: str
@@ -149,7 +149,7 @@ def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) 
 def _alpha(
     results: Path, name: str, runs: Sequence[FinishedRun], with_all: bool
 ) -> AlphaFigures | None:
-    """Figures of alpha over epochs; None if the strategy has no alpha or the space has changed."""
+    """Figures of alpha over epochs; None if it was not saved or no longer fits the space."""
     found = alphas.read(results, runs)
     if found is None:
         return None

@@ -1,14 +1,16 @@
-"""Summaries over seeds: mean, 95 % interval, Welch's test, and their notation.
+"""Summaries over seeds: mean, 95 % interval, Welch's test, and how they are written.
 
 Three methods with different assumptions:
 
 - *t*: mean ± t(0.975, n - 1) · deviation / sqrt(n), for independent, nearly normal values.
 - *bounded*: Gaffke's interval for values between two known bounds. Its lower end is the 2.5 %
-  quantile of sum_i w_i x_i over w ~ Dirichlet(1, ..., 1), where x holds the lower bound and the
-  values. The upper end is computed likewise, from the upper bound. The interval assumes no
-  distribution and stays within the bounds. This suits accuracies looked up in a table, which take
-  few values near a maximum (Gaffke, 2005; Learned-Miller & Thomas, arXiv:1905.06208).
-- *Welch*: tests whether two means differ, from the mean, deviation and number of values of each.
+  quantile of sum_i w_i x_i over w ~ Dirichlet(1, ..., 1), where the x_i are the values and the
+  lower bound. The upper end is the 97.5 % quantile, with the upper bound instead of the lower. The
+  interval assumes no distribution and stays within the bounds. It suits accuracies from a table,
+  many of which are equal and near the maximum (Gaffke, 2005; Learned-Miller & Thomas,
+  arXiv:1905.06208).
+- *Welch*: a test of whether two means differ. It needs the mean, the standard deviation and the
+  number of values of each group.
 
 With fewer than three values there is no interval and no test, and the values themselves are shown.
 """
@@ -29,7 +31,7 @@ MOST_DECIMALS = 6
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean, sample deviation (from two values on) and ends of the interval (from three on)."""
+    """Statistics of values; below two values no deviation, below three no interval (None)."""
 
     values: tuple[float, ...]
     mean: float
@@ -45,12 +47,12 @@ class Summary:
 
     @property
     def half_width(self) -> float | None:
-        """Half the width of a t interval; None for a bounded one, which is not symmetrical."""
+        """Half the width of a t interval; None without one. Bounded intervals are asymmetrical."""
         return None if self.high is None or self.bounded else self.high - self.mean
 
     @property
     def arms(self) -> tuple[float, float]:
-        """Distances from the mean down and up to the ends of the interval; zero without one."""
+        """Distances from the mean to the lower and upper ends of the interval; 0 if it has none."""
         if self.low is None or self.high is None:
             return 0.0, 0.0
         return self.mean - self.low, self.high - self.mean
@@ -69,9 +71,9 @@ class Summary:
         """`2.505 ± 0.014` or `94.27 (93.1 to 94.37)`; without an interval, a list of the values.
 
         Args:
-            decimals: number of decimals of the values, used only if there is no interval of
-                positive width. Otherwise the width determines the number.
-            signed: whether positive numbers have a plus sign, for differences.
+            decimals: number of decimals if there is no interval or its width is zero. Otherwise
+                the width determines the number of decimals.
+            signed: whether positive numbers get a plus sign, as differences do.
         """
         if self.low is None or self.high is None:
             return ", ".join(number(value, decimals, signed) for value in self.values)
@@ -87,8 +89,8 @@ def summarise(values: Iterable[float], bounds: tuple[float, float] | None = None
     """Mean, standard deviation and 95 % interval of some values.
 
     Args:
-        values: one value per seed, at least one in all.
-        bounds: smallest and largest possible value; None: use the t interval.
+        values: one value per seed; at least one value.
+        bounds: smallest and largest possible value, for a bounded interval; None: a t interval.
 
     Raises:
         ValueError: there is no value.
@@ -111,7 +113,7 @@ def summarise(values: Iterable[float], bounds: tuple[float, float] | None = None
 
 
 def bounded_interval(values: np.ndarray, least: float, largest: float) -> tuple[float, float]:
-    """Gaffke's interval (see the module) of the mean of values [n] in [least, largest]."""
+    """Gaffke's interval for the mean of values [n] that lie between `least` and `largest`."""
     generator = np.random.default_rng(0)
     tail = (1 - CONFIDENCE) / 2
 
@@ -125,8 +127,8 @@ def bounded_interval(values: np.ndarray, least: float, largest: float) -> tuple[
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary | None:
     """`a` minus `b` over the seeds that both have; None if they share none.
 
-    Runs with the same seed use the same data split and data order, so the differences vary less
-    between seeds than the values of `a` do.
+    Runs with the same seed use the same data split and data order. Therefore, the differences
+    usually vary less between seeds than the values of `a` do.
     """
     shared = sorted(a.keys() & b.keys())
     return summarise(a[seed] - b[seed] for seed in shared) if shared else None
@@ -139,7 +141,7 @@ def welch(
 
     Args:
         first: mean, standard deviation and number of values (at least two) of one group.
-        second: the same numbers of the other group.
+        second: the same numbers of the group whose mean is subtracted.
     """
     from scipy.special import stdtr, stdtrit  # as above
 

@@ -1,9 +1,10 @@
 """An experiment's tables and figures as measurements, the small JSON files that the docs quote.
 
-`results_page` renders these files, one per table or figure. A value over seeds is {"mean", "std",
-"low", "high", "n"} in the unit of its column; `low` and `high` are the ends of the 95 % interval
-(`intervals.py`). With fewer than three seeds it is {"values", "n"}. All numbers are read from
-finished runs. The files also name the commits and machines of these runs.
+`results_page` renders these files, one per table or figure. A mean over seeds is stored as {"mean",
+"std", "low", "high", "n"} in the unit of its column; `low` and `high` are the ends of the 95 %
+interval (`intervals.py`). With fewer than three seeds, the values themselves are stored, as
+{"values", "n"}. All numbers are read from finished runs. The files also name the commits and
+machines of these runs.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def measurements(
 
 
 def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
-    """The numbers of a picture; None for a scatter plot, since its points are not results."""
+    """The numbers of a figure as a measurement; None if it has no numbers or is a scatter plot."""
     if not 0 < len(drawn.data) <= MOST_ROWS:
         return None
     keys = dict.fromkeys(key for row in drawn.data for key, value in row.items() if value != "")
@@ -139,11 +140,11 @@ def renewed(
     command: str,
     record: dict[str, Any],
 ) -> dict[str, Any]:
-    """A measurement that was repeated: title and texts as before, with new rows and provenance.
+    """A repeated measurement: the old title and texts, with new rows and provenance.
 
     Args:
-        words: the old measurement; of the new rows, only the keys in its `columns` are kept.
-        rows: rows as a benchmark returns them.
+        words: the old measurement.
+        rows: rows as a benchmark returns them; only the keys in `words["columns"]` are kept.
         command: the command that made the rows.
         record: provenance of this process.
     """

@@ -40,7 +40,7 @@ class Measure:
         target: the data set of a retraining; None for other stages.
         scale: factor that converts a stored value to `unit`.
         lower_is_better: None if neither direction is better (sizes, times).
-        printed_as: key among the paper's numbers (`Row.paper`); None: the same as `key`.
+        printed_as: key among the paper's numbers (`Row.paper`). If None, `key` is used.
         comparable: whether a difference from the paper's number is meaningful.
     """
 
@@ -107,7 +107,7 @@ def seconds(stage: str, runs: Sequence[FinishedRun], target: str | None = None) 
 
 
 def search_time(runs: Sequence[FinishedRun]) -> Measure:
-    """Time of a search on the device that ran it; the paper prints GPU days."""
+    """Time of a search on its device; not comparable with the GPU days that the paper prints."""
     return replace(seconds("search", runs), printed_as="search_gpu_days", comparable=False)
 
 
@@ -123,7 +123,7 @@ def table_column(column: str) -> Measure:
 
 
 def rank(column: str) -> Measure:
-    """Rank among all architectures of the table by one of its columns, 1 = best."""
+    """Rank of the found architecture in a column of the table; 1 is the best."""
     return Measure("query", f"rank_{column}", f"Rank, {column_title(column)}", decimals=0)
 
 
@@ -133,7 +133,7 @@ def regret(column: str) -> Measure:
 
 
 def ranked_columns(runs: Iterable[FinishedRun]) -> list[str]:
-    """Columns of the table by which the query ranked the found cells, in order of appearance."""
+    """Columns of the table in which the stage `query` ranked the found cells."""
     keys = dict.fromkeys(key for run in runs if run.stage == "query" for key in run.metrics)
     return [key.removeprefix("rank_") for key in keys if key.startswith("rank_")]
 
@@ -152,7 +152,7 @@ def dataset_title(name: str) -> str:
 
 
 def place(dataset: str, stands_for: str) -> str:
-    """The title of a data set, with the data set that it stands for."""
+    """The title of a data set, and of the data set that it replaces, if any."""
     title = dataset_title(dataset)
     return f"{title} in place of {dataset_title(stands_for)}" if stands_for else title
 
@@ -169,11 +169,11 @@ def summary(measure: Measure, runs: Sequence[FinishedRun]) -> Summary | None:
 def bounds(
     measure: Measure, runs: Sequence[FinishedRun], accuracies: Sequence[float]
 ) -> tuple[float, float] | None:
-    """Smallest and largest possible value of a measure that is looked up in the table, else None.
+    """Smallest and largest possible value of a measure; None if the measure is not looked up.
 
-    The largest accuracy is that of the table's best architecture. The smallest is that of its
-    median architecture, because we assume that no search finds a worse cell. If a run did find a
-    worse cell, the smallest accuracy is 0.
+    The largest accuracy is that of the table's best architecture. The smallest accuracy is the
+    table's median, because we assume that no search finds a worse cell. If a run did find a worse
+    cell, the smallest accuracy is 0.
 
     Args:
         measure: an accuracy of the table, or a rank or regret computed from it.
@@ -199,10 +199,10 @@ def _column(measure: Measure) -> str:
 
 
 def by_seed(measure: Measure, runs: Iterable[FinishedRun]) -> dict[int, float]:
-    """The value for each seed; if a search has several trainings, their mean.
+    """The value for each search seed, averaged over the trainings of the found network.
 
-    A genotype that no search found has no search seed, so its training seeds are used instead. NaN
-    values are left out.
+    A genotype that was not found by a search has no search seed. Its training seeds are
+    used instead. NaN values are left out.
     """
     values: dict[int, list[float]] = defaultdict(list)
     for run in runs:

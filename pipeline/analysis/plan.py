@@ -3,7 +3,7 @@
 `config/needs.py` lists the runs; Snakemake's rules use the same list. Jobs that only convert, draw
 or write a page take almost no time and are left out. `cost.py` estimates the hours on the
 configured device, which is a CPU core or a GPU. For a GPU, the measured speed of this machine's GPU
-is used. If it has not been measured, that of a V100 is used.
+is used. If this speed has not been measured, the speed of a V100 is used.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def plan(
         config: the configuration, including the labels that experiments define.
         experiments: all experiments by name.
         page: "index", "paper" or the name of an experiment.
-        results: the folder `results/{preset}`, which shows the runs that have finished.
+        results: the folder `results/{preset}`, in which finished runs are counted.
     """
     chosen = [experiments[name] for name in needs.on_page(config, page, experiments)]
     places = needs.all_runs(config, chosen)
@@ -120,7 +120,7 @@ def _advice(config: Config, device: str) -> list[str]:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with aligned columns: the first to the left, the others to the right."""
+    """Rows as lines of text; the first column is aligned left, the others are aligned right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows

@@ -74,7 +74,7 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
 def _section(
     experiment: Experiment, study: tables.Evidence, results: Path, found: Sequence[Architecture]
 ) -> tuple[Experiment, list[tables.Part], list[drawings.Drawn], Answer]:
-    """An experiment with its tables, its pictures if it is a figure, and its answer."""
+    """An experiment with its tables, its drawings (if any), and the answer in words."""
     parts = tables.parts(experiment, study)
     drawn = drawings.draw(experiment, study, results)
     return experiment, parts, drawn, answer(experiment, parts, found)
@@ -93,7 +93,7 @@ def study_of(
 
 
 def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:
-    """The head of the page: numbers of runs, hours, devices, date of the latest run."""
+    """What the head of the page shows: runs per stage, total time, devices, latest date."""
     records = [run.provenance for run in shown]
     return {
         "stages": Counter(run.stage for run in shown),
@@ -110,7 +110,7 @@ def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:
 
 
 def origins(shown: Sequence[FinishedRun]) -> dict[str, list[tuple[dict[str, Any], int]]]:
-    """Distinct code, machines, versions and data with numbers of runs, the most frequent first."""
+    """Each distinct code, machine, set of versions and data with its run count, largest first."""
     kinds = {
         "code": ("git_commit", "git_dirty", "source_digest"),
         "machines": ("device", "gpu", "cpu", "threads", "platform", "python"),
@@ -126,7 +126,7 @@ def origins(shown: Sequence[FinishedRun]) -> dict[str, list[tuple[dict[str, Any]
 
 
 def settings_in_use(shown: Sequence[FinishedRun]) -> list[tuple[str, str, list[FinishedRun]]]:
-    """(title, settings as JSON, runs) for each distinct set of settings of a stage."""
+    """Title, settings as JSON, and runs, for each stage and each set of settings that it used."""
     using: dict[tuple[str, str], list[FinishedRun]] = defaultdict(list)
     for run in shown:
         text = json.dumps(run.provenance.get("settings", {}), indent=2, ensure_ascii=False)

@@ -39,10 +39,10 @@ RENDERED = "<!-- Rendered from docs/measurements/{}; change that and run `make d
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The measurements in a folder, by name; measurements for the claims page are left out.
+    """The measurements in a folder by file name, without those for the claims page.
 
     Raises:
-        InputError: a measurement is broken or lacks a key, or there is no such folder.
+        InputError: the folder does not exist, or a measurement is broken or lacks a key.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of measurements")
@@ -141,8 +141,8 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
 def _spread(value: Mapping[str, Any]) -> str:
     """Mean and spread as text, such as `93.21 ± 0.40 (n = 4)`.
 
-    The number after ± is half the width of a 95 % interval. If no interval is known, it is the
-    standard deviation. With fewer than three runs, the values of the runs are shown instead.
+    The number after ± is half the width of a 95 % interval. If the measurement has no interval, it
+    is the standard deviation. For two runs, both values are shown instead.
     """
     n = value.get("n", 1)
     end = f" (n = {n})" if n > 1 else ""

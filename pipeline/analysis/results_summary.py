@@ -30,8 +30,8 @@ HEAD = """\
 
 This page summarises what we have measured. Each finding links to a page with the whole table, the
 command, the commit, the machine, and what the measurement does not show. `2.51 ± 0.12 (n = 4)` is
-the mean over four seeds, ± half the width of its 95 % interval. In `2.51 (2.4 to 2.6)` the brackets
-show the ends of the interval. With fewer than three seeds, the value of each seed is shown. For
+the mean over four seeds, ± half the width of its 95 % interval. The brackets in `2.51 (2.4 to 2.6)`
+contain the ends of the interval. With fewer than three seeds, the value of each seed is shown. For
 numbers printed in a paper, ± is followed by the standard deviation from that paper. The page
 [claims](claims.md) tests the paper's claims.
 """
@@ -82,7 +82,7 @@ def read(path: Path = FILE) -> list[Finding]:
 
 
 def render(measured: Measured, findings: Sequence[Finding]) -> str:
-    """The page.
+    """Render the page.
 
     Raises:
         InputError: a finding refers to a value that no measurement has.
@@ -140,7 +140,7 @@ def _measurement(measured: Measured, name: str) -> Mapping[str, Any]:
 
 
 def _row(measured: Measured, name: str, row: str) -> Mapping[str, Any]:
-    """The row whose first column is `row`, or else whose first columns, joined, are `row`."""
+    """The row whose first column is `row`, or whose first columns joined by commas are `row`."""
     columns = [*_measurement(measured, name)["columns"]]
     rows = measured[name]["rows"]
     found = [one for one in rows if one.get(columns[0]) == row] or [

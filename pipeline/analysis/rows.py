@@ -2,9 +2,9 @@
 
 The text columns `row`, `space`, `dataset` and `strategy` identify a row. If the paper used a larger
 data set, `stands_for` names it. The column `<stage>[/<target>]/<metric>` holds the mean over seeds.
-With a suffix, the same name holds the ends of the 95 % interval (`_low`, `_high`), the number of
-seeds (`_n`) or the number printed in the paper (`_paper`). As in `metrics.json`, values are
-fractions, counts and seconds, but values from the NAS-Bench-201 table are in percent.
+Columns with a suffix hold the ends of the 95 % interval (`_low`, `_high`), the number of seeds
+(`_n`) or the mean printed in the paper (`_paper`). As in `metrics.json`, values are fractions,
+counts and seconds, but values from the NAS-Bench-201 table are in percent.
 """
 # Tested in tests/tracking/test_tables.py.
 

@@ -46,7 +46,7 @@ class FinishedRun(Place):
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """A run that was expected and has no metrics: "failed", "cut off" or "not started"."""
+    """An expected run without metrics; its status is "failed", "cut off" or "not started"."""
 
     place: Place
     status: str

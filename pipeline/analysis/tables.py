@@ -1,8 +1,9 @@
 """An experiment as tables: our mean with its interval, the paper's number, and the difference.
 
 Each data set that was searched on has separate tables, whose rows are in the order of the
-experiment. A number of the paper (`Row.paper`) is shown beside ours in the same column. If a row
-trains networks on several data sets, the paper's test error is shown only for the first one.
+experiment. A cell of a table holds our number and, if the paper has one (`Row.paper`), also the
+paper's. If a row trains networks on several data sets, the paper's test error is shown only for the
+first data set.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ from pipeline.paths import Place
 
 @dataclass(frozen=True)
 class Cell:
-    """Our number over seeds, and the paper's number.
+    """A cell of a table: our mean over seeds, and the paper's number.
 
     Attributes:
         ours: our mean and interval; None if no run has a value.
         expected: number of seeds that should have run.
         applies: whether runs of this row measure this column.
         paper_dataset: the paper's data set, if ours is a smaller replacement; else empty.
-        values: our values by seed.
-        made_by_other_code: the members of `runs` whose code has changed since.
+        values: our value for each seed.
+        made_by_other_code: those of `runs` that were made before their code changed.
         runs: the runs that gave the values, in the order of the seeds.
         n_failed: number of missing seeds that failed.
     """
@@ -56,7 +57,7 @@ class Cell:
 
     @property
     def best(self) -> float | None:
-        """The best of several seeds, for a column that has a better direction and is no cost."""
+        """The best of several trainings or queries; None if neither low nor high is better."""
         if len(self.values) < 2 or self.measure.stage not in ("retrain", "query"):
             return None
         better = {True: min, False: max}.get(self.measure.lower_is_better)  # type: ignore[arg-type]
@@ -86,7 +87,7 @@ class Cell:
     def verdict(self) -> str:
         """Whether our mean differs from the paper's (Welch's test at 5 %), or why that is unknown.
 
-        If the paper does not state its number of runs, we assume `LEAST` (three).
+        If the paper does not state its number of runs, we assume that it has `LEAST` (three) runs.
         """
         if self.ours is None or self.paper is None or self.difference is None:
             return ""
@@ -124,7 +125,7 @@ class ResultTable:
         """Differences from a reference strategy in the same space, paired over shared seeds.
 
         The result has an entry for each searched row that shares two or more seeds with the
-        reference in some column. In columns without a better direction the difference is None.
+        reference in some column. If neither low nor high is better, the difference is None.
         """
         found = []
         for line in self.lines:
@@ -149,7 +150,7 @@ class ResultTable:
 
 @dataclass(frozen=True)
 class Part:
-    """An experiment on one data set; `lacks_benchmark`: there was no table to look cells up in."""
+    """An experiment on one data set; `lacks_benchmark`: the benchmark's table is missing."""
 
     dataset: str
     tables: tuple[ResultTable, ...]
@@ -158,15 +159,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The runs that all experiments use.
+    """The runs from which the tables of all experiments are made.
 
     Attributes:
-        runs: finished runs with the study's settings; each row of a table selects those it shows.
+        runs: finished runs with the expected settings (`apart`); each row of a table uses some.
         n_seeds: number of search seeds.
         n_retrain_seeds: number of training seeds of a found network.
         source_digest: digest of the present code; runs made by other code are marked.
         failed: runs that failed.
-        apart: runs whose settings differ from the study's; no row uses them.
+        apart: finished runs with other settings, which no row uses.
     """
 
     runs: Sequence[FinishedRun]
@@ -180,7 +181,7 @@ class Evidence:
     def of(
         cls, job: ReportJob, finished: Sequence[FinishedRun], failed: tuple[Place, ...] = ()
     ) -> Evidence:
-        """The evidence of a report, with its numbers of seeds and the present code's digest."""
+        """The evidence for a report, from its job, the finished runs and the failed runs."""
         digest = provenance.source_digest()
         own, others = apart.split(finished, job.planned)
         n_seeds = (len(job.seeds), len(job.retrain_seeds))
@@ -192,7 +193,7 @@ class Evidence:
 
 
 def parts(experiment: Experiment, study: Evidence) -> list[Part]:
-    """The tables of an experiment, by the data set searched on and the one that it stands for."""
+    """The tables of an experiment, one part per data set and the data set it replaces."""
     keys = dict.fromkeys((name, row.stands_for) for row in experiment.rows for name in row.datasets)
     return [_part(experiment, *key, study) for key in keys]
 
@@ -238,7 +239,11 @@ def _line(
 
 
 def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-    """The runs of a row for one data set; if one of several cells was kept, only its runs."""
+    """The runs of a row for one data set.
+
+    If one of several found cells was kept, these are all searches and trials of cells, and all runs
+    of the kept cell.
+    """
     place = (row.space, dataset, row.strategy)
     own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
     label = f"{KEPT}{row.strategy}"
@@ -249,7 +254,7 @@ def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[Finishe
 def runs_of_stage(
     experiment: Experiment, study: Evidence, stage: str
 ) -> Iterator[tuple[Row, str, list[FinishedRun]]]:
-    """Each row and data set of an experiment that has runs of a stage, with these runs."""
+    """(row, data set, runs of the stage), wherever the experiment has such runs."""
     for row in experiment.rows:
         for dataset in row.datasets:
             own = [run for run in runs_of(row, dataset, study.runs) if run.stage == stage]
@@ -264,7 +269,7 @@ def _place(run: FinishedRun) -> tuple[str, str, str]:
 def _benchmark_columns(
     rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun]
 ) -> tuple[list[Measure], list[Measure]]:
-    """Accuracies of the benchmark's table, printed or looked up; ranks and regrets on test sets."""
+    """Columns of the benchmark's accuracies, and columns of ranks and regrets on test sets."""
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
     known = {key for run in runs if run.stage == "query" for key in run.metrics}
     looked_up = [column for column in TABLE_COLUMNS if column in printed | known]

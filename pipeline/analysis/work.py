@@ -1,11 +1,12 @@
-"""Counts the work of runs before they start: operations, bytes on disk.
+"""Estimates the work of runs before they start, in floating-point operations and bytes on disk.
 
 A multiply-add is two operations. The backward pass of a training step counts as two forward passes,
 and an evaluation of the value function counts as one. For a discrete network, the multiply-adds of
-a published network (`REFERENCES`) are scaled by cells, channels squared and pixels. For a supernet,
-the multiply-adds of all edges are added. An edge with C channels on H x W pixels needs:
+a published network (`REFERENCES`) are multiplied by the ratios of cells, pixels and squared
+channels. For a supernet, the multiply-adds of all edges are added. An edge with C channels on H x W
+pixels needs this many:
 
-    DARTS           H W (102 C + 6 C²)    two separable (applied twice) and two dilated convolutions
+    DARTS           H W (102 C + 6 C²)    two separable convolutions, used twice; two dilated ones
     S1 to S4        H W (51 C + 3 C²)     two operations, about half of the work of DARTS
     NAS-Bench-201   H W · 10 C²           convolutions 3x3 and 1x1
 
@@ -56,9 +57,9 @@ class Work:
     """The work of one run.
 
     Attributes:
-        operations: floating-point operations, two per multiply-add.
+        operations: floating-point operations; a multiply-add counts as two.
         size: bytes on disk after the run.
-        network: kind of network that computes; `cost.rates` has the speed of each kind.
+        network: kind of network; `cost.rates` has the speed of each kind.
         peak: peak device memory of a search step in bytes, images included.
     """
 
@@ -133,7 +134,7 @@ def _search(config: Config, space: str, dataset: str, strategy: str) -> Work:
 
 
 def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
-    """Images that the value function classifies, in each epoch with an update or at the end."""
+    """Forward passes of the value function in a search, counted per image."""
     settings = job.settings
     if "permutations" not in settings:
         return 0.0
@@ -179,7 +180,7 @@ def supernet_peak(space: str, recipe: SearchSettings, side: int) -> float:
 
 
 def _supernet_size(space: str, recipe: SearchSettings) -> float:
-    """Bytes of a saved supernet, scaled from the supernets of the two families at C = 16."""
+    """Bytes of a saved supernet, scaled from a supernet of the same family with C = 16."""
     shape = recipe.supernet
     one = registry.get("spaces", space)(shape)
     of_family = {"nasbench201": (1_692_826, 5), "darts": (1_930_618, 8)}
@@ -189,7 +190,7 @@ def _supernet_size(space: str, recipe: SearchSettings) -> float:
 
 
 def _history_size(space: str, recipe: SearchSettings) -> float:
-    """Bytes of alpha over epochs as float64, and of an epoch's lines in history and journal."""
+    """Bytes that all epochs write: alpha as float64, and the lines in history and journal."""
     one = registry.get("spaces", space)(recipe.supernet)
     return float(recipe.epochs * (8 * one.n_players + 1000))
 

@@ -2,12 +2,12 @@
 
 The games have 10 to 14 players. Their true Shapley values are computed from all coalitions. There
 is a row for each estimator and number of evaluations per player. The error on a game is the mean
-|estimate - true value| over players, divided by the mean |true value|. Each row has
+of |estimate - true value| over players, divided by the mean of |true value|. Each row has
 
 - the geometric mean of the errors over games
 - the number of games on which this estimator has the smallest error
-- for our estimators, the share of 95 % intervals that cover the true value: once without noise on
-  V, and once with noise of a tenth of the largest |true value|
+- for our estimators, the share of 95 % intervals that contain the true value, without and with
+  noise on V; the standard deviation of the noise is a tenth of the largest |true value|
 """
 # Tested in tests/test_bench.py.
 
@@ -39,7 +39,7 @@ THEIRS: dict[str, Callable[..., Any]] = {
 
 
 def games() -> dict[str, tuple[int, ValueFunction]]:
-    """Name -> (number of players, V); the weights of the games are fixed random draws."""
+    """Name -> (number of players, V); all random numbers that define V come from a fixed seed."""
     rng = np.random.default_rng(2022)
     worth = rng.exponential(size=14)
     pairs = rng.normal(size=(12, 12)) / 4
@@ -115,7 +115,7 @@ def phi_by(estimator: str, V: ValueFunction, n: int, budget: int, seed: int) -> 
 def coverage(
     estimator: str, truths: dict[str, np.ndarray], per_player: int, repeats: int, noise: float
 ) -> float:
-    """How often a 95 % interval contains the true value, over games, players and seeds."""
+    """Share of 95 % intervals that contain the true value, over all games, players and seeds."""
     name = None if estimator == "default" else estimator
     inside: list[float] = []
     for game, (n, V) in games().items():

@@ -1,9 +1,9 @@
-"""A GPU check in minutes: tests, speeds at the paper's sizes, and a NAS-Bench-201 search.
+"""Checks a GPU in a few minutes: tests, speeds at the paper's sizes, and a NAS-Bench-201 search.
 
-It needs no data set and no package except torch. The images are noise. Without pytest, the tests
-are skipped. If a part fails, or if there is no time for it, its row in the result gives the reason.
-The speeds are added to `analysis/rates.json`, from which `plan` computes hours. On a CPU the check
-runs only with tiny sizes, which our tests use.
+The check needs no data set and no package except torch. The images are noise. Without pytest, the
+tests are skipped. If a part fails or is skipped for lack of time, its row in the result gives the
+reason. The speeds are added to `analysis/rates.json`, from which the verb `plan` computes run times
+in hours. On a CPU the check runs only with tiny sizes, which our tests use.
 """
 # Tested in tests/test_gpu.py.
 
@@ -53,7 +53,8 @@ def check(minutes: float = 8, tests: bool = True, tiny: bool = False) -> tuple[R
     """Run all parts. Return a measurement, as in `docs/measurements`, and the device's speeds.
 
     Args:
-        minutes: no part is started after this time. The tests must end within a share of it.
+        minutes: time for all parts. The tests end after at most 30 % of it, and no speed
+            measurement starts after 75 %. The search runs at least one epoch in any case.
         tests: whether to run the tests that are marked `gpu`.
         tiny: whether to use the smallest sizes, on any device.
 
@@ -143,7 +144,7 @@ def supernet_speed(space: str, settings: SupernetSettings, images: Any, step: st
 
 
 def training_speed(layout: str, precision: Any, device: torch.device) -> Row:
-    """Seconds and operations of a training step of a published network, with a recipe's batch."""
+    """Seconds and operations of one training step of a published network."""
     recipe = TrainSettings(precision=precision)
     batch = {"cifar10": 96, "imagenet": 128}[layout]
     taken = timed(trainings.step(layout, recipe, device, batch_size=batch))
@@ -163,7 +164,7 @@ def timed(once: Callable[[], object]) -> Row:
 
 
 def search(device: torch.device, tiny: bool, left: Callable[[], float]) -> Row:
-    """Run as many epochs of Shapley-NAS as time allows, at the paper's sizes on noise."""
+    """Run Shapley-NAS on noise at the paper's sizes, for as many epochs as time allows."""
     shape = {"cells": 1, "channels": 4} if tiny else {}
     recipe = NasBench201Search(warmup_epochs=0, epochs=50, batch_size=256, supernet=shape)
     entry = registry.entry("strategies", "shapley")

@@ -1,9 +1,9 @@
 """How many times faster the default estimator reaches the tau of another estimator.
 
-Tau is Kendall's tau between an estimate and the reference. There are three other estimators:
-`plain` (the paper's without truncation, with 10 permutations on 1,024 images each), `truncated`
-(the paper's) and `released_code`. The default estimator runs with several budgets. We report the
-smallest budget at which the mean tau of the default is at least that of the other estimator.
+Tau is Kendall's tau between an estimate and the reference. The default estimator is compared with
+three others: `truncated` (the paper's estimator), `plain` (the same without truncation, with 10
+permutations on 1,024 images each) and `released_code`. The default runs with several budgets. We
+report the smallest budget at which its mean tau is at least that of the other estimator.
 
 Times are those of one process on the fused supernet. Only for `default_readable_ratio`, the other
 estimator's time is scaled to the readable supernet, which computes operations one by one, as the
@@ -27,7 +27,7 @@ Runs = Sequence[dict[str, Any]]
 def reached(
     runs: Mapping[str, Runs], taus: Mapping[str, float], readable_ratio: float
 ) -> dict[str, dict[str, Any]]:
-    """Name of each other estimator -> columns that compare the default with it.
+    """For each estimator in `OTHERS`, by name: columns that compare the default with it.
 
     The columns are empty if the default has a lower tau at every budget.
 

@@ -1,14 +1,15 @@
 """Estimators of Shapley values on a small NAS-Bench-201 supernet from a short search.
 
 The baseline is the paper's estimator without truncation: 10 permutations on 1,024 images each. The
-reference is the mean of two walks. A walk evaluates 40 whole permutations on 64 images each. The
-estimators use other images. Each row has the cost of an estimator and its agreement with the
-reference (Kendall's tau and Pearson's r with 95 % intervals). `ceiling_tau` and `ceiling_r` are the
-agreement of the two walks with each other. The columns `default_*` compare the time of an estimator
-with the time in which the default estimator reaches the same tau (`reaching.py`). The images are
-CIFAR-10 at 16 x 16 pixels if the folder SHAPLEY_NAS_DATA has this data set, and scikit-learn's
-digits otherwise. V is the probability of the true class. Seconds are the time of one process while
-several processes run. Three repetitions take some minutes on one core.
+reference is the mean of two walks. A walk evaluates 40 whole permutations on 64 images each. No
+estimator uses the images of the reference. Each row has the cost of an estimator and its agreement
+with the reference (Kendall's tau and Pearson's r with 95 % intervals). `ceiling_tau` and
+`ceiling_r` are the agreement of the two walks with each other. The columns `default_*` compare the
+time of an estimator with the time in which the default estimator reaches the same tau
+(`reaching.py`). The images are CIFAR-10 at 16 x 16 pixels if the folder named by the environment
+variable SHAPLEY_NAS_DATA has this data set, and scikit-learn's digits otherwise. V is the
+probability of the true class. Times are those of one process while several processes run. Three
+repeats take some minutes on one core.
 
 The sizes are set under `sizes: bench` in `config/studies/estimators.yaml`.
 """
@@ -48,7 +49,7 @@ from pipeline.supernet import saved
 
 @dataclass(frozen=True)
 class Bench:
-    """A study of one supernet, in a folder with the layout of the workflow."""
+    """A study of one supernet; its files lie in `folder` as the workflow would name them."""
 
     study: Study
     root: Path
@@ -68,13 +69,14 @@ class Bench:
 def rows(
     repeats: int = 5, study: Study | None = None, workers: int | None = None
 ) -> list[dict[str, Any]]:
-    """Train a supernet, compute the reference, and run every estimator `repeats` times.
+    """Train a supernet, compute reference values, and run every estimator `repeats` times.
 
     Returns one row for each estimator.
 
     Args:
-        repeats: number of estimates by each estimator.
-        study: a study of one supernet with two walks; None: `config/studies/estimators.yaml`.
+        repeats: number of runs of each estimator.
+        study: a study of one supernet. The reference comes from its two walks (evaluations of V
+            along whole permutations). None: `config/studies/estimators.yaml`.
         workers: number of processes that share the work; None: one per CPU.
     """
     study = study or studies.load("estimators", "bench")
@@ -127,7 +129,7 @@ def measure(bench: Bench, name: str) -> None:
 
 
 def _sized(study: Study, root: Path, repeats: int) -> Study:
-    """The study with `repeats` repeats, on CIFAR-10 or on digits, which have 8 pixels per side."""
+    """The study with `repeats` repeats, on CIFAR-10 if it is in `root`, else on digits."""
     there = (root / "cifar-10-batches-py").is_dir()
     search = study.search if there else merge(study.search, {"supernet": {"image_size": 0}})
     streams = tuple(("repeat", repeat) for repeat in range(repeats))
@@ -168,7 +170,7 @@ def _rows(bench: Bench) -> list[dict[str, Any]]:
 
 
 def _readable_ratio(bench: Bench) -> float:
-    """Time of a forward pass with one module per operation, divided by the fused supernet's."""
+    """Time of a forward pass with one module per operation, relative to the fused supernet."""
     network, _ = saved.load(bench.folder / "supernet.pt")
     settings = network.settings.model_copy(update=READABLE)
     readable = network.space.supernet(settings, bench.images("value").classes, 0)

@@ -1,12 +1,12 @@
-"""The cost of an epoch of each strategy, relative to first-order DARTS.
+"""The cost per epoch of each strategy, relative to first-order DARTS.
 
 The space is NAS-Bench-201 with one cell per stage, and the images are noise. Every repeat times all
 strategies in turn. The timed epoch comes after the warm-up, so it also updates alpha. Work that a
 strategy does once per epoch or once per search (Shapley values, controller, final choices) is made
 as small as possible, because it does not grow with the number of steps. `docs/strategies.md` lists
-this work in numbers of images. Without a GPU we measure CPU time, because other programs may use
-the machine. Memory is the peak of what an epoch allocates: activations, gradients and copies of the
-weights.
+how many images pass through the supernet in this work. Without a GPU we measure CPU time, because
+other programs may use the machine. Memory is the peak of what an epoch allocates: activations,
+gradients and copies of the weights.
 """
 # Tested in tests/test_bench.py.
 
@@ -45,7 +45,7 @@ RECIPE = NasBench201Search(
 
 
 def rows(repeats: int = 5) -> list[dict[str, Any]]:
-    """A row for each strategy that trains this supernet; `cost`, `memory` are relative to DARTS."""
+    """A row per strategy that trains a supernet; `cost` and `memory` are relative to DARTS."""
     made = {name: strategy for name in registry.names("strategies") if (strategy := _make(name))}
     train, valid = (noise(seed, N_IMAGES, SIZE, torch.device("cpu")) for seed in (0, 1))
     images = train, valid

@@ -3,8 +3,8 @@
 - Sizes: DARTS has 16 channels, 8 cells, k = 4 and batch size 64. NAS-Bench-201 has one cell per
   stage and batch size 128. Images have 32 x 32 pixels. The weights are untrained.
 - A training step is a forward pass and a backward pass that computes gradients of the weights.
-- A forward pass computes no gradients. Batch norms use batch statistics in DARTS (the default for
-  V) and running statistics in NAS-Bench-201.
+- A forward pass computes no gradients. Batch norms use batch statistics in DARTS (the default of
+  the value function) and running statistics in NAS-Bench-201.
 - With half of the players removed, a forward pass is timed alone and as part of a walk. A walk
   removes players one by one and recomputes only what each removal changes. Both use batch
   statistics.
@@ -41,12 +41,12 @@ Pair = tuple[Callable[[], object], Callable[[], object]]  # baseline, fast form
 
 
 def rows(repeats: int = 7, compiled: bool = True) -> list[dict[str, Any]]:
-    """Rows for training steps and forward passes, with all or half of the players, in both spaces.
+    """The times of training steps and forward passes in DARTS and NAS-Bench-201, one row for each.
 
     Args:
-        repeats: number of times that each side is timed.
+        repeats: number of timed calls of each of the two functions that a row compares.
         compiled: whether to add a row for the compiled training step of NAS-Bench-201. Compilation
-            takes a minute (`ours_first_s`).
+            takes minutes (reported as `ours_first_s`).
     """
     return [row for name in SIZES for row in rows_of(name, repeats, compiled)]
 
@@ -78,7 +78,12 @@ def rows_of(name: str, repeats: int, compiled: bool) -> list[dict[str, Any]]:
 def forward_passes(
     readable: Supernet, fast: Supernet, images: Tensor, policy: str, generator: torch.Generator
 ) -> dict[str, Pair]:
-    """A pass of all players and, against the same in the fast form, one of half and a walk."""
+    """Name of a comparison -> the two functions whose times are compared.
+
+    The first comparison is between the readable and the fast supernet, with all players. In the
+    other two, the fast supernet with all players is the baseline. It is compared with a pass of
+    half of the players, and with a walk.
+    """
     everyone = torch.ones(fast.space.n_players, dtype=torch.bool)
     half = torch.rand(fast.space.n_players, generator=generator).argsort() % 2 == 0
     order = torch.randperm(fast.space.n_players, generator=generator)
@@ -134,9 +139,9 @@ def forward(
 
 
 def walk(supernet: Supernet, images: Tensor, order: Tensor) -> Callable[[], None]:
-    """A function that runs `STEPS` forward passes, each with one player fewer than the last.
+    """A function that runs `STEPS` forward passes, each with one player fewer than the one before.
 
-    About half of the players are removed. The passes share a cache.
+    In the middle of the walk, half of the players are removed. The passes share a cache.
 
     Args:
         supernet: the network.

@@ -36,7 +36,7 @@ print(peak() - before)
 
 
 def rows(repeats: int = 7) -> list[dict[str, Any]]:
-    """Rows for opening the table with a first query (time, memory), and for a million look-ups."""
+    """A row for opening the table and making a first query, and a row for a million look-ups."""
     with tempfile.TemporaryDirectory() as folder:
         real = find_table(os.environ.get("SHAPLEY_NAS_DATA", "data"))
         source = real or _made_up(Path(folder, "table.csv.gz"))

@@ -47,7 +47,7 @@ def compare(
 def convolution_share(work: Callable[[], object]) -> float:
     """The share of a call's CPU time spent in convolutions and their gradients (torch.profiler).
 
-    A call takes at least as long as its convolutions, so this share limits the possible speedup.
+    This share limits the speedup that faster code around the convolutions can give.
     """
     from torch.profiler import ProfilerActivity, profile
 
@@ -67,7 +67,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def work_seconds(work: Callable[[], object]) -> float:
-    """Seconds of one call: wall time with a GPU, else CPU time, since other programs may run."""
+    """Seconds of one call: wall time with a GPU, else CPU time, in case other programs run."""
     import torch
 
     if torch.cuda.is_available():

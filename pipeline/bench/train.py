@@ -1,12 +1,12 @@
 """Times a training step of a discrete network: plain PyTorch against our memory and number formats.
 
-Each is a whole step as in `pipeline.training`: forward, loss with the auxiliary head, backward,
-clipping, SGD. The plain step is eager float32, with contiguous images and weights, torch's
-convolutions, and a separate SGD update for each parameter.
+A timed step is a whole step of `pipeline.training`: forward pass, loss with the auxiliary head,
+backward pass, gradient clipping and SGD. Plain PyTorch means eager float32, contiguous images and
+weights, torch's convolutions, and a separate SGD update for each parameter.
 
-The networks have their published sizes. The batch has only 16 images, so that a step takes about a
-second on a CPU. It is not smaller, because with fewer than 16 images torch on one thread uses other
-convolution kernels than in a real training.
+The networks have their published sizes. A batch has only 16 images, so that a step takes about a
+second on a CPU. With fewer than 16 images, torch on one thread would use other convolution kernels
+than in a real training.
 """
 # Tested in tests/test_bench.py.
 
@@ -32,7 +32,7 @@ SIZES = {
 
 
 def rows(repeats: int = 7) -> list[dict[str, Any]]:
-    """Rows for the memory format, then with the number format too, for the paper's networks."""
+    """Two rows for each network of the paper: `channels_last` alone, and with bfloat16."""
     where = devices.resolve("auto")
     plain = TrainSettings(channels_last=False, precision="float32")
     forms = {

@@ -1,4 +1,4 @@
-"""The registered things that a job names: its space, strategy, estimators and data set."""
+"""The registered parts that a job uses: its space, strategy, estimators and data set."""
 # Tested in tests/registry/test_sources.py.
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pipeline.registry.sources import Things
 
 
 def things(job: Mapping[str, Any], dataset: str | None = None) -> Things:
-    """The registered space, strategy, estimators and data set that a job uses: (kind, name).
+    """The registered space, strategy, estimators and data set that a job uses, as (kind, name).
 
     Args:
         job: the settings of a stage as plain values, as under `settings` in `provenance.json`.
@@ -27,7 +27,7 @@ def things(job: Mapping[str, Any], dataset: str | None = None) -> Things:
 
 
 def digests(job: Mapping[str, Any], dataset: str | None = None) -> str:
-    """The modules that a job uses, each with the digest of its source, in one line."""
+    """One line with `module:digest` of the source of each module that a job uses."""
     found = sources.digests(things(job, dataset))
     return " ".join(f"{module}:{digest}" for module, digest in found.items())
 

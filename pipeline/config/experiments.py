@@ -1,7 +1,7 @@
 """An experiment: the rows of a table or figure, with the numbers that the paper prints for them.
 
-A row is a strategy in a space, run on one or more data sets. Each YAML file in
-`config/experiments/` defines an experiment, which has the name of the file. The file may also
+A row says which strategy is run, in which space, and on which data sets. Each YAML file in
+`config/experiments/` defines one experiment, which has the name of the file. The file may also
 define strategy labels, for example for ablations. So a single file is enough to add an experiment.
 """
 
@@ -24,12 +24,12 @@ TABLE = "table_"
 
 
 def is_searched(strategy: str) -> bool:
-    """Whether the label names a search; other labels name published, kept or table genotypes."""
+    """Whether a label stands for a search. Labels with certain prefixes stand for genotypes."""
     return not strategy.startswith(("published_", "file_", KEPT, TABLE))
 
 
 class StrategyLabel(Settings):
-    """What a strategy label stands for: an algorithm and what differs from its defaults."""
+    """What a strategy label stands for: an algorithm, and settings that replace its defaults."""
 
     algorithm: str = Field(description="a registered strategy (`pipeline list strategies`)")
     title: str = setting("", "name shown in tables; empty: the algorithm's title", OURS)
@@ -38,7 +38,10 @@ class StrategyLabel(Settings):
 
 
 class Printed(Settings):
-    """A number printed in the paper; errors and accuracies in percent, parameters in millions."""
+    """A number printed in the paper.
+
+    Errors and accuracies are in percent, and parameters are in millions.
+    """
 
     mean: float = Field(description="as printed")
     std: float | None = Field(None, description="deviation over runs, where printed")
@@ -47,7 +50,7 @@ class Printed(Settings):
 
 
 class Row(Settings):
-    """One row of a table: runs of one strategy label, and what is measured of each."""
+    """One row of a table: the runs of one strategy label, and what is measured in each run."""
 
     label: str = Field(description="name of the row")
     grid: dict[str, tuple[Any, ...]] | None = setting(
@@ -115,7 +118,9 @@ class Row(Settings):
 
 
 def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
-    """Replace data sets of a row by smaller ones; the result has one row for each data set.
+    """Replace data sets of a row by smaller ones, and split the row into one per data set.
+
+    If the row uses none of the replaced data sets, it is returned unchanged.
 
     Args:
         row: a row of an experiment, as written in its file.
@@ -138,7 +143,7 @@ def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
 
 
 def only_on(row: Row, datasets: Sequence[str]) -> Row:
-    """Restrict a row to some data sets; a row without any of them is marked `not_run`.
+    """Restrict a row to the allowed data sets; if none is left, mark the row as `not_run`.
 
     Args:
         row: a row of an experiment, as written in its file.
@@ -155,10 +160,10 @@ def only_on(row: Row, datasets: Sequence[str]) -> Row:
 
 
 def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
-    """The numbers printed for data set `name`, in columns named after its replacement.
+    """The numbers printed for data set `name`, in columns named after the replacement of `name`.
 
-    If other data sets are replaced too, their columns are dropped, because they do not apply to the
-    replacement of `name`.
+    If other data sets are replaced too, the columns of these data sets are dropped, because their
+    numbers do not apply to the replacement of `name`.
     """
     printed = {}
     for key, value in row.paper.get(name, {}).items():
@@ -201,6 +206,6 @@ class Experiment(Settings):
 
 
 def shown_strategy(row: Row, seeds: Sequence[int]) -> str:
-    """The label whose networks are trained: the row's, or that of the cell kept of several."""
+    """The label of the trained networks; it has the prefix `kept_` if `select` keeps one cell."""
     several = row.select and len(row.own_seeds(seeds)) > 1
     return f"{KEPT}{row.strategy}" if several else row.strategy

@@ -11,7 +11,7 @@ from pipeline.settings import OURS, Settings, setting
 
 
 class FolderSettings(Settings):
-    """An image folder under the key `datasets`; its name there is the data set's name."""
+    """The settings of an image folder; under `datasets`, its key is the name of the data set."""
 
     kind: Literal["imagefolder"] = setting("imagefolder", "a tree of images by class", OURS)
     path: str = setting(

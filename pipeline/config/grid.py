@@ -2,8 +2,8 @@
 
     grid: {settings.step: [0.05, 0.1], settings.momentum: [0.5, 0.8]}
 
-turns each searched row into four rows. Their names contain the values, as in
-`shapley_step0p05_momentum0p5`.
+turns each row with a search into four rows, one for each combination of `step` and `momentum`. The
+labels of the new rows contain the values, as in `shapley_step0p05_momentum0p5`.
 """
 # Tested in tests/config/test_experiments.py.
 
@@ -23,12 +23,12 @@ KEY = re.compile(r"(settings|search)(\.\w+)+")
 def expanded(
     experiment: Experiment, labels: Mapping[str, StrategyLabel], source: str
 ) -> Experiment:
-    """The experiment, in which each row with a grid is replaced by one row per combination.
+    """Replace each row that has a grid by one row per combination of values.
 
     Args:
         experiment: as written in its file.
         labels: strategy label -> its algorithm and settings.
-        source: the file that error messages name.
+        source: name of the experiment's file, for error messages.
 
     Raises:
         InputError: a key does not begin with `settings.` or `search.`, or two combinations get the

@@ -1,7 +1,7 @@
 """Slices of the configuration: a rule passes its job exactly the settings that the job needs.
 
 Snakemake reruns a rule when its `params` change. If a slice has too many settings, jobs are rerun
-needlessly. If it has too few, necessary reruns do not happen.
+needlessly. If a slice has too few settings, necessary reruns do not happen.
 """
 # Tested in tests/config/test_config.py.
 
@@ -39,7 +39,7 @@ from pipeline.settings import Settings
 
 
 class PrepareJob(Settings):
-    """Slice of the verb `prepare`."""
+    """Configuration slice for the verb `prepare`."""
 
     dataset: str
     split_seed: int
@@ -50,7 +50,7 @@ class PrepareJob(Settings):
 
 
 class SearchJob(Settings):
-    """Slice of the verb `search`; `settings` are all settings of the strategy."""
+    """Configuration slice for the verb `search`; `settings` are all settings of the strategy."""
 
     space: str
     algorithm: str
@@ -60,7 +60,7 @@ class SearchJob(Settings):
 
 
 class GenotypeJob(Settings):
-    """Slice of the verb `genotype`: the source of a genotype, and the shape of its network."""
+    """Configuration slice for the verb `genotype`: the source of the genotype, and its network."""
 
     space: str
     genotype: str | None = Field(description="published name or file; none: from the search")
@@ -72,39 +72,39 @@ class GenotypeJob(Settings):
 
 
 class RetrainJob(Settings):
-    """Slice of the verbs `retrain` and `transfer`."""
+    """Configuration slice for the verbs `retrain` and `transfer`."""
 
     layout: str
     train: TrainSettings
 
 
 class TransferJob(RetrainJob):
-    """Slice of the verb `transfer`: a recipe for image folders, ImageNet's or ours."""
+    """Configuration slice for the verb `transfer`: a recipe for a folder of images."""
 
     train: ImageNetTrain | OwnTrain
 
 
 class RemovalJob(Settings):
-    """Slice of the verb `removal`."""
+    """Configuration slice for the verb `removal`."""
 
     removal: RemovalSettings
 
 
 class RankingJob(Settings):
-    """Slice of the verb `ranking`; `none_may_win` is the setting of the search's genotype."""
+    """Configuration slice for the verb `ranking`; `none_may_win` is as for the genotype."""
 
     ranking: RankingSettings
     none_may_win: bool = False
 
 
 class TrialJob(RetrainJob):
-    """Slice of the verb `trial`: the short recipe, with held-out images."""
+    """Configuration slice for the verb `trial`: the short recipe, with held-out images."""
 
     train: TrialTrain
 
 
 class WorkflowJob(Settings):
-    """Slice of the verb `track`: the data that must exist, and the MLflow experiment."""
+    """Configuration slice for the verb `track`: the data sets and the MLflow experiment."""
 
     preset: str
     datasets: tuple[str, ...]
@@ -114,7 +114,7 @@ class WorkflowJob(Settings):
 
 
 def workflow_job(config: Config, datasets: Sequence[str]) -> WorkflowJob:
-    """The slice for a workflow that uses some data sets."""
+    """The configuration slice for a workflow that uses some data sets."""
     return WorkflowJob(
         preset=config.preset,
         datasets=tuple(datasets),
@@ -125,7 +125,7 @@ def workflow_job(config: Config, datasets: Sequence[str]) -> WorkflowJob:
 
 
 class ReportJob(Settings):
-    """Slice of the verb `report`."""
+    """Configuration slice for the verb `report`."""
 
     preset: str
     seeds: tuple[int, ...]
@@ -136,7 +136,7 @@ class ReportJob(Settings):
 
 
 def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
-    """The slice for one report page."""
+    """The configuration slice for one report page."""
     rows = [row for experiment in experiments for row in experiment.rows if not row.not_run]
     labels = {label for row in rows for label in (row.strategy, shown_strategy(row, config.seeds))}
     # A genotype that no search found has no label, so it gets the title of its first row.
@@ -151,7 +151,7 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
 
 
 def title_of(config: Config, strategy: str) -> str:
-    """Display name of a strategy label; published and given genotypes are named by their origin."""
+    """Display name of a strategy label; `published_NAME` becomes `NAME (published)`."""
     if strategy.startswith(KEPT):
         return f"{title_of(config, strategy.removeprefix(KEPT))}, the one kept"
     if strategy not in config.strategies:
@@ -162,7 +162,7 @@ def title_of(config: Config, strategy: str) -> str:
 
 
 def prepare_job(config: Config, dataset: str) -> PrepareJob:
-    """The slice for one data set, with only the folder entry of this data set."""
+    """The configuration slice that prepares one data set."""
     return PrepareJob(
         dataset=dataset,
         split_seed=config.split.seed,
@@ -174,16 +174,16 @@ def prepare_job(config: Config, dataset: str) -> PrepareJob:
 
 
 def search_job(config: Config, space: str, strategy: str) -> SearchJob:
-    """The slice for one search.
+    """The configuration slice for one search.
 
-    The recipe is merged from these sources, of which later ones override earlier ones: the defaults
-    of the space, the strategy's paper, the preset, the user's values, the label named after the
-    algorithm, and the label `strategy`. The strategy's settings are merged from its defaults, its
-    authors' values for this space, and the same two labels. So a change of the algorithm's label
-    also applies to the labels of its ablations.
+    The recipe is merged from these sources, where later sources override earlier ones: the defaults
+    of the space, the strategy's paper, the preset, the user's values, the label that has the name
+    of the algorithm, and the label that the argument `strategy` names. The settings of the strategy
+    are merged from their defaults, the authors' values for this space, and the same two labels. So
+    a change to the algorithm's label also applies to the labels of its ablations.
 
-    Most strategies use `none_may_win` only when the genotype is chosen. Their slices set this key
-    to false, so that changing it reruns only `genotype`.
+    Most strategies use `none_may_win` only when the genotype is chosen. In their slices this key is
+    always false, so that changing it reruns only `genotype`.
     """
     label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)
@@ -224,7 +224,7 @@ def labels(config: Config, **wanted: bool) -> list[str]:
 
 
 def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> GenotypeJob:
-    """The slice for one genotype, with the network that would be trained on its data set."""
+    """The configuration slice for one genotype; `space` and `dataset` determine its network."""
     train = recipe_of(config, space, dataset)
     searched = is_searched(strategy)
     chosen_here = searched or strategy.startswith(KEPT)
@@ -240,29 +240,29 @@ def genotype_job(config: Config, space: str, dataset: str, strategy: str) -> Gen
 
 
 def removal_job(config: Config) -> RemovalJob:
-    """The slice for the drops of Figure 2."""
+    """The configuration slice for the drops of Figure 2."""
     return RemovalJob(removal=config.removal)
 
 
 def ranking_job(config: Config, space: str, dataset: str, strategy: str) -> RankingJob:
-    """The slice for Kendall's taus of Figure 5, and for the cell of a search at each epoch."""
+    """The configuration slice for Figure 5: Kendall's taus, and the cell found at each epoch."""
     supernet = genotype_job(config, space, dataset, strategy).supernet
     return RankingJob(ranking=config.ranking, none_may_win=supernet.none_may_win)
 
 
 def retrain_job(config: Config, space: str, target: str) -> RetrainJob:
-    """The slice for training a found network on small images."""
+    """The configuration slice for training a found network on small images."""
     layout = layout_of(config, space, target)
     return RetrainJob(layout=layout, train=recipe_of(config, space, target))
 
 
 def trial_job(config: Config, space: str, dataset: str) -> TrialJob:
-    """The slice for the short training of one of several found cells."""
+    """The configuration slice for the short training of one of several found cells."""
     return TrialJob(layout=layout_of(config, space, dataset), train=config.retrain.trial)
 
 
 def transfer_job(config: Config, space: str, target: str) -> TransferJob:
-    """The slice for training a found network on a folder of images."""
+    """The configuration slice for training a found network on a folder of images."""
     layout = layout_of(config, space, target)
     if layout == "nasbench201":
         raise InputError(

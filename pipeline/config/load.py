@@ -37,7 +37,7 @@ FOLDER = Path("config")
 
 
 def named_files(kind: str, folder: Path = FOLDER) -> dict[str, Path]:
-    """Name -> YAML file of a kind (`presets`, `experiments`, `studies`); files in `folder` win."""
+    """YAML files of a kind, such as `presets`, by name; `folder` overrides built-in files."""
     places = (layout.home() / "config" / kind, folder / kind)
     found = {path.stem: path for place in places for path in place.glob("*.yaml")}
     return dict(sorted(found.items()))
@@ -55,7 +55,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def layers_of(files: Iterable[Path] = (), folder: Path = FOLDER) -> dict[str, Mapping[str, Any]]:
-    """The contents of `config/config.yaml` and further files, by the name shown to the user."""
+    """Contents of `config/config.yaml` and of `files`; the keys are shown in error messages."""
     own = folder / "config.yaml"
     return {str(own): read_yaml(own), **{f"--configfile {f}": read_yaml(f) for f in files}}
 
@@ -64,9 +64,10 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
     """Split Snakemake's merged configuration into its layers: each file, and `--config`.
 
     Args:
-        workflow: Snakemake's object, which names the files. They are read again by our stricter
-            YAML reader.
-        config: the merged configuration, or the values that an importing workflow gives.
+        workflow: Snakemake's object, which lists the files. Our stricter YAML reader reads them
+            again.
+        config: the merged configuration. If another workflow imports this one as a module, it is
+            the configuration which that workflow passes.
     """
     settings = workflow.config_settings
     given = [Path(path) for path in settings.configfiles]
@@ -77,7 +78,7 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
 
 
 def _short(path: Path) -> str:
-    """A path as a user writes it: relative if it lies below the working folder."""
+    """A path for messages: relative to the working folder if it lies below that folder."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
@@ -94,15 +95,16 @@ def resolve(
     folder: Path = FOLDER,
     layers: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Config:
-    """Override the defaults by the preset, and the preset by the given values, and validate.
+    """The validated configuration: `given` overrides the preset, which overrides the defaults.
 
     Args:
         given: the merged values of files and options.
         folder: the folder of the presets.
-        layers: file or option of the user -> the values that it gives, for error messages.
+        layers: the values of each file and option, by its name; for error messages.
 
     Raises:
-        InputError: unknown keys or names, values of a wrong type or out of range; all are listed.
+        InputError: there are unknown keys or names, or values of a wrong type or out of range; the
+            message lists all of them.
     """
     layers = {"config": given} if layers is None else layers
     preset = given.get("preset", "demo")
@@ -142,7 +144,7 @@ def _faults(check: Callable[..., None], *arguments: Any) -> list[str]:
 
 
 def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
-    """All valid experiments by name; their labels, spaces and data sets all exist.
+    """All valid experiments by name. The strategies, spaces and data sets that they name exist.
 
     An invalid file is left out with a warning.
 
@@ -167,7 +169,7 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
 
 
 def _experiment(config: Config, path: Path) -> Experiment:
-    """The experiment of one file, with grids expanded and data sets replaced by stand-ins."""
+    """The experiment in a file. Grids are expanded, and `stand_ins` replaces its data sets."""
     values = {"name": path.stem, **read_yaml(path)}
     found: Experiment = validate(Experiment, values, {str(path): values})
     found = expanded(found, {**found.strategies, **config.strategies}, str(path))
@@ -198,7 +200,7 @@ def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, A
 def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
     """The configuration with the strategy labels and image folders that experiments define.
 
-    If the configuration defines the same label as an experiment, the configuration's values win.
+    A strategy label that the configuration defines too keeps the configuration's definition.
 
     Raises:
         InputError: two experiments define a name differently, or an experiment redefines the name
@@ -271,7 +273,7 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
 
 
 def _check_stages(row: Row, algorithm: str, where: str) -> None:
-    """Check that the strategy of a row produces the results that the row needs."""
+    """Check that the stages of a row are possible with its strategy and space."""
     entry = registry.entry("strategies", algorithm)
     if row.removal and not entry.trains_supernet:
         raise InputError(f"{where}: removal: {algorithm} leaves no supernet")
@@ -281,7 +283,7 @@ def _check_stages(row: Row, algorithm: str, where: str) -> None:
 
 
 def _without_table(config: Config, row: Row, labels: Mapping[str, StrategyLabel]) -> Row:
-    """The row; it is marked as not run if it needs a table and none has its data set."""
+    """The row, marked as not run if it needs a table and no table has the row's data set."""
     if not row.stands_for or not _asks_table(row, labels):
         return row
     root, dataset = os.environ.get("SHAPLEY_NAS_DATA", config.data_root), row.datasets[0]

@@ -82,7 +82,8 @@ def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) ->
     """Names of the experiments on a page of the report.
 
     Raises:
-        InputError: `page` is not "paper", "index" (the configured experiments) or an experiment.
+        InputError: `page` is neither "paper", nor "index" (the page of the configured experiments),
+            nor the name of an experiment.
     """
     if page == "paper":
         return [n for kind in ("table", "figure") for n in experiments if n.startswith(kind)]
@@ -98,7 +99,7 @@ def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) ->
 def asked_for(
     config: Config, targets: Iterable[str], experiments: Mapping[str, Experiment]
 ) -> list[str]:
-    """Names of the experiments whose pages are among the targets, else the configured ones."""
+    """Names of the experiments on the target pages; without such targets, the configured ones."""
     names = {Path(target).stem for target in targets}  # of rules, and of files such as table5.html
     named = [page for page in ("paper", *experiments) if page in names]
     pages = named if named and not names & {"all", "index"} else ["index", *named]
@@ -108,7 +109,7 @@ def asked_for(
 
 
 def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:
-    """Every data set whose images some experiments search or train on; look-ups need no images."""
+    """All data sets on whose images experiments search or train; look-ups need no images."""
     return sorted(
         {
             name

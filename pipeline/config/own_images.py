@@ -17,7 +17,7 @@ FEW_IMAGES = 5_000
 
 
 class OwnTrain(ImageNetTrain):
-    """Recipe for folders under `datasets`; a 0 is replaced according to the number of images."""
+    """Recipe for folders under `datasets`; some defaults depend on the number of images."""
 
     channels: int = setting(16, "first width that is tried for `max_macs`", OURS, ge=1)
     cells: int = setting(5, "most cells of the network", OURS, ge=1)

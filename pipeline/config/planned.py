@@ -1,7 +1,7 @@
 """Digests of the settings that each run of a study should have.
 
-They identify finished runs that used other settings. Missing keys get their defaults before a
-digest is computed. So a run still matches if a key was added to the settings later.
+A finished run whose digest differs was made with other settings. Missing keys get their defaults
+before a digest is computed. So a run still matches if a key was added to the settings later.
 """
 # Tested in tests/analysis/test_apart.py.
 
@@ -34,7 +34,7 @@ SLICES: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
 
 
 def report_job(config: Config, experiments: Sequence[Experiment]) -> jobs.ReportJob:
-    """The slice for one report page, with the digests of the settings that its runs should have."""
+    """The configuration slice for one report page, including the digests of its runs' settings."""
     places = needs.all_runs(config, experiments)
     job = jobs.report_job(config, experiments)
     return job.model_copy(update={"planned": digests(config, places)})
@@ -50,7 +50,7 @@ def digests(config: Config, places: Iterable[Place]) -> dict[str, str]:
 
 
 def key_of(place: Place) -> str:
-    """The stage and everything its settings depend on; empty if the stage is not compared."""
+    """Key made of a stage and what its settings depend on; empty for stages not in `SLICES`."""
     if place.stage not in SLICES:
         return ""
     return " ".join([place.stage, *(getattr(place, name) for name in SLICES[place.stage][1])])

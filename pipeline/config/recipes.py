@@ -120,13 +120,13 @@ class SearchSettings(Settings):
 
 
 class ImageNetSupernet(SupernetSettings):
-    """The supernet of the search directly on ImageNet: k = 4, as on CIFAR-10."""
+    """The supernet for ImageNet: 1/4 of the channels pass through operations, as on CIFAR-10."""
 
     precision: Literal["float32", "bfloat16"] = setting("bfloat16", "autocast type", OURS)
 
 
 class ImageNetSearch(SearchSettings):
-    """The search directly on ImageNet, on 10 % and 2.5 % of the training images."""
+    """The search on ImageNet: 10 % of its images train weights, 2.5 % serve the value function."""
 
     warmup_epochs: int = setting(25, "first epochs in which alpha is frozen", PAPER, ge=0)
     batch_size: int = setting(1024, "images per weight step", PAPER, ge=2)
@@ -162,13 +162,13 @@ class NasBench201Search(SearchSettings):
 
 
 class RobustDartsSupernet(SupernetSettings):
-    """The supernet of S1 to S4."""
+    """The supernet of the spaces S1 to S4 of RobustDARTS."""
 
     partial_channels: int = setting(1, "all channels", ROBUST_DARTS, ge=1)
 
 
 class RobustDartsSearch(SearchSettings):
-    """The search in S1 to S4, for which the paper of Shapley-NAS states no recipe."""
+    """The search in RobustDARTS' spaces S1 to S4; the Shapley-NAS paper states no recipe."""
 
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", OURS, ge=0)
     batch_size: int = setting(64, "images per weight step", ROBUST_DARTS, ge=2)
@@ -255,7 +255,7 @@ class RobustDartsTrain(TrainSettings):
 
 
 class TrialTrain(TrainSettings):
-    """A short training, used to keep one of several found cells; it uses no test images."""
+    """A short training to select one of several found cells; it uses no test images."""
 
     channels: int = setting(16, "channels of the first cell", DARTS, ge=1)
     cells: int = setting(8, "number of cells", DARTS, ge=1)

@@ -118,7 +118,7 @@ def _tree(name: str, model: type[BaseModel], level: int = 2) -> Iterator[str]:
 
 
 def _fields(model: type[BaseModel]) -> list[tuple[str, ...]]:
-    """Rows of a model's plain keys; keys without a default are marked as required."""
+    """Table rows of the keys of a model, without those of nested models."""
     return [
         (f"`{name}`", _type(field), _default(field), *_meaning(field))
         for name, field in model.model_fields.items()
@@ -129,7 +129,7 @@ def _fields(model: type[BaseModel]) -> list[tuple[str, ...]]:
 def _flat(
     model: BaseModel, prefix: str, but: dict[str, Any] | None = None
 ) -> list[tuple[str, ...]]:
-    """Rows of a model's keys, nested ones included, except those with the defaults in `but`."""
+    """Table rows of all keys, nested ones too, except keys with the same default in `but`."""
     rows = []
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
@@ -167,7 +167,7 @@ def _meaning(field: FieldInfo) -> tuple[str, str]:
 
 
 def _text(field: FieldInfo) -> str:
-    """A field's description; text outside code that looks like an HTML tag is escaped."""
+    """A field's description, with `<` and `>` escaped outside code."""
     parts = (field.description or "").split("`")
     parts[::2] = [part.replace("<", "&lt;").replace(">", "&gt;") for part in parts[::2]]
     return "`".join(parts)

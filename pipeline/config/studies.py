@@ -1,10 +1,10 @@
 """A study: measurements of supernets, of the NAS-Bench-201 table or of short trainings.
 
-Each YAML file in `config/studies/` is a study with the name of the file. A study of supernets
-trains them with several recipes and for several numbers of epochs. On each supernet it evaluates
-whole permutations (walks) and estimates Shapley values. The key `measurements` defines the tables
-of results and their texts. The key `sizes` replaces values of the study for a preset (`demo`) or
-for the benchmark of estimators (`bench`).
+Each YAML file in `config/studies/` defines a study of the same name. A study of supernets trains
+them with several recipes and for several numbers of epochs. On each supernet it evaluates whole
+permutations (walks) and estimates Shapley values. The key `measurements` defines the tables of
+results, with their titles and notes. The key `sizes` replaces values of the study for a preset
+(`demo`) or for the benchmark of estimators (`bench`).
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -75,7 +75,7 @@ class Form(Settings):
 
 
 class Trials(Settings):
-    """Short trainings of one cell in several forms; the others are compared with the first."""
+    """Short trainings of one cell in several ways (forms); the first form is the baseline."""
 
     genotype: str
     layout: str = "cifar10"
@@ -152,7 +152,7 @@ def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
     """Load a study from `config/studies/<name>.yaml`.
 
     Args:
-        name: the study, and its file without the suffix.
+        name: name of the study, which is the name of its file without the suffix.
         size: a preset or "bench", whose entry under `sizes` replaces values of the file.
         folder: the folder `config`.
 

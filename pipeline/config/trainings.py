@@ -1,4 +1,4 @@
-"""The network that a found cell becomes on a data set, and the recipe that trains it."""
+"""Chooses the layout of a found cell's network on a data set, and the recipe that trains it."""
 # Tested in tests/training/test_recipes.py.
 
 from __future__ import annotations

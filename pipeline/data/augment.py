@@ -1,8 +1,8 @@
 """Augments batches of small images on the device that holds them.
 
 The order is that of DARTS' transforms: the raw pixels are padded with zeros, cropped, flipped and
-normalised; then the cutout square is set to zero. One function draws the random values (`draw`) and
-others apply them (`crop_and_flip`, `cut_out`), so tests can compare them with torchvision.
+normalised; then the cutout square is set to zero. `draw` draws the random values; `crop_and_flip`
+and `cut_out` apply them. This separation allows tests to compare the results with torchvision's.
 
 Shapes: b images of h x h pixels, p = padding.
 """
@@ -64,7 +64,7 @@ def apply(
 
 
 def crop_and_flip(pixels: Tensor, padding: int, draws: Draws) -> Tensor:
-    """Crop [b, 3, h, h] out of the images padded with zeros, and mirror the flipped ones."""
+    """Pad the images with zeros, crop them to [b, 3, h, h], and mirror those drawn as flipped."""
     corner, flipped = draws.corner.to(pixels.device), draws.flipped.to(pixels.device)
     along = torch.arange(pixels.shape[-1], device=pixels.device)
     rows = corner[:, :1] + along
@@ -88,7 +88,7 @@ def cut_out(images: Tensor, centre: Tensor, side: int) -> Tensor:
 
 
 def normalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """From uint8 to float32: pixels in [0, 1], minus the mean, divided by the deviation."""
+    """Scale uint8 pixels to [0, 1], then subtract `mean` and divide by `std` for each channel."""
     images = pixels.float().div_(255)
     shift, scale = (images.new_tensor(values)[:, None, None] for values in (mean, std))
     return images.sub_(shift).div_(scale)

@@ -43,7 +43,7 @@ def _check_file(dataset: DataSet, root: Path, file: DataFile) -> None:
 
 
 def _check_folder(dataset: DataSet, folder: Path) -> None:
-    """Check that both parts have the same classes; a folder of images has no checksums."""
+    """Check that `train/` and `val/` have the same classes; image folders have no checksums."""
     names = {}
     for part in ("train", "val"):
         if not (folder / part).is_dir():

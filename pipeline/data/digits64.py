@@ -1,4 +1,4 @@
-"""The digits enlarged to 64x64 as a folder of images: a stand-in for ImageNet in the demo."""
+"""Images of handwritten digits, enlarged to 64x64. The demo uses them instead of ImageNet."""
 # Tested in tests/data/test_small.py.
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SIZE = 64
 
 
 def make(data_root: Path) -> None:
-    """Write `digits64/{train,val}/<class>/<index>.png`, completely or not at all.
+    """Write all images as `digits64/{train,val}/<class>/<index>.png`; on an error, write none.
 
     Raises:
         InputError: the data root cannot be written to.

@@ -40,7 +40,7 @@ def torchvision_archive(
 
 @contextmanager
 def inside_only() -> Iterator[None]:
-    """A context in which no archive can write files outside the folder it is unpacked to.
+    """A context in which archives cannot write files outside the folder to which they are unpacked.
 
     It uses the extraction filter of PEP 706.
 

@@ -1,8 +1,8 @@
 """Facts about a folder of images: classes, number of images, mean and deviation of pixels.
 
-The mean and deviation are those of the images in `train/`. Unless they are published, each image in
-`train/` and `val/` is decoded once, so unreadable files are found before any training starts. A
-single error counts these files and names up to 20 of them.
+The mean and deviation are those of the images in `train/`. Unless the data set has published values
+of both, each image in `train/` and `val/` is decoded once. This also finds unreadable files before
+any training starts. A single error counts the unreadable files and names up to 20 of them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class _Opened:
 def folder_facts(dataset: DataSet, root: Path, say: Callable[[str], None]) -> FolderFacts:
     """List the images of a folder, check them, and compute mean and deviation of those in `train/`.
 
-    If mean and deviation are published, no image is opened. Opening all of ImageNet takes hours.
+    If mean and deviation are published, no image is opened, because opening all images of ImageNet
+    would take hours.
 
     Raises:
         InputError: classes or images are missing, images are broken, or a channel is constant.
@@ -158,7 +159,7 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _fingerprint(folder: Path, listing: Listing) -> str:
-    """Digest of names and sizes, since reading all bytes of a large folder would take hours."""
+    """Digest of file names and sizes, not of contents, which would take hours to read."""
     content = hashlib.sha256()
     for path in map(Path, listing.paths):
         content.update(os.fsencode(path.relative_to(folder).as_posix()))

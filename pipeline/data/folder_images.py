@@ -65,8 +65,8 @@ class FolderImages:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass over the images, or chosen batches of it; see `images.Images`.
 
-        If `augment` is for small images (`Augment`), only its `flip` is used; a random resized crop
-        replaces the rest.
+        If `augment` is an `Augment`, which is meant for small images, only its `flip` is used. A
+        random resized crop replaces its other transforms.
         """
         if augment is not None and generator is None:
             raise TypeError("augmentation needs a generator")
@@ -85,7 +85,7 @@ class FolderImages:
         return next(self._load([order[:n].tolist()], None, 0))
 
     def take(self, n: int) -> FolderImages:
-        """`n` evenly spaced images: the listing is sorted by class, so this keeps all classes."""
+        """`n` images, evenly spaced in the listing by class, so that all classes are kept."""
         kept = np.arange(min(n, self.n)) * self.n // min(n, self.n)
         return replace(self, paths=self.paths[kept], labels=self.labels[kept])
 
@@ -139,8 +139,8 @@ class FolderImages:
 class _Decoding(Dataset):
     """Decodes and transforms one image at a time, in any process.
 
-    If an image cannot be read, the InputError is returned instead of raised. An exception raised in
-    a worker process would reach the user as a long traceback.
+    If an image cannot be read, an InputError is returned instead of raised, because an exception
+    raised in a worker process would reach the user as a long traceback.
     """
 
     def __init__(self, paths: np.ndarray, labels: np.ndarray, transform: Transform, seed: int):

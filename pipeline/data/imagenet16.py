@@ -1,7 +1,7 @@
 """ImageNet-16-120: the first 120 classes of ImageNet at 16x16 pixels, used by NAS-Bench-201.
 
 It is read from the benchmark's batch files, or from two files that `make_imagenet16` writes from a
-local copy of ImageNet. That function shrinks images of any shape to 16x16 by a box filter, as in
+local copy of ImageNet. That function shrinks images of any shape to 16x16 with a box filter, as in
 Chrabaszcz et al., and orders the classes as in ILSVRC's `map_clsloc.txt`. Its pixels may differ
 slightly from the published ones, because JPEG decoders differ in the last bit.
 """
@@ -64,7 +64,7 @@ def _read_made(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _first_classes(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The images of a batch file whose label is at most 120; labels there start at 1."""
+    """Read a batch file; keep images with labels 1 to 120, and return labels counted from 0."""
     batch = read_pickle(path)
     labels = np.asarray(batch["labels"], dtype=np.int64) - 1
     kept = labels < CLASSES
@@ -79,11 +79,12 @@ def class_names(data_root: Path) -> tuple[str, ...]:
 def make_imagenet16(imagenet_root: Path, data_root: Path, workers: int = 1) -> None:
     """Write `ImageNet16/{train,val}.npz` below the data root from a local copy of ImageNet.
 
-    `imagenet_root` has `train/<wnid>/`, `val/<wnid>/` and `map_clsloc.txt`, whose lines are `<wnid>
-    <number> <name>`. `workers` is the number of processes that decode images.
+    `imagenet_root` has `train/<wnid>/`, `val/<wnid>/` and the list of classes, `map_clsloc.txt`.
+    Each of its lines is `<wnid> <number> <name>`. `workers` processes decode the images.
 
     Raises:
-        InputError: the list of classes, a class or an image is missing, or the list is invalid.
+        InputError: `map_clsloc.txt` is missing or invalid, a class has no images, or a file is not
+            an image.
     """
     wnids = _class_order(imagenet_root / "map_clsloc.txt")
     for part in ("train", "val"):

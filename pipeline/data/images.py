@@ -27,8 +27,8 @@ Opened = Literal["weights", "value", "train", "test"]
 class Images(Protocol):
     """Labelled images on which stages train and evaluate.
 
-    Methods draw random values from a generator on the CPU, so every device gets the same images.
-    They return normalised images float32 [b, 3, h, h] and labels int64 [b] on the device.
+    Random values are drawn from a generator on the CPU, so every device gets the same images. A
+    batch is normalised images float32 [b, 3, h, h] and labels int64 [b], both on the device.
     """
 
     @property

@@ -1,10 +1,10 @@
-"""Prepares a data set for the other stages: its description and the split of its training part.
+"""Prepares a data set for the other stages: describes it and splits its training images.
 
 `manifest.json` has the values from which a network is built (classes, size, mean, deviation) and a
-fingerprint of the training part. `split.npz` has the indices of two disjoint parts of the training
-images: a search trains weights on the first part and measures values on the second. A seeded
-permutation draws the parts. Neither file depends on test images. In a data set that is a folder,
-test images are opened only to check that they can be read.
+fingerprint of the training images. `split.npz` has the indices of two disjoint parts of the
+training images, drawn by a seeded permutation. A search trains weights on the first part and
+evaluates the value function on the second. Neither file depends on the content of test images. The
+test images of your own folders are opened only to check that they can be read.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def prepare(
 ) -> dict[str, Any]:
     """Check a data set, write `split.npz` and `manifest.json`, and return the manifest.
 
-    For a folder of images, `search_images.csv` lists the images in both parts of the split, so that
+    For a folder of images, `search_images.csv` lists the images of both parts of the split, so that
     others can search on the same images.
 
     Args:
@@ -93,7 +93,7 @@ def prepare(
 
 
 def _facts(dataset: DataSet, root: Path, download: bool, say: Callable[[str], None]) -> _Facts:
-    """Check that the files exist and have the published checksums, and read the facts from them."""
+    """Check that the files exist and have the published checksums; return facts about the data."""
     if download and dataset.download and not _all_there(dataset, root):
         dataset.download(root)
     if dataset.make:
@@ -127,7 +127,7 @@ def _described(dataset: DataSet, facts: _Facts) -> dict[str, Any]:
 def _write(
     out: Path, manifest: dict[str, Any], parts: dict[str, np.ndarray], paths: tuple[str, ...]
 ) -> None:
-    """Write the split, for a folder also the list of its images, and the manifest last."""
+    """Write the split, then the list of its images (only for a folder), then the manifest."""
     with replacing(out / "split.npz") as temporary:
         np.savez(temporary, **parts)  # type: ignore[arg-type]
     if paths:
@@ -154,7 +154,7 @@ def images_of_share(share: float, n: int, key: str) -> int:
 def halves(
     n_train: int, fractions: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the images for weights and of those for values: disjoint, sorted, int64.
+    """Draw the images for the weights and those for V: two disjoint sorted int64 index arrays.
 
     Raises:
         InputError: the fractions add up to more than 1, or a part would be empty.
@@ -178,7 +178,7 @@ def balanced_halves(
     """Like `halves`, but each class is split separately.
 
     Raises:
-        InputError: as in `halves`, or a class is too small to have an image in each part.
+        InputError: an error of `halves`, or a class has too few images for both parts.
     """
     weights, value = [], []
     for label in np.unique(labels):

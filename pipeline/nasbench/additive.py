@@ -2,11 +2,11 @@
 
 A search gives each operation on each edge a strength. The score of an architecture is the sum of
 the strengths of its operations. The table contains all pairs of operations on two edges equally
-often. Therefore the least-squares fit of such scores to the accuracies is given by the main effects
-(defined below). This fit does not have the largest Kendall's tau, because very low accuracies
-dominate the squared error. The main effects of the *ranks* of the accuracies have a larger tau. It
-is hard to improve: a random hill climb from these main effects raises tau by less than .001 on each
-of the benchmark's data sets.
+often. Therefore the strengths that fit the accuracies best by least squares are the main effects
+(defined below). They do not give the largest Kendall's tau between scores and accuracies, because
+very low accuracies dominate the squared error. The main effects of the *ranks* of the accuracies
+give a larger tau. A random hill climb from these strengths raises tau by less than .001 on each of
+the benchmark's data sets.
 
     y    accuracies of the table, percent                   float64[15625]
     x    code of an architecture, operation on each edge    uint8[15625, 6]
@@ -75,7 +75,7 @@ def bootstrap(
     rng: np.random.Generator,
     n: int = N_BOOTSTRAP,
 ) -> tuple[float, float]:
-    """The 95 % percentile interval of a statistic of pairs, from n bootstrap draws."""
+    """The 95 % percentile interval of `statistic(a, b)`; each of n draws resamples the pairs."""
     draws = rng.integers(len(a), size=(n, len(a)))
     values = [statistic(a[draw], b[draw]) for draw in draws]
     tail = (1 - CONFIDENCE) / 2

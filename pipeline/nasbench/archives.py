@@ -1,10 +1,10 @@
 """Reads the benchmark's archives: `NAS-Bench-201-v1_*.pth` and NATS-Bench's topology space.
 
-Both have a trial for each combination of architecture, schedule ("less" and "full", or "12" and
+Both contain a trial for each combination of architecture, schedule ("less" and "full", or "12" and
 "200"), data set and seed. A trial has accuracies by epoch, parameters, multiply-adds and latency.
-The name of a single-file archive contains some digits of its MD5 checksum. They are checked before
-the file is read. The archives are pickles. `pipeline.pickles` or torch reads them and accepts only
-functions on a list, so that no code in the archives runs.
+The name of a single-file archive contains some digits of its MD5 checksum. We check these digits
+before we read the file. The archives are pickles, which can run code when they are read.
+`pipeline.pickles` and torch's reader therefore allow only functions that are on a fixed list.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def read(path: Path) -> pd.DataFrame:
     Each column has the mean over trials. The columns `<column>_seed<n>` have the single trials.
 
     Raises:
-        InputError: the checksum differs, the machine has too little memory, or the file is damaged
-            or not an archive.
+        InputError: the checksum does not match the file name, the machine has too little memory,
+            or the file is damaged or not an archive.
     """
     import pandas as pd
 
@@ -88,7 +88,7 @@ def check_name(path: Path) -> None:
     """Check that an archive's MD5 checksum starts or ends with the digits in the file's name.
 
     Raises:
-        InputError: the checksum has other digits, or the name contains none.
+        InputError: the checksum does not match, or the name contains no such digits.
     """
     digits = re.search(r"-([0-9a-f]{5,6})\.", path.name)
     if not digits:
@@ -171,7 +171,7 @@ def _parts(path: Path, whole: Any) -> Archive:
 
 
 def _folder(path: Path) -> Archive:
-    """NATS-Bench's folder, which has one file per architecture; they are opened one by one."""
+    """NATS-Bench's folder, which has one file per architecture; the files are opened one by one."""
     try:
         metas = list(read_pickle(path / "meta.pickle.pbz2")["meta_archs"])
     except (KeyError, TypeError) as error:

@@ -46,10 +46,10 @@ def numbers_of(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def parse(arch: str) -> Code:
-    """The code of a text.
+    """The code of the cell that a text describes.
 
     Raises:
-        InputError: it is not a cell of the space.
+        InputError: the text is not a cell of the space.
     """
     match = ARCH.fullmatch(arch.strip())
     if not match or not set(match.groups()) <= set(OPERATIONS):
@@ -64,8 +64,9 @@ def unique_text(code: Code) -> str:
     """A text that is the same for all cells that the benchmark regards as isomorphic.
 
     There are 6,466 different texts. The text of a node joins the sorted texts of its incoming
-    edges. An edge with `skip_connect` has the text of the node where it starts. An edge has the
-    text `#` if its operation is `none` or if the node where it starts has the text `#`.
+    edges. The text of an edge is the text of its source node, followed by the name of its operation
+    unless that is `skip_connect`. It is `#` if the operation is `none` or if the source node has
+    the text `#`.
     """
     nodes = {0: "0"}
     for node in (1, 2, 3):

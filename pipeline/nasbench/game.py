@@ -9,8 +9,8 @@ So V(N) is the mean over all architectures without `none`, and V(∅) is the acc
 cell. In a search, V is the accuracy of a supernet with the operations of S. Here it is the mean
 accuracy of the networks in that supernet, each trained separately.
 
-V of all 2^24 coalitions is computed from the table by one matrix product for each edge. The exact
-values follow from V:
+V of all 2^24 coalitions is computed from the table by one matrix product for each edge. The value
+φ_p of each player p then follows exactly from V:
 
     φ_p = Σ_S w_s / C(23, s) (V(S ∪ {p}) - V(S))    over all coalitions S without p, s = |S|
 
@@ -72,7 +72,7 @@ class TableGame:
 
     @cached_property
     def marginals(self) -> NDArray[np.float64]:
-        """Mean of V(S ∪ {p}) - V(S) over all S without p, by size, float64[24, 24 sizes]."""
+        """For each player p and each size of S, the mean of V(S ∪ {p}) - V(S); float64[24, 24]."""
         # Number of members of each coalition on the other edges.
         others = reduce(np.add.outer, [SIZES] * (N_EDGES - 1)).ravel()
         totals = np.empty((N_EDGES, REAL, N_PLAYERS))
@@ -99,12 +99,12 @@ class TableGame:
 
 
 def banzhaf_weight(size: int) -> float:
-    """The number of coalitions of a size, so that all coalitions have the same weight."""
+    """Weight of a coalition size for Banzhaf values: C(23, size), the number of such coalitions."""
     return float(comb(N_PLAYERS - 1, size))
 
 
 def with_none(phi: NDArray[np.float64]) -> NDArray[np.float64]:
-    """φ float64[24] as a strength [6, 5]; `none` gets zero, as a null player."""
+    """Strengths [6 edges, 5 operations] from φ float64[24]; `none`, a null player, gets zero."""
     strength = np.zeros((N_EDGES, len(OPERATIONS)))
     strength[:, 1:] = phi.reshape(N_EDGES, REAL)
     return strength

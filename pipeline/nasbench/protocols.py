@@ -25,7 +25,7 @@ RESNET_CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|s
 
 
 def accuracies_of(columns: Collection[str]) -> tuple[str, ...]:
-    """The accuracies that rank cells in a table with these columns; empty for other tables."""
+    """The accuracy columns by which cells are ranked; empty if `columns` lacks one of them."""
     kinds = (ACCURACIES, DIGITS_ACCURACIES)
     return next((kind for kind in kinds if set(kind) <= set(columns)), ())
 
@@ -38,9 +38,10 @@ def limits_of(column: str) -> tuple[float, float] | None:
 
 
 def protocol(column: str) -> str | None:
-    """The data set, epochs, images and trials of an accuracy column, in words.
+    """A description of an accuracy column: its data set, epochs, images and trials.
 
-    The result is None for any other column. A column `<column>_seed<n>` has a single trial.
+    The result is None if the column is not an accuracy. A column `<column>_seed<n>` has a single
+    trial.
     """
     head, _, seed = column.partition("_seed")
     name, _, part = head.partition("_")

@@ -83,7 +83,7 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def _rows(path: Path, frame: pd.DataFrame) -> NDArray[Any]:
-    """Check that a frame lists the whole space with all accuracies, and sort it by index."""
+    """Check that a table has every cell and accuracy; return its rows sorted by index."""
     is_digits = any(column in frame for column in DIGITS_ACCURACIES)
     accuracies = DIGITS_ACCURACIES if is_digits else ACCURACIES
     for column in ("index", "arch", *accuracies):
@@ -102,7 +102,7 @@ def _rows(path: Path, frame: pd.DataFrame) -> NDArray[Any]:
 
 
 def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
-    """A column as numbers; if `blanks` is set, empty fields are allowed except in `index`."""
+    """A column as numbers; `blanks` allows empty fields, but never in the column `index`."""
     import pandas as pd
 
     numbers = pd.to_numeric(column, errors="coerce")
@@ -115,7 +115,7 @@ def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
 
 
 def check_range(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Check that accuracies are in [0, 100], sizes above 0, and other numbers finite.
+    """Check that accuracies are in [0, 100], sizes and latencies above 0, all others finite.
 
     NaN marks a missing value and is allowed.
 
@@ -158,7 +158,7 @@ def dtype_of(columns: Iterable[str]) -> np.dtype[Any]:
 
 
 def assemble(codes: NDArray[np.uint8], columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """A structured array of codes uint8[15625, 6] and columns float64[15625] in the same order."""
+    """The compact table, made of codes uint8[15625, 6] and columns float64[15625]."""
     rows = np.empty(len(codes), dtype=dtype_of(columns))
     rows[CODE] = codes
     rows[ROW_OF][cells.numbers_of(codes)] = np.arange(len(codes))

@@ -2,9 +2,9 @@
 
 The channels of the K networks are concatenated, so features in the first stage are [b, K·C, h, w],
 where C is the number of channels of one network. The networks share only the images. Therefore the
-sum of their losses trains each network as if it were alone. The single network starts far fewer
-kernels than K networks. On each edge the networks are sorted by their operation there, and each
-operation is computed only for the networks that have it.
+sum of their losses trains each network as if it were alone. The single network launches far fewer
+kernels than K separate networks. On each edge the networks are sorted by their operation on this
+edge, and each operation is computed only for the networks that have it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.spaces.operations import ReLUConvBN, conv_bn, three_stages
 
 
 class StackedNetworks(nn.Module):
-    """K networks of the layout `networks.nasbench201`, one for each row of codes uint8[K, 6]."""
+    """K networks of the layout `networks.nasbench201`; codes uint8[K, 6] has a row per network."""
 
     def __init__(self, codes: NDArray[np.uint8], classes: int, channels: int, cells: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class StackedNetworks(nn.Module):
 
 
 class StackedCell(nn.Module):
-    """One cell of each network; each node sums over earlier nodes, the last is the output."""
+    """One cell of all networks: each node sums over earlier nodes, and the last is the output."""
 
     def __init__(self, codes: NDArray[np.uint8], channels: int) -> None:
         super().__init__()

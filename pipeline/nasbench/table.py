@@ -1,13 +1,14 @@
-"""The compact table of NAS-Bench-201, with one row for each architecture, by official index.
+"""The compact table of NAS-Bench-201, with one row per architecture, in the order of indices.
 
 Dong & Yang, "NAS-Bench-201", ICLR 2020. The compact table is a NumPy file, which is opened as a
-memory map. It has a structured array of 15,625 rows, followed by a SHA-256 digest.
-The module `sources` converts the published files. The table must list the whole space (5 operations
-on 6 edges), because ranks and the best cell depend on all architectures.
+memory map. It has a structured array of 15,625 rows, followed by a SHA-256 digest. Row i is the
+architecture with the official index i. The module `sources` converts the published files. The table
+must list the whole space (5 operations on 6 edges), because ranks and the best cell depend on all
+architectures.
 
-As in the benchmark, accuracies are in percent. The regret of a cell is in percentage points: the
-best accuracy minus the cell's. `protocols` describes each column. This module also reads
-`nasbench_digits`, our table of the same cells trained on digits.
+As in the benchmark, accuracies are in percent. The regret of a cell is the best accuracy minus the
+accuracy of the cell, in percentage points. The module `protocols` describes each column. This
+module also reads `nasbench_digits`, our table of the same cells trained on digits.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Table:
 
     @classmethod
     def load(cls, path: Path | str) -> Table:
-        """Open a compact table (`.npy`), or read and check any file that `sources` can read.
+        """Open a compact table (`.npy`), or read any other file that the module `sources` supports.
 
         Raises:
             InputError: the file is missing or damaged, lacks a column or a value, or does not
@@ -104,7 +105,7 @@ class Table:
         """The official index of an architecture string.
 
         Raises:
-            InputError: it is not an architecture of the space.
+            InputError: the string is not an architecture of the space.
         """
         number = cells.numbers_of(np.array(cells.parse(arch), dtype=np.uint8))
         return int(self.rows[ROW_OF][number])
@@ -128,7 +129,7 @@ class Table:
         return float(self.column(column)[self.index_of(arch)])
 
     def row(self, index: int) -> dict[str, Any]:
-        """All columns of one architecture; a blank is None.
+        """The values of one architecture in all columns; a missing value is None.
 
         Raises:
             InputError: no architecture has this index.
@@ -141,7 +142,7 @@ class Table:
         return {"index": index, "arch": self.arch(index), **blanks}
 
     def optimal(self, column: str) -> dict[str, Any]:
-        """The row of the best architecture in a column, the first one on ties."""
+        """The row with the highest value in a column; if several tie, the first of them."""
         return self.row(int(np.nanargmax(self.column(column))))
 
     def rank(self, column: str, index: int) -> int:

@@ -29,13 +29,13 @@ def fit(
     max_params: int | None = None,
     key: str = "retrain",
 ) -> tuple[int, int]:
-    """The channels and cells of a network that is as large as the limits allow.
+    """The numbers of channels and cells of a network that is as large as the limits allow.
 
     The search starts at the given size. Cells are removed one by one, and channels are reduced in
-    proportion, until the network fits. Then channels are added in steps of 4 while it still fits,
-    even beyond the given `channels`. `max_macs` limits the multiply-adds for one image.
-    `max_params` limits the parameters without the auxiliary head. `key` names the recipe in error
-    messages. The other arguments are those of `build`.
+    proportion to the cells, until the network fits. Then channels are added in steps of 4 while it
+    still fits, even if it becomes wider than the given `channels`. `max_macs` limits the
+    multiply-adds for one image. `max_params` limits the parameters without the auxiliary head.
+    `key` names the recipe in error messages. The other arguments are those of `build`.
 
     Raises:
         InputError: the smallest network exceeds the limits.

@@ -72,13 +72,13 @@ def card(
     provenance: Mapping[str, Any],
     forms: Sequence[str],
 ) -> str:
-    """The card in Markdown.
+    """The model card in Markdown.
 
     Args:
         meta: as `load_model` returns it.
         metrics: the content of `metrics.json` beside the model.
         provenance: the content of `provenance.json` beside the model.
-        forms: names of the formats (`exported.FORMS`) of the files beside the card.
+        forms: names of the formats (`exported.FORMS`) in which the network was exported.
     """
     facts = _facts(meta, metrics, provenance)
     rows = "\n".join(f"| {key} | {_safe(v)} |" for key, v in facts.items() if v is not None)

@@ -30,7 +30,7 @@ def profile(network: nn.Module, image_size: int) -> dict[str, int]:
     def add(
         module: nn.Conv2d | nn.Linear, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
     ) -> None:
-        """Each output value takes one multiply-add per weight of a filter or matrix row."""
+        """For each output value, count one multiply-add per weight of its filter or matrix row."""
         nonlocal macs
         macs += output.numel() * module.weight[0].numel()
 
@@ -64,7 +64,7 @@ def profile_genotype(
 ) -> dict[str, int]:
     """Count a genotype's network and its auxiliary head without allocating weights.
 
-    An argument that is None gets the layout's published value. See `build` and `profile`.
+    If an argument is None, the layout's published value is used. See `build` and `profile`.
     """
     frame = find_layout(layout)
     with torch.device("meta"):

@@ -1,11 +1,12 @@
 """Discrete networks of the DARTS family (Liu et al., ICLR 2019, sections 3.2, 3.4, appendix A).
 
-A network is a stem followed by cells. The stem for CIFAR is a 3 x 3 convolution to 3 C channels.
-The stem for ImageNet is three convolutions of stride 2. We add two stems. For images of about 64
-pixels we use CIFAR's stem with stride 2. For images of about 128 pixels we use the first two
-convolutions of ImageNet's stem. The cells at one and two thirds of the depth are reduction cells.
-They halve height and width and double the channels. Deviation: our auxiliary head accepts feature
-maps of any size. For maps of 8 x 8 (CIFAR) and 7 x 7 (ImageNet) it equals the head of DARTS.
+A network is a stem followed by cells. The stem for CIFAR is a 3 x 3 convolution with three times as
+many output channels as the first cell has. The stem for ImageNet is three convolutions of stride 2.
+We add two stems. For images of about 64 pixels we use CIFAR's stem with stride 2. For images of
+about 128 pixels we use the first two convolutions of ImageNet's stem. The cells at one and two
+thirds of the depth are reduction cells. They halve height and width and double the channels.
+Deviation: our auxiliary head accepts feature maps of any size. For maps of 8 x 8 (CIFAR) and 7 x 7
+(ImageNet) it equals the head of DARTS.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -71,7 +72,7 @@ class DartsNetwork(Network):
 
 
 def make_stem(channels: int, stride: int) -> tuple[nn.ModuleList, int]:
-    """Two modules, whose outputs are the inputs of the first cell, and the channels of both."""
+    """The two modules whose outputs enter the first cell, and their number of output channels."""
     if stride < 4:
         wide = STEM_MULTIPLIER * channels
         return nn.ModuleList([conv_bn(3, wide, stride), nn.Identity()]), wide
@@ -110,8 +111,8 @@ class DartsCell(nn.Module):
 class AuxiliaryHead(nn.Module):
     """A second classifier after the second reduction cell, used only in training.
 
-    `final_norm` adds a batch norm after the last convolution, which DARTS has for CIFAR but not
-    for ImageNet.
+    If `final_norm`, a batch norm follows the last convolution. DARTS has this batch norm for
+    CIFAR but not for ImageNet.
     """
 
     def __init__(self, n_in: int, classes: int, final_norm: bool) -> None:
@@ -134,10 +135,10 @@ class AuxiliaryHead(nn.Module):
 
 
 def pool_to_quarters(x: Tensor) -> Tensor:
-    """Average-pool [b, c, h, w] to [b, c, 2, 2] with overlapping windows in DARTS' proportions.
+    """Average-pool [b, c, h, w] to [b, c, 2, 2] with overlapping windows.
 
-    A side of 8 is pooled with size 5 and stride 3, and a side of 7 with size 5 and stride 2. A
-    side of one pixel is repeated.
+    As in DARTS, a side of 8 pixels is pooled with size 5 and stride 3, and a side of 7 with size 5
+    and stride 2. If a side has only one pixel, both outputs equal it.
     """
     sides = x.shape[2:]
     if min(sides) < 2:

@@ -1,4 +1,4 @@
-"""Pictures of a genotype: each cell as a graph, inputs on the left, output on the right."""
+"""Draws each cell of a genotype as a graph, with inputs on the left and the output on the right."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def bounds(graph: Graph) -> tuple[float, float, float, float]:
 
 
 def column_x(graph: Graph, column: int) -> float:
-    """Centre of a column's circles; the output has no boxes and is closer to its neighbour."""
+    """Horizontal centre of a column's circles; the output has no boxes, so it is moved left."""
     is_output = column == len(graph.columns) - 1
     return column * (BLOCK + GAP) - (BLOCK - 2 * RADIUS - 0.35 if is_output else 0)
 
@@ -121,7 +121,7 @@ def draw_wires(axes: Axes, graph: Graph, edges: list[Edge]) -> None:
 
 
 def carries_data(graph: Graph, edge: Edge) -> bool:
-    """Whether a wire leads to an operation; wires to `none` or a concatenation are faint."""
+    """Whether a wire leads to an operation (not `none`) or is the only input of the output."""
     if edge.operation:
         return edge.operation != "none"
     output = graph.columns[-1][0]
@@ -129,7 +129,7 @@ def carries_data(graph: Graph, edge: Edge) -> bool:
 
 
 def ends(graph: Graph, edge: Edge) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The points where a wire leaves a circle or lane, and enters a box, a lane or the output."""
+    """Start (a state or passing edge) and end (a box, passing edge or the output) of a wire."""
     start = column_x(graph, edge.start.column) + (0 if edge.start.passing else RADIUS)
     end = column_x(graph, edge.end.column) + RADIUS - BLOCK
     if edge.end is graph.columns[-1][0]:
@@ -138,7 +138,7 @@ def ends(graph: Graph, edge: Edge) -> tuple[tuple[float, float], tuple[float, fl
 
 
 def state_label(genotype: Genotype, place: Place) -> str:
-    """c_{k-2}, c_{k-1} for inputs, c_k for the output, and the number of the state for nodes."""
+    """Label of a state: c_{k-2} or c_{k-1} for an input, c_k for the output, else its number."""
     n_inputs = n_input_states(genotype)
     n_states = n_inputs + len(next(iter(genotype.cells.values())))
     if place.state < n_inputs:

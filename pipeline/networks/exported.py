@@ -7,7 +7,7 @@
 - `network.int8.onnx`: the ONNX network, quantised to 8 bits. If test images are given, `int8.json`
   has the accuracies of both ONNX networks.
 - `labels.json`: names of the classes and the preprocessing.
-- `README.md`: the model card (`card.py`), with code that predicts the class of a file.
+- `README.md`: the model card (`card.py`), with code that predicts the class of an image file.
 
 All networks accept images float32 [batch, 3, h, h], prepared as the card describes, and return
 logits [batch, classes]. The auxiliary head is left out, because only training uses it. ONNX and
@@ -46,9 +46,9 @@ def export(
 ) -> list[Path]:
     """Write a model (`model.pt`) in the formats `forms`, with its model card; return the files.
 
-    The card uses `metrics.json` and `provenance.json` beside the model. The format `int8` needs
-    `images`, a folder of class folders, to calibrate the ranges of activations. If `test`, another
-    such folder, is given, the card says how much accuracy the quantisation costs.
+    The card uses `metrics.json` and `provenance.json` from the model's folder. The format `int8`
+    needs `images`, a folder of class folders, to calibrate the ranges of activations. With `test`,
+    a second folder of this kind, the card also says how much accuracy the quantisation costs.
 
     Raises:
         InputError: there is no such model, or a package that a format needs is not installed.
@@ -120,7 +120,7 @@ def save_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
 
 
 def _describe(path: Path, meta: Mapping[str, Any]) -> None:
-    """Name the free axis `batch`, and put class names and preprocessing into the metadata."""
+    """Name the first axis `batch`, and put class names and preprocessing into the metadata."""
     onnx = _package("onnx")
     program = onnx.load(path)
     for value in (*program.graph.input, *program.graph.output):
@@ -161,7 +161,9 @@ def _write_int8(
     test: Path | None,
     written: list[Path],
 ) -> list[Path]:
-    """Write `network.int8.onnx`, and `int8.json` with its accuracy and that of float32.
+    """Quantise `network.onnx` to `network.int8.onnx`, and describe the result in `int8.json`.
+
+    If `test` is given, `int8.json` contains the accuracies of both networks.
 
     Raises:
         InputError: no images for calibration are given.

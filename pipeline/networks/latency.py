@@ -27,7 +27,7 @@ BATCHES, REPEATS = (1, 32), 9
 
 
 def latencies(network: Network, image_size: int, device: torch.device) -> Iterator[dict[str, Any]]:
-    """A row for each runtime and batch size; ONNX Runtime, if installed, runs on the CPU."""
+    """One row per runtime and batch size. ONNX Runtime is timed on the CPU, if installed."""
     network = network.eval().to(device)
     for batch in BATCHES:
         images = torch.randn(batch, 3, image_size, image_size, device=device)
@@ -56,10 +56,10 @@ def fit_latency(
     max_ms: float,
     device: torch.device,
 ) -> tuple[int, float]:
-    """The largest number of channels with which torch classifies an image in at most `max_ms`.
+    """The largest width at which torch classifies one image in at most `max_ms` milliseconds.
 
     Returns:
-        the channels, in steps of 4, and the milliseconds per image.
+        the number of channels, which is searched in steps of 4, and the milliseconds per image.
 
     Raises:
         InputError: even the narrowest network takes longer.

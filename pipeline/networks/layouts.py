@@ -1,4 +1,4 @@
-"""Layouts, which say how cells are stacked into a network, with their published sizes."""
+"""Layouts: how cells are stacked into a network, and the sizes of the published networks."""
 # Tested in tests/networks/test_assembly.py.
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def save_model(
     layout: str,
     manifest: Mapping[str, Any],
 ) -> None:
-    """Write the network, which was made by `build`, as a complete model, usually `model.pt`.
+    """Write a network made by `build` to a file (usually `model.pt`) as a complete model.
 
     `manifest` describes the data set. It has the image size, resize size, mean, standard deviation
     and, if known, the names of the classes.
@@ -101,7 +101,7 @@ def _check(content: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
 
 
 def _empty(content: Mapping[str, Any]) -> Network:
-    """A network with a file's sizes and no memory for weights, which the file provides."""
+    """The network that a file describes, on the meta device: no memory is allocated for weights."""
     size = {key: content[key] for key in ("layout", "classes", "channels", "cells", "auxiliary")}
     with torch.device("meta"):
         network = build(Genotype.from_json(content["genotype"]), **size)

@@ -35,7 +35,7 @@ class NasBench201Network(Network):
 
 
 class NasBench201Cell(nn.Module):
-    """The nodes of a cell with one input; the last node is the output."""
+    """A cell with a single input; its output is its last node."""
 
     def __init__(self, genotype: Genotype, channels: int) -> None:
         super().__init__()

@@ -53,7 +53,7 @@ class Nodes(nn.Module):
 
 
 def keep_mask(x: Tensor, keep: Tensor) -> Tensor:
-    """[b, 1, 1, 1]: 1 / keep with probability `keep`, else 0, from torch's global generator."""
+    """Mask [b, 1, 1, 1] from torch's global generator: 1 / keep with probability `keep`, else 0."""
     kept = torch.rand((x.shape[0], 1, 1, 1), device=x.device) < keep
     return (kept / keep).to(x.dtype)
 

@@ -2,9 +2,9 @@
 
 Nodes are placed in columns by their depth. An operation is a labelled box in front of the node that
 adds its output, so labels cannot cover each other. An edge that passes through a column has a place
-there, like a node. The order of the places within each column is chosen first, for few crossings
-and short edges. Then their heights are chosen, for straight edges. Lengths are in units of the
-drawing.
+there, like a node. First, the order of the places within each column is chosen so that edges are
+short and rarely cross. Then the vertical positions of the places are chosen so that edges are as
+straight as possible. Lengths are in units of the drawing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MARGIN = 0.30  # distance between neighbours in a column
 
 @dataclass
 class Place:
-    """An item in a column: a state with its boxes, or a passing edge."""
+    """An item in a column: a state with the boxes of its operations, or a passing edge."""
 
     column: int
     state: int
@@ -56,16 +56,16 @@ class Edge:
 
 @dataclass
 class Graph:
-    """The places of a cell by column: inputs in the first, only the output in the last."""
+    """The places of a cell by column. The first has the inputs, the last only the output."""
 
     columns: list[list[Place]]
 
     def source(self, column: int, state: int) -> Place:
-        """The place in the column before from which a wire brings `state` to `column`."""
+        """The place of `state` in the column to the left of `column`."""
         return next(place for place in self.columns[column - 1] if place.state == state)
 
     def edges(self) -> Iterator[Edge]:
-        """All wires, column by column; the boxes of a node are ordered by their sources."""
+        """All wires, column by column; wires into one node are sorted by where they start."""
         for column in range(1, len(self.columns)):
             for place in self.columns[column]:
                 if place.passing:
@@ -78,7 +78,7 @@ class Graph:
                     yield Edge(source, place, offset, name)
 
     def feeds_operation(self, lane: Place) -> bool:
-        """Whether a passing edge ends in an operation rather than only in the output."""
+        """Whether a passing edge leads to an operation, and not only to the output."""
         later = (p for column in self.columns[lane.column + 1 :] for p in column)
         return lane.passing and any(
             name not in (None, "none") and state == lane.state
@@ -88,7 +88,7 @@ class Graph:
 
 
 def arrange(genotype: Genotype, cell_type: str) -> Graph:
-    """Arrange one cell's states, and edges that pass other columns, in columns by depth."""
+    """Lay out one cell, with its states in columns by depth."""
     nodes = genotype.cells[cell_type]
     n_inputs = n_input_states(genotype)
     depth = [0] * n_inputs
@@ -113,12 +113,12 @@ def arrange(genotype: Genotype, cell_type: str) -> Graph:
 
 
 def n_input_states(genotype: Genotype) -> int:
-    """States that come from outside the cell: two in the DARTS family, one in NAS-Bench-201."""
+    """Number of input states of a cell: two in the DARTS family, one in NAS-Bench-201."""
     return 2 if genotype.space == "darts" else 1
 
 
 def stack(column: list[Place]) -> None:
-    """Set the heights of a column's places from top to bottom, centred at zero."""
+    """Stack the places of a column from top to bottom, centred at y = 0."""
     total = sum(place.height for place in column) + MARGIN * (len(column) - 1)
     top = total / 2
     for place in column:

@@ -34,7 +34,7 @@ class Classifier:
         """Read `model.pt`.
 
         Raises:
-            InputError: there is no such model, or it does not specify how images are prepared.
+            InputError: the file is missing, or lacks the preprocessing of images.
         """
         network, meta = load_model(path)
         described = meta.get("preprocessing")
@@ -56,7 +56,7 @@ class Classifier:
         return self.network(images.to(device)).float().softmax(1).cpu()
 
     def answers(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor | InputError]]:
-        """Each file with its probabilities [classes], or with the error raised by reading it."""
+        """Each file with its probabilities [classes], or with the error if it cannot be read."""
         mean, std = self.preprocessing.mean, self.preprocessing.std
         for start in range(0, len(paths), BATCH):
             read = {path: self._read(path) for path in paths[start : start + BATCH]}

@@ -1,7 +1,8 @@
 """Quantises a network to 8 bits with ONNX Runtime, and measures the accuracy that is lost.
 
-The quantisation is static (QDQ format). Weights have one scale for each channel. The scale of an
-activation is computed in advance, from the range of its values on a sample of the images.
+The quantisation is static: the scale of an activation is computed in advance, from the range of its
+values on a sample of the images. Weights have one scale for each channel. The file is in ONNX's QDQ
+format (nodes QuantizeLinear and DequantizeLinear).
 """
 # Tested in tests/networks/test_exported.py.
 

@@ -1,4 +1,4 @@
-"""One registry for data sets, spaces, operations, strategies, estimators, genotypes, figures.
+"""One registry for data sets, spaces, operations, strategies, estimators, genotypes and figures.
 
 An `Entry` holds the name, the settings and the location ("module:attribute") of an object. The
 configuration and the workflow read only entries, so that a dry run does not import torch. `get`
@@ -121,13 +121,13 @@ def _all() -> set[tuple[str, str]]:
 
 
 def brought_by(kind: str, name: str) -> dict[str, str] | None:
-    """Distribution and version of the other package that registered an object, if one did."""
+    """Distribution and version of the package that registered an object; None for our objects."""
     _load(kind)
     return _brought_by.get((kind, name))
 
 
 def entry(kind: str, name: str) -> Any:
-    """The entry called `name`; an unknown name raises an `InputError` with the nearest one."""
+    """The entry called `name`; an unknown name raises `InputError`, which suggests a known one."""
     known = names(kind)
     if name not in _entries[kind]:
         raise InputError(f"{kind}: unknown {name!r}; {nearest(name, known)}")
@@ -138,12 +138,12 @@ def get(kind: str, name: str) -> Any:
     """The object called `name`; imports its module.
 
     Raises:
-        InputError: an unknown name; the message suggests the nearest one.
+        InputError: the name is unknown; the message suggests a known name, or lists all of them.
     """
     return entry(kind, name).load()
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A clause for an error message: the nearest known name, or all of them."""
+    """A clause for an error message: the nearest known name, or all known names if none is near."""
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"

@@ -1,10 +1,10 @@
 """Digests of the source code of registered things: strategies, spaces, estimators, data sets.
 
 Snakemake rules have these digests as `params`. So after an edit of a strategy, only searches with
-this strategy run again. For a strategy of this package, the digests cover its module and the
-modules of other strategies that it imports (`darts_shapley_frozen` imports `darts_shapley`). The
-same holds for spaces, estimators and data sets. If a registered thing comes from another package,
-the digest covers that whole package.
+this strategy run again. A strategy of this package has a digest for its module and one for each
+strategy module that it imports (`darts_shapley_frozen` imports `darts_shapley`). The same holds for
+spaces, estimators and data sets. If a registered thing comes from another package, the digest
+covers that whole package.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def module_of(kind: str, name: str) -> str:
 
 
 def modules_of(kind: str, name: str) -> list[str]:
-    """Modules of a thing: its own first, then those of its kind that it imports from."""
+    """The module of a thing, then the modules of other things of this kind that it imports."""
     siblings = {module_of(kind, other) for other in registry.names(kind)}
     found = [module_of(kind, name)]
     for module in found:  # grows in the loop
@@ -74,8 +74,8 @@ _ours = functools.cache(provenance.file_digests)
 def in_use(things: Things) -> dict[str, str]:
     """Module -> digest, for the modules of `things` and all imported modules that compute results.
 
-    All estimators are imported together, whether they are used or not. Therefore modules of
-    estimators are included only if `things` has the estimator.
+    The modules of all estimators are imported, even if only one is used. So the modules of an
+    estimator are included only if `things` contains this estimator.
     """
     loaded = {
         name
@@ -104,7 +104,7 @@ def plugins(things: Things) -> list[dict[str, str]]:
 
 
 def _path_of(module: str) -> Path | None:
-    """The file of a module of ours; the folder of another package, or its single file."""
+    """The file of a module of this package; for other modules, their package's folder or file."""
     top, *inner = module.split(".")
     if top == OURS:
         path = provenance.PACKAGE.joinpath(*inner)
@@ -123,7 +123,7 @@ def _path_of(module: str) -> Path | None:
 
 @functools.cache
 def _imported_by(module: str) -> set[str]:
-    """Modules that `from MODULE import ...` names in the source of a module of ours."""
+    """The modules from which a module imports names (`from MODULE import ...`)."""
     path = _path_of(module)
     if path is None or path.is_dir():
         return set()

@@ -28,7 +28,7 @@ def find_table(
     Args:
         data_root: folder of the data sets.
         dataset: name of the data set; for `digits` the table is `nasbench_digits`.
-        below: path of the NAS-Bench-201 table, relative to the data root (`nasbench_table`).
+        below: setting `nasbench_table`, the path of the NAS-Bench-201 table in the data root.
     """
     path = EMBEDDED if dataset == DIGITS else Path(data_root) / below
     return path if path.is_file() else None

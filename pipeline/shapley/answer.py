@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The answer of an estimator; each array has one entry for each of the n players, in order.
+    """The answer of an estimator. Each array has one entry per player, in the players' order.
 
     Attributes:
         phi: float64[n], Shapley values in units of V; NaN if unknown.
         standard_error: float64[n], standard errors of `phi`; NaN for fewer than two samples.
-        reached: int64[n], number of samples behind each value. A sample is a marginal contribution;
-            for a regression, it is a coalition. 0 means that the value is unknown, or is known
-            without sampling.
+        reached: int64[n], number of samples from which each value was computed. A sample is a
+            marginal contribution; for a regression, it is a coalition. 0 means that the value is
+            unknown, or that no sampling was needed.
         evaluations: number of coalitions evaluated; a gradient counts as three.
         value_full: mean of V(N) over draws.
         efficient: whether Σ_o φ_o = V(N) - V(∅) holds exactly for these values, not only in
             expectation. V(N) and V(∅) are means over draws.
-        freedom: int64[n], degrees of freedom of `standard_error`: number of independent samples
-            minus one; None: unknown.
-        players: names of the players; None: the players have only numbers.
+        freedom: int64[n], degrees of freedom of `standard_error` (number of independent samples
+            minus one); None if unknown.
+        players: names of the players; None if the players have only numbers.
         noisy: whether V returns a different value at each call.
         interrupted: whether Ctrl-C ended the estimate before its budget was spent.
     """
@@ -58,10 +58,10 @@ class Estimate:
         return cls(nothing, nothing, np.zeros(n_players, dtype=np.int64), 0, np.nan)
 
     def among(self, players: NDArray[np.int64], n_players: int) -> Estimate:
-        """The same estimate, for a larger game in which all other players are null players (φ = 0).
+        """Extend the estimate to a larger game, whose additional players are null players (φ = 0).
 
-        `players`, int64[n], holds the number of each player in the larger game, which has
-        `n_players` players.
+        The larger game has `n_players` players. `players`, int64[n], holds the numbers that the n
+        players of this estimate have in the larger game.
         """
 
         def scatter(values: NDArray[Any]) -> NDArray[Any]:
@@ -132,7 +132,7 @@ class Estimate:
 
     @classmethod
     def load(cls, path: Path | str) -> Estimate:
-        """Read what `save` wrote.
+        """Read an estimate that `save` wrote.
 
         Raises:
             InputError: the file is missing or is not an estimate.

@@ -2,8 +2,8 @@
 
     φ_o(V)    Shapley value of player o    -> `Estimate.phi`, float64[n]
 
-The paper states efficiency as Σ_o φ_o = V(N), which is true only if V(∅) = 0. Its Eq. 3 implies
-Σ_o φ_o = V(N) - V(∅), which is what we use.
+The paper states efficiency as Σ_o φ_o = V(N), which is true only if V(∅) = 0. We use
+Σ_o φ_o = V(N) - V(∅), which follows from the paper's Eq. 3.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Estimator:
         return [*self.settings.model_fields, *self.arrays]
 
     def check(self, options: Mapping[str, Any]) -> Settings:
-        """The settings for these options, with defaults filled in.
+        """Validate the options and fill in the defaults of the others.
 
         Raises:
             InputError: an option is unknown, of the wrong type, or out of range.
@@ -116,12 +116,12 @@ def estimate(
     """Estimate the Shapley value of every player.
 
     Args:
-        game: V, from coalitions bool[b, n] to values float[b]. If it has a method `redraw(m: int)`,
-            it is called before permutation m = 0, 1, ... and may change V, for example by drawing
-            other images.
+        game: V, from coalitions bool[b, n] to values float[b]. If V has a method `redraw(m: int)`,
+            this method is called before permutation m = 0, 1, ... It may change V, for example by
+            drawing other images.
         players: n, or the names of the n players.
         estimator: name of a registered estimator, such as `permutation`. None: the function
-            `suited` chooses one by n and the budget.
+            `suited` chooses one from n and the budget.
         budget: the largest number of coalitions to evaluate. A coalition whose value is already
             known is not counted again. None: the estimator's options determine the number.
         seed: seed of all random draws: a number, a generator, or None for a random seed.
@@ -131,7 +131,7 @@ def estimate(
         batch_size: number of coalitions per call of V; None: all coalitions of a permutation.
         progress: True for a progress bar, or a function called with the number of evaluations.
         keep_known: whether Ctrl-C returns the estimate so far, marked `interrupted`. The
-            estimators `truncated`, `released_code` and `gradient` raise KeyboardInterrupt anyway.
+            estimators `truncated`, `released_code` and `gradient` always raise KeyboardInterrupt.
         options: options of the estimator.
 
     Raises:
@@ -158,8 +158,8 @@ def estimate(
 def _look_for_noise(played: Game, game: ValueFunction, name: str, budget: int | None) -> int | None:
     """Evaluate V(N) twice to detect noise; return the remaining budget.
 
-    Nothing is evaluated if V has an attribute `redraw` or `redraws`, which says whether V changes,
-    or if the budget is barely enough for the estimator.
+    V is not evaluated if its attribute `redraw` or `redraws` already says whether it changes, or if
+    the budget has no evaluation to spare.
     """
     n = played.n_players
     least = 2**n if name == "exact" else 2 * n + 4
@@ -187,9 +187,9 @@ def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
 def suited(n: int, budget: int | None) -> str:
     """The estimator for n players and a budget.
 
-    It is `exact` if the budget suffices for all 2^n coalitions and n is at most 20. Otherwise it is
-    `leverage` for a small budget per player, and `regression_adjusted` for a larger budget or none.
-    docs/shapley.md compares the estimators.
+    It is `exact` if n is at most 20 and the budget allows all 2^n coalitions. Otherwise it is
+    `leverage` if the budget is less than 10 evaluations per player, and `regression_adjusted` if
+    the budget is larger or None. docs/shapley.md compares the estimators.
     """
     if budget is not None and n <= exact_up_to(budget):
         return "exact"
@@ -204,8 +204,8 @@ def exact_up_to(budget: int) -> int:
 def generator(seed: Seed) -> np.random.Generator:
     """The NumPy generator for a seed.
 
-    With the same integer, `permutation` and `truncated` draw the same permutations, so their
-    estimates can be compared pairwise.
+    With the same integer, the estimators `permutation` and `truncated` draw the same permutations.
+    Their estimates can therefore be compared in pairs, seed by seed.
 
     Raises:
         InputError: the seed is not an integer, a generator or None.
@@ -221,7 +221,7 @@ def generator(seed: Seed) -> np.random.Generator:
 def bar(
     budget: int | None, progress: bool | Callable[[int], None]
 ) -> Iterator[Callable[[int], None] | None]:
-    """Yield the receiver of the number of evaluations: none, a function, or a progress bar."""
+    """Yield a function to call with the number of evaluations; None if `progress` is False."""
     if not isinstance(progress, bool):
         yield progress
     elif not progress:
@@ -246,7 +246,7 @@ def option_names(estimator: str) -> list[str]:
 
 
 def require_budget(budget: int | None, least: int) -> None:
-    """Check the budget if there is one.
+    """Check that a budget, if there is one, allows at least `least` evaluations.
 
     Raises:
         InputError: the budget is below `least`.
@@ -262,14 +262,14 @@ def average(
     block: int = 1,
     efficient: bool = False,
 ) -> Estimate:
-    """Mean over samples and its standard error (Eq. 4 if samples are marginal contributions).
+    """Mean of samples and its standard error (Eq. 4 if the samples are marginal contributions).
 
     Args:
-        samples: float64[m, n]; NaN if the sample has no value for a player.
-        full_values: V(N) for each draw of V, float64[draws].
+        samples: float64[m, n]; NaN where a sample has no value for a player.
+        full_values: float64[draws], V(N) under each draw of V.
         evaluations: as in `Estimate`.
-        block: number of consecutive samples that depend on each other, such as a permutation and
-            its reverse. Samples of different blocks are independent.
+        block: number of consecutive samples that depend on each other. It is two, for example, if
+            each permutation is followed by its reverse. Different blocks are independent.
         efficient: as in `Estimate`.
     """
     reached = np.sum(~np.isnan(samples), axis=0)
@@ -290,7 +290,7 @@ def average(
 def mean_and_error(
     samples: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean [n] over the samples [m, n] that are not NaN, and its standard error [n]."""
+    """Means [n] and standard errors [n] of samples [m, n]; samples that are NaN are left out."""
     n = np.sum(~np.isnan(samples), axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 = NaN: unknown
         mean = np.nansum(samples, axis=0) / n

@@ -21,11 +21,11 @@ from pipeline.shapley.game import Game
 
 @estimator("exact")
 def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Settings) -> Estimate:
-    """Evaluate all 2^n coalitions under a single draw of V, for example on the same images.
+    """Evaluate all 2^n coalitions under one draw of V, for example all on the same images.
 
-    A game is noisy if V returns a different value at each call. Then all coalitions are evaluated
-    as many times as the budget allows, or once without a budget. The standard error is computed
-    from these repetitions, and is NaN for a single repetition. For other games it is zero.
+    In a noisy game, V returns a different value at each call. All coalitions are then evaluated as
+    many times as the budget allows, or once if there is no budget. The standard error is computed
+    from these repetitions, and is NaN if there is only one. In other games it is zero.
 
     Raises:
         InputError: there are too many players, or the budget is below 2^n.
@@ -44,7 +44,7 @@ def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Se
 
 
 def every_coalition(n: int) -> NDArray[np.bool_]:
-    """All coalitions in the order of binary numbers, bool[2^n, n]; the last row is N."""
+    """All coalitions, bool[2^n, n]. Row i has the binary digits of i, so the last row is N."""
     return np.indices((2,) * n, np.uint8).reshape(n, -1).T.astype(np.bool_)
 
 

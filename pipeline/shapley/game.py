@@ -69,7 +69,8 @@ class Game:
         noisy: whether V returns a different value at each call.
         batch_size: largest number of coalitions per call of V; None: no limit.
         report: called with the number of evaluations after each call of V.
-        keep_known: whether `play` returns the complete units after Ctrl-C instead of raising.
+        keep_known: whether `play`, after Ctrl-C, returns the values of complete units (groups of
+            coalitions) instead of raising KeyboardInterrupt.
 
     Attributes:
         n_players: |N|.
@@ -140,16 +141,16 @@ class Game:
         return float(self.value(np.zeros((1, self.n_players), dtype=bool))[0])
 
     def redraw(self, number: int) -> None:
-        """Begin draw `number`; its first evaluation calls the `redraw` of the value function.
+        """Begin draw `number`; the next evaluation first calls `redraw` of the value function.
 
         A supernet, for example, is evaluated on new images for each permutation. All coalitions of
-        a permutation are evaluated on the same images, so differences between them are paired.
+        a permutation are evaluated on the same images, so differences of their values are paired.
         """
         if self.redraws:
             self._draw = number
 
     def notice_noise(self) -> None:
-        """Evaluate V(N) twice; if the values differ by more than rounding, the game is noisy.
+        """Evaluate V(N) twice; mark the game as noisy if the values differ by more than rounding.
 
         This costs only one additional evaluation, because estimators need V(N) anyway.
         """
@@ -160,11 +161,11 @@ class Game:
         self.redraws = self.redraws or self.noisy
 
     def play(self, units: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.float64]]:
-        """V of the coalitions of each unit, bool[b, n] -> float64[b], with one draw per unit.
+        """V of the coalitions of each unit, bool[b, n] -> float64[b]; each unit has its own draw.
 
-        A unit is, for example, the coalitions along one permutation. After Ctrl-C, a single process
-        with `keep_known` returns the values of the units evaluated completely, if there are at
-        least two of them. Otherwise KeyboardInterrupt is raised.
+        A unit is a group of coalitions, such as those along one permutation. After Ctrl-C, a single
+        process with `keep_known` returns the values of the completely evaluated units, if there are
+        at least two. Otherwise KeyboardInterrupt is raised.
         """
         values: dict[int, NDArray[np.float64]] = {}
         try:
@@ -187,7 +188,7 @@ class Game:
         return all((self._draw, key) in self._values for key in keys_of(unit))
 
     def draws(self, numbers: Iterable[int]) -> Iterator[int]:
-        """Iterate over the numbers of draws; each draw begins before its number is yielded.
+        """Begin the draw of each number, then yield the number.
 
         Several processes share the work. Each process first loops over its share of the numbers.
         The processes then exchange the values of coalitions. Finally, each process loops over all
@@ -254,7 +255,7 @@ class Game:
 
 
 def keys_of(coalitions: NDArray[np.bool_]) -> list[bytes]:
-    """Each coalition of bool[b, n] as bytes, the key under which its value is stored."""
+    """For each coalition of bool[b, n], the key of its stored value: its members as packed bits."""
     return [row.tobytes() for row in np.packbits(coalitions, axis=1)]
 
 
@@ -266,12 +267,13 @@ def says_of_draws(value_function: ValueFunction) -> bool:
 def within_budget(
     game: Game, units: Iterator[NDArray[np.bool_]], budget: int, at_most: int
 ) -> list[NDArray[np.bool_]]:
-    """The first of `units`, as many as the budget allows, but at least one and `at_most` many.
+    """As many of the first `units` as the budget allows: at least one, and at most `at_most`.
 
-    A unit is a group of coalitions that are evaluated together, such as a permutation. If V changes
-    between draws, each coalition of each unit costs one evaluation. If not, repeated coalitions
-    cost nothing, and V(N) and V(∅) are counted even if they are in no unit. `at_most` is needed
-    because in a small game most coalitions repeat, and the budget might never be used up.
+    A unit is a group of coalitions that are evaluated together, such as those along a permutation.
+    If V changes between draws, each coalition of each unit costs one evaluation. If V stays the
+    same, repeated coalitions cost nothing, and V(N) and V(∅) are counted even if they are in no
+    unit. `at_most` is needed because in a small game most coalitions repeat, and the budget might
+    never be used up.
     """
     n = game.n_players
     ends = np.repeat([[False], [True]], n, axis=1)

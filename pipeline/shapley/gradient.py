@@ -6,8 +6,8 @@ where z_o is 1 if player o is in S and 0 otherwise, and each player is in S with
 is the multilinear extension of a game and q is uniform between 0 and 1, this is Owen's formula for
 the Shapley value. A supernet is differentiable in z but not multilinear, so the values are
 approximations. They are cheap: one forward and one backward pass give the derivatives for all
-players. Near the empty coalition, the gradient is a bad prediction of what a whole operation adds.
-So by default q is drawn from (1/2, 1).
+players. Near the empty coalition, the gradient predicts poorly how much V changes when a whole
+operation is added. So by default q is drawn from (1/2, 1).
 """
 # Tested in tests/shapley/test_estimation.py.
 

@@ -34,7 +34,7 @@ def removal_drops(game: Game, players: Sequence[int]) -> NDArray[np.float64]:
 
 
 def interactions(drops: NDArray[np.float64]) -> NDArray[np.float64]:
-    """d_ij - d_i - d_j, float64[k, k]; NaN on the diagonal, where it is undefined."""
+    """Interactions d_ij - d_i - d_j from the drops d_ij, float64[k, k]; NaN on the diagonal."""
     alone = drops.diagonal()
     beyond = drops - alone[:, None] - alone
     np.fill_diagonal(beyond, np.nan)

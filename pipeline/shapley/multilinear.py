@@ -6,7 +6,7 @@ The distribution of q determines which coalition sizes are likely, and thus the 
 
     owen       q ~ U(0, 1): the Shapley value
     banzhaf    q = 1/2: the Banzhaf value. All coalitions have equal weights, and most have about
-               n/2 players.
+               half of the n players.
     beta       q ~ Beta(β, α): the Beta(α, β)-Shapley value (Kwon & Zou, "Beta Shapley", AISTATS
                2022, Eq. 4). α > β favours small coalitions, and β > α favours large ones.
                α = β = 1 is the Shapley value.
@@ -87,7 +87,7 @@ def _average(
 ) -> Estimate:
     """Mean of V(S ∪ {o}) - V(S ∖ {o}) over random coalitions S.
 
-    `quantile` is the quantile function of the distribution of q (see above).
+    `quantile` is the quantile function of the distribution of q (see the module docstring).
 
     Raises:
         InputError: the budget is too small for a sample.
@@ -107,13 +107,13 @@ def _average(
 
 
 def neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A coalition bool[n] and those that differ from it in one player, bool[1 + n, n]."""
+    """A coalition bool[n] and the n that differ from it in one player, bool[1 + n, n]."""
     near: NDArray[np.bool_] = np.concatenate([S[None], S ^ np.eye(len(S), dtype=bool)])
     return near
 
 
 def stratified(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """One uniform number in each of `count` equal intervals of (0, 1), in random order."""
+    """One uniformly drawn number from each of `count` equal parts of (0, 1), in random order."""
     return rng.permutation((np.arange(count) + rng.random(count)) / count)
 
 

@@ -72,7 +72,7 @@ class Interactions:
     players: tuple[str, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """A row for each pair, the strongest first, with standard error and 95 % interval."""
+        """One row per pair of players, with standard error and 95 % interval, strongest first."""
         n = len(self.main)
         i, j = np.triu_indices(n, 1)
         value, error = self.pairs[i, j], self.standard_error[i, j]
@@ -116,8 +116,8 @@ def estimate_interactions(
         game: V, as for `estimate`.
         players: the number n of players, at least two, or their names.
         budget: the largest number of coalitions to evaluate. If it is at least 2^n and V is not
-            noisy, all coalitions are evaluated. None: ten samples, each of 1 + n + n (n-1) / 2
-            coalitions.
+            noisy, all coalitions are evaluated. If it is None, ten samples are evaluated, each of
+            1 + n + n (n-1) / 2 coalitions.
         seed: as for `estimate`.
         noisy: whether V may return different values for the same coalition.
         batch_size: number of coalitions per call of V; None: one call for each sample.
@@ -159,7 +159,7 @@ def _enumerated(game: Game, names: tuple[str, ...]) -> Interactions:
 
 
 def second_neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """S, and all coalitions that differ from S in 1 or 2 players: bool[1 + n + n (n-1) / 2, n]."""
+    """Coalition S and all that differ from it in 1 or 2 players, bool[1 + n + n (n-1) / 2, n]."""
     n = len(S)
     flips = np.zeros((1 + n + comb(n, 2), n), dtype=bool)
     for row, members in enumerate([(), *combinations(range(n), 1), *combinations(range(n), 2)]):

@@ -3,13 +3,13 @@
     φ_o(V) = 1/|N|! Σ_{R ∈ π(N)} [V(Pre_o(R) ∪ {o}) - V(Pre_o(R))]
 
 π(N) is the set of all permutations of the players N, and Pre_o(R) is the set of players before o in
-R. The mean over all R is estimated without bias from M uniform draws of R. Each R is evaluated
-backwards: starting from the full set, we remove the last player, then the one before, and so on.
-The contributions along a whole permutation add up to V(N) - V(∅), so Σ_o φ_o = V(N) - V(∅) is exact
-for every M.
+R. The mean over M random permutations is an unbiased estimate of the mean over all permutations.
+Each permutation is evaluated backwards: starting from N, we remove the last player, then the one
+before it, and so on. The contributions along a whole permutation add up to V(N) - V(∅). So the φ_o
+also add up to V(N) - V(∅), for every M.
 
-`antithetic` evaluates each permutation and then its reverse, because their errors partly cancel
-(Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022).
+`antithetic` evaluates each permutation and then its reverse, because the errors of the two partly
+cancel (Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def permutation(
 def antithetic(
     game: Game, rng: np.random.Generator, budget: int | None, settings: AntitheticSettings
 ) -> Estimate:
-    """Walk pairs of a permutation and its reverse; standard errors are taken over pairs."""
+    """Average over pairs of a permutation and its reverse, with standard errors over the pairs."""
     orders = draw_orders(game, rng, budget, settings.permutations, PAIR)
     delta, V_N = walk(game, orders)
     whole = len(delta) // PAIR * PAIR  # Ctrl-C may leave half a pair
@@ -92,10 +92,10 @@ def draw_orders(
     permutations: int | None,
     block: int = 1,
 ) -> list[NDArray[np.int64]]:
-    """Random permutations; if `block` is 2, each is followed by its reverse.
+    """Draw random permutations; if `block` is 2, each is followed by its reverse.
 
-    `permutations` is the largest number of permutations. If it is None, there are as many as the
-    budget allows; without a budget there are M, as in the paper.
+    At most `permutations` are drawn. If `permutations` is None, as many are drawn as the budget
+    allows. If there is no budget either, M are drawn, as in the paper.
 
     Raises:
         InputError: the budget is too small for one block.

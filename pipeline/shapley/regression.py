@@ -12,14 +12,14 @@ with its complement, in one of two ways:
     leverage    sampling by leverage scores makes s uniform, and a sampled coalition has weight
                 1 / (s (n - s)) (Musco & Witter, ICLR 2025)
 
-The constraint is eliminated as by Musco & Witter. With Δ = V(N) - V(∅), and with 1_S the indicator
-vector of S, the sum below is over the sampled coalitions with their weights w:
+The constraint is eliminated as by Musco & Witter. Let Δ = V(N) - V(∅), and let 1_S be the indicator
+vector of S. The sum below is over the sampled coalitions with their weights w:
 
     x_S = 1_S - s/n     y_S = V(S) - V(∅) - Δ s/n     φ = Δ/n + β,  β = argmin Σ w (x_S·β - y_S)²
 
-Σ_o β_o = 0, because the entries of every x_S add up to zero. This is a ratio estimator. For m pairs
-of coalitions its bias is proportional to 1/m. Standard errors are computed by the sandwich
-estimator over pairs, and are NaN if there are fewer pairs than players.
+Σ_o β_o = 0, because the entries of every x_S add up to zero. The estimate of φ is a ratio
+estimator. With m pairs of coalitions, its bias is proportional to 1/m. Standard errors are computed
+by the sandwich estimator over pairs, and are NaN if there are fewer pairs than players.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -51,7 +51,7 @@ class PairSettings(Settings):
 
 @dataclass(frozen=True)
 class Sampled:
-    """Coalitions with their complements: row 2i + 1 is the complement of row 2i."""
+    """Coalitions and their complements; row 2i + 1 is the complement of row 2i."""
 
     coalitions: NDArray[np.bool_]  # bool[2m, n]
     x: NDArray[np.float64]  # float64[2m, n], indicator vectors minus s/n
@@ -92,9 +92,9 @@ def sample(
 ) -> Sampled:
     """Draw coalitions and their complements, and evaluate them.
 
-    V may change between draws, for example use new images. Each draw evaluates about as many
-    coalitions as one permutation of the players would. `size_weights`, float64[n - 1], are
-    proportional to the probabilities that a drawn coalition has 1, ..., n - 1 players.
+    V may differ between draws of images. On each draw of images, about as many coalitions are
+    evaluated as along one permutation. `size_weights`, float64[n - 1], are proportional to the
+    probabilities that a sampled coalition has 1, ..., n - 1 players.
 
     Raises:
         InputError: the budget is too small for one coalition and its complement.
@@ -130,10 +130,10 @@ def _units(
     samples: int | None,
     size_weights: NDArray[np.float64],
 ) -> list[NDArray[np.bool_]]:
-    """The coalitions of each draw of V, bool[2 + 2 pairs, n]: ∅, N, and pairs of complements.
+    """Coalitions on each draw of images, bool[2 + 2 pairs, n]: ∅, N, and pairs of complements.
 
-    Random numbers are generated for whole draws, and the last draw is then cut to the budget. So a
-    smaller budget has the first coalitions of a larger one.
+    The pairs are generated for a whole draw, and those of the last draw are then cut to the budget.
+    So a smaller budget gives the first coalitions of a larger budget.
     """
     n = game.n_players
     a_draw = max((n - 1) // PAIR, 1)  # pairs per draw
@@ -161,7 +161,7 @@ def _units(
 
 
 def _pairs(budget: int, a_draw: int, redraws: bool) -> int:
-    """Number of pairs that a budget pays for; V(N) and V(∅) are evaluated once for each draw."""
+    """Number of pairs that fit in a budget, besides V(N) and V(∅) on each draw of images."""
     if not redraws:
         return max((budget - 2) // PAIR, 1)
     whole, rest = divmod(budget, PAIR * a_draw + 2)
@@ -204,7 +204,7 @@ def efficient_estimate(
     standard_error: NDArray[np.float64],
     fitted: int = 0,
 ) -> Estimate:
-    """The estimate φ = Δ/n + β from β, its standard errors, and the number of fitted values."""
+    """The estimate φ = Δ/n + β; `fitted` coefficients reduce its degrees of freedom."""
     n = game.n_players
     return Estimate(
         phi=sampled.gain / n + beta,

@@ -11,9 +11,10 @@ reduce it, we use φ(V) = φ(f) + φ(V - f). Here f is a regression whose φ(f) 
 
     f(S) = V(∅) + Δ u + Σ_o (β_o + β'_o c(u)) (1(o ∈ S) - u) + γ_1 u(1-u) + γ_2 u(1-u)(1-2u)
 
-with u = s/n and c(u) = (2u-1)² - κ. The β' terms let a player's contribution depend on the size of
-the coalition. The constant κ is chosen so that they do not change φ(f). The γ terms do not change
-it either, because they depend only on u and are zero at u = 0 and u = 1. So φ_o(f) = Δ/n + β_o.
+with u = s/n, c(u) = (2u-1)² - κ and fitted coefficients β, β' and γ. The β' terms let a player's
+contribution depend on the size of the coalition. The constant κ is chosen so that they do not
+change φ(f). The γ terms do not change φ(f) either, because they depend only on u and are zero at
+u = 0 and u = 1. So φ_o(f) = Δ/n + β_o.
 
 The coalitions are divided into folds. The residuals of a fold are computed with an f that is fitted
 on the other folds by ridge regression. This makes the estimate unbiased. The ridge penalty is the
@@ -53,7 +54,7 @@ def regression_adjusted(
 
 
 def per_pair(sampled: Sampled, n: int) -> NDArray[np.float64]:
-    """φ_o - Δ/n from each pair of coalitions, float64[pairs, n]; their mean is the estimate."""
+    """φ_o - Δ/n, estimated from each pair of coalitions separately, float64[pairs, n]."""
     if n == 1:
         return np.zeros((2, 1))
     n_pairs = len(sampled.y) // PAIR
@@ -87,8 +88,8 @@ def fit(features: NDArray[np.float64], y: NDArray[np.float64], n: int) -> NDArra
 def curvature(n: int) -> float:
     """κ: the Shapley value of player o in one game, divided by its value in another game.
 
-    V(S) is (2u-1)² (1(o ∈ S) - u) in the first game, and 1(o ∈ S) - u in the other. κ is the same
-    for all players o.
+    With u = |S|/n, V(S) is (2u-1)² (1(o ∈ S) - u) in the first game, and 1(o ∈ S) - u in the other.
+    κ is the same for all players o.
     """
     u = np.arange(n) / n
     after = u + 1 / n
@@ -97,7 +98,7 @@ def curvature(n: int) -> float:
 
 
 def ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Coefficients [k] of y [m] on x [m, k]; the penalty has the least leave-one-out error."""
+    """Ridge regression of y [m] on x [m, k], with the penalty of least leave-one-out error."""
     U, d, Vt = np.linalg.svd(x, full_matrices=False)
     # Directions that the data does not determine have singular values that are rounding errors.
     seen = d > 1e-9 * d.max(initial=0.0)

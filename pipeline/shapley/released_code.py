@@ -4,9 +4,9 @@
 
 Mean and standard deviation are over the M permutations m = 1, ..., M (the deviation divides by M).
 Δ_o(m) is the marginal contribution of player o in permutation m. It is zero if truncation ended the
-permutation before o. The result is not a Shapley value: if only half of the permutations reach a
-player, its value is near zero or below, however large its contributions are. The standard error is
-a jackknife estimate over permutations.
+permutation before o was removed. The result is not a Shapley value: if only half of the
+permutations reach a player, its value is about zero or negative, however large its contributions
+are. The standard error is a jackknife estimate over permutations.
 
 With `kept_edges`, as in the released ImageNet script, a permutation never removes the last
 operation that is left on an edge. The marginal contribution of that operation is then zero.
@@ -33,7 +33,7 @@ def released_code(
 ) -> Estimate:
     """Mean minus standard deviation of a player's marginal contributions over permutations.
 
-    The contribution is zero in permutations that truncation ends before the player. `kept_edges`,
+    The contribution is zero in permutations that end before the player is removed. `kept_edges`,
     int64[n], is the edge of each player. If it is given, a permutation never removes the last
     player that is left on an edge.
     """
@@ -54,7 +54,7 @@ def released_code(
 
 
 def without_last(order: Order, edges: NDArray[np.int64]) -> Order:
-    """The order without the last player of each edge, so that no edge becomes empty."""
+    """The order without the last player of each edge, so that every edge keeps that player."""
     from_behind = edges[order][::-1]
     last = len(order) - 1 - np.unique(from_behind, return_index=True)[1]
     return np.delete(order, last)

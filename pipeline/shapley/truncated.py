@@ -12,8 +12,8 @@ The paper leaves some points open. The choices here are:
   the marginal contributions of the most important players would be lost.
 - φ of a player is the mean over the permutations that reached it, and NaN if none did. The released
   code counts zero for the other permutations (estimator `released_code`). With `unreached: spread`,
-  the players in the last S get equal shares of V(S) - V(∅). Then Σ_o φ_o = V(N) - V(∅) is exact,
-  but V(∅) must be evaluated too.
+  the players left in S when a permutation ends get equal shares of V(S) - V(∅). Then Σ_o φ_o =
+  V(N) - V(∅) is exact, but V(∅) must be evaluated too.
 - A permutation begins only if the remaining budget suffices for all its players. The first
   permutation always begins; if the budget is too small for it, only a part of it is evaluated.
 
@@ -91,12 +91,13 @@ def walk_truncated(
 class Walks:
     """Random permutations and the marginal contributions along them, within a budget.
 
-    Iteration yields a pair (order, delta) for each permutation, with a new draw of V. `order`, an
-    int64 array, lists the players to remove. `delta`, float64[n], is NaN; the body of the loop
-    writes the marginal contributions into it. Several processes share the pairs (see `Game.draws`).
-    `permutations` is their number M. None means as many as fit in the budget, or 10 as in the paper
-    if there is no budget. `shorten` maps a permutation to the players to remove. `longest` is the
-    largest number of removals in a permutation.
+    Iteration begins a new draw of V for each permutation and yields a pair (order, delta). `order`,
+    int64, lists the players to remove. `delta`, float64[n], is filled with NaN; the body of the
+    loop writes the marginal contributions into it. Several processes share the pairs (see
+    `Game.draws`). `budget` is the largest number of evaluations. `permutations` is the number of
+    permutations, M. If M is None, as many are made as fit in the budget; without a budget, 10 as in
+    the paper. `shorten` maps a permutation to the players to remove. `longest` is the largest
+    number of removals in a permutation.
 
     Raises:
         InputError: the budget is too small to reach any player.

@@ -41,8 +41,9 @@ def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.f
 def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
     """(x - mean) / standard deviation, with mean and deviation over each group, float64[n].
 
-    Players with NaN are left out of both, and their z-score is zero. With k other players in the
-    group, the variance is Σ (x - mean)² / (k - 1). If it is zero, all z-scores are zero.
+    A player with NaN is left out of the mean and the deviation, and its z-score is zero. For the k
+    other players of a group, the variance is Σ (x - mean)² / (k - 1). If the variance of a group is
+    zero, all its z-scores are zero.
     """
     known = ~np.isnan(x)
     k = np.bincount(groups, weights=known)
@@ -65,7 +66,7 @@ def momentum_update(
     groups: NDArray[np.int64],
     scale: Scale = normalise,
 ) -> NDArray[np.float64]:
-    """Eq. 7: the accumulated Shapley values s_t.
+    """Update the accumulated Shapley values to s_t (paper, Eq. 7).
 
     `groups`, int[n], is the group of each player. `scale` normalises φ; the default computes
     φ / ‖φ‖₂ in each group.
@@ -80,7 +81,7 @@ def alpha_update(
     groups: NDArray[np.int64],
     scale: Scale = normalise,
 ) -> NDArray[np.float64]:
-    """Eq. 6: the architecture parameters α_t.
+    """Update the architecture parameters to α_t (paper, Eq. 6).
 
     `groups`, int[n], is the group of each player. `scale` normalises s; the default computes
     s / ‖s‖₂ in each group.

@@ -62,7 +62,7 @@ class DartsSpace(Space):
         return tuple(nodes)
 
     def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
-        """Ones at two uniformly drawn edges of each node, on a uniformly drawn operation each."""
+        """1 for a uniformly drawn operation on each of two edges drawn per node, 0 elsewhere."""
         selectable = self.selectable()
         strength = np.zeros(selectable.shape)
         for t in range(len(self.cell_types)):
@@ -83,7 +83,7 @@ def softmax(alpha: np.ndarray) -> np.ndarray:
 
 
 def darts_space(name: str, settings: SupernetSettings, stem: str = "cifar") -> DartsSpace:
-    """The same operations on every edge, preceded by `none` if it is a player."""
+    """A space with DARTS' operations on every edge; `none` comes first if it is a player."""
     operations = ("none", *OPERATIONS) if settings.include_none else OPERATIONS
     return DartsSpace(
         name=name,
@@ -102,5 +102,5 @@ def darts(settings: SupernetSettings) -> DartsSpace:
 
 
 def darts_imagenet(settings: SupernetSettings) -> DartsSpace:
-    """The same cells behind the stem for ImageNet, which divides the image by 8."""
+    """The space for ImageNet: DARTS' cells behind a stem that divides height and width by 8."""
     return darts_space("darts_imagenet", settings, stem="imagenet")

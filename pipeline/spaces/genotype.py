@@ -122,7 +122,7 @@ class Genotype:
         return genotype
 
     def save(self, path: Path | str) -> None:
-        """Write JSON with its SHA-256, because a changed letter can give another valid genotype."""
+        """Write JSON with its SHA-256, which reveals edits even if the genotype is still valid."""
         value = self.to_json()
         files.write_json(path, {**value, "sha256": _digest(value)})
 
@@ -217,7 +217,7 @@ def _cell(nodes: Iterable[Iterable[Iterable[Any]]]) -> Cell:
 
 
 def _pairs(edges: list[Any]) -> list[list[Any]]:
-    """Group the edges by node; DARTS lists them in one row, two for each node."""
+    """Group the edges by node; in DARTS' notation a list has two edges for each node in turn."""
     return [edges[i : i + 2] for i in range(0, len(edges), 2)]
 
 

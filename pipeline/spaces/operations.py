@@ -4,15 +4,15 @@ In DARTS (Liu et al., ICLR 2019, section 3.1) every convolution is ReLU-Conv-BN,
 convolutions are applied twice, and the depthwise part of dilated convolutions has dilation 2. In
 NAS-Bench-201 (Dong & Yang, ICLR 2020, section 2.1) `nor_conv_*` is also ReLU-Conv-BN, and pooling
 and skip connection are those of DARTS. As in the search networks of NAS-Bench-201, `nor_conv_*` has
-a bias if its batch norm is not affine. The batch norm cancels this bias, but it counts among the
-parameters. Pooling has no batch norm. Batch norms of the stems are always affine, in supernets and
+a bias if its batch norm is not affine. The batch norm cancels this bias, but the bias counts as a
+parameter. Pooling has no batch norm. Batch norms of the stems are always affine, in supernets and
 in discrete networks. Deviation: operations that halve the image round odd sizes up. The original
 code fails at odd sizes; at even sizes the results are the same.
 
 A registered operation is a function (channels, stride, affine) -> module that maps images [b,
 channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. Its batch norms have a scale
-and a shift only if `affine` is true. It is false in a supernet, where a scale would compete with
-alpha.
+and a shift only if `affine` is true. `affine` is false in a supernet, where a scale would compete
+with alpha.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class FactorizedReduce(nn.Module):
 
     The second one is shifted by a pixel in both directions, so the two together read half of the
     pixels instead of a quarter. We select the pixels first and convolve with stride 1. This gives
-    the same numbers. It avoids a crash of torch 2.14 on CPUs in the backward pass of a strided
+    the same numbers and avoids a crash of torch 2.14 on CPUs in the backward pass of a strided
     pointwise convolution in channels_last.
     """
 
@@ -134,7 +134,7 @@ class Noise(nn.Module):
         self.seed = int(torch.randint(2**62, (1,), device="cpu"))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [b, c, h, w] to noise of [b, c, ceil(h / stride), ceil(w / stride)]."""
+        """Map [b, c, h, w] to noise of shape [b, c, ceil(h / stride), ceil(w / stride)]."""
         x = x[:, :, :: self.stride, :: self.stride]
         if x.is_meta:  # only shapes are needed
             return torch.empty_like(x)

@@ -32,7 +32,7 @@ class Player:
 
 @dataclass(frozen=True)
 class Space(ABC):
-    """A search space; each family of spaces is a subclass, each space an instance."""
+    """A search space. Each family of spaces is a subclass, and each space is an instance."""
 
     family: ClassVar[str]  # family of its discrete networks, "darts" or "nasbench201"
     # "module:Class" of its supernet, imported on use
@@ -90,7 +90,7 @@ class Space(ABC):
 
     @abstractmethod
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
-        """The genotype for a strength [n_players], such as the final alpha of a search.
+        """The genotype for operation strengths [n_players], such as the final alpha of a search.
 
         `none_may_win` says whether `none` may be chosen. The DARTS family ignores it and never
         chooses `none`.
@@ -101,7 +101,7 @@ class Space(ABC):
         """A random strength [n_players]; its genotype is uniform over the possible genotypes."""
 
     def supernet(self, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
-        """The network that contains every architecture of the space, on the CPU.
+        """Build the supernet, which contains every architecture of the space, on the CPU.
 
         The seed determines the initial weights. The global random state is not changed.
 
@@ -112,7 +112,7 @@ class Space(ABC):
         return supernet_class.from_seed(self, settings, classes, seed)
 
     def table(self, strength: np.ndarray, none_may_win: bool = False) -> np.ndarray:
-        """Strength as [cell types, edges, operations]; `none` is minus infinity unless it may win.
+        """Strengths as [cell types, edges, operations], with -inf for `none` unless `none_may_win`.
 
         Raises:
             ValueError: the length is not the number of players, or a value is not finite.

@@ -1,1 +1,4 @@
-"""The stages of the workflow, one module each; verbs call stages, which read and write files."""
+"""The stages of the workflow, one module each.
+
+A stage reads and writes files. Verbs of `python -m pipeline` call the stages.
+"""

@@ -54,7 +54,7 @@ def make(
     out: Path,
     log: Callable[[str], None],
 ) -> None:
-    """Train all distinct cells and write the table as CSV; resumes after the last trained chunk."""
+    """Train all distinct cells and write the table as CSV; a restart skips trained cells."""
     weights, valid = (open_images(manifest, data_root, p, split) for p in ("weights", "value"))
     representative = distinct()
     trained = np.unique(representative)
@@ -83,7 +83,7 @@ def make(
 
 
 def train(codes: NDArray[np.uint8], images: Images, seed: int) -> StackedNetworks:
-    """Train the networks of some cells side by side, each with its own loss."""
+    """Train the networks of several cells together; each has a separate loss."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seeds.derive(seed, "network"))
         networks = StackedNetworks(codes, images.classes, CHANNELS, CELLS)
@@ -121,7 +121,7 @@ def _write(
     representative: NDArray[np.int64],
     accuracies: Mapping[tuple[int, int], NDArray[np.float64]],
 ) -> None:
-    """Write one row per cell, by number; each has the values of its representative."""
+    """Write one row per cell, in order of number, with the accuracies of its representative."""
     import pandas as pd
 
     frame = pd.DataFrame({"index": range(len(representative)), "arch": [*cells.architectures()]})

@@ -33,9 +33,9 @@ def run(
 
     Args:
         model: path of a `model.pt`.
-        images: a folder with one subfolder for each class, or the manifest of a prepared data set.
-            Of a data set, the test part is used (for an image folder, `val/`).
-        data_root: folder of that data set.
+        images: a folder with one subfolder for each class, or the manifest of a prepared data set,
+            whose test part is used (for an image folder, `val/`).
+        data_root: folder of the prepared data set.
         out: folder for tables, a picture and the predictions; None: write nothing.
         device: `auto`, `cpu` or `cuda`.
 

@@ -36,10 +36,11 @@ def run(
         job: space, origin of the genotype, layout and size of its network.
         seed: seed of the model's weights.
         manifest: manifest of the prepared data set, for classes and image size.
-        strength: `strength.npz` of a search; unused if the job names a genotype.
+        strength: `strength.npz` of a search, with a score for each operation; unused if the job
+            names a genotype.
         out: folder of the results.
-        trials: `metrics.json` of a trial of each found cell; the cell of the trial with the lowest
-            error is kept.
+        trials: `metrics.json` of a short training (trial) of each found cell; the cell with the
+            lowest held-out error is kept.
 
     Raises:
         InputError: the genotype is missing or unknown, or the strength does not fit the space.
@@ -83,7 +84,7 @@ def genotype_of(trial: Path) -> Path:
 
 
 def find(job: GenotypeJob, strength: Path | None) -> Genotype:
-    """The genotype that the job names, or the genotype that the strength of a search chooses."""
+    """The genotype that the job names, or else the strongest operations found by a search."""
     if job.genotype is not None:
         return networks.resolve(job.genotype)
     if strength is None:
@@ -98,5 +99,5 @@ def find(job: GenotypeJob, strength: Path | None) -> Genotype:
 
 
 def arch_of(found: Genotype) -> str:
-    """The text form in which the papers of the cell's family write a cell."""
+    """A cell as text, in the notation of NAS-Bench-201 or of DARTS."""
     return found.to_arch_string() if found.space == "nasbench201" else found.to_darts_text()

@@ -19,7 +19,7 @@ from pipeline.studies.walks import walk
 
 
 def run_walk(job: WalkJob, *opening: Any) -> None:
-    """Write `walks.npz`: permutations, and V along each of them for every value function.
+    """Write `walks.npz`: random permutations, and every value function V along each of them.
 
     Args:
         job: number of permutations, value function, seeds.
@@ -35,7 +35,7 @@ def run_walk(job: WalkJob, *opening: Any) -> None:
 
 
 def run_estimate(job: EstimateJob, *opening: Any) -> None:
-    """Write `estimates.json`: Shapley values, cost and seconds of each variant of an estimator.
+    """Write `estimates.json`: for each variant of an estimator, Shapley values, cost and time.
 
     Args:
         job: the variants, with their seeds.
@@ -57,7 +57,7 @@ def run_summary(job: SummaryJob, results: Path, table: Path | None, out: Path) -
     Args:
         job: the study, including titles and notes of its measurements.
         results: folder of the study's runs.
-        table: the table of NAS-Bench-201 with the study's data set; None if there is none.
+        table: the NAS-Bench-201 table that has accuracies on the study's data set, or None.
         out: folder of the results.
 
     Raises:

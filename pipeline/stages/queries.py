@@ -1,10 +1,10 @@
-"""Queries: many seeds of a strategy in one process, for table rows with hundreds of seeds.
+"""Queries: runs a search with many seeds in one process, for table rows with hundreds of seeds.
 
 A search that only looks up accuracies makes about a hundred look-ups, and a search on tiny images
 takes seconds. Starting a process for each seed would take longer than the search. `history.csv` has
-one row per seed, with the table's values for the found cell. If the search trains a supernet, the
-row also has Kendall's tau between the scores and the accuracies of all cells. The score of a cell
-is the mean softmax weight of its operations after the last epoch.
+one row per seed, with the accuracies of the found cell. If the search trains a supernet, the row
+also has Kendall's tau between the scores and the accuracies of all cells. The score of a cell is
+the mean softmax weight of its operations after the last epoch.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -44,13 +44,13 @@ def run(
 ) -> None:
     """Search with seeds 0 to n - 1 and look up each found cell.
 
-    A run that trains supernets and was stopped continues with the next seed.
+    If a run that trains supernets was stopped, it continues after the last finished seed.
 
     Args:
         job: strategy and settings of the search.
         n: number of seeds.
         dataset: the data set whose accuracies are looked up.
-        table: file of the table of trained cells.
+        table: file with the accuracies of all cells.
         out: folder of the results.
         manifest: manifest of the prepared images; needed only if a supernet is trained.
         split: `split.npz` of these images.
@@ -58,7 +58,7 @@ def run(
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        InputError: there is no table, it does not have the data set, or images are missing.
+        InputError: there is no table, the table lacks the data set, or images are missing.
     """
     if table is None:
         raise InputError(MISSING.format("queries"))
@@ -85,10 +85,10 @@ def run(
 def images_of(
     job: SearchJob, manifest: Mapping[str, Any] | None, split: Path | None, root: Path, device: str
 ) -> Halves:
-    """Images to train the weights, and images to compute V; (None, None) without a supernet.
+    """Images for training the weights and for computing V; (None, None) without a supernet.
 
     Raises:
-        InputError: the strategy trains a supernet, but no manifest or split was given.
+        InputError: the strategy trains a supernet, but the manifest or the split is missing.
     """
     if not registry.entry("strategies", job.algorithm).trains_supernet:
         return None, None

@@ -1,4 +1,7 @@
-"""Query: look the found cell up in the table of NAS-Bench-201; values in percent."""
+"""The stage `query`: looks up a found cell in the table of NAS-Bench-201.
+
+Accuracies are in percent.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def look_up(
     arch: str | None = None,
     genotype: Path | None = None,
 ) -> dict[str, Any]:
-    """The table's values and ranks of an architecture, and the protocols of the columns.
+    """An architecture's values and ranks in the table, and how the accuracies were obtained.
 
     The architecture is given as an index, a string or a genotype file.
 
@@ -52,10 +55,10 @@ def row_of(rows: Table, index: int | None) -> dict[str, Any]:
 
 
 def reference_of(name: str, rows: Table) -> dict[str, Any]:
-    """A row of the table with which found cells are compared.
+    """A reference row, with which the rows of found cells are compared.
 
-    `optimal` has the largest value of each accuracy column; these values may belong to different
-    architectures. `resnet` is the cell that equals ResNet's block.
+    `optimal` has the largest value of each accuracy column. The largest values may belong to
+    different architectures. `resnet` is the cell that equals ResNet's block.
     """
     if name != OPTIMAL:
         return row_of(rows, rows.index_of(RESNET_CELL))
@@ -70,7 +73,7 @@ def reference_of(name: str, rows: Table) -> dict[str, Any]:
 
 
 def run_reference(name: str, table: Path | None, out: Path) -> None:
-    """Write a reference row as `metrics.json`; without a table it has only the name."""
+    """Write a reference row to `metrics.json`; if there is no table, write only its name."""
     job = QueryJob(arch=name, table=str(table) if table else None)
     rows = Table.load(table) if table else None
     with stage("query", out, job, data=source(rows)) as s:
@@ -80,7 +83,7 @@ def run_reference(name: str, table: Path | None, out: Path) -> None:
 
 
 def run(genotype: Path, table: Path | None, out: Path) -> None:
-    """Write a genotype's row of the table to `metrics.json`; without a table, only `arch`.
+    """Write a genotype's table row to `metrics.json`; if there is no table, write only `arch`.
 
     Args:
         genotype: `genotype.json` of the NAS-Bench-201 space.
@@ -102,5 +105,5 @@ def run(genotype: Path, table: Path | None, out: Path) -> None:
 
 
 def source(rows: Table | None) -> dict[str, str] | None:
-    """The entry of a table in the provenance: its name and the digest of its file."""
+    """What `provenance.json` records about a table: its name and the digest of its file."""
     return {"name": rows.name, "fingerprint": files.digest(rows.path)} if rows else None

@@ -1,20 +1,22 @@
-"""Ranking: how well the mean strength of its operations predicts an architecture's accuracy.
+"""Ranking: whether architectures with stronger operations have a higher accuracy.
 
-Figure 5 of Shapley-NAS (Xiao et al., CVPR 2022, section 4.5): Kendall's tau of strength and test
-accuracy over 200 architectures drawn from NAS-Bench-201. The paper leaves these choices open:
+This is Figure 5 of Shapley-NAS (Xiao et al., CVPR 2022, section 4.5). It shows Kendall's tau
+between the strength of an architecture and its test accuracy, over 200 architectures drawn from
+NAS-Bench-201. The paper leaves these points open; our choices are:
 
     strength of an architecture    mean of the softmax weights of its six operations. On each edge,
                                    the softmax is taken of the values by which the search chooses
                                    among the five operations (alpha in Shapley-NAS)
     the 200 architectures          drawn uniformly without replacement from all architectures,
-                                   including those with `none`; the same 200 for all searches
+                                   including those with `none`; all searches use the same 200
 
-The stage also computes tau over all 15,625 architectures for each data set of the table, and tau of
-the mean of alpha without softmax. For comparison it computes tau of two scores derived from the
-table: the main effects of the accuracies and the main effects of their ranks
-(`nasbench/additive.py`). For each epoch, `history.csv` has the cell that the search would have
-returned, its accuracies, and tau over all architectures. Intervals are percentile bootstraps over
-architectures, which do not include the variation between searches.
+The stage computes tau over all 15,625 architectures too, for each data set of the table. It also
+computes tau for strengths that are means of alpha without softmax. For comparison, it computes tau
+for two scores fitted to the table itself: the main effects of the operations on the accuracies, and
+those on the ranks of the accuracies (`nasbench/additive.py`). For each epoch, `history.csv` has the
+cell that the search would have returned, its accuracies, and tau over all architectures. Intervals
+of tau are percentile bootstraps over architectures. They do not include the variation between
+searches.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -59,8 +61,8 @@ def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: 
         out: folder of the results.
 
     Raises:
-        InputError: there is no table, the table does not have the data set, or the search was not
-            in the space NAS-Bench-201 with `none`.
+        InputError: there is no table, the table does not have the data set, or the space of
+            the search was not NAS-Bench-201 with all five operations.
     """
     if table is None:
         raise InputError(MISSING.format("ranking"))
@@ -111,7 +113,7 @@ def rank(
 def by_epoch(
     table: Table, strengths: NDArray[np.float64], none_may_win: bool
 ) -> list[dict[str, Any]]:
-    """For each epoch, the cell that the search would return, and how the strengths rank all cells.
+    """For each epoch, the cell that the search would return, and Kendall's tau over all cells.
 
     Args:
         table: the table with the accuracies.
@@ -140,9 +142,9 @@ def by_epoch(
 def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
     """Taus of the last epoch, and how the cell changed over the epochs.
 
-    Only epochs whose strengths differ from those of the first epoch count. Among them, `changes` is
-    the number of changes of the cell from one epoch to the next. `lowest_<column>` and
-    `highest_<column>` are the extremes of its accuracy.
+    Epochs whose strengths equal those of the first epoch are left out. `changes` is how often the
+    cell of an epoch differs from the cell of the epoch before. `lowest_<column>` and
+    `highest_<column>` are the lowest and highest accuracies of these cells.
     """
     moved = [row for row in history if row["moved"]] or history[-1:]
     changes = sum(a["index"] != b["index"] for a, b in itertools.pairwise(moved))
@@ -156,7 +158,7 @@ def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def phi_sum(saved: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
-    """Mean over the epochs of the sum of the estimated values; empty if there are none."""
+    """Sum of the Shapley values, averaged over epochs; empty if the search estimated none."""
     phi = saved.get("phi_history", np.empty((0, 0)))
     known = phi[~np.isnan(phi).all(axis=1)] if phi.size else phi
     return {"phi_sum": float(np.nansum(known, axis=1).mean())} if len(known) else {}

@@ -3,7 +3,7 @@
 Figure 2 of Shapley-NAS (Xiao et al., CVPR 2022) shows this for the fourth and the fifth edge of a
 NAS-Bench-201 supernet. The accuracy is measured with the value function of the search
 (`value_function.py`), by default on the whole validation half, which is not used to train the
-weights. `none` is not measured, because it outputs zero and its removal changes nothing.
+weights. The operation `none` is never removed: it outputs zero, so its removal changes nothing.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -25,7 +25,7 @@ from pipeline.strategies.value_function import ValueFunction, ValueSettings
 
 
 def run(job: RemovalJob, seed: int, *opening: Any) -> None:
-    """Write `drops.csv`: the drop in accuracy, in [-1, 1], for each operation and each pair.
+    """Write `drops.csv`: the accuracy drop, in [-1, 1], for each operation and pair of operations.
 
     Args:
         job: the edges, and the number of images.

@@ -1,4 +1,4 @@
-"""Report: writes a study as one HTML page, and committed measurements as pages of the docs."""
+"""Writes the HTML report of a study, and renders committed measurements to pages of the docs."""
 # Tested in tests/analysis/test_report.py.
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def write_claims(job: ReportJob, results: Path, folder: Path) -> None:
 
 
 def write_claims_page(folder: Path, out: Path) -> None:
-    """Render the measured claims in `folder` to the page `out`, and its pictures to `images`.
+    """Render the measured claims in `folder` to the page `out`, with pictures in `images`.
 
     Raises:
         InputError: there are no measured claims.

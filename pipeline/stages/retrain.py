@@ -1,9 +1,9 @@
 """Retrain and transfer: train the network of a genotype, and test it once, at the end.
 
-Both verbs use this stage. The job defines the recipe and the layout. Images in folders are
-augmented in another way than small images. The stage writes `model.pt` (a complete model),
-`metrics.json` and `history.csv`. Under torchrun every rank runs the stage, and only rank 0 writes
-files.
+The verbs `retrain` and `transfer` both use this stage. The job defines the recipe and the layout.
+Folders of images have other augmentations than data sets of small images. The stage writes
+`model.pt` (a complete model), `metrics.json` and `history.csv`. Under torchrun every rank runs the
+stage, and only rank 0 writes files.
 """
 
 from __future__ import annotations

@@ -62,11 +62,11 @@ def run(
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
-        table: for strategies that look up accuracies; None: the default table of the data set.
+        table: table of accuracies, for strategies that look them up; None: the data set's default.
 
     Raises:
-        InputError: data and settings do not fit together, or the folder has a checkpoint of other
-            settings.
+        InputError: data and settings do not fit together, or the folder has a checkpoint that was
+            made with other settings.
     """
     torch_device = devices.resolve(device)
     with distributed.joined(torch_device) as ranks:
@@ -114,17 +114,18 @@ def check_processes(job: SearchJob, n: int) -> None:
 def run_epochs(
     s: Stage | None, strategy: Strategy, train: Images, valid: Images, identity: Mapping[str, Any]
 ) -> tuple[list[Row], list[Record]]:
-    """Run all epochs of a search, or those that are left after the last checkpoint.
+    """Run all epochs of a search, or those that remain after its last checkpoint.
 
     Args:
-        s: the stage that writes checkpoint, rows and log; None on ranks that write nothing.
-        strategy: runs the epochs.
+        s: writes the checkpoint, the rows and the log; None on ranks that write nothing.
+        strategy: the search strategy.
         train: images on which the weights are trained.
         valid: images for validation loss and accuracy.
         identity: everything that can change the bits of the results, such as seed and settings.
 
     Returns:
-        the metrics of each epoch, and its arrays; both lists include the epochs of the checkpoint.
+        two lists with one entry per epoch: metrics, and arrays. They include the epochs that were
+        run before the checkpoint.
     """
     ranks = strategy.ranks
     path = s.state / "search.pt" if s else None
@@ -168,7 +169,7 @@ def check_agreement(strategy: Strategy, epoch: int) -> None:
 
 
 def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that can change the bits of a search; the number of workers does not."""
+    """Seed, data and settings that can change the results; `workers` cannot and is left out."""
     described = job.model_dump(mode="json", exclude={"search": {"workers"}})
     return {"seed": seed, "data": manifest["fingerprint"], **described}
 
@@ -176,7 +177,7 @@ def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[
 def open_halves(
     search: SearchSettings, manifest: Mapping[str, Any], split: Path, data_root: Path, device: str
 ) -> tuple[Images, Images]:
-    """The images for the weights, as many as the recipe uses, and those for the value function."""
+    """The images for the weights (at most `limit_train`) and those for the value function."""
     train, valid = (
         open_images(manifest, data_root, part, split, device, search.workers)
         for part in ("weights", "value")
@@ -187,14 +188,14 @@ def open_halves(
 def make_strategy(
     job: SearchJob, classes: int, seed: int, device: Any, n_steps: int = 0
 ) -> Strategy:
-    """The strategy with its supernet, if it trains one, on the device.
+    """Create a strategy on the device, with a supernet if the strategy trains one.
 
     Args:
         job: space, algorithm and recipe.
         classes: number of classes of the images.
         seed: seed of the initial weights and of the strategy.
         device: device of the images and the supernet.
-        n_steps: number of training steps of the search; `compile: auto` compiles long searches.
+        n_steps: training steps of the search; with `compile: auto`, only long searches compile.
     """
     space = registry.get("spaces", job.space)(job.search.supernet)
     entry = registry.entry("strategies", job.algorithm)

@@ -47,7 +47,7 @@ class Stage:
     started: float = field(default_factory=time.monotonic)  # the system clock may jump
 
     def log(self, text: str) -> None:
-        """Write one line to stderr, which is the rule's log, and to the log next to the journal."""
+        """Write one line to stderr (the log of the Snakemake rule) and to `log.txt` in `state`."""
         line = f"{time.strftime('%H:%M:%S')} {self.name} {self.run}: {text}"
         print(line, file=sys.stderr)
         with (self.state / LOG).open("a", encoding="utf-8", errors="backslashreplace") as stream:
@@ -64,7 +64,7 @@ class Stage:
         artifacts: Sequence[Path] = (),
         model: Path | None = None,
     ) -> None:
-        """Write the record of a successful stage; `metrics.json` comes last and marks the success.
+        """Write the record of a successful stage; `metrics.json` is last, as the sign of success.
 
         Args:
             metrics: what the stage measured; accuracies and errors as fractions.
@@ -105,7 +105,7 @@ def stage(
     device: str = "cpu",
     data: Mapping[str, Any] | None = None,
 ) -> Iterator[Stage]:
-    """Open a stage; its journal ends as FINISHED, or as FAILED if an exception is raised.
+    """Open a stage; its journal ends with the status FINISHED, or FAILED after an exception.
 
     Args:
         name: the stage's verb.
@@ -116,7 +116,7 @@ def stage(
         data: manifest of the data set. The data set's fingerprint is recorded in the provenance.
 
     Raises:
-        InputError: `out` has a result of the workflow with other settings or data.
+        InputError: `out` holds a result of the workflow that was made with other settings or data.
     """
     refuse_others(out, settings, seed, data)
     results = results_root(out)
@@ -163,7 +163,7 @@ def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 def refuse_others(
     out: Path, settings: Settings, seed: int | None, data: Mapping[str, Any] | None
 ) -> None:
-    """Check that `out` has no result of the workflow with other settings or other data.
+    """Check that `out` holds no result that the workflow made with other settings or data.
 
     This matters only for stages called by hand. In a workflow `out` has no result, because
     Snakemake removes a job's outputs before it starts the job.

@@ -1,4 +1,4 @@
-"""The common part of stages that measure a trained supernet on the images of the value half."""
+"""The common part of stages that measure a trained supernet on the images reserved for V."""
 # Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def opened(
         name: the verb.
         job: the settings of the stage.
         seed: seed of the stage's random numbers.
-        supernet: `supernet.pt` of a search.
+        supernet: the file `supernet.pt` that a search saved.
         manifest: manifest of the prepared data set.
-        split: `split.npz`, the indices of the two halves of its training images.
+        split: `split.npz`, the indices of the two halves of the training images.
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.

@@ -1,4 +1,4 @@
-"""The task of a training stage: a network, its recipe with all numbers resolved, its images."""
+"""The task of a training stage: what to train, on which images, with which resolved recipe."""
 # Tested in tests/stages/test_retrain.py.
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Start:
         return Genotype.from_json(meta["genotype"]), meta["layout"], recipe
 
     def load_into(self, network: Network) -> None:
-        """Copy the weights of the model into a network, except those of its classifiers."""
+        """Copy the model's weights into `network`, whose classifiers keep their initial weights."""
         weights = networks.load_model(self.model)[0].state_dict()
         ours = network.state_dict()
         body = {k: v for k, v in weights.items() if k in ours and "classifier." not in k}
@@ -134,7 +134,7 @@ def _for_images(recipe: TrainSettings, manifest: Mapping[str, Any]) -> TrainSett
 def _within_budget(
     recipe: TrainSettings, layout: str, genotype: Genotype, manifest: Mapping[str, Any]
 ) -> TrainSettings:
-    """The recipe with channels and cells that fill `max_macs` and `max_params`, if it has them."""
+    """The recipe; if it sets `max_macs` or `max_params`, its network is fitted to these limits."""
     channels, cells = networks.fit(
         genotype,
         layout,
@@ -150,7 +150,7 @@ def _within_budget(
 
 
 def training_images(task: Task) -> tuple[Images, Images | None]:
-    """The images to train on, without the held-out share, and that share if there is one."""
+    """The images to train on, and the held-out images (None if the recipe holds out none)."""
     images = open_part("train", task)
     if not task.recipe.held_out:
         return images, None

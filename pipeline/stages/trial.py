@@ -1,7 +1,8 @@
-"""Trial: train the network of a found cell for a few epochs, to choose one of several cells.
+"""Trial: briefly trains the network of a found cell, to help choose among several cells.
 
 The network is trained on a part of the training images, and its error is measured on the rest. No
-test image is opened. The stage `genotype` keeps the cell whose network has the lowest error.
+test image is opened. After trials of all these cells, the stage `genotype` keeps the cell whose
+network has the lowest error.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ def run(
     out: Path,
     device: str = "auto",
 ) -> None:
-    """Train the network of a genotype on a part of the training set; measure its error on the rest.
+    """Train a genotype's network on a part of the training set and measure its error on the rest.
 
     Args:
         job: the layout (the network around the cells) and the recipe of a short training.
         seed: seed of the initial weights, the order of images, and augmentation.
-        genotype: a file, a published name or a NAS-Bench-201 string.
+        genotype: a file, the name of a published genotype, or a NAS-Bench-201 architecture string.
         manifest: manifest of the data set on which the cell was searched.
         data_root: folder of the data set.
         out: folder of the results.

@@ -28,7 +28,7 @@ def n_choices(space: Space) -> int:
 
 
 def may_win(space: Space, none_may_win: bool) -> np.ndarray:
-    """Whether an architecture may have each operation on each edge, bool [edges, operations].
+    """The operations that an architecture may have on each edge, bool [edges, operations].
 
     In DARTS' spaces `none` is never allowed, even if `none_may_win` is true.
     """
@@ -39,12 +39,12 @@ def may_win(space: Space, none_may_win: bool) -> np.ndarray:
 
 
 def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list[int]:
-    """Choose the players of one architecture, by one call of `choose` for each choice.
+    """Choose the players of one architecture, with one call of `choose` per choice.
 
     Args:
         space: defines the choices.
-        choose: is given the number of the choice and the allowed players, bool [n_players], and
-            returns a player.
+        choose: a function of the number of the choice (from 0) and of the players that are allowed,
+            bool [n_players]; returns a player.
         none_may_win: whether `none` may be chosen; in DARTS' spaces it never is.
 
     Returns:
@@ -78,9 +78,9 @@ def shared_accuracy(
     Batch norm uses the statistics of each batch.
 
     Args:
-        supernet: has the weights, which are not changed.
+        supernet: provides the weights; they are not changed.
         batches: images and labels.
-        strength: the architecture, as `one_hot` returns it.
+        strength: the architecture, in the form that `one_hot` returns.
 
     Returns:
         the accuracy as a fraction, and the number of images classified.

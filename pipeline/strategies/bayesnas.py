@@ -1,4 +1,4 @@
-"""BayesNAS: switches with a sparsity prior that drives redundant ones to zero.
+"""BayesNAS: a sparsity prior drives the switches of redundant operations to zero.
 
 Zhou, Yang, Wang, Pan, "BayesNAS: a Bayesian approach for neural architecture search" (ICML 2019).
 

@@ -1,10 +1,10 @@
 """How much each operation contributes to the accuracy of architectures, by a least-squares fit.
 
-    a = argmin Σ_A (V(A) - c_draw(A) - Σ_{o in A} a_o)²
+    a, c = argmin Σ_A (V(A) - c_d(A) - Σ_{o in A} a_o)² + ridge Σ_o a_o²
 
-a_o is the contribution of player o. The sum is over evaluated architectures A, and V(A) is the
-accuracy of A. An architecture is a set of players. Architectures that were evaluated on
-the same draw of images share a constant c, so that differences between draws do not affect a.
+The first sum is over the evaluated architectures A. Each is a set of players. V(A) is the accuracy
+of A, and a_o is the contribution of player o. A was evaluated on the draw d(A) of images. The
+constant c_d of each draw d removes differences between draws, so that they do not affect a.
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -41,7 +41,7 @@ class Evaluated:
         return cls(np.empty((0, n_choices), dtype=np.int64), np.empty(0), nothing)
 
     def and_then(self, later: Evaluated, most: int) -> Evaluated:
-        """These and later ones, with distinct draw numbers; only the last `most` are kept."""
+        """Append `later`, with its draws renumbered, and keep the last `most` architectures."""
         renumbered = replace(later, draw=later.draw + self.draw.max(initial=-1) + 1)
         pairs = zip(self._all, renumbered._all, strict=True)
         return Evaluated(*(np.concatenate(pair)[-most:] for pair in pairs))

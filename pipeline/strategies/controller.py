@@ -2,11 +2,11 @@
 
     logits = c tanh(W h / T),   c = 2.5, T = 5
 
-h is the output of the LSTM, which has two layers of 32 units. All initial weights are uniform in
-[-0.1, 0.1]. These values are from the code of NAS-Bench-201. The embedding of each chosen player is
-the next input of the LSTM. The controller is small and always runs on the CPU, so its draws do not
-depend on the device. Deviation: here each player has an embedding and a row of W. In the code of
-NAS-Bench-201, all edges share one embedding and one row of W per operation.
+h is the output of the LSTM, which has two layers of 32 units. All weights are initialised uniformly
+in [-0.1, 0.1]. These values are from the code of NAS-Bench-201. The embedding of each chosen player
+is the next input of the LSTM. The controller is small and always runs on the CPU, so its draws do
+not depend on the device. Deviation: here each player has an embedding and a row of W. In the code
+of NAS-Bench-201, all edges share one embedding and one row of W per operation.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -49,7 +49,11 @@ class Reinforce:
         )
 
     def step(self, reward: Callable[[list[int]], float], generator: torch.Generator) -> float:
-        """Ascend E (R + λ H - b) log π over some draws; return their mean accuracy."""
+        """Update the policy with some drawn architectures; return their mean accuracy.
+
+        The step ascends the mean of (R + λ H - b) log π over the draws, where R is the accuracy, H
+        the entropy, λ its weight, b the baseline and π the probability of the architecture.
+        """
         settings, accuracies = self._settings, []
         d, loss = settings.baseline_decay, torch.zeros(())
         for _ in range(settings.samples):
@@ -109,7 +113,7 @@ class Controller(nn.Module):
         """Draw an architecture.
 
         Returns:
-            the chosen players; log π of the architecture; the sum of the choices' entropies.
+            the chosen players; their log-probability; the summed entropies of the choices.
         """
         state: tuple[Tensor, Tensor] | None = None
         last = self.space.n_players

@@ -1,8 +1,8 @@
 """DARTS: Liu, Simonyan, Yang, "DARTS: differentiable architecture search" (ICLR 2019).
 
-This is first-order DARTS (ξ = 0), algorithm 1 in `gradient.py`. Optionally, the search stops early
-as in RobustDARTS, when the largest eigenvalue of ∇²_α L_val has risen (`early_stopping.py`). Then
-alpha is reset to its value before the rise, and nothing is trained in the remaining epochs.
+This is first-order DARTS (ξ = 0), algorithm 1 in `gradient.py`. Optionally, the search stops
+early if the largest eigenvalue of ∇²_α L_val has risen, as in RobustDARTS (`early_stopping.py`).
+Then alpha is reset to its value before the rise, and the remaining epochs train nothing.
 """
 
 from __future__ import annotations

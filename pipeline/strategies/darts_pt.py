@@ -2,11 +2,11 @@
 
 Wang et al., "Rethinking architecture selection in differentiable NAS" (ICLR 2021), algorithm 1.
 
-The supernet is trained as in DARTS. Then SGD starts anew, and the edges are decided one by one in
-random order, with training in between. A decided edge keeps the operation whose removal costs the
-most accuracy. At the end, each node of DARTS' cells keeps the two edges whose removal costs the
-most accuracy. Deviation from the paper: these edges are selected for all nodes at once, without
-training between nodes.
+The supernet is trained as in DARTS. Then the optimiser of the weights is reset. Edges are decided
+one by one in random order, with training in between: the operation whose removal costs the most
+accuracy is chosen for the edge. At the end, each node of DARTS' cells keeps the two edges whose
+removal costs the most accuracy. Deviation from the paper: these edges are selected for all nodes at
+once, without training between nodes.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -53,7 +53,10 @@ class DartsPt(GradientSearch):
         return metrics | {"images_forward": metrics["images_forward"] + decided}
 
     def learning_rate(self, epoch: int) -> float:
-        """The recipe's rate; between decisions a tenth of its start, or a cosine from there."""
+        """The recipe's learning rate; after the recipe's epochs, a tenth of its first value.
+
+        If `tune_rate_min` is set, the rate then falls from this tenth to it as a cosine.
+        """
         after, first = epoch - self.search.epochs, self.search.learning_rate / 10
         if after < 0:
             return super().learning_rate(epoch)
@@ -62,7 +65,10 @@ class DartsPt(GradientSearch):
         return first if last is None else cosine(first, last, after / length)
 
     def _decide(self, due: list[int], valid: Images) -> int:
-        """Decide the due edges; after the last one rank all edges. Return images classified."""
+        """Decide the edges that are due; return the number of images classified.
+
+        After the last decision all edges are ranked.
+        """
         if not due:
             return 0
         n, draws = len(self.space.edges), seeds.torch_generator(self.seed, "value")
@@ -76,7 +82,7 @@ class DartsPt(GradientSearch):
         return probe.n_images
 
     def relaxed(self) -> Tensor:
-        """Softmax; on a decided edge the chosen operation has weight one and the others zero."""
+        """Softmax of alpha; on a decided edge, 1 for the chosen operation and 0 for the others."""
         soft = super().relaxed().view(self._kept.shape)
         kept = torch.from_numpy(self._kept).to(self.device)
         return torch.where(kept.sum(1, keepdim=True) == 1, kept.to(soft), soft).flatten()

@@ -52,7 +52,7 @@ class DartsShapley(GradientSearch):
         return self.alpha() if self._phi is None else self._phi.copy()
 
     def record(self) -> dict[str, np.ndarray]:
-        """Alpha after the epoch, and Shapley values, which are unknown before the last epoch."""
+        """Alpha after the epoch, and the Shapley values, which are NaN before the last epoch."""
         last = self._estimate
         return {**super().record(), "phi": last.phi, "standard_error": last.standard_error}
 

@@ -1,7 +1,7 @@
 """DrNAS: Chen, Wang, Cheng, Tang, Hsieh, "DrNAS: Dirichlet neural architecture search" (ICLR 2021).
 
-As in line 1 of DARTS' algorithm 1 (`gradient.py`), α minimises the validation loss. Here each step
-draws the mixing weights θ, so the expected loss is minimised:
+As in line 1 of DARTS' algorithm 1 (`gradient.py`), α minimises the validation loss. But each step
+draws the mixing weights θ from a Dirichlet distribution, so α minimises the expected loss:
 
     min_α E_{θ ~ Dir(β)} L_val(w, θ) + λ/2 ‖α‖²,   β = elu(α) + 1
 

@@ -33,7 +33,7 @@ def largest_eigenvalue(loss: Tensor, alpha: Tensor) -> tuple[float, int]:
         alpha: float64 [n].
 
     Returns:
-        the eigenvalue, and the number of products of the Hessian with a vector.
+        the eigenvalue, and the number of Hessian-vector products that were computed.
     """
     (gradient,) = torch.autograd.grad(loss, alpha, create_graph=True)
     n_products = 0
@@ -57,8 +57,8 @@ class EigenvalueRule:
     """The stopping rule.
 
     Args:
-        window: k; λ̄ is the mean eigenvalue of k epochs, and a stopped search returns to the alpha
-            of k epochs before.
+        window: k, the number of epochs over which λ̄ averages the largest eigenvalue. A stopped
+            search returns to the alpha of k epochs earlier.
         ratio: the search stops if λ̄(i - k) / λ̄(i) is below this number.
     """
 

@@ -18,10 +18,10 @@ KEPT_EDGES = {"darts": 2}
 def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) -> np.ndarray:
     """Strengths that rank operations by their weights and edges by their importance.
 
-    On each edge, the operation with the largest weight, except `none`, gets the share
-    (1 + importance) / 2, which is at least one half. The other operations divide the rest in
-    proportion to their weights. If the genotype keeps all edges, importance is ignored, and all
-    operations including `none` are ranked by their weights.
+    On each edge, the shares of the operations add up to 1. Among all operations except `none`, the
+    one with the largest weight gets the share (1 + importance) / 2, which is at least one half. The
+    other operations divide the rest in proportion to their weights. If the genotype keeps all
+    edges, importance is ignored, and all operations including `none` are ranked by their weights.
 
     Args:
         space: the search space.
@@ -48,10 +48,10 @@ def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) ->
 def softmax_rows(
     alpha: np.ndarray, n_operations: int, kept: np.ndarray | None = None
 ) -> np.ndarray:
-    """Softmax of alpha [n_players] over each edge, [edges, operations].
+    """Softmax of alpha [n_players] over the operations of each edge: [edges, operations].
 
-    The softmax is over the operations in `kept`, bool [edges, operations]; all other operations get
-    0. If `kept` is None, all operations are kept.
+    With `kept`, bool [edges, operations], only these operations take part; all others get 0. If
+    `kept` is None, all operations take part.
     """
     table = alpha.reshape(-1, n_operations)
     mixing = np.exp(table - table.max(axis=1, keepdims=True))

@@ -1,13 +1,13 @@
-"""Trains a supernet with α fixed at zero and does not search; this strategy is ours.
+"""Trains a supernet with α fixed at zero and does not search. This strategy is ours.
 
-Studies measure estimators on such supernets. There are two ways of training:
+Studies compare estimators of Shapley values on such supernets. There are two ways of training:
 
     uniform       in every step all operations of an edge have the same weight
     coalitions    each step draws a probability q ~ U(0.3, 1); each operation keeps its weight with
                   probability q, and otherwise its weight is zero in this step
 
-V(S) of small coalitions S says more about the operations if the supernet was trained on random
-coalitions, because such coalitions then occur in training.
+If the supernet was trained on random coalitions, it has seen small coalitions S in training. V(S)
+then says more about the operations.
 """
 # Tested in tests/contract/test_strategies.py.
 

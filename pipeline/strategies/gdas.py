@@ -7,9 +7,9 @@ noise. The backward pass uses the gradient of the softmax h~:
 
 The temperature τ falls during the search.
 
-Deviations: when a gradient is needed, all operations of an edge are computed. So a step costs as
-much as a step of DARTS. In the paper it costs a fraction of that. Our gradient of h~ is exact. The
-authors' code computes this gradient only for the drawn operation.
+Deviations: all operations of an edge are computed when a gradient is needed. A step therefore costs
+as much as a step of DARTS; in the paper it costs a fraction of that. Our gradient of h~ includes
+all operations; the authors' code computes it only for the drawn operation.
 """
 # Tested in tests/strategies/test_sampling.py.
 

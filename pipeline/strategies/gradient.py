@@ -37,9 +37,9 @@ class GradientSearch(WeightSharing):
 
     Attributes:
         draws: random generator, created again for each epoch.
-        extra: counts the images of forward passes, each with a backward pass, that are not part of
-            the gradients in lines 1 and 2.
-        extra_backward: number of images in further backward passes, without a new forward pass.
+        extra: counts the images of additional forward passes, besides those for the gradients in
+            lines 1 and 2. A backward pass follows each of these passes.
+        extra_backward: number of images in additional backward passes that reuse a forward pass.
     """
 
     def __init__(self, *arguments: Any):
@@ -122,7 +122,7 @@ class GradientSearch(WeightSharing):
         return self.relaxed().detach()
 
     def _endless(self, valid: Images, epoch: int) -> Iterator[Batch]:
-        """Batches of `valid`, pass after pass, because the two halves may differ in size."""
+        """Endless batches of `valid`, because an epoch may need more batches than `valid` has."""
         for lap in itertools.count():
             yield from self.batches(valid, "alpha", epoch, lap)
 

@@ -1,6 +1,6 @@
 """The scores by which SGAS (Li et al., CVPR 2020) chooses the next edge to decide.
 
-With p the softmax of α over an edge:
+Let p be the softmax of α over the operations of an edge. The edge has these scores:
 
     S_EI = 1 - p(none)                                         importance
     S_SC = 1 - entropy of p without `none` / its maximum       certainty
@@ -27,8 +27,8 @@ class Decisions:
     """The decisions about edges so far.
 
     Attributes:
-        operation: int64 [edges], the chosen operation; `OPEN` if undecided; `PRUNED` if removed,
-            because the edge's node already has all edges that it may keep.
+        operation: int64 [edges], the chosen operation; `OPEN` if undecided; `PRUNED` if the
+            edge was removed because its node has enough decided edges.
         order: int64 [edges], the round in which the edge was decided; -1 if it is undecided.
     """
 
@@ -38,7 +38,7 @@ class Decisions:
         self.order = np.full(space.n_edges, -1)
 
     def decide(self, score: np.ndarray, p: np.ndarray, round_: int) -> None:
-        """In each cell type give the open edge with the best score its strongest operation."""
+        """In each cell type, give the best-scored open edge its strongest operation."""
         for edges in np.split(np.arange(self._space.n_edges), len(self._space.cell_types)):
             candidates = edges[self.operation[edges] == OPEN]
             if len(candidates):
@@ -68,7 +68,7 @@ def edge_scores(
         mixing: softmax of alpha [edges, operations].
         selectable: bool [edges, operations], all operations except `none`.
         n_cell_types: number of cell types, which all have the same number of edges.
-        past: p, as this function returned it, of each earlier epoch that S_SS compares with.
+        past: the arrays p that this function returned in the earlier epochs used for S_SS.
 
     Returns:
         scores [edges] in [0, 1]; and p [edges, operations], the softmax without `none`.

@@ -16,7 +16,7 @@ from pipeline.training.optimisers import SGD
 
 
 def adopt(supernet: Supernet, fresh: Supernet) -> None:
-    """Give a supernet the layers and settings of another, without creating a new object."""
+    """Replace the layers and settings of a supernet, in place, by those of `fresh`."""
     for name, child in fresh.named_children():
         setattr(supernet, name, child)
     supernet.settings = fresh.settings
@@ -30,7 +30,7 @@ def reshaped(supernet: Supernet, seed: int, **settings: int) -> Supernet:
 
 
 def grow(supernet: Supernet, seed: int, k: int) -> bool:
-    """Let 1/k of the channels pass through the operations (Net2Wider); return if k is new."""
+    """Let 1/k of the channels pass through the operations (Net2Wider); return whether k changed."""
     if k == supernet.settings.partial_channels:
         return False
     fresh = reshaped(supernet, seed, partial_channels=k)

@@ -3,8 +3,8 @@
 Zhang, Su, Pan, Chang, Abbasnejad, Haffari, "iDARTS: differentiable architecture search with
 stochastic implicit gradients" (ICML 2021).
 
-∇_α L_val contains an inverse Hessian. It is approximated by the first K + 1 terms of its Neumann
-series, each computed on one batch:
+∇_α L_val contains an inverse Hessian, which is approximated by the first K + 1 terms of its Neumann
+series. With L_train on one training batch and L_val on one validation batch, the gradient becomes
 
     ∂_α L_val - γ Σ_{k=0..K} (∂²L_train / ∂α ∂w) (I - γ H)^k ∂_w L_val,   H = ∂²L_train / ∂w ∂w
 

@@ -1,11 +1,11 @@
-"""Shrinking, on the table of NAS-Bench-201: removes operations that contribute least.
+"""Shrinking, on the table of NAS-Bench-201: removes the operations that contribute least.
 
 This is our strategy `shrinking` with accuracies from the table. First some random architectures are
-looked up. Then operations are removed one by one. For each removal an additive game, with a value
-for each operation, is fitted to the known accuracies of the architectures that are still possible.
-The gap of an operation is the largest value on its edge minus its own value. The operation with the
-largest gap is removed. Between removals, more of the possible architectures are looked up. At the
-end the remaining cell is looked up.
+looked up. Then operations are removed one by one. Before each removal, a model that adds up one
+value per operation is fitted to the known accuracies of the architectures that are still possible.
+The gap of an operation is the largest value on its edge minus the value of the operation. The
+operation with the largest gap is removed. Between removals, more of the possible architectures are
+looked up. The last look-up is that of the remaining cell.
 """
 # Tested in tests/nasbench/test_shrinking.py.
 
@@ -42,7 +42,7 @@ class LookupShrinking(TableSearch):
         return drawn
 
     def _due(self, n: int) -> int:
-        """Number of removals due before look-up n (from 0); all are due before the last look-up."""
+        """Number of removals before look-up `n` (0, 1, ...); before the last one, all are done."""
         first, last = self.settings.start * self.settings.evaluations, self.settings.evaluations - 1
         steps = np.linspace(first, max(first, last), self._remaining.n_removals)
         return int((steps <= n).sum()) if n else 0

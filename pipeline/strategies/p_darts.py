@@ -75,11 +75,15 @@ class PDarts(ProgressiveSearch):
         return mixture(self.space, self._alpha.float(), kept, renormalise=True)
 
     def strength(self) -> np.ndarray:
-        """Log weights of the remaining operations, with few enough skips in the normal cell."""
+        """Log weights of the remaining operations, with skips weakened to obey `max_skips`."""
         mixing = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
         return without_skips(self.space, np.log(mixing + 1e-9).ravel(), self.settings.max_skips)
 
 
 def falling_rate(first: float, share: float, warm: float) -> float:
-    """Dropout rate: linear in the warm-up, then exp(-0.2 a); a: epochs since then, 25 per stage."""
+    """The dropout rate after a `share` of a stage, whose first rate is `first`.
+
+    In the warm-up it falls linearly. Then it is `first` * exp(-0.2 a), where a is the number of
+    epochs since the warm-up if a stage has 25 epochs.
+    """
     return first * (1 - share if share < warm else math.exp(-0.2 * 25 * (share - warm)))

@@ -1,4 +1,4 @@
-"""The accuracy that a supernet loses by a removal (DARTS-PT, Wang et al., ICLR 2021)."""
+"""Accuracy lost when an operation or edge is removed (DARTS-PT, Wang et al., ICLR 2021)."""
 # Tested in tests/strategies/test_shared_weights.py.
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Perturbation:
 
 
 def due_decisions(after: int, tune_epochs: int, n: int) -> list[int]:
-    """The decisions (0 to n - 1) that are due `after` epochs after the end of training."""
+    """Numbers (0 to n - 1) of the decisions to make when training ended `after` epochs ago."""
     if after < 0 or (tune_epochs and after % tune_epochs):
         return []
     return [after // tune_epochs] if tune_epochs else [*range(n)]

@@ -1,6 +1,6 @@
-"""Search in stages, the common part of DrNAS and P-DARTS.
+"""A search in stages: the common part of DrNAS and P-DARTS.
 
-When a new stage begins, operations are removed and the shape of the supernet may change.
+When a new stage begins, operations are removed, and the shape of the supernet may change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.strategies.gradient import GradientSearch
 class ProgressiveSearch(GradientSearch):
     """Base class; a subclass defines the supernet and the operations of each stage.
 
-    The setting `stage_warmup` is the share of each stage, at its start, in which alpha is frozen.
+    Alpha is frozen at the start of each stage, for the share `stage_warmup` of its epochs.
 
     Attributes:
         stage: number of the stage, from 0.
@@ -74,14 +74,14 @@ class ProgressiveSearch(GradientSearch):
 
 
 def place(epoch: int, epochs: int, n_stages: int) -> tuple[int, float]:
-    """The stage of an epoch, and the share of this stage before the epoch, in [0, 1)."""
+    """The stage of an epoch, and the share of the stage that is over before it, in [0, 1)."""
     first = [-(-epochs * stage // n_stages) for stage in range(n_stages + 1)]
     stage = max((s for s in range(n_stages) if first[s] <= epoch), default=0)
     return stage, (epoch - first[stage]) / max(1, first[stage + 1] - first[stage])
 
 
 def strongest(alpha: np.ndarray, kept: np.ndarray, n_kept: int) -> np.ndarray:
-    """The `n_kept` remaining operations with the largest alpha on each edge.
+    """Keep, of the remaining operations on each edge, the `n_kept` with the largest alpha.
 
     Args:
         alpha: float64 [edges * operations].

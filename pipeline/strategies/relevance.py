@@ -11,14 +11,15 @@ from torch import Tensor
 def relevance(
     w: np.ndarray, omega: np.ndarray, hessian: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One update: γ = |w| / ω, then the next ω = sqrt(1/γ - C/γ²) with C = 1 / (1/γ + H).
+    """One update of the prior variance γ and of the penalty weight ω of each switch.
 
-    We compute 1/γ - C/γ² as H / (1 + γ H), which avoids a division by γ near zero.
+    γ = |w| / ω, then the next ω = sqrt(1/γ - C/γ²) with C = 1 / (1/γ + H). We compute 1/γ - C/γ² as
+    H / (1 + γ H), which avoids a division by γ near zero.
 
     Args:
-        w: switches [n].
-        omega: the previous ω [n].
-        hessian: H [n], diagonal of the loss's Hessian with respect to w; negative values become 0.
+        w: [n], switches of the operations (their mixing weights).
+        omega: [n], ω before this update.
+        hessian: [n], diagonal of the Hessian H of the loss in w; negative values become 0.
 
     Returns:
         γ [n] and the next ω [n], which is at least 1e-3.
@@ -34,7 +35,7 @@ def hessian_diagonal(
     """Hutchinson's estimate of a Hessian's diagonal: mean of v ⊙ Hv over vectors v of ±1.
 
     Args:
-        gradient: [n], gradient of a loss with respect to `at`, with its graph.
+        gradient: [n], gradient of a loss with respect to `at`, with `create_graph=True`.
         at: [n], the point at which the gradient was computed.
         probes: number of vectors v.
         generator: a generator on the CPU.

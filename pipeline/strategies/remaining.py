@@ -1,9 +1,10 @@
 """Removes one operation at a time: in each step, the one whose contribution is smallest.
 
-Removing an operation changes the values of the others, and some become valuable only then. In the
-additive game fitted to the test accuracies of all NAS-Bench-201 architectures, conv_3x3 has the
-largest value on every edge. If operations are instead removed one at a time, the cell that remains
-is the most accurate cell, on all three data sets (`docs/results/oracle_table.md`).
+Removing an operation changes the values of the others. Some operations become valuable only after
+others are removed. In the additive game fitted to the test accuracies of all NAS-Bench-201
+architectures, conv_3x3 has the largest value on every edge. If operations are instead removed one
+at a time, the cell that remains is the most accurate cell, on all three data sets
+(`docs/results/oracle_table.md`).
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -26,7 +27,7 @@ class Remaining:
 
     Attributes:
         left: bool[n_players], the players that remain.
-        order: float64[n_players], k for the k-th player removed, 0 for all others.
+        order: float64[n_players], k for the k-th player removed, 0 for players that remain.
         a: float64[n_players], the fitted values; a removed player keeps its last value.
         n_removals: total number of removals.
     """

@@ -1,14 +1,14 @@
-"""SDARTS-RS: trains the weights with randomly perturbed mixing weights.
+"""SDARTS-RS: DARTS with randomly perturbed mixing weights in the training of the weights w.
 
 Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
 regularization" (ICML 2020).
 
-Line 2 of DARTS' algorithm 1 (`gradient.py`) trains the weights with perturbed mixing weights:
+In line 2 of DARTS' algorithm 1 (`gradient.py`), random noise δ is added to the mixing weights:
 
     w descends E L_train(w, softmax(α) + δ),   δ uniform in [-ε, ε] for each operation
 
-softmax(α) + δ is clipped and scaled onto the simplex, as in the authors' code. ε rises linearly
-over the epochs.
+E is the expectation over δ. softmax(α) + δ is clipped and scaled onto the simplex, as in the
+authors' code. ε rises linearly over the epochs.
 """
 # Tested in tests/strategies/test_sampling.py.
 

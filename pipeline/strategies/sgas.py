@@ -1,13 +1,14 @@
-"""SGAS: fixes the operation of one edge after another while the supernet is trained.
+"""SGAS: fixes the operations edge by edge while the supernet is trained.
 
 Li, Qian, Delgadillo, Müller, Thabet, Ghanem, "SGAS: sequential greedy architecture search"
 (CVPR 2020).
 
-The search is DARTS, with decisions about edges during training. At a decision, the undecided edge
-with the highest score in each cell type keeps only its strongest operation, and the α of this edge
-is no longer updated. When two edges of a node are decided, its other edges are removed. `greedy.py`
-defines the scores. One of their factors, the importance of an edge, is the same for all edges if
-the space has no `none`. Deviation: the batch size does not grow.
+The search is DARTS, with decisions about edges during training. A decision concerns one edge of
+each cell type: the undecided edge with the highest score. This edge keeps only its strongest
+operation, and its α is no longer updated. In DARTS' spaces, a node's other edges are removed as
+soon as two of its edges are decided. `greedy.py` defines the score. One of its factors, the
+importance of the edge, is the same for all edges if the space has no `none`. Deviation: the batch
+size does not grow during the search.
 """
 # Tested in tests/strategies/test_edges.py.
 
@@ -61,7 +62,7 @@ class Sgas(GradientSearch):
         return torch.where((operation == OPEN)[:, None], soft, fixed).flatten()
 
     def strength(self) -> np.ndarray:
-        """Decided edges rank first, open edges follow by score, and pruned edges are last."""
+        """Strengths that rank decided edges first, then open edges by score, then pruned edges."""
         score, mixing = self._scores()
         operation, order = self._decisions.operation, self._decisions.order
         first = operation >= 0

@@ -63,7 +63,7 @@ class Shapley(WeightSharing):
         return {**metrics, **measured, **both}
 
     def learning_rate(self, epoch: int) -> float:
-        """Learning rate of the weights; the released code is one epoch ahead, except in a rise."""
+        """Learning rate of the weights; the released code takes the next epoch's, once it falls."""
         ahead = self._as_released and not rises(self.search, epoch)
         return super().learning_rate(epoch + ahead)
 
@@ -80,17 +80,17 @@ class Shapley(WeightSharing):
         return shapley_values(V, self.settings, seed, self.ranks, keep_last)
 
     def accumulate(self, s: np.ndarray, phi: np.ndarray, epoch: int) -> np.ndarray:
-        """Eq. 7: s of this epoch from the last epoch's s and φ, float64[n_players] each."""
+        """Eq. 7: the new s, from the last epoch's s and this epoch's φ, float64[n_players] each."""
         scale = z_score if self.settings.norm == "z_score" else normalise
         return momentum_update(s, phi, self.settings.momentum, self.groups, scale)
 
     def step(self, alpha: np.ndarray, s: np.ndarray, epoch: int) -> np.ndarray:
-        """Eq. 6: α of this epoch from the last epoch's α and s, float64[n_players] each."""
+        """Eq. 6: the new α, from the last epoch's α and this epoch's s, float64[n_players] each."""
         scale = unscaled if self.settings.norm == "z_score" else normalise
         return alpha_update(alpha, s, self.settings.step, self.groups, scale)
 
     def _move_alpha(self, epoch: int, valid: Images) -> dict[str, float]:
-        """Section 3.3, Eq. 7 and Eq. 6; in the warm-up only evaluate the whole supernet."""
+        """Estimate φ and update s and α; in the warm-up, only evaluate V with all operations."""
         started = time.perf_counter()
         V = self.value_function(epoch, valid)
         if epoch < self.warmup_epochs:
@@ -111,7 +111,7 @@ class Shapley(WeightSharing):
         return {**super().record(), "s": self._s.copy(), **values}
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, alpha, s, and the last Shapley values, which the next estimate may use."""
+        """The state to save: weights, α, s, and the last φ, which the next estimate may use."""
         last = {"s": torch.from_numpy(self._s), "phi": torch.from_numpy(self._estimate.phi)}
         return {**super().state_dict(), **last}
 

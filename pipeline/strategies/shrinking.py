@@ -1,11 +1,11 @@
 """Shrinking: removes the operation that contributes least and continues to train without it.
 
-This strategy is ours. Each step trains a random architecture of the remaining operations, as RSPS
-does. When a removal is due, some random architectures are evaluated. An additive game is fitted to
-their accuracies by least squares, and its coefficients are the values of the operations
-(`contributions.py`). Shapley values are such coefficients too: they fit V over all coalitions by
-weighted least squares. The operation whose value is furthest below the best value on its edge is
-removed (`remaining.py`).
+This strategy is ours. Each training step uses a random architecture of the remaining operations, as
+in RSPS. When a removal is due, some random architectures are evaluated. An additive game is fitted
+to their accuracies by least squares. The coefficients of this game are the values of the operations
+(`contributions.py`). Shapley values are also coefficients of an additive game, which is fitted to V
+over all coalitions by weighted least squares. The operation whose value is furthest below the best
+value on its edge is removed (`remaining.py`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Shrinking(WeightSharing):
         return {**metrics, "evaluations": n, "operations_left": n_left}
 
     def _due(self, epoch: int, n_steps: int) -> list[int]:
-        """Steps of this epoch before which an operation is removed, one entry per removal."""
+        """For each removal of this epoch, the index of the training step that follows it."""
         shares = np.linspace(self.settings.start, self.settings.end, self._remaining.n_removals)
         steps = np.minimum(shares * self.search.epochs * n_steps, self.search.epochs * n_steps - 1)
         return [int(step) % n_steps for step in steps if int(step) // n_steps == epoch]

@@ -12,7 +12,7 @@ from pipeline.supernet import Supernet
 
 
 class SkipDropout(nn.Module):
-    """Dropout of single activations, with random numbers from a generator on the CPU.
+    """Dropout of each activation separately, with random numbers from a generator on the CPU.
 
     Attributes:
         rate: probability that an activation is dropped during training.
@@ -25,7 +25,7 @@ class SkipDropout(nn.Module):
         self.generator: Any = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop values and scale the others up, so that the mean stays the same."""
+        """Set random activations to zero, and scale up the others to keep the expected value."""
         if not self.training or not self.rate:
             return x
         kept = torch.rand(x.shape, generator=self.generator).to(x.device) >= self.rate

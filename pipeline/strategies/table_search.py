@@ -30,7 +30,7 @@ Architecture = tuple[int, ...]
 
 
 class TableSearch(Strategy):
-    """A strategy that looks up accuracies; a subclass implements `ask` and `tell`.
+    """Base class of strategies that look up accuracies; subclasses implement `ask` and `tell`.
 
     Attributes:
         values: accuracies of the evaluations so far, in percent.
@@ -108,7 +108,10 @@ class TableSearch(Strategy):
         return float(self._accuracies[index])
 
     def strength(self) -> np.ndarray:
-        """1 for the best architecture's operations (first on ties; random before any), else 0."""
+        """1 for each operation of the best architecture so far, 0 for all other operations.
+
+        The first of several best ones is used; before any evaluation, a random architecture.
+        """
         if self.values:
             return self._one_hot(self.asked[int(np.argmax(self.values))])
         return self._one_hot(self.random(seeds.numpy_generator(self.seed, "ask", 0)))

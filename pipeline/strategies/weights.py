@@ -140,7 +140,7 @@ class WeightSharing(Strategy):
         """Split a batch into micro-batches of the recipe's `micro_batch_size`.
 
         Yields:
-            (images, labels, share of the batch's images, whether this rank computes it).
+            (images, labels, share of the batch's images, whether this rank trains on them).
         """
         size = self.search.micro_batch_size or len(labels)
         pairs = zip(parts(images, size), parts(labels, size), strict=True)
@@ -261,7 +261,7 @@ def rises(search: SearchSettings, epoch: float) -> bool:
 
 
 def cosine(first: float, last: float, share: float) -> float:
-    """From the first value (share 0) to the last (share 1) along half a cosine."""
+    """A value that falls from `first` (at share 0) to `last` (at share 1) along half a cosine."""
     return last + (first - last) * 0.5 * (1 + math.cos(math.pi * share))
 
 

@@ -1,4 +1,4 @@
-"""How well values agree: with a reference, and with the accuracies of the NAS-Bench-201 table."""
+"""How well values of operations agree with a reference and with NAS-Bench-201 accuracies."""
 # Tested in tests/studies/test_table.py.
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ EDGES = np.arange(N_PLAYERS) // (N_PLAYERS // N_EDGES)  # edge of each player on
 def with_reference(
     phi: NDArray[np.float64], reference: NDArray[np.float64], edges: NDArray[np.int64] = EDGES
 ) -> dict[str, float]:
-    """Kendall's tau, Pearson's r, and `winners`: the share of edges with the same best operation.
+    """Agreement of two vectors: Kendall's tau, Pearson's r and `winners`.
+
+    `winners` is the share of edges on which both vectors have the same best operation.
 
     Args:
         phi: float64[n], values of the players; NaN is replaced by the mean of the others.
@@ -48,7 +50,7 @@ def over_repeats(
 
 
 def interval(measure: str, values: Iterable[float]) -> dict[str, float | None]:
-    """Mean and 95 % t interval, cut off at the limits of the measure: `tau`, `tau_low`, ..."""
+    """Mean and 95 % t interval within the measure's range: `tau`, `tau_low`, `tau_high`."""
     over, (least, largest) = summarise(values), MEASURES[measure]
     low = None if over.low is None else max(over.low, least)
     high = None if over.high is None else min(over.high, largest)
@@ -56,7 +58,7 @@ def interval(measure: str, values: Iterable[float]) -> dict[str, float | None]:
 
 
 def number(values: Iterable[float], decimals: int = 3) -> dict[str, Any]:
-    """{"mean", "std", "half_width", "n"} of several values; half_width: of the 95 % t interval."""
+    """Mean, std, half_width (of the 95 % t interval) and n of several values, as a dict."""
     over = summarise(values)
     numbers = {"mean": over.mean, "std": over.deviation, "half_width": over.half_width}
     rounded = {key: None if x is None else round(x, decimals) for key, x in numbers.items()}

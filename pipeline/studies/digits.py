@@ -1,7 +1,7 @@
 """Quality of `nasbench_digits`: noise between seeds, and agreement with NAS-Bench-201's table.
 
-All numbers are over the 6,466 distinct cells. Isomorphic cells count as one cell, whose value is
-the mean of their values. Intervals are percentile bootstraps over distinct cells.
+All numbers are computed over the 6,466 distinct cells. Isomorphic cells count as one cell, whose
+value is the mean of their values. Intervals are percentile bootstraps over distinct cells.
 """
 # Tested in tests/studies/test_table.py.
 

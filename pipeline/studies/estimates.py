@@ -1,4 +1,4 @@
-"""Estimates of Shapley values on one supernet by several estimators with the same seed."""
+"""Estimates the Shapley values of one supernet with several estimators and one seed."""
 # Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ def estimate(
     kept: Path | None = None,
     identity: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
-    """Shapley values, cost and seconds of each variant of a job (an estimator with settings).
+    """Shapley values, number of evaluations and computing time for each variant of a job.
 
-    If several variants need the value of a coalition on the same images, that value is computed
-    only once. A run that was stopped continues with the first variant that has no estimate yet.
+    A variant is an estimator with its settings. If several variants need the value of the same
+    coalition on the same images, it is computed only once. A run that was stopped continues with
+    the first variant that has no estimate yet.
 
     Args:
         job: the variants, with their seeds.
         supernet: the network.
-        alpha: architecture parameters that mix its operations, float64[n_players].
-        images: the images on which values are measured; the job uses a part of them.
+        alpha: architecture parameters of the supernet, float64[n_players].
+        images: the images for the value function; the job uses a part of them.
         kept: checkpoint file with the results of the finished variants; None: no checkpoint.
         identity: settings that affect the values but are not in the job.
     """

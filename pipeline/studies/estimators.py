@@ -1,4 +1,4 @@
-"""How well estimators, and short walks, agree with long walks on the same supernet."""
+"""How well estimates agree with values from many permutations of the same supernet."""
 # Tested in tests/studies/test_walks.py.
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ READINGS: dict[str, dict[str, Any]] = {
 
 
 def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """Rows with the agreement of each variant with the reference, for each supernet.
+    """A row for each supernet and estimator, with the estimator's agreement with the reference.
 
-    The reference is the mean of the first two walks. The rows of a supernet are sorted by tau, the
-    largest first. The last row, `ceiling`, is the agreement of the two walks with each other.
+    The reference is the mean of the first two walks. A walk measures V along many whole
+    permutations. The rows of a supernet are sorted by tau, the largest first. The last row,
+    `ceiling`, is the agreement of the two walks with each other.
     """
     for name, (way, age) in study.supernets().items():
         head = {"supernet": f"{way}, {age} passes"}
@@ -50,7 +51,7 @@ def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
 
 
 def references(study: Study, supernet: Path) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """The values of the first two walks together, float64[24], and the agreement of the two."""
+    """Values float64[24] from the first two walks joined, and the agreement of these two."""
     first, second = (read(supernet / name / "walks.npz") for name in [*study.walks][:2])
     value = study.value.get("value", "accuracy")
     ceiling = with_reference(second.phi(value), first.phi(value))
@@ -69,7 +70,11 @@ def phi_of(run: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def block_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """Agreement of few permutations (blocks of walk 2) with many (walk 1, by accuracy)."""
+    """How well values from few permutations agree with values from many.
+
+    Each block of permutations from the second walk is compared with the whole first walk. The
+    values from the first walk are for V = accuracy.
+    """
     for name, (way, age) in study.supernets().items():
         first, second = (read(results / name / walk / "walks.npz") for walk in [*study.walks][:2])
         reference = first.phi()

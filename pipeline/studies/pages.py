@@ -19,7 +19,7 @@ PLACE = re.compile(r"<!-- ((?:shapley|oracle)_\w+) -->\n.*?<!-- end -->", re.DOT
 
 
 def fill(page: str, folder: Path) -> str:
-    """The page with each table, from `<!-- name -->` to `<!-- end -->`, filled from `folder`."""
+    """Fill in the page's tables; each goes between `<!-- name -->` and `<!-- end -->`."""
 
     def filled(place: re.Match[str]) -> str:
         measurement = read_json(folder / f"{place[1]}.json")
@@ -58,7 +58,11 @@ def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 
 def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """A row for each reading: tau with the table and accuracy of its cell on each supernet."""
+    """A row for each score of cells, with two numbers for each supernet.
+
+    These are Kendall's tau between scores and accuracies of the cells, and the accuracy (%) of the
+    cell with the highest score.
+    """
     # Readings of α itself have no batch-norm policy and are left out; they use no value function.
     rows = [row for row in rows if row["batch_norm"]]
     names = [*dict.fromkeys(f"{row['way']}, {row['age']}" for row in rows)]
@@ -89,7 +93,7 @@ def games(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 
 def _without_n(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Values with two digits and without the number of repeats, which the page states once."""
+    """Mean and half-width, rounded to two decimals; the page itself gives the number of repeats."""
     return {
         key: round(value[key], 2) for key in ("mean", "half_width") if value.get(key) is not None
     }

@@ -1,4 +1,4 @@
-"""Pictures of studies: agreement by permutations, by estimator, and with the table by age."""
+"""Pictures of studies: Kendall's tau by permutations, by estimator and by epochs trained."""
 # Tested in tests/shapley/test_docs.py.
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def supernets(measurement: Path, picture: Path) -> None:
 
 
 def _by_supernet(measurement: Path) -> list[list[Panel]]:
-    """A panel for each supernet, in a row for each way of training; ages grow to the right."""
+    """A panel for each supernet; a row has one way of training, with more epochs to the right."""
     panels = _grouped(read_json(measurement)["rows"], "supernet")
     ways = dict.fromkeys(name.split(",")[0] for name in panels)
     return [[one for one in panels.items() if one[0].startswith(way)] for way in ways]

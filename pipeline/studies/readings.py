@@ -1,4 +1,4 @@
-"""Compares scores of operations from supernets with the NAS-Bench-201 table.
+"""Computes scores of operations on supernets, and compares them with the NAS-Bench-201 table.
 
 There is a row for each supernet and each kind of score (a *reading*). A score is a number for each
 player:
@@ -9,7 +9,7 @@ player:
   certain sizes
 
 Each reading is compared with the Shapley values of the table. We also measure how well it ranks
-and chooses architectures, as in Figure 5 and Table 5.
+and chooses architectures, as in Figure 5 and Table 5 of Shapley-NAS.
 """
 # Tested in tests/studies/test_table.py.
 
@@ -61,7 +61,7 @@ Found = Iterator[tuple[dict[str, Any], NDArray[np.float64]]]
 
 
 def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """Softmax of α minus the weight of `none` on each edge, so that `none` counts as zero."""
+    """softmax(α), minus the weight of `none` on the same edge, so that `none` counts as zero."""
     path = supernet / "search" / "strength.npz"
     alpha = read_arrays(path, whole=["alpha_history"])["alpha_history"][-1]
     if alpha.any():
@@ -71,7 +71,7 @@ def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """Rows of the walks under each policy: all together, and one by one to show their spread."""
+    """Rows for each batch-norm policy: φ over all walks, and tau of each walk for comparison."""
     by_policy: dict[str, list[Walks]] = defaultdict(list)
     for name in study.walks:
         policy = walk_job(study, name).value["batch_norm"]
@@ -91,7 +91,7 @@ def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """Rows of variants estimated once; repeated ones are compared with walks, not the table."""
+    """A row for each variant that was estimated once; `estimators.py` has the repeated ones."""
     for name, repeats in estimates(study, supernet).items():
         if len(repeats) == 1:
             title = study.estimates.variants[name].title or name
@@ -101,7 +101,7 @@ def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
 def _against(
     phi: NDArray[np.float64], exact: NDArray[np.float64], ranking: Ranking
 ) -> dict[str, Any]:
-    """Agreement with the table's Shapley values and its accuracies; None if no φ is known."""
+    """Agreement of φ with the table's Shapley values and accuracies; None if all φ are NaN."""
     if np.isnan(phi).all():
         return dict.fromkeys(("phi_tau", "phi_r", "table_tau", "found_accuracy"))
     values, accuracies = with_reference(phi, exact), ranking.against(phi)

@@ -25,7 +25,7 @@ class Remembering(ValueFunction):
     """A `ValueFunction` for estimators that all use the same `value_images` and `value`.
 
     Attributes:
-        seconds_saved: the time saved because known values are not evaluated again.
+        seconds_saved: total time that the reused values took when they were computed.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -35,7 +35,7 @@ class Remembering(ValueFunction):
         super().__init__(*arguments)
 
     def redraw(self, permutation: int) -> None:
-        """Note the permutation; images are drawn only if a value is not yet known."""
+        """Set the current permutation; its images are drawn only when a value must be computed."""
         self._asked = permutation
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Makes the measurements of a study, the JSON files that the docs quote, from all its results."""
+"""Makes the measurements of a study (JSON files that the docs quote) from its results."""
 # Tested in tests/studies/test_table.py.
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Rows = Iterable[dict[str, Any]]
 
 
 def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """A row for each form of training: its accuracy, and the difference from the first form."""
+    """A row for each form of training, with its accuracy and the difference from the first form."""
     if study.trials is None:
         raise InputError(f"config/studies/{study.name}.yaml: trials: missing")
     plain: list[float] = []
@@ -90,7 +90,7 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
-    """Commits, machines, date and seeds of the runs; those of this process if there is no run."""
+    """Commits, machines and date of the runs (of this process if there is no run), and seeds."""
     records = [read_json((results / file).parent / "provenance.json") for file in study.files()]
     now = provenance.collect({}, study.seed, "cpu", 0.0)
     n = study.trials.seeds if study.trials else 0

@@ -1,9 +1,9 @@
-"""How well scores computed from the NAS-Bench-201 table itself rank and choose its cells.
+"""How well scores computed from the NAS-Bench-201 table rank the cells of this table.
 
-A score is an array of strengths [edges, operations]. It ranks each cell by the sum of the strengths
-of its operations. It chooses the cell that has, on each edge, the strongest operation except
-`none`. No supernet is trained. The results show how good a search can be at best if it ranks cells
-by such sums, and how truncation changes Shapley values in the absence of noise.
+A score is an array of strengths [edges, operations]. Cells are ranked by the sum of the strengths
+of their operations. The chosen cell has, on each edge, the strongest operation other than `none`.
+No supernet is trained. The results show how good a search can be if it ranks cells by such sums,
+and how truncation changes Shapley values when there is no noise.
 """
 
 from __future__ import annotations
@@ -97,11 +97,12 @@ def score_rows(table: Table, column: str) -> Iterator[dict[str, Any]]:
 
 
 def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """float64[edges, operations]: 1 for the operations that remain at the end, else 0.
+    """float64[edges, operations]: 1 for the operation that remains on each edge, else 0.
 
-    `none` is removed first. Each further step removes the operation whose main effect, over the
-    remaining architectures, is furthest below the best on its edge. The strategy `shrinking` does
-    the same, but must estimate the accuracies that are known here.
+    `none` is removed first. Each further step removes one operation: the one whose main effect,
+    over the remaining architectures, is furthest below the best main effect on its edge. The
+    strategy `shrinking` removes operations in the same way, but it has no table of accuracies and
+    evaluates architectures with a supernet.
     """
     space = registry.get("spaces", "nasbench201")(NasBench201Search().supernet)
     remaining = Remaining(space, none_may_win=False, seed=0)
@@ -113,7 +114,7 @@ def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.f
 
 
 def pair_scores(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The least-squares score with terms for edges and pairs of edges, float64[n]; not additive."""
+    """Least-squares fit of the accuracies by effects of edges and of pairs of edges, float64[n]."""
     effects = main_effects(codes, y)
     n_edges, n_operations = effects.shape
     total = y.mean() + n_edges * scores(codes, effects)

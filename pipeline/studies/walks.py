@@ -1,7 +1,7 @@
-"""Evaluates V along whole permutations of the operations of a supernet, and stores it.
+"""Evaluates V along whole permutations of a supernet's operations, and stores the values.
 
-From the stored V, Shapley values can be computed without another forward pass: for each value
-function, for any range of coalition sizes, and with any truncation.
+From the stored values, Shapley values can be computed without another forward pass: for each value
+function, for any range of coalition sizes, and for any truncation.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ class Walks:
 
         Args:
             value: one of `VALUE_NAMES`.
-            sizes: (least, end); only contributions to coalitions with at least `least` and fewer
-                than `end` other players count.
-            eta: truncation: contributions do not count once V has dropped by more than eta * V(N).
+            sizes: (least, end); a contribution counts only if the number of players that the player
+                joins is at least `least` and less than `end`. None: all contributions count.
+            eta: truncation threshold; after V has dropped by more than eta * |V(N)|, contributions
+                do not count. None: no truncation.
         """
         V = self.V[VALUE_NAMES.index(value)]
         marginal = V[:, :-1] - V[:, 1:]
@@ -123,7 +124,7 @@ def walk(
     state: Path | None = None,
     identity: dict[str, Any] | None = None,
 ) -> Walks:
-    """Evaluate the permutations of a job under α, except those that `state` already has.
+    """Evaluate a job's permutations under α, except those already saved in `state`.
 
     Each permutation is followed by its reverse, on different images. A player that is removed early
     in one is removed late in the other. This reduces the noise of the mean, which stays unbiased.
@@ -132,7 +133,7 @@ def walk(
         job: permutations, value function, seeds.
         supernet: the network.
         alpha: architecture parameters that mix the operations, float64[n_players].
-        images: the images for values; the job uses a part of them.
+        images: images reserved for measuring V; the job uses a part of them.
         state: file to save finished permutations to; None: they are not saved.
         identity: settings that affect the values and are not in the job.
     """

@@ -1,8 +1,8 @@
 """The batch-norm statistics that are used while the value of a coalition is measured.
 
-The paper does not say which statistics to use. Running statistics are collected with all operations
-present. So they are wrong for a supernet from which operations are removed. The default is to use
-batch statistics.
+The paper does not say which statistics to use. By default, we use batch statistics. Running
+statistics are collected with all operations present, so they are wrong for a supernet from which
+operations are removed.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 class MixedOperation(nn.Module):
     """The weighted sum of an edge's operations; with stride 2, height and width are halved.
 
-    If `pool_batch_norm`, a batch norm without affine parameters follows each pooling.
+    If `pool_batch_norm` is true, a batch norm without affine parameters follows each pooling.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class MixedOperation(nn.Module):
     def forward(self, x: Tensor, mixing: Tensor, present: Present = None) -> Tensor:
         """Mix the operations: [b, c, h, w] -> [b, c, ceil(h / stride), ceil(w / stride)].
 
-        `mixing`, [operations], holds the weights. `present`, bool [operations], says which
-        operations are computed; None: all. The other operations must have weight zero.
+        `mixing` [operations] holds the weights of the operations. `present`, bool [operations],
+        says which of them are computed; None: all. Those not computed must have weight zero.
         """
         terms = [
             weight * operation(x)
@@ -139,9 +139,9 @@ class MixedCell(nn.Module):
     ) -> Tensor:
         """The state of a node: channels mixed by operations, and channels that bypassed them.
 
-        `mixed` is the sum of the node's edges after their operations. `passed` has the bypassing
-        channels of each earlier state; those of the new state are appended. The shuffle is the same
-        on every edge, so it is applied once, to the sum of all edges.
+        `mixed` is the sum of the node's edges after their operations. `passed` lists the bypassing
+        channels of each earlier state; this method appends those of the new state. The shuffle is
+        the same on every edge, so it is applied once, to the sum of all edges.
         """
         if self.partial == 1:
             return mixed

@@ -113,7 +113,7 @@ class DartsCell(nn.Module):
         present: Present,
         edge_weights: Tensor | None,
     ) -> Tensor:
-        """Map the outputs of the two previous cells to the output of this one."""
+        """Map the outputs of the two previous cells to the output of this cell."""
         t = self.cell_type
         inputs = [self.first(before), self.second(last)]
         of_type = None if edge_weights is None else edge_weights[t]

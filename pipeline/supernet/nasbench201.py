@@ -62,6 +62,6 @@ class NasBench201Supernet(Supernet):
 
     @property
     def caches_first_cell(self) -> bool:
-        """Whether the first cell is a large enough part of the network to cache its outputs."""
+        """Whether to cache the first cell's outputs: only if it is a large part of the network."""
         settings = self.settings
         return settings.fused and settings.cells == 1 and settings.partial_channels == 1

@@ -1,4 +1,4 @@
-"""The final supernet of a search in one file: its shape, its weights, and alpha."""
+"""Saves the final supernet of a search in one file: settings, weights and alpha."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def save(path: Path, supernet: Supernet, alpha: np.ndarray) -> None:
 
 
 def load(path: Path) -> tuple[Supernet, np.ndarray]:
-    """Read a file of `save`: the supernet (on the CPU, not compiled) and alpha float64[n_players].
+    """Load a supernet (on the CPU, not compiled) and its alpha, float64[n_players], from a file.
 
     Raises:
         InputError: the file is missing or damaged, or its weights do not fit its space.

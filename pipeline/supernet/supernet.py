@@ -1,10 +1,10 @@
 """The network that contains every architecture of a space.
 
-Shapley-NAS (Xiao et al., CVPR 2022, section 3.1): all operations of an edge are computed and summed
-with the mixing weights of `mixture`. The supernet does not know alpha or coalitions: it gets only
-the mixing weights that result from them. Batch norms are affine in the stem, the residual blocks
-and the head, but not inside cells. By default no batch norm follows a pooling. With these choices
-it has as many parameters as the published search networks (tests/published).
+As in Shapley-NAS (Xiao et al., CVPR 2022, section 3.1), the output of an edge is the weighted sum
+of all its operations. The supernet does not know alpha or coalitions. It gets only the resulting
+mixing weights. Batch norms are affine in the stem, the residual blocks and the head, but not inside
+cells. By default no batch norm follows a pooling. With these choices the supernet has as many
+parameters as the published search networks (tests/published).
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class Supernet(nn.Module):
         Args:
             images: [b, 3, h, w], at least 8 x 8.
             mixing: [n_players], the mixing weights; zero removes an operation.
-            cache: keeps activations of these images and reuses them in later calls without
-                gradients.
+            cache: stores activations of these images for later calls; ignored if gradients are
+                enabled.
 
         Returns:
             logits [b, classes].
@@ -137,7 +137,7 @@ class Supernet(nn.Module):
 
     @cached_property
     def train_cell(self) -> Callable[..., Tensor]:
-        """The function that calls a cell in training; made in the first step, on its device."""
+        """The function that calls a cell in training; created in the first training step."""
         # The search has replaced `auto` by True or False, because it knows its number of steps.
         if not (self.compiles and self.settings.compile is True):
             return call
@@ -146,8 +146,9 @@ class Supernet(nn.Module):
     def _present(self, table: Tensor) -> Present:
         """Which operations to compute: those with nonzero weight, or all if gradients are enabled.
 
-        With gradients all are computed, because a weight of zero still has a derivative. One
-        compiled graph is therefore enough for all coalitions.
+        If gradients are enabled, every operation is computed, because the loss also has a
+        derivative with respect to a weight that is zero. So one compiled graph is enough for all
+        coalitions.
         """
         if torch.is_grad_enabled():
             return None

@@ -1,4 +1,4 @@
-"""The parts of a run in MLflow besides its numbers: its source, its data, its result in words."""
+"""What MLflow shows of a run besides its numbers: the source, the data, the result in words."""
 # Tested in tests/tracking/test_tables.py.
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def chart(metric: str) -> str:
 
 
 def source_tags(journal: Journal) -> dict[str, str]:
-    """Tags for the column "Source" of the run table: the command and the commit."""
+    """Tags for the column "Source" of MLflow's run table: the command and the commit."""
     stage, commit = journal.start["stage"], journal.tags.get("git_commit")
     command = "snakemake" if stage == "workflow" else f"python -m pipeline {stage}"
     tags = {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
@@ -60,7 +60,7 @@ def _table_of(journal: Journal) -> str:
 
 
 def model_name(journal: Journal) -> str:
-    """A name for a network, in the characters that MLflow allows in model names."""
+    """A name for a network, without characters that MLflow forbids in model names."""
     place = paths.find(journal.tags.get("run", ""))
     return place.title.replace("/", " ") if place else journal.start["name"].replace("/", " ")
 

@@ -56,7 +56,7 @@ class Mirror:
 
     @property
     def complete(self) -> bool:
-        """Whether the store has the whole run (the status is sent last), or the run was deleted."""
+        """Whether nothing is left to send; also true if the run was deleted in the store."""
         if self.run is None:
             return False
         end, info = (self._journal.status, self._journal.events[-1]["time"]), self.run.info
@@ -118,7 +118,7 @@ class Mirror:
             self._client.set_terminated(child.info.run_id, "FAILED")
 
     def _opened(self, parent_id: str | None) -> str:
-        """The id of the run; it is created if missing, else reopened and its metrics are read."""
+        """Create or reopen the run and return its id; its existing metrics count as sent."""
         from mlflow.entities import Param, RunTag
 
         client, start = self._client, self._journal.start
@@ -147,14 +147,14 @@ class Mirror:
         return run_id
 
     def _stale_tags(self) -> tuple[dict[str, str], set[str]]:
-        """The tags of the tables that use the run, and outdated tags in the store."""
+        """Tags for the tables that use the run, and the names of tags that differ in the store."""
         wanted = fitting_texts(tables.tags_of(self._journal))
         assert self.run is not None
         there = {k: v for k, v in self.run.data.tags.items() if k.startswith(tables.TAG)}
         return wanted, {name for name, _ in wanted.items() ^ there.items()}
 
     def _fitting(self, texts: Mapping[str, str]) -> dict[str, str]:
-        """Names and values as MLflow accepts them, with a note on what was changed."""
+        """Names and values as MLflow accepts them; prints a warning if it had to change any."""
         fits = fitting_texts(texts)
         if changed := [name for name in texts if fits.get(name) != texts[name]]:
             names = ", ".join(repr(name[:40]) for name in changed[:3])
@@ -165,7 +165,7 @@ class Mirror:
         return fits
 
     def _is_product(self, path: Path) -> bool:
-        """Whether a file still exists (a `sync` may come late) and lies in the results."""
+        """Whether a file lies in the results and has not been deleted since it was recorded."""
         return path.is_file() and path.resolve().is_relative_to(self._root)
 
     def _log(self, kind: str, run_id: str, values: Sequence[Any]) -> None:
@@ -175,7 +175,7 @@ class Mirror:
             self._client.log_batch(run_id, **batch)
 
     def _send(self, run_id: str, path: Path, form: str) -> None:
-        """Send one product: files unchanged, tables and models in the form that MLflow displays."""
+        """Send one product; tables and models are also sent in the form that MLflow displays."""
         if form == "report":
             self._client.log_text(run_id, path.read_text(encoding="utf-8"), described.REPORT)
             return
@@ -245,7 +245,7 @@ def _experiment(client: MlflowClient, name: str) -> Experiment:
 
 
 def _log_table(client: MlflowClient, run_id: str, path: Path) -> None:
-    """Send a CSV as MLflow's table, if it is not there yet, because `log_table` would append."""
+    """Send a CSV as MLflow's table, but only once: `log_table` would append the rows again."""
     import pandas as pd
 
     name = f"tables/{path.stem}.json"

@@ -1,7 +1,7 @@
 """Saves a trained network as an MLflow model that loads without this package and without pickle.
 
-The flavour is `mlflow.pytorch` with the serialization format `pt2`, a `torch.export` program.
-A pickle would store the names of our classes, and could not be loaded after we rename one. ONNX
+The flavour is `mlflow.pytorch` with the serialization format `pt2`, a `torch.export` program. A
+pickle would store the names of our classes, so it could not be loaded after we rename a class. ONNX
 needs packages that are optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes]
 for any batch size b. The auxiliary head is left out, because it is used only in training.
 """
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def save(model: Path, folder: Path) -> None:
-    """Write `model.pt` as a folder in MLflow's format; no store is needed.
+    """Write a trained network as a folder in MLflow's format, without any MLflow server.
 
     Args:
-        model: a complete model of this program.
-        folder: replaced if it exists.
+        model: the file `model.pt`, a complete model that this program wrote.
+        folder: the folder to write; it is replaced if it exists.
     """
     import mlflow.pytorch
     from mlflow.models import ModelSignature
@@ -53,10 +53,10 @@ def save(model: Path, folder: Path) -> None:
 
 
 def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path, name: str) -> None:
-    """Send a saved model to an MLflow store as the model of a run, unless the run already has one.
+    """Send a saved model to an MLflow store as the model of a run; skip a run that has one.
 
-    The steps are those of `mlflow.pytorch.log_model`. We cannot call that function, because it uses
-    the active run of the process, and we use several stores in several threads.
+    The steps are those of `mlflow.pytorch.log_model`. We cannot call that function: it uses the
+    active run of the process, but our threads send runs to several stores at once.
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model

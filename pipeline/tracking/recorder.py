@@ -39,7 +39,7 @@ Seen = tuple[int, ...]  # identifies the state of a file
 
 
 class Recorder:
-    """Mirrors the journals of one results folder to MLflow; the caller must hold its lock.
+    """Mirrors the journals of one results folder to MLflow; the caller must lock `mlflow.jsonl`.
 
     Args:
         state: `results/{preset}/state`.
@@ -66,7 +66,7 @@ class Recorder:
         return self.mirror([*first, *stages, *parents])
 
     def mirror(self, paths: Sequence[Path]) -> int:
-        """Mirror new events of some journals; return the number of updated runs.
+        """Send the new events of some journals to MLflow; return the number of updated runs.
 
         Raises:
             UnsentError: the store answers, but does not accept some of the runs.
@@ -144,7 +144,7 @@ class Recorder:
         return store.time_limit(min(left, factor * store.patience()))
 
     def _look_at(self, path: Path) -> Seen:
-        """The state of a journal and of the study's file, which defines the tables of its run."""
+        """State of the files from which a run is made: its journal and the study's file."""
         found: list[int] = []
         for file in (path, self._state / tables.STUDY):
             if file.exists():
@@ -153,7 +153,7 @@ class Recorder:
         return tuple(found)
 
     def _note(self, journal: Journal, mirror: Mirror) -> None:
-        """Note the run of a journal, and drop the mirror of a journal that has ended."""
+        """Record a journal's run in `mlflow.jsonl`; if the journal has ended, drop its mirror."""
         assert mirror.run is not None
         info = mirror.run.info
         line = {
@@ -178,7 +178,7 @@ class Recorder:
 
 
 def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool = False) -> bool:
-    """Mirror new events; return whether the store does not answer, and warn of that once."""
+    """Mirror new events; if some cannot be sent, return True, and warn unless `quiet`."""
     try:
         recorder.mirror_all() if paths is None else recorder.mirror(paths)
     except Exception as error:
@@ -193,8 +193,8 @@ def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool
 def mirror_own() -> None:
     """Mirror the journals of stages that this process ran without a workflow.
 
-    There is a time limit. If a recorder is running, nothing is done, because the recorder mirrors
-    these journals.
+    If the store takes too long, the remaining events are not sent. If a recorder is running, this
+    function does nothing, because the recorder mirrors the same journals.
     """
     done = [journal for journal in journals.BEGUN_HERE if journal.workflow is None]
     for journal in done if store.enabled() else []:
@@ -205,13 +205,14 @@ def mirror_own() -> None:
 
 
 def sync(results: Path) -> int:
-    """Send everything in a results folder that MLflow lacks; return the number of runs sent.
+    """Send all unsent events of a results folder to MLflow; return the number of updated runs.
 
     Runs deleted in MLflow stay deleted. If a recorder is running for a preset, this function skips
     the preset, because the recorder sends its runs.
 
     Raises:
-        InputError: the store cannot be reached, or refuses some runs; the others are sent.
+        InputError: the store cannot be reached, or it refuses some runs. In the second case, all
+            other runs are sent.
     """
     n_lacking, refused = 0, []
     for state in states_of(results):
@@ -235,7 +236,7 @@ def sync(results: Path) -> int:
 
 
 def complete(found: Sequence[Journal]) -> set[str]:
-    """Keys of the journals that MLflow has completely; none if it does not answer."""
+    """Keys of the journals that MLflow is known to have in full."""
     known: set[str] = set()
     if not found or not store.exists():
         return known

@@ -1,4 +1,4 @@
-"""The store in which MLflow keeps its runs: a client, a time limit, and refusals."""
+"""The store of MLflow's runs: how to connect to it, and the errors if it rejects runs."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ REFUSALS = {400, 404, 405, 409, 410, 413, 422}
 
 
 class RefusedError(Exception):
-    """The store refuses a run in its present form; the message names the remedy."""
+    """The store refuses a run as it was sent; the message names the remedy."""
 
 
 class UnsentError(Exception):
-    """The store answers, but some runs could not be sent now; the message names the first."""
+    """The store answers, but some runs could not be sent; the message names the first of them."""
 
 
 class StoreError(Exception):
@@ -40,7 +40,7 @@ class StoreError(Exception):
 
 
 class NoAnswer(BaseException):
-    """The time is up. It is no `Exception`, because a library would catch that and retry."""
+    """The time limit has passed. Not an `Exception`, because libraries catch those and retry."""
 
 
 def enabled() -> bool:
@@ -84,7 +84,7 @@ def artifact_location() -> str | None:
 
 
 def fault() -> str | None:
-    """Why the store's database file cannot be written, with the remedy; None if it can."""
+    """Why the store's database file is unusable, and the remedy; None if it can be written."""
     file = database()
     if file is None or not file.parent.is_dir():
         return None
@@ -125,7 +125,7 @@ def connect() -> MlflowClient:
 
 
 def prepared() -> MlflowClient:
-    """Create the SQLite file or migrate that of an older MLflow if necessary, then connect.
+    """Connect to the store; if necessary, create its SQLite file or migrate an older one first.
 
     Call this in only one process at a time, since concurrent calls break the database.
 
@@ -153,7 +153,7 @@ def prepared() -> MlflowClient:
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Limit the time of a block by an alarm; this works only in the main thread.
+    """Interrupt a block after `seconds` by an alarm; this works only in the main thread.
 
     MLflow's timeouts limit single requests, not a whole call. Without the alarm a call could wait
     forever for a server that sends a byte now and then, or for a locked database.
@@ -180,7 +180,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def refusal(error: Exception) -> str | None:
-    """Why the store will never accept a run, in one line; None if it may accept it later."""
+    """One line that says why the store will never accept a run; None if it may accept it later."""
     if isinstance(error, RefusedError):
         return str(error)
     code = getattr(error, "get_http_status_code", lambda: 500)()

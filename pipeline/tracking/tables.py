@@ -1,14 +1,14 @@
-"""Prepares the report's tables for MLflow, as tags and journals, without importing mlflow.
+"""Turns the report's tables into tags and journals for MLflow. It does not import mlflow.
 
 A run can appear in several tables, but in MLflow it belongs to only one experiment. So each table
 appears in MLflow in three ways:
 
 - Each run that the table uses has a tag `experiment.<table>` with the name of the row.
 - The table is an MLflow experiment, `<mlflow_experiment>/<preset>/<table>`, with one run per row.
-  The metrics of this run are means over seeds, ends of the intervals and the paper's numbers. If a
-  later workflow changes the numbers of a row, the new numbers are logged to the same run as the
-  next step.
-- The workflow's run has the table as CSV and in MLflow's format (`log_table`).
+  The metrics of this run are means over seeds, the ends of their confidence intervals, and the
+  paper's numbers. If a later workflow changes the numbers of a row, the new numbers are logged to
+  the same run as the next step.
+- The workflow's run has the table as a CSV file and in MLflow's format (`log_table`).
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ Rows = Sequence[Mapping[str, Any]]  # plain values: text columns name the row, n
 
 
 def tags_of(journal: Journal) -> dict[str, str]:
-    """Tags of a stage's run, `experiment.<table>` -> name of the row, for the tables that use it.
+    """Tags of a run: `experiment.<table>` -> names of its rows in this table.
 
-    A journal is renamed when a newer run replaces its run. Such a run gets no tags, because tables
-    use the newer one.
+    A run that a newer run has replaced gets no tags, because tables use the newer run. Its journal
+    has been renamed.
     """
     state = journal.state
     if state is None or journal.path.name != journals.NAME or not (state / STUDY).exists():
@@ -52,7 +52,7 @@ def tags_of(journal: Journal) -> dict[str, str]:
 
 
 def read_study(state: Path) -> jobs.ReportJob | None:
-    """The study of a results folder; None if there is none, or one of another version."""
+    """The study of a results folder; None if `study.json` is missing or of another version."""
     path = state / STUDY
     if not path.exists():
         return None
@@ -100,7 +100,7 @@ def _is_ours(name: str, value: Any) -> bool:
 
 
 def _record_row(folder: Path, experiment: str, parent: Journal, row: Mapping[str, Any]) -> None:
-    """Write the row's journal, or add a step to it if its numbers have changed."""
+    """Write a journal for the row; if there is one with other numbers, add a step to it."""
     texts = {key: str(value) for key, value in row.items() if isinstance(value, str)}
     numbers = {key: float(v) for key, v in row.items() if isinstance(v, int | float)}
     name = "/".join(re.sub(r"\W+", "_", text) for text in texts.values())

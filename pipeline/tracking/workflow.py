@@ -1,8 +1,8 @@
 """Opens the parent run of a workflow before the first job, and closes it after the last.
 
 The parent run is a journal, which the recorder sends to MLflow. `start` also checks the data. If a
-job did this, Snakemake would retry the job, because it ignores the exit code. The workflow's hooks
-call `start` and `finish`. You can also call both by hand, even repeatedly.
+job checked them, Snakemake would retry this job after each failure, whatever its exit code. The
+hooks of the workflow call `start` and `finish`. You can also call them by hand, even repeatedly.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
     Slurm jobs that a killed workflow left running are cancelled first.
 
     Args:
-        job: data sets, preset and the experiment in MLflow.
+        job: the data sets, the preset, and the name of the MLflow experiment.
         data_root: folder of all data sets.
         results: `results/{preset}`.
 
@@ -53,7 +53,7 @@ def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
 
 
 def begin(state: Path, experiment: str, tags: dict[str, str]) -> Journal:
-    """The journal of a workflow that starts now, or of an interrupted one that resumes."""
+    """Begin the journal of a workflow, or reopen the journal of an interrupted workflow."""
     before = journals.read(state / journals.NAME)
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
     return journals.begin(
@@ -71,7 +71,7 @@ def begin(state: Path, experiment: str, tags: dict[str, str]) -> Journal:
 def finish(results: Path, status: str) -> None:
     """End the workflow's parent run and its open child runs.
 
-    Does nothing if another workflow owns `results`.
+    Does nothing if another workflow has locked the folder `results`.
 
     Args:
         results: `results/{preset}`.
@@ -91,7 +91,7 @@ def finish(results: Path, status: str) -> None:
 
 
 def end(state: Path, parent: Journal, status: str, study: dict[str, Rows], note: str = "") -> None:
-    """Write the end of a workflow and of its killed stages, and the study's tables."""
+    """Mark killed stages as failed, record the tables of the study, and end the parent run."""
     for journal in journals.read_all(state):
         if journal.workflow == parent.key and journal.status == "RUNNING":
             journal.append("end", status="FAILED")
@@ -100,14 +100,14 @@ def end(state: Path, parent: Journal, status: str, study: dict[str, Rows], note:
 
 
 def add_report(results: Path, parent: Journal) -> None:
-    """Add the last report page that a workflow has made, if any, to its journal."""
+    """Add the newest report page to the journal, if this workflow has made a report."""
     pages = sorted((results / "report").glob("*.html"), key=lambda page: page.stat().st_mtime)
     if pages and pages[-1].stat().st_mtime * 1000 > parent.start["time"]:
         parent.append_artifact(pages[-1], form="report")
 
 
 def _study(results: Path) -> tuple[dict[str, Rows], str]:
-    """The tables of the study as rows and in words; empty if a file of a run is broken."""
+    """The tables of the study, as rows and as Markdown; both empty if a run's file is broken."""
     study = tables.read_study(results / "state")
     if study is None:
         return {}, ""

@@ -1,10 +1,11 @@
-"""Atomic checkpoints: the previous one is kept, and those made with other settings are refused.
+"""Checkpoints: written atomically, and loaded only by runs with the same settings.
 
-A checkpoint has only tensors, numbers, strings and containers of these (`weights_only=True`). It
-has no state of random generators, because `pipeline.seeds` makes them from seed and epoch.
+The previous checkpoint is kept. A checkpoint has only tensors, numbers, strings, and lists and
+dicts of these (`weights_only=True`). It has no state of random generators, because `pipeline.seeds`
+creates each generator from the seed and the epoch.
 
-The numbers of threads and ranks are stored too, because they affect how sums are rounded. A run may
-continue with other numbers on another machine, but then it warns that results may differ.
+The numbers of threads and ranks are stored too, because they affect how sums are rounded. If one of
+them has changed, the run continues, but it warns that results may differ.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from pipeline.tensors import DamagedError, read_tensors
 def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Write a checkpoint atomically and keep the previous one as `<path>.previous`.
 
-    `settings` are JSON values that determine the results of the run; `load` compares them.
+    `settings` are JSON values that determine the results of the run. `load` checks that they are
+    unchanged.
     """
     path = Path(path)
     with replacing(path) as temporary:
@@ -43,7 +45,7 @@ def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None
     A damaged checkpoint is renamed with a warning, and the previous one is used.
 
     Raises:
-        InputError: the checkpoint was made with other settings; the error names the keys.
+        InputError: the checkpoint was made with other settings; the message lists the changes.
     """
     path = Path(path)
     for candidate in (path, _previous(path)):
@@ -57,7 +59,7 @@ def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None
 
 
 def summed_by() -> dict[str, int]:
-    """The number of ranks and, without a GPU, the number of threads per process."""
+    """The number of ranks; if there is no GPU, also the number of threads per process."""
     ranks = distributed.get_world_size() if distributed.is_initialized() else 1
     on_gpu = torch.cuda.is_available()
     return {"ranks": ranks, **({} if on_gpu else {"threads": torch.get_num_threads()})}
@@ -77,7 +79,7 @@ def _warn_of_rounding(path: Path, before: Mapping[str, int]) -> None:
 
 @contextmanager
 def restoring(path: Path | str) -> Iterator[None]:
-    """Inside the block a state that does not fit its object raises an `InputError` of one line."""
+    """Context manager: raises an `InputError` if a state loaded in the block does not fit."""
     try:
         yield
     except (InputError, MemoryError, OSError):
@@ -95,7 +97,7 @@ def _previous(path: Path) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """The content of one file; None if it is missing or, with a warning, damaged."""
+    """The content of a file; None if it is missing or damaged. Damaged files are renamed."""
     if not path.exists():
         return None
     try:

@@ -5,9 +5,9 @@ optimiser's step, one all-reduce sums the gradients, so all ranks take the same 
 buffer also contains requests to stop and the running statistics of batch norms. The statistics are
 averaged, so all ranks have the same network after each step.
 
-We do not use `DistributedDataParallel`, because this way ranks may have unequal shares of images or
-none, and the network needs no wrapper. Gradients of a few million parameters are summed in
-milliseconds.
+We sum gradients ourselves instead of using `DistributedDataParallel`. Ranks may therefore have
+unequal shares of images, or none, and the network needs no wrapper. Gradients of a few million
+parameters are summed in milliseconds.
 
 Backends: gloo on the CPU, NCCL on GPUs.
 """
@@ -31,7 +31,7 @@ STARTED_BY = ("RANK", "WORLD_SIZE", "LOCAL_RANK")  # torchrun sets them
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among the processes that train together; by default it is the only one."""
+    """The rank of this process and the number of processes; by default there is only one."""
 
     rank: int = 0  # number of this process, from 0; only rank 0 writes files
     n: int = 1  # number of processes
@@ -56,7 +56,7 @@ class Ranks:
         return box[0]
 
     def exchange(self, value: Any) -> list[Any]:
-        """The values of all ranks, by rank; pickles pass only between processes of this run."""
+        """The values of all ranks, by rank; each process unpickles only data from this run."""
         values = [value] * self.n
         if self.n > 1:
             distributed.all_gather_object(values, value)

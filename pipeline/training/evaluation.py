@@ -47,7 +47,7 @@ class Evaluation:
 
     @property
     def top5_error(self) -> float:
-        """Fraction of the images whose true class is not among the five most likely."""
+        """Fraction of the images whose true class is not among the five most likely classes."""
         return 1 - self.n_top5 / self.n
 
 

@@ -16,7 +16,8 @@ def memory_format(recipe: TrainSettings, device: torch.device) -> torch.memory_f
     """The memory format of images and weights.
 
     Narrow networks on a CPU do not use channels_last. In this format, oneDNN's AVX-512 kernels
-    wrote outside their memory (torch 2.14, C = 8, stem of 4 channels, 224 pixels; not at C = 16).
+    wrote outside their memory with torch 2.14 for C = 8 (stem of 4 channels, 224 pixels). With
+    C = 16 they did not.
     """
     narrow = device.type == "cpu" and recipe.channels < NARROW
     return torch.channels_last if recipe.channels_last and not narrow else torch.contiguous_format

@@ -22,7 +22,7 @@ from pipeline.training.optimisers import SGD
 
 @dataclass
 class Sums:
-    """Sums of an epoch's measurements so far, on this rank; they stay on the device."""
+    """This rank's sums of losses and correct answers so far in an epoch, kept on the device."""
 
     loss: Tensor
     n_correct: Tensor
@@ -47,7 +47,7 @@ class Sums:
 
 
 class Optimisation:
-    """SGD in the recipe's number format on a network that is already on its device."""
+    """Trains a network, which must be on its device, by SGD in the recipe's number format."""
 
     def __init__(
         self, network: Network, recipe: TrainSettings, device: torch.device, ranks: Ranks
@@ -82,10 +82,10 @@ class Optimisation:
         """One step of the optimiser. The loss is the mean over the images of all ranks.
 
         Args:
-            micro_batches: (number, (images, labels)) of each micro-batch of this rank.
+            micro_batches: (index, (images, labels)) of each micro-batch of this rank.
             n_images: number of images in the step, over all ranks.
-            seed_of: maps the number of a micro-batch to the seed of its forward pass.
-            sums: are increased by the losses and correct answers of this rank.
+            seed_of: maps the index of a micro-batch to the seed of its forward pass.
+            sums: the losses and correct answers of this rank are added to these sums.
             stop: returns whether this rank should stop.
 
         Returns:

@@ -25,7 +25,7 @@ def learning_rate(recipe: TrainSettings, epoch: int) -> float:
 
 
 def drop_path(recipe: TrainSettings, epoch: int) -> float:
-    """Probability that a path is dropped; as in DARTS it rises linearly from 0."""
+    """Probability that a path is dropped. As in DARTS, it rises linearly from 0 over the epochs."""
     return recipe.drop_path * epoch / recipe.epochs
 
 
@@ -34,10 +34,11 @@ def _cosine(epoch: int, epochs: int) -> float:
 
 
 def _linear(epoch: int, epochs: int) -> float:
-    """Linear decay from 1; the last five epochs together fall as much as one earlier epoch.
+    """Linear decay of a factor from 1, more slowly in the last five epochs.
 
-    This is the schedule of the DARTS family. With ten epochs or fewer, which no paper uses, we let
-    the rate fall equally in all epochs.
+    In these five epochs together, the factor falls as much as in one earlier epoch. This is the
+    schedule of the DARTS family. With ten epochs or fewer, which no paper uses, we let the factor
+    fall equally in all epochs.
     """
     if epochs <= 2 * TAIL:
         return 1 - epoch / epochs

@@ -3,7 +3,7 @@
 An epoch is a sequence of micro-batches. Each step of the optimiser uses `per_step` consecutive
 micro-batches. Of n ranks, rank r processes the micro-batches r, r + n, r + 2n, ... of each step.
 Each forward pass is over one micro-batch, so batch statistics and random draws do not depend on the
-rank. Therefore the losses are the same for any number of ranks, up to the order of float sums.
+rank. Therefore the losses are the same for any number of ranks, up to rounding errors.
 """
 # Tested in tests/training/test_distributed.py.
 
@@ -30,7 +30,7 @@ class Plan:
 
     @property
     def drop_last(self) -> bool:
-        """Whether the last micro-batch is left out, because one image has no batch statistics."""
+        """Whether the last micro-batch is left out, because its single image has no variance."""
         return self.n_images > 1 and self.n_images % self.micro_size == 1
 
     @property
@@ -73,7 +73,8 @@ def plan(n_images: int, recipe: TrainSettings, ranks: Ranks) -> Plan:
     """The plan of a recipe.
 
     Raises:
-        InputError: batches cannot be split into micro-batches, or these among the ranks.
+        InputError: the micro-batch size does not divide the batch size, or the number of ranks does
+            not divide the number of micro-batches per step.
     """
     micro = recipe.micro_size
     per_step, rest = divmod(recipe.batch_size, micro)

@@ -1,4 +1,4 @@
-"""Stops a run early if it has diverged, or if the cluster ends its job with SIGTERM."""
+"""Stops a run early if it has diverged, or if the cluster sends SIGTERM to end the job."""
 # Tested in tests/training/test_trainer.py.
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None
 
 @contextmanager
 def terminations() -> Iterator[Callable[[], bool]]:
-    """Catch SIGTERM within the block; yield a function that returns whether one was received.
+    """Catch SIGTERM within the block; yield a function that tells whether SIGTERM was received.
 
     SIGTERM does not end the process, so the current step can be finished and saved. Further
     SIGTERMs have no effect, because torchrun forwards a signal that its ranks may already have

@@ -1,13 +1,13 @@
 """Training a discrete network from scratch.
 
 The recipe for small images is that of DARTS (Liu et al., ICLR 2019, section 3.1 and appendix A.2).
-The recipe for ImageNet is that of the DARTS family. Training is SGD with momentum and a learning
-rate per epoch. Depending on the recipe there are gradient clipping, drop path, an auxiliary head,
-cutout and label smoothing.
+The recipe for ImageNet is that of the DARTS family. Networks are trained by SGD with momentum. The
+learning rate changes once per epoch. Depending on the recipe there are gradient clipping, drop
+path, an auxiliary head, cutout and label smoothing.
 
-There are two deviations. If the last micro-batch of an epoch has a single image, it is left out,
-since the auxiliary head has no batch statistics for it. Test images are not used during training,
-while the DARTS family reports the test error of every epoch.
+There are two deviations. First, if the last micro-batch of an epoch has a single image, it is left
+out, because a batch norm of the auxiliary head cannot normalise it. Second, test images are not
+used during training, while the DARTS family reports the test error of every epoch.
 
 All random draws depend only on (seed, epoch, micro-batch). So a checkpoint stores the position
 (epoch, step) but no random state, and any number of ranks can continue from it.
@@ -49,7 +49,7 @@ def ignore(_: Any) -> None:
 
 @dataclass
 class Position:
-    """The progress of a run; a checkpoint holds it with the weights and the optimiser."""
+    """The progress of a run; checkpoints store it, the weights and the optimiser's state."""
 
     history: list[Row] = field(default_factory=list)  # a row for each complete epoch
     step: int = 0  # steps done in the unfinished epoch
@@ -127,7 +127,7 @@ class Trainer:
         return history
 
     def epoch(self, epoch: int, terminated: Callable[[], bool] = lambda: False) -> Row:
-        """Train from the current position to the end of an epoch; return a row of measurements.
+        """Train from the current position to the end of the epoch; return a row of measurements.
 
         Raises:
             InputError: the loss is no longer finite.
@@ -179,7 +179,7 @@ class Trainer:
         )
 
     def measure_held_out(self, images: Images) -> Row:
-        """Accuracy and loss on the held-out images; keeps the weights if they are the best."""
+        """Accuracy and loss on held-out images; stores the weights if they are the best so far."""
         measured = evaluate(self.network, images, self.recipe, self.device, self.ranks)
         rows = self.position.history
         if all(measured.accuracy > row["held_out_accuracy"] for row in rows):
@@ -202,7 +202,7 @@ class Trainer:
         self.save()
 
     def resume(self) -> None:
-        """Continue from the checkpoint if there is one, and report its epochs.
+        """Continue from the checkpoint if there is one, and report the epochs that it contains.
 
         Raises:
             InputError: the checkpoint was made with other settings, or the weights differ between
@@ -234,7 +234,7 @@ class Trainer:
             checkpoint.save(self.state, content, self.settings)
 
     def save_within(self, epoch: int, step: int, sums: Sums, seconds: float) -> None:
-        """Write a checkpoint within an epoch, after `step` of its steps.
+        """Write a checkpoint in the middle of an epoch, when `step` of its steps are done.
 
         Raises:
             InputError: the loss is no longer finite.

@@ -18,7 +18,7 @@ KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures
 @click.argument("kind", type=click.Choice(KINDS))
 @takes("config")
 def list_(given: Given, kind: str) -> None:
-    """List the names of a kind, one per line; `datasets` includes your own folders."""
+    """List all names of the given kind, one per line; `datasets` includes your own folders."""
     known = load.named_files(kind) if kind == "experiments" else registry.names(kind)
     if kind == "datasets":
         known = sorted({*known, *given.config.datasets})
@@ -32,7 +32,7 @@ def list_(given: Given, kind: str) -> None:
 @click.option("--tests/--no-tests", default=True, show_default=True, help="run tests marked gpu")
 @click.option("--tiny", is_flag=True, help="use the smallest sizes; also works on a CPU")
 def gpu_check(minutes: float, out: Path, rates: Path | None, tests: bool, tiny: bool) -> None:
-    """Test and time this machine's GPU; write a measurement and the speeds that `plan` uses."""
+    """Test and time this machine's GPU; write the results, and the speeds that `plan` uses."""
     from pipeline.bench import gpu  # loads torch
 
     found, speeds = gpu.check(minutes, tests, tiny)

@@ -147,9 +147,9 @@ def _images_of(name: str) -> Iterator[Path]:
 @click.argument("folder", type=Path, required=False)
 @takes("manifest", "data_root", "out", "device", "config")
 def evaluate(given: Given, model: Path, folder: Path | None) -> None:
-    """Measure a network on a folder of class folders, or on the test part of a data set.
+    """Measure a network on a folder with one subfolder per class, or on a data set's test part.
 
-    Prints the total accuracy and the accuracy of each class, with 95 % intervals. Also prints the
+    Prints the overall accuracy and the accuracy of each class, with 95 % intervals. Also prints the
     accuracy of always predicting the most frequent class. With `--out`, also writes the confusion
     matrix (CSV and picture) and all predictions.
     """

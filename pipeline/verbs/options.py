@@ -1,8 +1,8 @@
 """Options that several verbs share, and the values that verbs derive from them.
 
-The workflow passes to a verb `--job`, the slice of the configuration that the stage reads, and the
-paths of inputs and outputs. The verb then does not load the configuration, which may have changed
-since the workflow started. If you call a verb by hand, it builds the same slice from the
+The workflow calls a verb with the paths of inputs and outputs, and with `--job`: the part of the
+configuration that the stage reads. The verb then does not load the configuration, which may have
+changed since the workflow started. A verb that you call by hand takes this part from the
 configuration. It writes to the workflow's paths, or below `by_hand` if its settings differ from the
 workflow's.
 """
@@ -35,7 +35,7 @@ Job = TypeVar("Job")
 
 
 def completed(kind: str) -> Callable[..., list[str]]:
-    """A function that lists the names of a kind, for completion in the shell."""
+    """A function for shell completion, which lists the names of a kind such as `spaces`."""
 
     def names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
         files_of = load.named_files if kind in ("presets", "experiments") else registry.names
@@ -164,7 +164,7 @@ class Given(dict[str, Any]):
 
     @cached_property
     def config(self) -> Config:
-        """The configuration with the labels of all experiments; only for a verb without `--job`."""
+        """The configuration and the labels that experiments define; not used with `--job`."""
         config = self._config_of(self["configfile"], self["assignments"])
         # As in the workflow, checkpoints and journals lie in the preset's `state` folder.
         os.environ.setdefault("SHAPLEY_NAS_RESULTS", str(paths.results(config.preset)))
@@ -187,9 +187,9 @@ class Given(dict[str, Any]):
         return load.with_labels(config, load.experiments(config))
 
     def _with_prepared(self, config: Config) -> Config:
-        """The configuration, to which a prepared image folder is added if it is not declared there.
+        """Add the prepared image folder that an option names, unless `config` declares it.
 
-        So all verbs can use a folder that was declared only when `prepare` was called.
+        So every verb can use a folder that was declared only by an option of `prepare`.
         """
         name = self.get("target") or self.get("dataset")
         if not name or name in config.datasets or name in registry.names("datasets"):
@@ -203,7 +203,7 @@ class Given(dict[str, Any]):
         return config.model_copy(update={"datasets": {**config.datasets, name: folder}})
 
     def job(self, model: type[Job], build: Callable[[Config], Job]) -> Job:
-        """The job, given as JSON text or file, or else built from the configuration."""
+        """The job, read from `--job` (JSON text or a file) or else built from the configuration."""
         text = self["job"]
         if text is None:
             self.departs = self._departs(build)
@@ -217,7 +217,7 @@ class Given(dict[str, Any]):
         return validate(model, values, {"--job": values})
 
     def _departs(self, build: Callable[[Config], Any]) -> bool:
-        """Whether `--configfile` and `--set` change a job, or the job cannot exist without them."""
+        """Whether a job differs, or cannot be built, without `--configfile` and `--set`."""
         if not (self["configfile"] or self["assignments"]):
             return False
         try:
@@ -227,7 +227,7 @@ class Given(dict[str, Any]):
 
     @property
     def in_workflow(self) -> bool:
-        """Whether a job was given; then paths must be given too, and no configuration is read."""
+        """Whether `--job` was given. If so, paths are required and no configuration is read."""
         return self.get("job") is not None
 
     @property
@@ -252,7 +252,7 @@ class Given(dict[str, Any]):
         return Path(path)
 
     def data_folder(self, dataset: str) -> Path:
-        """The folder of a prepared data set; it is below `by_hand` if its split was changed."""
+        """The folder of a prepared data set, below `by_hand` if options change its preparation."""
         folder = paths.data(self.config.preset, dataset)
         if not self._departs(lambda config: jobs.prepare_job(config, dataset)):
             return folder
@@ -308,7 +308,7 @@ class Given(dict[str, Any]):
         return out
 
     def suggest(self, out: Path, *following: str) -> None:
-        """If called by hand, print the folder of the result and the next command."""
+        """Print the result's folder and the next command, unless the workflow called the verb."""
         if not self.in_workflow and os.environ.get("RANK", "0") == "0":
             preset = [f"--preset={self['preset']}"] if self["preset"] else []
             command = shlex.join([*following, *preset])

@@ -1,4 +1,4 @@
-"""Verbs for the project itself: a copy to work in, and the facts for a bug report."""
+"""Verbs for the project itself: make a folder to work in, and collect facts for a bug report."""
 # Tested in tests/test_install.py.
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def last_log(results: Path) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """The text without passwords in addresses, values of secret keys, and the home folder."""
+    """The text with passwords and other secrets replaced by ***, and the home folder by ~."""
     text = IN_ADDRESS.sub("***@", text)
     text = ASSIGNED.sub(r"\1***", text)
     for name, value in os.environ.items():

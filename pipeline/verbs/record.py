@@ -33,10 +33,10 @@ def sync(results: Path) -> None:
 @click.option("--status", type=click.Choice(["FINISHED", "FAILED"]), default="FINISHED")
 @takes("job", "data_root", "config")
 def track(given: Given, when: str, status: str) -> None:
-    """Open or close the record of a workflow, or print where MLflow lists its runs.
+    """Start or end the tracking of a workflow, or print the address of its runs in MLflow.
 
-    `start` checks the data sets and starts the recorder. `finish` ends the workflow's run.
-    `address` prints the address of the runs in MLflow.
+    `start` checks the data sets and starts the recorder, which sends runs to MLflow. `finish` ends
+    the workflow's run. `address` prints the address.
     """
     results = Path(os.environ.get("SHAPLEY_NAS_RESULTS") or paths.results(given.config.preset))
     if when == "start":
@@ -53,10 +53,10 @@ def track(given: Given, when: str, status: str) -> None:
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text")
 @click.option("--json", "as_json", is_flag=True, help="the same as --format json")
 def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
-    """Compare the strategies of a results folder over seeds, or some runs with each other.
+    """Compare the strategies in a results folder over all seeds, or compare two or more runs.
 
     A RUN is the folder of a run (with metrics.json) or its id in MLflow. Runs that differ only in
-    their seeds form one side of the comparison, with a mean and an interval.
+    their seeds are grouped. Each group is shown with a mean and an interval.
     """
     form = "json" if as_json else form
     if len(runs) == 1 and not Path(runs[0], "metrics.json").exists():

@@ -1,4 +1,4 @@
-"""Verbs for disk space: list what fills the disk, remove what is not needed."""
+"""Verbs for disk space: list what fills the disk, and remove what is not needed."""
 # Tested in tests/test_disk.py.
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def disk(given: Given, results: Path, as_json: bool) -> None:
 @click.command("clean-state")
 @results_option
 def clean_state(results: Path) -> None:
-    """Remove checkpoints and sent journals of finished runs; runs that can resume are kept."""
+    """Remove the checkpoints of finished runs, and their journals if MLflow has all entries."""
     done = analysis.clean_state(results)
     print(f"{analysis.readable(done.size)} freed, {done.n_runs} finished runs")
     if done.n_waiting:

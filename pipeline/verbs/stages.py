@@ -1,4 +1,4 @@
-"""The verbs that rules call; each is a thin layer over a stage and can be called by hand."""
+"""The verbs that run stages. Snakemake rules call them, and you can call them by hand."""
 # Tested in tests/verbs/test_slices.py.
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def search(given: Given) -> None:
 )
 @takes("space", "dataset", "strategy", "seed", "manifest", "job", "out", "config")
 def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> None:
-    """Write, draw and count the cell of a search or a given genotype, and build its network."""
+    """Write and draw a found or given cell, build its network and count the parameters."""
     from pipeline.stages import genotype as genotype_stage  # loads matplotlib, unlike the others
 
     job = given.job(
@@ -103,7 +103,7 @@ def retrain(given: Given, start: Path | None, freeze: bool) -> None:
     "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
 )
 def transfer(given: Given, start: Path | None, freeze: bool) -> None:
-    """Train a genotype on a folder of images, by ImageNet's recipe or ours for your own images."""
+    """Train a genotype on a folder of images, such as ImageNet or your own images."""
     job = given.job(
         jobs.TransferJob,
         lambda c: jobs.transfer_job(c, given.known("space"), given.known("target")),
@@ -128,7 +128,7 @@ def _train(name: str, job: Any, given: Given, model: Path | None, freeze: bool) 
 @click.option("--supernet", type=Path, required=True, help="supernet.pt of a search")
 @takes("manifest", "seed", *RUN, "config")
 def removal(given: Given, supernet: Path) -> None:
-    """Measure the accuracy that a supernet loses without operations of two edges (Figure 2)."""
+    """Measure a supernet's loss of accuracy if one or two operations are removed (Figure 2)."""
     job = given.job(jobs.RemovalJob, jobs.removal_job)
     out, device = given.out, given.configure_device()
     manifest, split, root = given.images(given.need("manifest"))
@@ -139,7 +139,7 @@ def removal(given: Given, supernet: Path) -> None:
 @click.option("--seeds", type=click.IntRange(1), default=500, show_default=True)
 @takes("space", "strategy", "dataset", "manifest", "table", *RUN, "config")
 def queries(given: Given, seeds: int) -> None:
-    """Run many seeds of a short search in one process: look-ups, or training on tiny images."""
+    """Run a short search with many seeds in one process, on a table or on tiny images."""
     space = given["space"] or "nasbench201"
     job = given.job(jobs.SearchJob, lambda c: jobs.search_job(c, space, given.known("strategy")))
     dataset, table, out = given.need("dataset"), given["table"], given.out
@@ -155,7 +155,7 @@ def queries(given: Given, seeds: int) -> None:
 @click.option("--state", type=Path, required=True, help="folder of the checkpoint")
 @takes("manifest", "data_root", "out", "device", "config")
 def digits_table(given: Given, state: Path) -> None:
-    """Train every distinct cell of NAS-Bench-201 on digits to make a small table; resumes."""
+    """Train all distinct NAS-Bench-201 cells on digits and write a table of accuracies; resumes."""
     given.configure_device()
     manifest, split, root = given.images(given.need("manifest"))
     digits_table_stage.make(manifest, split, root, state, given.need("out"), log=click.echo)

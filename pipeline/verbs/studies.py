@@ -1,7 +1,7 @@
-"""The commands for the studies in `config/studies/`: walk, estimate, summarise.
+"""The verbs for the studies in `config/studies/`: `walk`, `estimate` and `summarise`.
 
-The workflow passes its settings to them with `--job`. If you run them by hand, pass the name of a
-study with `--study` instead.
+The workflow passes the settings of a study to a verb with `--job`. If you call a verb by hand, pass
+the name of a study with `--study` instead.
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -42,7 +42,7 @@ def walk(given: Given, study: str, name: str, supernet: Path) -> None:
 @supernet_option
 @takes("manifest", "job", "data_root", "out", "device", "config")
 def estimate(given: Given, study: str, name: str, draw: str, supernet: Path) -> None:
-    """Estimate the Shapley values of a supernet once with each variant of a study."""
+    """Estimate a supernet's Shapley values with each estimator variant of a study."""
     job = given.job(
         studies.EstimateJob,
         lambda c: studies.estimate_job(studies.load(study, c.preset), name, draw),

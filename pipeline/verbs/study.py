@@ -48,7 +48,7 @@ def draw(given: Given) -> None:
 @click.argument("page", default="paper")
 @takes("config")
 def plan(given: Given, page: str) -> None:
-    """Estimate the cost of a report page before it runs: runs, device hours, disk by stage."""
+    """Estimate the runs, device hours and disk space that each stage of a report page needs."""
     print(plans.announce(given.config, load.experiments(given.config), page))
 
 
@@ -85,7 +85,7 @@ def fidelity(out: Path) -> None:
 @click.option("--column", default="cifar10_test", show_default=True, help="column of the table")
 @takes("results", "out")
 def coverage(given: Given, column: str) -> None:
-    """Simulate how often intervals over seeds cover the mean, from searches of many seeds."""
+    """Simulate how often the interval of a sample of seeds covers the mean of all seeds."""
     results = given["results"]
     command = f"python -m pipeline coverage --results {results}"
     found = coverages.measurement(runs.collect(results), column, command)

@@ -1,4 +1,4 @@
-"""The search strategies by family, each with its settings and an entry.
+"""Registers the search strategies; each module has the settings and entries of one family.
 
 `docs/add-a-strategy.md` shows how to add one.
 """

@@ -63,7 +63,7 @@ class ValueSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _with_options(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Check the estimator's name and options; add implied values and default options.
+        """Check the estimator's name and options; add the values of `implied` and default options.
 
         Raises:
             InputError: there is no such estimator, or it has no such option.

@@ -9,8 +9,9 @@ checks that outputs, gradients and batch-norm statistics are the same.
 - The scales of the last batch norms are the mixing weights, so mixing costs no extra time.
 - Depthwise convolutions have a special backward pass (`depthwise.py`).
 - Operations that are not present, and `none`, are not computed.
-- In evaluation with running statistics, a dense convolution with its batch norm is a linear map.
-  The kernels of all such maps between two states (`nor_conv_1x1`, `nor_conv_3x3`) are summed.
+- In evaluation with running statistics, a dense convolution with its batch norm (`nor_conv_1x1`,
+  `nor_conv_3x3`) is a linear map. The kernels of all such maps between the same two states are
+  summed.
 
 Operations that are not chains of ReLU, convolution and batch norm are called one by one. New
 operations therefore need no changes here.
@@ -66,7 +67,7 @@ class FusedCell(MixedCell):
         present: Present = None,
         edge_weights: Tensor | None = None,
     ) -> Tensor:
-        """As `MixedCell.forward`; the edges from a state are computed once the state is known."""
+        """Same as `MixedCell.forward`, but the edges that leave a state are computed together."""
         states = list(inputs)
         passed = self.pass_by(inputs)
         terms: dict[int, list[Term]] = defaultdict(list)
@@ -160,11 +161,11 @@ def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
 
 
 def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[int, ...], Tensor]]:
-    """Apply the linear maps from one state to later nodes; those to one node are one kernel.
+    """Apply the linear maps from one state to later nodes, with one summed kernel for each node.
 
     Returns:
-        for each kernel size, the g nodes whose kernels have this size, and the outputs for them,
-        [b, g * m, h, w] with m channels per node.
+        for each kernel size, the g nodes whose kernels have this size, and their outputs
+        [b, g * m, h, w], with m channels per node.
     """
     chains: dict[int, list[tuple[Any, Tensor]]] = defaultdict(list)
     for stack in stacks:

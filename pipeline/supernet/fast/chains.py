@@ -2,9 +2,9 @@
 
 The layers of all chains must have equal shapes. The channels of the chains are concatenated. g
 depthwise convolutions of m channels become one depthwise convolution of g m channels. g dense
-convolutions become one grouped convolution; at the start of the chains, where they share the
-input, they become one dense convolution. A batch norm treats each channel separately, so g batch
-norms become one.
+convolutions become one grouped convolution. If they are the first ones of their chains, they have
+the same input and become one dense convolution. g batch norms become one, because a batch norm
+treats each channel separately.
 """
 # Tested in tests/supernet/fast/test_cell.py.
 
@@ -80,7 +80,7 @@ def convolve(layers: Sequence[Any], x: Tensor, groups: int) -> Tensor:
 
 
 def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> Tensor:
-    """Concatenated batch norms, then a scale per channel; statistics are updated as in torch."""
+    """Apply the batch norms of g chains, then scale; running statistics are updated as in torch."""
     first = layers[0]
     if first.training and not first.track_running_stats:
         return F.batch_norm(x, None, None, scale, None, True, 0.0, first.eps)
@@ -101,7 +101,7 @@ def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> 
 
 
 def is_linear(module: Any) -> bool:
-    """Whether a chain has, after its ReLU, only a dense convolution and fixed statistics."""
+    """Whether a chain is linear after its ReLU: a dense convolution and a fixed batch norm."""
     if torch.is_grad_enabled() or module.training or not is_chain(module):
         return False
     _, convolution, *norms = module
@@ -114,7 +114,7 @@ def is_linear(module: Any) -> bool:
 
 
 def as_kernel(chain: Any, scale: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """A linear chain, multiplied by a scale, as a kernel [m, m, side, side] and a bias [m]."""
+    """Kernel [m, m, side, side] and bias [m] that compute `scale` times a linear chain."""
     _, convolution, norm = chain
     gain = scale / (norm.running_var + norm.eps).sqrt()
     bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean

@@ -5,23 +5,24 @@
     c channel, u output pixel (row, column), i position in the k x k kernel (row, column)
     s stride, d dilation, p padding
 
-oneDNN has fast forward kernels for every kernel size and dilation. Its gradient dw of the weights
-is fast only for kernels of at most 3 x 3, without dilation, and for a multiple of 16 channels.
-Other gradients take many times as long as the forward pass. At stride 1, the gradients dx and dw
-can both be computed by fast kernels:
+oneDNN has fast forward kernels for every kernel size and dilation. Of its gradients, only dw, the
+gradient of the weights, is fast, and only for undilated kernels of at most 3 x 3 with a multiple of
+16 channels. All other gradients take many times as long as the forward pass. At stride 1, this
+module computes both dx and dw by fast kernels:
 
 - dx is the convolution of dy with the mirrored weights, which is a forward pass.
 - The image is divided into four subimages, by even or odd row and even or odd column (`phases`).
-  With dilation 2, all pixels that contribute to one output pixel are in the same subimage. So dw
-  equals dw of an undilated convolution on the four subimages, stacked along the batch.
-- dw of a 5 x 5 kernel is put together from dw of four 3 x 3 kernels on shifted images.
+  With dilation 2, all pixels that contribute to one output pixel are in the same subimage.
+  Therefore dw is the gradient of an undilated convolution on the four subimages, stacked along the
+  batch.
+- The gradient of a 5 x 5 kernel is assembled from those of four 3 x 3 kernels on shifted images.
 
-With stride 2 and dilation 2, only every other row and column is read. So the convolution equals an
-undilated one of stride 1 on these pixels. 5 x 5 kernels at stride 2 are rare; torch computes them.
+With stride 2 and dilation 2, only every other row and column is read. The convolution then equals
+an undilated one of stride 1 on these pixels. torch computes the rare 5 x 5 kernels at stride 2.
 
-Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU. For
-dilated and 5 x 5 kernels, oneDNN's gradient takes many times as long as ours. In bfloat16 this is
-also true for all kernels at stride 2.
+Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU.
+oneDNN's gradients take many times as long as ours for dilated kernels, for 5 x 5 kernels and, in
+bfloat16, for all kernels at stride 2.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class DepthwiseConv(nn.Conv2d):
     """A depthwise convolution without bias and with "same" padding.
 
     Its parameters and state dictionary are those of `nn.Conv2d`. Outputs are the same up to
-    rounding. In evaluation, on a GPU and in compiled networks, it calls `nn.Conv2d`.
+    rounding. In evaluation, on a GPU or in a compiled network, it calls `nn.Conv2d`.
     """
 
     @classmethod
@@ -77,7 +78,7 @@ class DepthwiseConv(nn.Conv2d):
         return made
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [b, c, h, w] to [b, c, ceil(h / stride), ceil(w / stride)]."""
+        """Convolve: [b, c, h, w] -> [b, c, ceil(h / stride), ceil(w / stride)]."""
         if not self.training or x.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(x)
         stride, dilation = self.stride[0], self.dilation[0]
@@ -169,7 +170,7 @@ def weight_gradient(x: Tensor, dy: Tensor, kernel: int, dilation: int) -> Tensor
 
 
 def block_gradient(x: Tensor, dy: Tensor, kernel: int, padding: int) -> Tensor:
-    """Gradient of the weights [c, 1, kernel, kernel] of an undilated convolution, by torch."""
+    """Gradient dw [c, 1, kernel, kernel] of an undilated depthwise convolution; calls torch."""
     weight = x.new_empty(x.shape[1], 1, kernel, kernel)  # only its shape matters
     sizes = [1, 1], [padding, padding], [1, 1], False, [0, 0], x.shape[1]
     gradients = torch.ops.aten.convolution_backward(
@@ -180,7 +181,7 @@ def block_gradient(x: Tensor, dy: Tensor, kernel: int, padding: int) -> Tensor:
 
 
 def phases(x: Tensor) -> Tensor:
-    """Divide images into four by even or odd row and column, and stack these along the batch.
+    """Split images into four parts by even or odd row and column; stack them along the batch.
 
     [b, c, h, w] -> [4 b, c, ceil(h / 2), ceil(w / 2)]; odd sizes are padded with zeros.
     """

@@ -1,7 +1,7 @@
-"""Pooling of few channels, faster than torch's on CPUs; results are equal up to rounding.
+"""Pools few channels faster than torch does on CPUs; the results are equal up to rounding.
 
 torch's kernels process the channels of one pixel at a time. This is slow for few channels, as in
-supernets with partial channels. The faster functions have no gradients.
+supernets with partial channels. The functions here are used only if gradients are off.
 
 - The maximum is computed from shifted images, first along the rows, then along the columns.
 - The average is a depthwise convolution with ones. Its output is divided by the number of pixels of
@@ -21,7 +21,7 @@ from pipeline.supernet.fast.depthwise import depthwise
 
 
 def pool(layer: Any, x: Tensor) -> Tensor:
-    """`layer(x)` for x [b, c, h, w]; any other layer than a pooling is simply called."""
+    """`layer(x)` for x [b, c, h, w]; fast for a pooling layer on a CPU if gradients are off."""
     if x.device.type == "cpu" and not torch.is_grad_enabled():
         if isinstance(layer, nn.MaxPool2d):
             return maximum(layer, x)
@@ -46,7 +46,7 @@ def maximum(layer: Any, x: Tensor) -> Tensor:
 
 
 def average(layer: Any, x: Tensor) -> Tensor:
-    """A mean over the pixels inside the image, with a padding of half a kernel."""
+    """The mean of each window over its pixels inside the image; padding is half the kernel size."""
     kernel, stride = layer.kernel_size, layer.stride
     ones = x.new_ones(x.shape[1], 1, kernel, kernel)
     n = inside(kernel, stride, *x.shape[2:]).to(x)

@@ -1,8 +1,8 @@
 """Calls a cell in one of three ways: directly, compiled, or with gradient checkpointing.
 
-With checkpointing, the backward pass computes the activations of a cell again (Chen et al.,
-"Training deep nets with sublinear memory cost", 2016). This second forward pass uses the same noise
-as the first. It does not change the running statistics.
+With checkpointing, the backward pass recomputes the activations of a cell in a second forward pass
+(Chen et al., "Training deep nets with sublinear memory cost", 2016). The second forward pass uses
+the same noise as the first, and does not change the running statistics.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -
 
 @contextlib.contextmanager
 def recomputing(cell: nn.Module) -> Iterator[None]:
-    """Inside the block a second forward pass repeats the first without changing any state."""
+    """Inside the block, a second forward pass repeats the first and changes no state."""
     norms: list[Any] = [module for module in cell.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     counts = [norm.num_batches_tracked.clone() for norm in norms]
