@@ -84,7 +84,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a verb; an error that the user can fix prints one line to stderr and exits with 2."""
+    """Run a verb. For an error that the user can fix, print one line to stderr and exit with 2."""
     exit_on_sigterm()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # some locales have no `±`

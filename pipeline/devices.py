@@ -1,9 +1,9 @@
 """Settings of the compute device: number of threads, precision, reproducibility.
 
-On a CPU, runs with the same seed and the same number of threads give the same bits. On a GPU, cuDNN
-and cuBLAS may choose algorithms that sum in varying order. The slower deterministic mode forbids
-such algorithms. In this mode, runs with the same seed give the same bits if the kind of GPU and the
-versions of packages are the same.
+On a CPU, runs with the same seed and the same number of threads give bitwise equal results. On a
+GPU, cuDNN and cuBLAS may choose algorithms that sum in varying order. The slower deterministic mode
+forbids such algorithms. In this mode, runs with the same seed give bitwise equal results if the
+kind of GPU and the versions of packages are the same.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def resolve(name: str) -> torch.device:
 
 
 def configure(threads: int, deterministic: bool = False) -> None:
-    """Set torch's number of threads and deterministic mode; call it before any other use of torch.
+    """Set torch's number of threads and deterministic mode; call this before using torch.
 
     Under torchrun, `threads` is divided equally among the processes of a machine. With
     `deterministic`, a GPU uses only bit-reproducible algorithms. Without it, cuDNN times its

@@ -45,7 +45,7 @@ class Cleaned:
 
 
 def usage(tree: Path, results: Path, data_root: Path) -> list[Share]:
-    """Disk usage of a working tree and its data, largest first.
+    """Disk usage of a working tree and its data, in rows from largest to smallest.
 
     The tree includes the MLflow store and Snakemake's folder. Each data set has a separate row.
     """
@@ -145,7 +145,7 @@ def _finished(state: Path) -> Iterator[tuple[Path, list[Journal]]]:
 
 
 def readable(size: float) -> str:
-    """A size as text such as `1.2 GB`, with units that are powers of a thousand."""
+    """A number of bytes as text such as `1.2 GB`; units are powers of 1000."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"

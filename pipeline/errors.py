@@ -15,7 +15,7 @@ TORCH_WRITE = ("PytorchStreamWriter", "inline_container", "unexpected pos")
 
 
 class InputError(Exception):
-    """Wrong input or missing data; each argument is one line with the file or key and the remedy.
+    """Wrong input or missing data; each argument names the file or key and the remedy in one line.
 
     The command line writes these lines to stderr and ends with exit code 2.
     """

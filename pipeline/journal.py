@@ -1,4 +1,4 @@
-"""The journal of a run: a file with one event per line, as JSON, which is also sent to MLflow.
+"""The journal of a run: a file with one event per line, as JSON. Its events are sent to MLflow.
 
 Lines are only appended. Every event has a `time` in milliseconds. These are its other fields:
 
@@ -66,7 +66,7 @@ class Journal:
         self.events.append(record)
 
     def append_metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Add the metrics of one step; if a resumed stage repeats it, the first values remain."""
+        """Add the metrics of one step; if a resumed stage repeats a step, its first values stay."""
         known = self.points
         fresh = {name: float(v) for name, v in values.items() if (name, step) not in known}
         if fresh:

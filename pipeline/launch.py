@@ -49,7 +49,7 @@ def command(
 
 
 def port_of(job: int) -> int:
-    """A port; two jobs get the same one only if their ids differ by a multiple of 20,000."""
+    """The port of a SLURM job. Jobs whose ids differ by a multiple of 20,000 share a port."""
     return FIRST_PORT + job % N_PORTS
 
 
@@ -68,7 +68,7 @@ def first_host(nodelist: str) -> str:
 
 
 def spread(device: str, processes: int, nodes: int) -> None:
-    """Replace this process by torchrun, if several ranks are needed and torchrun is not running."""
+    """Replace this process by torchrun if several ranks are needed, unless torchrun started it."""
     if processes * nodes > 1 and "LOCAL_RANK" not in os.environ:
         if machine.has_gpu(device):
             machine.take_gpus(processes)

@@ -32,7 +32,7 @@ def lay_out(folder: Path) -> list[Path]:
     """Copy the workflow's files into a folder, which is created if missing; return the new paths.
 
     Raises:
-        InputError: one of the files already exists; nothing was copied.
+        InputError: one of the files already exists. In this case nothing is copied.
     """
     source = home()
     there = [folder / part for part in PARTS]

@@ -2,7 +2,7 @@
 
 The operating system releases a stage's lock (`flock`) when the process ends. A workflow's lock is a
 file that names its host and process. If that process is dead, the lock is ignored. A process on
-another host cannot be checked. If it is dead, you must delete the file by hand.
+another host cannot be checked. If such a process is dead, you must delete the file by hand.
 """
 # Tested in tests/test_faults.py.
 
@@ -29,7 +29,7 @@ TICK = 0.1  # seconds between two attempts
 
 
 def identity_of(pid: int) -> dict[str, Any]:
-    """Host, pid and start time of a process. Another process may later get the same pid."""
+    """Host, pid and start time of a process. The start time matters because pids are reused."""
     return {"host": socket.gethostname(), "pid": pid, "started": _started(pid)}
 
 
@@ -84,7 +84,7 @@ def lives_elsewhere(results: Path, state: Path) -> bool:
 
 
 def controller() -> int | None:
-    """Pid of the Snakemake process that started us; None after a start by hand or by SLURM."""
+    """Pid of the Snakemake process that started this one; None if started by hand or SLURM."""
     pid = os.environ.get("SHAPLEY_NAS_CONTROLLER")
     return int(pid) if pid and "SLURM_JOB_ID" not in os.environ else None
 
@@ -102,7 +102,7 @@ def held(path: Path, seconds: float) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def stage(state: Path) -> Iterator[None]:
-    """Lock a stage's state folder. If a killed workflow left a process there, end it first.
+    """Lock a stage's state folder, after ending a process that a killed workflow left there.
 
     Raises:
         InputError: another process runs the stage, and its workflow (or shell) is still alive.

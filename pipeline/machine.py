@@ -59,14 +59,14 @@ def own_folder(folder: Path) -> Path:
 
 
 def take_gpus(n: int = 1) -> list[str]:
-    """Allocate `n` GPUs that no other job of this user holds, until this process ends.
+    """Reserve `n` free GPUs for this process until it ends.
 
     Snakemake counts GPUs, but does not choose which GPUs a job uses. In a SLURM job, SLURM has
-    already chosen them. If fewer than `n` GPUs are free, this job uses the first `n` visible GPUs,
-    together with other jobs.
+    already chosen them. A GPU is free if no other job of this user holds it. If fewer than `n` GPUs
+    are free, this job uses the first `n` visible GPUs, together with other jobs.
 
     Returns:
-        The names of the GPUs. If this call chose them, it also sets CUDA_VISIBLE_DEVICES.
+        The names of the GPUs. If they were chosen here, CUDA_VISIBLE_DEVICES lists them too.
     """
     names = visible_gpus()
     if "SLURM_JOB_ID" in os.environ or "LOCAL_RANK" in os.environ or len(names) <= n:

@@ -2,8 +2,7 @@
 
 Snakemake's hooks, such as `onstart`, do not run if another workflow imports this workflow as a
 module. Therefore this code is a log handler, which Snakemake calls for each of its log events. When
-a job ends, a line is printed on the terminal.
-The full output of Snakemake is in `.snakemake/log`.
+a job ends, a line is printed. The full output of Snakemake is in `.snakemake/log`.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ class Moments(logging.Handler):
         print(line, file=sys.stderr, flush=True)
 
     def _time_left(self) -> float:
-        """Estimated seconds left, if jobs take as long as before and as many run in parallel."""
+        """Estimated seconds left, from mean times per rule and the mean number of parallel jobs."""
         took = [seconds for jobs in self._seconds.values() for seconds in jobs]
         at_work = sum(time.monotonic() - started for _, _, started in self._jobs.values())
         at_once = (sum(took) + at_work) / (time.monotonic() - self._began)

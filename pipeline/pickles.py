@@ -2,7 +2,7 @@
 
 A pickle names the functions that rebuild its objects. This reader accepts only functions that build
 numbers, plain containers, and NumPy arrays of numbers or text. With NumPy's own functions, a
-malicious file could crash the interpreter. So we replace them by ours, which check arguments.
+malicious file could crash the interpreter. So we use our own functions, which check arguments.
 """
 
 from __future__ import annotations
@@ -136,9 +136,9 @@ def read_pickle(path: Path, bounded: bool = True) -> dict[str, Any]:
 
     Args:
         path: the file; the suffix `.pbz2` means that it is compressed by bz2.
-        bounded: whether to refuse files that unpack to much more than the largest ones we expect: a
-            batch of images, or the results of one cell in NATS-Bench. If False, the caller must
-            check that the file fits in memory.
+        bounded: whether to refuse files that unpack to far more data than a batch of images or the
+            results of one cell in NATS-Bench. If False, the caller must check that the file fits in
+            memory.
 
     Raises:
         InputError: the file is missing or damaged, or contains other kinds of objects.

@@ -38,7 +38,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true and false as numbers: YAML reads `yes` as true, pydantic makes it 1."""
+        """Refuse booleans as numbers. YAML reads `yes` as true, and pydantic would make it 1."""
         kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
         values = value if isinstance(value, list | tuple) else [value]
         if (
@@ -90,7 +90,7 @@ def setting(default: Any, meaning: str, source: str, **limits: Any) -> Any:
 
 
 def factory(make: Any, meaning: str, source: str, **limits: Any) -> Any:
-    """Like `setting`; `make` creates the default (a nested model, a list, a mapping) each time."""
+    """A `setting` whose default (a nested model, list or mapping) is created by calling `make`."""
     return Field(
         default_factory=make, description=meaning, json_schema_extra={"source": source}, **limits
     )

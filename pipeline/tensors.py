@@ -1,4 +1,4 @@
-"""Reads files of tensors, numbers and text from `torch.save`, without running code from them."""
+"""Loads tensors, numbers and text from `torch.save` files without running code in these files."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Alphas:
     """Alpha of some runs of one strategy.
 
     Attributes:
-        operations: name of an operation -> index of its colour and dash.
+        operations: name of an operation -> index of its colour and line style.
         edges: cell type -> edge (written `source → node`) -> one series for each operation, by seed
             and epoch.
     """

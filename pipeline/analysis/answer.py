@@ -36,7 +36,7 @@ class Answer:
         best: the cell of this method with the best test result; None if it found no cell.
         best_value: the test result of this cell, as text.
         n_cells: number of cells that this method found.
-        charts: dot plots that compare the methods, and scatter plots against parameters.
+        charts: dot plots that compare the methods, and scatter plots against the network size.
     """
 
     sentence: str
@@ -110,7 +110,7 @@ def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
 def _headline(
     experiment: Experiment, parts: Sequence[Part]
 ) -> tuple[Line, Measure, dict[str, Cell]] | None:
-    """The method's row, the headline measure, and the table cells with this measure by row."""
+    """The method's row, the headline measure, and row label -> table cell for this measure."""
     for part in parts:
         for measure, cells in _tests(part).items():
             line = _method(experiment, part, cells)
@@ -196,7 +196,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _best(line: Line, cell: Cell, found: Sequence[Architecture]) -> tuple[Architecture | None, str]:
-    """The found cell with the best value over seeds, and this value as text."""
+    """The architecture of the seed with the best result, and this result as text."""
     measure = cell.measure
     sign = 1 if measure.lower_is_better else -1
     by_anchor = {one.anchor: one for one in found}
@@ -209,9 +209,9 @@ def _best(line: Line, cell: Cell, found: Sequence[Architecture]) -> tuple[Archit
 
 
 def _charts(part: Part) -> Iterator[Drawn]:
-    """Charts that compare two or more methods: dot plots, and plots against network size.
+    """Charts that compare two or more methods: dot plots, and scatter plots against network size.
 
-    Each test measure has a dot plot. Only the first of each stage has a scatter plot.
+    Each test measure has a dot plot. The first test measure of each stage also has a scatter plot.
     """
     tests = _tests(part)
     labels = list(dict.fromkeys(label for cells in tests.values() for label in cells))
@@ -237,7 +237,7 @@ def _charts(part: Part) -> Iterator[Drawn]:
 
 
 def _printed(cell: Cell) -> tuple[float, float] | None:
-    """The paper's mean and deviation (0 if not printed); None if it used another data set."""
+    """The mean and standard deviation (or 0) that the paper prints for this data set, or None."""
     if cell.paper is None or cell.paper_dataset:
         return None
     return cell.paper.mean, cell.paper.std or 0.0

@@ -63,7 +63,7 @@ def names(runs: Sequence[FinishedRun]) -> str:
 
 
 def planned_in(results: Path) -> Mapping[str, str]:
-    """Digests of the settings of the study that last ran in this folder; empty if unknown."""
+    """Digests of the settings of the runs that the last study planned; empty if unknown."""
     path = results / "state" / "study.json"
     found: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
     return found

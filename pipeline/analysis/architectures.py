@@ -1,4 +1,4 @@
-"""Each found architecture: its cell, its counts, the runs that used it, and its files."""
+"""Each found architecture: its cell, its size, the runs that used it, and its files."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _search_of(own: Sequence[FinishedRun]) -> FinishedRun | None:
 
 
 def growth(results: Path, one: Architecture) -> list[Drawn]:
-    """Curves of the accumulated Shapley values (Eq. 7) and alpha (Eq. 6) of a search."""
+    """Curves of a search over its epochs: alpha (Eq. 6) and accumulated Shapley values (Eq. 7)."""
     search = _search_of(one.others)
     if search is None:
         return []

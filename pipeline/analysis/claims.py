@@ -1,7 +1,7 @@
 """Measures the claims of an experiment: the value of each seed, intervals, and a verdict.
 
 The experiment's YAML file states the rules (see `config/claims.py`). This module applies them to
-the finished runs. It also counts the missing runs, so a partly finished study can be rendered too.
+the finished runs. It also counts the missing runs, and works before all runs have finished.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Values = Mapping[int, float]
 
 
 def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
-    """Measurements by file name: for each experiment, one per claim and one of its planned runs.
+    """Measurements by file name: one for each claim, and one of each experiment's planned runs.
 
     Args:
         job: experiments and seeds; experiments without claims are skipped.
@@ -85,7 +85,7 @@ def compared(
 
 
 def _agreement(of: Mapping[str, Values], printed: Mapping[str, float]) -> dict[int, float]:
-    """Kendall's tau between our values and the paper's, for each seed that all strategies have."""
+    """Kendall's tau between our order of the strategies and the paper's, for each shared seed."""
     import numpy as np
 
     shared = set.intersection(*({*by} for by in of.values()))
@@ -139,7 +139,7 @@ def _judged(
 def _numbers(by: Values) -> dict[str, Any] | None:
     """Mean, number of seeds and half-width of the 95 % t interval.
 
-    With too few seeds for an interval, the values themselves take the place of the half-width.
+    If there are too few seeds for an interval, the values are given instead of the half-width.
     """
     if not by:
         return None
@@ -153,7 +153,7 @@ def _numbers(by: Values) -> dict[str, Any] | None:
 def _picture(
     claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]
 ) -> dict[str, Any]:
-    """Data of a claim's picture: a curve over epochs for each label, or a measure by seed."""
+    """Data of a claim's picture: for each label, either curves over epochs or a value per seed."""
     titles = {label: _title(label, experiment) for label in claim.labels}
     if claim.curve:
         series = {titles[label]: epochs(label, claim.curve, finished) for label in titles}
@@ -175,7 +175,7 @@ def _picture(
 def epochs(
     label: str, column: str, finished: Sequence[FinishedRun], dataset: str = "cifar10"
 ) -> dict[int, dict[int, float]]:
-    """Seed -> epoch (counted from one) -> value of a column of the ranking's history."""
+    """Seed -> epoch (counted from one) -> value of a column in the history of `ranking`."""
     return {
         run.seed: {int(row["epoch"]) + 1: round(row[column], DECIMALS) for row in run.history}
         for run in finished
@@ -185,7 +185,7 @@ def epochs(
 
 
 def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) -> dict[str, Any]:
-    """The number of planned and of finished seeds of a row of the experiment, and the results."""
+    """One row of the experiment: how many seeds are planned and finished, and its results."""
     dataset = row.datasets[0]
     query = values(row.strategy, dataset, f"query/{dataset}_test", finished)
     ranked = "query" if row.repeats else "ranking"  # a run of `queries` has both

@@ -1,8 +1,8 @@
 """Renders `docs/claims.md` from the measurements of `claims.py`; do not edit the page by hand.
 
 The page has a table of verdicts, and one section with a picture for each claim. It also shows the
-accuracy of the cell that each search would have returned after each epoch. A table lists
-all planned runs, including those that have not run.
+accuracy of the cell that each search would have returned after each epoch. A table lists all
+planned runs, including those not yet done.
 """
 # Tested in tests/analysis/test_claims.py.
 
@@ -30,7 +30,7 @@ HEAD = """\
 
 This page tests the claims of Shapley-NAS (Xiao et al., CVPR 2022) by experiments. Each claim has
 one or more conditions, which are in `config/experiments/claims.yaml` and were committed before the
-runs. Each condition compares a bound with the 95 % t interval of the mean over seeds. If the whole
+runs. Each condition compares a bound with the 95 % t interval of a mean over seeds. If the whole
 interval is on the claimed side of the bound, the condition holds. If the whole interval is on the
 other side, it does not hold. If the interval contains the bound, or if there are too few seeds, the
 condition is undecided ("cannot be told here"). Conditions marked "not part of the verdict" are
@@ -42,16 +42,16 @@ END = """\
 ## What has run
 
 The test accuracy is that of the cell found at the end of each search. Kendall's tau compares the
-final operation strengths with the test accuracies of all cells. The accuracies are those in the
-table of NAS-Bench-201, or for digits in `nasbench_digits`.
+strengths of all cells with their test accuracies. The strength of a cell is the mean final strength
+of its operations. Accuracies are from the NAS-Bench-201 table, for digits from `nasbench_digits`.
 """
 BY_EPOCH = """\
 ## By epoch
 
 The curves show two measures for each epoch: the accuracy of the cell that the search would have
-returned, and how well the operation strengths of the search rank all 15,625 cells. Both are looked
-up in the table after the search; the search never uses them. Thin lines are seeds, thick lines are
-their mean, and bands are the 95 % interval of the mean.
+returned, and how well the operation strengths of the search rank all 15,625 cells. Both are
+computed after the search from the table, which the search never uses. Thin lines show single seeds,
+thick lines their mean, and bands the 95 % interval of the mean.
 """
 CONDITIONS = {"says": "Condition", "rule": "Rule", "result": "Result", "verdict": "Verdict"}
 PLAN_COLUMNS = {

@@ -1,6 +1,6 @@
 """Quality of a classifier: accuracy in total and by class, confusion matrix, constant baseline.
 
-Each accuracy has Wilson's 95 % interval (1927). The baseline predicts the most frequent class for
+Each accuracy has a 95 % interval (Wilson, 1927). The baseline predicts the most frequent class for
 every image. The accuracy of a network is significantly better only if its whole interval lies above
 the baseline's accuracy.
 """
@@ -120,7 +120,7 @@ def _text(value: Any) -> str:
 
 
 def _draw(found: Evaluation, names: Sequence[str], path: Path) -> None:
-    """Draw each row of the matrix as shares; rows are true classes, columns predicted classes."""
+    """Draw the confusion matrix; each row shows one true class, as shares of its images."""
     from matplotlib.figure import Figure  # imported only here, because it takes a second
 
     shares = found.confusion / np.maximum(found.confusion.sum(axis=1, keepdims=True), 1)

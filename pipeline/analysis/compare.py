@@ -60,7 +60,7 @@ class Subject:
 
     @classmethod
     def named(cls, name: str, seed: Any, **content: Any) -> Subject:
-        """A run with the seeds from its name; `seed` is the search seed if the name has none."""
+        """A run with the seeds in its name. If the name has no search seed, `seed` is used."""
         seeds = {kind: int(number) for kind, number in SEED.findall(name)}
         place = paths.find(name)
         found = seeds.get("seed", int(seed) if str(seed).isdigit() else None)
@@ -76,7 +76,7 @@ class Side:
     runs: tuple[Subject, ...]
 
     def by_seed(self, metric: str, kind: str) -> dict[int, float]:
-        """Mean of a metric for each seed of the given kind; failed runs are left out."""
+        """Seed of the given kind -> mean of a metric over its runs; failed runs are left out."""
         values: dict[int, list[float]] = defaultdict(list)
         for run in self.runs:
             seeds = (run.search_seed, run.training_seed)
@@ -139,7 +139,7 @@ def sides_of(subjects: Sequence[Subject]) -> list[Side]:
 
 
 def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
-    """The differences between the sides as plain values; `values` has one entry per side."""
+    """The differences between sides, in JSON form; each list `values` has one entry per side."""
     keys = dict.fromkeys(key for side in sides for run in side.runs for key in run.config)
     rows = [{"key": key, "values": [side.setting(key) or None for side in sides]} for key in keys]
     metrics = dict.fromkeys(m for side in sides for run in side.runs for m in run.metrics)
@@ -215,7 +215,7 @@ def difference(
 
 @dataclass(frozen=True)
 class Comparison:
-    """Summaries of all measures for the strategies of a space on a data set."""
+    """Summaries of all measures for all strategies, in one space and on one data set."""
 
     space: str
     dataset: str
@@ -226,7 +226,7 @@ class Comparison:
 
 
 def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
-    """A comparison for each space and data set; `rows` has all means, then all differences."""
+    """A comparison per space and data set; for each measure, `rows` has means, then differences."""
     for space, dataset in dict.fromkeys((run.space, run.dataset) for run in runs):
         own = [run for run in runs if (run.space, run.dataset) == (space, dataset)]
         labels = list(dict.fromkeys(run.strategy for run in own))

@@ -74,7 +74,7 @@ def _matrix(one: Comparison) -> TextTable:
 
 
 def _cell(measure: Measure, summary: Summary | None, n: int) -> str:
-    """A value as text; its number of seeds is added if it differs from the row's `n`."""
+    """A value as text, followed by the number of seeds if that differs from the row's `n`."""
     if summary is None:
         return "-"
     words = summary.words(measure.decimals)
@@ -116,7 +116,7 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
 
 
 def render_tables(job: ReportJob, results: Path) -> str:
-    """A table of the test results of each experiment, followed by the answer in a sentence.
+    """For each experiment, a table of test results and a sentence that compares the methods.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.

@@ -1,7 +1,7 @@
 """Heat maps (edges x operations, one per cell type) of the Shapley values that a search estimated.
 
-    φ_o     mean of the estimates of φ_o over the E epochs that have one (none in the warm-up)
-    error   sqrt(mean of σ_e² / E), with σ_e the standard error in epoch e; unknown σ_e are left out
+    φ_o     mean over the E epochs in which φ_o was estimated, so not over the warm-up
+    error   sqrt(mean of σ_e² / E), the mean over epochs whose standard error σ_e is known
 
 A search saves φ and σ of each epoch in `strength.npz` as `phi_history` and
 `standard_error_history`, both [epochs, players], NaN where unknown.
@@ -60,7 +60,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """The heat map of one cell type; a field is None if its edge does not have its operation."""
+    """The heat map of one cell type; a field is None if the edge does not offer the operation."""
 
     cell_type: str
     unit: str
@@ -71,7 +71,7 @@ class HeatMap:
 def heat_maps(
     results: Path, search: FinishedRun | None, genotype: FinishedRun
 ) -> tuple[HeatMap, ...]:
-    """The heat maps of a search, one per cell type; empty if it estimates no Shapley values.
+    """Heat maps of a search, one per cell type; empty if the search estimates no Shapley values.
 
     Args:
         results: folder of the runs.
@@ -104,7 +104,7 @@ def heat_maps(
 def mean_over_epochs(
     phi: NDArray[np.float64], error: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean φ over epochs and its error: [epochs, players] -> [players] each; NaN is left out."""
+    """Mean of φ [epochs, players] over epochs, and its standard error; NaN values are ignored."""
     known = ~np.isnan(phi)
     n_epochs = known.sum(axis=0)
     with np.errstate(invalid="ignore"):

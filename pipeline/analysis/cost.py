@@ -3,8 +3,8 @@
     hours = operations / rate(device, kind of network) / 3600
 
 `work.py` counts the operations. Each row of `rates.json` describes a run, a training step or a
-forward pass. The row also has its time, which was either published by others or measured by us. A
-rate, in operations per second, is the geometric mean over all rows with this device and this kind
+forward pass, with its operations and seconds. The seconds were published by others or measured by
+us. A rate, in operations per second, is the geometric mean over all rows with this device and kind
 of network. `python -m pipeline gpu-check` adds rows for your GPU. The published times come from a
 V100, a GTX 1080 Ti and unnamed GPUs, but their rows all name the device `V100`. Searches on
 ImageNet are ten times slower per operation than other searches, because they also decode images.
@@ -98,14 +98,14 @@ HEAD = """\
 
 <!-- Rendered by `python -m pipeline cost`; change pipeline/analysis/cost.py. -->
 
-The hours are the number of operations of a run, divided by the speed of the device. The speed of a
-V100 comes from published times of runs on a V100 or on other GPUs of that time. The speed of a CPU
-core is measured. **The hours for a V100 are within a factor of two of the hours printed in the
-papers.** The largest factor in the table is {most:.1f}. We have run nothing on a GPU. For newer
-GPUs the table has a range of hours. The upper end is the time of a V100. The lower end is the time
-of a V100 divided by the ratio of the memory bandwidths (NVIDIA's data sheets). Runs that spend most
-of their time launching small kernels are near the upper end. Prices are from cloud surveys of May
-2026.
+The hours are the number of floating-point operations of a run, divided by the speed of the device.
+The speed of a V100 comes from published times of runs on a V100 or on other GPUs of that time. The
+speed of a CPU core is measured. **The hours for a V100 are within a factor of two of the hours
+printed in the papers.** In the table, this factor is at most {most:.1f}. We have run nothing on a
+GPU. For newer GPUs the table has a range of hours. The upper end is the time of a V100. The lower
+end is the time of a V100 divided by the ratio of the memory bandwidths (NVIDIA's data sheets). Runs
+that spend most of their time launching small kernels are near the upper end. Prices are from cloud
+surveys of May 2026.
 
 | run | operations | V100, hours | printed | {gpus} | CPU core, hours |
 | --- | ---: | ---: | ---: | {lines} | ---: |
@@ -113,13 +113,13 @@ of their time launching small kernels are near the upper end. Prices are from cl
 TAIL = """
 `pipeline/analysis/rates.json` lists the published times with their sources: Tables 3 and 4 of the
 paper, or the papers of DARTS, PC-DARTS and NAS-Bench-201. For each kind of network, the speed of a
-V100 is the geometric mean over these runs. The hours of Shapley-NAS are for the coalitions that the
-paper describes; the released code of Shapley-NAS evaluates other coalitions. A search on ImageNet
-also decodes images, which limits its speed more than the GPU does.
+V100 is the geometric mean of the speeds in the listed runs. The hours of Shapley-NAS are for the
+coalitions that the paper describes. The released code evaluates other coalitions. A search on
+ImageNet also decodes images, which limits its speed more than the GPU does.
 
 `make gpu-check` measures the speeds of your own GPU. From then on, `python -m pipeline plan` uses
-these speeds. For a whole table of the paper, `plan` adds up the hours of all its runs. For example,
-Table 3 trains one network for each row and seed.
+these speeds. For a whole table of the paper, `plan` adds up the hours of all runs. For example,
+Table 3 needs one trained network for each row and seed.
 """
 
 
@@ -135,7 +135,7 @@ def render(folder: Path = Path("config")) -> str:
 
 
 def factor(config: Config, place: Place, printed: float) -> float:
-    """Ratio of our hours for a V100 and the printed hours, the larger divided by the smaller."""
+    """Our estimate of V100 hours divided by the printed hours, or the inverse if it is larger."""
     ratio = hours(work.of_run(config, place), V100.name) / printed
     return max(ratio, 1 / ratio)
 

@@ -1,7 +1,7 @@
 """Simulates how often a confidence interval covers the true mean of accuracies from a table.
 
 A run of the stage `queries` looks up one NAS-Bench-201 accuracy for each of many seeds. The mean
-over all these seeds counts as the true mean. From them we draw samples of n seeds, with
+of these accuracies counts as the true mean. From the accuracies we draw samples of size n, with
 replacement. For each sample we compute a t interval and a bounded interval (`intervals.py`). A 95 %
 interval should cover the true mean in at least 95 of 100 samples.
 """

@@ -39,7 +39,7 @@ class Dots:
     def words(self, decimals: int) -> str:
         """Our result and the paper's mean as text.
 
-        Ours is the mean with its interval, or the single values of fewer than three seeds.
+        Our result is a mean with its interval, or a list of values if there is no interval.
         """
         said = []
         if self.values:

@@ -57,7 +57,7 @@ class Drawn:
 
     @property
     def readout(self) -> dict[str, Any]:
-        """What a page needs to show the values of points; empty if the picture has no curves."""
+        """The data with which a page shows values of the curves; empty if there are no curves."""
         assert self.svg  # rendering computes the layout of the figure
         return figures.readout(self.figure, self.curves) if self.curves else {}
 

@@ -1,7 +1,7 @@
 """Renders `docs/fidelity.md`, which compares our code with the authors' code, from YAML files.
 
-For each hyper-parameter, `config/fidelity/<strategy>.yaml` has the authors' value, its source, and
-the reason if ours differs. Our own value is read from the settings of the search under the preset
+For each hyper-parameter, `config/fidelity/<strategy>.yaml` has the authors' value, its source, and,
+if our value differs, the reason. Our value is read from the settings of the search under the preset
 `paper`. The file also describes behaviour that no hyper-parameter controls, such as how each code
 samples and discretises.
 """
@@ -52,7 +52,7 @@ class Value(Settings):
 
 
 class Rule(Settings):
-    """A behaviour that no key controls; without `why`, our code and the authors' behave alike."""
+    """A behaviour that no key controls. If `why` is empty, our code and the authors' agree."""
 
     what: str
     authors: str
@@ -63,7 +63,7 @@ class Rule(Settings):
 
 
 class Fidelity(Settings):
-    """The content of one file; `source` applies to each value or rule that has no source."""
+    """The content of one file; `source` is the default source of its values and rules."""
 
     strategy: str
     source: str

@@ -3,8 +3,7 @@
 The operations belong to two edges. For each data set two pictures show means over search seeds. The
 first picture shows the drop in accuracy. On its diagonal one operation is removed; above the
 diagonal two are removed. The second picture shows the interaction of two operations: the drop if
-both are removed, minus the sum of the drops if only one of them is removed. The interaction is zero
-if the two operations are independent.
+both are removed, minus the sum of the drops if each is removed alone.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -96,7 +95,7 @@ def _read(path: Path) -> dict[Pair, dict[str, float]]:
 
 
 def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
-    """A heat map over pairs of operations, ordered by edge, with the number in each field."""
+    """A heat map of pairs of operations, ordered by edge; each field also shows its value."""
     players = list(dict.fromkeys(player for pair in values for player in pair))
     field = np.full((len(players), len(players)), np.nan)
     for (first, second), several in values.items():

@@ -1,9 +1,9 @@
 """Figure 3: test error and search cost against the number of permutations M and the threshold eta.
 
-One picture varies M and the other eta. Both show the base row, where the experiment changes
-neither. Every other row changes one of them and appears in the picture of this setting. Under
-some presets a row may have the same value of the setting as the base row. Then only the base row is
-drawn. M and eta are read from the provenance of the searches, because presets may change them.
+The first picture varies M, the second eta. Both show the base row, which changes neither setting.
+Every other row changes one setting and appears only in the picture of this setting. If a preset
+gives the base row the same value as another row, only the base row is drawn. M and eta are read
+from the provenance of the searches, because presets may change them.
 """
 # Tested in tests/analysis/test_figure_3.py.
 
@@ -65,7 +65,7 @@ def _points(
 
 
 def _varying(experiment: Experiment, points: Sequence[Point], setting: str) -> list[Point]:
-    """The point of the base row and of each row that changes `setting`, in order of its value."""
+    """The points of the base row and of the rows that change `setting`, in order of `setting`."""
     labels = experiment.strategies
     own = [
         point

@@ -1,11 +1,11 @@
 """Figure 5: operation strength against test accuracy of architectures of NAS-Bench-201.
 
 Each row of the experiment has one scatter plot per data set, as in the paper, for the search with
-the first seed. A second picture for each data set shows Kendall's tau of every seed with its
-bootstrap interval, over the drawn architectures and over all architectures. For comparison, a cross
-shows the paper's tau. A dashed line shows the tau of the main effects of the table's accuracies. A
-solid line shows the tau of the main effects of their ranks (`nasbench/additive.py`). We found no
-sum over edges whose tau is much larger than that of the rank effects.
+the first seed. A second picture for each data set shows Kendall's tau and a bootstrap interval for
+every seed, over the drawn architectures and over all architectures. For comparison, a cross shows
+the paper's tau. Two lines show the tau of scores fitted to the table (`nasbench/additive.py`): main
+effects on the accuracies (dashed), and main effects on the ranks of the accuracies (solid). We
+found no sum over edges whose tau is much larger than that of the main effects on ranks.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -29,7 +29,7 @@ EFFECTS: dict[str, tuple[float, ...]] = {"main_effects": (1.5, 1), "rank_effects
 
 @dataclass(frozen=True)
 class Ranked:
-    """A row of the experiment on one data set, with its runs by seed; `index` sets its colour."""
+    """The ranking runs of one row on one data set; `index` chooses the colour of the row."""
 
     row: Row
     dataset: str

@@ -175,7 +175,7 @@ def ends(series: Sequence[Series]) -> str:
 
 
 def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
-    """The data with which a report page shows values of the curves.
+    """The data that a report page needs to show the values of the curves.
 
     Call `svg` first, because it places the axes.
 

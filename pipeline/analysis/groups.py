@@ -1,8 +1,8 @@
 """Figures for each group of runs: accuracy, cost, alpha.
 
-A group has all runs in one space on one data set. Each strategy has the same colour and dash in all
-figures of a group. Each operation has the same colour and dash in all figures of the architecture
-parameters alpha.
+A group contains all runs in one space on one data set. Each strategy has the same colour and dash
+in all figures of a group. Each operation has the same colour and dash in all figures of the
+architecture parameters alpha.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MOST_WITH_ALL_EDGES = 8
 
 @dataclass(frozen=True)
 class AlphaFigures:
-    """Alpha of one strategy: on the first edge of each cell type, and on all edges."""
+    """Figures of alpha for one strategy: the first edge of each cell type, and all edges."""
 
     strategy: str
     operations: dict[str, int]
@@ -50,7 +50,7 @@ class AlphaFigures:
 
 @dataclass(frozen=True)
 class Group:
-    """Figures of a space on a data set; `strategies`: title -> index of its colour and dash."""
+    """A group of runs; `strategies`: title of a strategy -> index of its colour and dash."""
 
     space: str
     dataset: str
@@ -149,7 +149,7 @@ def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) 
 def _alpha(
     results: Path, name: str, runs: Sequence[FinishedRun], with_all: bool
 ) -> AlphaFigures | None:
-    """Figures of alpha over epochs; None if it was not saved or no longer fits the space."""
+    """Figures of alpha over epochs; None if alpha was not saved or no longer fits the space."""
     found = alphas.read(results, runs)
     if found is None:
         return None

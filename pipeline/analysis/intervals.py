@@ -1,6 +1,6 @@
-"""Summaries over seeds: mean, 95 % interval, Welch's test, and how they are written.
+"""Statistics over seeds (mean, 95 % interval, Welch's test), and their form as text.
 
-Three methods with different assumptions:
+The methods make different assumptions:
 
 - *t*: mean ± t(0.975, n - 1) · deviation / sqrt(n), for independent, nearly normal values.
 - *bounded*: Gaffke's interval for values between two known bounds. Its lower end is the 2.5 %
@@ -47,12 +47,12 @@ class Summary:
 
     @property
     def half_width(self) -> float | None:
-        """Half the width of a t interval; None without one. Bounded intervals are asymmetrical."""
+        """Half the width of a t interval; None if the interval is bounded or missing."""
         return None if self.high is None or self.bounded else self.high - self.mean
 
     @property
     def arms(self) -> tuple[float, float]:
-        """Distances from the mean to the lower and upper ends of the interval; 0 if it has none."""
+        """Distances from the mean to the ends of the interval, lower first; 0 if there is none."""
         if self.low is None or self.high is None:
             return 0.0, 0.0
         return self.mean - self.low, self.high - self.mean
@@ -68,12 +68,12 @@ class Summary:
         }
 
     def words(self, decimals: int = 2, signed: bool = False) -> str:
-        """`2.505 ± 0.014` or `94.27 (93.1 to 94.37)`; without an interval, a list of the values.
+        """Text such as `2.505 ± 0.014` or `94.27 (93.1 to 94.37)`; the values if no interval.
 
         Args:
             decimals: number of decimals if there is no interval or its width is zero. Otherwise
                 the width determines the number of decimals.
-            signed: whether positive numbers get a plus sign, as differences do.
+            signed: whether positive numbers get a plus sign.
         """
         if self.low is None or self.high is None:
             return ", ".join(number(value, decimals, signed) for value in self.values)
@@ -125,7 +125,7 @@ def bounded_interval(values: np.ndarray, least: float, largest: float) -> tuple[
 
 
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary | None:
-    """`a` minus `b` over the seeds that both have; None if they share none.
+    """Summary of `a` minus `b` over the seeds that both have; None if there are none.
 
     Runs with the same seed use the same data split and data order. Therefore, the differences
     usually vary less between seeds than the values of `a` do.

@@ -57,7 +57,7 @@ def measurements(
 
 
 def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
-    """The numbers of a figure as a measurement; None if it has no numbers or is a scatter plot."""
+    """The numbers of a figure as a measurement; None for scatter plots or without numbers."""
     if not 0 < len(drawn.data) <= MOST_ROWS:
         return None
     keys = dict.fromkeys(key for row in drawn.data for key, value in row.items() if value != "")
@@ -93,13 +93,26 @@ def of_experiment(experiment: Experiment, finished: Sequence[FinishedRun]) -> li
 def made(job: ReportJob, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
     """How the runs of an experiment were made: command, commits, machines, date, seeds."""
     runs = of_experiment(experiment, finished)
-    most = max((run.repeats for run in runs), default=0)
-    seeds = sorted({run.seed for run in runs if run.seed is not None}) or list(job.seeds)
+    trainings = sorted({run.rseed for run in runs if run.rseed is not None})
+    options = f" 'retrain_seeds={trainings}'" if len(trainings) > 1 else ""
+    command = f"snakemake --cores all {experiment.name} --config preset={job.preset}{options}"
     return {
-        "command": f"snakemake --cores all {experiment.name} --config preset={job.preset}",
+        "command": command,
         **made_by([run.provenance for run in runs]),
-        "seeds": f"0 to {most - 1}" if most else seeds,
+        "seeds": _seeds(runs, trainings) or list(job.seeds),
     }
+
+
+def _seeds(runs: Sequence[FinishedRun], trainings: Sequence[int]) -> str | list[int]:
+    """The seeds of the searches, and those of the trainings if networks are trained repeatedly."""
+    if most := max((run.repeats for run in runs), default=0):
+        return f"0 to {most - 1}"
+    searches = sorted({run.seed for run in runs if run.seed is not None and run.searched})
+    if len(trainings) < 2:
+        return searches
+    both = {"searches": searches, "trainings": trainings}
+    named = (f"{name} {', '.join(map(str, seeds))}" for name, seeds in both.items() if seeds)
+    return "; ".join(named)
 
 
 def _measurement(experiment: Experiment, table: ResultTable) -> dict[str, Any]:

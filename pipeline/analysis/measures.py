@@ -152,7 +152,7 @@ def dataset_title(name: str) -> str:
 
 
 def place(dataset: str, stands_for: str) -> str:
-    """The title of a data set, and of the data set that it replaces, if any."""
+    """Text such as `digits in place of CIFAR-10`; only the title if nothing is replaced."""
     title = dataset_title(dataset)
     return f"{title} in place of {dataset_title(stands_for)}" if stands_for else title
 
@@ -169,11 +169,11 @@ def summary(measure: Measure, runs: Sequence[FinishedRun]) -> Summary | None:
 def bounds(
     measure: Measure, runs: Sequence[FinishedRun], accuracies: Sequence[float]
 ) -> tuple[float, float] | None:
-    """Smallest and largest possible value of a measure; None if the measure is not looked up.
+    """Bounds of a measure that is looked up in the table; None for any other measure.
 
-    The largest accuracy is that of the table's best architecture. The smallest accuracy is the
-    table's median, because we assume that no search finds a worse cell. If a run did find a worse
-    cell, the smallest accuracy is 0.
+    The upper bound of an accuracy is the best accuracy in the table. The lower bound is the table's
+    median, because we assume that no search finds a worse cell. If a run did find a worse cell,
+    the lower bound is 0.
 
     Args:
         measure: an accuracy of the table, or a rank or regret computed from it.

@@ -4,10 +4,10 @@ The page starts with the answer, the best cell and its Shapley values. Next it c
 of each experiment with the paper's numbers in tables. After the tables it shows curves, found cells
 and links to the folders of all runs, with their code and machines. Drawings are inline SVG. Their
 colours are CSS variables, so that the page also works in dark mode. A small script shows the values
-of the epoch under the mouse and hides series, but the page is complete without it. The page loads
-nothing from a network, and its content security policy forbids all requests. The same files give
-the same page, because its date is that of the latest run. Only the links to MLflow depend on
-MLFLOW_TRACKING_URI; for a local store they use the address of `make ui`.
+of the epoch under the mouse and lets the reader hide series. The page is complete without it. The
+page loads nothing from a network, and its content security policy forbids all requests. The same
+files give the same page, because its date is that of the latest run. Only the links to MLflow
+depend on MLFLOW_TRACKING_URI. For a local store they use the address of `make ui`.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:
 
 
 def origins(shown: Sequence[FinishedRun]) -> dict[str, list[tuple[dict[str, Any], int]]]:
-    """Each distinct code, machine, set of versions and data with its run count, largest first."""
+    """For code, machines, versions and data: (record, number of runs), most frequent first."""
     kinds = {
         "code": ("git_commit", "git_dirty", "source_digest"),
         "machines": ("device", "gpu", "cpu", "threads", "platform", "python"),
@@ -126,7 +126,7 @@ def origins(shown: Sequence[FinishedRun]) -> dict[str, list[tuple[dict[str, Any]
 
 
 def settings_in_use(shown: Sequence[FinishedRun]) -> list[tuple[str, str, list[FinishedRun]]]:
-    """Title, settings as JSON, and runs, for each stage and each set of settings that it used."""
+    """(title, settings as JSON, runs) for each distinct combination of a stage and its settings."""
     using: dict[tuple[str, str], list[FinishedRun]] = defaultdict(list)
     for run in shown:
         text = json.dumps(run.provenance.get("settings", {}), indent=2, ensure_ascii=False)

@@ -141,8 +141,8 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
 def _spread(value: Mapping[str, Any]) -> str:
     """Mean and spread as text, such as `93.21 ± 0.40 (n = 4)`.
 
-    The number after ± is half the width of a 95 % interval. If the measurement has no interval, it
-    is the standard deviation. For two runs, both values are shown instead.
+    The number after ± is half the width of a 95 % interval, or the standard deviation if the
+    measurement has no interval. For two runs, both values are shown instead.
     """
     n = value.get("n", 1)
     end = f" (n = {n})" if n > 1 else ""

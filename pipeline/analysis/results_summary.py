@@ -3,7 +3,7 @@
 `config/results.yaml` lists the findings. In a sentence, `{measurement|row|column}` is replaced by a
 value from `docs/measurements/`. `row` is the text of the row's first column, or of its first
 columns, joined by commas. `{measurement|row|column|2}` is rounded to two decimals. A finding may
-show some rows of a table, or a picture. It links to the pages with the whole tables.
+also show a picture or some rows of a table. It links to the pages with the whole tables.
 """
 # Tested in tests/analysis/test_results_page.py.
 
@@ -140,7 +140,7 @@ def _measurement(measured: Measured, name: str) -> Mapping[str, Any]:
 
 
 def _row(measured: Measured, name: str, row: str) -> Mapping[str, Any]:
-    """The row whose first column is `row`, or whose first columns joined by commas are `row`."""
+    """The row whose first column is `row`, or whose first columns, joined by commas, are `row`."""
     columns = [*_measurement(measured, name)["columns"]]
     rows = measured[name]["rows"]
     found = [one for one in rows if one.get(columns[0]) == row] or [

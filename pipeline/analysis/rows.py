@@ -25,7 +25,7 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
     """The rows of each experiment whose table is complete, by name of the experiment.
 
     Experiments share runs, so a workflow may fill parts of tables that were not requested. A table
-    is complete if each row has at least one result of ours, except rows that only quote the paper.
+    is complete if each row has a result of ours; rows that only quote the paper do not count.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.

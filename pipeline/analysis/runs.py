@@ -1,4 +1,4 @@
-"""The runs of a results folder, read from their files; imports neither torch nor mlflow.
+"""Reads the runs of a results folder from their files. Imports neither torch nor mlflow.
 
 `pipeline.paths` defines the folder of a run. A run has succeeded if its `metrics.json` exists.
 Otherwise its journal in `state/`, if there is one, says whether the run failed or was killed.
@@ -94,7 +94,7 @@ def _read(results: Path, folder: Path) -> FinishedRun:
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """The numbers of a run; NaN where an older version wrote a number that is not finite."""
+    """Read the metrics of a run; a non-finite number from an older version becomes NaN."""
     # JSON has no NaN, but older versions wrote NaN if a training diverged.
     if NAN.search(read_text(path)):
         return {key: math.nan if value is None else value for key, value in _older(path).items()}
@@ -105,7 +105,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 
 def _older(path: Path) -> dict[str, Any]:
-    """Metrics that an older version wrote; None for a number that is not finite."""
+    """Read metrics that an older version wrote; a number that is not finite becomes None."""
     found = parse_json(NAN.sub(": null", read_text(path)))
     return found if isinstance(found, dict) else {}
 

@@ -1,9 +1,8 @@
 """An experiment as tables: our mean with its interval, the paper's number, and the difference.
 
-Each data set that was searched on has separate tables, whose rows are in the order of the
-experiment. A cell of a table holds our number and, if the paper has one (`Row.paper`), also the
-paper's. If a row trains networks on several data sets, the paper's test error is shown only for the
-first data set.
+There are separate tables for each data set used in a search. The rows are in the order of the
+experiment. A cell of a table holds our number and, if there is one, the paper's number
+(`Row.paper`). If a row trains networks on several data sets, only the first has the paper's error.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from pipeline.analysis.intervals import (
 )
 from pipeline.analysis.measures import TABLE_COLUMNS, TEST_COLUMNS, Measure, by_seed
 from pipeline.analysis.runs import ORDER, FinishedRun
-from pipeline.config.experiments import KEPT, Experiment, Printed, Row
+from pipeline.config.experiments import KEPT, Experiment, Printed, Row, is_searched
 from pipeline.config.jobs import ReportJob
 from pipeline.nasbench.protocols import DIGITS
 from pipeline.paths import Place
@@ -39,9 +38,9 @@ class Cell:
         applies: whether runs of this row measure this column.
         paper_dataset: the paper's data set, if ours is a smaller replacement; else empty.
         values: our value for each seed.
-        made_by_other_code: those of `runs` that were made before their code changed.
+        made_by_other_code: those of `runs` whose code has changed since.
         runs: the runs that gave the values, in the order of the seeds.
-        n_failed: number of missing seeds that failed.
+        n_failed: number of seeds without a value because a run failed or diverged.
     """
 
     measure: Measure
@@ -57,7 +56,7 @@ class Cell:
 
     @property
     def best(self) -> float | None:
-        """The best of several trainings or queries; None if neither low nor high is better."""
+        """The best value of several runs; None if neither low nor high values are better."""
         if len(self.values) < 2 or self.measure.stage not in ("retrain", "query"):
             return None
         better = {True: min, False: max}.get(self.measure.lower_is_better)  # type: ignore[arg-type]
@@ -87,7 +86,7 @@ class Cell:
     def verdict(self) -> str:
         """Whether our mean differs from the paper's (Welch's test at 5 %), or why that is unknown.
 
-        If the paper does not state its number of runs, we assume that it has `LEAST` (three) runs.
+        If the paper does not state its number of runs, we assume `LEAST` (three) runs.
         """
         if self.ours is None or self.paper is None or self.difference is None:
             return ""
@@ -125,7 +124,8 @@ class ResultTable:
         """Differences from a reference strategy in the same space, paired over shared seeds.
 
         The result has an entry for each searched row that shares two or more seeds with the
-        reference in some column. If neither low nor high is better, the difference is None.
+        reference in at least one column. A difference is None if neither low nor high values of the
+        column are better.
         """
         found = []
         for line in self.lines:
@@ -162,12 +162,12 @@ class Evidence:
     """The runs from which the tables of all experiments are made.
 
     Attributes:
-        runs: finished runs with the expected settings (`apart`); each row of a table uses some.
+        runs: finished runs with the expected settings (see `apart.py`), for use in the tables.
         n_seeds: number of search seeds.
         n_retrain_seeds: number of training seeds of a found network.
         source_digest: digest of the present code; runs made by other code are marked.
         failed: runs that failed.
-        apart: finished runs with other settings, which no row uses.
+        apart: finished runs with other settings, which the tables do not use.
     """
 
     runs: Sequence[FinishedRun]
@@ -193,7 +193,7 @@ class Evidence:
 
 
 def parts(experiment: Experiment, study: Evidence) -> list[Part]:
-    """The tables of an experiment, one part per data set and the data set it replaces."""
+    """The tables of an experiment, grouped by data set and by the data set (if any) it replaces."""
     keys = dict.fromkeys((name, row.stands_for) for row in experiment.rows for name in row.datasets)
     return [_part(experiment, *key, study) for key in keys]
 
@@ -201,7 +201,8 @@ def parts(experiment: Experiment, study: Evidence) -> list[Part]:
 def _part(experiment: Experiment, dataset: str, stood_for: str, study: Evidence) -> Part:
     rows = [r for r in experiment.rows if dataset in r.datasets and r.stands_for == stood_for]
     stands_for = measures.dataset_title(stood_for or experiment.stands_for.get(dataset, ""))
-    where = f"searched on {dataset}" + (f" in place of {stands_for}" if stands_for else "")
+    searched = "searched " if any(is_searched(row.strategy) for row in rows) else ""
+    where = f"{searched}on {dataset}" + (f" in place of {stands_for}" if stands_for else "")
     queried = [row for row in rows if row.query]
     found = [run for row in rows for run in runs_of(row, dataset, study.runs)]
     looked_up, places = _benchmark_columns(rows, dataset, found)
@@ -241,8 +242,8 @@ def _line(
 def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The runs of a row for one data set.
 
-    If one of several found cells was kept, these are all searches and trials of cells, and all runs
-    of the kept cell.
+    If the row kept one of several found cells, the result has all searches and all trials of cells,
+    but other runs only of the kept cell.
     """
     place = (row.space, dataset, row.strategy)
     own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]

@@ -3,8 +3,8 @@
 A multiply-add is two operations. The backward pass of a training step counts as two forward passes,
 and an evaluation of the value function counts as one. For a discrete network, the multiply-adds of
 a published network (`REFERENCES`) are multiplied by the ratios of cells, pixels and squared
-channels. For a supernet, the multiply-adds of all edges are added. An edge with C channels on H x W
-pixels needs this many:
+channels. For a supernet, the multiply-adds of all edges are added. On H x W pixels, an edge with C
+channels has this number of multiply-adds:
 
     DARTS           H W (102 C + 6 C²)    two separable convolutions, used twice; two dilated ones
     S1 to S4        H W (51 C + 3 C²)     two operations, about half of the work of DARTS
@@ -190,7 +190,7 @@ def _supernet_size(space: str, recipe: SearchSettings) -> float:
 
 
 def _history_size(space: str, recipe: SearchSettings) -> float:
-    """Bytes that all epochs write: alpha as float64, and the lines in history and journal."""
+    """Bytes written over all epochs: alpha as float64, and the lines in history and journal."""
     one = registry.get("spaces", space)(recipe.supernet)
     return float(recipe.epochs * (8 * one.n_players + 1000))
 

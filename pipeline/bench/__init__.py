@@ -1,4 +1,4 @@
-"""Times fast code and a plain, tested version of the same code, in alternating calls.
+"""Compares the speed of fast code and of a plain, tested version, in alternating calls.
 
 Other programs may use the machine at the same time, so compare ratios of median times and not times
 alone. To add a benchmark, write a file with a function `rows(repeats)` and add its name to `NAMES`.

@@ -1,13 +1,14 @@
 """Compares our estimators and those of shapiq on eight games with known Shapley values.
 
 The games have 10 to 14 players. Their true Shapley values are computed from all coalitions. There
-is a row for each estimator and number of evaluations per player. The error on a game is the mean
-of |estimate - true value| over players, divided by the mean of |true value|. Each row has
+is a row for each pair of an estimator and a number of evaluations per player. The error on a game
+is the mean of |estimate - true value| over players and seeds, divided by the mean of |true value|.
+Each row has
 
 - the geometric mean of the errors over games
 - the number of games on which this estimator has the smallest error
-- for our estimators, the share of 95 % intervals that contain the true value, without and with
-  noise on V; the standard deviation of the noise is a tenth of the largest |true value|
+- for our estimators, the share of 95 % intervals that contain the true value: once without
+  noise on V, once with noise whose standard deviation is a tenth of the largest |true value|
 """
 # Tested in tests/test_bench.py.
 

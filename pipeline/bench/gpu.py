@@ -164,7 +164,7 @@ def timed(once: Callable[[], object]) -> Row:
 
 
 def search(device: torch.device, tiny: bool, left: Callable[[], float]) -> Row:
-    """Run Shapley-NAS on noise at the paper's sizes, for as many epochs as time allows."""
+    """Run Shapley-NAS on random images at the paper's sizes, for as many epochs as time allows."""
     shape = {"cells": 1, "channels": 4} if tiny else {}
     recipe = NasBench201Search(warmup_epochs=0, epochs=50, batch_size=256, supernet=shape)
     entry = registry.entry("strategies", "shapley")

@@ -10,8 +10,8 @@ from collections.abc import Callable
 def peak_megabytes(work: Callable[[], object]) -> float:
     """Peak of the memory that `work` allocates, in MB (10^6 bytes).
 
-    Earlier allocations do not count. torch's CUDA allocator measures the peak on a GPU, and torch's
-    profiler on a CPU.
+    Earlier allocations do not count. The peak is measured by torch's CUDA allocator on a GPU,
+    and by torch's profiler on a CPU.
 
     Args:
         work: called twice; the second call is measured, since gradients and caches exist by then.

@@ -27,9 +27,9 @@ Runs = Sequence[dict[str, Any]]
 def reached(
     runs: Mapping[str, Runs], taus: Mapping[str, float], readable_ratio: float
 ) -> dict[str, dict[str, Any]]:
-    """For each estimator in `OTHERS`, by name: columns that compare the default with it.
+    """Compare the default estimator with each of `OTHERS`; return a dict of columns for each name.
 
-    The columns are empty if the default has a lower tau at every budget.
+    The dict of columns is empty if the default has a lower tau at every budget.
 
     Args:
         runs: the repetitions of each estimator, as `studies.estimates` returns them.

@@ -1,9 +1,9 @@
 """Wall time of weight training and Shapley estimation with one process and with two.
 
 The space is NAS-Bench-201 with one cell per stage, images are noise, and gloo connects the
-processes. The baseline is one process with one thread. It is compared with one process with two
-threads and with two processes with one thread each. The three forms are timed alternately. Each
-form does the same work: it trains the weights for one epoch, with two micro-batches per step, and
+processes. The baseline is one process with one thread. The other two forms are one process with two
+threads, and two processes with one thread each. All three forms are timed alternately. Each form
+does the same work: it trains the weights for one epoch, with two micro-batches per step, and
 estimates Shapley values from four whole permutations.
 """
 # Tested in tests/test_bench.py.
@@ -73,7 +73,7 @@ def _process(
     forms: Mapping[str, tuple[int, int]],
     sizes: dict[str, int],
 ) -> None:
-    """Run one of two processes; the first one writes the times of both tasks for all `forms`."""
+    """Run one of the two processes; rank 0 writes the times of both tasks in each of `forms`."""
     meet = f"file://{folder}/meet"
     distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=2)
     times: dict[str, dict[str, list[float]]] = {form: {} for form in forms}

@@ -1,4 +1,4 @@
-"""Estimators of Shapley values on a small NAS-Bench-201 supernet from a short search.
+"""Compares estimators of Shapley values on a small NAS-Bench-201 supernet, trained briefly.
 
 The baseline is the paper's estimator without truncation: 10 permutations on 1,024 images each. The
 reference is the mean of two walks. A walk evaluates 40 whole permutations on 64 images each. No
@@ -49,7 +49,7 @@ from pipeline.supernet import saved
 
 @dataclass(frozen=True)
 class Bench:
-    """A study of one supernet; its files lie in `folder` as the workflow would name them."""
+    """A study of one supernet. Its files in `folder` have the same names as in the workflow."""
 
     study: Study
     root: Path

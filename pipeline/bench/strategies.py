@@ -4,9 +4,9 @@ The space is NAS-Bench-201 with one cell per stage, and the images are noise. Ev
 strategies in turn. The timed epoch comes after the warm-up, so it also updates alpha. Work that a
 strategy does once per epoch or once per search (Shapley values, controller, final choices) is made
 as small as possible, because it does not grow with the number of steps. `docs/strategies.md` lists
-how many images pass through the supernet in this work. Without a GPU we measure CPU time, because
-other programs may use the machine. Memory is the peak of what an epoch allocates: activations,
-gradients and copies of the weights.
+how many images each strategy passes through the supernet for this work. Without a GPU, CPU time is
+measured instead of wall time, because other programs may use the machine. Memory is the peak of
+what an epoch allocates: activations, gradients and copies of the weights.
 """
 # Tested in tests/test_bench.py.
 

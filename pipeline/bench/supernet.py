@@ -6,9 +6,9 @@
 - A forward pass computes no gradients. Batch norms use batch statistics in DARTS (the default of
   the value function) and running statistics in NAS-Bench-201.
 - With half of the players removed, a forward pass is timed alone and as part of a walk. A walk
-  removes players one by one and recomputes only what each removal changes. Both use batch
-  statistics.
-- `*_peak_mb` is the peak memory of a training step without weights and images.
+  removes players one at a time and recomputes only what each removal changes. Both timings use
+  batch statistics.
+- `*_peak_mb` is the peak memory of a training step, not counting weights and images.
 - `convolutions` is the share of the fast supernet's time spent in convolutions.
 """
 # Tested in tests/test_bench.py.
@@ -41,7 +41,7 @@ Pair = tuple[Callable[[], object], Callable[[], object]]  # baseline, fast form
 
 
 def rows(repeats: int = 7, compiled: bool = True) -> list[dict[str, Any]]:
-    """The times of training steps and forward passes in DARTS and NAS-Bench-201, one row for each.
+    """Time training steps and forward passes in DARTS and NAS-Bench-201; a row for each comparison.
 
     Args:
         repeats: number of timed calls of each of the two functions that a row compares.
@@ -80,9 +80,9 @@ def forward_passes(
 ) -> dict[str, Pair]:
     """Name of a comparison -> the two functions whose times are compared.
 
-    The first comparison is between the readable and the fast supernet, with all players. In the
-    other two, the fast supernet with all players is the baseline. It is compared with a pass of
-    half of the players, and with a walk.
+    The first comparison is between the readable and the fast supernet, with all players. The other
+    two use only the fast supernet. One compares a pass with all players to a pass with half of
+    them. The other compares `STEPS` passes with all players to a walk.
     """
     everyone = torch.ones(fast.space.n_players, dtype=torch.bool)
     half = torch.rand(fast.space.n_players, generator=generator).argsort() % 2 == 0
@@ -141,7 +141,7 @@ def forward(
 def walk(supernet: Supernet, images: Tensor, order: Tensor) -> Callable[[], None]:
     """A function that runs `STEPS` forward passes, each with one player fewer than the one before.
 
-    In the middle of the walk, half of the players are removed. The passes share a cache.
+    In the middle of the walk, half of the players have been removed. The passes share a cache.
 
     Args:
         supernet: the network.

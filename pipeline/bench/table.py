@@ -1,4 +1,4 @@
-"""Times opening and querying NAS-Bench-201's table, against plain pandas on the CSV file.
+"""Measures the time to open and query NAS-Bench-201's table, compared with pandas on the CSV file.
 
 If the real table is missing, a table of random numbers with the same shape is used. Each row says
 which of the two was used.

@@ -67,7 +67,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def work_seconds(work: Callable[[], object]) -> float:
-    """Seconds of one call: wall time with a GPU, else CPU time, in case other programs run."""
+    """Seconds of one call: wall time with a GPU, else CPU time (other programs affect it less)."""
     import torch
 
     if torch.cuda.is_available():

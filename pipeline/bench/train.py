@@ -1,4 +1,4 @@
-"""Times a training step of a discrete network: plain PyTorch against our memory and number formats.
+"""Compares our training step (`channels_last`, bfloat16) of a discrete network with plain PyTorch.
 
 A timed step is a whole step of `pipeline.training`: forward pass, loss with the auxiliary head,
 backward pass, gradient clipping and SGD. Plain PyTorch means eager float32, contiguous images and

@@ -4,11 +4,11 @@ The supernet is the paper's for CIFAR-10, in the DARTS space (C = 16, eight cell
 M = 10 truncated permutations (section 3.3). We time `repeats` permutations and scale the time to M.
 An epoch trains the weights on half of the training set, 25,000 images. We time 256 images and scale
 the time to 25,000. The time of an update is proportional to the number of images on which V is
-measured. The result `images_at_par` is the number with which an update takes as long as training
-the weights. Truncation depends on how well the supernet is trained. There is therefore a row for
-each age, the number of epochs trained. The images are from CIFAR-10 if the folder SHAPLEY_NAS_DATA
-has it, else from digits. Without a GPU, times are CPU times of one thread, because other programs
-may use the machine. With `--repeats 4` the benchmark takes half an hour of one core.
+measured. `images_at_par` is the number of these images with which an update takes as long as
+training the weights. How early permutations are truncated depends on how well the supernet is
+trained. The result therefore has one row per age of the supernet (number of epochs trained). The
+images are CIFAR-10's if the folder SHAPLEY_NAS_DATA contains them, else digits. Without a GPU,
+times are CPU times of one thread. With `--repeats 4` the benchmark takes half an hour of one core.
 """
 # Tested in tests/test_bench.py.
 
@@ -47,7 +47,7 @@ def rows(
     n_timed: int = N_TIMED,
     n_value: int = N_VALUE,
 ) -> list[dict[str, Any]]:
-    """A row for each age of the supernet, the number of epochs for which it was trained.
+    """One row per age of the supernet. The age is the number of epochs trained so far.
 
     Args:
         repeats: number of permutations that are timed.

@@ -21,7 +21,7 @@ HOLDS, FAILS, OPEN = "holds here", "does not hold here", "cannot be told here"
 
 
 class Condition(Settings):
-    """Compares a bound with a strategy's values, or with paired differences of two strategies."""
+    """Compares a strategy's values, or paired differences of two strategies, with a bound."""
 
     says: str = Field(description="what is compared, in words")
     strategy: str = setting("", "strategy label whose runs are measured", OURS)

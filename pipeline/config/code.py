@@ -27,7 +27,7 @@ def things(job: Mapping[str, Any], dataset: str | None = None) -> Things:
 
 
 def digests(job: Mapping[str, Any], dataset: str | None = None) -> str:
-    """One line with `module:digest` of the source of each module that a job uses."""
+    """`module:digest` for the source of each module that a job uses, on one line."""
     found = sources.digests(things(job, dataset))
     return " ".join(f"{module}:{digest}" for module, digest in found.items())
 

@@ -118,9 +118,9 @@ class Row(Settings):
 
 
 def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
-    """Replace data sets of a row by smaller ones, and split the row into one per data set.
+    """Replace data sets of a row by smaller ones, and return one row for each data set.
 
-    If the row uses none of the replaced data sets, it is returned unchanged.
+    If the row uses none of the replaced data sets, return it unchanged.
 
     Args:
         row: a row of an experiment, as written in its file.
@@ -160,10 +160,10 @@ def only_on(row: Row, datasets: Sequence[str]) -> Row:
 
 
 def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
-    """The numbers printed for data set `name`, in columns named after the replacement of `name`.
+    """The paper's numbers for data set `name`, in columns renamed after the replacement of `name`.
 
-    If other data sets are replaced too, the columns of these data sets are dropped, because their
-    numbers do not apply to the replacement of `name`.
+    Columns of other replaced data sets are dropped, because their numbers do not apply to the
+    replacement of `name`.
     """
     printed = {}
     for key, value in row.paper.get(name, {}).items():
@@ -206,6 +206,6 @@ class Experiment(Settings):
 
 
 def shown_strategy(row: Row, seeds: Sequence[int]) -> str:
-    """The label of the trained networks; it has the prefix `kept_` if `select` keeps one cell."""
+    """The label of the trained networks, prefixed by `kept_` if only the best cell is trained."""
     several = row.select and len(row.own_seeds(seeds)) > 1
     return f"{KEPT}{row.strategy}" if several else row.strategy

@@ -1,4 +1,4 @@
-"""Writes the documented `config.yaml` and the JSON schema from the models.
+"""Writes the documented `config.yaml` and the JSON schema from the pydantic models.
 
 `make config` runs this module; a test fails if a file differs from the models.
 """

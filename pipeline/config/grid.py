@@ -2,8 +2,8 @@
 
     grid: {settings.step: [0.05, 0.1], settings.momentum: [0.5, 0.8]}
 
-turns each row with a search into four rows, one for each combination of `step` and `momentum`. The
-labels of the new rows contain the values, as in `shapley_step0p05_momentum0p5`.
+This grid turns each row with a search into four rows, one for each combination of `step` and
+`momentum`. The labels of the new rows contain the values, as in `shapley_step0p05_momentum0p5`.
 """
 # Tested in tests/config/test_experiments.py.
 
@@ -23,7 +23,7 @@ KEY = re.compile(r"(settings|search)(\.\w+)+")
 def expanded(
     experiment: Experiment, labels: Mapping[str, StrategyLabel], source: str
 ) -> Experiment:
-    """Replace each row that has a grid by one row per combination of values.
+    """Replace each row to which a grid applies by one row per combination of the grid's values.
 
     Args:
         experiment: as written in its file.

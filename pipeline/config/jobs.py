@@ -60,7 +60,7 @@ class SearchJob(Settings):
 
 
 class GenotypeJob(Settings):
-    """Configuration slice for the verb `genotype`: the source of the genotype, and its network."""
+    """Configuration slice for the verb `genotype`: where it comes from, and its network's size."""
 
     space: str
     genotype: str | None = Field(description="published name or file; none: from the search")
@@ -177,10 +177,10 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     """The configuration slice for one search.
 
     The recipe is merged from these sources, where later sources override earlier ones: the defaults
-    of the space, the strategy's paper, the preset, the user's values, the label that has the name
-    of the algorithm, and the label that the argument `strategy` names. The settings of the strategy
-    are merged from their defaults, the authors' values for this space, and the same two labels. So
-    a change to the algorithm's label also applies to the labels of its ablations.
+    of the space, the strategy's paper, the preset, the user's values, and two labels. A label is an
+    algorithm with settings. The first label is named after the algorithm, the second is `strategy`.
+    The settings of the strategy are merged from their defaults, the authors' values for this space,
+    and the same two labels. So ablations inherit the settings of the algorithm's label.
 
     Most strategies use `none_may_win` only when the genotype is chosen. In their slices this key is
     always false, so that changing it reruns only `genotype`.
@@ -245,7 +245,7 @@ def removal_job(config: Config) -> RemovalJob:
 
 
 def ranking_job(config: Config, space: str, dataset: str, strategy: str) -> RankingJob:
-    """The configuration slice for Figure 5: Kendall's taus, and the cell found at each epoch."""
+    """The configuration slice for Figure 5, Kendall's tau between strengths and accuracies."""
     supernet = genotype_job(config, space, dataset, strategy).supernet
     return RankingJob(ranking=config.ranking, none_may_win=supernet.none_may_win)
 

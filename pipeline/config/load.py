@@ -2,7 +2,7 @@
 
 Later layers override earlier ones: defaults of the pydantic models, preset, `config/config.yaml`,
 `--configfile`, `--config`. In a workflow Snakemake merges the last three. If a verb is called by
-hand, `load` merges them.
+hand, `load` merges them, and the option `--set` takes the place of `--config`.
 """
 # Tested in tests/config/test_config.py.
 
@@ -37,7 +37,7 @@ FOLDER = Path("config")
 
 
 def named_files(kind: str, folder: Path = FOLDER) -> dict[str, Path]:
-    """YAML files of a kind, such as `presets`, by name; `folder` overrides built-in files."""
+    """Name -> YAML file of a kind, such as `presets`; files in `folder` replace built-in ones."""
     places = (layout.home() / "config" / kind, folder / kind)
     found = {path.stem: path for place in places for path in place.glob("*.yaml")}
     return dict(sorted(found.items()))
@@ -61,7 +61,7 @@ def layers_of(files: Iterable[Path] = (), folder: Path = FOLDER) -> dict[str, Ma
 
 
 def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Split Snakemake's merged configuration into its layers: each file, and `--config`.
+    """Split Snakemake's merged configuration into layers: one per file, and one for `--config`.
 
     Args:
         workflow: Snakemake's object, which lists the files. Our stricter YAML reader reads them
@@ -100,7 +100,7 @@ def resolve(
     Args:
         given: the merged values of files and options.
         folder: the folder of the presets.
-        layers: the values of each file and option, by its name; for error messages.
+        layers: name of a file or option -> its values; for error messages.
 
     Raises:
         InputError: there are unknown keys or names, or values of a wrong type or out of range; the
@@ -144,9 +144,9 @@ def _faults(check: Callable[..., None], *arguments: Any) -> list[str]:
 
 
 def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
-    """All valid experiments by name. The strategies, spaces and data sets that they name exist.
+    """All valid experiments by name.
 
-    An invalid file is left out with a warning.
+    Invalid experiments, such as those that name an unknown strategy, are left out with a warning.
 
     Raises:
         InputError: the configuration names an experiment that is invalid or does not exist.
@@ -169,7 +169,7 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
 
 
 def _experiment(config: Config, path: Path) -> Experiment:
-    """The experiment in a file. Grids are expanded, and `stand_ins` replaces its data sets."""
+    """Read an experiment: expand its grids, and replace its data sets according to `stand_ins`."""
     values = {"name": path.stem, **read_yaml(path)}
     found: Experiment = validate(Experiment, values, {str(path): values})
     found = expanded(found, {**found.strategies, **config.strategies}, str(path))
@@ -198,9 +198,9 @@ def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, A
 
 
 def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
-    """The configuration with the strategy labels and image folders that experiments define.
+    """Add the strategy labels and image folders that experiments define to the configuration.
 
-    A strategy label that the configuration defines too keeps the configuration's definition.
+    If the configuration also defines a strategy label, the experiment's definition is ignored.
 
     Raises:
         InputError: two experiments define a name differently, or an experiment redefines the name

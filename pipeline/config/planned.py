@@ -50,7 +50,7 @@ def digests(config: Config, places: Iterable[Place]) -> dict[str, str]:
 
 
 def key_of(place: Place) -> str:
-    """Key made of a stage and what its settings depend on; empty for stages not in `SLICES`."""
+    """Runs with equal keys have equal settings; the key is empty for stages not in `SLICES`."""
     if place.stage not in SLICES:
         return ""
     return " ".join([place.stage, *(getattr(place, name) for name in SLICES[place.stage][1])])

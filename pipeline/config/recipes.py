@@ -126,7 +126,7 @@ class ImageNetSupernet(SupernetSettings):
 
 
 class ImageNetSearch(SearchSettings):
-    """The search on ImageNet: 10 % of its images train weights, 2.5 % serve the value function."""
+    """Search on ImageNet: 10 % of the images are for the weights, 2.5 % for the value function."""
 
     warmup_epochs: int = setting(25, "first epochs in which alpha is frozen", PAPER, ge=0)
     batch_size: int = setting(1024, "images per weight step", PAPER, ge=2)
@@ -168,7 +168,7 @@ class RobustDartsSupernet(SupernetSettings):
 
 
 class RobustDartsSearch(SearchSettings):
-    """The search in RobustDARTS' spaces S1 to S4; the Shapley-NAS paper states no recipe."""
+    """Search in RobustDARTS' spaces S1 to S4, for which the Shapley-NAS paper states no recipe."""
 
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", OURS, ge=0)
     batch_size: int = setting(64, "images per weight step", ROBUST_DARTS, ge=2)

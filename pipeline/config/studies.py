@@ -75,7 +75,7 @@ class Form(Settings):
 
 
 class Trials(Settings):
-    """Short trainings of one cell in several ways (forms); the first form is the baseline."""
+    """Short trainings of one cell. Each form is a way to train it; the first is the baseline."""
 
     genotype: str
     layout: str = "cifar10"

@@ -1,4 +1,4 @@
-"""Chooses the layout of a found cell's network on a data set, and the recipe that trains it."""
+"""Chooses a network's layout and training recipe, given the space of its cell and the data set."""
 # Tested in tests/training/test_recipes.py.
 
 from __future__ import annotations

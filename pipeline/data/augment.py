@@ -64,7 +64,7 @@ def apply(
 
 
 def crop_and_flip(pixels: Tensor, padding: int, draws: Draws) -> Tensor:
-    """Pad the images with zeros, crop them to [b, 3, h, h], and mirror those drawn as flipped."""
+    """Pad the images with zeros, crop them to [b, 3, h, h] and mirror those marked in `flipped`."""
     corner, flipped = draws.corner.to(pixels.device), draws.flipped.to(pixels.device)
     along = torch.arange(pixels.shape[-1], device=pixels.device)
     rows = corner[:, :1] + along

@@ -12,7 +12,7 @@ from pipeline.files import below, digest, readable
 
 
 def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("train",)) -> None:
-    """Check that all files exist, and that those of the given parts have the published checksums.
+    """Check that all files exist and that the files of `parts` have the published checksums.
 
     The files of other parts are not opened, so test files are read only for the final evaluation.
 
@@ -43,7 +43,7 @@ def _check_file(dataset: DataSet, root: Path, file: DataFile) -> None:
 
 
 def _check_folder(dataset: DataSet, folder: Path) -> None:
-    """Check that `train/` and `val/` have the same classes; image folders have no checksums."""
+    """Check that `train/` and `val/` have the same classes. Image folders have no checksums."""
     names = {}
     for part in ("train", "val"):
         if not (folder / part).is_dir():

@@ -93,11 +93,11 @@ def list_images(folder: Path) -> Listing:
 def files_below(
     folder: Path, root: Path, above: tuple[Path, ...] = ()
 ) -> Iterator[os.DirEntry[str]]:
-    """All files that are not hidden, in a folder and its subfolders.
+    """All files in a folder and its subfolders, except hidden ones.
 
     Args:
         folder: where to look.
-        root: resolved path of the folder of classes; links must stay inside it.
+        root: resolved path of the folder of classes; links must not lead out of it.
         above: resolved paths of the folders between `root` and `folder`.
     """
     real = folder.resolve()

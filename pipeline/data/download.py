@@ -16,11 +16,11 @@ from pipeline.errors import InputError
 def torchvision_archive(
     name: str, parts: tuple[Mapping[str, Any], ...] = ({},)
 ) -> Callable[[Path], None]:
-    """Return a function that downloads a data set to a data root by torchvision.
+    """Return a function that downloads a data set to a data root with torchvision.
 
     Args:
         name: the class `torchvision.datasets.<name>`.
-        parts: keyword arguments for the class, which is called once for each entry.
+        parts: the keyword arguments for each call of the class, for example one call per split.
     """
 
     def fetch(data_root: Path) -> None:

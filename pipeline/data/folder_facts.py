@@ -2,7 +2,7 @@
 
 The mean and deviation are those of the images in `train/`. Unless the data set has published values
 of both, each image in `train/` and `val/` is decoded once. This also finds unreadable files before
-any training starts. A single error counts the unreadable files and names up to 20 of them.
+any training starts. One error message reports their number and names up to 20 of them.
 """
 
 from __future__ import annotations

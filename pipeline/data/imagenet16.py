@@ -2,7 +2,7 @@
 
 It is read from the benchmark's batch files, or from two files that `make_imagenet16` writes from a
 local copy of ImageNet. That function shrinks images of any shape to 16x16 with a box filter, as in
-Chrabaszcz et al., and orders the classes as in ILSVRC's `map_clsloc.txt`. Its pixels may differ
+Chrabaszcz et al., and orders the classes as in ILSVRC's `map_clsloc.txt`. The pixels may differ
 slightly from the published ones, because JPEG decoders differ in the last bit.
 """
 
@@ -80,7 +80,7 @@ def make_imagenet16(imagenet_root: Path, data_root: Path, workers: int = 1) -> N
     """Write `ImageNet16/{train,val}.npz` below the data root from a local copy of ImageNet.
 
     `imagenet_root` has `train/<wnid>/`, `val/<wnid>/` and the list of classes, `map_clsloc.txt`.
-    Each of its lines is `<wnid> <number> <name>`. `workers` processes decode the images.
+    Each line of the list is `<wnid> <number> <name>`. `workers` processes decode the images.
 
     Raises:
         InputError: `map_clsloc.txt` is missing or invalid, a class has no images, or a file is not

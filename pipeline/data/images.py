@@ -54,7 +54,7 @@ class Images(Protocol):
         drop_last: bool = False,
         chosen: slice = EVERY,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass, shuffled and augmented by `generator`, or in order without a generator.
+        """One pass over the images: shuffled and augmented with a generator, in order without one.
 
         `chosen` selects some batches of the pass, for runs that resume in the middle of an epoch
         and for ranks that share the batches of an epoch.

@@ -1,10 +1,10 @@
 """Prepares a data set for the other stages: describes it and splits its training images.
 
-`manifest.json` has the values from which a network is built (classes, size, mean, deviation) and a
-fingerprint of the training images. `split.npz` has the indices of two disjoint parts of the
-training images, drawn by a seeded permutation. A search trains weights on the first part and
-evaluates the value function on the second. Neither file depends on the content of test images. The
-test images of your own folders are opened only to check that they can be read.
+`manifest.json` has the values from which a network is built (classes, image size, mean, standard
+deviation) and a fingerprint of the training images. `split.npz` has the indices of two disjoint
+parts of the training images, drawn by a seeded permutation. A search trains weights on the first
+part and evaluates the value function on the second. The content of test images affects neither
+file. In your own folders, test images are opened only to check that they can be read.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def prepare(
     """Check a data set, write `split.npz` and `manifest.json`, and return the manifest.
 
     For a folder of images, `search_images.csv` lists the images of both parts of the split, so that
-    others can search on the same images.
+    others can use the same images.
 
     Args:
-        dataset: what to prepare.
+        dataset: the data set to prepare.
         data_root: folder of all data sets.
         out_dir: folder of the written files.
         split_seed: seed of the split.
@@ -137,7 +137,7 @@ def _write(
 
 
 def images_of_share(share: float, n: int, key: str) -> int:
-    """`share` of `n` images, rounded to a whole number.
+    """`share` times `n`, rounded to a whole number of images.
 
     Raises:
         InputError: the number would be 0 or `n`; the message names `key`.
@@ -154,7 +154,7 @@ def images_of_share(share: float, n: int, key: str) -> int:
 def halves(
     n_train: int, fractions: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the images for the weights and those for V: two disjoint sorted int64 index arrays.
+    """Draw sorted int64 indices of disjoint images: for the weights, and for the value function.
 
     Raises:
         InputError: the fractions add up to more than 1, or a part would be empty.

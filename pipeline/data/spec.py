@@ -116,7 +116,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def find(name: str, folders: Mapping[str, FolderSettings] | None = None) -> DataSet:
-    """The data set called `name`: a registered one, or an image folder of the configuration.
+    """The data set called `name`: registered, or an image folder declared in `folders`.
 
     Args:
         name: name of the data set.

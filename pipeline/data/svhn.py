@@ -1,7 +1,7 @@
 """Reads SVHN's cropped digits (without `extra`) from the two published MATLAB files.
 
-Mean and deviation are computed on the training part. The files label the digit 0 as 10; we change
-this label to 0, as torchvision does.
+Mean and standard deviation are those of the training part. The files label the digit 0 as 10; we
+change this label to 0, as torchvision does.
 """
 # Tested in tests/data/test_data_sets.py.
 

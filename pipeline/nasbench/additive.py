@@ -75,7 +75,7 @@ def bootstrap(
     rng: np.random.Generator,
     n: int = N_BOOTSTRAP,
 ) -> tuple[float, float]:
-    """The 95 % percentile interval of `statistic(a, b)`; each of n draws resamples the pairs."""
+    """The 95 % bootstrap percentile interval of `statistic(a, b)`, from n resamples."""
     draws = rng.integers(len(a), size=(n, len(a)))
     values = [statistic(a[draw], b[draw]) for draw in draws]
     tail = (1 - CONFIDENCE) / 2

@@ -57,7 +57,8 @@ class Archive:
 def read(path: Path) -> pd.DataFrame:
     """Read an archive into a table with one row for each architecture.
 
-    Each column has the mean over trials. The columns `<column>_seed<n>` have the single trials.
+    Accuracies and latencies are means over trials. The columns `<column>_seed<n>` have the
+    accuracies of single trials.
 
     Raises:
         InputError: the checksum does not match the file name, the machine has too little memory,

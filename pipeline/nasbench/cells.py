@@ -1,8 +1,7 @@
 """The 15,625 cells of NAS-Bench-201 (Dong & Yang, ICLR 2020), as codes and as text.
 
-A code has one digit for each edge: the index of its operation in `OPERATIONS`. The edges are
-ordered as in the text: 0→1, 0→2, 1→2, 0→3, 1→3, 2→3. The number of a cell is its code read in base
-5.
+A code has one digit for each edge: the index of the edge's operation in `OPERATIONS`. The order of
+the edges is that of the text: 0→1, 0→2, 1→2, 0→3, 1→3, 2→3. A cell's number is its code in base 5.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def architectures() -> Iterator[str]:
 
 
 def text_of(a: str, b: str, c: str, d: str, e: str, f: str) -> str:
-    """The text of a cell with these operations, in the order of the edges."""
+    """The text of the cell whose edges, in their order, have the operations a to f."""
     return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
 
@@ -64,9 +63,9 @@ def unique_text(code: Code) -> str:
     """A text that is the same for all cells that the benchmark regards as isomorphic.
 
     There are 6,466 different texts. The text of a node joins the sorted texts of its incoming
-    edges. The text of an edge is the text of its source node, followed by the name of its operation
-    unless that is `skip_connect`. It is `#` if the operation is `none` or if the source node has
-    the text `#`.
+    edges. The text of an edge is `#` if its operation is `none` or if its source node has the text
+    `#`. Otherwise it is the text of the source node, followed by the name of the operation unless
+    the operation is `skip_connect`.
     """
     nodes = {0: "0"}
     for node in (1, 2, 3):

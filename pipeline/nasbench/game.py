@@ -99,7 +99,7 @@ class TableGame:
 
 
 def banzhaf_weight(size: int) -> float:
-    """Weight of a coalition size for Banzhaf values: C(23, size), the number of such coalitions."""
+    """Banzhaf weight of a coalition size: the number C(23, size) of coalitions of this size."""
     return float(comb(N_PLAYERS - 1, size))
 
 

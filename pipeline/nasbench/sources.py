@@ -3,7 +3,7 @@
 *.csv, *.csv.gz                         a table with `index`, `arch` and accuracies in percent
 NAS-Bench-201-v1_*.pth                  the file published with NAS-Bench-201
 NATS-tss-v1_*.pickle.pbz2               the topology space of NATS-Bench, in a single file
-NATS-tss-v1_*-simple/                   the same, in a folder of files
+NATS-tss-v1_*-simple/                   the same space, as a folder with one file per cell
 """
 # Tested in tests/nasbench/test_archives.py.
 
@@ -115,7 +115,7 @@ def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
 
 
 def check_range(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Check that accuracies are in [0, 100], sizes and latencies above 0, all others finite.
+    """Check that accuracies are in [0, 100], sizes and latencies above 0, other numbers finite.
 
     NaN marks a missing value and is allowed.
 

@@ -45,7 +45,7 @@ class StackedNetworks(nn.Module):
 
 
 class StackedCell(nn.Module):
-    """One cell of all networks: each node sums over earlier nodes, and the last is the output."""
+    """A cell of all K networks. Each node sums over earlier nodes; the last node is the output."""
 
     def __init__(self, codes: NDArray[np.uint8], channels: int) -> None:
         super().__init__()

@@ -48,7 +48,7 @@ class Table:
 
         Raises:
             InputError: the file is missing or damaged, lacks a column or a value, or does not
-                list each of the 15,625 architectures once.
+                list each of the 15,625 architectures exactly once.
         """
         path = Path(path)
         if not path.exists():

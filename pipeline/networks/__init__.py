@@ -1,4 +1,4 @@
-"""Builds the network of a genotype, counts its parameters and operations, draws and saves it.
+"""Builds the network of a genotype, counts its parameters and multiply-adds, and saves it.
 
 torch is imported when a function first needs it, so published genotypes can be read without torch.
 """

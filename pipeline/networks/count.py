@@ -62,9 +62,9 @@ def profile_genotype(
     cells: int | None = None,
     image_size: int | None = None,
 ) -> dict[str, int]:
-    """Count a genotype's network and its auxiliary head without allocating weights.
+    """Count parameters and multiply-adds of a genotype's network without allocating weights.
 
-    If an argument is None, the layout's published value is used. See `build` and `profile`.
+    If an argument is None, the value published for the layout is used. See `build` and `profile`.
     """
     frame = find_layout(layout)
     with torch.device("meta"):

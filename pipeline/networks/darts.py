@@ -138,7 +138,7 @@ def pool_to_quarters(x: Tensor) -> Tensor:
     """Average-pool [b, c, h, w] to [b, c, 2, 2] with overlapping windows.
 
     As in DARTS, a side of 8 pixels is pooled with size 5 and stride 3, and a side of 7 with size 5
-    and stride 2. If a side has only one pixel, both outputs equal it.
+    and stride 2. A side of one pixel becomes two equal pixels.
     """
     sides = x.shape[2:]
     if min(sides) < 2:

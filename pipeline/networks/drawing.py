@@ -67,7 +67,7 @@ def draw(genotype: Genotype, svg_path: Path | str, png_path: Path | str) -> None
 
 
 def draw_title(axes: Axes, cell_type: str) -> None:
-    """Draw the cell's name in the upper left corner, and a note on strides."""
+    """Draw the cell's name at the upper left; for a reduction cell, also a note on its stride."""
     x, y = axes.get_xlim()[0] + 0.3, axes.get_ylim()[1] - 0.42
     axes.text(x, y, TITLES[cell_type], size=12, weight="bold", color=INK)
     axes.text(x + 2.2, y, NOTES.get(cell_type, ""), size=9.5, color=MUTED)
@@ -121,7 +121,7 @@ def draw_wires(axes: Axes, graph: Graph, edges: list[Edge]) -> None:
 
 
 def carries_data(graph: Graph, edge: Edge) -> bool:
-    """Whether a wire leads to an operation (not `none`) or is the only input of the output."""
+    """Whether a wire leads to an operation other than `none`, or is the only one to the output."""
     if edge.operation:
         return edge.operation != "none"
     output = graph.columns[-1][0]
@@ -129,7 +129,7 @@ def carries_data(graph: Graph, edge: Edge) -> bool:
 
 
 def ends(graph: Graph, edge: Edge) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Start (a state or passing edge) and end (a box, passing edge or the output) of a wire."""
+    """The points (x, y) at which a wire starts and ends."""
     start = column_x(graph, edge.start.column) + (0 if edge.start.passing else RADIUS)
     end = column_x(graph, edge.end.column) + RADIUS - BLOCK
     if edge.end is graph.columns[-1][0]:

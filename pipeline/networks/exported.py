@@ -44,14 +44,15 @@ def export(
     images: Path | None = None,
     test: Path | None = None,
 ) -> list[Path]:
-    """Write a model (`model.pt`) in the formats `forms`, with its model card; return the files.
+    """Convert a model (`model.pt`) to the formats `forms`, with a model card; return all paths.
 
     The card uses `metrics.json` and `provenance.json` from the model's folder. The format `int8`
     needs `images`, a folder of class folders, to calibrate the ranges of activations. With `test`,
     a second folder of this kind, the card also says how much accuracy the quantisation costs.
 
     Raises:
-        InputError: there is no such model, or a package that a format needs is not installed.
+        InputError: the model or a package is missing, the model is of an earlier version without
+            preprocessing, or `int8` has no `images`.
     """
     network, meta = load_model(model)
     network.auxiliary = None

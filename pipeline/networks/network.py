@@ -53,7 +53,7 @@ class Nodes(nn.Module):
 
 
 def keep_mask(x: Tensor, keep: Tensor) -> Tensor:
-    """Mask [b, 1, 1, 1] from torch's global generator: 1 / keep with probability `keep`, else 0."""
+    """Random mask [b, 1, 1, 1] (global generator): 0 with probability 1 - keep, else 1 / keep."""
     kept = torch.rand((x.shape[0], 1, 1, 1), device=x.device) < keep
     return (kept / keep).to(x.dtype)
 

@@ -1,10 +1,10 @@
 """Positions of the parts of a drawn cell: a layered layout without overlaps.
 
-Nodes are placed in columns by their depth. An operation is a labelled box in front of the node that
-adds its output, so labels cannot cover each other. An edge that passes through a column has a place
-there, like a node. First, the order of the places within each column is chosen so that edges are
-short and rarely cross. Then the vertical positions of the places are chosen so that edges are as
-straight as possible. Lengths are in units of the drawing.
+Nodes are placed in columns by their depth. An operation is a labelled box to the left of the node
+that adds its output, so labels cannot cover each other. An edge that passes through a column takes
+up a place there, as a node does. First, the order of the places within each column is chosen so
+that edges are short and rarely cross. Then the vertical positions of the places are chosen so that
+edges are as straight as possible. Lengths are in units of the drawing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MARGIN = 0.30  # distance between neighbours in a column
 
 @dataclass
 class Place:
-    """An item in a column: a state with the boxes of its operations, or a passing edge."""
+    """An item in a column: a state with the boxes of its operations, or an edge passing through."""
 
     column: int
     state: int
@@ -56,7 +56,7 @@ class Edge:
 
 @dataclass
 class Graph:
-    """The places of a cell by column. The first has the inputs, the last only the output."""
+    """The places of a cell by column. The first column has the inputs, the last only the output."""
 
     columns: list[list[Place]]
 
@@ -78,7 +78,7 @@ class Graph:
                     yield Edge(source, place, offset, name)
 
     def feeds_operation(self, lane: Place) -> bool:
-        """Whether a passing edge leads to an operation, and not only to the output."""
+        """Whether an edge that passes through a column leads to an operation other than `none`."""
         later = (p for column in self.columns[lane.column + 1 :] for p in column)
         return lane.passing and any(
             name not in (None, "none") and state == lane.state

@@ -51,12 +51,12 @@ class Classifier:
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> Tensor:
-        """Probabilities float32 [b, classes], on the CPU, of normalised images [b, 3, h, h]."""
+        """Map normalised images [b, 3, h, h] to probabilities, float32 [b, classes] on the CPU."""
         device = next(self.network.parameters()).device
         return self.network(images.to(device)).float().softmax(1).cpu()
 
     def answers(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor | InputError]]:
-        """Each file with its probabilities [classes], or with the error if it cannot be read."""
+        """Yield each file with its probabilities [classes], or the error if it is unreadable."""
         mean, std = self.preprocessing.mean, self.preprocessing.std
         for start in range(0, len(paths), BATCH):
             read = {path: self._read(path) for path in paths[start : start + BATCH]}

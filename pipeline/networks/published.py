@@ -1,8 +1,8 @@
 """The genotypes that papers print, by name, and a function that reads a genotype in any notation.
 
 `published.json` has the printed genotypes in the notation of DARTS, so that you can compare them
-with the papers and their code. A test checks the parameters and multiply-adds of every network
-against known counts.
+with the papers and their code. A test compares the numbers of parameters and multiply-adds of
+every network with known counts.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ for _name, _row in files.read_json(PUBLISHED).items():
 
 
 def resolve(genotype: Genotype | str | Path) -> Genotype:
-    """The genotype given as a `Genotype`, a text, a JSON file or a published name.
+    """Find a genotype by a published name, or read it from a string or a JSON file.
 
-    A text is written as in NAS-Bench-201, `|nor_conv_3x3~0|+...`, or as in the code of DARTS,
-    `Genotype(normal=[...], ...)`.
+    A string is written as in NAS-Bench-201, `|nor_conv_3x3~0|+...`, or as in the code of DARTS,
+    `Genotype(normal=[...], ...)`. A `Genotype` is returned unchanged.
 
     Raises:
-        InputError: a text or file does not parse, a file is missing, or a name is unknown.
+        InputError: a string or file does not parse, a file is missing, or a name is unknown.
     """
     if isinstance(genotype, Genotype):
         return genotype

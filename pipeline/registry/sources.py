@@ -37,7 +37,7 @@ def module_of(kind: str, name: str) -> str:
 
 
 def modules_of(kind: str, name: str) -> list[str]:
-    """The module of a thing, then the modules of other things of this kind that it imports."""
+    """The module of a registered thing, then modules of the same kind that it imports."""
     siblings = {module_of(kind, other) for other in registry.names(kind)}
     found = [module_of(kind, name)]
     for module in found:  # grows in the loop
@@ -74,8 +74,8 @@ _ours = functools.cache(provenance.file_digests)
 def in_use(things: Things) -> dict[str, str]:
     """Module -> digest, for the modules of `things` and all imported modules that compute results.
 
-    The modules of all estimators are imported, even if only one is used. So the modules of an
-    estimator are included only if `things` contains this estimator.
+    The modules of all estimators are always imported. Therefore the modules of estimators that are
+    not in `things` are left out.
     """
     loaded = {
         name

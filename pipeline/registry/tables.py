@@ -1,4 +1,4 @@
-"""The tables of accuracies of trained cells: their data sets and their files.
+"""Finds the tables that list the accuracies of trained cells on each data set.
 
 The table of NAS-Bench-201 (Dong & Yang, ICLR 2020) is a file that you put into the data root. Our
 small table, `nasbench_digits`, is part of the package.

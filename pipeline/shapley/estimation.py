@@ -54,7 +54,7 @@ class Estimator:
         return [*self.settings.model_fields, *self.arrays]
 
     def check(self, options: Mapping[str, Any]) -> Settings:
-        """Validate the options and fill in the defaults of the others.
+        """Validate the given options and add the defaults of all other options.
 
         Raises:
             InputError: an option is unknown, of the wrong type, or out of range.
@@ -158,7 +158,7 @@ def estimate(
 def _look_for_noise(played: Game, game: ValueFunction, name: str, budget: int | None) -> int | None:
     """Evaluate V(N) twice to detect noise; return the remaining budget.
 
-    V is not evaluated if its attribute `redraw` or `redraws` already says whether it changes, or if
+    V is not evaluated if it has an attribute `redraw` or `redraws`, which says how V changes, or if
     the budget has no evaluation to spare.
     """
     n = played.n_players
@@ -185,7 +185,7 @@ def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
 
 
 def suited(n: int, budget: int | None) -> str:
-    """The estimator for n players and a budget.
+    """Choose an estimator from the number of players, n, and the budget.
 
     It is `exact` if n is at most 20 and the budget allows all 2^n coalitions. Otherwise it is
     `leverage` if the budget is less than 10 evaluations per player, and `regression_adjusted` if
@@ -221,7 +221,7 @@ def generator(seed: Seed) -> np.random.Generator:
 def bar(
     budget: int | None, progress: bool | Callable[[int], None]
 ) -> Iterator[Callable[[int], None] | None]:
-    """Yield a function to call with the number of evaluations; None if `progress` is False."""
+    """Yield the function that shows the number of evaluations, or None if nothing is shown."""
     if not isinstance(progress, bool):
         yield progress
     elif not progress:
@@ -290,7 +290,7 @@ def average(
 def mean_and_error(
     samples: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means [n] and standard errors [n] of samples [m, n]; samples that are NaN are left out."""
+    """Mean [n] and standard error [n] of each column of samples [m, n]; NaN entries are ignored."""
     n = np.sum(~np.isnan(samples), axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 = NaN: unknown
         mean = np.nansum(samples, axis=0) / n

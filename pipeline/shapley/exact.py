@@ -23,9 +23,9 @@ from pipeline.shapley.game import Game
 def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Settings) -> Estimate:
     """Evaluate all 2^n coalitions under one draw of V, for example all on the same images.
 
-    In a noisy game, V returns a different value at each call. All coalitions are then evaluated as
-    many times as the budget allows, or once if there is no budget. The standard error is computed
-    from these repetitions, and is NaN if there is only one. In other games it is zero.
+    If the game is noisy (V returns a different value at each call), all coalitions are evaluated on
+    as many draws as the budget allows, or on one draw if there is no budget. The standard error is
+    computed over draws. It is NaN for a single draw, and zero if the game is not noisy.
 
     Raises:
         InputError: there are too many players, or the budget is below 2^n.

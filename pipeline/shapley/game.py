@@ -4,7 +4,7 @@ N    the players           -> `n_players`
 S    a coalition, S ⊆ N    -> bool[n]: which players take part
 V    the value function    -> `value`: bool[b, n] -> float64[b]
 
-V may change between numbered *draws*: a supernet, for example, draws new images. The value of a
+V may change between numbered *draws*, for example because images are redrawn. The value of a
 coalition is evaluated once per draw and then remembered. A game is *noisy* if V returns a different
 value at each call. Standard errors over draws include this noise.
 
@@ -56,14 +56,14 @@ class Alone:
 
 
 class Game:
-    """A value function that counts its evaluations and remembers their values.
+    """Wraps a value function, counts its evaluations and remembers their values.
 
     Args:
         value_function: V, from bool[b, n] to float[b]. It may have
 
             redraw(m: int)    called before the first evaluation under draw m; V may change
             redraws: bool     whether `redraw` changes V; default: true if V has `redraw`
-            gradient(bool[b, n]) -> float[b, n]    ∂V/∂z_o, where z_o is the presence of player o
+            gradient(bool[b, n]) -> float[b, n]    ∂V/∂z_o, where z_o = 1 if player o takes part
         n_players: |N|, at least one.
         processes: the processes that share the evaluations.
         noisy: whether V returns a different value at each call.
@@ -161,11 +161,11 @@ class Game:
         self.redraws = self.redraws or self.noisy
 
     def play(self, units: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.float64]]:
-        """V of the coalitions of each unit, bool[b, n] -> float64[b]; each unit has its own draw.
+        """V of the coalitions of each unit, bool[b, n] -> float64[b]; each has its own draw of V.
 
-        A unit is a group of coalitions, such as those along one permutation. After Ctrl-C, a single
-        process with `keep_known` returns the values of the completely evaluated units, if there are
-        at least two. Otherwise KeyboardInterrupt is raised.
+        A unit is a group of coalitions, such as those along one permutation. Ctrl-C raises
+        KeyboardInterrupt. However, with `keep_known` and a single process, `play` returns the
+        values of the completely evaluated units, if there are at least two.
         """
         values: dict[int, NDArray[np.float64]] = {}
         try:
@@ -188,7 +188,7 @@ class Game:
         return all((self._draw, key) in self._values for key in keys_of(unit))
 
     def draws(self, numbers: Iterable[int]) -> Iterator[int]:
-        """Begin the draw of each number, then yield the number.
+        """For each number in turn, begin its draw and yield the number.
 
         Several processes share the work. Each process first loops over its share of the numbers.
         The processes then exchange the values of coalitions. Finally, each process loops over all
@@ -255,7 +255,7 @@ class Game:
 
 
 def keys_of(coalitions: NDArray[np.bool_]) -> list[bytes]:
-    """For each coalition of bool[b, n], the key of its stored value: its members as packed bits."""
+    """Keys of stored values: for each coalition (row of bool[b, n]), its members in packed bits."""
     return [row.tobytes() for row in np.packbits(coalitions, axis=1)]
 
 

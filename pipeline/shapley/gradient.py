@@ -1,4 +1,4 @@
-"""Shapley values of a differentiable game by gradients of its multilinear extension.
+"""Shapley values of a differentiable game, estimated by gradients of its multilinear extension.
 
     φ_o ≈ E_q E_{S ~ q} ∂V/∂z_o (S)
 

@@ -1,8 +1,9 @@
-"""Values by the multilinear extension, in which each player takes part with probability q.
+"""Values by the multilinear extension (Owen, "Multilinear extensions of games").
 
-    φ_o = E_q E_{S ~ q} [V(S ∪ {o}) - V(S ∖ {o})]      (Owen, "Multilinear extensions of games")
+    φ_o = E_q E_{S ~ q} [V(S ∪ {o}) - V(S ∖ {o})]
 
-The distribution of q determines which coalition sizes are likely, and thus the kind of value:
+φ_o is the value of player o. Each player is in S with probability q. The distribution of q
+determines which coalition sizes are likely, and thus the kind of value:
 
     owen       q ~ U(0, 1): the Shapley value
     banzhaf    q = 1/2: the Banzhaf value. All coalitions have equal weights, and most have about
@@ -11,12 +12,12 @@ The distribution of q determines which coalition sizes are likely, and thus the 
                2022, Eq. 4). α > β favours small coalitions, and β > α favours large ones.
                α = β = 1 is the Shapley value.
 
-Beta-Shapley gives a coalition of s other players the weight B(s + β, n - 1 - s + α) / B(α, β), with
-the beta function B. This is the mean of q^s (1 - q)^(n-1-s). A sample consists of a coalition and
-its n neighbours, each of which differs from it in one player. The m samples are stratified: the
-range of q is divided into m equally likely intervals, and one q is drawn from each. The standard
-error ignores the stratification, so it may be too large or too small. Owen's values are efficient
-in expectation. Banzhaf and Beta values in general are not.
+Beta-Shapley gives a coalition of s other players the weight B(s + β, n - 1 - s + α) / B(α, β), the
+mean of q^s (1 - q)^(n-1-s). B is the beta function. A sample consists of a coalition and its n
+neighbours, each of which differs from it in one player. The m samples are stratified: the range of
+q is divided into m equally likely intervals, and one q is drawn from each. The standard error
+ignores the stratification, so it may be too large or too small. Owen's values are efficient in
+expectation. In general, Banzhaf and Beta values are not.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -90,7 +91,7 @@ def _average(
     `quantile` is the quantile function of the distribution of q (see the module docstring).
 
     Raises:
-        InputError: the budget is too small for a sample.
+        InputError: the budget is too small for one sample.
     """
     n, samples = game.n_players, settings.samples
     require_budget(budget, n + 2)
@@ -107,7 +108,7 @@ def _average(
 
 
 def neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A coalition bool[n] and the n that differ from it in one player, bool[1 + n, n]."""
+    """A coalition bool[n] and its n neighbours, which differ in one player: bool[1 + n, n]."""
     near: NDArray[np.bool_] = np.concatenate([S[None], S ^ np.eye(len(S), dtype=bool)])
     return near
 

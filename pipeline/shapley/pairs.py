@@ -5,8 +5,8 @@ r"""How much two players together add beyond what each adds alone, for all pairs
 
 Here q is uniform on [0, 1], and S contains each player independently with probability q. I_ij is
 the Shapley interaction index (Grabisch & Roubens, 1999) in Owen's form. It equals the mean of δ_ij
-over the coalitions of one size, averaged over all sizes. Shapley-NAS claims that operations are not
-independent (section 3.1, Fig. 2). If so, some I_ij are not zero. The main effect of player i is
+over the coalitions of one size, averaged over all sizes. Shapley-NAS claims that operations depend
+on each other (section 3.1, Fig. 2). If so, some I_ij are not zero. The main effect of player i is
 
     I_i = φ_i - 1/2 Σ_{j ≠ i} I_ij
 
@@ -159,7 +159,7 @@ def _enumerated(game: Game, names: tuple[str, ...]) -> Interactions:
 
 
 def second_neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Coalition S and all that differ from it in 1 or 2 players, bool[1 + n + n (n-1) / 2, n]."""
+    """S and all coalitions that differ from it in 1 or 2 players, bool[1 + n + n (n-1) / 2, n]."""
     n = len(S)
     flips = np.zeros((1 + n + comb(n, 2), n), dtype=bool)
     for row, members in enumerate([(), *combinations(range(n), 1), *combinations(range(n), 2)]):

@@ -59,7 +59,7 @@ def permutation(
 def antithetic(
     game: Game, rng: np.random.Generator, budget: int | None, settings: AntitheticSettings
 ) -> Estimate:
-    """Average over pairs of a permutation and its reverse, with standard errors over the pairs."""
+    """Average over permutations and their reverses; for standard errors, a pair is one sample."""
     orders = draw_orders(game, rng, budget, settings.permutations, PAIR)
     delta, V_N = walk(game, orders)
     whole = len(delta) // PAIR * PAIR  # Ctrl-C may leave half a pair
@@ -71,8 +71,8 @@ def walk(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Marginal contributions along m permutations, each evaluated on a separate draw of images.
 
-    An order int64[n] lists the players in the order in which they leave. Returns the contributions,
-    float64[m, n], and V(N) on each draw, float64[m].
+    Each of `orders`, int64[n], is a permutation: the players in the order of their removal. Returns
+    the contributions, float64[m, n], and V(N) on each draw, float64[m].
     """
     values = game.play([who_is_left(order) for order in orders])
     delta = [(V[:-1] - V[1:])[np.argsort(order)] for V, order in zip(values, orders, strict=False)]

@@ -12,7 +12,7 @@ with its complement, in one of two ways:
     leverage    sampling by leverage scores makes s uniform, and a sampled coalition has weight
                 1 / (s (n - s)) (Musco & Witter, ICLR 2025)
 
-The constraint is eliminated as by Musco & Witter. Let Δ = V(N) - V(∅), and let 1_S be the indicator
+The constraint is eliminated as in Musco & Witter. Let Δ = V(N) - V(∅), and let 1_S be the indicator
 vector of S. The sum below is over the sampled coalitions with their weights w:
 
     x_S = 1_S - s/n     y_S = V(S) - V(∅) - Δ s/n     φ = Δ/n + β,  β = argmin Σ w (x_S·β - y_S)²
@@ -130,10 +130,10 @@ def _units(
     samples: int | None,
     size_weights: NDArray[np.float64],
 ) -> list[NDArray[np.bool_]]:
-    """Coalitions on each draw of images, bool[2 + 2 pairs, n]: ∅, N, and pairs of complements.
+    """Coalitions for each draw of images, bool[2 + 2 pairs, n]: ∅, N, and pairs of complements.
 
-    The pairs are generated for a whole draw, and those of the last draw are then cut to the budget.
-    So a smaller budget gives the first coalitions of a larger budget.
+    Each draw gets the same number of random pairs. Then the pairs that exceed the budget are left
+    out of the last draw. So a larger budget only adds coalitions to those of a smaller budget.
     """
     n = game.n_players
     a_draw = max((n - 1) // PAIR, 1)  # pairs per draw
@@ -161,7 +161,7 @@ def _units(
 
 
 def _pairs(budget: int, a_draw: int, redraws: bool) -> int:
-    """Number of pairs that fit in a budget, besides V(N) and V(∅) on each draw of images."""
+    """Number of coalition pairs that a budget allows, with V(N) and V(∅) on each draw of images."""
     if not redraws:
         return max((budget - 2) // PAIR, 1)
     whole, rest = divmod(budget, PAIR * a_draw + 2)
@@ -204,7 +204,7 @@ def efficient_estimate(
     standard_error: NDArray[np.float64],
     fitted: int = 0,
 ) -> Estimate:
-    """The estimate φ = Δ/n + β; `fitted` coefficients reduce its degrees of freedom."""
+    """The estimate φ = Δ/n + β; `fitted` is subtracted from the degrees of freedom."""
     n = game.n_players
     return Estimate(
         phi=sampled.gain / n + beta,

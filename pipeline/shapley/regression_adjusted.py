@@ -86,10 +86,10 @@ def fit(features: NDArray[np.float64], y: NDArray[np.float64], n: int) -> NDArra
 
 
 def curvature(n: int) -> float:
-    """κ: the Shapley value of player o in one game, divided by its value in another game.
+    """κ, the ratio of the Shapley values that a player o has in two games.
 
-    With u = |S|/n, V(S) is (2u-1)² (1(o ∈ S) - u) in the first game, and 1(o ∈ S) - u in the other.
-    κ is the same for all players o.
+    With u = |S|/n, V(S) is (2u-1)² (1(o ∈ S) - u) in the game of the numerator, and 1(o ∈ S) - u in
+    the game of the denominator. κ is the same for all players o.
     """
     u = np.arange(n) / n
     after = u + 1 / n
@@ -98,7 +98,7 @@ def curvature(n: int) -> float:
 
 
 def ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ridge regression of y [m] on x [m, k], with the penalty of least leave-one-out error."""
+    """Ridge regression of y [m] on x [m, k]; the penalty minimises the leave-one-out error."""
     U, d, Vt = np.linalg.svd(x, full_matrices=False)
     # Directions that the data does not determine have singular values that are rounding errors.
     seen = d > 1e-9 * d.max(initial=0.0)

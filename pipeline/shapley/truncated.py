@@ -95,8 +95,8 @@ class Walks:
     int64, lists the players to remove. `delta`, float64[n], is filled with NaN; the body of the
     loop writes the marginal contributions into it. Several processes share the pairs (see
     `Game.draws`). `budget` is the largest number of evaluations. `permutations` is the number of
-    permutations, M. If M is None, as many are made as fit in the budget; without a budget, 10 as in
-    the paper. `shorten` maps a permutation to the players to remove. `longest` is the largest
+    permutations, M. If M is None, it is as large as the budget allows; without a budget, it is 10,
+    as in the paper. `shorten` maps a permutation to the players to remove. `longest` is the largest
     number of removals in a permutation.
 
     Raises:

@@ -39,8 +39,8 @@ class DartsSpace(Space):
 
         Edges are compared by the softmax weight of their strongest operation except `none`. The
         softmax is over all operations including `none`. `none` is never selected, even if
-        `none_may_win`, because an edge with `none` has the same effect as no edge. The two edges of
-        a node are listed from the stronger to the weaker. The lower index wins ties.
+        `none_may_win` is true, because an edge with `none` has the same effect as no edge. The two
+        edges of a node are listed from the stronger to the weaker. The lower index wins ties.
         """
         weights = np.where(self.selectable(), softmax(self.table(strength, True)), -np.inf)
         cells = {
@@ -62,7 +62,7 @@ class DartsSpace(Space):
         return tuple(nodes)
 
     def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
-        """1 for a uniformly drawn operation on each of two edges drawn per node, 0 elsewhere."""
+        """Draw two edges per node and an operation on each uniformly: strength 1, all others 0."""
         selectable = self.selectable()
         strength = np.zeros(selectable.shape)
         for t in range(len(self.cell_types)):

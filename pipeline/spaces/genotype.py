@@ -1,6 +1,6 @@
 """A discrete architecture, and its notations as text.
 
-There are three notations: our versioned JSON (for every space), that of DARTS
+There are three notations: our versioned JSON (for every space), the text that DARTS prints
 (`Genotype(normal=...)`), and the architecture string of NAS-Bench-201 (`|nor_conv_3x3~0|+|...`).
 States are numbered as in DARTS: first the inputs of the cell, then its nodes in order.
 """
@@ -122,7 +122,7 @@ class Genotype:
         return genotype
 
     def save(self, path: Path | str) -> None:
-        """Write JSON with its SHA-256, which reveals edits even if the genotype is still valid."""
+        """Write JSON with a SHA-256 digest, which reveals edits that leave the genotype valid."""
         value = self.to_json()
         files.write_json(path, {**value, "sha256": _digest(value)})
 
@@ -157,7 +157,7 @@ class Genotype:
         Text before `Genotype(`, such as `NAME = ` in logs and in genotypes.py, is ignored.
 
         Raises:
-            InputError: the text has another notation, or its cells differ in their concatenations.
+            InputError: the text has another notation, or its cells concatenate different states.
         """
         try:
             if len(text) > MOST_TEXT:
@@ -210,14 +210,14 @@ def _digest(value: Mapping[str, Any]) -> str:
 
 
 def _cell(nodes: Iterable[Iterable[Iterable[Any]]]) -> Cell:
-    """A cell from nested sequences; an edge that is not (name, number) raises an error."""
+    """Build a cell from nested sequences; raises an error if an edge is not (name, number)."""
     return tuple(
         tuple((str(operation), index(source)) for operation, source in node) for node in nodes
     )
 
 
 def _pairs(edges: list[Any]) -> list[list[Any]]:
-    """Group the edges by node; in DARTS' notation a list has two edges for each node in turn."""
+    """Group a list of edges in DARTS' notation by node: two consecutive edges for each node."""
     return [edges[i : i + 2] for i in range(0, len(edges), 2)]
 
 

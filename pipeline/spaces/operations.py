@@ -115,7 +115,7 @@ class Zero(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [b, c, h, w] to zeros. `0 * x` would propagate NaN and infinity."""
+        """Map [b, c, h, w] to new zeros, since `0 * x` would propagate NaN and infinity."""
         return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
 
 
@@ -172,10 +172,10 @@ class ResNetBlock(nn.Module):
 def three_stages(
     channels: int, cells: int, make_cell: Callable[[int], nn.Module], groups: int = 1
 ) -> nn.ModuleList:
-    """The body of a NAS-Bench-201 network: cells with C, 2C and 4C channels, and residual blocks.
+    """The body of a NAS-Bench-201 network: three stages, joined by residual blocks.
 
-    `make_cell` creates a cell with a given number of channels. To compute several networks as one,
-    concatenate their channels and set `groups` to the number of networks.
+    The stages have `cells` cells each, and C, 2C and 4C channels (C = `channels`). To compute
+    several networks as one, concatenate their channels and set `groups` to the number of networks.
     """
     parts = nn.ModuleList(make_cell(channels) for _ in range(cells))
     for width in (channels, 2 * channels):

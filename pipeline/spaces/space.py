@@ -101,7 +101,7 @@ class Space(ABC):
         """A random strength [n_players]; its genotype is uniform over the possible genotypes."""
 
     def supernet(self, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
-        """Build the supernet, which contains every architecture of the space, on the CPU.
+        """Build the supernet of this space on the CPU.
 
         The seed determines the initial weights. The global random state is not changed.
 

@@ -121,7 +121,7 @@ def _write(
     representative: NDArray[np.int64],
     accuracies: Mapping[tuple[int, int], NDArray[np.float64]],
 ) -> None:
-    """Write one row per cell, in order of number, with the accuracies of its representative."""
+    """Write one row per cell, sorted by number. Isomorphic cells get the same accuracies."""
     import pandas as pd
 
     frame = pd.DataFrame({"index": range(len(representative)), "arch": [*cells.architectures()]})

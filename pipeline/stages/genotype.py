@@ -1,8 +1,8 @@
 """Genotype: writes the files of a cell that a search found or that the user names.
 
-The stage writes `genotype.json`, `cell.svg`, `cell.png` and a complete model, `model.pt`. It also
-counts parameters and multiply-adds. The weights of the model are untrained: a retraining with the
-same seed starts from them.
+The stage writes `genotype.json`, `cell.svg`, `cell.png` and the complete model `model.pt`. It also
+counts parameters and multiply-adds. The weights of the model are untrained. They are the initial
+weights of a retraining with the same seed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Write all files of a genotype.
 
-    Multiply-adds are counted for one image of the data set's size.
+    Multiply-adds are counted for one image of the size that `manifest` gives.
 
     Args:
         job: space, origin of the genotype, layout and size of its network.
@@ -84,7 +84,7 @@ def genotype_of(trial: Path) -> Path:
 
 
 def find(job: GenotypeJob, strength: Path | None) -> Genotype:
-    """The genotype that the job names, or else the strongest operations found by a search."""
+    """The genotype that the job names, or else that of the strongest operations of a search."""
     if job.genotype is not None:
         return networks.resolve(job.genotype)
     if strength is None:

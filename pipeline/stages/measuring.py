@@ -19,11 +19,11 @@ from pipeline.studies.walks import walk
 
 
 def run_walk(job: WalkJob, *opening: Any) -> None:
-    """Write `walks.npz`: random permutations, and every value function V along each of them.
+    """Write `walks.npz`: random permutations, and the values of all value functions along them.
 
     Args:
         job: number of permutations, value function, seeds.
-        opening: other arguments of `opened`: supernet, manifest, split, data root, folder, device.
+        opening: further arguments of `opened`, from `supernet` to `device`.
     """
     with opened("walk", job, job.seed, *opening) as (s, on):
         found = walk(job, on.network, on.alpha, on.images, s.state / "walk.pt", on.identity)
@@ -35,11 +35,11 @@ def run_walk(job: WalkJob, *opening: Any) -> None:
 
 
 def run_estimate(job: EstimateJob, *opening: Any) -> None:
-    """Write `estimates.json`: for each variant of an estimator, Shapley values, cost and time.
+    """Write `estimates.json`: the Shapley values, cost and time of each variant of an estimator.
 
     Args:
         job: the variants, with their seeds.
-        opening: other arguments of `opened`: supernet, manifest, split, data root, folder, device.
+        opening: further arguments of `opened`, from `supernet` to `device`.
     """
     with opened("estimate", job, job.seed, *opening) as (s, on):
         kept = s.state / "estimate.pt"

@@ -1,7 +1,7 @@
-"""Queries: runs a search with many seeds in one process, for table rows with hundreds of seeds.
+"""Runs a search with many seeds in one process, for table rows with hundreds of seeds.
 
-A search that only looks up accuracies makes about a hundred look-ups, and a search on tiny images
-takes seconds. Starting a process for each seed would take longer than the search. `history.csv` has
+These searches are short: they look up about a hundred accuracies, or train on tiny images for a few
+seconds. Starting a process for each seed would take longer than the search. `history.csv` has
 one row per seed, with the accuracies of the found cell. If the search trains a supernet, the row
 also has Kendall's tau between the scores and the accuracies of all cells. The score of a cell is
 the mean softmax weight of its operations after the last epoch.

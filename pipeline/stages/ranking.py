@@ -5,18 +5,18 @@ between the strength of an architecture and its test accuracy, over 200 architec
 NAS-Bench-201. The paper leaves these points open; our choices are:
 
     strength of an architecture    mean of the softmax weights of its six operations. On each edge,
-                                   the softmax is taken of the values by which the search chooses
+                                   the softmax is taken over the values by which the search chooses
                                    among the five operations (alpha in Shapley-NAS)
     the 200 architectures          drawn uniformly without replacement from all architectures,
                                    including those with `none`; all searches use the same 200
 
 The stage computes tau over all 15,625 architectures too, for each data set of the table. It also
 computes tau for strengths that are means of alpha without softmax. For comparison, it computes tau
-for two scores fitted to the table itself: the main effects of the operations on the accuracies, and
-those on the ranks of the accuracies (`nasbench/additive.py`). For each epoch, `history.csv` has the
-cell that the search would have returned, its accuracies, and tau over all architectures. Intervals
-of tau are percentile bootstraps over architectures. They do not include the variation between
-searches.
+for two scores fitted to the table itself. One is made of the main effects of operations on the
+accuracies, the other of main effects on the ranks of the accuracies (`nasbench/additive.py`). For
+each epoch, `history.csv` has the cell that the search would have returned, its accuracies, and tau
+over all architectures. Intervals of tau are percentile bootstraps over architectures. They do not
+include the variation between searches.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -140,7 +140,7 @@ def by_epoch(
 
 
 def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """Taus of the last epoch, and how the cell changed over the epochs.
+    """Kendall's taus of the last epoch, and how the cell changed over the epochs.
 
     Epochs whose strengths equal those of the first epoch are left out. `changes` is how often the
     cell of an epoch differs from the cell of the epoch before. `lowest_<column>` and
@@ -158,7 +158,7 @@ def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def phi_sum(saved: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
-    """Sum of the Shapley values, averaged over epochs; empty if the search estimated none."""
+    """Sum of the Shapley values, averaged over epochs; empty if there are no Shapley values."""
     phi = saved.get("phi_history", np.empty((0, 0)))
     known = phi[~np.isnan(phi).all(axis=1)] if phi.size else phi
     return {"phi_sum": float(np.nansum(known, axis=1).mean())} if len(known) else {}

@@ -57,7 +57,7 @@ def run(
 
     Raises:
         InputError: genotype, data and settings do not fit together, the folder has a checkpoint of
-            other settings, or the training diverged.
+            a run with other settings, or the training diverged.
     """
     task = Task.from_job(job, seed, genotype, manifest, data_root, device, start)
     with distributed.joined(task.device) as ranks:
@@ -98,7 +98,7 @@ def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, l
 
     Args:
         task: network, recipe and images.
-        s: the stage that writes checkpoint, rows and log; None on ranks that write nothing.
+        s: the stage that writes checkpoints, history and log; None on ranks that write nothing.
         ranks: the ranks that train together.
     """
     network = task.network()

@@ -62,7 +62,7 @@ def run(
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
-        table: table of accuracies, for strategies that look them up; None: the data set's default.
+        table: table of accuracies, for strategies that look them up; if None, `find_table` is used.
 
     Raises:
         InputError: data and settings do not fit together, or the folder has a checkpoint that was

@@ -47,7 +47,7 @@ class Stage:
     started: float = field(default_factory=time.monotonic)  # the system clock may jump
 
     def log(self, text: str) -> None:
-        """Write one line to stderr (the log of the Snakemake rule) and to `log.txt` in `state`."""
+        """Write one line to stderr (the log of the Snakemake rule) and to `state/log.txt`."""
         line = f"{time.strftime('%H:%M:%S')} {self.name} {self.run}: {text}"
         print(line, file=sys.stderr)
         with (self.state / LOG).open("a", encoding="utf-8", errors="backslashreplace") as stream:
@@ -64,7 +64,7 @@ class Stage:
         artifacts: Sequence[Path] = (),
         model: Path | None = None,
     ) -> None:
-        """Write the record of a successful stage; `metrics.json` is last, as the sign of success.
+        """Write the record of a successful stage; the last file, `metrics.json`, marks the success.
 
         Args:
             metrics: what the stage measured; accuracies and errors as fractions.
@@ -147,7 +147,7 @@ def stage(
 
 
 def _names(results: Path, place: Place | None) -> dict[str, str]:
-    """The parts of a run's folder name, as tags that sort and group runs in MLflow."""
+    """Tags from the parts of a run's folder name, for sorting and grouping runs in MLflow."""
     if place is None:
         return {}
     named = {key: str(value) for key, value in vars(place).items() if value is not None}

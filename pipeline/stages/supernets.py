@@ -1,4 +1,4 @@
-"""The common part of stages that measure a trained supernet on the images reserved for V."""
+"""Code shared by the stages that measure a trained supernet on the images of the value function."""
 # Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations

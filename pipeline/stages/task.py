@@ -83,7 +83,7 @@ class Task:
         """The task of a job, with a network within the job's limits.
 
         Raises:
-            InputError: there is no such genotype or device, or no network is within the limits.
+            InputError: the genotype or device does not exist, or no network is within the limits.
         """
         recipe, layout = _for_images(job.train, manifest), job.layout
         if start is not None:

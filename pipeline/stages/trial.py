@@ -1,8 +1,8 @@
 """Trial: briefly trains the network of a found cell, to help choose among several cells.
 
 The network is trained on a part of the training images, and its error is measured on the rest. No
-test image is opened. After trials of all these cells, the stage `genotype` keeps the cell whose
-network has the lowest error.
+test image is opened. After one trial per cell, the stage `genotype` keeps the cell whose network
+has the lowest error.
 """
 
 from __future__ import annotations

@@ -8,14 +8,14 @@ same loss L, but only the switches have a reweighted L1 penalty:
 
     min over w   L(w) + λ Σ_o ω_o |w_o|
 
-After each epoch, γ, C and ω are computed again, in this order:
+After each epoch, γ, the posterior variance C, and the penalty's weight ω are updated in this order:
 
     γ_o = |w_o| / ω_o,   C_o = 1 / (1/γ_o + H_o),   ω_o = sqrt(1/γ_o - C_o / γ_o²)
 
-    w    switches           -> `_alpha` -> float64[n_players], start at 1; used as mixing weights
+    w    switches           -> `_alpha` -> float64[n_players], start near 1; used as mixing weights
     H    diagonal of L's Hessian with respect to w, at least 0    λ    `sparsity`
 
-Deviations: H is estimated by Hutchinson's method and not layer by layer. All cells of a type share
+Deviations: H is estimated by Hutchinson's method, not layer by layer. All cells of a type share
 their switches, and edges have no switches. The operation with the largest γ is chosen for each
 edge, without a threshold on entropy. `none` is never chosen, because its switch does not affect the
 loss.

@@ -1,9 +1,9 @@
 """The interface between a search strategy and the search stage.
 
 The stage creates the strategy, calls `prepare` once, and calls `epoch` for each epoch. At the end
-it reads `strength`, from which the space makes a genotype, and calls `save`. A strategy creates all
-its random generators with `pipeline.seeds`, from (seed, purpose, epoch). Therefore no generator is
-part of its state between two epochs.
+it calls `strength` and `save`. The space turns the strengths into a genotype. A strategy creates
+all its random generators with `pipeline.seeds`, from (seed, purpose, epoch). Therefore no generator
+is part of its state between two epochs.
 """
 # Tested in tests/contract/test_strategies.py.
 
@@ -88,12 +88,12 @@ class Strategy(ABC):
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Run epoch number `epoch`, counted from 0.
 
-        `train` has the images on which weights are trained. `valid` has the images for validation
-        loss and accuracy.
+        `train` holds the images on which the weights are trained. `valid` holds the images on which
+        validation loss and accuracy are computed.
 
         Returns:
-            metrics: accuracies as fractions, times as `*_seconds`, and the forward and backward
-            passes, counted per image, as `images_forward` and `images_backward`.
+            metrics by name. Accuracies are fractions, and `*_seconds` are times. `images_forward`
+            and `images_backward` are numbers of images in forward and in backward passes.
         """
 
     @abstractmethod

@@ -78,13 +78,13 @@ def evaluate(
 
     Args:
         supernet: holds the weights, which are not changed.
-        valid: images are drawn from these.
+        valid: the validation images to draw from.
         architectures: the players of each architecture.
         n_images: number of images per draw.
         seed: seed of the draws.
 
     Returns:
-        the accuracies; the number of images classified.
+        the accuracies, and the number of images classified.
     """
     accuracies, classified = [], 0
     for k, players in enumerate(architectures):

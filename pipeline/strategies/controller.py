@@ -113,7 +113,7 @@ class Controller(nn.Module):
         """Draw an architecture.
 
         Returns:
-            the chosen players; their log-probability; the summed entropies of the choices.
+            the chosen players, the log-probability of the choices, and the sum of their entropies.
         """
         state: tuple[Tensor, Tensor] | None = None
         last = self.space.n_players

@@ -2,7 +2,7 @@
 
 This is first-order DARTS (ξ = 0), algorithm 1 in `gradient.py`. Optionally, the search stops
 early if the largest eigenvalue of ∇²_α L_val has risen, as in RobustDARTS (`early_stopping.py`).
-Then alpha is reset to its value before the rise, and the remaining epochs train nothing.
+If it stops, alpha is reset to its value before the rise, and the remaining epochs train nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """DARTS, second order: Liu, Simonyan, Yang (ICLR 2019), section 2.3.
 
-In line 1 of algorithm 1 (`gradient.py`), α is updated by the gradient of the validation loss after
-one step on the weights (Eqs. 5 to 8 of DARTS):
+In line 1 of DARTS' algorithm 1 (`gradient.py`), α is updated by the gradient of the validation loss
+after one step on the weights (Eqs. 5 to 8 of DARTS):
 
     w' = w - ξ ∇_w L_train(w, α)
     ∇_α L_val(w', α) - ξ (∇_α L_train(w⁺, α) - ∇_α L_train(w⁻, α)) / 2ε,   w± = w ± ε ∇_w' L_val

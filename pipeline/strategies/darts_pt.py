@@ -53,9 +53,9 @@ class DartsPt(GradientSearch):
         return metrics | {"images_forward": metrics["images_forward"] + decided}
 
     def learning_rate(self, epoch: int) -> float:
-        """The recipe's learning rate; after the recipe's epochs, a tenth of its first value.
+        """The recipe's learning rate; after the recipe's epochs, a tenth of the initial rate.
 
-        If `tune_rate_min` is set, the rate then falls from this tenth to it as a cosine.
+        If `tune_rate_min` is set, a cosine schedule lowers this tenth to `tune_rate_min`.
         """
         after, first = epoch - self.search.epochs, self.search.learning_rate / 10
         if after < 0:
@@ -65,9 +65,9 @@ class DartsPt(GradientSearch):
         return first if last is None else cosine(first, last, after / length)
 
     def _decide(self, due: list[int], valid: Images) -> int:
-        """Decide the edges that are due; return the number of images classified.
+        """Choose an operation on each edge that is due; return the number of images classified.
 
-        After the last decision all edges are ranked.
+        After the last choice, measure the importance of edges if cells keep only some of them.
         """
         if not due:
             return 0

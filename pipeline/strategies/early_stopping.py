@@ -76,7 +76,7 @@ class EigenvalueRule:
             alpha: float64 [n], alpha at the end of the epoch.
 
         Returns:
-            None if the search should go on; the alpha to return to if it should stop.
+            the alpha with which the search should end now, or None if it should continue.
         """
         self._values.append(value)
         self._alphas = [*self._alphas, alpha][-self.window - 1 :]

@@ -1,8 +1,8 @@
-"""Computes a strength for each player (operation on an edge), from which a genotype is chosen.
+"""Computes the strengths of players (operations on edges), from which a genotype is chosen.
 
-For each node DARTS keeps the two edges whose strongest operation has the largest softmax weight.
-Some strategies compute the importance of edges separately. They need strengths for which this rule
-keeps the most important edges. In NAS-Bench-201 all edges are kept.
+For each node, DARTS keeps the two edges whose strongest operations have the largest softmax
+weights. Some strategies compute the importance of edges separately. With the strengths of
+`ranked_strength`, DARTS' rule keeps the most important edges. In NAS-Bench-201 all edges are kept.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ KEPT_EDGES = {"darts": 2}
 def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) -> np.ndarray:
     """Strengths that rank operations by their weights and edges by their importance.
 
-    On each edge, the shares of the operations add up to 1. Among all operations except `none`, the
-    one with the largest weight gets the share (1 + importance) / 2, which is at least one half. The
-    other operations divide the rest in proportion to their weights. If the genotype keeps all
-    edges, importance is ignored, and all operations including `none` are ranked by their weights.
+    Each operation gets a share of its edge, and its strength is the logarithm of the share. The
+    shares on an edge add up to 1. Among all operations except `none`, the one with the largest
+    weight gets the share (1 + importance) / 2, which is at least one half. The other operations,
+    including `none`, divide the rest in proportion to their weights. If the genotype keeps all
+    edges, importance is ignored, and a strength is the logarithm of the weight.
 
     Args:
         space: the search space.
@@ -29,8 +30,7 @@ def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) ->
         importance: [edges], in [0, 1].
 
     Returns:
-        float64 [edges * operations], the logarithms of the shares, or of the weights if all edges
-            are kept.
+        float64 [edges * operations].
     """
     if space.family not in KEPT_EDGES:
         return np.log(mixing + 1e-9).ravel()
@@ -50,8 +50,8 @@ def softmax_rows(
 ) -> np.ndarray:
     """Softmax of alpha [n_players] over the operations of each edge: [edges, operations].
 
-    With `kept`, bool [edges, operations], only these operations take part; all others get 0. If
-    `kept` is None, all operations take part.
+    `kept`, bool [edges, operations], marks the operations that take part; all others get 0. If it
+    is None, all operations take part.
     """
     table = alpha.reshape(-1, n_operations)
     mixing = np.exp(table - table.max(axis=1, keepdims=True))
@@ -60,9 +60,9 @@ def softmax_rows(
 
 
 def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:
-    """Weaken skip connections until the normal cell of the genotype has at most `most` of them.
+    """Lower strengths until the genotype's normal cell has at most `most` skip connections.
 
-    As in P-DARTS, the weakest skip connection of the genotype is weakened first.
+    As in P-DARTS, the strength of the genotype's weakest skip connection is lowered first.
 
     Args:
         space: a space of the DARTS family.
@@ -70,7 +70,7 @@ def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:
         most: the largest number of skip connections allowed.
 
     Returns:
-        a changed copy.
+        a changed copy of `strength`.
     """
     strength = strength.copy()
     skips = [

@@ -11,7 +11,7 @@ ascent on
     a    an architecture that the controller draws    R    its validation accuracy
     π    controller, an LSTM that makes the choices one by one -> `_controller`
     H    sum of the entropies of a draw's choices    λ    `entropy_weight`
-    b    baseline; b' its value at the end of the last epoch    d    `baseline_decay`
+    b    baseline; b' is b at the end of the previous epoch    d    `baseline_decay`
 
 After the last epoch some architectures are drawn. The most accurate of them is the result. The
 algorithm follows the code of NAS-Bench-201. The learning rate of the weights repeatedly falls and

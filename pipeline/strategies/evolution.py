@@ -21,7 +21,7 @@ class Evolution(TableSearch):
     """Evolution that removes the oldest member of the population."""
 
     def ask(self, rng: np.random.Generator) -> Architecture:
-        """A random architecture until the population is full, then a child of the best of S."""
+        """A random architecture, or a child of the best of S members if the population is full."""
         P, S = self.settings.population, self.settings.tournament
         n = len(self.values)
         if n < P:

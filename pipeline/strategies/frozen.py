@@ -6,8 +6,8 @@ Studies compare estimators of Shapley values on such supernets. There are two wa
     coalitions    each step draws a probability q ~ U(0.3, 1); each operation keeps its weight with
                   probability q, and otherwise its weight is zero in this step
 
-If the supernet was trained on random coalitions, it has seen small coalitions S in training. V(S)
-then says more about the operations.
+With `coalitions`, small coalitions S occur in training. Their values V(S) then say more about the
+operations than with `uniform`.
 """
 # Tested in tests/contract/test_strategies.py.
 

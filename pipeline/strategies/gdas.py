@@ -1,11 +1,11 @@
 """GDAS: Dong & Yang, "Searching for a robust neural architecture in four GPU hours" (CVPR 2019).
 
-In the forward pass, each edge uses only the operation with the largest α + G, where G is Gumbel
-noise. The backward pass uses the gradient of the softmax h~:
+In the forward pass, each edge uses only the operation with the largest α + G. α are architecture
+parameters, and G is Gumbel noise. The backward pass uses the gradient of the softmax h~:
 
     h = one-hot(argmax(h~)) + h~ - stop(h~),   h~ = softmax((α + G) / τ)
 
-The temperature τ falls during the search.
+Here stop(h~) equals h~ but has no gradient. The temperature τ falls during the search.
 
 Deviations: all operations of an edge are computed when a gradient is needed. A step therefore costs
 as much as a step of DARTS; in the paper it costs a fraction of that. Our gradient of h~ includes

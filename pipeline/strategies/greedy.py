@@ -1,4 +1,4 @@
-"""The scores by which SGAS (Li et al., CVPR 2020) chooses the next edge to decide.
+"""Scores by which SGAS (Li et al., CVPR 2020) picks the edge whose operation it fixes next.
 
 Let p be the softmax of α over the operations of an edge. The edge has these scores:
 
@@ -68,7 +68,7 @@ def edge_scores(
         mixing: softmax of alpha [edges, operations].
         selectable: bool [edges, operations], all operations except `none`.
         n_cell_types: number of cell types, which all have the same number of edges.
-        past: the arrays p that this function returned in the earlier epochs used for S_SS.
+        past: arrays p from earlier epochs, for S_SS; p is the second return value.
 
     Returns:
         scores [edges] in [0, 1]; and p [edges, operations], the softmax without `none`.

@@ -60,7 +60,7 @@ def inherit_momentum(fresh: SGD, optimiser: SGD) -> None:
 
 
 def widened(old: Tensor, like: Tensor) -> Tensor:
-    """Widen a weight [out, in, ...] or a statistic [out] to the shape of another by copying.
+    """Widen a weight [out, in, ...] or a statistic [out] by copying channels.
 
     Args:
         old: the smaller tensor.

@@ -11,9 +11,9 @@ from torch import Tensor
 def relevance(
     w: np.ndarray, omega: np.ndarray, hessian: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One update of the prior variance γ and of the penalty weight ω of each switch.
+    """Update the prior variance γ and the penalty weight ω of each switch once.
 
-    γ = |w| / ω, then the next ω = sqrt(1/γ - C/γ²) with C = 1 / (1/γ + H). We compute 1/γ - C/γ² as
+    γ is |w| / ω. The next ω is sqrt(1/γ - C/γ²) with C = 1 / (1/γ + H). We compute 1/γ - C/γ² as
     H / (1 + γ H), which avoids a division by γ near zero.
 
     Args:

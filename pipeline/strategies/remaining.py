@@ -1,10 +1,9 @@
 """Removes one operation at a time: in each step, the one whose contribution is smallest.
 
 Removing an operation changes the values of the others. Some operations become valuable only after
-others are removed. In the additive game fitted to the test accuracies of all NAS-Bench-201
-architectures, conv_3x3 has the largest value on every edge. If operations are instead removed one
-at a time, the cell that remains is the most accurate cell, on all three data sets
-(`docs/results/oracle_table.md`).
+others are removed. In an additive model of the test accuracies of all NAS-Bench-201 architectures,
+conv_3x3 has the largest effect on every edge. But if operations are removed one at a time, the cell
+that remains is the most accurate cell, on all three data sets (`docs/results/oracle_table.md`).
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -80,7 +79,7 @@ class Remaining:
 
 
 def behind(a: np.ndarray, left: np.ndarray, n_operations: int) -> np.ndarray:
-    """How far each operation's value lies below the best on its edge, float64[n_players].
+    """The best value on each operation's edge minus the operation's value, float64[n_players].
 
     Only remaining operations are compared. The result is -inf for removed operations, and for the
     last operation of an edge, which must not be removed.

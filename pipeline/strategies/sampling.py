@@ -1,6 +1,6 @@
 """Draws of mixing weights, differentiable with respect to the parameters of the distribution.
 
-All functions draw on the CPU from the given generator, so every device gets the same numbers.
+Random numbers are drawn on the CPU from the given generator, so all devices get the same numbers.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ Li, Qian, Delgadillo, Müller, Thabet, Ghanem, "SGAS: sequential greedy architec
 
 The search is DARTS, with decisions about edges during training. A decision concerns one edge of
 each cell type: the undecided edge with the highest score. This edge keeps only its strongest
-operation, and its α is no longer updated. In DARTS' spaces, a node's other edges are removed as
-soon as two of its edges are decided. `greedy.py` defines the score. One of its factors, the
-importance of the edge, is the same for all edges if the space has no `none`. Deviation: the batch
-size does not grow during the search.
+operation, and its α is no longer updated. In DARTS' spaces, when two incoming edges of a node are
+decided, its other incoming edges are removed. `greedy.py` defines the score. One of its factors,
+the importance of the edge, is the same for all edges if the space has no `none`. Deviation: the
+batch size does not grow during the search.
 """
 # Tested in tests/strategies/test_edges.py.
 
@@ -62,7 +62,7 @@ class Sgas(GradientSearch):
         return torch.where((operation == OPEN)[:, None], soft, fixed).flatten()
 
     def strength(self) -> np.ndarray:
-        """Strengths that rank decided edges first, then open edges by score, then pruned edges."""
+        """Strengths by which decided edges rank first, then open edges by score, then pruned."""
         score, mixing = self._scores()
         operation, order = self._decisions.operation, self._decisions.order
         first = operation >= 0

@@ -40,7 +40,7 @@ class Shapley(WeightSharing):
     """Shapley-NAS; variants override `value_function`, `estimate`, `accumulate` or `step`.
 
     Attributes:
-        groups: int64[n_players], the group of each player; Eqs. 6 and 7 use the norm of each group.
+        groups: int64[n_players], group of each player; Eqs. 6 and 7 normalise within each group.
     """
 
     def __init__(self, *arguments: Any):
@@ -63,7 +63,7 @@ class Shapley(WeightSharing):
         return {**metrics, **measured, **both}
 
     def learning_rate(self, epoch: int) -> float:
-        """Learning rate of the weights; the released code takes the next epoch's, once it falls."""
+        """Learning rate of an epoch. Once it falls, the released code uses that of `epoch` + 1."""
         ahead = self._as_released and not rises(self.search, epoch)
         return super().learning_rate(epoch + ahead)
 
@@ -90,7 +90,7 @@ class Shapley(WeightSharing):
         return alpha_update(alpha, s, self.settings.step, self.groups, scale)
 
     def _move_alpha(self, epoch: int, valid: Images) -> dict[str, float]:
-        """Estimate φ and update s and α; in the warm-up, only evaluate V with all operations."""
+        """Estimate φ, update s and α. In the warm-up, evaluate only V(N), N being all players."""
         started = time.perf_counter()
         V = self.value_function(epoch, valid)
         if epoch < self.warmup_epochs:
@@ -105,7 +105,7 @@ class Shapley(WeightSharing):
         return {**metrics, "value_seconds": time.perf_counter() - started}
 
     def record(self) -> dict[str, np.ndarray]:
-        """Alpha and s after the epoch, and its Shapley values, which are NaN in the warm-up."""
+        """Alpha, s and the Shapley values φ after an epoch. In the warm-up, φ is NaN."""
         last = self._estimate
         values = {"phi": last.phi, "standard_error": last.standard_error, "reached": last.reached}
         return {**super().record(), "s": self._s.copy(), **values}

@@ -3,8 +3,8 @@
 This strategy is ours. Each training step uses a random architecture of the remaining operations, as
 in RSPS. When a removal is due, some random architectures are evaluated. An additive game is fitted
 to their accuracies by least squares. The coefficients of this game are the values of the operations
-(`contributions.py`). Shapley values are also coefficients of an additive game, which is fitted to V
-over all coalitions by weighted least squares. The operation whose value is furthest below the best
+(`contributions.py`). Shapley values are also coefficients of an additive game, fitted to V(S) over
+all coalitions S by weighted least squares. The operation whose value is furthest below the best
 value on its edge is removed (`remaining.py`).
 """
 

@@ -9,7 +9,7 @@ Each step draws the mixing weights of each edge from a concrete distribution:
 
 In the authors' code, α and the weights w minimise the same loss on the same batch (one level), and
 no validation images are used. The published result of SNAS on NAS-Bench-201 comes from the code of
-DrNAS, in which α minimises the loss on the validation half (two levels, algorithm 1).
+DrNAS, in which α minimises the loss on the validation half (two levels, algorithm 1 of DARTS).
 
 Deviations: we use neither drop path during the search nor the resource penalty. The comparisons in
 the Shapley-NAS paper also have no resource penalty.
@@ -45,7 +45,7 @@ class Snas(GradientSearch):
         return self.train_weights(epoch, train)
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
-        """Update w; with one level and after the warm-up, also update α to reduce the same loss."""
+        """Update w. After the warm-up, a search with one level also updates α, on the same loss."""
         self._alpha.grad = None
         super().step_weights(images, labels, tally)
         if self.settings.levels == 1 and not self._frozen:

@@ -110,7 +110,7 @@ class TableSearch(Strategy):
     def strength(self) -> np.ndarray:
         """1 for each operation of the best architecture so far, 0 for all other operations.
 
-        The first of several best ones is used; before any evaluation, a random architecture.
+        In a tie, the first one is used. Before any evaluation, a random architecture is used.
         """
         if self.values:
             return self._one_hot(self.asked[int(np.argmax(self.values))])

@@ -62,8 +62,8 @@ class ValueFunction:
         players: int64[n], the players that take part in the game; all others are null players.
         edges: int64[n], the edge of each player in `players`, numbered over all cell types.
         redraws: whether new images are drawn for each permutation.
-        images_forward: number of images that the supernet has classified in this process.
-        images_backward: for how many of these images a gradient was computed.
+        images_forward: number of forward passes in this process, counted per image.
+        images_backward: number of backward passes in this process, counted per image.
     """
 
     def __init__(

@@ -140,7 +140,7 @@ class WeightSharing(Strategy):
         """Split a batch into micro-batches of the recipe's `micro_batch_size`.
 
         Yields:
-            (images, labels, share of the batch's images, whether this rank trains on them).
+            (images, labels, their share of the batch, whether this rank trains on them).
         """
         size = self.search.micro_batch_size or len(labels)
         pairs = zip(parts(images, size), parts(labels, size), strict=True)
@@ -178,9 +178,9 @@ class WeightSharing(Strategy):
         return self._alpha.detach().cpu().numpy().copy()
 
     def strength(self) -> np.ndarray:
-        """The numbers from which the genotype is chosen: alpha, as in the paper.
+        """Strengths of the operations, which determine the genotype: alpha, as in the paper.
 
-        With edge normalisation, edges are ranked by softmax(alpha) softmax(beta), as in PC-DARTS.
+        With edge normalisation, edges are ranked by softmax(alpha) · softmax(beta), as in PC-DARTS.
         """
         edge_weights = self.supernet.edge_weights()
         if edge_weights is None:
@@ -248,7 +248,7 @@ class Tally:
 def learning_rate(search: SearchSettings, epoch: float) -> float:
     """The learning rate of an epoch; it falls from the first to the last value along a cosine.
 
-    With large batches, the learning rate first rises linearly for `rise_epochs` epochs.
+    With batches larger than `LARGE_BATCH`, the rate first rises linearly for `rise_epochs` epochs.
     """
     if rises(search, epoch):
         return search.learning_rate * (epoch + 1) / search.rise_epochs

@@ -27,7 +27,7 @@ def with_reference(
     `winners` is the share of edges on which both vectors have the same best operation.
 
     Args:
-        phi: float64[n], values of the players; NaN is replaced by the mean of the others.
+        phi: float64[n], values of the players; NaN is replaced by the mean of the other values.
         reference: float64[n], values with which `phi` is compared.
         edges: int64[n], the edge of each player.
     """

@@ -31,7 +31,7 @@ def fill(page: str, folder: Path) -> str:
 
 
 def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """A row for each estimator with its tau on each supernet, the best estimator first."""
+    """One row per estimator with its tau on each supernet, sorted by mean tau, highest first."""
     supernets = [*dict.fromkeys(row["supernet"] for row in rows)]
     found: list[dict[str, Any]] = []
     for estimator in dict.fromkeys(row["estimator"] for row in rows):
@@ -58,10 +58,10 @@ def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 
 def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """A row for each score of cells, with two numbers for each supernet.
+    """One row per score of cells, one column per supernet, and two numbers in each field.
 
-    These are Kendall's tau between scores and accuracies of the cells, and the accuracy (%) of the
-    cell with the highest score.
+    The numbers are Kendall's tau between the scores and the accuracies of the cells, and the
+    accuracy (%) of the cell with the highest score.
     """
     # Readings of α itself have no batch-norm policy and are left out; they use no value function.
     rows = [row for row in rows if row["batch_norm"]]
@@ -80,7 +80,7 @@ def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 
 def games(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """A row for each estimator: its errors and coverages, by evaluations per player."""
+    """One row per estimator: its errors and coverages, by evaluations per player."""
     budgets = [*dict.fromkeys(row["per_player"] for row in rows)]
     heads = {"name": columns["name"]}
     found: dict[str, dict[str, Any]] = {}
@@ -93,7 +93,7 @@ def games(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 
 def _without_n(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Mean and half-width, rounded to two decimals; the page itself gives the number of repeats."""
+    """Mean and half-width of its interval, to two decimals; the page states how many repeats."""
     return {
         key: round(value[key], 2) for key in ("mean", "half_width") if value.get(key) is not None
     }

@@ -50,7 +50,7 @@ def supernets(measurement: Path, picture: Path) -> None:
 
 
 def _by_supernet(measurement: Path) -> list[list[Panel]]:
-    """A panel for each supernet; a row has one way of training, with more epochs to the right."""
+    """A panel for each supernet, in rows by way of training."""
     panels = _grouped(read_json(measurement)["rows"], "supernet")
     ways = dict.fromkeys(name.split(",")[0] for name in panels)
     return [[one for one in panels.items() if one[0].startswith(way)] for way in ways]

@@ -5,8 +5,8 @@ player:
 
 - the softmax of α, if α is not zero
 - one estimate of the Shapley values
-- Shapley values from walks under one batch-norm policy; some readings use only coalitions of
-  certain sizes
+- Shapley values from walks (evaluations of V along whole permutations) under one batch-norm
+  policy; some readings use only coalitions of certain sizes
 
 Each reading is compared with the Shapley values of the table. We also measure how well it ranks
 and chooses architectures, as in Figure 5 and Table 5 of Shapley-NAS.
@@ -71,7 +71,7 @@ def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """Rows for each batch-norm policy: φ over all walks, and tau of each walk for comparison."""
+    """Rows for each batch-norm policy: φ over all walks, and each walk's tau with the table."""
     by_policy: dict[str, list[Walks]] = defaultdict(list)
     for name in study.walks:
         policy = walk_job(study, name).value["batch_norm"]
@@ -91,7 +91,7 @@ def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """A row for each variant that was estimated once; `estimators.py` has the repeated ones."""
+    """A row for each variant estimated only once; `estimators.py` has rows for the others."""
     for name, repeats in estimates(study, supernet).items():
         if len(repeats) == 1:
             title = study.estimates.variants[name].title or name

@@ -22,10 +22,10 @@ clock = time.perf_counter if torch.cuda.is_available() else time.process_time
 
 
 class Remembering(ValueFunction):
-    """A `ValueFunction` for estimators that all use the same `value_images` and `value`.
+    """A `ValueFunction` shared by estimators with the same settings `value_images` and `value`.
 
     Attributes:
-        seconds_saved: total time that the reused values took when they were computed.
+        seconds_saved: seconds that computing the reused values again would have taken.
     """
 
     def __init__(self, *arguments: Any) -> None:

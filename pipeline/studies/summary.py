@@ -24,7 +24,7 @@ Rows = Iterable[dict[str, Any]]
 
 
 def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """A row for each form of training, with its accuracy and the difference from the first form."""
+    """A row per form of training: accuracy, and difference from the accuracy of the first form."""
     if study.trials is None:
         raise InputError(f"config/studies/{study.name}.yaml: trials: missing")
     plain: list[float] = []

@@ -1,4 +1,4 @@
-"""How well scores computed from the NAS-Bench-201 table rank the cells of this table.
+"""Computes scores from the NAS-Bench-201 table and measures how well they rank its cells.
 
 A score is an array of strengths [edges, operations]. Cells are ranked by the sum of the strengths
 of their operations. The chosen cell has, on each edge, the strongest operation other than `none`.
@@ -114,7 +114,7 @@ def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.f
 
 
 def pair_scores(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Least-squares fit of the accuracies by effects of edges and of pairs of edges, float64[n]."""
+    """Accuracies fitted by least squares with effects of edges and of edge pairs, float64[n]."""
     effects = main_effects(codes, y)
     n_edges, n_operations = effects.shape
     total = y.mean() + n_edges * scores(codes, effects)

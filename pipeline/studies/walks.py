@@ -48,10 +48,10 @@ class Walks:
 
         Args:
             value: one of `VALUE_NAMES`.
-            sizes: (least, end); a contribution counts only if the number of players that the player
-                joins is at least `least` and less than `end`. None: all contributions count.
-            eta: truncation threshold; after V has dropped by more than eta * |V(N)|, contributions
-                do not count. None: no truncation.
+            sizes: (least, end); average only contributions to coalitions of at least `least` and
+                fewer than `end` other players. None: average all contributions.
+            eta: truncation threshold; leave out the contributions of a permutation after V has
+                dropped by more than eta * |V(N)|. None: no truncation.
         """
         V = self.V[VALUE_NAMES.index(value)]
         marginal = V[:, :-1] - V[:, 1:]

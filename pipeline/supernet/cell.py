@@ -139,7 +139,7 @@ class MixedCell(nn.Module):
     ) -> Tensor:
         """The state of a node: channels mixed by operations, and channels that bypassed them.
 
-        `mixed` is the sum of the node's edges after their operations. `passed` lists the bypassing
+        `mixed` sums the outputs of the operations on the node's edges. `passed` lists the bypassing
         channels of each earlier state; this method appends those of the new state. The shuffle is
         the same on every edge, so it is applied once, to the sum of all edges.
         """

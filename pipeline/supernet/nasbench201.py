@@ -62,6 +62,6 @@ class NasBench201Supernet(Supernet):
 
     @property
     def caches_first_cell(self) -> bool:
-        """Whether to cache the first cell's outputs: only if it is a large part of the network."""
+        """Whether to cache the first cell's outputs, which is useful only with few cells."""
         settings = self.settings
         return settings.fused and settings.cells == 1 and settings.partial_channels == 1

@@ -78,7 +78,7 @@ class Supernet(nn.Module):
         Args:
             images: [b, 3, h, w].
             mixing: [cell types, edges, operations].
-            present: whether to compute each operation, in the shape of `mixing`. None: compute all.
+            present: which operations to compute, nested like `mixing`. None: compute all.
             edge_weights: [cell types, edges], already multiplied into `mixing`; None: no edge
                 normalisation.
             cache: as in `forward`.
@@ -144,11 +144,10 @@ class Supernet(nn.Module):
         return compiled_cell(self.classifier.weight.device)
 
     def _present(self, table: Tensor) -> Present:
-        """Which operations to compute: those with nonzero weight, or all if gradients are enabled.
+        """Which operations to compute: those with nonzero weight; None (all) with gradients.
 
-        If gradients are enabled, every operation is computed, because the loss also has a
-        derivative with respect to a weight that is zero. So one compiled graph is enough for all
-        coalitions.
+        If gradients are enabled, even a zero weight needs a gradient, so every operation is
+        computed. Therefore all coalitions can use the same compiled graph.
         """
         if torch.is_grad_enabled():
             return None

@@ -1,4 +1,4 @@
-"""Copies the journals on disk to runs in MLflow; the only package that imports mlflow.
+"""Copies the journals on disk to runs in MLflow. No other package imports mlflow.
 
 A workflow is a parent run in MLflow, with a child run for each of its stages and seeds. Each table
 of the report is an MLflow experiment with a run for each row. Stages only write journals

@@ -66,7 +66,7 @@ def model_name(journal: Journal) -> str:
 
 
 def description(journal: Journal, address: str = "") -> str:
-    """Markdown text for a finished run: the note of a workflow, or the main result of a stage.
+    """Markdown text for a finished run: the note in a workflow's journal, or a stage's main result.
 
     Args:
         journal: journal of a stage or a workflow.

@@ -50,7 +50,7 @@ def recorded(run_id: str) -> Recorded:
 
 
 def runs_address(results: Path) -> str:
-    """Address of the MLflow page with the runs of a results folder, or else of all experiments."""
+    """MLflow address of a results folder's experiment; of all experiments if there is none."""
     state = results / "state"
     parent = journal.read(state / journal.NAME)
     run = journal.mirrored(state).get(parent.key) if parent.events else None

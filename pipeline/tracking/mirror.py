@@ -118,7 +118,7 @@ class Mirror:
             self._client.set_terminated(child.info.run_id, "FAILED")
 
     def _opened(self, parent_id: str | None) -> str:
-        """Create or reopen the run and return its id; its existing metrics count as sent."""
+        """Create or reopen the run and return its id; metrics that it has are not sent again."""
         from mlflow.entities import Param, RunTag
 
         client, start = self._client, self._journal.start
@@ -147,14 +147,14 @@ class Mirror:
         return run_id
 
     def _stale_tags(self) -> tuple[dict[str, str], set[str]]:
-        """Tags for the tables that use the run, and the names of tags that differ in the store."""
+        """Tags for the tables that use the run, and the names of tags to change in the store."""
         wanted = fitting_texts(tables.tags_of(self._journal))
         assert self.run is not None
         there = {k: v for k, v in self.run.data.tags.items() if k.startswith(tables.TAG)}
         return wanted, {name for name, _ in wanted.items() ^ there.items()}
 
     def _fitting(self, texts: Mapping[str, str]) -> dict[str, str]:
-        """Names and values as MLflow accepts them; prints a warning if it had to change any."""
+        """Names and values in a form that MLflow accepts; prints a warning if any were changed."""
         fits = fitting_texts(texts)
         if changed := [name for name in texts if fits.get(name) != texts[name]]:
             names = ", ".join(repr(name[:40]) for name in changed[:3])
@@ -175,7 +175,7 @@ class Mirror:
             self._client.log_batch(run_id, **batch)
 
     def _send(self, run_id: str, path: Path, form: str) -> None:
-        """Send one product; tables and models are also sent in the form that MLflow displays."""
+        """Send one artifact; tables and models are also sent in the form that MLflow displays."""
         if form == "report":
             self._client.log_text(run_id, path.read_text(encoding="utf-8"), described.REPORT)
             return

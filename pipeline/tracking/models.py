@@ -1,7 +1,7 @@
 """Saves a trained network as an MLflow model that loads without this package and without pickle.
 
 The flavour is `mlflow.pytorch` with the serialization format `pt2`, a `torch.export` program. A
-pickle would store the names of our classes, so it could not be loaded after we rename a class. ONNX
+pickle stores the names of our classes, so it cannot be loaded after a class is renamed. ONNX
 needs packages that are optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes]
 for any batch size b. The auxiliary head is left out, because it is used only in training.
 """
@@ -53,7 +53,7 @@ def save(model: Path, folder: Path) -> None:
 
 
 def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path, name: str) -> None:
-    """Send a saved model to an MLflow store as the model of a run; skip a run that has one.
+    """Send a saved model to an MLflow store as the model of a run, unless the run has a model.
 
     The steps are those of `mlflow.pytorch.log_model`. We cannot call that function: it uses the
     active run of the process, but our threads send runs to several stores at once.

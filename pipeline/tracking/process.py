@@ -94,8 +94,8 @@ def drain(state: Path) -> None:
     """Wait until the recorder of an ended workflow has sent all remaining events.
 
     The wait has a time limit. If the recorder was killed, another one starts. The warnings in the
-    recorder's log are printed again. If the store has everything now, the warning that it did not
-    answer is left out.
+    recorder's log are printed again. The warning that the store did not answer is left
+    out if everything has been sent by now.
     """
     deadline = time.monotonic() + CATCH_UP_SECONDS + store.patience()
     log = log_of(state)

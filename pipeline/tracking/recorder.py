@@ -144,7 +144,7 @@ class Recorder:
         return store.time_limit(min(left, factor * store.patience()))
 
     def _look_at(self, path: Path) -> Seen:
-        """State of the files from which a run is made: its journal and the study's file."""
+        """Inode, time and size of the files behind a run: its journal and the study's file."""
         found: list[int] = []
         for file in (path, self._state / tables.STUDY):
             if file.exists():
@@ -153,7 +153,7 @@ class Recorder:
         return tuple(found)
 
     def _note(self, journal: Journal, mirror: Mirror) -> None:
-        """Record a journal's run in `mlflow.jsonl`; if the journal has ended, drop its mirror."""
+        """Record a journal's run in `mlflow.jsonl`; if the run has ended, forget its `Mirror`."""
         assert mirror.run is not None
         info = mirror.run.info
         line = {
@@ -191,7 +191,7 @@ def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool
 
 
 def mirror_own() -> None:
-    """Mirror the journals of stages that this process ran without a workflow.
+    """Send MLflow the journals of the stages that this process ran without a workflow.
 
     If the store takes too long, the remaining events are not sent. If a recorder is running, this
     function does nothing, because the recorder mirrors the same journals.
@@ -207,8 +207,8 @@ def mirror_own() -> None:
 def sync(results: Path) -> int:
     """Send all unsent events of a results folder to MLflow; return the number of updated runs.
 
-    Runs deleted in MLflow stay deleted. If a recorder is running for a preset, this function skips
-    the preset, because the recorder sends its runs.
+    Runs deleted in MLflow stay deleted. If a recorder is running for a preset, the preset is
+    skipped, because that recorder sends its events.
 
     Raises:
         InputError: the store cannot be reached, or it refuses some runs. In the second case, all

@@ -1,4 +1,4 @@
-"""The store of MLflow's runs: how to connect to it, and the errors if it rejects runs."""
+"""Connects to the store of MLflow's runs, and defines errors for runs that the store rejects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REFUSALS = {400, 404, 405, 409, 410, 413, 422}
 
 
 class RefusedError(Exception):
-    """The store refuses a run as it was sent; the message names the remedy."""
+    """The store refuses a run until the user changes something; the message names the remedy."""
 
 
 class UnsentError(Exception):
@@ -40,7 +40,7 @@ class StoreError(Exception):
 
 
 class NoAnswer(BaseException):
-    """The time limit has passed. Not an `Exception`, because libraries catch those and retry."""
+    """The time limit has passed. Not a subclass of `Exception`, which libraries catch and retry."""
 
 
 def enabled() -> bool:
@@ -153,7 +153,7 @@ def prepared() -> MlflowClient:
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt a block after `seconds` by an alarm; this works only in the main thread.
+    """Interrupt a `with` block by an alarm after `seconds`; this works only in the main thread.
 
     MLflow's timeouts limit single requests, not a whole call. Without the alarm a call could wait
     forever for a server that sends a byte now and then, or for a locked database.
@@ -180,7 +180,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def refusal(error: Exception) -> str | None:
-    """One line that says why the store will never accept a run; None if it may accept it later."""
+    """Why the store will never accept a run, in one line; None if a later attempt may succeed."""
     if isinstance(error, RefusedError):
         return str(error)
     code = getattr(error, "get_http_status_code", lambda: 500)()

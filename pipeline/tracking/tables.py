@@ -40,8 +40,8 @@ Rows = Sequence[Mapping[str, Any]]  # plain values: text columns name the row, n
 def tags_of(journal: Journal) -> dict[str, str]:
     """Tags of a run: `experiment.<table>` -> names of its rows in this table.
 
-    A run that a newer run has replaced gets no tags, because tables use the newer run. Its journal
-    has been renamed.
+    A run that a newer run has replaced gets no tags, because tables use the newer run. The journal
+    of the replaced run has another file name.
     """
     state = journal.state
     if state is None or journal.path.name != journals.NAME or not (state / STUDY).exists():
@@ -52,7 +52,7 @@ def tags_of(journal: Journal) -> dict[str, str]:
 
 
 def read_study(state: Path) -> jobs.ReportJob | None:
-    """The study of a results folder; None if `study.json` is missing or of another version."""
+    """The study of a results folder; None if `study.json` is missing or from another version."""
     path = state / STUDY
     if not path.exists():
         return None
@@ -100,7 +100,7 @@ def _is_ours(name: str, value: Any) -> bool:
 
 
 def _record_row(folder: Path, experiment: str, parent: Journal, row: Mapping[str, Any]) -> None:
-    """Write a journal for the row; if there is one with other numbers, add a step to it."""
+    """Write a journal for the row, or add a step to its journal if the numbers changed."""
     texts = {key: str(value) for key, value in row.items() if isinstance(value, str)}
     numbers = {key: float(v) for key, v in row.items() if isinstance(v, int | float)}
     name = "/".join(re.sub(r"\W+", "_", text) for text in texts.values())

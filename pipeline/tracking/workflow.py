@@ -26,9 +26,9 @@ CONTROLLER = "SHAPLEY_NAS_CONTROLLER"  # environment variable: the process of sn
 
 
 def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
-    """Check that every data set is complete, open the parent run and start the recorder.
+    """Check the data sets, open the parent run and start the recorder.
 
-    Slurm jobs that a killed workflow left running are cancelled first.
+    Data sets to be downloaded are not checked. SLURM jobs of a killed workflow are cancelled.
 
     Args:
         job: the data sets, the preset, and the name of the MLflow experiment.

@@ -31,7 +31,7 @@ STARTED_BY = ("RANK", "WORLD_SIZE", "LOCAL_RANK")  # torchrun sets them
 
 @dataclass(frozen=True)
 class Ranks:
-    """The rank of this process and the number of processes; by default there is only one."""
+    """The rank of this process and the number of processes (by default, one)."""
 
     rank: int = 0  # number of this process, from 0; only rank 0 writes files
     n: int = 1  # number of processes
@@ -56,7 +56,7 @@ class Ranks:
         return box[0]
 
     def exchange(self, value: Any) -> list[Any]:
-        """The values of all ranks, by rank; each process unpickles only data from this run."""
+        """The values of all ranks, in rank order. Only data from this run is unpickled."""
         values = [value] * self.n
         if self.n > 1:
             distributed.all_gather_object(values, value)

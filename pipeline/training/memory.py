@@ -15,16 +15,16 @@ NARROW = 16  # a network with fewer channels in its first cell is narrow
 def memory_format(recipe: TrainSettings, device: torch.device) -> torch.memory_format:
     """The memory format of images and weights.
 
-    Narrow networks on a CPU do not use channels_last. In this format, oneDNN's AVX-512 kernels
-    wrote outside their memory with torch 2.14 for C = 8 (stem of 4 channels, 224 pixels). With
-    C = 16 they did not.
+    Narrow networks on a CPU do not use channels_last. With torch 2.14, oneDNN's AVX-512 kernels for
+    this format wrote out of bounds in a network with 8 channels in its first cell (stem of 4
+    channels, images of 224 pixels). With 16 channels they did not.
     """
     narrow = device.type == "cpu" and recipe.channels < NARROW
     return torch.channels_last if recipe.channels_last and not narrow else torch.contiguous_format
 
 
 def move_to_device(network: nn.Module, recipe: TrainSettings, device: torch.device) -> None:
-    """Move a network to its device, in place, and give it the form that trains fastest there."""
+    """Move a network to its device, in place; set memory format and, on CPUs, fast gradients."""
     network.to(device).to(memory_format=memory_format(recipe, device))
     if device.type == "cpu":
         with_fast_gradients(network)

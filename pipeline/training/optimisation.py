@@ -22,7 +22,7 @@ from pipeline.training.optimisers import SGD
 
 @dataclass
 class Sums:
-    """This rank's sums of losses and correct answers so far in an epoch, kept on the device."""
+    """Losses and correct answers of this rank, summed over the epoch so far, on the device."""
 
     loss: Tensor
     n_correct: Tensor
@@ -47,7 +47,7 @@ class Sums:
 
 
 class Optimisation:
-    """Trains a network, which must be on its device, by SGD in the recipe's number format."""
+    """Trains a network by SGD in the recipe's precision. The network must be on `device`."""
 
     def __init__(
         self, network: Network, recipe: TrainSettings, device: torch.device, ranks: Ranks

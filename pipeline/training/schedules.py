@@ -34,7 +34,7 @@ def _cosine(epoch: int, epochs: int) -> float:
 
 
 def _linear(epoch: int, epochs: int) -> float:
-    """Linear decay of a factor from 1, more slowly in the last five epochs.
+    """A factor that falls linearly from 1, and more slowly in the last five epochs.
 
     In these five epochs together, the factor falls as much as in one earlier epoch. This is the
     schedule of the DARTS family. With ten epochs or fewer, which no paper uses, we let the factor

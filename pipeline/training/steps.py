@@ -30,7 +30,7 @@ class Plan:
 
     @property
     def drop_last(self) -> bool:
-        """Whether the last micro-batch is left out, because its single image has no variance."""
+        """Whether the last micro-batch is left out: one image has no variance for batch norms."""
         return self.n_images > 1 and self.n_images % self.micro_size == 1
 
     @property
@@ -70,7 +70,7 @@ class Plan:
 
 
 def plan(n_images: int, recipe: TrainSettings, ranks: Ranks) -> Plan:
-    """The plan of a recipe.
+    """Plan the steps in which a recipe trains on `n_images` images.
 
     Raises:
         InputError: the micro-batch size does not divide the batch size, or the number of ranks does

@@ -49,7 +49,7 @@ def ignore(_: Any) -> None:
 
 @dataclass
 class Position:
-    """The progress of a run; checkpoints store it, the weights and the optimiser's state."""
+    """The progress of a run. Checkpoints store it with the weights and the optimiser's state."""
 
     history: list[Row] = field(default_factory=list)  # a row for each complete epoch
     step: int = 0  # steps done in the unfinished epoch
@@ -102,8 +102,8 @@ class Trainer:
         recipe's `keep` is "best".
 
         Returns:
-            A row for each epoch: number from 0, training loss including that of the auxiliary head,
-            training accuracy, learning rate, drop path, seconds, images per second.
+            A row for each epoch: its number (from 0), training loss (with that of the auxiliary
+            head), training accuracy, learning rate, drop path, seconds, images per second.
 
         Raises:
             InputError: the loss is no longer finite, the checkpoint was made with other settings,
@@ -234,7 +234,7 @@ class Trainer:
             checkpoint.save(self.state, content, self.settings)
 
     def save_within(self, epoch: int, step: int, sums: Sums, seconds: float) -> None:
-        """Write a checkpoint in the middle of an epoch, when `step` of its steps are done.
+        """Write a checkpoint within an epoch, after its first `step` steps.
 
         Raises:
             InputError: the loss is no longer finite.

@@ -147,7 +147,7 @@ def _images_of(name: str) -> Iterator[Path]:
 @click.argument("folder", type=Path, required=False)
 @takes("manifest", "data_root", "out", "device", "config")
 def evaluate(given: Given, model: Path, folder: Path | None) -> None:
-    """Measure a network on a folder with one subfolder per class, or on a data set's test part.
+    """Measure a network on a folder with one subfolder per class, or on a data set's test images.
 
     Prints the overall accuracy and the accuracy of each class, with 95 % intervals. Also prints the
     accuracy of always predicting the most frequent class. With `--out`, also writes the confusion

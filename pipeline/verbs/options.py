@@ -132,7 +132,7 @@ class Given(dict[str, Any]):
 
     Attributes:
         departs: whether `--set` or `--configfile` make the job or the prepared data differ from
-            the workflow's. It is known after `job` or `data_folder` was called.
+            the workflow's. The methods `job` and `data_folder` set it.
     """
 
     departs = False
@@ -187,9 +187,9 @@ class Given(dict[str, Any]):
         return load.with_labels(config, load.experiments(config))
 
     def _with_prepared(self, config: Config) -> Config:
-        """Add the prepared image folder that an option names, unless `config` declares it.
+        """Add to `config` the prepared image folder of `--target` or `--dataset`, if it is missing.
 
-        So every verb can use a folder that was declared only by an option of `prepare`.
+        So every verb can use a folder that was declared only by options of `prepare`.
         """
         name = self.get("target") or self.get("dataset")
         if not name or name in config.datasets or name in registry.names("datasets"):
@@ -291,10 +291,10 @@ class Given(dict[str, Any]):
         return out
 
     def folder(self, stage: str, space: str) -> Path:
-        """The output folder of this stage of a search: `--out`, or else the workflow's folder.
+        """The output folder of a stage: `--out`, or else the folder to which the workflow writes.
 
-        If the settings differ from the workflow's, the default folder is below `by_hand` and is
-        printed to stderr.
+        Without `--out`, if the settings differ from the workflow's, it is a folder below `by_hand`
+        and is printed to stderr.
         """
         if self["out"] or self.in_workflow:
             return self.out

@@ -128,7 +128,7 @@ def _train(name: str, job: Any, given: Given, model: Path | None, freeze: bool) 
 @click.option("--supernet", type=Path, required=True, help="supernet.pt of a search")
 @takes("manifest", "seed", *RUN, "config")
 def removal(given: Given, supernet: Path) -> None:
-    """Measure a supernet's loss of accuracy if one or two operations are removed (Figure 2)."""
+    """Measure the accuracy that a supernet loses without one or two operations (Figure 2)."""
     job = given.job(jobs.RemovalJob, jobs.removal_job)
     out, device = given.out, given.configure_device()
     manifest, split, root = given.images(given.need("manifest"))
@@ -155,7 +155,7 @@ def queries(given: Given, seeds: int) -> None:
 @click.option("--state", type=Path, required=True, help="folder of the checkpoint")
 @takes("manifest", "data_root", "out", "device", "config")
 def digits_table(given: Given, state: Path) -> None:
-    """Train all distinct NAS-Bench-201 cells on digits and write a table of accuracies; resumes."""
+    """Train all distinct NAS-Bench-201 cells on digits (resumable) and write their accuracies."""
     given.configure_device()
     manifest, split, root = given.images(given.need("manifest"))
     digits_table_stage.make(manifest, split, root, state, given.need("out"), log=click.echo)

@@ -48,7 +48,7 @@ def draw(given: Given) -> None:
 @click.argument("page", default="paper")
 @takes("config")
 def plan(given: Given, page: str) -> None:
-    """Estimate the runs, device hours and disk space that each stage of a report page needs."""
+    """Estimate what a report page needs: runs, device hours and disk space of each stage."""
     print(plans.announce(given.config, load.experiments(given.config), page))
 
 
@@ -85,7 +85,7 @@ def fidelity(out: Path) -> None:
 @click.option("--column", default="cifar10_test", show_default=True, help="column of the table")
 @takes("results", "out")
 def coverage(given: Given, column: str) -> None:
-    """Simulate how often the interval of a sample of seeds covers the mean of all seeds."""
+    """Simulate how often confidence intervals of a mean accuracy contain the true mean."""
     results = given["results"]
     command = f"python -m pipeline coverage --results {results}"
     found = coverages.measurement(runs.collect(results), column, command)

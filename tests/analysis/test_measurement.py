@@ -1,13 +1,17 @@
 """An experiment's tables become measurements, and those a page."""
 
+from dataclasses import fields, replace
 from statistics import mean
 
 import pytest
 
 from pipeline.analysis import measurement, results_page
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.runs import FinishedRun
+from pipeline.config.experiments import Experiment
 from pipeline.errors import InputError
 from pipeline.files import read_json, write_json
+from pipeline.paths import Place
 from tests.analysis.study import BENCHMARK, make_study, report_job
 
 
@@ -26,6 +30,33 @@ def test_a_table_becomes_a_file_with_its_numbers_and_origin(tmp_path):
     assert looked_up["command"] == "snakemake --cores all nasbench --config preset=demo"
     assert looked_up["commit"]
     assert looked_up["seeds"] == [0, 1, 2]
+
+
+def of(stage, strategy="published_pc_darts_cifar", **numbers):
+    """A finished run of an experiment with one row."""
+    place = Place(stage=stage, space="darts", dataset="cifar10", strategy=strategy, **numbers)
+    run = FinishedRun(**{f.name: getattr(place, f.name) for f in fields(place)})
+    row = {"label": "L", "strategy": strategy, "space": "darts", "datasets": ["cifar10"]}
+    asked = {"retrain": {"retrain": ["same"]}, "queries": {"query": True, "repeats": 500}}[stage]
+    return Experiment(name="e", title="E", rows=[row | asked]), run
+
+
+def test_seeds_of_searches_and_of_trainings_are_told_apart():
+    experiment, one = of("retrain", seed=0, target="cifar10", rseed=0)
+    runs = [one, replace(one, rseed=2)]
+    made = measurement.made(report_job(), experiment, runs)
+    assert made["seeds"] == "trainings 0, 2"
+    assert made["command"].endswith("--config preset=demo 'retrain_seeds=[0, 2]'")
+    experiment, one = of("retrain", "darts", seed=1, target="cifar10", rseed=0)
+    made = measurement.made(report_job(), experiment, [one, replace(one, rseed=2)])
+    assert made["seeds"] == "searches 1; trainings 0, 2"
+    made = measurement.made(report_job(), experiment, [one])
+    assert made["seeds"] == [1] and made["command"].endswith("preset=demo")
+
+
+def test_many_short_searches_are_told_by_their_range():
+    experiment, run = of("queries", "random_search", repeats=500)
+    assert measurement.made(report_job(), experiment, [run])["seeds"] == "0 to 499"
 
 
 def test_measurements_render(tmp_path):

@@ -136,6 +136,15 @@ def test_trainings_of_a_foreign_genotype_are_its_seeds(tmp_path):
     assert found == {0: pytest.approx(2.0), 1: pytest.approx(4.0)}
 
 
+def test_only_searched_cells_are_said_to_be_searched(tmp_path):
+    for rows, said in ((TRANSFER.rows, "searched on digits"), (TRANSFER.rows[1:], "on digits")):
+        experiment = TRANSFER.model_copy(update={"rows": rows})
+        for strategy in ("shapley", "published_shapley_nas_cifar10"):
+            write_seed(tmp_path, "darts", strategy, 0)
+        (part,) = tables.parts(experiment, Evidence(runs.collect(tmp_path), 1, 1, ""))
+        assert [table.caption for table in part.tables] == [f"Trained here, {said}"]
+
+
 def test_results_of_other_code_are_marked(tmp_path):
     write_seed(tmp_path, "darts", "shapley", 0, source_digest="then")
     cells = cells_of(TRANSFER, tmp_path, "Trained here", source_digest="now")

@@ -1,10 +1,10 @@
 """Strategies that estimate Shapley values: settings of the game, the estimate and the update.
 
 `fidelity: released_code` follows the released code (Euphoria16/Shapley-NAS, train_search.py) where
-it differs from the paper. It changes defaults (`RELEASED_CODE`), and
-- in each epoch alpha is updated before the weights are trained;
-- the weights are trained with the learning rate of the next epoch, since the scheduler steps first;
-- on ImageNet the last operation of an edge is never removed (train_search_imagenet.py).
+it differs from the paper. It changes defaults (`RELEASED_CODE`) and has three more effects:
+- In each epoch, alpha is updated before the weights are trained.
+- The weights are trained with the learning rate of the next epoch, since the scheduler steps first.
+- On ImageNet, the last operation of an edge is never removed (train_search_imagenet.py).
 We do not reproduce two bugs of that code. First, its CIFAR script never sets the gradients of alpha
 to zero, and includes them in the norm by which the gradients of the weights are clipped. Second,
 its Shapley estimation changes the running statistics of batch norms.
@@ -63,7 +63,7 @@ class ValueSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _with_options(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Check the estimator's name and options; add the values of `implied` and default options.
+        """Check the estimator's name and options; add values that others imply, and defaults.
 
         Raises:
             InputError: there is no such estimator, or it has no such option.

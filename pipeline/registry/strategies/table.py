@@ -52,7 +52,7 @@ class ReinforceSettings(TableSettings):
 def looked_up(
     name: str, target: str, title: str, paper: str, settings: type[TableSettings] = TableSettings
 ) -> StrategyEntry:
-    """The entry of a strategy that chooses among whole cells by their accuracies in the table."""
+    """The registry entry of a strategy that chooses a cell by accuracies looked up in the table."""
     return StrategyEntry(
         name,
         f"pipeline.strategies.{target}",

@@ -2,9 +2,9 @@
 
 The layers of all chains must have equal shapes. The channels of the chains are concatenated. g
 depthwise convolutions of m channels become one depthwise convolution of g m channels. g dense
-convolutions become one grouped convolution. If they are the first ones of their chains, they have
-the same input and become one dense convolution. g batch norms become one, because a batch norm
-treats each channel separately.
+convolutions become one grouped convolution, or one dense convolution if they come first in their
+chains, where all have the same input. g batch norms become one, because a batch norm treats each
+channel separately.
 """
 # Tested in tests/supernet/fast/test_cell.py.
 
@@ -101,7 +101,7 @@ def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> 
 
 
 def is_linear(module: Any) -> bool:
-    """Whether a chain is linear after its ReLU: a dense convolution and a fixed batch norm."""
+    """Whether `as_kernel` applies: a dense convolution of stride 1, no training, no gradients."""
     if torch.is_grad_enabled() or module.training or not is_chain(module):
         return False
     _, convolution, *norms = module
@@ -114,7 +114,7 @@ def is_linear(module: Any) -> bool:
 
 
 def as_kernel(chain: Any, scale: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Kernel [m, m, side, side] and bias [m] that compute `scale` times a linear chain."""
+    """Kernel [m, m, side, side] and bias [m] of a convolution equal to `scale` times the chain."""
     _, convolution, norm = chain
     gain = scale / (norm.running_var + norm.eps).sqrt()
     bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean

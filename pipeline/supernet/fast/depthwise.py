@@ -3,12 +3,12 @@
     y[c, u] = sum over taps i of w[c, i] x[c, s u + d i - p]
 
     c channel, u output pixel (row, column), i position in the k x k kernel (row, column)
-    s stride, d dilation, p padding
+    s stride, d dilation, p padding; x input, w weights; dx, dw, dy gradients of the loss
 
-oneDNN has fast forward kernels for every kernel size and dilation. Of its gradients, only dw, the
-gradient of the weights, is fast, and only for undilated kernels of at most 3 x 3 with a multiple of
-16 channels. All other gradients take many times as long as the forward pass. At stride 1, this
-module computes both dx and dw by fast kernels:
+oneDNN has fast forward kernels for every kernel size and dilation. Of its gradients, only dw is
+fast, and only for undilated kernels of at most 3 x 3 with a multiple of 16 channels. All other
+gradients take many times as long as the forward pass. At stride 1, this module computes both dx and
+dw by fast kernels:
 
 - dx is the convolution of dy with the mirrored weights, which is a forward pass.
 - The image is divided into four subimages, by even or odd row and even or odd column (`phases`).
@@ -18,7 +18,7 @@ module computes both dx and dw by fast kernels:
 - The gradient of a 5 x 5 kernel is assembled from those of four 3 x 3 kernels on shifted images.
 
 With stride 2 and dilation 2, only every other row and column is read. The convolution then equals
-an undilated one of stride 1 on these pixels. torch computes the rare 5 x 5 kernels at stride 2.
+an undilated one of stride 1 on these pixels. Undilated kernels at stride 2 are left to torch.
 
 Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU.
 oneDNN's gradients take many times as long as ours for dilated kernels, for 5 x 5 kernels and, in
@@ -56,7 +56,7 @@ class DepthwiseConv(nn.Conv2d):
     """A depthwise convolution without bias and with "same" padding.
 
     Its parameters and state dictionary are those of `nn.Conv2d`. Outputs are the same up to
-    rounding. In evaluation, on a GPU or in a compiled network, it calls `nn.Conv2d`.
+    rounding. In evaluation, on GPUs and in compiled networks, it uses the code of `nn.Conv2d`.
     """
 
     @classmethod
@@ -143,7 +143,7 @@ def same_size(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
 def weight_gradient(x: Tensor, dy: Tensor, kernel: int, dilation: int) -> Tensor:
     """Gradient dw [c, 1, k, k] of the weights at stride 1, for k = `kernel`.
 
-    dw[c, 1, i] is the sum of dy[c, u] x[c, u + d i - p] over all images and output pixels u, with
+    dw[c, 0, i] is the sum of dy[c, u] x[c, u + d i - p] over all images and output pixels u, with
     kernel position i, dilation d and padding p.
     """
     if dilation == 2:
@@ -181,7 +181,7 @@ def block_gradient(x: Tensor, dy: Tensor, kernel: int, padding: int) -> Tensor:
 
 
 def phases(x: Tensor) -> Tensor:
-    """Split images into four parts by even or odd row and column; stack them along the batch.
+    """Split images into four parts by even or odd row and column; stack the parts as a batch.
 
     [b, c, h, w] -> [4 b, c, ceil(h / 2), ceil(w / 2)]; odd sizes are padded with zeros.
     """

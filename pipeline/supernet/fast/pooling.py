@@ -21,7 +21,7 @@ from pipeline.supernet.fast.depthwise import depthwise
 
 
 def pool(layer: Any, x: Tensor) -> Tensor:
-    """`layer(x)` for x [b, c, h, w]; fast for a pooling layer on a CPU if gradients are off."""
+    """`layer(x)`, x [b, c, h, w]; on a CPU without gradients, pooling uses the functions below."""
     if x.device.type == "cpu" and not torch.is_grad_enabled():
         if isinstance(layer, nn.MaxPool2d):
             return maximum(layer, x)
@@ -46,7 +46,7 @@ def maximum(layer: Any, x: Tensor) -> Tensor:
 
 
 def average(layer: Any, x: Tensor) -> Tensor:
-    """The mean of each window over its pixels inside the image; padding is half the kernel size."""
+    """Average pooling with padding `kernel // 2` and `count_include_pad=False`."""
     kernel, stride = layer.kernel_size, layer.stride
     ones = x.new_ones(x.shape[1], 1, kernel, kernel)
     n = inside(kernel, stride, *x.shape[2:]).to(x)

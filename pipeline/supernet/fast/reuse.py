@@ -2,8 +2,8 @@
 
 If an operation has the same input for several coalitions, its output is computed only once.
 
-DARTS: half of all players belong to the reduction cell. The cells before the first reduction do not
-depend on these players, and they have the largest feature maps.
+DARTS: half of all players belong to the reduction cell. A change of these players does not affect
+the cells before the first reduction cell, which have the largest feature maps.
 
 NAS-Bench-201: all cells have the same players, but the input of the first cell is always the output
 of the stem. The cache keeps the outputs of this cell's operations before they are multiplied by
@@ -60,7 +60,7 @@ class ActivationCache:
 def run_cached(
     cell: Any, x: Tensor, mixing: Tensor, present: Present, cache: ActivationCache
 ) -> Tensor:
-    """Like `MixedCell.forward`, for a cell whose only input [b, channels, h, w] never changes.
+    """`MixedCell.forward` for a cell with one input [b, channels, h, w], the same in every call.
 
     The cell has no partial channels (k = 1). The outputs of its operations are kept in `cache`.
     """

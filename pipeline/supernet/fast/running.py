@@ -24,9 +24,9 @@ COMPILED_GRAPHS = 64
 
 
 def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
-    """A compiled function that calls a cell in a training step.
+    """Return a compiled function that calls a cell in a training step.
 
-    It compiles `MixedCell`, because the stacked operations of `FusedCell` hinder the compiler.
+    `MixedCell` is compiled, because the stacked operations of `FusedCell` hinder the compiler.
     """
     import torch._dynamo  # imported here, because it loads the compiler
 
@@ -49,7 +49,7 @@ def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -
 
 @contextlib.contextmanager
 def recomputing(cell: nn.Module) -> Iterator[None]:
-    """Inside the block, a second forward pass repeats the first and changes no state."""
+    """A context in which a second forward pass repeats the first one and changes no state."""
     norms: list[Any] = [module for module in cell.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     counts = [norm.num_batches_tracked.clone() for norm in norms]
