@@ -1,4 +1,4 @@
-"""The verbs (subcommands) of `python -m pipeline`: one for each stage, others to show results."""
+"""The verbs (subcommands) of `python -m pipeline`: the stages, and others such as `list`."""
 # Tested in tests/verbs/test_verbs.py.
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def compile_pays(wanted: bool | str, n_steps: int) -> bool:
 
 
 def compile_mode(device: torch.device) -> str:
-    """The mode for `torch.compile`; on a GPU it uses CUDA graphs, to save kernel launches."""
+    """The mode for `torch.compile`. On a GPU, CUDA graphs save the time of kernel launches."""
     return "reduce-overhead" if device.type == "cuda" else "default"
 
 
@@ -61,8 +61,8 @@ def compiled_training_pass(
 ) -> TrainingPass:
     """A training step's forward pass, compiled for batches of `batch_size` images.
 
-    Batches of other sizes run uncompiled. Usually this is only the last batch of an epoch, which
-    is smaller. Compiling for it would cost more time than it saves.
+    Batches of other sizes run uncompiled. Usually only the last batch of an epoch has another
+    size. Compiling for it would cost more time than it saves.
     """
     chosen: TrainingPass | None = None
 

@@ -41,7 +41,7 @@ def _printable(letter: str) -> str:
 
 
 def explain(error: BaseException) -> str | None:
-    """A one-line message for lack of disk space, rights or memory; None for any other error."""
+    """One line that explains a lack of disk space, rights or memory; None for other errors."""
     text = str(error)
     if isinstance(error, OSError) and error.errno in FULL:
         return f"{error.filename or 'results'}: no space left on the disk; free some, {AGAIN}"

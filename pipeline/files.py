@@ -73,7 +73,7 @@ def check_writable() -> None:
 
 
 def readable(text: Path | str) -> str:
-    r"""A file name as UTF-8 text; bytes that are not text are written like `\xff`."""
+    r"""A file name as text; bytes that are not valid UTF-8 are written like `\xff`."""
     return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
@@ -102,7 +102,7 @@ def check_regular(path: Path | str, most: int = MOST_BYTES) -> None:
     """Check that a path is a regular file of at most `most` bytes.
 
     Raises:
-        InputError: the path does not exist, is a folder, a pipe or a device, or is too large.
+        InputError: the path does not exist or is not a regular file, or the file is too large.
     """
     try:
         status = Path(path).stat()
@@ -123,7 +123,7 @@ def check_regular(path: Path | str, most: int = MOST_BYTES) -> None:
 
 
 def read_text(path: Path | str, most: int = MOST_BYTES) -> str:
-    """Read a regular UTF-8 file of at most `most` bytes; any other file raises `InputError`."""
+    """Read a UTF-8 file; raise `InputError` if it is not regular or exceeds `most` bytes."""
     check_regular(path, most)
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -232,7 +232,7 @@ def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV; the header is the union of keys in order of appearance."""
+    """Rows as CSV; the columns are the keys of all rows, in order of first appearance."""
     stream = io.StringIO()
     columns = list(dict.fromkeys(key for row in rows for key in row))
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
@@ -250,7 +250,7 @@ def read_csv(path: Path | str) -> list[dict[str, str]]:
     """The rows of a CSV file; all values are text.
 
     Raises:
-        InputError: the file is missing or not CSV, or a row is longer or shorter than the header.
+        InputError: the file is missing or not CSV, or a row and the header differ in length.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))

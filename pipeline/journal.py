@@ -66,7 +66,7 @@ class Journal:
         self.events.append(record)
 
     def append_metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Add the metrics of one step; if a resumed stage repeats a step, its first values stay."""
+        """Add the metrics of one step; values that were recorded earlier for this step are kept."""
         known = self.points
         fresh = {name: float(v) for name, v in values.items() if (name, step) not in known}
         if fresh:
@@ -91,7 +91,7 @@ class Journal:
 
     @property
     def workflow(self) -> str | None:
-        """Key of the run's workflow; if the run was resumed, the key of its last workflow."""
+        """Key of the workflow that started the run or last resumed it; None outside workflows."""
         return self._latest("workflow")
 
     @property
@@ -132,7 +132,7 @@ class Journal:
 
     @property
     def seconds_before(self) -> float:
-        """Total running time of the earlier processes, each from its first event to its last."""
+        """Sum of the running times of earlier processes, each from its first to its last event."""
         starts = [i for i, e in enumerate(self.events) if e["event"] in ("start", "resume")]
         spans = itertools.pairwise(starts)
         return sum(self.events[b - 1]["time"] - self.events[a]["time"] for a, b in spans) / 1000
@@ -228,12 +228,12 @@ def recorded(
     the same parameters that was killed or failed is resumed.
 
     Args:
-        path: the file of the journal, which is kept after the stage.
+        path: the journal's file; it remains after the stage.
         stage: the stage's verb.
         name: name of the run.
         workflow: the workflow's journal; None if the stage was called by hand.
         params: settings, possibly nested.
-        tags: names and digests; tags of code and packages are added.
+        tags: names and digests; tags that describe the code and the packages are added.
     """
     journal = begin(
         path,

@@ -102,10 +102,10 @@ def held(path: Path, seconds: float) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def stage(state: Path) -> Iterator[None]:
-    """Lock a stage's state folder, after ending a process that a killed workflow left there.
+    """Lock a stage's state folder, after ending a process left by a killed workflow.
 
     Raises:
-        InputError: another process runs the stage, and its workflow (or shell) is still alive.
+        InputError: another process runs the stage, and it was not left by a killed workflow.
     """
     if os.environ.get("RANK", "0") != "0":
         yield  # other ranks of the same training
@@ -146,7 +146,7 @@ def _take(stream: Any) -> None:
 
 
 def _try(stream: Any) -> bool:
-    """Try to lock an open file; always true on a file system that has no locks."""
+    """Lock an open file if it is free; return whether it was, or True if locks are unsupported."""
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -17,7 +17,7 @@ _held: list[IO[str]] = []  # a device is allocated while its file is open
 
 
 def n_cpus() -> int:
-    """Number of CPUs in the affinity mask of this process, but at most OMP_NUM_THREADS."""
+    """Number of CPUs in this process's affinity mask, or OMP_NUM_THREADS if that is smaller."""
     n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(n, int(asked)) if asked.isdecimal() and int(asked) else n
@@ -66,7 +66,7 @@ def take_gpus(n: int = 1) -> list[str]:
     are free, this job uses the first `n` visible GPUs, together with other jobs.
 
     Returns:
-        The names of the GPUs. If they were chosen here, CUDA_VISIBLE_DEVICES lists them too.
+        The names of the GPUs. If this function chose them, it sets CUDA_VISIBLE_DEVICES to them.
     """
     names = visible_gpus()
     if "SLURM_JOB_ID" in os.environ or "LOCAL_RANK" in os.environ or len(names) <= n:

@@ -106,6 +106,6 @@ def span(seconds: float) -> str:
 
 
 def _name(job: Any) -> str:
-    """A job's stage and run, from the path of its log file; if it has no log, its rule."""
+    """Stage and run of a job, from the path of its log; the name of the rule if there is no log."""
     parts = PurePath(job.log[0]).with_suffix("").parts if job.log else ()
     return "/".join(parts[parts.index("logs") + 1 :]) if "logs" in parts else str(job.rule_name)

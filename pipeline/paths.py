@@ -125,7 +125,7 @@ def find(folder: str) -> Place | None:
 
 
 def is_of_workflow(folder: Path) -> bool:
-    """Whether a workflow writes to this folder, as the folder of a run or a prepared data set."""
+    """Whether a workflow writes here: the folder is that of a run or of a prepared data set."""
     root = Path(ROOT).parent.resolve()
     if not folder.resolve().is_relative_to(root):
         return False

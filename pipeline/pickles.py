@@ -59,7 +59,7 @@ def encode(text: str, encoding: str = "latin-1") -> bytes:
 
 
 def no_bytes() -> bytes:
-    """`bytes()` in protocols below 3. No argument is allowed: `bytes(n)` would allocate n bytes."""
+    """Replaces `bytes` in protocols below 3; takes no n, because `bytes(n)` allocates n bytes."""
     return b""
 
 

@@ -5,7 +5,7 @@ cover uncommitted changes, the record also has a digest of the package's source,
 The report marks results whose digest is not that of the current source. This module imports neither
 torch nor mlflow.
 
-Units: seconds; times are UTC in ISO 8601.
+Durations are in seconds. Times are UTC in ISO 8601.
 """
 
 from __future__ import annotations

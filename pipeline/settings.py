@@ -1,4 +1,4 @@
-"""The base of all settings models, and fields that name the source of their default."""
+"""Defines the base of all settings models, and fields that state the source of their default."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse booleans as numbers. YAML reads `yes` as true, and pydantic would make it 1."""
+        """Refuse booleans where numbers are expected: pydantic would read `yes` (true) as 1."""
         kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
         values = value if isinstance(value, list | tuple) else [value]
         if (

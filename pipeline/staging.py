@@ -2,8 +2,8 @@
 
 The name of the copy contains the data set's fingerprint. The copy is made under a temporary name
 and renamed when it is complete, so that an incomplete copy is never used. Other jobs on the same
-node wait for the job that copies. Data sets of small images are not copied, because each job reads
-them into memory.
+node wait until the copy is complete. Data sets of small images are not copied, because each job
+reads them into memory.
 """
 # Tested in tests/test_launch.py.
 
@@ -24,7 +24,7 @@ from pipeline.progress import warn
 
 
 def folder(name: str) -> Path:
-    """The folder on the node's local disk; environment variables in `name` are expanded.
+    """The folder for copies on the node's disk; environment variables in `name` are expanded.
 
     Raises:
         InputError: a variable is not set on this node, or the path is not absolute.

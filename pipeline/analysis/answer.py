@@ -64,7 +64,7 @@ class Summarised:
 
 
 def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Architecture]) -> Answer:
-    """Summarise the results of an experiment for the top of its section.
+    """Summarise the results of an experiment for the top of its section on a report page.
 
     Args:
         experiment: the experiment, which names its reference strategy.
@@ -110,7 +110,7 @@ def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
 def _headline(
     experiment: Experiment, parts: Sequence[Part]
 ) -> tuple[Line, Measure, dict[str, Cell]] | None:
-    """The method's row, the headline measure, and row label -> table cell for this measure."""
+    """Row of the method, measure of the headline, and this measure's table cells by row label."""
     for part in parts:
         for measure, cells in _tests(part).items():
             line = _method(experiment, part, cells)
@@ -237,7 +237,7 @@ def _charts(part: Part) -> Iterator[Drawn]:
 
 
 def _printed(cell: Cell) -> tuple[float, float] | None:
-    """The mean and standard deviation (or 0) that the paper prints for this data set, or None."""
+    """The paper's mean and standard deviation (0 if not printed) for this data set, or None."""
     if cell.paper is None or cell.paper_dataset:
         return None
     return cell.paper.mean, cell.paper.std or 0.0

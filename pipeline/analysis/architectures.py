@@ -26,7 +26,7 @@ class Architecture:
         anchor: its HTML id on the report page.
         title: strategy and seed.
         svg: the drawing of the cell; empty if there is none.
-        others: the other runs of this strategy and seed: search, trial, query, trainings.
+        others: the other runs of this strategy and seed (search, trial, query, trainings).
         training: training accuracy over epochs; None if the network was not trained.
         same: titles of other strategies' architectures with the same cell.
         values: Shapley values that the search estimated, one heat map for each cell type.

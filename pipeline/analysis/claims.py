@@ -1,4 +1,4 @@
-"""Measures the claims of an experiment: the value of each seed, intervals, and a verdict.
+"""Checks the claims of an experiment: computes the value of each seed, intervals and verdicts.
 
 The experiment's YAML file states the rules (see `config/claims.py`). This module applies them to
 the finished runs. It also counts the missing runs, and works before all runs have finished.
@@ -26,7 +26,7 @@ Values = Mapping[int, float]
 
 
 def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
-    """Measurements by file name: one for each claim, and one of each experiment's planned runs.
+    """Measurements by file name: one for each claim, and one for each experiment's planned runs.
 
     Args:
         job: experiments and seeds; experiments without claims are skipped.
@@ -85,7 +85,7 @@ def compared(
 
 
 def _agreement(of: Mapping[str, Values], printed: Mapping[str, float]) -> dict[int, float]:
-    """Kendall's tau between our order of the strategies and the paper's, for each shared seed."""
+    """For each seed that all strategies have: Kendall's tau between our order and the paper's."""
     import numpy as np
 
     shared = set.intersection(*({*by} for by in of.values()))

@@ -43,7 +43,7 @@ END = """\
 
 The test accuracy is that of the cell found at the end of each search. Kendall's tau compares the
 strengths of all cells with their test accuracies. The strength of a cell is the mean final strength
-of its operations. Accuracies are from the NAS-Bench-201 table, for digits from `nasbench_digits`.
+of its operations. Accuracies on digits are from `nasbench_digits`, all others from NAS-Bench-201.
 """
 BY_EPOCH = """\
 ## By epoch

@@ -60,7 +60,7 @@ class Subject:
 
     @classmethod
     def named(cls, name: str, seed: Any, **content: Any) -> Subject:
-        """A run with the seeds in its name. If the name has no search seed, `seed` is used."""
+        """Read the seeds of a run from its name; `seed` is the search seed if the name has none."""
         seeds = {kind: int(number) for kind, number in SEED.findall(name)}
         place = paths.find(name)
         found = seeds.get("seed", int(seed) if str(seed).isdigit() else None)
@@ -76,7 +76,7 @@ class Side:
     runs: tuple[Subject, ...]
 
     def by_seed(self, metric: str, kind: str) -> dict[int, float]:
-        """Seed of the given kind -> mean of a metric over its runs; failed runs are left out."""
+        """Seed of the given kind -> mean of a metric over the successful runs with this seed."""
         values: dict[int, list[float]] = defaultdict(list)
         for run in self.runs:
             seeds = (run.search_seed, run.training_seed)
@@ -139,7 +139,7 @@ def sides_of(subjects: Sequence[Subject]) -> list[Side]:
 
 
 def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
-    """The differences between sides, in JSON form; each list `values` has one entry per side."""
+    """Compare the sides, for JSON. Each list `values` has one entry per side, in the same order."""
     keys = dict.fromkeys(key for side in sides for run in side.runs for key in run.config)
     rows = [{"key": key, "values": [side.setting(key) or None for side in sides]} for key in keys]
     metrics = dict.fromkeys(m for side in sides for run in side.runs for m in run.metrics)
@@ -162,7 +162,7 @@ def _found_the_same(sides: Sequence[Side]) -> bool:
 
 
 def pairing(sides: Sequence[Side]) -> str | None:
-    """The kind of seed over which sides can be paired; None if only some sides have searches."""
+    """Kind of seed for pairing sides; None (unpaired) if some sides have a search and some not."""
     searches = [{run.search_seed for run in side.runs} for side in sides]
     searched = [seeds != {None} for seeds in searches]
     if any(searched) and not all(searched):
@@ -226,7 +226,7 @@ class Comparison:
 
 
 def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
-    """A comparison per space and data set; for each measure, `rows` has means, then differences."""
+    """A comparison per space and data set. Its rows are means and differences of strategies."""
     for space, dataset in dict.fromkeys((run.space, run.dataset) for run in runs):
         own = [run for run in runs if (run.space, run.dataset) == (space, dataset)]
         labels = list(dict.fromkeys(run.strategy for run in own))

@@ -74,7 +74,7 @@ def _matrix(one: Comparison) -> TextTable:
 
 
 def _cell(measure: Measure, summary: Summary | None, n: int) -> str:
-    """A value as text, followed by the number of seeds if that differs from the row's `n`."""
+    """A value as text, followed by its number of seeds if this number is not `n`."""
     if summary is None:
         return "-"
     words = summary.words(measure.decimals)

@@ -6,8 +6,8 @@
 forward pass, with its operations and seconds. The seconds were published by others or measured by
 us. A rate, in operations per second, is the geometric mean over all rows with this device and kind
 of network. `python -m pipeline gpu-check` adds rows for your GPU. The published times come from a
-V100, a GTX 1080 Ti and unnamed GPUs, but their rows all name the device `V100`. Searches on
-ImageNet are ten times slower per operation than other searches, because they also decode images.
+V100, a GTX 1080 Ti and unnamed GPUs, but their rows all name the device `V100`. ImageNet supernets
+are a separate kind. Their searches also decode images, and are ten times slower per operation.
 
 The module renders `docs/cost.md`; do not edit that page by hand.
 """
@@ -74,9 +74,9 @@ def hours(one: work.Work, device: str) -> float:
 def hours_on(one: work.Work, gpu: Gpu) -> tuple[float, float]:
     """Fewest and most hours of a run on a GPU whose speed was not measured.
 
-    Memory bandwidth limits these networks more than arithmetic. So in the best case a GPU is faster
-    than a V100 by the ratio of their bandwidths. In the worst case launching small kernels takes
-    most of the time, and the GPU is no faster than a V100.
+    The speed of these networks is limited by memory bandwidth rather than by arithmetic. So in the
+    best case, a GPU is faster than a V100 by the ratio of their bandwidths. In the worst case,
+    launching small kernels takes most of the time, and the GPU is no faster than a V100.
     """
     most = hours(one, V100.name)
     return most * V100.bandwidth / gpu.bandwidth, most
@@ -102,8 +102,8 @@ The hours are the number of floating-point operations of a run, divided by the s
 The speed of a V100 comes from published times of runs on a V100 or on other GPUs of that time. The
 speed of a CPU core is measured. **The hours for a V100 are within a factor of two of the hours
 printed in the papers.** In the table, this factor is at most {most:.1f}. We have run nothing on a
-GPU. For newer GPUs the table has a range of hours. The upper end is the time of a V100. The lower
-end is the time of a V100 divided by the ratio of the memory bandwidths (NVIDIA's data sheets). Runs
+GPU. For newer GPUs the table has a range of hours. The upper end is the time on a V100. The lower
+end is this time divided by the ratio of the GPUs' memory bandwidths (NVIDIA's data sheets). Runs
 that spend most of their time launching small kernels are near the upper end. Prices are from cloud
 surveys of May 2026.
 
@@ -135,7 +135,7 @@ def render(folder: Path = Path("config")) -> str:
 
 
 def factor(config: Config, place: Place, printed: float) -> float:
-    """Our estimate of V100 hours divided by the printed hours, or the inverse if it is larger."""
+    """Factor between our estimate of V100 hours and the hours printed in a paper; at least 1."""
     ratio = hours(work.of_run(config, place), V100.name) / printed
     return max(ratio, 1 / ratio)
 

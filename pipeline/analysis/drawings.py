@@ -4,8 +4,8 @@ An entry in `registry/figures.py` names a function
 
     def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]
 
-which draws the finished runs of the experiment, whose files are in `results`. If no run has
-finished, it returns an empty list. An experiment chooses its figure by the key `figure`.
+which draws the finished runs of the experiment from their files in the folder `results`. If no run
+has finished, it returns an empty list. An experiment chooses its figure by the key `figure`.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 

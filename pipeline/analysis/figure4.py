@@ -1,7 +1,7 @@
 """Figure 4: alpha over epochs on the first edge of the normal and of the reduction cell.
 
-The paper shows Shapley-NAS after its warm-up. This figure shows all strategies of the experiment
-that train alpha, without the epochs in which their alpha is frozen.
+The paper shows Shapley-NAS after its warm-up. For each strategy that trains alpha, this figure
+shows the epochs in which alpha is not frozen.
 """
 # Tested in tests/analysis/test_figures.py.
 

@@ -1,11 +1,11 @@
 """Figure 5: operation strength against test accuracy of architectures of NAS-Bench-201.
 
-Each row of the experiment has one scatter plot per data set, as in the paper, for the search with
-the first seed. A second picture for each data set shows Kendall's tau and a bootstrap interval for
-every seed, over the drawn architectures and over all architectures. For comparison, a cross shows
-the paper's tau. Two lines show the tau of scores fitted to the table (`nasbench/additive.py`): main
-effects on the accuracies (dashed), and main effects on the ranks of the accuracies (solid). We
-found no sum over edges whose tau is much larger than that of the main effects on ranks.
+As in the paper, each row of the experiment has one scatter plot per data set. It shows the search
+with the first seed. A second picture for each data set shows Kendall's tau and a bootstrap interval
+for every seed, over the drawn architectures and over all architectures. A cross shows the paper's
+tau. Two lines show the tau of scores fitted to the table (`nasbench/additive.py`): main effects on
+the accuracies (dashed), and main effects on the ranks of the accuracies (solid). We found no score
+that is a sum over edges and has a much larger tau than the main effects on ranks.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -29,7 +29,7 @@ EFFECTS: dict[str, tuple[float, ...]] = {"main_effects": (1.5, 1), "rank_effects
 
 @dataclass(frozen=True)
 class Ranked:
-    """The ranking runs of one row on one data set; `index` chooses the colour of the row."""
+    """The runs of stage `ranking` for one row and data set; `index` chooses the row's colour."""
 
     row: Row
     dataset: str
@@ -92,7 +92,7 @@ def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
 
 
 def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
-    """A dot plot of tau: a line for each row and set of architectures, a dot for each seed."""
+    """A dot plot of tau: each line is a row and a set of architectures, each dot a seed."""
     data = [point for one in own for over in OVER for point in _points(one, over)]
     lines = [(one, over) for over in OVER for one in own]
     with figures.canvas(0.8 + 0.42 * len(lines)) as figure:

@@ -50,7 +50,7 @@ class AlphaFigures:
 
 @dataclass(frozen=True)
 class Group:
-    """A group of runs; `strategies`: title of a strategy -> index of its colour and dash."""
+    """A group of runs; `strategies` maps titles of strategies to indices of colours and dashes."""
 
     space: str
     dataset: str
@@ -61,7 +61,7 @@ class Group:
 
 
 def groups(results: Path, runs: Sequence[FinishedRun], titles: Mapping[str, str]) -> list[Group]:
-    """One group, with its figures, for each space and data set, in the order of the runs.
+    """Group the runs by space and data set, and draw the figures of each group.
 
     Args:
         results: folder of the runs, for drawings and histories of alpha.

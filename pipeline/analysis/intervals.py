@@ -52,7 +52,7 @@ class Summary:
 
     @property
     def arms(self) -> tuple[float, float]:
-        """Distances from the mean to the ends of the interval, lower first; 0 if there is none."""
+        """Distances of the interval's lower and upper end from the mean; 0 without an interval."""
         if self.low is None or self.high is None:
             return 0.0, 0.0
         return self.mean - self.low, self.high - self.mean
@@ -68,7 +68,7 @@ class Summary:
         }
 
     def words(self, decimals: int = 2, signed: bool = False) -> str:
-        """Text such as `2.505 ± 0.014` or `94.27 (93.1 to 94.37)`; the values if no interval.
+        """Text such as `2.505 ± 0.014` or `94.27 (93.1 to 94.37)`; without an interval, the values.
 
         Args:
             decimals: number of decimals if there is no interval or its width is zero. Otherwise
@@ -125,7 +125,7 @@ def bounded_interval(values: np.ndarray, least: float, largest: float) -> tuple[
 
 
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary | None:
-    """Summary of `a` minus `b` over the seeds that both have; None if there are none.
+    """Summary of `a` minus `b` over the seeds that both have; None if they have no seed in common.
 
     Runs with the same seed use the same data split and data order. Therefore, the differences
     usually vary less between seeds than the values of `a` do.
@@ -137,7 +137,7 @@ def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary
 def welch(
     first: tuple[float, float, int], second: tuple[float, float, int]
 ) -> tuple[float, float, float]:
-    """Difference of two means, half the width of its 95 % interval, and the two-sided p-value.
+    """Welch's test: difference of two means, half its 95 % interval's width, two-sided p-value.
 
     Args:
         first: mean, standard deviation and number of values (at least two) of one group.

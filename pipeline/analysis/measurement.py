@@ -57,7 +57,7 @@ def measurements(
 
 
 def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
-    """The numbers of a figure as a measurement; None for scatter plots or without numbers."""
+    """The numbers of a figure as a measurement; None without rows or with over `MOST_ROWS`."""
     if not 0 < len(drawn.data) <= MOST_ROWS:
         return None
     keys = dict.fromkeys(key for row in drawn.data for key, value in row.items() if value != "")

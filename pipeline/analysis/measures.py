@@ -152,7 +152,7 @@ def dataset_title(name: str) -> str:
 
 
 def place(dataset: str, stands_for: str) -> str:
-    """Text such as `digits in place of CIFAR-10`; only the title if nothing is replaced."""
+    """Text such as `digits in place of CIFAR-10`; only `digits` if it replaces no data set."""
     title = dataset_title(dataset)
     return f"{title} in place of {dataset_title(stands_for)}" if stands_for else title
 

@@ -40,7 +40,7 @@ def plan(
     """The cost of the runs that a report page needs, by stage.
 
     Args:
-        config: the configuration, including the labels that experiments define.
+        config: the configuration, including the strategy labels that experiments define.
         experiments: all experiments by name.
         page: "index", "paper" or the name of an experiment.
         results: the folder `results/{preset}`, in which finished runs are counted.

@@ -1,8 +1,8 @@
 """The report: one self-contained HTML page.
 
 The page starts with the answer, the best cell and its Shapley values. Next it compares the results
-of each experiment with the paper's numbers in tables. After the tables it shows curves, found cells
-and links to the folders of all runs, with their code and machines. Drawings are inline SVG. Their
+of each experiment with the paper's numbers in tables. Then it shows curves, found cells, the code
+and machines used, and links to the folders of all runs. Drawings are inline SVG. Their
 colours are CSS variables, so that the page also works in dark mode. A small script shows the values
 of the epoch under the mouse and lets the reader hide series. The page is complete without it. The
 page loads nothing from a network, and its content security policy forbids all requests. The same

@@ -39,7 +39,7 @@ RENDERED = "<!-- Rendered from docs/measurements/{}; change that and run `make d
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The measurements in a folder by file name, without those for the claims page.
+    """All measurements in a folder, except those of claims: file name -> measurement.
 
     Raises:
         InputError: the folder does not exist, or a measurement is broken or lacks a key.

@@ -32,8 +32,8 @@ This page summarises what we have measured. Each finding links to a page with th
 command, the commit, the machine, and what the measurement does not show. `2.51 ± 0.12 (n = 4)` is
 the mean over four seeds, ± half the width of its 95 % interval. The brackets in `2.51 (2.4 to 2.6)`
 contain the ends of the interval. With fewer than three seeds, the value of each seed is shown. For
-numbers printed in a paper, ± is followed by the standard deviation from that paper. The page
-[claims](claims.md) tests the paper's claims.
+numbers printed in a paper, ± is followed by the standard deviation from that paper. Tests of the
+paper's claims are on the page [claims](claims.md).
 """
 PAGES = """\
 ## All measurements

@@ -94,7 +94,7 @@ def _read(results: Path, folder: Path) -> FinishedRun:
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """Read the metrics of a run; a non-finite number from an older version becomes NaN."""
+    """Read the metrics of a run. Non-finite numbers written by an older version become NaN."""
     # JSON has no NaN, but older versions wrote NaN if a training diverged.
     if NAN.search(read_text(path)):
         return {key: math.nan if value is None else value for key, value in _older(path).items()}
@@ -105,7 +105,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 
 def _older(path: Path) -> dict[str, Any]:
-    """Read metrics that an older version wrote; a number that is not finite becomes None."""
+    """Read metrics that an older version wrote, with None for numbers that are not finite."""
     found = parse_json(NAN.sub(": null", read_text(path)))
     return found if isinstance(found, dict) else {}
 

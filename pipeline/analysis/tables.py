@@ -2,7 +2,7 @@
 
 There are separate tables for each data set used in a search. The rows are in the order of the
 experiment. A cell of a table holds our number and, if there is one, the paper's number
-(`Row.paper`). If a row trains networks on several data sets, only the first has the paper's error.
+(`Row.paper`). Of several data sets for training, only the first has the paper's error.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Evidence:
     Attributes:
         runs: finished runs with the expected settings (see `apart.py`), for use in the tables.
         n_seeds: number of search seeds.
-        n_retrain_seeds: number of training seeds of a found network.
+        n_retrain_seeds: number of seeds with which each found network is trained.
         source_digest: digest of the present code; runs made by other code are marked.
         failed: runs that failed.
         apart: finished runs with other settings, which the tables do not use.
@@ -181,7 +181,7 @@ class Evidence:
     def of(
         cls, job: ReportJob, finished: Sequence[FinishedRun], failed: tuple[Place, ...] = ()
     ) -> Evidence:
-        """The evidence for a report, from its job, the finished runs and the failed runs."""
+        """Collect the finished and failed runs for the report that `job` describes."""
         digest = provenance.source_digest()
         own, others = apart.split(finished, job.planned)
         n_seeds = (len(job.seeds), len(job.retrain_seeds))
@@ -242,8 +242,8 @@ def _line(
 def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The runs of a row for one data set.
 
-    If the row kept one of several found cells, the result has all searches and all trials of cells,
-    but other runs only of the kept cell.
+    If the row kept one of several found cells, the result has the searches and trials of all cells,
+    and all other runs of the kept cell.
     """
     place = (row.space, dataset, row.strategy)
     own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
@@ -270,7 +270,7 @@ def _place(run: FinishedRun) -> tuple[str, str, str]:
 def _benchmark_columns(
     rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun]
 ) -> tuple[list[Measure], list[Measure]]:
-    """Columns of the benchmark's accuracies, and columns of ranks and regrets on test sets."""
+    """Columns for accuracies in the benchmark, and columns for ranks and regrets on test sets."""
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
     known = {key for run in runs if run.stage == "query" for key in run.metrics}
     looked_up = [column for column in TABLE_COLUMNS if column in printed | known]
@@ -336,7 +336,7 @@ def _cell(
 
 
 def _n_failed(row: Row, dataset: str, column: Measure, failed: Sequence[Place]) -> int:
-    """Number of seeds without a value because the run, its search or its genotype failed."""
+    """Number of seeds without a value because the run or an earlier stage of the seed failed."""
     seeds = set()
     for place in failed:
         label = place.strategy.removeprefix(KEPT)

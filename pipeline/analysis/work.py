@@ -6,7 +6,7 @@ a published network (`REFERENCES`) are multiplied by the ratios of cells, pixels
 channels. For a supernet, the multiply-adds of all edges are added. On H x W pixels, an edge with C
 channels has this number of multiply-adds:
 
-    DARTS           H W (102 C + 6 C²)    two separable convolutions, used twice; two dilated ones
+    DARTS           H W (102 C + 6 C²)    2 separable convolutions (each applied twice), 2 dilated
     S1 to S4        H W (51 C + 3 C²)     two operations, about half of the work of DARTS
     NAS-Bench-201   H W · 10 C²           convolutions 3x3 and 1x1
 

@@ -1,4 +1,4 @@
-"""Compares the speed of fast code and of a plain, tested version, in alternating calls.
+"""Compares the speed of fast code with that of a plain, tested version; their calls alternate.
 
 Other programs may use the machine at the same time, so compare ratios of median times and not times
 alone. To add a benchmark, write a file with a function `rows(repeats)` and add its name to `NAMES`.

@@ -5,9 +5,9 @@ three others: `truncated` (the paper's estimator), `plain` (the same without tru
 permutations on 1,024 images each) and `released_code`. The default runs with several budgets. We
 report the smallest budget at which its mean tau is at least that of the other estimator.
 
-Times are those of one process on the fused supernet. Only for `default_readable_ratio`, the other
-estimator's time is scaled to the readable supernet, which computes operations one by one, as the
-released code does.
+Times are those of one process on the fused supernet. The column `default_readable_ratio` is an
+exception: there, the other estimator's time is scaled to the readable supernet, which computes
+operations one by one, as the released code does.
 """
 # Tested in tests/test_bench.py.
 
@@ -29,7 +29,7 @@ def reached(
 ) -> dict[str, dict[str, Any]]:
     """Compare the default estimator with each of `OTHERS`; return a dict of columns for each name.
 
-    The dict of columns is empty if the default has a lower tau at every budget.
+    The dict of columns is empty if the default's tau is lower than the other's at every budget.
 
     Args:
         runs: the repetitions of each estimator, as `studies.estimates` returns them.

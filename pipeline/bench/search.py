@@ -73,7 +73,7 @@ def _process(
     forms: Mapping[str, tuple[int, int]],
     sizes: dict[str, int],
 ) -> None:
-    """Run one of the two processes; rank 0 writes the times of both tasks in each of `forms`."""
+    """Run one of the two processes; rank 0 writes the times of all forms to `times.json`."""
     meet = f"file://{folder}/meet"
     distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=2)
     times: dict[str, dict[str, list[float]]] = {form: {} for form in forms}

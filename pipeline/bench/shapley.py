@@ -1,11 +1,11 @@
 """Compares estimators of Shapley values on a small NAS-Bench-201 supernet, trained briefly.
 
 The baseline is the paper's estimator without truncation: 10 permutations on 1,024 images each. The
-reference is the mean of two walks. A walk evaluates 40 whole permutations on 64 images each. No
-estimator uses the images of the reference. Each row has the cost of an estimator and its agreement
-with the reference (Kendall's tau and Pearson's r with 95 % intervals). `ceiling_tau` and
+reference values are means over two walks. A walk evaluates 40 whole permutations on 64 images each.
+No estimator uses the images of the reference. Each row has the cost of an estimator and its
+agreement with the reference (Kendall's tau and Pearson's r with 95 % intervals). `ceiling_tau` and
 `ceiling_r` are the agreement of the two walks with each other. The columns `default_*` compare the
-time of an estimator with the time in which the default estimator reaches the same tau
+time of an estimator with the time in which `regression_adjusted` reaches the same tau
 (`reaching.py`). The images are CIFAR-10 at 16 x 16 pixels if the folder named by the environment
 variable SHAPLEY_NAS_DATA has this data set, and scikit-learn's digits otherwise. V is the
 probability of the true class. Times are those of one process while several processes run. Three
@@ -170,7 +170,7 @@ def _rows(bench: Bench) -> list[dict[str, Any]]:
 
 
 def _readable_ratio(bench: Bench) -> float:
-    """Time of a forward pass with one module per operation, relative to the fused supernet."""
+    """Forward time with one module per operation, divided by that of the fused supernet."""
     network, _ = saved.load(bench.folder / "supernet.pt")
     settings = network.settings.model_copy(update=READABLE)
     readable = network.space.supernet(settings, bench.images("value").classes, 0)

@@ -41,7 +41,7 @@ Pair = tuple[Callable[[], object], Callable[[], object]]  # baseline, fast form
 
 
 def rows(repeats: int = 7, compiled: bool = True) -> list[dict[str, Any]]:
-    """Time training steps and forward passes in DARTS and NAS-Bench-201; a row for each comparison.
+    """Time training steps and forward passes in DARTS and NAS-Bench-201; one row per comparison.
 
     Args:
         repeats: number of timed calls of each of the two functions that a row compares.
@@ -81,8 +81,8 @@ def forward_passes(
     """Name of a comparison -> the two functions whose times are compared.
 
     The first comparison is between the readable and the fast supernet, with all players. The other
-    two use only the fast supernet. One compares a pass with all players to a pass with half of
-    them. The other compares `STEPS` passes with all players to a walk.
+    two use only the fast supernet. The second compares a pass with all players to a pass with half
+    of them. The third compares `STEPS` passes with all players to the passes of `walk`.
     """
     everyone = torch.ones(fast.space.n_players, dtype=torch.bool)
     half = torch.rand(fast.space.n_players, generator=generator).argsort() % 2 == 0
@@ -139,9 +139,9 @@ def forward(
 
 
 def walk(supernet: Supernet, images: Tensor, order: Tensor) -> Callable[[], None]:
-    """A function that runs `STEPS` forward passes, each with one player fewer than the one before.
+    """A function that runs `STEPS` forward passes; each has one player fewer than the pass before.
 
-    In the middle of the walk, half of the players have been removed. The passes share a cache.
+    In the middle of these passes, half of the players are left. The passes share a cache.
 
     Args:
         supernet: the network.

@@ -1,4 +1,4 @@
-"""Measures the time to open and query NAS-Bench-201's table, compared with pandas on the CSV file.
+"""Compares the time to open and query NAS-Bench-201's table with that of pandas on a CSV file.
 
 If the real table is missing, a table of random numbers with the same shape is used. Each row says
 which of the two was used.

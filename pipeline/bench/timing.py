@@ -67,7 +67,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def work_seconds(work: Callable[[], object]) -> float:
-    """Seconds of one call: wall time with a GPU, else CPU time (other programs affect it less)."""
+    """Seconds of a call: wall time with a GPU, else CPU time, which other programs affect less."""
     import torch
 
     if torch.cuda.is_available():

@@ -1,14 +1,14 @@
 """Compares the time of one Shapley update with that of training the weights for one epoch.
 
-The supernet is the paper's for CIFAR-10, in the DARTS space (C = 16, eight cells). An update has
-M = 10 truncated permutations (section 3.3). We time `repeats` permutations and scale the time to M.
-An epoch trains the weights on half of the training set, 25,000 images. We time 256 images and scale
-the time to 25,000. The time of an update is proportional to the number of images on which V is
-measured. `images_at_par` is the number of these images with which an update takes as long as
+The supernet is that of the paper's search on CIFAR-10 (DARTS space, C = 16, eight cells). An update
+has M = 10 truncated permutations (section 3.3). We time `repeats` permutations and scale the time
+to M. An epoch trains the weights on half of the training set, 25,000 images. We time 256 images and
+scale the time to 25,000. The time of an update is proportional to the number of images on which V
+is measured. `images_at_par` is the number of these images with which an update takes as long as
 training the weights. How early permutations are truncated depends on how well the supernet is
 trained. The result therefore has one row per age of the supernet (number of epochs trained). The
-images are CIFAR-10's if the folder SHAPLEY_NAS_DATA contains them, else digits. Without a GPU,
-times are CPU times of one thread. With `--repeats 4` the benchmark takes half an hour of one core.
+images are those of CIFAR-10 if the folder SHAPLEY_NAS_DATA has them, else digits. Without a GPU,
+times are CPU times of one thread. With `--repeats 4` the benchmark takes half an hour on one core.
 """
 # Tested in tests/test_bench.py.
 

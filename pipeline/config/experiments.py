@@ -147,7 +147,7 @@ def only_on(row: Row, datasets: Sequence[str]) -> Row:
 
     Args:
         row: a row of an experiment, as written in its file.
-        datasets: names of the allowed data sets; empty: all are allowed.
+        datasets: names of the allowed data sets; if empty, all data sets are allowed.
     """
     if not datasets or row.not_run:
         return row
@@ -160,10 +160,10 @@ def only_on(row: Row, datasets: Sequence[str]) -> Row:
 
 
 def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
-    """The paper's numbers for data set `name`, in columns renamed after the replacement of `name`.
+    """The paper's numbers for data set `name`, under the name of the data set that replaces it.
 
-    Columns of other replaced data sets are dropped, because their numbers do not apply to the
-    replacement of `name`.
+    Columns of other replaced data sets are dropped, because their numbers do not apply to this
+    replacement.
     """
     printed = {}
     for key, value in row.paper.get(name, {}).items():
@@ -206,6 +206,6 @@ class Experiment(Settings):
 
 
 def shown_strategy(row: Row, seeds: Sequence[int]) -> str:
-    """The label of the trained networks, prefixed by `kept_` if only the best cell is trained."""
+    """Label of a row's trainings: `kept_...` if only the best of several found cells is trained."""
     several = row.select and len(row.own_seeds(seeds)) > 1
     return f"{KEPT}{row.strategy}" if several else row.strategy

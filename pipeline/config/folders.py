@@ -11,7 +11,7 @@ from pipeline.settings import OURS, Settings, setting
 
 
 class FolderSettings(Settings):
-    """The settings of an image folder: the entry `datasets.NAME` of the data set NAME."""
+    """Settings of the image folder NAME, given under `datasets.NAME` in the configuration."""
 
     kind: Literal["imagefolder"] = setting("imagefolder", "a tree of images by class", OURS)
     path: str = setting(

@@ -60,7 +60,7 @@ class SearchJob(Settings):
 
 
 class GenotypeJob(Settings):
-    """Configuration slice for the verb `genotype`: where it comes from, and its network's size."""
+    """Configuration slice for the verb `genotype`: source of the genotype and network size."""
 
     space: str
     genotype: str | None = Field(description="published name or file; none: from the search")
@@ -176,11 +176,11 @@ def prepare_job(config: Config, dataset: str) -> PrepareJob:
 def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     """The configuration slice for one search.
 
-    The recipe is merged from these sources, where later sources override earlier ones: the defaults
-    of the space, the strategy's paper, the preset, the user's values, and two labels. A label is an
-    algorithm with settings. The first label is named after the algorithm, the second is `strategy`.
-    The settings of the strategy are merged from their defaults, the authors' values for this space,
-    and the same two labels. So ablations inherit the settings of the algorithm's label.
+    A label is an algorithm with settings. The recipe is merged from these sources, where later ones
+    override earlier ones: the defaults of the space, the strategy's paper, the preset, the user's
+    values, the label named after the algorithm, and the label `strategy`. The settings of the
+    strategy are merged from their defaults, the authors' values for this space, and the same two
+    labels. So ablations inherit the settings of the label that is named after their algorithm.
 
     Most strategies use `none_may_win` only when the genotype is chosen. In their slices this key is
     always false, so that changing it reruns only `genotype`.

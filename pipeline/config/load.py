@@ -37,7 +37,7 @@ FOLDER = Path("config")
 
 
 def named_files(kind: str, folder: Path = FOLDER) -> dict[str, Path]:
-    """Name -> YAML file of a kind, such as `presets`; files in `folder` replace built-in ones."""
+    """YAML files of a kind, such as `presets`, by name; files in `folder` replace built-in ones."""
     places = (layout.home() / "config" / kind, folder / kind)
     found = {path.stem: path for place in places for path in place.glob("*.yaml")}
     return dict(sorted(found.items()))
@@ -66,8 +66,8 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
     Args:
         workflow: Snakemake's object, which lists the files. Our stricter YAML reader reads them
             again.
-        config: the merged configuration. If another workflow imports this one as a module, it is
-            the configuration which that workflow passes.
+        config: the merged configuration. If another workflow imports this one as a module, this
+            is the configuration that the importing workflow passes.
     """
     settings = workflow.config_settings
     given = [Path(path) for path in settings.configfiles]

@@ -99,7 +99,7 @@ def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) ->
 def asked_for(
     config: Config, targets: Iterable[str], experiments: Mapping[str, Experiment]
 ) -> list[str]:
-    """Names of the experiments on the target pages; without target pages, the configured ones."""
+    """Names of the experiments to make: those on the target pages, else the configured ones."""
     names = {Path(target).stem for target in targets}  # of rules, and of files such as table5.html
     named = [page for page in ("paper", *experiments) if page in names]
     pages = named if named and not names & {"all", "index"} else ["index", *named]
@@ -109,7 +109,7 @@ def asked_for(
 
 
 def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:
-    """Data sets of all rows that are run and have genotypes, including their training targets."""
+    """The data sets, including training targets, of all rows that are run and have a genotype."""
     return sorted(
         {
             name

@@ -1,7 +1,7 @@
 """Our recipe for your own photographs: from a few hundred to about ten thousand images.
 
 The fewer the images, the more epochs, so that training takes about the same time for any folder.
-Below 5,000 images, augmentation is stronger.
+With fewer than 5,000 images, augmentation is stronger.
 """
 # Tested in tests/training/test_recipes.py.
 

@@ -34,7 +34,7 @@ SLICES: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
 
 
 def report_job(config: Config, experiments: Sequence[Experiment]) -> jobs.ReportJob:
-    """The configuration slice for one report page, including the digests of its runs' settings."""
+    """The settings of one report page, including digests of the settings of its planned runs."""
     places = needs.all_runs(config, experiments)
     job = jobs.report_job(config, experiments)
     return job.model_copy(update={"planned": digests(config, places)})
@@ -50,7 +50,7 @@ def digests(config: Config, places: Iterable[Place]) -> dict[str, str]:
 
 
 def key_of(place: Place) -> str:
-    """Runs with equal keys have equal settings; the key is empty for stages not in `SLICES`."""
+    """A key that only runs with equal settings share; empty for stages not in `SLICES`."""
     if place.stage not in SLICES:
         return ""
     return " ".join([place.stage, *(getattr(place, name) for name in SLICES[place.stage][1])])

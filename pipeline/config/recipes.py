@@ -126,7 +126,7 @@ class ImageNetSupernet(SupernetSettings):
 
 
 class ImageNetSearch(SearchSettings):
-    """Search on ImageNet: 10 % of the images are for the weights, 2.5 % for the value function."""
+    """ImageNet search: 10 % of the images train the weights, 2.5 % measure the value function."""
 
     warmup_epochs: int = setting(25, "first epochs in which alpha is frozen", PAPER, ge=0)
     batch_size: int = setting(1024, "images per weight step", PAPER, ge=2)

@@ -116,7 +116,7 @@ def yaml_of(value: Any) -> str:
 
 
 def source_of(layers: Mapping[str, Mapping[str, Any]], location: list[str]) -> str:
-    """The last file or option that sets a key; if none does, the last one that sets its parent."""
+    """The last file or option that sets a key, or else the last one that sets the parent key."""
     while location:
         for name in reversed([*layers]):
             if _contains(layers[name], location):

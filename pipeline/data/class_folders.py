@@ -56,7 +56,7 @@ def class_folders(folder: Path) -> list[str]:
     """Names of the folders of classes, sorted.
 
     Raises:
-        InputError: there is no such folder.
+        InputError: `folder` does not exist or is not a folder.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected <class>/*.jpg in it")
@@ -93,7 +93,7 @@ def list_images(folder: Path) -> Listing:
 def files_below(
     folder: Path, root: Path, above: tuple[Path, ...] = ()
 ) -> Iterator[os.DirEntry[str]]:
-    """All files in a folder and its subfolders, except hidden ones.
+    """All files in a folder and its subfolders; hidden files and folders are left out.
 
     Args:
         folder: where to look.

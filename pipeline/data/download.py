@@ -40,7 +40,7 @@ def torchvision_archive(
 
 @contextmanager
 def inside_only() -> Iterator[None]:
-    """A context in which archives cannot write files outside the folder to which they are unpacked.
+    """A context in which unpacking an archive writes no files outside the target folder.
 
     It uses the extraction filter of PEP 706.
 

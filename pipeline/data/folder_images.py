@@ -63,10 +63,10 @@ class FolderImages:
         drop_last: bool = False,
         chosen: slice = EVERY,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass over the images, or only the `chosen` batches; see `images.Images`.
+        """One pass over the images, or only over the `chosen` batches; see `images.Images`.
 
-        `Augment` is meant for small images. Of an `Augment`, only `flip` is used here, and a random
-        resized crop replaces the other transforms.
+        `Augment` is meant for small images. Here, only its setting `flip` is used, and a random
+        resized crop replaces its other transforms.
         """
         if augment is not None and generator is None:
             raise TypeError("augmentation needs a generator")
@@ -85,7 +85,7 @@ class FolderImages:
         return next(self._load([order[:n].tolist()], None, 0))
 
     def take(self, n: int) -> FolderImages:
-        """`n` images at even intervals in the list sorted by class; this keeps all classes."""
+        """`n` images, evenly spaced in the list sorted by class; each class keeps its share."""
         kept = np.arange(min(n, self.n)) * self.n // min(n, self.n)
         return replace(self, paths=self.paths[kept], labels=self.labels[kept])
 

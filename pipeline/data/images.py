@@ -28,7 +28,7 @@ class Images(Protocol):
     """Labelled images on which stages train and evaluate.
 
     Random values are drawn from a generator on the CPU, so every device gets the same images. A
-    batch is normalised images float32 [b, 3, h, h] and labels int64 [b], both on the device.
+    batch has normalised images float32 [b, 3, h, h] and labels int64 [b], both on the device.
     """
 
     @property
@@ -54,7 +54,7 @@ class Images(Protocol):
         drop_last: bool = False,
         chosen: slice = EVERY,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass over the images: shuffled and augmented with a generator, in order without one.
+        """One pass over the images, in order, or shuffled and augmented if a `generator` is given.
 
         `chosen` selects some batches of the pass, for runs that resume in the middle of an epoch
         and for ranks that share the batches of an epoch.
@@ -64,7 +64,7 @@ class Images(Protocol):
         """`n` different images without augmentation, or all images if there are fewer."""
 
     def take(self, n: int) -> Images:
-        """A fixed choice of `n` images (all if there are fewer), for quick tests."""
+        """A fixed choice of `n` images (or all images if there are fewer), for quick tests."""
 
     def only(self, indices: np.ndarray) -> Images:
         """The images with these indices, int64."""

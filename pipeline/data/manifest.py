@@ -127,7 +127,7 @@ def _described(dataset: DataSet, facts: _Facts) -> dict[str, Any]:
 def _write(
     out: Path, manifest: dict[str, Any], parts: dict[str, np.ndarray], paths: tuple[str, ...]
 ) -> None:
-    """Write the split, then the list of its images (only for a folder), then the manifest."""
+    """Write the split, the list of its images (only for folders of images), and the manifest."""
     with replacing(out / "split.npz") as temporary:
         np.savez(temporary, **parts)  # type: ignore[arg-type]
     if paths:
@@ -154,7 +154,7 @@ def images_of_share(share: float, n: int, key: str) -> int:
 def halves(
     n_train: int, fractions: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw sorted int64 indices of disjoint images: for the weights, and for the value function.
+    """Draw two disjoint sets of images, for weights and value function, as sorted int64 indices.
 
     Raises:
         InputError: the fractions add up to more than 1, or a part would be empty.
@@ -178,7 +178,7 @@ def balanced_halves(
     """Like `halves`, but each class is split separately.
 
     Raises:
-        InputError: an error of `halves`, or a class has too few images for both parts.
+        InputError: as for `halves`, or a class has too few images for both parts.
     """
     weights, value = [], []
     for label in np.unique(labels):

@@ -31,7 +31,7 @@ BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image is preprocessed after it is read; the `str` fields only describe the steps."""
+    """How an image is preprocessed after it is read; the `str` fields only document fixed steps."""
 
     image_size: int  # side of the images that a network sees, in pixels
     resize_size: int  # shorter side before the crop, in pixels

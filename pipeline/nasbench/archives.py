@@ -103,7 +103,7 @@ def check_name(path: Path) -> None:
 
 
 def check_memory(path: Path) -> None:
-    """Print how much memory is needed to read a file, and check that the machine has it.
+    """Print how much memory is needed to read a file; check that the machine has this much.
 
     Raises:
         InputError: the machine has too little memory.
@@ -172,7 +172,7 @@ def _parts(path: Path, whole: Any) -> Archive:
 
 
 def _folder(path: Path) -> Archive:
-    """NATS-Bench's folder, which has one file per architecture; the files are opened one by one."""
+    """A folder (NATS-Bench) with one file per architecture; each file is read when it is needed."""
     try:
         metas = list(read_pickle(path / "meta.pickle.pbz2")["meta_archs"])
     except (KeyError, TypeError) as error:

@@ -62,10 +62,10 @@ def parse(arch: str) -> Code:
 def unique_text(code: Code) -> str:
     """A text that is the same for all cells that the benchmark regards as isomorphic.
 
-    There are 6,466 different texts. The text of a node joins the sorted texts of its incoming
-    edges. The text of an edge is `#` if its operation is `none` or if its source node has the text
-    `#`. Otherwise it is the text of the source node, followed by the name of the operation unless
-    the operation is `skip_connect`.
+    There are 6,466 different texts. The result is the text of the last node. The text of a node
+    joins the sorted texts of its incoming edges. An edge has the text `#` if its operation is
+    `none` or its source node has the text `#`. Otherwise its text is that of the source node,
+    followed by the name of the operation unless the operation is `skip_connect`.
     """
     nodes = {0: "0"}
     for node in (1, 2, 3):

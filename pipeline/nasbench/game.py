@@ -15,7 +15,7 @@ V of all 2^24 coalitions is computed from the table by one matrix product for ea
     φ_p = Σ_S w_s / C(23, s) (V(S ∪ {p}) - V(S))    over all coalitions S without p, s = |S|
 
 w_s is the weight of size s; the 24 weights sum to 1. w_s = 1/24 gives Shapley values. If all
-coalitions have the same weight w_s / C(23, s), φ is the Banzhaf value. Other weights restrict φ to
+coalitions have the same weight w_s / C(23, s), φ is the Banzhaf value. Other weights emphasise
 small or large coalitions.
 
     V    float64[16, 16, 16, 16, 16, 16], by the subset of operations on each edge (4 bits: 0..15)
@@ -72,7 +72,7 @@ class TableGame:
 
     @cached_property
     def marginals(self) -> NDArray[np.float64]:
-        """For each player p and each size of S, the mean of V(S ∪ {p}) - V(S); float64[24, 24]."""
+        """Mean of V(S ∪ {p}) - V(S) over S without p, by p and the size of S; float64[24, 24]."""
         # Number of members of each coalition on the other edges.
         others = reduce(np.add.outer, [SIZES] * (N_EDGES - 1)).ravel()
         totals = np.empty((N_EDGES, REAL, N_PLAYERS))

@@ -83,7 +83,7 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def _rows(path: Path, frame: pd.DataFrame) -> NDArray[Any]:
-    """Check that a table has every cell and accuracy; return its rows sorted by index."""
+    """Check that a table has all accuracies of every cell; return its rows sorted by index."""
     is_digits = any(column in frame for column in DIGITS_ACCURACIES)
     accuracies = DIGITS_ACCURACIES if is_digits else ACCURACIES
     for column in ("index", "arch", *accuracies):
@@ -115,7 +115,7 @@ def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
 
 
 def check_range(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Check that accuracies are in [0, 100], sizes and latencies above 0, other numbers finite.
+    """Check that numbers are finite, accuracies in [0, 100], and sizes and latencies above 0.
 
     NaN marks a missing value and is allowed.
 

@@ -22,7 +22,7 @@ from pipeline.spaces.operations import ReLUConvBN, conv_bn, three_stages
 
 
 class StackedNetworks(nn.Module):
-    """K networks of the layout `networks.nasbench201`; codes uint8[K, 6] has a row per network."""
+    """K networks of the layout `networks.nasbench201`, one per row of `codes`, uint8[K, 6]."""
 
     def __init__(self, codes: NDArray[np.uint8], classes: int, channels: int, cells: int) -> None:
         super().__init__()

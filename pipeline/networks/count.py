@@ -6,8 +6,8 @@ contrast, the FLOPs column of NAS-Bench-201's table is MACs plus the number of c
 `params` nor `macs` includes the auxiliary head, because it is used only in training.
 
 The counts are made in a forward pass of one image, on the network's device. An existing network
-is not copied to torch's meta device, because that would load torch's compiler, which takes longer
-than the rest of a stage.
+is not copied to torch's meta device, because that would load torch's compiler. Loading it takes
+longer than the rest of a short stage.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def profile_genotype(
 ) -> dict[str, int]:
     """Count parameters and multiply-adds of a genotype's network without allocating weights.
 
-    If an argument is None, the value published for the layout is used. See `build` and `profile`.
+    If an argument is None, the published value for `layout` is used. See `build` and `profile`.
     """
     frame = find_layout(layout)
     with torch.device("meta"):

@@ -3,8 +3,8 @@
 A network is a stem followed by cells. The stem for CIFAR is a 3 x 3 convolution with three times as
 many output channels as the first cell has. The stem for ImageNet is three convolutions of stride 2.
 We add two stems. For images of about 64 pixels we use CIFAR's stem with stride 2. For images of
-about 128 pixels we use the first two convolutions of ImageNet's stem. The cells at one and two
-thirds of the depth are reduction cells. They halve height and width and double the channels.
+about 128 pixels we use the first two convolutions of ImageNet's stem. The cells at 1/3 and 2/3
+of the depth are reduction cells. They halve height and width and double the channels.
 Deviation: our auxiliary head accepts feature maps of any size. For maps of 8 x 8 (CIFAR) and 7 x 7
 (ImageNet) it equals the head of DARTS.
 """
@@ -103,7 +103,7 @@ class DartsCell(nn.Module):
         self.nodes = Nodes(genotype.cells["reduce" if reduction else "normal"], make_operation)
 
     def forward(self, before: Tensor, last: Tensor, keep: Tensor | None) -> Tensor:
-        """Map the outputs of the two previous cells to the output of this one."""
+        """Map the outputs of the two previous cells to the output of this cell."""
         states = self.nodes([self.first(before), self.second(last)], keep)
         return torch.cat([states[state] for state in self.concat], dim=1)
 

@@ -81,7 +81,7 @@ def bounds(graph: Graph) -> tuple[float, float, float, float]:
 
 
 def column_x(graph: Graph, column: int) -> float:
-    """Horizontal centre of a column's circles; the output has no boxes, so it is moved left."""
+    """Horizontal centre of a column's circles; the output column, without boxes, is moved left."""
     is_output = column == len(graph.columns) - 1
     return column * (BLOCK + GAP) - (BLOCK - 2 * RADIUS - 0.35 if is_output else 0)
 
@@ -121,7 +121,7 @@ def draw_wires(axes: Axes, graph: Graph, edges: list[Edge]) -> None:
 
 
 def carries_data(graph: Graph, edge: Edge) -> bool:
-    """Whether a wire leads to an operation other than `none`, or is the only one to the output."""
+    """Whether a wire leads to an operation other than `none`, or is the only wire to the output."""
     if edge.operation:
         return edge.operation != "none"
     output = graph.columns[-1][0]

@@ -59,7 +59,7 @@ def fit_latency(
     """The largest width at which torch classifies one image in at most `max_ms` milliseconds.
 
     Returns:
-        the number of channels, which is searched in steps of 4, and the milliseconds per image.
+        the number of channels (a multiple of 4), and the milliseconds per image.
 
     Raises:
         InputError: even the narrowest network takes longer.

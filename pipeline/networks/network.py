@@ -53,7 +53,7 @@ class Nodes(nn.Module):
 
 
 def keep_mask(x: Tensor, keep: Tensor) -> Tensor:
-    """Random mask [b, 1, 1, 1] (global generator): 0 with probability 1 - keep, else 1 / keep."""
+    """Random mask [b, 1, 1, 1]: 0 with probability 1 - keep, else 1 / keep (torch's global RNG)."""
     kept = torch.rand((x.shape[0], 1, 1, 1), device=x.device) < keep
     return (kept / keep).to(x.dtype)
 

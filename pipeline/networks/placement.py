@@ -25,7 +25,7 @@ MARGIN = 0.30  # distance between neighbours in a column
 
 @dataclass
 class Place:
-    """An item in a column: a state with the boxes of its operations, or an edge passing through."""
+    """An item in a column: a node with the boxes of its operations, or an edge passing through."""
 
     column: int
     state: int
@@ -65,7 +65,7 @@ class Graph:
         return next(place for place in self.columns[column - 1] if place.state == state)
 
     def edges(self) -> Iterator[Edge]:
-        """All wires, column by column; wires into one node are sorted by where they start."""
+        """All wires, column by column; those into a node are sorted by start, highest first."""
         for column in range(1, len(self.columns)):
             for place in self.columns[column]:
                 if place.passing:
@@ -154,11 +154,11 @@ def cost(graph: Graph) -> float:
 
 
 def straighten(graph: Graph) -> None:
-    """Choose the heights of places so that edges are as straight as possible.
+    """Choose the vertical positions of places so that edges are as straight as possible.
 
-    This is a linear least-squares problem. It minimises a weighted sum of (y_start - y_end)^2 over
-    all edges. The order of places within a column is kept, with gaps of at least MARGIN. The
-    unknowns are the height of the first place of each column, and how much each gap exceeds MARGIN.
+    This is a linear least-squares problem, which minimises a weighted sum of (y_start - y_end)^2
+    over all edges. The order of places within a column is kept, with gaps of at least MARGIN. The
+    unknowns are the position of the first place of each column and each gap's excess over MARGIN.
     """
     places = [place for column in graph.columns for place in column]
     index = {id(place): i for i, place in enumerate(places)}

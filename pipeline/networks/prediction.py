@@ -34,7 +34,7 @@ class Classifier:
         """Read `model.pt`.
 
         Raises:
-            InputError: the file is missing, or lacks the preprocessing of images.
+            InputError: the file is missing, or does not say how images are preprocessed.
         """
         network, meta = load_model(path)
         described = meta.get("preprocessing")

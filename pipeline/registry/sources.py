@@ -37,7 +37,7 @@ def module_of(kind: str, name: str) -> str:
 
 
 def modules_of(kind: str, name: str) -> list[str]:
-    """The module of a registered thing, then modules of the same kind that it imports."""
+    """Module of a registered thing and, recursively, imported modules of the same `kind`."""
     siblings = {module_of(kind, other) for other in registry.names(kind)}
     found = [module_of(kind, name)]
     for module in found:  # grows in the loop

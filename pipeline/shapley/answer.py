@@ -30,7 +30,7 @@ class Estimate:
             marginal contribution; for a regression, it is a coalition. 0 means that the value is
             unknown, or that no sampling was needed.
         evaluations: number of coalitions evaluated; a gradient counts as three.
-        value_full: mean of V(N) over draws.
+        value_full: mean of V(N) over the draws of V (`game.py`).
         efficient: whether Σ_o φ_o = V(N) - V(∅) holds exactly for these values, not only in
             expectation. V(N) and V(∅) are means over draws.
         freedom: int64[n], degrees of freedom of `standard_error` (number of independent samples

@@ -121,11 +121,11 @@ def estimate(
             drawing other images.
         players: n, or the names of the n players.
         estimator: name of a registered estimator, such as `permutation`. None: the function
-            `suited` chooses one from n and the budget.
+            `suited` chooses one by n and the budget.
         budget: the largest number of coalitions to evaluate. A coalition whose value is already
             known is not counted again. None: the estimator's options determine the number.
         seed: seed of all random draws: a number, a generator, or None for a random seed.
-        processes: the processes that share the evaluations of this call; None: only this one.
+        processes: the processes that share the evaluations; None: only the current process.
         noisy: whether V returns a different value at each call. If so, coalitions are evaluated
             again for each permutation. None: V(N) is evaluated twice to find out.
         batch_size: number of coalitions per call of V; None: all coalitions of a permutation.
@@ -158,8 +158,8 @@ def estimate(
 def _look_for_noise(played: Game, game: ValueFunction, name: str, budget: int | None) -> int | None:
     """Evaluate V(N) twice to detect noise; return the remaining budget.
 
-    V is not evaluated if it has an attribute `redraw` or `redraws`, which says how V changes, or if
-    the budget has no evaluation to spare.
+    V is not evaluated if its attribute `redraw` or `redraws` says how it changes, or if the budget
+    has no evaluation to spare.
     """
     n = played.n_players
     least = 2**n if name == "exact" else 2 * n + 4

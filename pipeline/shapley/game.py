@@ -127,7 +127,7 @@ class Game:
         return np.array(answers, dtype=np.float64)
 
     def gradient(self, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """∂V/∂z at each coalition, bool[b, n] -> float64[b, n]; z is its indicator vector."""
+        """∂V/∂z at coalitions z, bool[b, n] -> float64[b, n]; z_o = 1 if player o takes part."""
         function = self._value_function.gradient  # type: ignore[attr-defined]
         answers = self._look_up(coalitions, self._gradients, function, (self.n_players,))
         return np.array(answers, dtype=np.float64).reshape(-1, self.n_players)
@@ -150,7 +150,7 @@ class Game:
             self._draw = number
 
     def notice_noise(self) -> None:
-        """Evaluate V(N) twice; mark the game as noisy if the values differ by more than rounding.
+        """Evaluate V(N) twice; set `noisy` if the values differ by more than rounding errors.
 
         This costs only one additional evaluation, because estimators need V(N) anyway.
         """
@@ -161,7 +161,7 @@ class Game:
         self.redraws = self.redraws or self.noisy
 
     def play(self, units: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.float64]]:
-        """V of the coalitions of each unit, bool[b, n] -> float64[b]; each has its own draw of V.
+        """V of the coalitions of each unit, bool[b, n] -> float64[b]; each unit uses a new draw.
 
         A unit is a group of coalitions, such as those along one permutation. Ctrl-C raises
         KeyboardInterrupt. However, with `keep_known` and a single process, `play` returns the
@@ -267,7 +267,7 @@ def says_of_draws(value_function: ValueFunction) -> bool:
 def within_budget(
     game: Game, units: Iterator[NDArray[np.bool_]], budget: int, at_most: int
 ) -> list[NDArray[np.bool_]]:
-    """As many of the first `units` as the budget allows: at least one, and at most `at_most`.
+    """Take `units` in order until the budget is used up: at least one, and at most `at_most`.
 
     A unit is a group of coalitions that are evaluated together, such as those along a permutation.
     If V changes between draws, each coalition of each unit costs one evaluation. If V stays the

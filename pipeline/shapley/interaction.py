@@ -20,7 +20,7 @@ from pipeline.shapley.game import Game
 
 
 def removal_drops(game: Game, players: Sequence[int]) -> NDArray[np.float64]:
-    """The drops d_ij of k players: float64[k, k], symmetric, with d_i on the diagonal."""
+    """Drops d_ij of V when players i and j leave: float64[k, k], symmetric; the diagonal is d_i."""
     k = len(players)
     pairs = [(i, j) for i in range(k) for j in range(i, k)]
     coalitions = np.ones((1 + len(pairs), game.n_players), dtype=bool)
@@ -34,7 +34,7 @@ def removal_drops(game: Game, players: Sequence[int]) -> NDArray[np.float64]:
 
 
 def interactions(drops: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Interactions d_ij - d_i - d_j from the drops d_ij, float64[k, k]; NaN on the diagonal."""
+    """Interactions d_ij - d_i - d_j, float64[k, k], from `removal_drops`; NaN on the diagonal."""
     alone = drops.diagonal()
     beyond = drops - alone[:, None] - alone
     np.fill_diagonal(beyond, np.nan)

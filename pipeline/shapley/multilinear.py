@@ -12,7 +12,7 @@ determines which coalition sizes are likely, and thus the kind of value:
                2022, Eq. 4). α > β favours small coalitions, and β > α favours large ones.
                α = β = 1 is the Shapley value.
 
-Beta-Shapley gives a coalition of s other players the weight B(s + β, n - 1 - s + α) / B(α, β), the
+Beta-Shapley weights a coalition of s players without o by B(s + β, n - 1 - s + α) / B(α, β), the
 mean of q^s (1 - q)^(n-1-s). B is the beta function. A sample consists of a coalition and its n
 neighbours, each of which differs from it in one player. The m samples are stratified: the range of
 q is divided into m equally likely intervals, and one q is drawn from each. The standard error
@@ -108,7 +108,7 @@ def _average(
 
 
 def neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A coalition bool[n] and its n neighbours, which differ in one player: bool[1 + n, n]."""
+    """bool[1 + n, n]: coalition S, then S with player o added or removed, for each player o."""
     near: NDArray[np.bool_] = np.concatenate([S[None], S ^ np.eye(len(S), dtype=bool)])
     return near
 

@@ -11,7 +11,7 @@ on each other (section 3.1, Fig. 2). If so, some I_ij are not zero. The main eff
     I_i = φ_i - 1/2 Σ_{j ≠ i} I_ij
 
 where φ_i is its Shapley value. Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅) for the set N of all players.
-Main effects and interactions are the k-SII of order two (Bordt & von Luxburg, AISTATS 2023).
+Main effects and interactions together are the k-SII of order 2 (Bordt & von Luxburg, AISTATS 2023).
 
 A sample consists of a coalition and all coalitions that differ from it in one or two players. It
 gives one δ_ij for every pair. Standard errors are computed over samples.
@@ -72,7 +72,7 @@ class Interactions:
     players: tuple[str, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per pair of players, with standard error and 95 % interval, strongest first."""
+        """Interaction of each pair, standard error and 95 % interval; largest magnitude first."""
         n = len(self.main)
         i, j = np.triu_indices(n, 1)
         value, error = self.pairs[i, j], self.standard_error[i, j]

@@ -59,7 +59,7 @@ def permutation(
 def antithetic(
     game: Game, rng: np.random.Generator, budget: int | None, settings: AntitheticSettings
 ) -> Estimate:
-    """Average over permutations and their reverses; for standard errors, a pair is one sample."""
+    """Average over permutations and their reverses. Standard errors count a pair as one sample."""
     orders = draw_orders(game, rng, budget, settings.permutations, PAIR)
     delta, V_N = walk(game, orders)
     whole = len(delta) // PAIR * PAIR  # Ctrl-C may leave half a pair
@@ -95,7 +95,7 @@ def draw_orders(
     """Draw random permutations; if `block` is 2, each is followed by its reverse.
 
     At most `permutations` are drawn. If `permutations` is None, as many are drawn as the budget
-    allows. If there is no budget either, M are drawn, as in the paper.
+    allows. If there is no budget either, the number is `M`, as in the paper.
 
     Raises:
         InputError: the budget is too small for one block.

@@ -92,9 +92,9 @@ def sample(
 ) -> Sampled:
     """Draw coalitions and their complements, and evaluate them.
 
-    V may differ between draws of images. On each draw of images, about as many coalitions are
-    evaluated as along one permutation. `size_weights`, float64[n - 1], are proportional to the
-    probabilities that a sampled coalition has 1, ..., n - 1 players.
+    V may differ between draws of images. About n + 1 coalitions are evaluated on each draw, as
+    for one permutation. `size_weights`, float64[n - 1], are proportional to the probabilities
+    that a sampled coalition has 1, ..., n - 1 players.
 
     Raises:
         InputError: the budget is too small for one coalition and its complement.
@@ -130,10 +130,10 @@ def _units(
     samples: int | None,
     size_weights: NDArray[np.float64],
 ) -> list[NDArray[np.bool_]]:
-    """Coalitions for each draw of images, bool[2 + 2 pairs, n]: ∅, N, and pairs of complements.
+    """Coalitions to evaluate on each draw of images: ∅, N and pairs, bool[2 + 2 pairs, n].
 
-    Each draw gets the same number of random pairs. Then the pairs that exceed the budget are left
-    out of the last draw. So a larger budget only adds coalitions to those of a smaller budget.
+    Each draw gets the same number of random pairs, except the last, which gets what the budget
+    still allows. So a larger budget keeps the coalitions of a smaller one and adds others.
     """
     n = game.n_players
     a_draw = max((n - 1) // PAIR, 1)  # pairs per draw
@@ -161,7 +161,7 @@ def _units(
 
 
 def _pairs(budget: int, a_draw: int, redraws: bool) -> int:
-    """Number of coalition pairs that a budget allows, with V(N) and V(∅) on each draw of images."""
+    """Number of coalition pairs within a budget that also covers V(N) and V(∅) on each draw."""
     if not redraws:
         return max((budget - 2) // PAIR, 1)
     whole, rest = divmod(budget, PAIR * a_draw + 2)
@@ -204,7 +204,7 @@ def efficient_estimate(
     standard_error: NDArray[np.float64],
     fitted: int = 0,
 ) -> Estimate:
-    """The estimate φ = Δ/n + β; `fitted` is subtracted from the degrees of freedom."""
+    """The estimate φ = Δ/n + β; `fitted` is the number of free coefficients if β was fitted."""
     n = game.n_players
     return Estimate(
         phi=sampled.gain / n + beta,

@@ -5,9 +5,9 @@ The Shapley value of player o among n players is a mean over coalitions. With Δ
     φ_o = Δ/n + E_S (n-1) [1(o ∈ S) / s - 1(o ∉ S) / (n - s)] V(S)
 
 where the size s of S is uniform over 1 .. n-1, and S is uniform among the coalitions of size s. So
-each V(S) gives information about every player. But the mean over sampled S has a large variance. To
-reduce it, we use φ(V) = φ(f) + φ(V - f). Here f is a regression whose φ(f) is known exactly, and
-φ(V - f) is estimated from the residuals, which are small:
+each V(S) gives information about every player. But the mean over sampled S has a large variance.
+Shapley values are linear in the game, so φ(V) = φ(f) + φ(V - f). Here f is a regression whose φ(f)
+is known exactly, and φ(V - f) is estimated from the residuals V(S) - f(S), which are small:
 
     f(S) = V(∅) + Δ u + Σ_o (β_o + β'_o c(u)) (1(o ∈ S) - u) + γ_1 u(1-u) + γ_2 u(1-u)(1-2u)
 

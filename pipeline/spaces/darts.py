@@ -62,7 +62,7 @@ class DartsSpace(Space):
         return tuple(nodes)
 
     def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
-        """Draw two edges per node and an operation on each uniformly: strength 1, all others 0."""
+        """Strength 1 for one random operation on each of two random edges per node, 0 elsewhere."""
         selectable = self.selectable()
         strength = np.zeros(selectable.shape)
         for t in range(len(self.cell_types)):

@@ -122,7 +122,7 @@ class Genotype:
         return genotype
 
     def save(self, path: Path | str) -> None:
-        """Write JSON with a SHA-256 digest, which reveals edits that leave the genotype valid."""
+        """Write JSON with a SHA-256 digest, so that `load` notices later edits."""
         value = self.to_json()
         files.write_json(path, {**value, "sha256": _digest(value)})
 
@@ -190,7 +190,7 @@ class Genotype:
         """Read an architecture string of NAS-Bench-201.
 
         Raises:
-            InputError: it is not an architecture string.
+            InputError: `text` is not an architecture string.
         """
         nodes = text.strip().split("+")
         if not all(re.fullmatch(r"\|(\w{1,60}~[0-9]\|){1,9}", node) for node in nodes):
@@ -210,7 +210,7 @@ def _digest(value: Mapping[str, Any]) -> str:
 
 
 def _cell(nodes: Iterable[Iterable[Iterable[Any]]]) -> Cell:
-    """Build a cell from nested sequences; raises an error if an edge is not (name, number)."""
+    """Build a cell from nested sequences; raises an error if an edge is no (name, number) pair."""
     return tuple(
         tuple((str(operation), index(source)) for operation, source in node) for node in nodes
     )

@@ -112,7 +112,7 @@ class Space(ABC):
         return supernet_class.from_seed(self, settings, classes, seed)
 
     def table(self, strength: np.ndarray, none_may_win: bool = False) -> np.ndarray:
-        """Strengths as [cell types, edges, operations], with -inf for `none` unless `none_may_win`.
+        """Strengths [cell types, edges, operations]; `none` has -inf unless `none_may_win`.
 
         Raises:
             ValueError: the length is not the number of players, or a value is not finite.

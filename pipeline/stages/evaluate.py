@@ -1,4 +1,4 @@
-"""Evaluate: measures how well a model classifies labelled images of a folder or data set."""
+"""Measures how well a model classifies labelled images of a folder or data set."""
 # Tested in tests/verbs/test_models.py.
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def run(
 
     Args:
         model: path of a `model.pt`.
-        images: a folder with one subfolder for each class, or the manifest of a prepared data set.
-            Of a data set, the test part is used (`val/` if it consists of image folders).
+        images: a folder with one subfolder for each class, or the manifest of a prepared data set,
+            whose test part is used (the folder `val/` of a data set of image folders).
         data_root: folder of the prepared data set.
         out: folder for tables, a picture and the predictions; None: write nothing.
         device: `auto`, `cpu` or `cuda`.

@@ -33,7 +33,7 @@ def run(
     Multiply-adds are counted for one image of the size that `manifest` gives.
 
     Args:
-        job: space, origin of the genotype, layout and size of its network.
+        job: space and origin of the genotype, and layout and size of the network.
         seed: seed of the model's weights.
         manifest: manifest of the prepared data set, for classes and image size.
         strength: `strength.npz` of a search, with a score for each operation; unused if the job
@@ -84,7 +84,7 @@ def genotype_of(trial: Path) -> Path:
 
 
 def find(job: GenotypeJob, strength: Path | None) -> Genotype:
-    """The genotype that the job names, or else that of the strongest operations of a search."""
+    """The genotype that the job names, or one made of the strongest operations of a search."""
     if job.genotype is not None:
         return networks.resolve(job.genotype)
     if strength is None:

@@ -22,7 +22,7 @@ def run_walk(job: WalkJob, *opening: Any) -> None:
     """Write `walks.npz`: random permutations, and the values of all value functions along them.
 
     Args:
-        job: number of permutations, value function, seeds.
+        job: number of permutations, settings of the value functions, seed.
         opening: further arguments of `opened`, from `supernet` to `device`.
     """
     with opened("walk", job, job.seed, *opening) as (s, on):

@@ -73,7 +73,7 @@ def reference_of(name: str, rows: Table) -> dict[str, Any]:
 
 
 def run_reference(name: str, table: Path | None, out: Path) -> None:
-    """Write a reference row to `metrics.json`; if there is no table, write only its name."""
+    """Write a reference row to `metrics.json`, or only the name of the row if there is no table."""
     job = QueryJob(arch=name, table=str(table) if table else None)
     rows = Table.load(table) if table else None
     with stage("query", out, job, data=source(rows)) as s:
@@ -83,12 +83,12 @@ def run_reference(name: str, table: Path | None, out: Path) -> None:
 
 
 def run(genotype: Path, table: Path | None, out: Path) -> None:
-    """Write a genotype's table row to `metrics.json`; if there is no table, write only `arch`.
+    """Write the table row of a genotype, or only its architecture string if there is no table.
 
     Args:
         genotype: `genotype.json` of the NAS-Bench-201 space.
         table: the compact table; None if there is none.
-        out: folder of the results.
+        out: folder of the results; `metrics.json` is written there.
 
     Raises:
         InputError: the genotype is of another space, or the table is incomplete.

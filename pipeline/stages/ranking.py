@@ -10,12 +10,12 @@ NAS-Bench-201. The paper leaves these points open; our choices are:
     the 200 architectures          drawn uniformly without replacement from all architectures,
                                    including those with `none`; all searches use the same 200
 
-The stage computes tau over all 15,625 architectures too, for each data set of the table. It also
-computes tau for strengths that are means of alpha without softmax. For comparison, it computes tau
-for two scores fitted to the table itself. One is made of the main effects of operations on the
-accuracies, the other of main effects on the ranks of the accuracies (`nasbench/additive.py`). For
-each epoch, `history.csv` has the cell that the search would have returned, its accuracies, and tau
-over all architectures. Intervals of tau are percentile bootstraps over architectures. They do not
+The stage also computes tau over all 15,625 architectures, for each data set of the table, and tau
+for strengths that are means of alpha without softmax. For comparison, it computes tau for two
+scores fitted to the table itself: the sum of the main effects of operations on the accuracies, and
+the sum of their main effects on the ranks of the accuracies (`nasbench/additive.py`). For each
+epoch, `history.csv` has the cell that the search would have returned, its accuracies, and tau over
+all architectures. Intervals of tau are percentile bootstraps over architectures. They do not
 include the variation between searches.
 """
 # Tested in tests/stages/test_looks.py.
@@ -142,9 +142,9 @@ def by_epoch(
 def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
     """Kendall's taus of the last epoch, and how the cell changed over the epochs.
 
-    Epochs whose strengths equal those of the first epoch are left out. `changes` is how often the
-    cell of an epoch differs from the cell of the epoch before. `lowest_<column>` and
-    `highest_<column>` are the lowest and highest accuracies of these cells.
+    `changes` is how often the cell of an epoch differs from the cell of the epoch before.
+    `lowest_<column>` and `highest_<column>` are the lowest and highest accuracies of the cells.
+    These numbers ignore epochs whose strengths equal those of the first epoch.
     """
     moved = [row for row in history if row["moved"]] or history[-1:]
     changes = sum(a["index"] != b["index"] for a, b in itertools.pairwise(moved))

@@ -30,7 +30,7 @@ def run(job: RemovalJob, seed: int, *opening: Any) -> None:
     Args:
         job: the edges, and the number of images.
         seed: seed for the choice of images, if not all are used.
-        opening: passed on to `opened` (supernet, manifest, split, data root, folder, device).
+        opening: arguments of `opened` (supernet, manifest, split, data root, folder, device).
 
     Raises:
         InputError: the file was not saved by a search, or the supernet lacks one of the edges.

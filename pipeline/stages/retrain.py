@@ -1,4 +1,4 @@
-"""Retrain and transfer: train the network of a genotype, and test it once, at the end.
+"""Trains the network of a genotype, and tests the network once, at the end.
 
 The verbs `retrain` and `transfer` both use this stage. The job defines the recipe and the layout.
 Folders of images have other augmentations than data sets of small images. The stage writes

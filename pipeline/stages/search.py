@@ -5,9 +5,9 @@ halves of the training set and runs the strategy's epochs. After each epoch it s
 from which a killed search resumes.
 
 With `--processes`, torchrun starts several processes that search together. Each process has the
-whole supernet. The processes share the micro-batches of a step and the permutations of an estimate
-(`training/distributed.py`). Each process repeats all other computations, and all get the same
-results. Only the first process writes files.
+whole supernet. The micro-batches of a step and the permutations of an estimate are divided among
+the processes (`training/distributed.py`). Each process repeats all other computations, and all get
+the same results. Only the first process writes files.
 """
 # Tested in tests/test_faults.py.
 
@@ -169,7 +169,7 @@ def check_agreement(strategy: Strategy, epoch: int) -> None:
 
 
 def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Seed, data and settings that can change the results; `workers` cannot and is left out."""
+    """Seed, data and settings, without `workers`, which cannot change the results."""
     described = job.model_dump(mode="json", exclude={"search": {"workers"}})
     return {"seed": seed, "data": manifest["fingerprint"], **described}
 
@@ -177,7 +177,7 @@ def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[
 def open_halves(
     search: SearchSettings, manifest: Mapping[str, Any], split: Path, data_root: Path, device: str
 ) -> tuple[Images, Images]:
-    """The images for the weights (at most `limit_train`) and those for the value function."""
+    """Images for training the weights (at most `limit_train`), and for the value function."""
     train, valid = (
         open_images(manifest, data_root, part, split, device, search.workers)
         for part in ("weights", "value")

@@ -80,7 +80,7 @@ class Task:
         device: str,
         start: Start | None = None,
     ) -> Task:
-        """The task of a job, with a network within the job's limits.
+        """The task of a job, with a network within the job's limits on size.
 
         Raises:
             InputError: the genotype or device does not exist, or no network is within the limits.

@@ -43,7 +43,7 @@ def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list
 
     Args:
         space: defines the choices.
-        choose: a function of the number of the choice (from 0) and of the players that are allowed,
+        choose: called with the number of the choice (from 0) and a mask of the allowed players,
             bool [n_players]; returns a player.
         none_may_win: whether `none` may be chosen; in DARTS' spaces it never is.
 

@@ -37,8 +37,8 @@ class Reinforce:
         settings: learning rate of Adam, entropy weight λ, decay d of the baseline.
 
     Attributes:
-        baseline: baseline of the last draw. In the first epoch, the baseline of each draw is the
-            accuracy of the drawn architecture.
+        baseline: the baseline of the most recent draw. In the first epoch, the baseline of each
+            draw is the accuracy of the drawn architecture.
     """
 
     def __init__(self, controller: Controller, settings: EnasSettings) -> None:

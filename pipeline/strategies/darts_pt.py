@@ -3,8 +3,8 @@
 Wang et al., "Rethinking architecture selection in differentiable NAS" (ICLR 2021), algorithm 1.
 
 The supernet is trained as in DARTS. Then the optimiser of the weights is reset. Edges are decided
-one by one in random order, with training in between: the operation whose removal costs the most
-accuracy is chosen for the edge. At the end, each node of DARTS' cells keeps the two edges whose
+one by one in random order, with training in between. On each edge, the operation whose removal
+costs the most accuracy is chosen. At the end, each node of DARTS' cells keeps the two edges whose
 removal costs the most accuracy. Deviation from the paper: these edges are selected for all nodes at
 once, without training between nodes.
 """
@@ -53,9 +53,9 @@ class DartsPt(GradientSearch):
         return metrics | {"images_forward": metrics["images_forward"] + decided}
 
     def learning_rate(self, epoch: int) -> float:
-        """The recipe's learning rate; after the recipe's epochs, a tenth of the initial rate.
+        """The recipe's learning rate during its epochs; afterwards, a tenth of its initial rate.
 
-        If `tune_rate_min` is set, a cosine schedule lowers this tenth to `tune_rate_min`.
+        If `tune_rate_min` is set, the rate falls from this tenth to `tune_rate_min` by a cosine.
         """
         after, first = epoch - self.search.epochs, self.search.learning_rate / 10
         if after < 0:
@@ -65,9 +65,9 @@ class DartsPt(GradientSearch):
         return first if last is None else cosine(first, last, after / length)
 
     def _decide(self, due: list[int], valid: Images) -> int:
-        """Choose an operation on each edge that is due; return the number of images classified.
+        """Decide the `due` edges of the random order; return the number of images classified.
 
-        After the last choice, measure the importance of edges if cells keep only some of them.
+        After the last choice, measure the importance of edges if cells keep only some edges.
         """
         if not due:
             return 0

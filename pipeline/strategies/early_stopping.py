@@ -29,7 +29,7 @@ def largest_eigenvalue(loss: Tensor, alpha: Tensor) -> tuple[float, int]:
     """Largest algebraic eigenvalue of the Hessian of a loss with respect to alpha.
 
     Args:
-        loss: a scalar that depends on alpha; its autograd graph is still needed.
+        loss: a scalar that depends on alpha, with an autograd graph that has not been freed.
         alpha: float64 [n].
 
     Returns:
@@ -72,7 +72,7 @@ class EigenvalueRule:
         """Record the eigenvalue and alpha of an epoch, and apply the rule.
 
         Args:
-            value: the epoch's largest eigenvalue.
+            value: the largest eigenvalue of the Hessian in this epoch.
             alpha: float64 [n], alpha at the end of the epoch.
 
         Returns:

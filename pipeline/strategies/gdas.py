@@ -1,7 +1,7 @@
 """GDAS: Dong & Yang, "Searching for a robust neural architecture in four GPU hours" (CVPR 2019).
 
-In the forward pass, each edge uses only the operation with the largest α + G. α are architecture
-parameters, and G is Gumbel noise. The backward pass uses the gradient of the softmax h~:
+In the forward pass, each edge uses only the operation with the largest α + G. Here α are the edge's
+architecture parameters, and G is Gumbel noise. The backward pass uses the gradient of h~:
 
     h = one-hot(argmax(h~)) + h~ - stop(h~),   h~ = softmax((α + G) / τ)
 

@@ -7,7 +7,7 @@ DARTS (Liu, Simonyan, Yang, ICLR 2019), algorithm 1: while not converged,
     α        architecture parameters, `_alpha`, float64[n_players], updated by Adam
     w        weights of the supernet
     L_val    cross entropy on a batch of `valid`, the half of the training images that is not used
-             for w; augmented as in the authors' code
+             for w; the batch is augmented as in the authors' code
 
 A strategy may override three methods: `relaxed` (mixing weights as a function of α),
 `alpha_gradient` (the gradient in line 1) and `mixing` (the mixing weights in line 2).
@@ -36,7 +36,7 @@ class GradientSearch(WeightSharing):
     """Algorithm 1 of DARTS.
 
     Attributes:
-        draws: random generator, created again for each epoch.
+        draws: random generator; a new one is created for each epoch.
         extra: counts the images in additional forward passes, each followed by a backward pass.
             The passes for the gradients in lines 1 and 2 are not counted.
         extra_backward: number of images in additional backward passes that reuse a forward pass.

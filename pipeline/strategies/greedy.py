@@ -68,7 +68,7 @@ def edge_scores(
         mixing: softmax of alpha [edges, operations].
         selectable: bool [edges, operations], all operations except `none`.
         n_cell_types: number of cell types, which all have the same number of edges.
-        past: arrays p from earlier epochs, for S_SS; p is the second return value.
+        past: the arrays p that were returned in earlier epochs, for S_SS.
 
     Returns:
         scores [edges] in [0, 1]; and p [edges, operations], the softmax without `none`.

@@ -1,7 +1,7 @@
-"""Shrinking, on the table of NAS-Bench-201: removes the operations that contribute least.
+"""Removes the operations that contribute least, by accuracies from the table of NAS-Bench-201.
 
 This is our strategy `shrinking` with accuracies from the table. First some random architectures are
-looked up. Then operations are removed one by one. Before each removal, a model that adds up one
+looked up. Then operations are removed one at a time. Before each removal, a model that adds up one
 value per operation is fitted to the known accuracies of the architectures that are still possible.
 The gap of an operation is the largest value on its edge minus the value of the operation. The
 operation with the largest gap is removed. Between removals, more of the possible architectures are
@@ -23,7 +23,7 @@ TRIES = 100
 
 
 class LookupShrinking(TableSearch):
-    """Removes operations one by one."""
+    """Removes operations one at a time."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -42,7 +42,7 @@ class LookupShrinking(TableSearch):
         return drawn
 
     def _due(self, n: int) -> int:
-        """Number of removals before look-up `n`, counted from 0; all precede the last look-up."""
+        """Number of removals before look-up `n` (from 0); all are done before the last look-up."""
         first, last = self.settings.start * self.settings.evaluations, self.settings.evaluations - 1
         steps = np.linspace(first, max(first, last), self._remaining.n_removals)
         return int((steps <= n).sum()) if n else 0

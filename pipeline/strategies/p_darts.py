@@ -81,9 +81,9 @@ class PDarts(ProgressiveSearch):
 
 
 def falling_rate(first: float, share: float, warm: float) -> float:
-    """The dropout rate after the fraction `share` of a stage that starts with the rate `first`.
+    """Dropout rate when the fraction `share` of a stage is over; `first` is the rate at its start.
 
-    In the warm-up (share < warm) it is first * (1 - share). Then it is first * exp(-0.2 a), where
-    a = 25 (share - warm) is the number of epochs since the warm-up if a stage has 25 epochs.
+    In the warm-up (share < warm), the rate is first * (1 - share). After it, the rate is
+    first * exp(-0.2 a) with a = 25 (share - warm). A stage of the paper has 25 epochs.
     """
     return first * (1 - share if share < warm else math.exp(-0.2 * 25 * (share - warm)))

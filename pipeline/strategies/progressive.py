@@ -19,7 +19,7 @@ from pipeline.strategies.gradient import GradientSearch
 class ProgressiveSearch(GradientSearch):
     """Base class; a subclass defines the supernet and the operations of each stage.
 
-    Alpha is frozen in the first epochs of each stage; `stage_warmup` is their share.
+    Alpha is frozen during the first part of each stage: a share `stage_warmup` of its epochs.
 
     Attributes:
         stage: number of the stage, from 0.
@@ -74,7 +74,7 @@ class ProgressiveSearch(GradientSearch):
 
 
 def place(epoch: int, epochs: int, n_stages: int) -> tuple[int, float]:
-    """The stage of an epoch, and the share of the stage's epochs that precede it, in [0, 1)."""
+    """The stage of an epoch, and the share of the stage that precedes this epoch, in [0, 1)."""
     first = [-(-epochs * stage // n_stages) for stage in range(n_stages + 1)]
     stage = max((s for s in range(n_stages) if first[s] <= epoch), default=0)
     return stage, (epoch - first[stage]) / max(1, first[stage + 1] - first[stage])

@@ -44,7 +44,7 @@ def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -
 def on_simplex(mixing: Tensor) -> Tensor:
     """Clip to [0, 1], and scale so that the sum over the last axis is one.
 
-    If this sum is 0 after clipping, the result is one-hot at the largest entry before clipping.
+    If all entries are 0 after clipping, the result is one-hot at the largest original entry.
     """
     clipped = mixing.clamp(0, 1)
     largest = torch.nn.functional.one_hot(mixing.argmax(-1), mixing.shape[-1]).to(mixing)

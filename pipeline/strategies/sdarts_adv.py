@@ -11,8 +11,8 @@ the worst mixing weights near softmax(α):
 The maximum is approximated by projected gradient ascent from a random start. It takes seven steps
 of 2ε/7 along the sign of the gradient. After each step, δ is clipped to [-ε, ε], and the mixing
 weights are projected onto the simplex of each edge. During the ascent, batch norms use running
-statistics, as in the authors' code. Deviation: the authors' code drops δ if it does not raise the
-loss. This check costs two forward passes for each update of w. We omit it and always keep δ.
+statistics, as in the authors' code. Deviation: we always keep δ. The authors' code drops δ if it
+does not raise the loss; this check costs two forward passes for each update of w.
 """
 # Tested in tests/strategies/test_sampling.py.
 

@@ -3,8 +3,8 @@
 Li, Qian, Delgadillo, Müller, Thabet, Ghanem, "SGAS: sequential greedy architecture search"
 (CVPR 2020).
 
-The search is DARTS, with decisions about edges during training. A decision concerns one edge of
-each cell type: the undecided edge with the highest score. This edge keeps only its strongest
+The search is DARTS, with decisions about edges during training. Each decision selects one edge per
+cell type: the undecided edge with the highest score. The selected edge keeps only its strongest
 operation, and its α is no longer updated. In DARTS' spaces, when two incoming edges of a node are
 decided, its other incoming edges are removed. `greedy.py` defines the score. One of its factors,
 the importance of the edge, is the same for all edges if the space has no `none`. Deviation: the
@@ -62,7 +62,7 @@ class Sgas(GradientSearch):
         return torch.where((operation == OPEN)[:, None], soft, fixed).flatten()
 
     def strength(self) -> np.ndarray:
-        """Strengths by which decided edges rank first, then open edges by score, then pruned."""
+        """Strengths that rank decided edges first, then open edges by score, then pruned edges."""
         score, mixing = self._scores()
         operation, order = self._decisions.operation, self._decisions.order
         first = operation >= 0

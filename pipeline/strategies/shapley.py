@@ -63,7 +63,7 @@ class Shapley(WeightSharing):
         return {**metrics, **measured, **both}
 
     def learning_rate(self, epoch: int) -> float:
-        """Learning rate of an epoch. Once it falls, the released code uses that of `epoch` + 1."""
+        """Learning rate of `epoch`. While it falls, the released code uses that of `epoch` + 1."""
         ahead = self._as_released and not rises(self.search, epoch)
         return super().learning_rate(epoch + ahead)
 
@@ -80,17 +80,17 @@ class Shapley(WeightSharing):
         return shapley_values(V, self.settings, seed, self.ranks, keep_last)
 
     def accumulate(self, s: np.ndarray, phi: np.ndarray, epoch: int) -> np.ndarray:
-        """Eq. 7: the new s, from the last epoch's s and this epoch's φ, float64[n_players] each."""
+        """Eq. 7: the new s, from the previous s and this epoch's φ, float64[n_players] each."""
         scale = z_score if self.settings.norm == "z_score" else normalise
         return momentum_update(s, phi, self.settings.momentum, self.groups, scale)
 
     def step(self, alpha: np.ndarray, s: np.ndarray, epoch: int) -> np.ndarray:
-        """Eq. 6: the new α, from the last epoch's α and this epoch's s, float64[n_players] each."""
+        """Eq. 6: the new α, from the previous α and this epoch's s, float64[n_players] each."""
         scale = unscaled if self.settings.norm == "z_score" else normalise
         return alpha_update(alpha, s, self.settings.step, self.groups, scale)
 
     def _move_alpha(self, epoch: int, valid: Images) -> dict[str, float]:
-        """Estimate φ, update s and α. In the warm-up, evaluate only V(N), N being all players."""
+        """Estimate φ, then update s and α. In the warm-up, evaluate only V(N) of all players."""
         started = time.perf_counter()
         V = self.value_function(epoch, valid)
         if epoch < self.warmup_epochs:

@@ -49,7 +49,7 @@ class Shrinking(WeightSharing):
         return {**metrics, "evaluations": n, "operations_left": n_left}
 
     def _due(self, epoch: int, n_steps: int) -> list[int]:
-        """For each removal of this epoch, the index of the training step that follows it."""
+        """Indices of the steps before which an operation is removed, one index for each removal."""
         shares = np.linspace(self.settings.start, self.settings.end, self._remaining.n_removals)
         steps = np.minimum(shares * self.search.epochs * n_steps, self.search.epochs * n_steps - 1)
         return [int(step) % n_steps for step in steps if int(step) // n_steps == epoch]

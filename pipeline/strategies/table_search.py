@@ -1,7 +1,7 @@
 """Search on a table of trained architectures: choose an architecture, look it up, repeat.
 
-These are the non-weight-sharing baselines of Dong & Yang ("NAS-Bench-201", ICLR 2020, section 4).
-An evaluation looks up the validation accuracy of a network that the benchmark has trained
+Dong & Yang ("NAS-Bench-201", ICLR 2020, section 4) use such searches as baselines without weight
+sharing. An evaluation looks up the validation accuracy of a network that the benchmark has trained
 separately. Test accuracies are never read. The result is the best evaluated architecture.
 
 The benchmark stops these searches after a simulated time (12,000 s). Our table has no training
@@ -110,7 +110,7 @@ class TableSearch(Strategy):
     def strength(self) -> np.ndarray:
         """1 for each operation of the best architecture so far, 0 for all other operations.
 
-        In a tie, the first one is used. Before any evaluation, a random architecture is used.
+        Of equally good architectures the first is used; before any evaluation, a random one.
         """
         if self.values:
             return self._one_hot(self.asked[int(np.argmax(self.values))])

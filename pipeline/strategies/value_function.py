@@ -4,9 +4,9 @@
 
 The paper leaves some points open. The choices here are:
 - Accuracy is measured on 1,024 images from the second half of the training set, or on all images of
-  this half if it has fewer. As in the released code, new images are drawn for each permutation, and
-  all coalitions of a permutation are evaluated on the same images. Unlike the released code, we do
-  not augment images.
+  this half if there are fewer. As in the released code, new images are drawn for each permutation,
+  and all coalitions of a permutation are evaluated on the same images. Unlike the released code, we
+  do not augment images.
 - Batch norms use batch statistics (`batch_norm.py` explains why). All batches have nearly the same
   size, because a small last batch would have unreliable statistics.
 - `supernet/mixture.py` defines how a removal changes the mixing weights.
@@ -130,7 +130,7 @@ class ValueFunction:
         return gradient.double().cpu().numpy()[self.players]
 
     def _present(self, S: np.ndarray) -> Tensor:
-        """z, float[n_players]: 1 for members of S and for players outside the game, else 0."""
+        """Presence z, float[n_players]: 1 for members of S and players outside the game, else 0."""
         present = torch.ones_like(self._alpha)
         present[self.players] = present.new_tensor(S)
         return present
@@ -237,8 +237,8 @@ def shapley_values(
         settings: the estimator and its options.
         seed: seed of the permutations.
         processes: the processes that share the evaluations; None: only this one.
-        keep_last: whether to keep the last operation of each edge, if the estimator has the option
-            `kept_edges`.
+        keep_last: whether permutations keep the last operation of each edge; ignored if the
+            estimator has no option `kept_edges`.
     """
     options = settings.options()
     if keep_last and "kept_edges" in option_names(settings.estimator):

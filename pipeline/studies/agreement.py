@@ -81,12 +81,12 @@ class Ranking:
         """How well phi ranks the cells of the table.
 
         Args:
-            phi: float64[24], values of the players; NaN is replaced by the mean of the others. The
-                value of `none` is zero, since it is a null player.
+            phi: float64[24], values of the players without `none`; NaN is replaced by the mean of
+                the other values. The value of `none`, a null player, is zero.
 
         Returns:
             `table_tau`: Kendall's tau between the accuracy of a cell and the sum of phi over its
-            operations; `found_accuracy`: accuracy of the cell with the largest phi on each edge.
+            operations; `found_accuracy`: accuracy of the cell with the best operation on each edge.
         """
         strength = with_none(_whole(phi))
         best = 1 + strength[:, 1:].argmax(axis=1)

@@ -26,8 +26,8 @@ def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     """A row for each supernet and estimator, with the estimator's agreement with the reference.
 
     A walk measures V along many whole permutations. The reference is estimated from the first two
-    walks. The rows of a supernet are sorted by tau, the largest first. Its last row, `ceiling`, is
-    the agreement of these two walks with each other.
+    walks. The rows of each supernet are sorted by tau, the largest first. After them, the row
+    `ceiling` says how well these two walks agree with each other.
     """
     for name, (way, age) in study.supernets().items():
         head = {"supernet": f"{way}, {age} passes"}
@@ -51,7 +51,7 @@ def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
 
 
 def references(study: Study, supernet: Path) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """Values float64[24] from the first two walks together, and the agreement of the two walks."""
+    """Values float64[24] from the first two walks together, and how well the two walks agree."""
     first, second = (read(supernet / name / "walks.npz") for name in [*study.walks][:2])
     value = study.value.get("value", "accuracy")
     ceiling = with_reference(second.phi(value), first.phi(value))
@@ -72,8 +72,8 @@ def phi_of(run: dict[str, Any]) -> NDArray[np.float64]:
 def block_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     """How well values from few permutations agree with values from many.
 
-    A walk measures V along many whole permutations. The second walk is divided into blocks. Each
-    block is compared with the values of the whole first walk for V = accuracy.
+    A walk holds V along permutations. The second walk is split into blocks. Shapley values from
+    each block, one set per entry of `READINGS`, are compared with the first walk's (V = accuracy).
     """
     for name, (way, age) in study.supernets().items():
         first, second = (read(results / name / walk / "walks.npz") for walk in [*study.walks][:2])

@@ -31,7 +31,7 @@ def fill(page: str, folder: Path) -> str:
 
 
 def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """One row per estimator with its tau on each supernet, sorted by mean tau, highest first."""
+    """One row per estimator, with Kendall's tau on each supernet, sorted by descending mean tau."""
     supernets = [*dict.fromkeys(row["supernet"] for row in rows)]
     found: list[dict[str, Any]] = []
     for estimator in dict.fromkeys(row["estimator"] for row in rows):
@@ -58,10 +58,10 @@ def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 
 def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """One row per score of cells, one column per supernet, and two numbers in each field.
+    """One row per way to score cells, one column per supernet, and two numbers in each field.
 
-    The numbers are Kendall's tau between the scores and the accuracies of the cells, and the
-    accuracy (%) of the cell with the highest score.
+    The first number is Kendall's tau between the scores and the accuracies of the cells. The second
+    is the accuracy (%) of the cell with the highest score.
     """
     # Readings of α itself have no batch-norm policy and are left out; they use no value function.
     rows = [row for row in rows if row["batch_norm"]]
@@ -93,7 +93,7 @@ def games(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 
 
 def _without_n(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Mean and half-width of its interval, to two decimals; the page states how many repeats."""
+    """Mean and half-width of its interval, to two decimals, without the number of repeats."""
     return {
         key: round(value[key], 2) for key in ("mean", "half_width") if value.get(key) is not None
     }

@@ -71,7 +71,7 @@ def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """Rows for each batch-norm policy: φ over all walks, and each walk's tau with the table."""
+    """Rows with φ from all walks of a batch-norm policy, and with the tau of each walk alone."""
     by_policy: dict[str, list[Walks]] = defaultdict(list)
     for name in study.walks:
         policy = walk_job(study, name).value["batch_norm"]
@@ -91,7 +91,7 @@ def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """A row for each variant estimated only once; `estimators.py` has rows for the others."""
+    """A row for each variant with a single estimate; `estimators.py` makes rows of the others."""
     for name, repeats in estimates(study, supernet).items():
         if len(repeats) == 1:
             title = study.estimates.variants[name].title or name

@@ -24,7 +24,7 @@ Rows = Iterable[dict[str, Any]]
 
 
 def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """A row per form of training: accuracy, and difference from the accuracy of the first form."""
+    """One row per form of training, with its accuracy and its difference from the first form."""
     if study.trials is None:
         raise InputError(f"config/studies/{study.name}.yaml: trials: missing")
     plain: list[float] = []
@@ -90,7 +90,7 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
-    """Commits, machines and date of the runs (of this process if there is no run), and seeds."""
+    """Commits, machines and date of the runs (without runs: of this process), and the seeds."""
     records = [read_json((results / file).parent / "provenance.json") for file in study.files()]
     now = provenance.collect({}, study.seed, "cpu", 0.0)
     n = study.trials.seeds if study.trials else 0

@@ -1,7 +1,7 @@
-"""Evaluates V along whole permutations of a supernet's operations, and stores the values.
+"""Evaluates value functions along whole permutations of a supernet's operations; stores the values.
 
-From the stored values, Shapley values can be computed without another forward pass: for each value
-function, for any range of coalition sizes, and for any truncation.
+From the stored values, Shapley values can be computed without another forward pass: for each of
+the value functions, for any range of coalition sizes, and for any truncation.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ def walk(
 ) -> Walks:
     """Evaluate a job's permutations under α, except those already saved in `state`.
 
-    Each permutation is followed by its reverse, on different images. A player that is removed early
-    in one is removed late in the other. This reduces the noise of the mean, which stays unbiased.
+    Each permutation is followed by its reverse, evaluated on different images. A player removed
+    early in one is removed late in the other. This reduces the noise of the mean without bias.
 
     Args:
         job: permutations, value function, seeds.

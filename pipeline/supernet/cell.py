@@ -1,10 +1,10 @@
 """A cell that holds every operation on every edge.
 
-In DARTS (Liu et al., ICLR 2019, equations 1 and 2) an edge (i, j) is the sum over operations o of
-w_o(i, j) * o(state i). State j is the sum of its incoming edges. In PC-DARTS (Xu et al., ICLR 2020,
-section 3.2) only the first 1/k of the channels pass through the operations. The other channels
-bypass the operations, and a shuffle mixes the two groups of channels. Each edge may also have a
-weight (section 3.3).
+In DARTS (Liu et al., ICLR 2019, equations 1 and 2) the output of an edge (i, j) is the sum
+over operations o of w_o(i, j) * o(state i). State j is the sum of the outputs of its incoming
+edges. In PC-DARTS (Xu et al., ICLR 2020, section 3.2) only the first 1/k of the channels pass
+through the operations. The other channels bypass the operations, and a shuffle mixes the two groups
+of channels. Each edge may also have a weight (section 3.3).
 """
 # Tested in tests/supernet/test_coalition.py.
 

@@ -144,7 +144,7 @@ class Supernet(nn.Module):
         return compiled_cell(self.classifier.weight.device)
 
     def _present(self, table: Tensor) -> Present:
-        """Which operations to compute: those with nonzero weight; None (all) with gradients.
+        """Which operations have nonzero weight; None (compute all) if gradients are enabled.
 
         If gradients are enabled, even a zero weight needs a gradient, so every operation is
         computed. Therefore all coalitions can use the same compiled graph.
@@ -156,7 +156,7 @@ class Supernet(nn.Module):
 
 
 def averaged_down(images: Tensor, size: int) -> Tensor:
-    """Images [b, 3, h, h] reduced to `size` pixels per side; each pixel is the mean of its area.
+    """Reduce images [b, 3, h, h] to `size` pixels per side by averaging over areas.
 
     Raises:
         InputError: the images are smaller than `size`.

@@ -118,7 +118,7 @@ class Mirror:
             self._client.set_terminated(child.info.run_id, "FAILED")
 
     def _opened(self, parent_id: str | None) -> str:
-        """Create or reopen the run and return its id; metrics that it has are not sent again."""
+        """Create or reopen the run; return its id. Metrics that the run has are not sent again."""
         from mlflow.entities import Param, RunTag
 
         client, start = self._client, self._journal.start
@@ -147,7 +147,7 @@ class Mirror:
         return run_id
 
     def _stale_tags(self) -> tuple[dict[str, str], set[str]]:
-        """Tags for the tables that use the run, and the names of tags to change in the store."""
+        """Tags for the tables that use the run, and the names of those that differ in the store."""
         wanted = fitting_texts(tables.tags_of(self._journal))
         assert self.run is not None
         there = {k: v for k, v in self.run.data.tags.items() if k.startswith(tables.TAG)}
@@ -165,7 +165,7 @@ class Mirror:
         return fits
 
     def _is_product(self, path: Path) -> bool:
-        """Whether a file lies in the results and has not been deleted since it was recorded."""
+        """Whether a file is in the results folder and was not deleted after it was recorded."""
         return path.is_file() and path.resolve().is_relative_to(self._root)
 
     def _log(self, kind: str, run_id: str, values: Sequence[Any]) -> None:
@@ -193,7 +193,7 @@ class Mirror:
 
 
 def fitting(name: str) -> str:
-    """A name as MLflow accepts it; a changed name ends in a digest, so that it stays unique."""
+    """A name that MLflow accepts; if `name` is changed, a digest at its end keeps it unique."""
     plain = re.sub(r"[^\w. :/-]", "_", name, flags=re.ASCII)
     if posixpath.normpath(plain) != plain or plain.startswith((".", "/")):
         plain = re.sub(r"[/.]", "_", plain)  # MLflow would read it as another path
@@ -245,7 +245,7 @@ def _experiment(client: MlflowClient, name: str) -> Experiment:
 
 
 def _log_table(client: MlflowClient, run_id: str, path: Path) -> None:
-    """Send a CSV as MLflow's table, but only once: `log_table` would append the rows again."""
+    """Send a CSV file as an MLflow table; not twice, since `log_table` would repeat the rows."""
     import pandas as pd
 
     name = f"tables/{path.stem}.json"

@@ -144,7 +144,7 @@ class Recorder:
         return store.time_limit(min(left, factor * store.patience()))
 
     def _look_at(self, path: Path) -> Seen:
-        """Inode, time and size of the files behind a run: its journal and the study's file."""
+        """Inode, modification time and size of a run's journal, and of the study's file."""
         found: list[int] = []
         for file in (path, self._state / tables.STUDY):
             if file.exists():
@@ -153,7 +153,7 @@ class Recorder:
         return tuple(found)
 
     def _note(self, journal: Journal, mirror: Mirror) -> None:
-        """Record a journal's run in `mlflow.jsonl`; if the run has ended, forget its `Mirror`."""
+        """Note in `mlflow.jsonl` that MLflow has a run; forget the `Mirror` of a finished run."""
         assert mirror.run is not None
         info = mirror.run.info
         line = {
@@ -178,7 +178,7 @@ class Recorder:
 
 
 def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool = False) -> bool:
-    """Mirror new events; if some cannot be sent, return True, and warn unless `quiet`."""
+    """Mirror new events and return whether any could not be sent; warn of that unless `quiet`."""
     try:
         recorder.mirror_all() if paths is None else recorder.mirror(paths)
     except Exception as error:
@@ -191,7 +191,7 @@ def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool
 
 
 def mirror_own() -> None:
-    """Send MLflow the journals of the stages that this process ran without a workflow.
+    """Send to MLflow the journals of the stages that this process ran without a workflow.
 
     If the store takes too long, the remaining events are not sent. If a recorder is running, this
     function does nothing, because the recorder mirrors the same journals.

@@ -41,7 +41,7 @@ def tags_of(journal: Journal) -> dict[str, str]:
     """Tags of a run: `experiment.<table>` -> names of its rows in this table.
 
     A run that a newer run has replaced gets no tags, because tables use the newer run. The journal
-    of the replaced run has another file name.
+    of a replaced run is not called `journal.jsonl`.
     """
     state = journal.state
     if state is None or journal.path.name != journals.NAME or not (state / STUDY).exists():

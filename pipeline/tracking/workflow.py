@@ -1,8 +1,8 @@
 """Opens the parent run of a workflow before the first job, and closes it after the last.
 
-The parent run is a journal, which the recorder sends to MLflow. `start` also checks the data. If a
-job checked them, Snakemake would retry this job after each failure, whatever its exit code. The
-hooks of the workflow call `start` and `finish`. You can also call them by hand, even repeatedly.
+The parent run is a journal, which the recorder sends to MLflow. `start` also checks the data sets.
+A job does not do this, because Snakemake would retry a failed job, whatever its exit code. The
+hooks of the workflow call `start` and `finish`. Both can also be called by hand, even repeatedly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ CONTROLLER = "SHAPLEY_NAS_CONTROLLER"  # environment variable: the process of sn
 def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
     """Check the data sets, open the parent run and start the recorder.
 
-    Data sets to be downloaded are not checked. SLURM jobs of a killed workflow are cancelled.
+    Data sets that will be downloaded are not checked. SLURM jobs that an earlier, killed workflow
+    left behind are cancelled first.
 
     Args:
         job: the data sets, the preset, and the name of the MLflow experiment.

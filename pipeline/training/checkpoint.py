@@ -5,7 +5,7 @@ dicts of these (`weights_only=True`). It has no state of random generators, beca
 creates each generator from the seed and the epoch.
 
 The numbers of threads and ranks are stored too, because they affect how sums are rounded. If one of
-them has changed, the run continues, but it warns that results may differ.
+them has changed, the run continues with a warning that results may differ.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _warn_of_rounding(path: Path, before: Mapping[str, int]) -> None:
 
 @contextmanager
 def restoring(path: Path | str) -> Iterator[None]:
-    """Context manager: raises an `InputError` if a state loaded in the block does not fit."""
+    """Context manager: turns the error of loading an unsuitable state into an `InputError`."""
     try:
         yield
     except (InputError, MemoryError, OSError):

@@ -79,7 +79,7 @@ class Ranks:
     def sum_gradients(
         self, network: nn.Module, stop: bool = False, others: Sequence[Tensor] = ()
     ) -> bool:
-        """Sum gradients and average running statistics in place.
+        """Sum gradients and average running statistics over all ranks, in place.
 
         A rank without images in this step has no gradients and adds zeros. If a parameter has no
         gradient on any rank, its gradient stays None, so the optimiser does not change it.

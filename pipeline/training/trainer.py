@@ -5,9 +5,9 @@ The recipe for ImageNet is that of the DARTS family. Networks are trained by SGD
 learning rate changes once per epoch. Depending on the recipe there are gradient clipping, drop
 path, an auxiliary head, cutout and label smoothing.
 
-There are two deviations. First, if the last micro-batch of an epoch has a single image, it is left
-out, because a batch norm of the auxiliary head cannot normalise it. Second, test images are not
-used during training, while the DARTS family reports the test error of every epoch.
+Two details differ from DARTS. First, if the last micro-batch of an epoch has a single image, it is
+left out, because a batch norm of the auxiliary head cannot normalise it. Second, test images are
+not used during training, while the DARTS family reports the test error of every epoch.
 
 All random draws depend only on (seed, epoch, micro-batch). So a checkpoint stores the position
 (epoch, step) but no random state, and any number of ranks can continue from it.

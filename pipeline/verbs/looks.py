@@ -18,7 +18,7 @@ KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures
 @click.argument("kind", type=click.Choice(KINDS))
 @takes("config")
 def list_(given: Given, kind: str) -> None:
-    """List the names of one kind, one per line; the kind `datasets` includes your own folders."""
+    """List all names of a kind, one per line; `datasets` includes your own folders."""
     known = load.named_files(kind) if kind == "experiments" else registry.names(kind)
     if kind == "datasets":
         known = sorted({*known, *given.config.datasets})

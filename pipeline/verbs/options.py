@@ -1,4 +1,4 @@
-"""Options that several verbs share, and the values that verbs derive from them.
+"""Options that several verbs (subcommands) share, and the values that verbs derive from them.
 
 The workflow calls a verb with the paths of inputs and outputs, and with `--job`: the part of the
 configuration that the stage reads. The verb then does not load the configuration, which may have
@@ -35,7 +35,7 @@ Job = TypeVar("Job")
 
 
 def completed(kind: str) -> Callable[..., list[str]]:
-    """A function for shell completion, which lists the names of a kind such as `spaces`."""
+    """A function that shell completion calls to list the names of a kind, such as `spaces`."""
 
     def names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
         files_of = load.named_files if kind in ("presets", "experiments") else registry.names
@@ -187,9 +187,9 @@ class Given(dict[str, Any]):
         return load.with_labels(config, load.experiments(config))
 
     def _with_prepared(self, config: Config) -> Config:
-        """Add to `config` the prepared image folder of `--target` or `--dataset`, if it is missing.
+        """Add the prepared image folder that `--target` or `--dataset` names, if `config` lacks it.
 
-        So every verb can use a folder that was declared only by options of `prepare`.
+        Therefore every verb can use a folder that was declared only by options of `prepare`.
         """
         name = self.get("target") or self.get("dataset")
         if not name or name in config.datasets or name in registry.names("datasets"):
@@ -293,8 +293,8 @@ class Given(dict[str, Any]):
     def folder(self, stage: str, space: str) -> Path:
         """The output folder of a stage: `--out`, or else the folder to which the workflow writes.
 
-        Without `--out`, if the settings differ from the workflow's, it is a folder below `by_hand`
-        and is printed to stderr.
+        Without `--out`, if the settings differ from the workflow's, the folder is below `by_hand`,
+        and a message on stderr names it.
         """
         if self["out"] or self.in_workflow:
             return self.out

@@ -128,7 +128,7 @@ def _train(name: str, job: Any, given: Given, model: Path | None, freeze: bool) 
 @click.option("--supernet", type=Path, required=True, help="supernet.pt of a search")
 @takes("manifest", "seed", *RUN, "config")
 def removal(given: Given, supernet: Path) -> None:
-    """Measure the accuracy that a supernet loses without one or two operations (Figure 2)."""
+    """Measure how much accuracy a supernet loses if you remove one or two operations (Figure 2)."""
     job = given.job(jobs.RemovalJob, jobs.removal_job)
     out, device = given.out, given.configure_device()
     manifest, split, root = given.images(given.need("manifest"))

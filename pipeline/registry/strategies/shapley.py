@@ -26,7 +26,7 @@ from pipeline.settings import CODE, OURS, PAPER, Settings, setting
 
 
 class ValueSettings(Settings):
-    """The estimate of the Shapley values of operations (section 3.3).
+    """Settings for the estimation of the operations' Shapley values (section 3.3).
 
     The options of the chosen estimator are allowed as additional keys.
     """
@@ -63,7 +63,7 @@ class ValueSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _with_options(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Check the estimator's name and options; add values that others imply, and defaults.
+        """Check the estimator's name and options; add defaults, and values that `fidelity` implies.
 
         Raises:
             InputError: there is no such estimator, or it has no such option.

@@ -6,7 +6,7 @@ checks that outputs, gradients and batch-norm statistics are the same.
 - Edges from the same state have the same input. Operations with the same name on g such edges are
   computed as one operation, with weights and batch norms stacked along the channels.
 - Pooling is computed once per state, not once per edge, and faster than in torch (`pooling.py`).
-- The scales of the last batch norms are the mixing weights, so mixing costs no extra time.
+- The mixing weights are applied as scales of the last batch norms, at no extra cost in time.
 - Depthwise convolutions have a special backward pass (`depthwise.py`).
 - Operations that are not present, and `none`, are not computed.
 - In evaluation with running statistics, a dense convolution with its batch norm (`nor_conv_1x1`,

@@ -114,7 +114,7 @@ def is_linear(module: Any) -> bool:
 
 
 def as_kernel(chain: Any, scale: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Kernel [m, m, side, side] and bias [m] of a convolution equal to `scale` times the chain."""
+    """Kernel [m, m, side, side] and bias [m] of a chain's convolution and norm, times `scale`."""
     _, convolution, norm = chain
     gain = scale / (norm.running_var + norm.eps).sqrt()
     bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean

@@ -1,7 +1,7 @@
 """Pools few channels faster than torch does on CPUs; the results are equal up to rounding.
 
-torch's kernels process the channels of one pixel at a time. This is slow for few channels, as in
-supernets with partial channels. The functions here are used only if gradients are off.
+torch's kernels process one pixel after another, with all its channels together. This is slow for
+few channels, as in supernets with partial channels. The functions are used without gradients only.
 
 - The maximum is computed from shifted images, first along the rows, then along the columns.
 - The average is a depthwise convolution with ones. Its output is divided by the number of pixels of
@@ -21,7 +21,7 @@ from pipeline.supernet.fast.depthwise import depthwise
 
 
 def pool(layer: Any, x: Tensor) -> Tensor:
-    """`layer(x)`, x [b, c, h, w]; on a CPU without gradients, pooling uses the functions below."""
+    """Apply a layer to x [b, c, h, w]; without gradients on a CPU, use the pooling below."""
     if x.device.type == "cpu" and not torch.is_grad_enabled():
         if isinstance(layer, nn.MaxPool2d):
             return maximum(layer, x)
@@ -55,6 +55,6 @@ def average(layer: Any, x: Tensor) -> Tensor:
 
 @cache
 def inside(kernel: int, stride: int, height: int, width: int) -> Tensor:
-    """How many pixels of each window lie inside the image, [1, 1, h', w']."""
+    """How many pixels of each window lie inside the image, [1, 1, output height, output width]."""
     image, ones = torch.ones(1, 1, height, width), torch.ones(1, 1, kernel, kernel)
     return depthwise(image, ones, stride)

@@ -2,13 +2,13 @@
 
 If an operation has the same input for several coalitions, its output is computed only once.
 
-DARTS: half of all players belong to the reduction cell. A change of these players does not affect
-the cells before the first reduction cell, which have the largest feature maps.
+DARTS: half of all players belong to the reduction cell. If only these players change, the cells
+before the first reduction cell stay the same. Those cells have the largest feature maps.
 
 NAS-Bench-201: all cells have the same players, but the input of the first cell is always the output
 of the stem. The cache keeps the outputs of this cell's operations before they are multiplied by
 their mixing weights. A removal changes the sum at one node of the cell. Only operations whose input
-is this node or a later one are computed again, on average one operation in seven.
+is this node or a later one are computed again. On average, this is one operation in seven.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class ActivationCache:
             self._versions = versions
 
     def get(self, name: Hashable, depends_on: Hashable, compute: Callable[[], Result]) -> Result:
-        """The stored result with this name; a new result if `depends_on` has changed.
+        """Return the result stored under `name`, or compute it if missing or outdated.
 
-        `compute` computes a new result. `depends_on` contains everything on which the result
-        depends besides the images and the network, for example mixing weights.
+        A result is outdated if `depends_on` has changed. `depends_on` contains everything on which
+        the result depends besides the images and the network, for example mixing weights.
         """
         if name not in self._entries or self._entries[name][0] != depends_on:
             self._entries.pop(name, None)  # frees its memory first
@@ -60,7 +60,7 @@ class ActivationCache:
 def run_cached(
     cell: Any, x: Tensor, mixing: Tensor, present: Present, cache: ActivationCache
 ) -> Tensor:
-    """`MixedCell.forward` for a cell with one input [b, channels, h, w], the same in every call.
+    """`MixedCell.forward` for a cell whose only input x [b, channels, h, w] never changes.
 
     The cell has no partial channels (k = 1). The outputs of its operations are kept in `cache`.
     """

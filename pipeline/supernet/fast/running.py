@@ -2,7 +2,7 @@
 
 With checkpointing, the backward pass recomputes the activations of a cell in a second forward pass
 (Chen et al., "Training deep nets with sublinear memory cost", 2016). The second forward pass uses
-the same noise as the first, and does not change the running statistics.
+the same noise as the first, and does not change the running statistics of batch norms.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COMPILED_GRAPHS = 64
 def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
     """Return a compiled function that calls a cell in a training step.
 
-    `MixedCell` is compiled, because the stacked operations of `FusedCell` hinder the compiler.
+    It calls a `MixedCell`, because the stacked operations of a `FusedCell` hinder the compiler.
     """
     import torch._dynamo  # imported here, because it loads the compiler
 
@@ -49,7 +49,7 @@ def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -
 
 @contextlib.contextmanager
 def recomputing(cell: nn.Module) -> Iterator[None]:
-    """A context in which a second forward pass repeats the first one and changes no state."""
+    """A context for recomputing a cell: repeats the noise of the first pass, changes no state."""
     norms: list[Any] = [module for module in cell.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     counts = [norm.num_batches_tracked.clone() for norm in norms]
