@@ -162,7 +162,7 @@ def _found_the_same(sides: Sequence[Side]) -> bool:
 
 
 def pairing(sides: Sequence[Side]) -> str | None:
-    """Kind of seed for pairing sides; None (unpaired) if some sides have a search and some not."""
+    """Kind of seed for pairing sides; None (unpaired) if only some sides have searches."""
     searches = [{run.search_seed for run in side.runs} for side in sides]
     searched = [seeds != {None} for seeds in searches]
     if any(searched) and not all(searched):

@@ -2,7 +2,8 @@
 
 There are separate tables for each data set used in a search. The rows are in the order of the
 experiment. A cell of a table holds our number and, if there is one, the paper's number
-(`Row.paper`). Of several data sets for training, only the first has the paper's error.
+(`Row.paper`). If networks are trained on several data sets, the paper's error is shown only
+for the first.
 """
 
 from __future__ import annotations

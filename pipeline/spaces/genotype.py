@@ -157,7 +157,8 @@ class Genotype:
         Text before `Genotype(`, such as `NAME = ` in logs and in genotypes.py, is ignored.
 
         Raises:
-            InputError: the text has another notation, or its cells concatenate different states.
+            InputError: the text is not in this notation, or its two cells concatenate different
+                states.
         """
         try:
             if len(text) > MOST_TEXT:
