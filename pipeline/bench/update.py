@@ -8,7 +8,7 @@ is measured. `images_at_par` is the number of these images with which an update 
 training the weights. How early permutations are truncated depends on how well the supernet is
 trained. The result therefore has one row per age of the supernet (number of epochs trained). The
 images are those of CIFAR-10 if the folder SHAPLEY_NAS_DATA has them, else digits. Without a GPU,
-times are CPU times of one thread. With `--repeats 4` the benchmark takes half an hour on one core.
+times are CPU times of one thread. With `--repeats 4` the benchmark takes an hour on one core.
 """
 # Tested in tests/test_bench.py.
 
