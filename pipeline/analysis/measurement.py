@@ -200,7 +200,8 @@ def _machine(record: dict[str, Any]) -> str:
     """Device, threads and versions, on which a run's numbers and times depend."""
     versions = record.get("versions") or {}
     device = record.get("gpu") or record.get("cpu") or "unknown"
-    threads = f", {record['threads']} threads a job" if record.get("threads") else ""
+    n = record.get("threads")
+    threads = f", {n} thread{'s' * (n > 1)} per job" if n else ""
     return f"{device}{threads}, torch {versions.get('torch', 'unknown')}"
 
 
