@@ -49,16 +49,16 @@ BY_EPOCH = """\
 ## By epoch
 
 The curves show two measures for each epoch: the accuracy of the cell that the search would have
-returned, and how well the operation strengths of the search rank all 15,625 cells. Both are
-computed after the search from the table, which the search never uses. Thin lines show single seeds,
-thick lines their mean, and bands the 95 % interval of the mean.
+returned after that epoch, and how well the operation strengths rank all 15,625 cells. Both are
+computed from NAS-Bench-201 after the search; the search never uses this table. Thin lines show
+single seeds, thick lines their mean, and bands the 95 % interval of the mean.
 """
 CONDITIONS = {"says": "Condition", "rule": "Rule", "result": "Result", "verdict": "Verdict"}
 PLAN_COLUMNS = {
     "label": "Row",
     "dataset": "Data set",
     "done": "Seeds done",
-    "wanted": "of",
+    "wanted": "Seeds planned",
     "accuracy": "Test accuracy (%)",
     "tau": "Tau, all cells",
 }
@@ -132,7 +132,7 @@ def _picture(claim: Mapping[str, Any], images: Path) -> str:
     picture = claim["picture"]
     name = f"claims_{claim['claim'].lower()}.svg"
     if picture.get("series"):
-        what = f"{_words(picture['curve'])} over the epochs"
+        what = f"{_words(picture['curve'])}, by epoch"
         return _curves(picture["series"], what, images / name)
     if picture.get("dots"):
         rows = [
@@ -141,7 +141,7 @@ def _picture(claim: Mapping[str, Any], images: Path) -> str:
         ]
         files.write_text(images / name, figures.svg(dots.dots(rows)))
         return f"![{_words(picture['measure'])} by seed]({images.name}/{name})"
-    return "No picture: none of its runs has finished."
+    return "No picture yet, because no run of this claim has finished."
 
 
 def _curves(by_title: Mapping[str, Any], what: str, path: Path) -> str:
@@ -155,9 +155,8 @@ def _curves(by_title: Mapping[str, Any], what: str, path: Path) -> str:
         for i, (title, by) in enumerate(by_title.items())
     ]
     files.write_text(path, figures.svg(figures.curves(series, legend=True)))
-    return (
-        f"![{what}]({path.parent.name}/{path.name})\n\n{what}; at the end: {figures.ends(series)}."
-    )
+    picture = f"![{what}]({path.parent.name}/{path.name})"
+    return f"{picture}\n\n{what}. Mean over seeds in the last epoch: {figures.ends(series)}."
 
 
 def _ran(rows: Sequence[Mapping[str, Any]], images: Path) -> list[str]:
@@ -181,7 +180,7 @@ def _ran(rows: Sequence[Mapping[str, Any]], images: Path) -> list[str]:
 
 
 def _words(measure: str) -> str:
-    """`ranking/tau_cifar10_test` as `Kendall's tau, CIFAR-10 test`."""
+    """`ranking/tau_cifar10_test` as `Kendall's tau over all cells, CIFAR-10 test`."""
     key = measure.rpartition("/")[2]
     if key.startswith("tau_"):
         return f"Kendall's tau over all cells, {column_title(key.removeprefix('tau_'))}"

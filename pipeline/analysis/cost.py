@@ -101,11 +101,11 @@ HEAD = """\
 The hours are the number of floating-point operations of a run, divided by the speed of the device.
 The speed of a V100 comes from published times of runs on a V100 or on other GPUs of that time. The
 speed of a CPU core is measured. **The hours for a V100 are within a factor of two of the hours
-printed in the papers.** In the table, this factor is at most {most:.1f}. We have run nothing on a
-GPU. For newer GPUs the table has a range of hours. The upper end is the time on a V100. The lower
-end is this time divided by the ratio of the GPUs' memory bandwidths (NVIDIA's data sheets). Runs
-that spend most of their time launching small kernels are near the upper end. Prices are from cloud
-surveys of May 2026.
+printed in the papers** (column `printed`). The largest factor in the table is {most:.1f}. We have
+run nothing on a GPU. For newer GPUs the table has a range of hours. The upper end is the time on a
+V100. The lower end is this time divided by the ratio of the GPUs' memory bandwidths (NVIDIA's data
+sheets). Runs that spend most of their time launching small kernels are near the upper end. Prices
+are from cloud surveys of May 2026.
 
 | run | operations | V100, hours | printed | {gpus} | CPU core, hours |
 | --- | ---: | ---: | ---: | {lines} | ---: |
@@ -114,8 +114,8 @@ TAIL = """
 `pipeline/analysis/rates.json` lists the published times with their sources: Tables 3 and 4 of the
 paper, or the papers of DARTS, PC-DARTS and NAS-Bench-201. For each kind of network, the speed of a
 V100 is the geometric mean of the speeds in the listed runs. The hours of Shapley-NAS are for the
-coalitions that the paper describes. The released code evaluates other coalitions. A search on
-ImageNet also decodes images, which limits its speed more than the GPU does.
+coalitions that the paper describes. The released code evaluates other coalitions. Searches on
+ImageNet are a separate kind: decoding images limits their speed more than the GPU does.
 
 `make gpu-check` measures the speeds of your own GPU. From then on, `python -m pipeline plan` uses
 these speeds. For a whole table of the paper, `plan` adds up the hours of all runs. For example,

@@ -37,8 +37,8 @@ This page compares our code with that of each method's authors. The last column 
 the authors' value: a repository and a path in it. If our value differs, the last column also says
 **differs** and gives the reason. `python -m pipeline fidelity` writes the page from
 `config/fidelity/` and reads the column "ours" from the settings of the preset `paper`. A rule that
-several strategies share is listed once, under DARTS (1st order). "The compact table" is the
-[converted](nasbench.md) NAS-Bench-201 table.
+several strategies share is listed once, under DARTS (1st order). In the tables below, "the
+compact table" is the [converted](nasbench.md) NAS-Bench-201 table.
 """
 
 

@@ -28,12 +28,12 @@ HEAD = """\
 
 <!-- Rendered from config/results.yaml and docs/measurements/*.json by `make docs`. -->
 
-This page summarises what we have measured. Each finding links to a page with the whole table, the
-command, the commit, the machine, and what the measurement does not show. `2.51 ± 0.12 (n = 4)` is
-the mean over four seeds, ± half the width of its 95 % interval. The brackets in `2.51 (2.4 to 2.6)`
-contain the ends of the interval. With fewer than three seeds, the value of each seed is shown. For
-numbers printed in a paper, ± is followed by the standard deviation from that paper. Tests of the
-paper's claims are on the page [claims](claims.md).
+This page summarises what we have measured. Each finding links to a page with the full table, the
+command, the commit, the machine, and what the measurement does not show. We write a mean over four
+seeds, ± half the width of its 95 % interval, as `2.51 ± 0.12 (n = 4)`. In `2.51 (2.4 to 2.6)` the
+brackets contain the ends of the interval. With fewer than three seeds, the value of each seed is
+shown. For numbers printed in a paper, ± is followed by the standard deviation from that paper. The
+page [claims](claims.md) compares our results with the claims of the paper.
 """
 PAGES = """\
 ## All measurements
