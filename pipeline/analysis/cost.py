@@ -118,8 +118,8 @@ coalitions that the paper describes. The released code evaluates other coalition
 ImageNet are a separate kind: decoding images limits their speed more than the GPU does.
 
 `make gpu-check` measures the speeds of your own GPU. From then on, `python -m pipeline plan` uses
-these speeds. For a whole table of the paper, `plan` adds up the hours of all runs. For example,
-Table 3 needs one trained network for each row and seed.
+these speeds. For a whole table of the paper, `plan` adds up the hours of all runs. For
+Table 3, for example, these runs include a training for each row and seed.
 """
 
 

@@ -142,7 +142,8 @@ def _spread(value: Mapping[str, Any]) -> str:
     """Mean and spread as text, such as `93.21 ± 0.40 (n = 4)`.
 
     The number after ± is half the width of a 95 % interval, or the standard deviation if the
-    measurement has no interval. For two runs, both values are shown instead.
+    measurement has no interval. With only two runs, the text lists the values of
+    the two runs.
     """
     n = value.get("n", 1)
     end = f" (n = {n})" if n > 1 else ""

@@ -1,9 +1,10 @@
 """Prepares SVG drawings for one HTML page that holds many of them inline.
 
 The ids (of clip paths, glyphs and markers) and the style sheet of one drawing would clash with
-those of other drawings. So ids get a prefix, unused ids are removed, and the style moves to the
-root element. Each plotted series gets its number in the attribute `data-series`, so that a page can
-hide the series. The drawing fills the available width, and gets a name for screen readers.
+those of other drawings. So the ids of each drawing get a prefix, unused ids are removed, and the
+style sheet becomes an attribute of the drawing's `svg` element. Each plotted series gets its number
+in the attribute `data-series`, so that a page can hide the series. The drawing fills the available
+width, and gets a name for screen readers.
 """
 
 from __future__ import annotations

@@ -11,11 +11,9 @@ After the warm-up, in each epoch:
     α    architecture parameters       -> `_alpha`           -> float64[n_players]
     μ    momentum -> `settings.momentum`    ε    step size -> `settings.step`
 
-A variant may replace `value_function`, `estimate`, `accumulate` (Eq. 7) and `step` (Eq. 6). The
-operations of both cell types are players of one game. `none` is a null player and is never chosen.
-The paper leaves some points open. Here α is updated once per epoch, s starts from 1e-3 N(0, 1), and
-each cell type has a separate norm in Eqs. 6 and 7. The settings of the released code are in
-`registry/strategies/shapley.py`.
+The operations of both cell types are players of one game. `none` is a null player and is never
+chosen. The paper leaves some points open. Here α is updated once per epoch, s starts from
+1e-3 N(0, 1), and each cell type has a separate norm in Eqs. 6 and 7.
 """
 
 from __future__ import annotations

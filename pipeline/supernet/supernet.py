@@ -78,9 +78,9 @@ class Supernet(nn.Module):
         Args:
             images: [b, 3, h, w].
             mixing: [cell types, edges, operations].
-            present: which operations to compute, nested like `mixing`. None: compute all.
-            edge_weights: [cell types, edges], already multiplied into `mixing`; None: no edge
-                normalisation.
+            present: which operations to compute, indexed like `mixing`. None: compute all.
+            edge_weights: [cell types, edges], for the channels that bypass the operations.
+                `mixing` contains these weights already. None: no edge normalisation.
             cache: as in `forward`.
         """
 

@@ -1,12 +1,12 @@
-"""The recorder: the one process of a workflow that mirrors its journals into MLflow.
+"""The recorder: a single process that mirrors the journals of a workflow into MLflow.
 
 It starts before the first job and reads all journals below `results/{preset}/state` while jobs
 write them. When the workflow ends, or the process of snakemake is gone, the recorder sends the
 remaining events within a time limit and exits. Jobs never wait for the recorder. Only the machine
 that runs snakemake needs access to the tracking server.
 
-    the store does not answer   one warning; retries until it answers or the workflow has ended
-    the store refuses a run     one warning that names the remedy; all other runs are sent
+    MLflow does not answer      one warning; retries until it answers or the workflow has ended
+    MLflow refuses a run        one warning that names the remedy; all other runs are sent
     the recorder is killed      `track finish` starts another one
     a stage is killed           its run stays open until the stage resumes or the workflow ends
 
