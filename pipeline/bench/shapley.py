@@ -18,7 +18,6 @@ The sizes are set under `sizes: bench` in `config/studies/estimators.yaml`.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -32,13 +31,13 @@ import torch
 
 from pipeline import files, machine
 from pipeline.bench import reaching
+from pipeline.bench.images import half, source
 from pipeline.bench.supernet import READABLE, forward
 from pipeline.bench.timing import compare
 from pipeline.config import studies
 from pipeline.config.load import merge
 from pipeline.config.studies import Study
-from pipeline.data import Images, find, open_images, prepare
-from pipeline.data.spec import read_manifest
+from pipeline.data import Images, find, prepare
 from pipeline.devices import configure
 from pipeline.stages.search import make_strategy
 from pipeline.studies import estimators, walks
@@ -62,8 +61,7 @@ class Bench:
 
     def images(self, part: Any) -> Images:
         """One half of the training set."""
-        manifest = read_manifest(self.folder / "manifest.json")
-        return open_images(manifest, self.root, part, self.folder / "split.npz")
+        return half(self.root, self.folder, part)
 
 
 def rows(
@@ -80,9 +78,9 @@ def rows(
         workers: number of processes that share the work; None: one per CPU.
     """
     study = study or studies.load("estimators", "bench")
-    root = Path(os.environ.get("SHAPLEY_NAS_DATA", "data"))
+    dataset, root = source()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(_sized(study, root, repeats), root, Path(folder))
+        bench = Bench(_sized(study, dataset, repeats), root, Path(folder))
         prepare(find(bench.study.dataset), root, folder, split_seed=0)
         train(bench)
         steps = (*bench.study.walks, *bench.study.draws())
@@ -128,13 +126,16 @@ def measure(bench: Bench, name: str) -> None:
         files.write_json(out / "estimates.json", estimate(job, network, alpha, images))
 
 
-def _sized(study: Study, root: Path, repeats: int) -> Study:
-    """The study with `repeats` repeats, on CIFAR-10 if it is in `root`, else on digits."""
-    there = (root / "cifar-10-batches-py").is_dir()
-    search = study.search if there else merge(study.search, {"supernet": {"image_size": 0}})
+def _sized(study: Study, dataset: str, repeats: int) -> Study:
+    """The study with `repeats` repeats, on this data set; digits are not resized."""
+    search = (
+        study.search
+        if dataset == "cifar10"
+        else merge(study.search, {"supernet": {"image_size": 0}})
+    )
     streams = tuple(("repeat", repeat) for repeat in range(repeats))
     changes: dict[str, Any] = {
-        "dataset": "cifar10" if there else "digits",
+        "dataset": dataset,
         "search": search,
         "estimates": study.estimates.model_copy(update={"streams": streams}),
     }

@@ -14,7 +14,6 @@ times are CPU times of one thread. With `--repeats 4` the benchmark takes an hou
 
 from __future__ import annotations
 
-import os
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -23,10 +22,10 @@ from typing import Any
 import torch
 
 from pipeline import registry
+from pipeline.bench.images import half, source
 from pipeline.bench.timing import work_seconds
 from pipeline.config.recipes import SearchSettings
-from pipeline.data import Images, find, open_images, prepare
-from pipeline.data.spec import read_manifest
+from pipeline.data import Images, find, prepare
 from pipeline.devices import configure
 from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.shapley import Estimate
@@ -79,15 +78,10 @@ def rows(
 
 def _halves() -> tuple[Images, Images]:
     """The training images of the weights and those of V, without augmentation."""
-    root = Path(os.environ.get("SHAPLEY_NAS_DATA", "data"))
-    dataset = "cifar10" if (root / "cifar-10-batches-py").is_dir() else "digits"
+    dataset, root = source()
     with tempfile.TemporaryDirectory() as folder:
         prepare(find(dataset), root, folder, split_seed=0)
-        manifest, split = read_manifest(Path(folder, "manifest.json")), Path(folder, "split.npz")
-        return (
-            open_images(manifest, root, "weights", split),
-            open_images(manifest, root, "value", split),
-        )
+        return half(root, Path(folder), "weights"), half(root, Path(folder), "value")
 
 
 def _update(
