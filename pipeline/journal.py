@@ -7,7 +7,7 @@ Lines are only appended. Every event has a `time` in milliseconds. These are its
     resume    workflow, tags; written when the run continues in another process
     metrics   step, values
     artifact  path (relative to the journal's folder), form (file, table, model or report)
-    end       status (FINISHED or FAILED), and for a workflow note (its result in Markdown)
+    end       status (FINISHED or FAILED); a workflow also has `note` (its result in Markdown)
 
 A process that is killed while it writes leaves an incomplete line, and another version of this
 program may write other events. `read` skips lines that are not valid events. This module does not

@@ -146,7 +146,7 @@ def _take(stream: Any) -> None:
 
 
 def _try(stream: Any) -> bool:
-    """Lock an open file if it is free; return whether it was, or True if locks are unsupported."""
+    """Try to lock a file; False only if it is already locked, not if locks are unsupported."""
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

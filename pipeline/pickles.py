@@ -59,7 +59,7 @@ def encode(text: str, encoding: str = "latin-1") -> bytes:
 
 
 def no_bytes() -> bytes:
-    """Replaces `bytes` in protocols below 3; takes no n, because `bytes(n)` allocates n bytes."""
+    """Replaces `bytes` in protocols below 3; accepts no size, so a file cannot fill the memory."""
     return b""
 
 

@@ -1,5 +1,6 @@
 """docs/architecture.md names what exists and the layers that are checked; tests mirror modules."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -64,3 +65,38 @@ def test_a_module_says_where_it_is_tested(module):
         assert named is None, "its own file of tests is where one looks"
     else:
         assert named and (ROOT / named[1]).exists()
+
+
+TREES = {m: ast.parse((ROOT / "pipeline" / m).read_text(encoding="utf-8")) for m in MODULES}
+FUNCTIONS = [
+    (module, node)
+    for module, tree in TREES.items()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.FunctionDef)
+]
+
+
+def test_a_function_fits_a_screen():
+    long = [
+        f"{module}: {node.name}"
+        for module, node in FUNCTIONS
+        if node.end_lineno - node.lineno >= 50
+    ]
+    assert not long
+
+
+def test_few_modules_are_imported_late_or_for_types_only():
+    late = {
+        (module, inner.lineno)
+        for module, node in FUNCTIONS
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+    }
+    assert len(late) <= 60
+    for_types = [
+        node
+        for tree in TREES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    assert len(for_types) <= 30

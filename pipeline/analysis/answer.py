@@ -237,7 +237,7 @@ def _charts(part: Part) -> Iterator[Drawn]:
 
 
 def _printed(cell: Cell) -> tuple[float, float] | None:
-    """The paper's mean and standard deviation (0 if not printed) for this data set, or None."""
+    """Paper's mean for this data set, and its deviation (0 if not printed); None without a mean."""
     if cell.paper is None or cell.paper_dataset:
         return None
     return cell.paper.mean, cell.paper.std or 0.0

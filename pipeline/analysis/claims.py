@@ -85,7 +85,7 @@ def compared(
 
 
 def _agreement(of: Mapping[str, Values], printed: Mapping[str, float]) -> dict[int, float]:
-    """For each seed that all strategies have: Kendall's tau between our order and the paper's."""
+    """Kendall's tau between our ranking of the strategies and the paper's, for each shared seed."""
     import numpy as np
 
     shared = set.intersection(*({*by} for by in of.values()))
@@ -175,7 +175,7 @@ def _picture(
 def epochs(
     label: str, column: str, finished: Sequence[FinishedRun], dataset: str = "cifar10"
 ) -> dict[int, dict[int, float]]:
-    """Seed -> epoch (counted from one) -> value of a column in the history of `ranking`."""
+    """A column in the history of the stage `ranking`, by seed and by epoch (counted from one)."""
     return {
         run.seed: {int(row["epoch"]) + 1: round(row[column], DECIMALS) for row in run.history}
         for run in finished

@@ -60,7 +60,7 @@ class Subject:
 
     @classmethod
     def named(cls, name: str, seed: Any, **content: Any) -> Subject:
-        """Read the seeds of a run from its name; `seed` is the search seed if the name has none."""
+        """Read the seeds from a run's name; `seed` is used if the name has no search seed."""
         seeds = {kind: int(number) for kind, number in SEED.findall(name)}
         place = paths.find(name)
         found = seeds.get("seed", int(seed) if str(seed).isdigit() else None)
@@ -139,7 +139,7 @@ def sides_of(subjects: Sequence[Subject]) -> list[Side]:
 
 
 def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
-    """Compare the sides, for JSON. Each list `values` has one entry per side, in the same order."""
+    """A comparison that can be written as JSON. Its lists `values` are in the order of `sides`."""
     keys = dict.fromkeys(key for side in sides for run in side.runs for key in run.config)
     rows = [{"key": key, "values": [side.setting(key) or None for side in sides]} for key in keys]
     metrics = dict.fromkeys(m for side in sides for run in side.runs for m in run.metrics)

@@ -92,7 +92,7 @@ def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
 
 
 def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
-    """A dot plot of tau: each line is a row and a set of architectures, each dot a seed."""
+    """A dot plot of tau: one line for each row and set of architectures, one dot for each seed."""
     data = [point for one in own for over in OVER for point in _points(one, over)]
     lines = [(one, over) for over in OVER for one in own]
     with figures.canvas(0.8 + 0.42 * len(lines)) as figure:

@@ -137,7 +137,7 @@ def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary
 def welch(
     first: tuple[float, float, int], second: tuple[float, float, int]
 ) -> tuple[float, float, float]:
-    """Welch's test: difference of two means, half its 95 % interval's width, two-sided p-value.
+    """Welch's test: difference of two means, half-width of its 95 % interval, two-sided p-value.
 
     Args:
         first: mean, standard deviation and number of values (at least two) of one group.

@@ -57,7 +57,7 @@ def measurements(
 
 
 def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
-    """The numbers of a figure as a measurement; None without rows or with over `MOST_ROWS`."""
+    """A figure's numbers as a measurement; None if it has no rows or more than `MOST_ROWS`."""
     if not 0 < len(drawn.data) <= MOST_ROWS:
         return None
     keys = dict.fromkeys(key for row in drawn.data for key, value in row.items() if value != "")
@@ -104,7 +104,7 @@ def made(job: ReportJob, experiment: Experiment, finished: Sequence[FinishedRun]
 
 
 def _seeds(runs: Sequence[FinishedRun], trainings: Sequence[int]) -> str | list[int]:
-    """The seeds of the searches, and those of the trainings if networks are trained repeatedly."""
+    """The seeds of the searches, and those of the trainings if there are several of these."""
     if most := max((run.repeats for run in runs), default=0):
         return f"0 to {most - 1}"
     searches = sorted({run.seed for run in runs if run.seed is not None and run.searched})
@@ -142,7 +142,7 @@ def made_by(records: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Commits, machines and date of a measurement, from the provenance of its runs."""
     return {
         "commit": ", ".join(_distinct(records, "git_commit")),
-        "machine": "; ".join(dict.fromkeys(sorted(map(_machine, records)))),
+        "machine": "; ".join(_machines(records)),
         "date": max((record.get("finished") or "" for record in records), default="")[:10],
     }
 
@@ -196,13 +196,26 @@ def _plain(summary: Summary, decimals: int) -> dict[str, Any]:
     return {**rounded, **bounded, "n": summary.n}
 
 
-def _machine(record: dict[str, Any]) -> str:
-    """Device, threads and versions, on which a run's numbers and times depend."""
-    versions = record.get("versions") or {}
-    device = record.get("gpu") or record.get("cpu") or "unknown"
-    n = record.get("threads")
-    threads = f", {n} thread{'s' * (n > 1)} per job" if n else ""
-    return f"{device}{threads}, torch {versions.get('torch', 'unknown')}"
+def _machines(records: Sequence[dict[str, Any]]) -> list[str]:
+    """Device, threads and versions, on which the numbers and times of runs depend.
+
+    Runs that record no number of threads, such as look-ups, add nothing to those that do.
+    """
+    threads: dict[tuple[str, str], set[int]] = {}
+    for record in records:
+        device = record.get("gpu") or record.get("cpu") or "unknown"
+        torch = (record.get("versions") or {}).get("torch", "unknown")
+        threads.setdefault((device, torch), set()).update(filter(None, [record.get("threads")]))
+    return [
+        f"{device}{_threads(sorted(counts))}, torch {torch}"
+        for (device, torch), counts in sorted(threads.items())
+    ]
+
+
+def _threads(counts: Sequence[int]) -> str:
+    """For example `, 1 or 2 threads per job`; empty if no number is known."""
+    plural = "s" * (counts != [1])
+    return f", {' or '.join(map(str, counts))} thread{plural} per job" if counts else ""
 
 
 def _distinct(records: Sequence[dict[str, Any]], key: str) -> list[str]:

@@ -1,12 +1,12 @@
 """The report: one self-contained HTML page.
 
-The page starts with the answer, the best cell and its Shapley values. Next it compares the results
-of each experiment with the paper's numbers in tables. Then it shows curves, found cells, the code
-and machines used, and links to the folders of all runs. Drawings are inline SVG. Their
-colours are CSS variables, so that the page also works in dark mode. A small script shows the values
-of the epoch under the mouse and lets the reader hide series. The page is complete without it. The
-page loads nothing from a network, and its content security policy forbids all requests. The same
-files give the same page, because its date is that of the latest run. Only the links to MLflow
+The page starts with the best cell and its Shapley values. Next, a section for each experiment gives
+the main result in words and compares the results with the paper's numbers in tables. Then come
+curves, found cells, the code and machines used, and links to the folders of all runs. Drawings are
+inline SVG with CSS variables as colours, so they also work in dark mode. A small script shows the
+values of the epoch under the mouse and lets the reader hide series. The page is complete without
+it. The page loads nothing from a network, and its content security policy forbids all requests. The
+same files give the same page, because its date is that of the latest run. Only the links to MLflow
 depend on MLFLOW_TRACKING_URI. For a local store they use the address of `make ui`.
 """
 

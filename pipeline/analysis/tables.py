@@ -124,7 +124,7 @@ class ResultTable:
     def differences(self, reference: str) -> list[tuple[Line, list[Summary | None]]]:
         """Differences from a reference strategy in the same space, paired over shared seeds.
 
-        The result has an entry for each searched row that shares two or more seeds with the
+        The result has an entry for each row that ran searches and shares two or more seeds with the
         reference in at least one column. A difference is None if neither low nor high values of the
         column are better.
         """
@@ -194,7 +194,7 @@ class Evidence:
 
 
 def parts(experiment: Experiment, study: Evidence) -> list[Part]:
-    """The tables of an experiment, grouped by data set and by the data set (if any) it replaces."""
+    """The tables of an experiment, grouped by (data set, data set that it replaces, if any)."""
     keys = dict.fromkeys((name, row.stands_for) for row in experiment.rows for name in row.datasets)
     return [_part(experiment, *key, study) for key in keys]
 
@@ -243,8 +243,8 @@ def _line(
 def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The runs of a row for one data set.
 
-    If the row kept one of several found cells, the result has the searches and trials of all cells,
-    and all other runs of the kept cell.
+    If the row kept one of several found cells, the result has the searches and trials of all cells.
+    Of the later stages, it has only the runs of the kept cell.
     """
     place = (row.space, dataset, row.strategy)
     own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]

@@ -1,4 +1,4 @@
-"""Images for benchmarks: those of CIFAR-10 if the folder SHAPLEY_NAS_DATA has them, else digits."""
+"""Images for benchmarks: CIFAR-10 if it is in `$SHAPLEY_NAS_DATA` (default `data`), else digits."""
 # Tested in tests/test_bench.py.
 
 from __future__ import annotations

@@ -6,6 +6,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+import torch
+from torch.profiler import ProfilerActivity, profile
+
 
 def peak_megabytes(work: Callable[[], object]) -> float:
     """Peak of the memory that `work` allocates, in MB (10^6 bytes).
@@ -16,8 +19,6 @@ def peak_megabytes(work: Callable[[], object]) -> float:
     Args:
         work: called twice; the second call is measured, since gradients and caches exist by then.
     """
-    import torch
-
     work()
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -29,8 +30,6 @@ def peak_megabytes(work: Callable[[], object]) -> float:
 
 def _peak_of_profile(work: Callable[[], object]) -> int:
     """The peak in bytes, on a CPU."""
-    from torch.profiler import ProfilerActivity, profile
-
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         work()
     # The profiler's public tables have only sums per operator, not the memory over time.

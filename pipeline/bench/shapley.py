@@ -8,8 +8,8 @@ agreement with the reference (Kendall's tau and Pearson's r with 95 % intervals)
 time of an estimator with the time in which `regression_adjusted` reaches the same tau
 (`reaching.py`). The images are CIFAR-10 at 16 x 16 pixels if the folder named by the environment
 variable SHAPLEY_NAS_DATA has this data set, and scikit-learn's digits otherwise. V is the
-probability of the true class. Times are those of one process while several processes run. Three
-repeats take some minutes on one core.
+probability of the true class. Each estimator is timed in one process, usually while other processes
+run. Three repeats take some minutes on one core.
 
 The sizes are set under `sizes: bench` in `config/studies/estimators.yaml`.
 """
@@ -73,8 +73,8 @@ def rows(
 
     Args:
         repeats: number of runs of each estimator.
-        study: a study of one supernet. The reference comes from its two walks (evaluations of V
-            along whole permutations). None: `config/studies/estimators.yaml`.
+        study: a study of one supernet, whose two walks (V along whole permutations) give the
+            reference values; the default is read from `config/studies/estimators.yaml`.
         workers: number of processes that share the work; None: one per CPU.
     """
     study = study or studies.load("estimators", "bench")

@@ -1,7 +1,7 @@
 """Times the fast supernet against the readable one (eager, float32, contiguous).
 
-- Sizes: DARTS has 16 channels, 8 cells, k = 4 and batch size 64. NAS-Bench-201 has one cell per
-  stage and batch size 128. Images have 32 x 32 pixels. The weights are untrained.
+- Sizes: DARTS has 16 channels, 8 cells, `partial_channels: 4` and batch size 64. NAS-Bench-201 has
+  one cell per stage and batch size 128. Images have 32 x 32 pixels. The weights are untrained.
 - A training step is a forward pass and a backward pass that computes gradients of the weights.
 - A forward pass computes no gradients. Batch norms use batch statistics in DARTS (the default of
   the value function) and running statistics in NAS-Bench-201.

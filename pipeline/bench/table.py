@@ -1,7 +1,7 @@
-"""Compares the time to open and query NAS-Bench-201's table with that of pandas on a CSV file.
+"""Times opening and querying NAS-Bench-201's table, with our reader and with pandas on a CSV file.
 
-If the real table is missing, a table of random numbers with the same shape is used. Each row says
-which of the two was used.
+If the real table is missing, both read a table of random numbers with the same shape. Each row says
+whether the table was real or made up.
 """
 # Tested in tests/test_bench.py.
 

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+import torch
+from torch.profiler import ProfilerActivity, profile
+
 
 def compare(
     name: str, baseline: Callable[[], object], ours: Callable[[], object], repeats: int
@@ -49,8 +52,6 @@ def convolution_share(work: Callable[[], object]) -> float:
 
     This share limits the speedup that faster code around the convolutions can give.
     """
-    from torch.profiler import ProfilerActivity, profile
-
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         work()
     spent = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}
@@ -68,8 +69,6 @@ def seconds(work: Callable[[], object]) -> float:
 
 def work_seconds(work: Callable[[], object]) -> float:
     """Seconds of a call: wall time with a GPU, else CPU time, which other programs affect less."""
-    import torch
-
     if torch.cuda.is_available():
         return seconds(work)
     started = time.process_time()
@@ -79,7 +78,5 @@ def work_seconds(work: Callable[[], object]) -> float:
 
 def _finish() -> None:
     """Wait for a GPU, because its kernels run after the call returns."""
-    import torch
-
     if torch.cuda.is_available():
         torch.cuda.synchronize()

@@ -160,10 +160,9 @@ def only_on(row: Row, datasets: Sequence[str]) -> Row:
 
 
 def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
-    """The paper's numbers for data set `name`, under the name of the data set that replaces it.
+    """The paper's numbers for data set `name`, with the name of its replacement in the keys.
 
-    Columns of other replaced data sets are dropped, because their numbers do not apply to this
-    replacement.
+    Keys of other data sets that are replaced are dropped.
     """
     printed = {}
     for key, value in row.paper.get(name, {}).items():

@@ -178,9 +178,9 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
 
     A label is an algorithm with settings. The recipe is merged from these sources, where later ones
     override earlier ones: the defaults of the space, the strategy's paper, the preset, the user's
-    values, the label named after the algorithm, and the label `strategy`. The settings of the
-    strategy are merged from their defaults, the authors' values for this space, and the same two
-    labels. So ablations inherit the settings of the label that is named after their algorithm.
+    values, the label named after the algorithm, and the label in the argument `strategy`. The
+    settings of the strategy are merged from their defaults, the authors' values for this space, and
+    the same two labels. So ablations inherit from the label that is named after their algorithm.
 
     Most strategies use `none_may_win` only when the genotype is chosen. In their slices this key is
     always false, so that changing it reruns only `genotype`.

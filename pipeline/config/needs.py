@@ -109,7 +109,7 @@ def asked_for(
 
 
 def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:
-    """The data sets, including training targets, of all rows that are run and have a genotype."""
+    """Data sets of rows that are run and have genotypes, for searches and for final training."""
     return sorted(
         {
             name

@@ -1,7 +1,7 @@
-"""Digests of the settings that each run of a study should have.
+"""Digests of the settings with which a study plans its runs.
 
-A finished run whose digest differs was made with other settings. Missing keys get their defaults
-before a digest is computed. So a run still matches if a key was added to the settings later.
+If the digest of a finished run is different, the run was made with other settings. Missing keys get
+their defaults before a digest is computed. So a run still matches if a key was added later.
 """
 # Tested in tests/analysis/test_apart.py.
 
@@ -50,7 +50,7 @@ def digests(config: Config, places: Iterable[Place]) -> dict[str, str]:
 
 
 def key_of(place: Place) -> str:
-    """A key that only runs with equal settings share; empty for stages not in `SLICES`."""
+    """In a study, runs with equal keys have equal settings; empty for stages not in `SLICES`."""
     if place.stage not in SLICES:
         return ""
     return " ".join([place.stage, *(getattr(place, name) for name in SLICES[place.stage][1])])

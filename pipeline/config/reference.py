@@ -129,7 +129,7 @@ def _fields(model: type[BaseModel]) -> list[tuple[str, ...]]:
 def _flat(
     model: BaseModel, prefix: str, but: dict[str, Any] | None = None
 ) -> list[tuple[str, ...]]:
-    """Table rows of all keys, also nested ones, except keys whose default is the same in `but`."""
+    """Table rows of all keys, also nested ones. Keys with the same default in `but` are omitted."""
     rows = []
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)

@@ -1,8 +1,8 @@
 """Facts about a folder of images: classes, number of images, mean and deviation of pixels.
 
-The mean and deviation are those of the images in `train/`. Unless the data set has published values
-of both, each image in `train/` and `val/` is decoded once. This also finds unreadable files before
-any training starts. One error message reports their number and names up to 20 of them.
+The mean and deviation are those of the images in `train/`. If the data set has no published mean
+and deviation, each image in `train/` and `val/` is decoded once. This also finds unreadable files
+before any training starts. One error message reports their number and names up to 20 of them.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def find(name: str, folders: Mapping[str, FolderSettings] | None = None) -> Data
 
     Args:
         name: name of the data set.
-        folders: `datasets` of the configuration; None: find only registered data sets.
+        folders: `datasets` of the configuration. If it is None, find only registered data sets.
 
     Raises:
         InputError: there is no such data set, or a folder has the name of a registered one.

@@ -99,12 +99,12 @@ class TableGame:
 
 
 def banzhaf_weight(size: int) -> float:
-    """Banzhaf weight of a coalition size: the number C(23, size) of coalitions of this size."""
+    """Banzhaf weight of a size: number of coalitions of this size among the 23 other players."""
     return float(comb(N_PLAYERS - 1, size))
 
 
 def with_none(phi: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Strengths [6 edges, 5 operations] from φ float64[24]; `none`, a null player, gets zero."""
+    """φ float64[24] as an array [6 edges, 5 operations], with zeros for the operation `none`."""
     strength = np.zeros((N_EDGES, len(OPERATIONS)))
     strength[:, 1:] = phi.reshape(N_EDGES, REAL)
     return strength

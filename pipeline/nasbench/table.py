@@ -83,9 +83,9 @@ class Table:
         return accuracies_of(self.columns)
 
     def indices(self, which: Sequence[str] | NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Official indices, int64[n], of architectures given as texts or as codes, uint8[n, 6].
+        """The official indices of n architectures, as int64[n].
 
-        The module `cells` defines texts and codes.
+        `which` holds n texts, or n codes as uint8[n, 6]. The module `cells` defines both formats.
 
         Raises:
             InputError: one of the texts is not a cell of the space.

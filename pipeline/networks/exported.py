@@ -51,8 +51,8 @@ def export(
     a second folder of this kind, the card also says how much accuracy the quantisation costs.
 
     Raises:
-        InputError: the model or a package is missing, the model is of an earlier version without
-            preprocessing, or `int8` has no `images`.
+        InputError: the model or a package is missing, an earlier version wrote the model without
+            its preprocessing, or `int8` has no `images`.
     """
     network, meta = load_model(model)
     network.auxiliary = None

@@ -27,7 +27,7 @@ BATCHES, REPEATS = (1, 32), 9
 
 
 def latencies(network: Network, image_size: int, device: torch.device) -> Iterator[dict[str, Any]]:
-    """One row per runtime and batch size. ONNX Runtime is timed on the CPU, if installed."""
+    """For each batch size, a row for torch and, if installed, a row for ONNX Runtime on the CPU."""
     network = network.eval().to(device)
     for batch in BATCHES:
         images = torch.randn(batch, 3, image_size, image_size, device=device)

@@ -65,7 +65,7 @@ class Graph:
         return next(place for place in self.columns[column - 1] if place.state == state)
 
     def edges(self) -> Iterator[Edge]:
-        """All wires, column by column; those into a node are sorted by start, highest first."""
+        """All wires by column; wires into the same node are ordered by start, topmost first."""
         for column in range(1, len(self.columns)):
             for place in self.columns[column]:
                 if place.passing:

@@ -116,15 +116,12 @@ def estimate(
     """Estimate the Shapley value of every player.
 
     Args:
-        game: V, from coalitions bool[b, n] to values float[b]. If V has a method `redraw(m: int)`,
-            this method is called before permutation m = 0, 1, ... It may change V, for example by
-            drawing other images.
+        game: V, from coalitions bool[b, n] to values float[b]. Its method `redraw(m: int)`, if any,
+            is called before permutation m = 0, 1, ... and may change V, e.g. draw other images.
         players: n, or the names of the n players.
-        estimator: name of a registered estimator, such as `permutation`. None: the function
-            `suited` chooses one by n and the budget.
-        budget: the largest number of coalitions to evaluate. A coalition whose value is already
-            known is not counted again. None: the estimator's options determine the number.
-        seed: seed of all random draws: a number, a generator, or None for a random seed.
+        estimator: a registered name; None: `suited` chooses one by n and the budget.
+        budget: most evaluations (repeated coalitions count once); None: set by the options.
+        seed: a number, a generator, or None for a random seed.
         processes: the processes that share the evaluations; None: only the current process.
         noisy: whether V returns a different value at each call. If so, coalitions are evaluated
             again for each permutation. None: V(N) is evaluated twice to find out.
@@ -135,8 +132,7 @@ def estimate(
         options: options of the estimator.
 
     Raises:
-        InputError: there is no such estimator or option, the budget is too small, or the seed is
-            invalid.
+        InputError: an unknown estimator or option, too small a budget, or an invalid seed.
     """
     n, names = named(players)
     with bar(budget, progress) as report:
@@ -158,8 +154,8 @@ def estimate(
 def _look_for_noise(played: Game, game: ValueFunction, name: str, budget: int | None) -> int | None:
     """Evaluate V(N) twice to detect noise; return the remaining budget.
 
-    V is not evaluated if its attribute `redraw` or `redraws` says how it changes, or if the budget
-    has no evaluation to spare.
+    V is not evaluated if it has a method `redraw` or an attribute `redraws` (see `Game`),
+    or if the budget has no evaluation to spare.
     """
     n = played.n_players
     least = 2**n if name == "exact" else 2 * n + 4

@@ -24,8 +24,8 @@ def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Se
     """Evaluate all 2^n coalitions under one draw of V, for example all on the same images.
 
     If the game is noisy (V returns a different value at each call), all coalitions are evaluated on
-    as many draws as the budget allows, or on one draw if there is no budget. The standard error is
-    computed over draws. It is NaN for a single draw, and zero if the game is not noisy.
+    as many draws as the budget allows, or on one draw if there is no budget. The standard error of
+    a noisy game is computed over draws, and is NaN for a single draw. Without noise it is zero.
 
     Raises:
         InputError: there are too many players, or the budget is below 2^n.

@@ -90,11 +90,11 @@ def sample(
     settings: PairSettings,
     size_weights: NDArray[np.float64],
 ) -> Sampled:
-    """Draw coalitions and their complements, and evaluate them.
+    """Draw random coalitions, add their complements, and evaluate all of them.
 
-    V may differ between draws of images. About n + 1 coalitions are evaluated on each draw, as
-    for one permutation. `size_weights`, float64[n - 1], are proportional to the probabilities
-    that a sampled coalition has 1, ..., n - 1 players.
+    They are evaluated in groups of about n + 1, as many as in one permutation. For each group, V
+    may use newly drawn images. `size_weights`, float64[n - 1], are proportional to the
+    probabilities that a sampled coalition has 1, ..., n - 1 players.
 
     Raises:
         InputError: the budget is too small for one coalition and its complement.
@@ -130,10 +130,10 @@ def _units(
     samples: int | None,
     size_weights: NDArray[np.float64],
 ) -> list[NDArray[np.bool_]]:
-    """Coalitions to evaluate on each draw of images: ∅, N and pairs, bool[2 + 2 pairs, n].
+    """The coalitions to evaluate on each draw of images: ∅, N and k random pairs, bool[2 + 2k, n].
 
-    Each draw gets the same number of random pairs, except the last, which gets what the budget
-    still allows. So a larger budget keeps the coalitions of a smaller one and adds others.
+    All draws of images have the same k, except the last, which has the pairs that remain. So a
+    larger budget keeps the coalitions of a smaller one and adds others.
     """
     n = game.n_players
     a_draw = max((n - 1) // PAIR, 1)  # pairs per draw
@@ -161,7 +161,7 @@ def _units(
 
 
 def _pairs(budget: int, a_draw: int, redraws: bool) -> int:
-    """Number of coalition pairs within a budget that also covers V(N) and V(∅) on each draw."""
+    """Number of pairs that a budget allows besides V(N) and V(∅) on each draw of images."""
     if not redraws:
         return max((budget - 2) // PAIR, 1)
     whole, rest = divmod(budget, PAIR * a_draw + 2)
@@ -204,7 +204,7 @@ def efficient_estimate(
     standard_error: NDArray[np.float64],
     fitted: int = 0,
 ) -> Estimate:
-    """The estimate φ = Δ/n + β; `fitted` is the number of free coefficients if β was fitted."""
+    """The estimate φ = Δ/n + β; `fitted`: number of free coefficients in β, 0 if β is a mean."""
     n = game.n_players
     return Estimate(
         phi=sampled.gain / n + beta,

@@ -54,7 +54,7 @@ def released_code(
 
 
 def without_last(order: Order, edges: NDArray[np.int64]) -> Order:
-    """Drop from `order` the player of each edge that would be removed last, so that it remains."""
+    """Drop the last player of each edge from `order`, so that this player is never removed."""
     from_behind = edges[order][::-1]
     last = len(order) - 1 - np.unique(from_behind, return_index=True)[1]
     return np.delete(order, last)

@@ -10,12 +10,12 @@ The paper leaves some points open. The choices here are:
   V(N) may also be zero, or negative (such as the negative loss).
 - A player counts as reached if it was removed, even if its removal ends the permutation. Otherwise
   the marginal contributions of the most important players would be lost.
-- φ of a player is the mean over the permutations that reached it, and NaN if none did. The released
-  code counts zero for the other permutations (estimator `released_code`). With `unreached: spread`,
+- φ of a player is its mean contribution in the permutations that reached it, and NaN if none did.
+  The released code (estimator `released_code`) counts zero for the others. If `unreached: spread`,
   the players left in S when a permutation ends get equal shares of V(S) - V(∅). Then Σ_o φ_o =
   V(N) - V(∅) is exact, but V(∅) must be evaluated too.
-- A permutation begins only if the remaining budget suffices for all its players. The first
-  permutation always begins; if the budget is too small for it, only a part of it is evaluated.
+- After the first permutation, another one begins only if the remaining budget suffices for all its
+  players. If the budget is too small even for the first, only a part of the first is evaluated.
 
 Truncated permutations evaluate mostly large coalitions, so the estimate of φ is biased. The paper
 intends this, because it regards the values of small coalitions as noise.
@@ -95,9 +95,9 @@ class Walks:
     int64, lists the players to remove. `delta`, float64[n], is filled with NaN; the body of the
     loop writes the marginal contributions into it. Several processes share the pairs (see
     `Game.draws`). `budget` is the largest number of evaluations. `permutations` is the number of
-    permutations, M. If M is None, it is as large as the budget allows; without a budget, it is 10,
-    as in the paper. `shorten` maps a permutation to the players to remove. `longest` is the largest
-    number of removals in a permutation.
+    permutations; None means as many as the budget allows or, without a budget, ten as in the paper.
+    `shorten` maps a permutation to the players to remove. `longest` is the largest number of
+    removals in a permutation.
 
     Raises:
         InputError: the budget is too small to reach any player.

@@ -34,7 +34,7 @@ def run(
     Args:
         model: path of a `model.pt`.
         images: a folder with one subfolder for each class, or the manifest of a prepared data set,
-            whose test part is used (the folder `val/` of a data set of image folders).
+            whose test images are used. Data sets made of image folders have them in `val/`.
         data_root: folder of the prepared data set.
         out: folder for tables, a picture and the predictions; None: write nothing.
         device: `auto`, `cpu` or `cuda`.

@@ -48,15 +48,8 @@ def run(
     with stage("genotype", out, job, seed, data=manifest) as s:
         kept = best_of(trials) if trials else None
         found = find(job, strength) if kept is None else Genotype.load(genotype_of(kept))
-        network = networks.build_seeded(
-            seed,
-            found,
-            job.layout,
-            manifest["classes"],
-            job.channels,
-            job.cells,
-            job.auxiliary,
-        )
+        size = manifest["classes"], job.channels, job.cells, job.auxiliary
+        network = networks.build_seeded(seed, found, job.layout, *size)
         counts = networks.profile(network, manifest["image_size"])
         arch = arch_of(found)
         s.log(

@@ -23,7 +23,7 @@ def run_walk(job: WalkJob, *opening: Any) -> None:
 
     Args:
         job: number of permutations, settings of the value functions, seed.
-        opening: further arguments of `opened`, from `supernet` to `device`.
+        opening: the arguments of `opened` that follow `seed`.
     """
     with opened("walk", job, job.seed, *opening) as (s, on):
         found = walk(job, on.network, on.alpha, on.images, s.state / "walk.pt", on.identity)
@@ -39,7 +39,7 @@ def run_estimate(job: EstimateJob, *opening: Any) -> None:
 
     Args:
         job: the variants, with their seeds.
-        opening: further arguments of `opened`, from `supernet` to `device`.
+        opening: the arguments of `opened` that follow `seed`.
     """
     with opened("estimate", job, job.seed, *opening) as (s, on):
         kept = s.state / "estimate.pt"

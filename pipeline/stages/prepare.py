@@ -19,8 +19,8 @@ def run(job: PrepareJob, data_root: Path, out: Path, download: bool = False) -> 
         download: whether to download missing files that torchvision can download.
 
     Raises:
-        InputError: the data set is unknown, files are missing or damaged, or the fractions of the
-            split add up to more than 1 or leave a part empty.
+        InputError: unknown data set; missing or damaged files; fractions of the split that add up
+            to more than 1; a part of the split without images.
     """
     dataset = find(job.dataset, job.folders)
     given = (job.weights_fraction, job.value_fraction)

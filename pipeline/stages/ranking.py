@@ -122,8 +122,7 @@ def by_epoch(
 
     Returns:
         a row per epoch: index of the cell, `moved` (whether the strengths differ from those of the
-        first epoch), and for each data set the cell's test accuracy and `tau_<column>` over all
-        cells.
+        first epoch) and, for each data set, the cell's test accuracy and the tau `tau_<column>`.
     """
     space = registry.get("spaces", "nasbench201")(SupernetSettings(include_none=True))
     codes = np.asarray(table.rows[CODE])

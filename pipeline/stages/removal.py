@@ -33,7 +33,7 @@ def run(job: RemovalJob, seed: int, *opening: Any) -> None:
         opening: arguments of `opened` (supernet, manifest, split, data root, folder, device).
 
     Raises:
-        InputError: the file was not saved by a search, or the supernet lacks one of the edges.
+        InputError: the supernet was not saved by a search, or it lacks one of the edges.
     """
     with opened("removal", job, seed, *opening) as (s, on):
         V = value_function(job, on, seed)

@@ -65,8 +65,7 @@ def run(
         table: table of accuracies, for strategies that look them up; if None, `find_table` is used.
 
     Raises:
-        InputError: data and settings do not fit together, or the folder has a checkpoint that was
-            made with other settings.
+        InputError: data and settings do not fit together, or a checkpoint has other settings.
     """
     torch_device = devices.resolve(device)
     with distributed.joined(torch_device) as ranks:

@@ -53,7 +53,7 @@ class DartsPt(GradientSearch):
         return metrics | {"images_forward": metrics["images_forward"] + decided}
 
     def learning_rate(self, epoch: int) -> float:
-        """The recipe's learning rate during its epochs; afterwards, a tenth of its initial rate.
+        """The recipe's learning rate in the recipe's epochs; then a tenth of the initial rate.
 
         If `tune_rate_min` is set, the rate falls from this tenth to `tune_rate_min` by a cosine.
         """
@@ -65,7 +65,7 @@ class DartsPt(GradientSearch):
         return first if last is None else cosine(first, last, after / length)
 
     def _decide(self, due: list[int], valid: Images) -> int:
-        """Decide the `due` edges of the random order; return the number of images classified.
+        """Decide the edges at `due` in the random order; return the number of images classified.
 
         After the last choice, measure the importance of edges if cells keep only some edges.
         """

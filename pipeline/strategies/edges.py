@@ -60,9 +60,9 @@ def softmax_rows(
 
 
 def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:
-    """Lower strengths until the genotype's normal cell has at most `most` skip connections.
+    """Reduce strengths until the genotype's normal cell has at most `most` skip connections.
 
-    As in P-DARTS, the strength of the genotype's weakest skip connection is lowered first.
+    As in P-DARTS, the strength of the genotype's weakest skip connection is reduced first.
 
     Args:
         space: a space of the DARTS family.

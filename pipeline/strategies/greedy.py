@@ -1,9 +1,9 @@
 """Scores by which SGAS (Li et al., CVPR 2020) picks the edge whose operation it fixes next.
 
-Let p be the softmax of α over the operations of an edge. The edge has these scores:
+Let p be the softmax of α over the operations of an edge, and H the entropy of p without `none`:
 
     S_EI = 1 - p(none)                                         importance
-    S_SC = 1 - entropy of p without `none` / its maximum       certainty
+    S_SC = 1 - H / max H                                       certainty
     S_SS = mean histogram intersection with earlier epochs     stability
 
 Each score is scaled to [0, 1] within each cell type. Criterion 1 is the product S_EI S_SC, and

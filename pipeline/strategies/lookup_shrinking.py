@@ -42,7 +42,7 @@ class LookupShrinking(TableSearch):
         return drawn
 
     def _due(self, n: int) -> int:
-        """Number of removals before look-up `n` (from 0); all are done before the last look-up."""
+        """Number of removals before look-up `n` (counted from 0); none follows the last look-up."""
         first, last = self.settings.start * self.settings.evaluations, self.settings.evaluations - 1
         steps = np.linspace(first, max(first, last), self._remaining.n_removals)
         return int((steps <= n).sum()) if n else 0

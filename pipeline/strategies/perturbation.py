@@ -57,7 +57,7 @@ class Perturbation:
 
 
 def due_decisions(after: int, tune_epochs: int, n: int) -> list[int]:
-    """Which of the decisions 0, ..., n - 1 are due when training ended `after` epochs ago."""
+    """Which of the decisions 0, ..., n - 1 are due; training ended `after` epochs ago."""
     if after < 0 or (tune_epochs and after % tune_epochs):
         return []
     return [after // tune_epochs] if tune_epochs else [*range(n)]

@@ -8,8 +8,9 @@ reward is R_t. Then the baseline b and the logits θ are updated:
     b = (1 - d) Σ_{i ≤ t} d^(t - i) R_i / (1 - d^t),     θ ascends (R_t - b) ∇_θ log π(a)
 
     θ    logits           -> `_theta` -> float64[edges, operations], by Adam
-    R    validation accuracy in percent, as in the benchmark's code    d    `baseline_decay`
+    R    reward: validation accuracy in percent, as in the benchmark's code
     b    moving average of the rewards R_1 .. R_t, corrected for its start at zero
+    d    `baseline_decay`
 """
 # Tested in tests/strategies/test_table_search.py.
 

@@ -61,7 +61,7 @@ class Shapley(WeightSharing):
         return {**metrics, **measured, **both}
 
     def learning_rate(self, epoch: int) -> float:
-        """Learning rate of `epoch`. While it falls, the released code uses that of `epoch` + 1."""
+        """Learning rate of `epoch`; `released_code` uses the next epoch's, unless it is rising."""
         ahead = self._as_released and not rises(self.search, epoch)
         return super().learning_rate(epoch + ahead)
 
@@ -88,7 +88,7 @@ class Shapley(WeightSharing):
         return alpha_update(alpha, s, self.settings.step, self.groups, scale)
 
     def _move_alpha(self, epoch: int, valid: Images) -> dict[str, float]:
-        """Estimate φ, then update s and α. In the warm-up, evaluate only V(N) of all players."""
+        """Estimate φ, then update s and α. In the warm-up, only evaluate V(N), with all players."""
         started = time.perf_counter()
         V = self.value_function(epoch, valid)
         if epoch < self.warmup_epochs:

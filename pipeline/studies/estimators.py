@@ -72,9 +72,9 @@ def phi_of(run: dict[str, Any]) -> NDArray[np.float64]:
 def block_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     """How well values from few permutations agree with values from many.
 
-    A walk records V at each step of its permutations. The second walk is split into blocks. For
-    each block and each entry of `READINGS`, Shapley values are computed and compared with those
-    of the first walk, whose V is the accuracy.
+    A walk records several value functions along its permutations. The second walk is split into
+    blocks. For each block, Shapley values are computed in all ways listed in `READINGS`, and are
+    compared with the Shapley values of the accuracy from the whole first walk.
     """
     for name, (way, age) in study.supernets().items():
         first, second = (read(results / name / walk / "walks.npz") for walk in [*study.walks][:2])

@@ -1,10 +1,10 @@
 """Computes scores of operations on supernets, and compares them with the NAS-Bench-201 table.
 
-There is a row for each supernet and each kind of score (a *reading*). A score is a number for each
-player:
+A score gives a number to each player (an operation on an edge). There is a row for each supernet
+and each kind of score (a *reading*). The kinds of score are:
 
 - the softmax of α, if α is not zero
-- one estimate of the Shapley values
+- Shapley values from a single run of an estimator
 - Shapley values from walks (evaluations of V along whole permutations) under one batch-norm
   policy; some readings use only coalitions of certain sizes
 
@@ -71,7 +71,7 @@ def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """Rows with φ from all walks of a batch-norm policy, and with the tau of each walk alone."""
+    """For each batch-norm policy and reading: a row with each walk's tau, and φ from all walks."""
     by_policy: dict[str, list[Walks]] = defaultdict(list)
     for name in study.walks:
         policy = walk_job(study, name).value["batch_norm"]
@@ -91,7 +91,7 @@ def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """A row for each variant with a single estimate; `estimators.py` makes rows of the others."""
+    """A row and φ for each variant estimated once; `estimators.py` compares repeated estimates."""
     for name, repeats in estimates(study, supernet).items():
         if len(repeats) == 1:
             title = study.estimates.variants[name].title or name

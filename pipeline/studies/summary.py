@@ -90,7 +90,7 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
-    """Commits, machines and date of the runs (without runs: of this process), and the seeds."""
+    """The study's seeds; commits, machines and date of its runs or, if none, of this process."""
     records = [read_json((results / file).parent / "provenance.json") for file in study.files()]
     now = provenance.collect({}, study.seed, "cpu", 0.0)
     n = study.trials.seeds if study.trials else 0

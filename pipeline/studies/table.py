@@ -114,7 +114,7 @@ def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.f
 
 
 def pair_scores(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Accuracies fitted by least squares with effects of edges and of edge pairs, float64[n]."""
+    """Least-squares fit of `y` by effects of operations and of pairs of operations, float64[n]."""
     effects = main_effects(codes, y)
     n_edges, n_operations = effects.shape
     total = y.mean() + n_edges * scores(codes, effects)

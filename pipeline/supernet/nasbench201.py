@@ -62,6 +62,6 @@ class NasBench201Supernet(Supernet):
 
     @property
     def caches_first_cell(self) -> bool:
-        """Whether to cache the first cell's outputs; with more cells per stage it saves no time."""
+        """Whether to cache the first cell's outputs; saves time only with one cell per stage."""
         settings = self.settings
         return settings.fused and settings.cells == 1 and settings.partial_channels == 1

@@ -79,8 +79,8 @@ class Supernet(nn.Module):
             images: [b, 3, h, w].
             mixing: [cell types, edges, operations].
             present: which operations to compute, indexed like `mixing`. None: compute all.
-            edge_weights: [cell types, edges], for the channels that bypass the operations.
-                `mixing` contains these weights already. None: no edge normalisation.
+            edge_weights: [cell types, edges], for the channels that bypass the operations. For the
+                other channels, `mixing` includes the edge weights. None: no edge normalisation.
             cache: as in `forward`.
         """
 

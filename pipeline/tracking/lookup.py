@@ -50,7 +50,7 @@ def recorded(run_id: str) -> Recorded:
 
 
 def runs_address(results: Path) -> str:
-    """MLflow address of a results folder's experiment, or of all experiments if it is unknown."""
+    """MLflow address of a results folder's experiment, or of all experiments if none is known."""
     state = results / "state"
     parent = journal.read(state / journal.NAME)
     run = journal.mirrored(state).get(parent.key) if parent.events else None

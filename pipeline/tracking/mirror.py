@@ -147,7 +147,7 @@ class Mirror:
         return run_id
 
     def _stale_tags(self) -> tuple[dict[str, str], set[str]]:
-        """Tags for the tables that use the run, and the names of those that differ in the store."""
+        """Tags for the tables that use the run, and the names of tags that differ in the store."""
         wanted = fitting_texts(tables.tags_of(self._journal))
         assert self.run is not None
         there = {k: v for k, v in self.run.data.tags.items() if k.startswith(tables.TAG)}

@@ -153,7 +153,7 @@ class Recorder:
         return tuple(found)
 
     def _note(self, journal: Journal, mirror: Mirror) -> None:
-        """Note in `mlflow.jsonl` that MLflow has a run; forget the `Mirror` of a finished run."""
+        """Record a run in `mlflow.jsonl`; if the run has finished, drop its `Mirror`."""
         assert mirror.run is not None
         info = mirror.run.info
         line = {
@@ -178,7 +178,7 @@ class Recorder:
 
 
 def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool = False) -> bool:
-    """Mirror new events and return whether any could not be sent; warn of that unless `quiet`."""
+    """Mirror new events. If some cannot be sent, return True, and warn unless `quiet`."""
     try:
         recorder.mirror_all() if paths is None else recorder.mirror(paths)
     except Exception as error:

@@ -40,7 +40,7 @@ class StoreError(Exception):
 
 
 class NoAnswer(BaseException):
-    """The time limit has passed. Not a subclass of `Exception`, which libraries catch and retry."""
+    """The time limit has passed. Not an `Exception`, because libraries catch those and retry."""
 
 
 def enabled() -> bool:

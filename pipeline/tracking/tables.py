@@ -6,8 +6,8 @@ appears in MLflow in three ways:
 - Each run that the table uses has a tag `experiment.<table>` with the name of the row.
 - The table is an MLflow experiment, `<mlflow_experiment>/<preset>/<table>`, with one run per row.
   The metrics of this run are means over seeds, the ends of their confidence intervals, and the
-  paper's numbers. If a later workflow changes the numbers of a row, the new numbers are logged to
-  the same run as the next step.
+  paper's numbers. If a later workflow changes the numbers of a row, the run of this row gets the
+  new numbers as a further step.
 - The workflow's run has the table as a CSV file and in MLflow's format (`log_table`).
 """
 
@@ -40,8 +40,8 @@ Rows = Sequence[Mapping[str, Any]]  # plain values: text columns name the row, n
 def tags_of(journal: Journal) -> dict[str, str]:
     """Tags of a run: `experiment.<table>` -> names of its rows in this table.
 
-    A run that a newer run has replaced gets no tags, because tables use the newer run. The journal
-    of a replaced run is not called `journal.jsonl`.
+    A run that a newer run has replaced gets no tags, because tables use the newer run. It is
+    recognised by the name of its journal, which is no longer `journal.jsonl`.
     """
     state = journal.state
     if state is None or journal.path.name != journals.NAME or not (state / STUDY).exists():

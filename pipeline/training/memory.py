@@ -24,7 +24,7 @@ def memory_format(recipe: TrainSettings, device: torch.device) -> torch.memory_f
 
 
 def move_to_device(network: nn.Module, recipe: TrainSettings, device: torch.device) -> None:
-    """Move a network in place and set its memory format; on CPUs, use `DepthwiseConv` layers."""
+    """Move a network to `device` and set its memory format; on CPUs, use `DepthwiseConv` layers."""
     network.to(device).to(memory_format=memory_format(recipe, device))
     if device.type == "cpu":
         with_fast_gradients(network)

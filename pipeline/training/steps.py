@@ -30,7 +30,7 @@ class Plan:
 
     @property
     def drop_last(self) -> bool:
-        """Whether the last micro-batch is left out: its single image is too few for batch norms."""
+        """Whether the last micro-batch is left out because one image is too few for batch norms."""
         return self.n_images > 1 and self.n_images % self.micro_size == 1
 
     @property

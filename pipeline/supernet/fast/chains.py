@@ -2,9 +2,9 @@
 
 The layers of all chains must have equal shapes. The channels of the chains are concatenated. g
 depthwise convolutions of m channels become one depthwise convolution of g m channels. g dense
-convolutions become one grouped convolution, or one dense convolution if they come first in their
-chains, where all have the same input. g batch norms become one, because a batch norm treats each
-channel separately.
+convolutions become one grouped convolution. If they are the first convolutions of their chains, all
+have the same input, and they become one dense convolution instead. g batch norms become one,
+because a batch norm treats each channel separately.
 """
 # Tested in tests/supernet/fast/test_cell.py.
 
@@ -114,7 +114,7 @@ def is_linear(module: Any) -> bool:
 
 
 def as_kernel(chain: Any, scale: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Kernel [m, m, side, side] and bias [m] of a chain's convolution and norm, times `scale`."""
+    """Kernel [m, m, side, side] and bias [m] that merge a chain's convolution, norm and `scale`."""
     _, convolution, norm = chain
     gain = scale / (norm.running_var + norm.eps).sqrt()
     bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean

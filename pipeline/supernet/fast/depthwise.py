@@ -18,11 +18,11 @@ dw by fast kernels:
 - The gradient of a 5 x 5 kernel is assembled from those of four 3 x 3 kernels on shifted images.
 
 With stride 2 and dilation 2, only every other row and column is read. The convolution then equals
-an undilated one of stride 1 on these pixels. Undilated kernels at stride 2 are left to torch.
+an undilated one of stride 1 on these pixels. Undilated kernels at stride 2 are left to torch. Their
+gradients are slow in bfloat16, so `DepthwiseConv` converts bfloat16 images to float32 for them.
 
-Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU.
-oneDNN's gradients take many times as long as ours for dilated kernels, for 5 x 5 kernels and, in
-bfloat16, for all kernels at stride 2.
+Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU,
+because oneDNN's gradients of dilated and of 5 x 5 kernels take many times as long.
 """
 
 from __future__ import annotations

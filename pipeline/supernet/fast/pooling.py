@@ -1,7 +1,7 @@
 """Pools few channels faster than torch does on CPUs; the results are equal up to rounding.
 
 torch's kernels process one pixel after another, with all its channels together. This is slow for
-few channels, as in supernets with partial channels. The functions are used without gradients only.
+few channels, as in supernets with partial channels.
 
 - The maximum is computed from shifted images, first along the rows, then along the columns.
 - The average is a depthwise convolution with ones. Its output is divided by the number of pixels of
@@ -21,7 +21,7 @@ from pipeline.supernet.fast.depthwise import depthwise
 
 
 def pool(layer: Any, x: Tensor) -> Tensor:
-    """Apply a layer to x [b, c, h, w]; without gradients on a CPU, use the pooling below."""
+    """Apply a layer to x [b, c, h, w]; on a CPU, if gradients are off, use the pooling below."""
     if x.device.type == "cpu" and not torch.is_grad_enabled():
         if isinstance(layer, nn.MaxPool2d):
             return maximum(layer, x)

@@ -5,10 +5,10 @@ If an operation has the same input for several coalitions, its output is compute
 DARTS: half of all players belong to the reduction cell. If only these players change, the cells
 before the first reduction cell stay the same. Those cells have the largest feature maps.
 
-NAS-Bench-201: all cells have the same players, but the input of the first cell is always the output
-of the stem. The cache keeps the outputs of this cell's operations before they are multiplied by
-their mixing weights. A removal changes the sum at one node of the cell. Only operations whose input
-is this node or a later one are computed again. On average, this is one operation in seven.
+NAS-Bench-201: all cells have the same players, so only the first cell has the same input for all
+coalitions (the output of the stem). The cache keeps the outputs of this cell's operations before
+they are multiplied by their mixing weights. A removal changes the sum at one node of the cell. Only
+operations whose input is this node or a later one are computed again, on average one in seven.
 """
 
 from __future__ import annotations
