@@ -45,6 +45,7 @@ lint: $(READY)   ## check format, style, imports, types and prose
 	mypy
 	snakefmt --check Snakefile rules
 	proselint check README.md docs/*.md .github
+	python -m pytest -p no:cacheprovider tests/test_prose.py
 	snakemake --lint
 
 ui: $(READY)     ## open MLflow on 127.0.0.1:5000

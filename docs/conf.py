@@ -18,7 +18,13 @@ from pipeline.config import reference  # noqa: E402
 
 project = "Shapley-NAS"
 author = "the Shapley-NAS workflow"
-extensions = ["myst_parser", "sphinx_click"]
+extensions = [
+    "myst_parser",
+    "sphinx_click",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
 exclude_patterns = ["captions", "measurements", "images"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
@@ -28,8 +34,13 @@ html_title = "Shapley-NAS"
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
-# Mermaid diagrams stand in the README only; every fence here is a language that Pygments knows.
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # types that have no page here
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+python_maximum_signature_line_length = 88
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # attributes as a list
 
 
 def write_reference(app, docname: str, source: list[str]) -> None:
@@ -43,6 +54,16 @@ def plain_paths(app, context, lines: list[str]) -> None:
     lines[:] = [re.sub(r"PosixPath\('(.*?)'\)", r"\1", line) for line in lines]
 
 
+def as_rst(app, what, name, obj, options, lines: list[str]) -> None:
+    """Docstrings as reStructuredText: names in backticks are code, `|N|` and `*` are text."""
+    for number, line in enumerate(lines):
+        parts = re.split(r"(`+[^`]+`+)", line)
+        parts[::2] = [re.sub(r"[|*\\]", r"\\\g<0>", part) for part in parts[::2]]
+        parts[1::2] = [f"``{part.strip('`')}``" for part in parts[1::2]]
+        line = "".join(parts)
+        lines[number] = re.sub(r"^( *)(?=\S.*\S {3,}\S)", r"\1| ", line)  # columns keep their lines
+
+
 def write_formula(translator, node) -> None:
     """A formula as MathML, which browsers show without a script and without a network."""
     block = isinstance(node, nodes.math_block)
@@ -54,5 +75,6 @@ def setup(app) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.connect("source-read", write_reference)
+    app.connect("autodoc-process-docstring", as_rst, priority=400)  # before napoleon
     app.connect("sphinx-click-process-options", plain_paths)
     return {"parallel_read_safe": True}

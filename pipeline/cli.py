@@ -15,8 +15,8 @@ from pipeline import __version__, journal
 from pipeline.errors import InputError, explain
 from pipeline.registry import nearest, resolve
 
-# Module of `pipeline.verbs` -> its verbs. Calling a verb imports only the module of that verb, so
-# verbs that train nothing do not load torch.
+# Module of `pipeline.verbs` -> its verbs. Only the module of the called verb is imported, so verbs
+# that train nothing do not load torch.
 MODULES: dict[str, tuple[str, ...]] = {
     "data": ("prepare", "imagenet16"),
     "stages": (
@@ -36,7 +36,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "project": ("init", "report-bug"),
 }
 VERBS = {verb: module for module, verbs in MODULES.items() for verb in verbs}
-# Two groups of verbs in `--help`; all other verbs are listed there as internal.
+# Groups of verbs in `--help`; all other verbs are listed there as internal.
 EVERYDAY = (
     *("list", "plan", "prepare", "search", "genotype", "query", "retrain", "transfer"),
     *("evaluate", "predict", "export", "profile", "report", "compare"),
@@ -56,14 +56,14 @@ class Verbs(click.Group):
         return sorted(VERBS)
 
     def get_command(self, context: click.Context | None, name: str) -> click.Command | None:
-        """One verb; an unknown name raises an `InputError` that suggests the nearest verb."""
+        """One verb; raises `InputError` for an unknown name."""
         if name not in VERBS:
             raise InputError(f"no verb {name!r:.80}; {nearest(name, [*VERBS])}")
         command: click.Command = resolve(f"pipeline.verbs.{VERBS[name]}:{_function(name)}")
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """List each verb with the first line of its docstring, read from the source."""
+        """List each verb with the first line of its docstring."""
         docs = {}
         for module in MODULES:
             source = Path(__file__).parent.joinpath("verbs", f"{module}.py").read_text("utf-8")
@@ -84,7 +84,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a verb. For an error that the user can fix, print one line to stderr and exit with 2."""
+    """Run a verb; errors that the user can fix give one line on stderr and exit code 2."""
     exit_on_sigterm()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # some locales have no `±`
@@ -113,12 +113,12 @@ def main() -> None:
 
 
 def exit_on_sigterm() -> None:
-    """On SIGTERM, which clusters send, raise SystemExit, so that open journals end as FAILED."""
+    """Raise SystemExit on SIGTERM, which clusters send, so that open journals end as FAILED."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def _function(verb: str) -> str:
-    """The name of a verb's function; `list` is the name of a built-in."""
+    """The name of a verb's function; `list` is a built-in."""
     return "list_" if verb == "list" else verb.replace("-", "_")
 
 

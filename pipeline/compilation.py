@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from pipeline.progress import warn
 
-# Training steps after which compilation has saved more time than it took. On NAS-Bench-201 (C = 16,
-# N = 1, batch 128) with two threads it takes 88 s and shortens a step from 0.212 s to 0.204 s, so
-# it pays after about 11,000 steps. With one thread it pays after about 2,400 (docs/supernet.md).
+# Training steps after which compilation has saved more time than it took: on NAS-Bench-201 about
+# 11,000 with two threads, and about 2,400 with one thread (docs/supernet.md).
 COMPILED_STEPS = 10_000
 
 # Images -> logits, and the logits of the auxiliary head if there is one.
@@ -22,21 +21,20 @@ TrainingPass = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 def compile_pays(wanted: bool | str, n_steps: int) -> bool:
     """Whether to compile a training of `n_steps` steps; `wanted` is True, False or "auto".
 
-    For "auto", long trainings are compiled. `n_steps` includes finished steps, so a resumed run
-    makes the same choice.
+    `n_steps` includes finished steps, so a resumed run makes the same choice.
     """
     return n_steps >= COMPILED_STEPS if wanted == "auto" else bool(wanted)
 
 
 def compile_mode(device: torch.device) -> str:
-    """The mode for `torch.compile`. On a GPU, CUDA graphs save the time of kernel launches."""
+    """The mode for `torch.compile`; on a GPU, one that uses CUDA graphs."""
     return "reduce-overhead" if device.type == "cuda" else "default"
 
 
 def compiled(function: Callable[..., Any], mode: str = "default") -> Callable[..., Any]:
     """`torch.compile(function)`; if compilation fails, `function` runs uncompiled, with a warning.
 
-    Compilation happens at the first call, so a missing compiler is noticed only then.
+    Compilation happens at the first call.
     """
     from torch._dynamo.exc import TorchDynamoException  # imports the compiler
 
@@ -61,8 +59,7 @@ def compiled_training_pass(
 ) -> TrainingPass:
     """A training step's forward pass, compiled for batches of `batch_size` images.
 
-    Batches of other sizes run uncompiled. Usually only the last batch of an epoch has another
-    size. Compiling for it would cost more time than it saves.
+    Batches of other sizes (usually only the last of an epoch) run uncompiled.
     """
     chosen: TrainingPass | None = None
 
@@ -81,8 +78,7 @@ def compiled_training_pass(
 def backward_compiles(forward: TrainingPass, network: nn.Module, images: Tensor) -> bool:
     """Whether torch can also compile the backward pass of `forward`; warns if it cannot.
 
-    torch compiles a backward pass when it first runs. This function runs one before the first
-    training step, because a failure within a training step could not be undone.
+    It tries one separately, since a failure within a training step could not be undone.
     """
     from torch._dynamo.exc import TorchDynamoException
 

@@ -1,9 +1,8 @@
 """Settings of the compute device: number of threads, precision, reproducibility.
 
 On a CPU, runs with the same seed and the same number of threads give bitwise equal results. On a
-GPU, cuDNN and cuBLAS may choose algorithms that sum in varying order. The slower deterministic mode
-forbids such algorithms. In this mode, runs with the same seed give bitwise equal results if the
-kind of GPU and the versions of packages are the same.
+GPU, equal results need the slower deterministic mode, the same kind of GPU and the same package
+versions.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pipeline.errors import InputError
 
 
 def resolve(name: str) -> torch.device:
-    """Return the device for a name: `cpu`, `cuda`, or `auto` (the GPU if there is one).
+    """The device for `cpu`, `cuda`, or `auto` (the GPU if there is one).
 
     Raises:
         InputError: the name is unknown, or torch sees no GPU.
@@ -33,13 +32,11 @@ def resolve(name: str) -> torch.device:
 def configure(threads: int, deterministic: bool = False) -> None:
     """Set torch's number of threads and deterministic mode; call this before using torch.
 
-    Under torchrun, `threads` is divided equally among the processes of a machine. With
-    `deterministic`, a GPU uses only bit-reproducible algorithms. Without it, cuDNN times its
-    algorithms and uses the fastest one.
+    Under torchrun, `threads` is divided among the processes of a machine.
     """
     torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     if deterministic:
-        # cuBLAS is reproducible only with a fixed workspace; it reads this variable at its start.
+        # cuBLAS is reproducible only with a fixed workspace.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Same effect as `use_deterministic_algorithms`, but does not load torch's compiler.
     torch.set_deterministic_debug_mode("error" if deterministic else "default")
@@ -48,10 +45,9 @@ def configure(threads: int, deterministic: bool = False) -> None:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context for forward passes in float32, or in mixed precision with bfloat16 or float16.
+    """The context for forward passes in float32, bfloat16 or float16 (mixed precision).
 
-    Gradients in float16 need scaling. Gradients in bfloat16 do not, because bfloat16 has the
-    same range as float32.
+    Gradients in float16 need scaling; those in bfloat16 do not.
     """
     dtype = torch.float16 if precision == "float16" else torch.bfloat16
     return torch.autocast(device.type, dtype, enabled=precision != "float32")

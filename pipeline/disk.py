@@ -1,7 +1,7 @@
-"""Lists the files that fill the disk, and removes those that finished runs do not need.
+"""Lists the files that fill the disk, and removes files that finished runs do not need.
 
-Sizes are the bytes that files occupy on the disk; a file with several hard links counts once.
-Symbolic links are not followed, because their targets may lie outside these folders.
+Sizes are bytes occupied on the disk; a file with several hard links counts once. Symbolic links are
+not followed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MODELS = (".pt2", ".onnx", ".safetensors", ".pth")
 
 @dataclass(frozen=True)
 class Share:
-    """Disk usage of one kind of file; `preset` and `stage` are empty where they do not apply."""
+    """Disk usage in bytes of one kind of file; `preset` and `stage` can be empty."""
 
     size: int
     n_files: int
@@ -37,7 +37,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What `clean_state` removed; it kept `n_waiting` journals that MLflow does not have yet."""
+    """Bytes and runs removed; `n_waiting` journals are kept until MLflow has them."""
 
     size: int
     n_runs: int
@@ -45,10 +45,7 @@ class Cleaned:
 
 
 def usage(tree: Path, results: Path, data_root: Path) -> list[Share]:
-    """Disk usage of a working tree and its data, in rows from largest to smallest.
-
-    The tree includes the MLflow store and Snakemake's folder. Each data set has a separate row.
-    """
+    """Disk usage of results, data sets, MLflow's store and Snakemake's folder, largest first."""
     sizes: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     seen: set[tuple[int, int]] = set()
     for key, path in _every_file(tree, results, data_root):
@@ -88,13 +85,13 @@ def _stage(parts: Sequence[str]) -> str:
 
 
 def _kind(parts: Sequence[str]) -> str:
-    """The kind of a file in `results/{preset}`, from its folder and its name."""
+    """The kind of a file in `results/{preset}`."""
     top, name = parts[0], Path(parts[-1])
     if top in ("logs", "benchmarks"):
         return top
     if name.suffix in MODELS or name.name in ("model.pt", "supernet.pt"):
         return "models"
-    if top == "state":
+    if top == paths.STATE:
         is_log = name.suffix in (".jsonl", ".json", ".txt", ".csv", ".lock")
         return "journals and logs" if is_log else "checkpoints"
     return "results"
@@ -103,9 +100,8 @@ def _kind(parts: Sequence[str]) -> str:
 def clean_state(results: Path) -> Cleaned:
     """Remove the files in each `results/*/state` that finished runs no longer need.
 
-    A run has finished if its journal has the status FINISHED and its `metrics.json` exists. Other
-    runs can be resumed, so their files are kept. A journal is removed only if MLflow has all of its
-    entries.
+    A run has finished if its journal has the status FINISHED and its `metrics.json` exists. A
+    journal is removed only if MLflow has all of its entries.
 
     Raises:
         InputError: the folder does not exist, or a workflow is running in it.
@@ -135,7 +131,7 @@ def clean_state(results: Path) -> Cleaned:
 
 
 def _finished(state: Path) -> Iterator[tuple[Path, list[Journal]]]:
-    """State folders of runs that have finished, with their journals."""
+    """State folders of finished runs, with their journals."""
     for path in sorted(state.rglob(journals.NAME)):
         folder = path.parent
         result = state.parent / folder.relative_to(state) / "metrics.json"

@@ -15,10 +15,7 @@ TORCH_WRITE = ("PytorchStreamWriter", "inline_container", "unexpected pos")
 
 
 class InputError(Exception):
-    """Wrong input or missing data; each argument names the file or key and the remedy in one line.
-
-    The command line writes these lines to stderr and ends with exit code 2.
-    """
+    """Wrong input or missing data; each argument is a line that names the fault and the remedy."""
 
     @property
     def faults(self) -> list[str]:
@@ -41,7 +38,7 @@ def _printable(letter: str) -> str:
 
 
 def explain(error: BaseException) -> str | None:
-    """One line that explains a lack of disk space, rights or memory; None for other errors."""
+    """Explain a lack of disk space, rights or memory in one line; None for other errors."""
     text = str(error)
     if isinstance(error, OSError) and error.errno in FULL:
         return f"{error.filename or 'results'}: no space left on the disk; free some, {AGAIN}"

@@ -27,8 +27,7 @@ DAMAGED = (
     *(NotImplementedError, RuntimeError, AttributeError, IndexError, AssertionError, MemoryError),
     *(struct.error, zlib.error, zipfile.BadZipFile, csv.Error, tokenize.TokenError),
 )
-# Limits for files that are read into memory. They are far above the sizes of files that this
-# program writes, and far below the memory of a machine.
+# Limits for files that are read into memory, far above the sizes of files that this program writes.
 MOST_BYTES = 16 * 2**20  # for JSON, CSV and other text
 MOST_ARRAY_BYTES = 2**30
 MOST_RATIO = 20  # unpacked size over packed size
@@ -38,15 +37,14 @@ MOST_RATIO = 20  # unpacked size over packed size
 def replacing(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path next to `path`; rename it to `path` if the block succeeds.
 
-    The temporary file has the suffix of `path`, because some libraries choose the file format by
-    the suffix.
+    It has the suffix of `path`, because some libraries choose the file format by the suffix.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
-        # The content is flushed before the rename, so a power cut leaves the old or the new file.
+        # Flushed before the rename, so a power cut leaves the old or the new file.
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
@@ -55,10 +53,10 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def check_writable() -> None:
-    """Check that Snakemake can write to the working folder and the folder for temporary files.
+    """Check that the working folder and the folder for temporary files are writable.
 
     Raises:
-        InputError: one of the two folders does not exist or is not writable, or its disk is full.
+        InputError: a folder is missing or not writable, or its disk is full.
     """
     temporary = {name: os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")}
     for name, folder in {**temporary, "working folder": str(Path.cwd())}.items():
@@ -84,11 +82,7 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write indented JSON atomically.
-
-    Raises:
-        InputError: a number is NaN or infinite, which JSON does not allow.
-    """
+    """Write indented JSON atomically; raise `InputError` if a number is not finite."""
     try:
         text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     except ValueError:
@@ -99,11 +93,7 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def check_regular(path: Path | str, most: int = MOST_BYTES) -> None:
-    """Check that a path is a regular file of at most `most` bytes.
-
-    Raises:
-        InputError: the path does not exist or is not a regular file, or the file is too large.
-    """
+    """Raise `InputError` unless a path is a regular file of at most `most` bytes."""
     try:
         status = Path(path).stat()
     except FileNotFoundError:
@@ -135,8 +125,7 @@ def parse_json(text: str) -> Any:
     """Parse JSON strictly.
 
     Raises:
-        ValueError: the text is not JSON, an object repeats a key, a number is not finite, or the
-            nesting is too deep.
+        ValueError: invalid JSON, a repeated key, a number that is not finite, or too deep nesting.
     """
     try:
         return json.loads(
@@ -178,7 +167,7 @@ def read_object(path: Path | str) -> dict[str, Any]:
 
 
 def read_share(path: Path | str, key: str) -> float:
-    """Read a number between 0 and 1 from a JSON file, such as `test_error` in `metrics.json`."""
+    """Read a number between 0 and 1 from a JSON file."""
     value = read_object(path).get(key)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise InputError(f"{path}: {key}: {value!r:.80}; expected a number between 0 and 1")
@@ -186,19 +175,11 @@ def read_share(path: Path | str, key: str) -> float:
 
 
 def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]:
-    """Read all arrays of an .npz file at once, so that any damage is detected.
-
-    Args:
-        path: the file.
-        whole: names of arrays that must exist and must not contain NaN. All other arrays may
-            contain NaN, but no array may contain infinite values.
-
-    Returns:
-        the arrays by name.
+    """Read all arrays of an .npz file; those in `whole` must exist, with finite numbers only.
 
     Raises:
-        InputError: the file is missing, damaged or too large, an array of `whole` is missing, or an
-            array has values that are not allowed.
+        InputError: the file is missing, damaged or too large, an array of `whole` is missing or
+            not finite, or another array has infinite values.
     """
     import numpy as np
 
@@ -206,8 +187,7 @@ def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-        # Compressed zeros can unpack to a thousand times their size. Our own files stay below this
-        # limit.
+        # Compressed zeros can unpack to a thousand times their size.
         if unpacked > max(MOST_BYTES, MOST_RATIO * Path(path).stat().st_size):
             raise ValueError("it unpacks to more than it can hold")
         with np.load(path, allow_pickle=False) as content:
@@ -232,7 +212,7 @@ def read_arrays(path: Path | str, whole: Collection[str] = ()) -> dict[str, Any]
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV; the columns are the keys of all rows, in order of first appearance."""
+    """Rows as CSV; columns in order of first appearance."""
     stream = io.StringIO()
     columns = list(dict.fromkeys(key for row in rows for key in row))
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
@@ -250,7 +230,7 @@ def read_csv(path: Path | str) -> list[dict[str, str]]:
     """The rows of a CSV file; all values are text.
 
     Raises:
-        InputError: the file is missing or not CSV, or a row and the header differ in length.
+        InputError: the file is missing or not CSV, or a row does not fit the header.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))
@@ -263,11 +243,7 @@ def read_csv(path: Path | str) -> list[dict[str, str]]:
 
 
 def below(root: Path, path: str) -> Path:
-    """Resolve a path from a configuration or manifest; a relative path must stay below `root`.
-
-    Raises:
-        InputError: a relative path leads to a place outside `root`.
-    """
+    """Resolve a path; raise `InputError` if a relative path leads to a place outside `root`."""
     whole = Path(os.path.normpath(root / path))
     if not Path(path).is_absolute() and not whole.is_relative_to(os.path.normpath(root)):
         raise InputError(f"{path}: leads out of {root}; name a path below it, or an absolute one")

@@ -1,4 +1,4 @@
-"""The journal of a run: a file with one event per line, as JSON. Its events are sent to MLflow.
+"""The journal of a run: a file with one JSON event per line, which the recorder sends to MLflow.
 
 Lines are only appended. Every event has a `time` in milliseconds. These are its other fields:
 
@@ -9,9 +9,7 @@ Lines are only appended. Every event has a `time` in milliseconds. These are its
     artifact  path (relative to the journal's folder), form (file, table, model or report)
     end       status (FINISHED or FAILED); a workflow also has `note` (its result in Markdown)
 
-A process that is killed while it writes leaves an incomplete line, and another version of this
-program may write other events. `read` skips lines that are not valid events. This module does not
-depend on MLflow: `pipeline/tracking` reads journals and sends them to MLflow.
+`read` skips lines that are not valid events, for example an incomplete line after a kill.
 """
 # Tested in tests/tracking/test_workflow.py.
 
@@ -31,13 +29,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline import locks
+from pipeline import locks, paths
 from pipeline import provenance as origin
 from pipeline.events import EVENT
 
 NAME = "journal.jsonl"
 UI = "http://127.0.0.1:5000"  # where `make ui` serves a local store
-MIRRORED = "mlflow.jsonl"  # in `state`: the recorder's list of the runs that MLflow has
+MIRRORED = "mlflow.jsonl"  # in `state`: the runs that MLflow has
 EXPERIMENT = "shapley-nas"  # MLflow experiment of a stage that runs outside a workflow
 CODE = ("source_digest", "code_behind")  # tags that say which code ran
 EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable that replaces it
@@ -57,26 +55,23 @@ class Journal:
         # Times never decrease, even if the clock is set back.
         before = self.events[-1]["time"] if self.events else 0
         record = {"event": event, "time": max(time.time_ns() // 1_000_000, before), **fields}
-        # A name that is not valid UTF-8 would make the line unreadable, so `?` replaces its bytes.
+        # A name that is not valid UTF-8 would make the line unreadable.
         with self.path.open("a", encoding="utf-8", errors="replace") as stream:
-            # The line break comes first, so that an incomplete line cannot damage this one.
+            # The line break comes first, since the line before may be incomplete.
             stream.write("\n" + json.dumps(record, ensure_ascii=False))
             stream.flush()
             os.fsync(stream.fileno())
         self.events.append(record)
 
     def append_metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Add the metrics of one step; values that were recorded earlier for this step are kept."""
+        """Add the metrics of one step, except those that this step has already."""
         known = self.points
         fresh = {name: float(v) for name, v in values.items() if (name, step) not in known}
         if fresh:
             self.append("metrics", step=step, values=fresh)
 
     def append_artifact(self, path: Path | str, form: str = "file") -> None:
-        """Add an artifact: a "file", "table" (CSV), "model" (`model.pt`) or "report" (HTML).
-
-        The stored path is relative to the journal's folder, so that the working tree can be moved.
-        """
+        """Add an artifact: a "file", "table" (CSV), "model" (`model.pt`) or "report" (HTML)."""
         self.append("artifact", path=os.path.relpath(path, self.path.parent), form=form)
 
     @property
@@ -91,7 +86,7 @@ class Journal:
 
     @property
     def workflow(self) -> str | None:
-        """Key of the workflow that started the run or last resumed it; None outside workflows."""
+        """Key of the run's latest workflow; None outside workflows."""
         return self._latest("workflow")
 
     @property
@@ -101,10 +96,7 @@ class Journal:
 
     @property
     def earlier_code(self) -> list[dict[str, str]]:
-        """Code versions that were used by earlier processes of the run, but not by the last one.
-
-        Each entry has a `source_digest` and, if the settings name registered code, `code_behind`.
-        """
+        """Code versions (tags in `CODE`) of the run's earlier processes, without the last one's."""
         every = [
             {k: e["tags"][k] for k in CODE if k in e["tags"]} for e in self.events if "tags" in e
         ]
@@ -122,17 +114,17 @@ class Journal:
 
     @property
     def status(self) -> str:
-        """The status of the `end` event; RUNNING if there is none, for example after a kill."""
+        """The status of the `end` event; RUNNING if there is none."""
         return self.events[-1].get("status", "RUNNING")
 
     @property
     def note(self) -> str:
-        """The result in words from the last event; empty if it has none."""
+        """The result in words; empty if there is none."""
         return self.events[-1].get("note", "")
 
     @property
     def seconds_before(self) -> float:
-        """Sum of the running times of earlier processes, each from its first to its last event."""
+        """Running time of earlier processes, each from its first to its last event."""
         starts = [i for i, e in enumerate(self.events) if e["event"] in ("start", "resume")]
         spans = itertools.pairwise(starts)
         return sum(self.events[b - 1]["time"] - self.events[a]["time"] for a, b in spans) / 1000
@@ -148,7 +140,7 @@ class Journal:
 
     @property
     def artifacts(self) -> list[tuple[Path, str]]:
-        """(path, form) of each artifact; an artifact that was added twice is listed twice."""
+        """(path, form) of each artifact, possibly with repeats."""
         added = [event for event in self.events if event["event"] == "artifact"]
         return [(self.path.parent / event["path"], event["form"]) for event in added]
 
@@ -162,13 +154,13 @@ def read(path: Path) -> Journal:
     for line in path.read_bytes().split(b"\n") if path.is_file() else []:
         with contextlib.suppress(ValueError):
             events.append(EVENT.validate_json(line).model_dump())
-    # If a running stage loses its folder, its new journal has no start event and is ignored.
+    # If a running stage loses its folder, its new journal has no start event.
     has_start = bool(events) and events[0].get("event") == "start"
     return Journal(path, events if has_start else [])
 
 
 def read_all(folder: Path) -> list[Journal]:
-    """All journals below a folder, sorted by path, except those without a start event."""
+    """All journals with a start event below a folder, sorted by path."""
     journals = (read(path) for path in sorted(folder.rglob("journal*.jsonl")))
     return [journal for journal in journals if journal.events]
 
@@ -186,8 +178,6 @@ def begin(
     """Resume the run at `path`, or rename its journal and start a new run.
 
     A run that was killed or failed is resumed if `reopen` is true and the parameters are the same.
-    Its stage continues from a checkpoint, so the same journal gets the metrics of all epochs. In
-    all other cases a new run starts.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = read(path)
@@ -222,18 +212,10 @@ def recorded(
     params: Mapping[str, Any],
     tags: Mapping[str, str],
 ) -> Iterator[Journal]:
-    """Context manager that keeps a stage's journal.
+    """Context manager that keeps a stage's journal; `begin` says when a run is resumed.
 
-    The journal ends as FINISHED, or as FAILED if the `with` block raises an exception. A run with
-    the same parameters that was killed or failed is resumed.
-
-    Args:
-        path: the journal's file; it remains after the stage.
-        stage: the stage's verb.
-        name: name of the run.
-        workflow: the workflow's journal; None if the stage was called by hand.
-        params: settings, possibly nested.
-        tags: names and digests; tags that describe the code and the packages are added.
+    `workflow` is None if the stage was called by hand. `params` may be nested. Tags of the code and
+    the packages are added to `tags`.
     """
     journal = begin(
         path,
@@ -254,7 +236,7 @@ def recorded(
 
 
 def workflow_of(state: Path) -> Journal | None:
-    """The journal of the workflow running in `results/{preset}/state`; None if none is running."""
+    """The journal of the workflow that runs in the folder `state`, if any."""
     journal = read(state / NAME)
     at_work = journal.events and journal.status == "RUNNING" and locks.workflow_lives(state)
     return journal if at_work else None
@@ -287,15 +269,11 @@ def web_address() -> str:
 
 
 def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
-    """`mlflow_run_id` and `mlflow_experiment_id` of a run; empty if MLflow does not have the run.
-
-    `provenance` is the content of `provenance.json` in the run's folder. The two ids are in the
-    line of `mlflow.jsonl` whose key equals `run_key` in `provenance`. Earlier versions wrote the
-    two ids into `provenance.json` instead of `run_key`.
-    """
+    """`mlflow_run_id` and `mlflow_experiment_id` of a run; empty if MLflow lacks the run."""
+    # Earlier versions wrote the two ids into `provenance.json` instead of `run_key`.
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:
         return {name: provenance[name] for name in names if provenance.get(name)}
     root = folder.absolute().parents[len(Path(provenance["run"]).parts) - 1]
-    run = mirrored(root / "state").get(provenance["run_key"], {})
+    run = mirrored(root / paths.STATE).get(provenance["run_key"], {})
     return {name: run[field] for name, field in names.items() if field in run}

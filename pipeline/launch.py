@@ -1,8 +1,7 @@
 """Training with several processes: torchrun runs the same command in each process.
 
-The rule of a job sets the number of machines and of processes on each machine. torchrun starts the
-processes and connects them. On one machine they connect through a free port. On several machines
-they connect through the first host of the SLURM job, at a port computed from its job id.
+On several machines, the processes connect through the first host of the SLURM job, at a port
+computed from the job id.
 """
 
 from __future__ import annotations
@@ -24,9 +23,8 @@ def command(
 ) -> list[str]:
     """The command line that runs `python -m pipeline VERB` in `nodes * processes` ranks.
 
-    `nodes` is the number of machines. `processes` is the number of ranks on each machine; on GPU
-    machines, each rank uses one GPU. Several machines need a SLURM job, whose environment variables
-    are in `environment`.
+    `nodes` is the number of machines, `processes` the number of ranks on each machine.
+    `environment` has the environment variables of the SLURM job, which several machines need.
 
     Raises:
         InputError: several machines are requested outside a SLURM job.

@@ -14,25 +14,25 @@ CHECKOUT = Path(__file__).parents[1]
 
 
 def home() -> Path:
-    """The folder that contains the Snakefile, `rules`, `config` and `profiles`.
-
-    It is the checkout of the repository, or else the folder that was installed with the package.
+    """The folder of the workflow's files: the checkout, or else the installed folder.
 
     Raises:
-        InputError: neither folder contains a Snakefile.
+        InputError: neither contains a Snakefile.
     """
     installed = Path(sysconfig.get_path("data")) / "share" / "shapley-nas"
     for folder in (CHECKOUT, installed):
         if (folder / "Snakefile").is_file():
             return folder
-    raise InputError("the workflow's files were not installed; pip install shapley-nas again")
+    raise InputError(
+        "the workflow's files were not installed; run `pip install .` in a clone again"
+    )
 
 
 def lay_out(folder: Path) -> list[Path]:
     """Copy the workflow's files into a folder, which is created if missing; return the new paths.
 
     Raises:
-        InputError: one of the files already exists. In this case nothing is copied.
+        InputError: one of the files already exists; nothing is copied.
     """
     source = home()
     there = [folder / part for part in PARTS]

@@ -1,8 +1,8 @@
 """Locks: one workflow at a time in a results folder, one stage at a time in a state folder.
 
-The operating system releases a stage's lock (`flock`) when the process ends. A workflow's lock is a
-file that names its host and process. If that process is dead, the lock is ignored. A process on
-another host cannot be checked. If such a process is dead, you must delete the file by hand.
+A stage's lock (`flock`) ends with its process. A workflow's lock is a file that names its host and
+process. If the process is dead, its lock is ignored. A process on another host counts as alive, so
+you may have to delete the file by hand.
 """
 # Tested in tests/test_faults.py.
 
@@ -29,12 +29,12 @@ TICK = 0.1  # seconds between two attempts
 
 
 def identity_of(pid: int) -> dict[str, Any]:
-    """Host, pid and start time of a process. The start time matters because pids are reused."""
+    """Host, pid and start time of a process. A pid alone may be reused."""
     return {"host": socket.gethostname(), "pid": pid, "started": _started(pid)}
 
 
 def alive(owner: dict[str, Any]) -> bool:
-    """Whether a process is alive. A process on another host is assumed to be alive."""
+    """Whether a process is alive; on another host, it is assumed to be."""
     if owner.get("host") != socket.gethostname():
         return True
     return owner.get("started") is not None and _started(owner["pid"]) == owner["started"]
@@ -57,7 +57,7 @@ def take_workflow(state: Path, controller: int) -> None:
 
 
 def workflow_owner(state: Path) -> dict[str, Any]:
-    """The identity of the workflow that has locked a results folder; empty if there is none."""
+    """The identity of the workflow that locks a results folder; empty if there is none."""
     return _read(state / WORKFLOW)
 
 
@@ -78,7 +78,7 @@ def release_workflow(state: Path) -> None:
 
 
 def lives_elsewhere(results: Path, state: Path) -> bool:
-    """Whether a workflow of another preset is running too."""
+    """Whether a workflow of another preset is running."""
     others = (path.parent for path in results.glob(f"*/state/{WORKFLOW}") if path.parent != state)
     return any(workflow_lives(other) for other in others)
 
@@ -105,7 +105,7 @@ def stage(state: Path) -> Iterator[None]:
     """Lock a stage's state folder, after ending a process left by a killed workflow.
 
     Raises:
-        InputError: another process runs the stage, and it was not left by a killed workflow.
+        InputError: another process runs the stage.
     """
     if os.environ.get("RANK", "0") != "0":
         yield  # other ranks of the same training
@@ -127,7 +127,7 @@ def stage(state: Path) -> Iterator[None]:
 
 
 def _take(stream: Any) -> None:
-    """Lock an open file. If a stage of a dead workflow has locked it, end that stage first."""
+    """Lock an open file, after ending a stage of a dead workflow that has locked it."""
     deadline = time.monotonic() + GRACE
     told = False
     while not _try(stream):

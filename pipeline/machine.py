@@ -40,14 +40,14 @@ def visible_gpus() -> list[str]:
 
 
 def gpu_models() -> list[str]:
-    """Names of this machine's GPUs, as torch reports them: `NVIDIA A100-SXM4-80GB`."""
+    """Names of this machine's GPUs as torch has them: `NVIDIA A100-SXM4-80GB`."""
     texts = [path.read_text() for path in sorted(DRIVER.glob("*/information"))]
     lines = [line.partition(":") for text in texts for line in text.splitlines()]
     return [value.strip() for key, _, value in lines if key == "Model"]
 
 
 def own_folder(folder: Path) -> Path:
-    """Create a folder that belongs to this user, inside a shared folder such as /tmp.
+    """Create a folder of this user inside a shared folder such as /tmp.
 
     Raises:
         OSError: the folder cannot be created, or belongs to another user.
@@ -61,12 +61,12 @@ def own_folder(folder: Path) -> Path:
 def take_gpus(n: int = 1) -> list[str]:
     """Reserve `n` free GPUs for this process until it ends.
 
-    Snakemake counts GPUs, but does not choose which GPUs a job uses. In a SLURM job, SLURM has
-    already chosen them. A GPU is free if no other job of this user holds it. If fewer than `n` GPUs
-    are free, this job uses the first `n` visible GPUs, together with other jobs.
+    Snakemake counts GPUs, but does not choose them. In a SLURM job, SLURM has chosen them. A GPU is
+    free if no other job of this user holds it. If fewer than `n` are free, the job shares the first
+    `n` visible GPUs.
 
     Returns:
-        The names of the GPUs. If this function chose them, it sets CUDA_VISIBLE_DEVICES to them.
+        Names of the GPUs. If this function chose them, it also sets CUDA_VISIBLE_DEVICES to them.
     """
     names = visible_gpus()
     if "SLURM_JOB_ID" in os.environ or "LOCAL_RANK" in os.environ or len(names) <= n:

@@ -1,8 +1,7 @@
 """Runs code before the first job of a workflow, as each job ends, and after the last job.
 
 Snakemake's hooks, such as `onstart`, do not run if another workflow imports this workflow as a
-module. Therefore this code is a log handler, which Snakemake calls for each of its log events. When
-a job ends, a line is printed. The full output of Snakemake is in `.snakemake/log`.
+module. Therefore this code is a log handler.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class Moments(logging.Handler):
         logging.getLogger(LOGGER).addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Handle one event of Snakemake."""
+        """Handle one log event of Snakemake."""
         event = str(getattr(record, "event", None))
         if event == "run_info" and not self._began and not self._workflow.dryrun:
             self._begin(record.stats)  # type: ignore[attr-defined]
@@ -88,7 +87,7 @@ class Moments(logging.Handler):
         print(line, file=sys.stderr, flush=True)
 
     def _time_left(self) -> float:
-        """Estimated seconds left, from mean times per rule and the mean number of parallel jobs."""
+        """Seconds left, from the mean time of each rule and the mean number of parallel jobs."""
         took = [seconds for jobs in self._seconds.values() for seconds in jobs]
         at_work = sum(time.monotonic() - started for _, _, started in self._jobs.values())
         at_once = (sum(took) + at_work) / (time.monotonic() - self._began)

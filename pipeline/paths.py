@@ -1,13 +1,10 @@
-"""The paths of results, shared by rules, stages, verbs, analysis and tests.
+"""The paths of results, as patterns with the wildcards of Snakemake's rules.
 
-Patterns have wildcards in braces, as in Snakemake's rules. A *run* is the result of one stage. Its
-folder below `results/{preset}` identifies the run:
+A *run* is the result of one stage. Its folder below `results/{preset}` identifies it:
 
     {space}/{dataset}/{strategy}/seed{seed}/search/  (or genotype, trial, query, removal, ranking)
     {space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/
     {space}/{dataset}/{strategy}/seeds{repeats}/queries/      the seeds 0 to repeats - 1 in one run
-
-To add a stage, add a line to `STAGES`.
 """
 
 from __future__ import annotations
@@ -23,19 +20,18 @@ from pipeline.errors import InputError
 ROOT = "results/{preset}"
 LOGS = ROOT + "/logs"
 BENCHMARKS = ROOT + "/benchmarks"
-STATE = ROOT + "/state"  # checkpoints and journals; no rule declares them as outputs
 DATA = ROOT + "/data/{dataset}"
 TARGET_DATA = ROOT + "/data/{target}"
 NASBENCH_TABLE = ROOT + "/data/nas_bench_201/table.npy"
 REPORT = ROOT + "/report"
 
-# The path of a run's search; logs and benchmarks use it too.
+# Logs and benchmarks use these paths too.
 STRATEGY = "{space}/{dataset}/{strategy}"
 SEED = STRATEGY + "/seed{seed}"
 SEEDS = STRATEGY + "/seeds{repeats}"
 TRAINING = SEED + "/{target}/rseed{rseed}"
 
-# Stage -> the folder of its runs below `results/{preset}`, in the order in which stages run.
+# Stage -> the folder of its runs below `results/{preset}`, in the order of the workflow.
 STAGES = {
     "search": SEED + "/search",
     "genotype": SEED + "/genotype",
@@ -50,14 +46,19 @@ SEARCH, GENOTYPE, TRIAL, QUERY, REMOVAL, RANKING, RETRAIN, QUERIES = (
     f"{ROOT}/{folder}" for folder in STAGES.values()
 )
 
-# Below `results/{preset}`: a study's measurements of each supernet, and its short trainings.
+# Below `results/{preset}`: measurements and short trainings of a study.
 STUDY = "studies/{study}"
 SUPERNET = STUDY + "/{supernet}"
 WALK = SUPERNET + "/{walk}"
 DRAW = SUPERNET + "/{draw}"
 FORM = STUDY + "/{form}/{rseed}"
 
-# Below `results/{preset}`: results of verbs that are called by hand with other settings.
+# Below `results/{preset}`: checkpoints and journals, which no rule declares as outputs, and the
+# study (a `ReportJob`), which a workflow writes when it starts.
+STATE = "state"
+PLANNED = STATE + "/study.json"
+
+# Below `results/{preset}`: results of verbs called by hand.
 BY_HAND = "by_hand"
 
 NUMBERS = ("seed", "rseed", "repeats")  # wildcards that are numbers; the others are names
@@ -125,7 +126,7 @@ def find(folder: str) -> Place | None:
 
 
 def is_of_workflow(folder: Path) -> bool:
-    """Whether a workflow writes here: the folder is that of a run or of a prepared data set."""
+    """Whether the folder is that of a run or of a prepared data set."""
     root = Path(ROOT).parent.resolve()
     if not folder.resolve().is_relative_to(root):
         return False
@@ -134,7 +135,7 @@ def is_of_workflow(folder: Path) -> bool:
 
 
 def globs(file: str) -> list[str]:
-    """Glob patterns, one per stage, that match `file` in the folder of every run."""
+    """Glob patterns, one per stage, for `file` in the folders of all runs."""
     return [f"{WILDCARD.sub('*', folder)}/{file}" for folder in STAGES.values()]
 
 
@@ -144,7 +145,7 @@ def results(preset: str) -> Path:
 
 
 def data(preset: str, dataset: str) -> Path:
-    """The folder to which `prepare` writes the manifest and the split of a data set."""
+    """The folder of a data set's manifest and split."""
     return Path(DATA.format(preset=preset, dataset=dataset))
 
 

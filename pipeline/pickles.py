@@ -1,8 +1,8 @@
 """Reads published pickles without running arbitrary code.
 
 A pickle names the functions that rebuild its objects. This reader accepts only functions that build
-numbers, plain containers, and NumPy arrays of numbers or text. With NumPy's own functions, a
-malicious file could crash the interpreter. So we use our own functions, which check arguments.
+numbers, plain containers, and NumPy arrays of numbers or text. They replace NumPy's functions, with
+which a malicious file could crash the interpreter.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_RATIO = 100  # unpacked size over packed size, above `files.MOST_BYTES`
 
 
 class Dtype:
-    """The dtype of an array; only plain numbers and text of fixed length are allowed."""
+    """The dtype of an array of plain numbers or of text of fixed length."""
 
     def __init__(self, code: Any, *_: Any) -> None:
         if not re.fullmatch(r"[biufcSU]\d{1,4}", str(code)):
@@ -59,7 +59,7 @@ def encode(text: str, encoding: str = "latin-1") -> bytes:
 
 
 def no_bytes() -> bytes:
-    """Replaces `bytes` in protocols below 3; accepts no size, so a file cannot fill the memory."""
+    """Replaces `bytes`; accepts no size, so a file cannot fill the memory."""
     return b""
 
 
@@ -76,7 +76,7 @@ def number(element: Dtype, raw: bytes | str) -> Any:
     return np.frombuffer(raw, element.dtype)[0]
 
 
-# (module, name) -> its replacement. NumPy's modules have other names in old and new versions.
+# (module, name) -> its replacement. NumPy has renamed `core` to `_core`.
 ALLOWED = {
     ("numpy", "ndarray"): Array,
     ("numpy", "dtype"): Dtype,
@@ -132,13 +132,10 @@ class _Bounded:
 
 
 def read_pickle(path: Path, bounded: bool = True) -> dict[str, Any]:
-    """Read a dict of arrays, numbers and text; text written by Python 2 is read as latin-1.
+    """Read a dict of arrays, numbers and text; a file `*.pbz2` is compressed by bz2.
 
-    Args:
-        path: the file; the suffix `.pbz2` means that it is compressed by bz2.
-        bounded: whether to refuse files that unpack to far more data than a batch of images or the
-            results of one cell in NATS-Bench. If False, the caller must check that the file fits in
-            memory.
+    Files that unpack to far more data than a batch of images are refused. If `bounded` is False,
+    the caller must check that the file fits in memory.
 
     Raises:
         InputError: the file is missing or damaged, or contains other kinds of objects.

@@ -1,11 +1,8 @@
 """Records the origin of a result: code, settings, versions, machine, data.
 
 Every stage writes this record next to its result as `provenance.json`. Because a commit id does not
-cover uncommitted changes, the record also has a digest of the package's source, `source_digest`.
-The report marks results whose digest is not that of the current source. This module imports neither
-torch nor mlflow.
-
-Durations are in seconds. Times are UTC in ISO 8601.
+cover uncommitted changes, it also has a digest of the package's source. Durations are in seconds;
+times are UTC in ISO 8601.
 """
 
 from __future__ import annotations
@@ -48,14 +45,14 @@ def collect(
     seconds: float,
     data: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The provenance record of a stage, with the current time as the end of the stage.
+    """The provenance record of a stage that ends now.
 
     Args:
         settings: all settings of the stage.
         seed: the run's seed; None if nothing is random.
         device: "cpu" or "cuda".
         seconds: duration of the stage, including the time before it was resumed.
-        data: the data set's manifest, of which name and fingerprint are recorded.
+        data: manifest of the data set.
     """
     finished = datetime.datetime.now(datetime.UTC)
     return {
@@ -81,8 +78,8 @@ def collect(
 def code() -> dict[str, Any]:
     """The git commit, the dirty flag and the source digest of this package.
 
-    All three are read only once per process, because edits to files do not change the code that is
-    already running. Outside a git checkout, or without git, commit and flag are None.
+    They are read once per process, because later edits do not change the running code. Outside a
+    git checkout, commit and flag are None.
     """
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
     return {
@@ -93,7 +90,7 @@ def code() -> dict[str, Any]:
 
 
 def source_digest(package: Path = PACKAGE) -> str:
-    """SHA-256 over the names and bytes of all Python files of the package, in sorted order."""
+    """SHA-256 over the names and bytes of the package's Python files."""
     total = hashlib.sha256()
     for name, digest in file_digests(package).items():
         total.update(f"{name}\0{digest}\n".encode())
@@ -101,7 +98,7 @@ def source_digest(package: Path = PACKAGE) -> str:
 
 
 def file_digests(package: Path = PACKAGE) -> dict[str, str]:
-    """Path of each Python file in the package -> SHA-256 of its bytes; sorted by path."""
+    """Path of each Python file of the package -> SHA-256 of its bytes."""
     return {
         path.relative_to(package).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(package.rglob("*.py"))
@@ -109,20 +106,20 @@ def file_digests(package: Path = PACKAGE) -> dict[str, str]:
 
 
 def settings_digest(settings: BaseModel | Mapping[str, Any]) -> str:
-    """SHA-256 of the settings as JSON with sorted keys; equal settings have equal digests."""
+    """SHA-256 of the settings as JSON with sorted keys."""
     text = json.dumps(plain(settings), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def plain(settings: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as values that JSON can hold."""
+    """Settings as JSON values."""
     if isinstance(settings, BaseModel):
         return settings.model_dump(mode="json")
     return json.loads(json.dumps(dict(settings), default=str))
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of the packages that a result may depend on."""
+    """Installed versions of packages on which a result may depend."""
     installed = {}
     for name in DISTRIBUTIONS:
         try:
@@ -133,7 +130,7 @@ def versions() -> dict[str, str]:
 
 
 def tags(others: Mapping[str, Any]) -> dict[str, str]:
-    """Commit, dirty flag, source digest, package versions and `others` as flat text."""
+    """`code`, package versions and `others` as flat text."""
     numbers = {f"version.{name}": version for name, version in versions().items()}
     every = {**code(), **numbers, **others}
     return {name: str(value) for name, value in every.items() if value is not None}
@@ -153,7 +150,7 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str | None:
-    """Output of a git command in the package's folder; None if the command fails."""
+    """Output of a git command in the package's folder; None if it fails."""
     try:
         done = subprocess.run(
             ["git", "-C", str(PACKAGE), *arguments],
@@ -175,7 +172,7 @@ def _threads() -> int | None:
 
 
 def _gpu(device: str) -> str | None:
-    """The name of the stage's GPU."""
+    """The name of the GPU."""
     torch = sys.modules.get("torch")
     if torch is None or not str(device).startswith("cuda") or not torch.cuda.is_available():
         return None
@@ -183,7 +180,7 @@ def _gpu(device: str) -> str | None:
 
 
 def _cpu() -> str:
-    """The processor's model name from Linux, or else from Python."""
+    """The processor's model name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,7 +1,6 @@
 """Makes random generators from (seed, purpose, epoch), so no random state has to be saved.
 
-In each epoch, a stage makes new generators from the seed of the run, a name for the purpose, and
-the epoch. So a run that resumes at an epoch draws the same numbers as an uninterrupted run.
+A run that resumes at an epoch draws the same numbers as an uninterrupted run.
 """
 # Tested in tests/contract/test_strategies.py.
 

@@ -1,4 +1,4 @@
-"""Defines the base of all settings models, and fields that state the source of their default."""
+"""The base of all settings models, and fields that state the source of their default."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse booleans where numbers are expected: pydantic would read `yes` (true) as 1."""
+        """Refuse booleans as numbers, because pydantic would read `yes` (true) as 1."""
         kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
         values = value if isinstance(value, list | tuple) else [value]
         if (
@@ -51,7 +51,7 @@ class Settings(BaseModel):
 
     @classmethod
     def over(cls, base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Merge `given` over `base`, before validation; a subclass may drop keys of `base`."""
+        """Merge `given` over `base`; a subclass may drop keys of `base`."""
         return {**base, **given}
 
 
@@ -62,7 +62,7 @@ def _kinds(annotation: Any) -> set[Any]:
 
 
 def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The values, checked for duplicates, since a duplicate would run and count twice."""
+    """The values, checked for duplicates."""
     for value in values:
         if values.count(value) > 1:
             raise ValueError(f"{value!r} stands twice; remove one")
@@ -85,12 +85,12 @@ ExpandedPath = Annotated[str, AfterValidator(expanded)]
 
 
 def setting(default: Any, meaning: str, source: str, **limits: Any) -> Any:
-    """A field with its `meaning` and the `source` of its default; a test requires both texts."""
+    """A field with its `meaning` and the `source` of its default."""
     return Field(default, description=meaning, json_schema_extra={"source": source}, **limits)
 
 
 def factory(make: Any, meaning: str, source: str, **limits: Any) -> Any:
-    """A `setting` whose default (a nested model, list or mapping) is created by calling `make`."""
+    """A `setting` whose default is created by calling `make`."""
     return Field(
         default_factory=make, description=meaning, json_schema_extra={"source": source}, **limits
     )

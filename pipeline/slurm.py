@@ -1,8 +1,7 @@
 """Finds and cancels the SLURM jobs of a killed workflow before the next workflow starts.
 
-A killed workflow cannot cancel its SLURM jobs. The next workflow would submit the same work, while
-the old jobs still write to the same files. This module recognises the old jobs by two marks: the
-name of the job is a UUID, and the job was started in the folder of the workflow.
+Otherwise old and new jobs would write to the same files. The name of an old job is a UUID, and it
+was started in the folder of the workflow.
 """
 # Tested in tests/test_launch.py.
 
@@ -21,8 +20,7 @@ from pipeline.progress import warn
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PATIENCE = 120  # seconds that cancelled jobs may take to end
 TIMEOUT = 30  # seconds for an answer of SLURM
-# The executor creates this folder before its first job. If the folder is missing, no job was
-# submitted from here, and we do not call SLURM.
+# Snakemake's executor creates this folder before it submits its first job.
 LOGS = Path(".snakemake", "slurm_logs")
 
 

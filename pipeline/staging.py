@@ -1,9 +1,7 @@
 """Copies a folder of images once to the node's own disk, for clusters with slow shared disks.
 
-The name of the copy contains the data set's fingerprint. The copy is made under a temporary name
-and renamed when it is complete, so that an incomplete copy is never used. Other jobs on the same
-node wait until the copy is complete. Data sets of small images are not copied, because each job
-reads them into memory.
+Other jobs on the same node wait until the copy is complete. Data sets of small images are not
+copied, because each job reads them into memory.
 """
 # Tested in tests/test_launch.py.
 
@@ -41,8 +39,8 @@ def stage_in(
     """Copy an image folder to `local` unless it is there already.
 
     Returns:
-        Manifest and data root of the copy. If the data set is not an image folder, or if copying
-        fails, the arguments are returned unchanged. A failure also gives a warning.
+        Manifest and data root of the copy; unchanged if the data set is not an image folder, or,
+        with a warning, if copying fails.
     """
     if manifest["kind"] != "folder":
         return manifest, data_root

@@ -1,4 +1,4 @@
-"""Loads tensors, numbers and text from `torch.save` files without running code in these files."""
+"""Loads tensors, numbers and text from `torch.save` files without running their code."""
 
 from __future__ import annotations
 
@@ -24,16 +24,14 @@ MOST_BYTES = 2**36
 
 
 class DamagedError(Exception):
-    """A file is truncated, changed or not of the expected kind; the message is one line."""
+    """A file is damaged or not of the expected kind."""
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
-    """Load a dictionary saved with `torch.save`; all tensors are loaded to the CPU.
-
-    The tensors take no more memory than the size of the file.
+    """Load a dictionary saved with `torch.save` to the CPU.
 
     Raises:
-        DamagedError: the file is incomplete or damaged, or does not contain such a dictionary.
+        DamagedError: the file is damaged, or does not contain such a dictionary.
         InputError: there is no such file, or it is a folder, a pipe or a device.
     """
     files.check_regular(path, MOST_BYTES)
@@ -56,7 +54,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
 
 def _check(archive: zipfile.ZipFile) -> None:
-    """Refuse archives that are compressed, damaged, or hold more than tensors and containers."""
+    """Refuse archives that are compressed, damaged, or hold other objects."""
     for member in archive.infolist():
         if member.compress_type != zipfile.ZIP_STORED:
             raise zipfile.BadZipFile(f"{member.filename} is packed, which `torch.save` never does")

@@ -33,6 +33,7 @@ from pipeline.paths import (
     GENOTYPE,
     LOGS,
     NASBENCH_TABLE,
+    PLANNED,
     QUERIES,
     QUERY,
     RANKING,
@@ -135,7 +136,7 @@ def code_of(job, *names):
 
 def keep_study():
     """Write a file with the tables requested now or earlier; the tracking reads it."""
-    path = Path(RESULTS, "state", "study.json")
+    path = Path(RESULTS, PLANNED)
     before = read_json(path)["experiments"] if path.exists() else []
     asked = [one["name"] for one in before if one["name"] in EXPERIMENTS]
     asked += needs.asked_for(CONFIG, targets(), EXPERIMENTS)

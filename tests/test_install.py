@@ -1,4 +1,4 @@
-"""An installation without the checkout: the package, a folder to work in, reports of faults."""
+"""An installation without the checkout: the package and a folder to work in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 
 from pipeline import layout
 from pipeline.errors import InputError
-from pipeline.verbs import project
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,28 +82,3 @@ def test_all_files_of_the_workflow_are_installed() -> None:
         ["git", "ls-files", *layout.PARTS], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert {ROOT / path for path in tracked} <= installed
-
-
-class TestReport:
-    def test_secrets_are_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2hunter2")
-        told = project.without_secrets(
-            f"postgresql://me:pw@host/db\napi_key: abc123\n--token=xyz\n{Path.home()}/data\n"
-            "the word hunter2hunter2 in a log"
-        )
-        for secret in ("me:pw", "abc123", "xyz", "hunter2", str(Path.home())):
-            assert secret not in told
-        assert "host/db" in told
-        assert "~/data" in told
-
-    def test_the_last_log_is_shown(self, tmp_path: Path) -> None:
-        for name, time in (("old", 1), ("new", 2)):
-            path = tmp_path / "demo" / "logs" / "search" / f"{name}.log"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("\n".join(f"{name} {line}" for line in range(100)))
-            os.utime(path, (time, time))
-        shown = project.last_log(tmp_path)
-        assert shown.splitlines()[0].endswith("new.log")
-        assert shown.splitlines()[-1] == "new 99"
-        assert len(shown.splitlines()) == 1 + project.LAST_LINES
-        assert project.last_log(tmp_path / "none") == "no log yet"

@@ -1,8 +1,4 @@
-"""Reads alpha of every epoch of a search, as series for plots.
-
-In `strength.npz` a search saves alpha as `alpha_history` [epochs, players], and the accumulated
-Shapley values s (Eq. 7 of the paper) as `s_history`. The space is named in `provenance.json`.
-"""
+"""Reads alpha or the Shapley values s (Eq. 7) of every epoch of a search, as series for plots."""
 # Tested in tests/analysis/test_report.py.
 
 from __future__ import annotations
@@ -28,8 +24,7 @@ class Alphas:
 
     Attributes:
         operations: name of an operation -> index of its colour and line style.
-        edges: cell type -> edge (written `source → node`) -> one series for each operation, by seed
-            and epoch.
+        edges: cell type -> edge (`source → node`) -> one series for each operation.
     """
 
     operations: dict[str, int]
@@ -81,10 +76,7 @@ def _edge(
     edge: int,
     histories: Mapping[int, tuple[int, np.ndarray]],
 ) -> list[Series]:
-    """One series per operation of an edge, by seed and epoch.
-
-    `histories` maps a seed to (epochs to skip, alpha [epochs, cell types, edges, operations]).
-    """
+    """`histories`: seed -> (epochs to skip, alpha [epochs, cell types, edges, operations])."""
     return [
         Series(
             operation,
@@ -103,7 +95,7 @@ def _edge(
 
 
 def _history(results: Path, run: FinishedRun, quantity: str) -> np.ndarray | None:
-    """A quantity over epochs [epochs, players], as saved by the search."""
+    """A quantity over epochs [epochs, players]."""
     path = results / run.folder / "strength.npz"
     if not path.exists():
         return None

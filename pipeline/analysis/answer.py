@@ -1,8 +1,7 @@
 """The top of a report page: the result of the method, its best cell, and charts of all methods.
 
-The *method* of an experiment is the row of its reference strategy, usually Shapley-NAS. If this row
-has no result yet, the method is the first row with a result. The *headline* is the first test
-accuracy or test error that was measured for the method.
+The *headline* is the first test accuracy or test error that has a result. The *method* is the row
+of the reference strategy or, if it lacks this result, the first row that has it.
 """
 # Tested in tests/analysis/test_report.py.
 
@@ -28,27 +27,21 @@ FEW = f"With fewer than {LEAST} seeds such differences may be chance."
 
 @dataclass(frozen=True)
 class Answer:
-    """The main result of an experiment, shown at the start of its section on a report page.
+    """The main result of an experiment, at the top of its section on a report page.
 
-    Attributes:
-        sentence: the result of one method, usually Shapley-NAS, compared with the others; empty if
-            nothing is measured yet.
-        best: the cell of this method with the best test result; None if it found no cell.
-        best_value: the test result of this cell, as text.
-        n_cells: number of cells that this method found.
-        charts: dot plots that compare the methods, and scatter plots against the network size.
+    All fields except `charts`, which compare all methods, are about the method.
     """
 
-    sentence: str
-    best: Architecture | None
-    best_value: str
-    n_cells: int
+    sentence: str  # its result, compared with the others; empty if nothing is measured yet
+    best: Architecture | None  # its cell with the best test result
+    best_value: str  # the test result of this cell
+    n_cells: int  # cells that it found
     charts: tuple[Drawn, ...]
 
 
 @dataclass(frozen=True)
 class Summarised:
-    """An experiment in words: its title, its answer, its test results as text."""
+    """Title, answer and test results of an experiment, as text."""
 
     title: str
     sentence: str
@@ -57,20 +50,14 @@ class Summarised:
 
     @property
     def markdown(self) -> str:
-        """The summary as Markdown: a heading, a sentence and a table."""
+        """The summary as Markdown."""
         lines = [self.columns, ["---"] * len(self.columns), *self.rows]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return f"**{self.title}**\n\n{self.sentence}\n\n{table}"
 
 
 def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Architecture]) -> Answer:
-    """Summarise the results of an experiment for the top of its section on a report page.
-
-    Args:
-        experiment: the experiment, which names its reference strategy.
-        parts: the tables of the experiment.
-        found: all architectures on the report page.
-    """
+    """The answer of an experiment, from its tables and all architectures on the report page."""
     charts = tuple(chart for part in parts for chart in _charts(part))
     headline = _headline(experiment, parts)
     if headline is None:
@@ -82,7 +69,7 @@ def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Archit
 
 
 def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
-    """A summary of each experiment that has results, as text for MLflow and the terminal.
+    """A summary of each experiment that has results.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
@@ -110,7 +97,7 @@ def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
 def _headline(
     experiment: Experiment, parts: Sequence[Part]
 ) -> tuple[Line, Measure, dict[str, Cell]] | None:
-    """Row of the method, measure of the headline, and this measure's table cells by row label."""
+    """Row of the method, measure of the headline, and its table cells by row label."""
     for part in parts:
         for measure, cells in _tests(part).items():
             line = _method(experiment, part, cells)
@@ -145,7 +132,7 @@ def _method(experiment: Experiment, part: Part, cells: dict[str, Cell]) -> Line 
 
 
 def _sentence(label: str, measure: Measure, cells: dict[str, Cell]) -> str:
-    """State the method's result, and which methods it is better or worse than."""
+    """The method's result, and which methods it is better or worse than."""
     own = cells[label]
     assert own.ours is not None
     others: dict[int, list[str]] = {sign: [] for sign in SAID}
@@ -174,11 +161,9 @@ def _named(measure: Measure) -> str:
 
 
 def _compared(one: Cell, other: Cell) -> tuple[int, bool]:
-    """Compare two table cells by Welch's test; with too few seeds, compare only the means.
+    """1 if `one` is better, -1 if worse, 0 if no difference is found; and whether it was tested.
 
-    Returns:
-        First, 1 if `one` is better, -1 if it is worse, 0 if no difference is found. Second, whether
-        Welch's test was used.
+    With too few seeds for Welch's test, only the means are compared.
     """
     a, b = one.ours, other.ours
     assert a is not None and b is not None
@@ -209,10 +194,7 @@ def _best(line: Line, cell: Cell, found: Sequence[Architecture]) -> tuple[Archit
 
 
 def _charts(part: Part) -> Iterator[Drawn]:
-    """Charts that compare two or more methods: dot plots, and scatter plots against network size.
-
-    Each test measure has a dot plot. The first test measure of each stage also has a scatter plot.
-    """
+    """A dot plot of each test measure; for the first one of each stage also a plot against size."""
     tests = _tests(part)
     labels = list(dict.fromkeys(label for cells in tests.values() for label in cells))
     for measure, cells in tests.items():
@@ -237,7 +219,7 @@ def _charts(part: Part) -> Iterator[Drawn]:
 
 
 def _printed(cell: Cell) -> tuple[float, float] | None:
-    """Paper's mean for this data set, and its deviation (0 if not printed); None without a mean."""
+    """The paper's mean and deviation (0 if not printed) for this data set; None without a mean."""
     if cell.paper is None or cell.paper_dataset:
         return None
     return cell.paper.mean, cell.paper.std or 0.0

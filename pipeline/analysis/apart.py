@@ -1,8 +1,4 @@
-"""Separates runs whose settings differ from the study's, and finds runs whose code has changed.
-
-A run is set apart if its settings differ, or if it uses a search or a genotype whose settings
-differ. For runs that the study does not plan, the most common settings count as the study's.
-"""
+"""Separates runs whose settings differ from the study's, and finds runs whose code has changed."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline import paths
 from pipeline.analysis.runs import ORDER, FinishedRun
 from pipeline.config import planned as plans
 from pipeline.files import read_json
@@ -24,6 +21,9 @@ def split(
     runs: Sequence[FinishedRun], planned: Mapping[str, str]
 ) -> tuple[list[FinishedRun], list[FinishedRun]]:
     """The runs with the study's settings, and the runs with other settings.
+
+    Runs that use a search or a genotype with other settings also count as other. For runs that the
+    study does not plan, the most common settings count as the study's.
 
     Args:
         runs: all runs of one results folder.
@@ -63,8 +63,8 @@ def names(runs: Sequence[FinishedRun]) -> str:
 
 
 def planned_in(results: Path) -> Mapping[str, str]:
-    """Digests of the settings of the runs that the last study planned; empty if unknown."""
-    path = results / "state" / "study.json"
+    """The argument `planned` of `split` for the last study; empty if unknown."""
+    path = results / paths.PLANNED
     found: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
     return found
 
@@ -72,8 +72,7 @@ def planned_in(results: Path) -> Mapping[str, str]:
 def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
     """The modules that the run used and that have changed since then.
 
-    Runs of earlier versions recorded only one digest for the whole package. If it differs from
-    `source_digest`, the result is ["pipeline"].
+    Old runs recorded one digest of the whole package; if it differs, the result is ["pipeline"].
     """
     record = run.provenance
     if "modules" in record:

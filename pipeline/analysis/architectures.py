@@ -23,13 +23,11 @@ class Architecture:
 
     Attributes:
         run: run of the stage `genotype`.
-        anchor: its HTML id on the report page.
-        title: strategy and seed.
         svg: the drawing of the cell; empty if there is none.
-        others: the other runs of this strategy and seed (search, trial, query, trainings).
+        others: the other runs of this strategy and seed.
         training: training accuracy over epochs; None if the network was not trained.
         same: titles of other strategies' architectures with the same cell.
-        values: Shapley values that the search estimated, one heat map for each cell type.
+        values: estimated Shapley values, by cell type.
     """
 
     run: FinishedRun
@@ -51,7 +49,7 @@ class Architecture:
 def architectures(
     results: Path, runs: Sequence[FinishedRun], titles: Mapping[str, str]
 ) -> list[Architecture]:
-    """All found cells of a study, in the order of the runs."""
+    """All found cells, in the order of the runs."""
     return [_architecture(results, run, runs, titles) for run in runs if run.stage == "genotype"]
 
 
@@ -115,7 +113,7 @@ def _grown(
 
 
 def _training(title: str, own: Sequence[FinishedRun]) -> Drawn | None:
-    """One curve for each data set that the network was trained on."""
+    """One curve for each data set."""
     targets = dict.fromkeys(run.target for run in own if run.target is not None)
     series = [
         Series(target, index, by_run)

@@ -1,8 +1,4 @@
-"""Checks the claims of an experiment: computes the value of each seed, intervals and verdicts.
-
-The experiment's YAML file states the rules (see `config/claims.py`). This module applies them to
-the finished runs. It also counts the missing runs, and works before all runs have finished.
-"""
+"""Judges the claims of an experiment by its finished runs; `config/claims.py` has the rules."""
 
 from __future__ import annotations
 
@@ -28,9 +24,7 @@ Values = Mapping[int, float]
 def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
     """Measurements by file name: one for each claim, and one for each experiment's planned runs.
 
-    Args:
-        job: experiments and seeds; experiments without claims are skipped.
-        results: `results/{preset}`.
+    `results` is `results/{preset}`. Experiments without claims are skipped.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
@@ -85,7 +79,7 @@ def compared(
 
 
 def _agreement(of: Mapping[str, Values], printed: Mapping[str, float]) -> dict[int, float]:
-    """Kendall's tau between our ranking of the strategies and the paper's, for each shared seed."""
+    """Kendall's tau between our results and the paper's, for each seed that all strategies have."""
     import numpy as np
 
     shared = set.intersection(*({*by} for by in of.values()))
@@ -106,7 +100,6 @@ def _printed(condition: Condition, experiment: Experiment) -> dict[str, float]:
 
 
 def _claim(claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
-    """The text, conditions, verdicts and picture of a claim, as plain values."""
     conditions = [_judged(one, experiment, finished) for one in claim.conditions]
     deciding = [one["verdict"] for one in conditions if one["decides"]]
     return {
@@ -125,22 +118,23 @@ def _judged(
 ) -> dict[str, Any]:
     by = compared(condition, experiment, finished)
     found = summarise(by.values()) if by else None
-    side = "above" if condition.above is not None else "below"
+    if found is None:
+        verdict = OPEN
+    elif condition.hits:
+        verdict = condition.verdict_of_seeds(found.values)
+    else:
+        verdict = condition.verdict(found.n, found.low, found.high)
     return {
         "says": condition.says,
-        "rule": f"{side} {getattr(condition, side):g}",
-        "seeds": condition.seeds,
+        "rule": condition.rule,
         "decides": condition.decides,
         "result": _numbers(by),
-        "verdict": condition.verdict(found.n, found.low, found.high) if found else OPEN,
+        "verdict": verdict,
     }
 
 
 def _numbers(by: Values) -> dict[str, Any] | None:
-    """Mean, number of seeds and half-width of the 95 % t interval.
-
-    If there are too few seeds for an interval, the values are given instead of the half-width.
-    """
+    """Mean, number of seeds, half-width of the 95 % t interval (or else the value of each seed)."""
     if not by:
         return None
     one = summarise(by.values())
@@ -153,7 +147,7 @@ def _numbers(by: Values) -> dict[str, Any] | None:
 def _picture(
     claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]
 ) -> dict[str, Any]:
-    """Data of a claim's picture: for each label, either curves over epochs or a value per seed."""
+    """Data of a claim's picture: curves over epochs, or a value per seed, for each label."""
     titles = {label: _title(label, experiment) for label in claim.labels}
     if claim.curve:
         series = {titles[label]: epochs(label, claim.curve, finished) for label in titles}
@@ -185,7 +179,7 @@ def epochs(
 
 
 def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) -> dict[str, Any]:
-    """One row of the experiment: how many seeds are planned and finished, and its results."""
+    """How many seeds of a row are planned and finished, and its results."""
     dataset = row.datasets[0]
     query = values(row.strategy, dataset, f"query/{dataset}_test", finished)
     ranked = "query" if row.repeats else "ranking"  # a run of `queries` has both
@@ -197,6 +191,9 @@ def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) ->
         "done": len(query),
         "not_run": row.not_run,
         "accuracy": _numbers(query),
+        "highest": _numbers(
+            values(row.strategy, dataset, f"ranking/highest_{dataset}_test", finished)
+        ),
         "tau": _numbers(values(row.strategy, dataset, f"{ranked}/tau_{dataset}_test", finished)),
         "by_epoch": {
             column: epochs(row.strategy, column, finished, dataset)
@@ -206,5 +203,4 @@ def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) ->
 
 
 def _title(label: str, experiment: Experiment) -> str:
-    """The title of a strategy's row in the experiment."""
     return next(row.label for row in experiment.rows if row.strategy == label)

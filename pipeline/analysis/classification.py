@@ -1,8 +1,6 @@
 """Quality of a classifier: accuracy in total and by class, confusion matrix, constant baseline.
 
-Each accuracy has a 95 % interval (Wilson, 1927). The baseline predicts the most frequent class for
-every image. The accuracy of a network is significantly better only if its whole interval lies above
-the baseline's accuracy.
+Each accuracy has a 95 % interval (Wilson, 1927). The baseline always predicts the largest class.
 """
 
 from __future__ import annotations
@@ -120,7 +118,7 @@ def _text(value: Any) -> str:
 
 
 def _draw(found: Evaluation, names: Sequence[str], path: Path) -> None:
-    """Draw the confusion matrix; each row shows one true class, as shares of its images."""
+    """Draw the confusion matrix; a row shows the answers for one true class, as shares."""
     from matplotlib.figure import Figure  # imported only here, because it takes a second
 
     shares = found.confusion / np.maximum(found.confusion.sum(axis=1, keepdims=True), 1)

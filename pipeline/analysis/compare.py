@@ -1,12 +1,8 @@
 """Compares all strategies of a results folder, or only the runs that are named.
 
-Runs that differ only in their seeds form one *side*. A search has a search seed, and the trainings
-of its cell have training seeds. A published cell has only training seeds. Two sides are paired over
-the search seeds that both have. If neither side has a search, or if all runs belong to one search,
-they are paired over training seeds. Otherwise the difference is unpaired, with Welch's interval.
-
-A comparison of named runs uses the units of `metrics.json`. A comparison of strategies uses the
-units of `measures.py`.
+Runs that differ only in their seeds form one *side*. Two sides are paired over their shared search
+seeds. If neither side has a search, or if all runs belong to one search, they are paired over
+training seeds. Otherwise the difference is unpaired, with Welch's interval.
 """
 
 from __future__ import annotations
@@ -43,11 +39,9 @@ class Subject:
     """One run that is compared.
 
     Attributes:
-        name: the run's name, including its seeds.
         search_seed: None if the genotype is not from a search, or is the best of several searches.
-        training_seed: None if the run does not train the network of a genotype.
+        training_seed: None if the run does not train a found network.
         config: settings, code, device, data and genotype, as text; nested keys are flattened.
-        metrics: numbers of `metrics.json`.
         mlflow: (run id, experiment id), or None.
     """
 
@@ -121,7 +115,7 @@ def read(folder: Path) -> Subject:
 
 
 def _genotype(folder: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
-    """The cell of a run: from `metrics.json` or else from its seed's `genotype.json`."""
+    """The cell of a run, from `metrics.json` or from `genotype.json`."""
     if isinstance(metrics.get("arch"), str):
         return {GENOTYPE: metrics["arch"]}
     base = folder.resolve().parents[2] if "rseed" in folder.name else folder.resolve().parent
@@ -130,7 +124,7 @@ def _genotype(folder: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
 
 
 def sides_of(subjects: Sequence[Subject]) -> list[Side]:
-    """Runs grouped by everything except their seed, in the order given."""
+    """Runs grouped by everything except their seed."""
     gathered: dict[Any, list[Subject]] = defaultdict(list)
     for one in subjects:
         kept = {k: v for k, v in one.config.items() if k not in (*CODE, GENOTYPE)}
@@ -139,7 +133,7 @@ def sides_of(subjects: Sequence[Subject]) -> list[Side]:
 
 
 def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
-    """A comparison that can be written as JSON. Its lists `values` are in the order of `sides`."""
+    """A comparison to write as JSON; its lists `values` are in the order of `sides`."""
     keys = dict.fromkeys(key for side in sides for run in side.runs for key in run.config)
     rows = [{"key": key, "values": [side.setting(key) or None for side in sides]} for key in keys]
     metrics = dict.fromkeys(m for side in sides for run in side.runs for m in run.metrics)
@@ -156,7 +150,7 @@ def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
 
 
 def _found_the_same(sides: Sequence[Side]) -> bool:
-    """Whether all sides have the same cells; False if the cell of a run is unknown."""
+    """Whether all sides have the same, known cells."""
     cells = [{run.config.get(GENOTYPE) for run in side.runs} for side in sides]
     return len(cells) > 1 and None not in cells[0] and all(one == cells[0] for one in cells)
 
@@ -189,15 +183,9 @@ def _numbers(summary: Summary) -> dict[str, Any]:
 def difference(
     first: Mapping[int, float], second: Mapping[int, float], kind: str | None
 ) -> dict[str, Any]:
-    """The mean difference of two sides, first minus second.
+    """The mean difference of two sides, first minus second; paired over shared seeds if possible.
 
-    It is paired over the shared seeds if there are any. Otherwise it is unpaired, with Welch's
-    interval.
-
-    Args:
-        first: values of the first side by seed.
-        second: values of the second side by seed.
-        kind: kind of the seeds; None if the two sides have different kinds and cannot be paired.
+    `kind` is the kind of the seeds; None if the two sides have different kinds.
     """
     paired = paired_difference(first, second) if kind else None
     if paired:
@@ -226,7 +214,7 @@ class Comparison:
 
 
 def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
-    """A comparison per space and data set. Its rows are means and differences of strategies."""
+    """A comparison for each space and data set; its rows are means and paired differences."""
     for space, dataset in dict.fromkeys((run.space, run.dataset) for run in runs):
         own = [run for run in runs if (run.space, run.dataset) == (space, dataset)]
         labels = list(dict.fromkeys(run.strategy for run in own))
@@ -251,7 +239,7 @@ def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
 
 
 def _differences(seeds: Mapping[str, Mapping[int, float]]) -> Iterator[dict[str, Any]]:
-    """The difference of each pair of strategies that share seeds of one kind."""
+    """Paired differences of strategies that share seeds of one kind."""
     for a, b in itertools.combinations(seeds, 2):
         if is_searched(a) != is_searched(b):
             continue
@@ -263,7 +251,7 @@ def _differences(seeds: Mapping[str, Mapping[int, float]]) -> Iterator[dict[str,
 
 
 def _measures(own: Sequence[FinishedRun]) -> list[Measure]:
-    """Measures to compare: test errors, table accuracies, ranks, parameters and search time."""
+    """The measures to compare."""
     targets = dict.fromkeys(run.target for run in own if run.target is not None)
     columns = measures.ranked_columns(own)
     return [

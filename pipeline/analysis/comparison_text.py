@@ -22,17 +22,12 @@ from pipeline.config.jobs import ReportJob
 from pipeline.files import csv_text
 
 WIDTH = 160  # columns if there is no terminal
-SCREEN = 80  # the same for tables of a folder, whose cells wrap
+SCREEN = 80  # for tables of a folder, whose cells wrap
 INTERVALS = "± or brackets: 95 % interval over n seeds, if there are three or more"
 
 
 def render_folder(results: Path, form: str = "text") -> str:
-    """Compare the strategies of a results folder.
-
-    Args:
-        results: `results/{preset}`.
-        form: "text" for tables of methods and metrics; "csv" or "json" for all compared values,
-            with the paired differences.
+    """Compare the strategies of a results folder, as "text", "csv" or "json".
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
@@ -63,7 +58,7 @@ def render_folder(results: Path, form: str = "text") -> str:
 
 
 def _matrix(one: Comparison) -> TextTable:
-    """A table of methods (rows) and metrics (columns), without metrics on validation images."""
+    """A table of methods and metrics, without metrics on validation images."""
     shown = [m for m in one.measures if not m.key.endswith("_valid")]
     titles = ["seeds", *(f"{m.title} ({m.unit})" if m.unit else m.title for m in shown)]
     rows = []
@@ -74,7 +69,7 @@ def _matrix(one: Comparison) -> TextTable:
 
 
 def _cell(measure: Measure, summary: Summary | None, n: int) -> str:
-    """A value as text, followed by its number of seeds if this number is not `n`."""
+    """A value as text, with its number of seeds if this differs from `n`."""
     if summary is None:
         return "-"
     words = summary.words(measure.decimals)
@@ -82,13 +77,9 @@ def _cell(measure: Measure, summary: Summary | None, n: int) -> str:
 
 
 def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str = "") -> str:
-    """A comparison of runs as tables of text, or as JSON.
+    """A comparison of runs, as "text" or "json".
 
-    Args:
-        sides: groups of runs, from `sides_of`.
-        form: "text" or "json".
-        address: address of MLflow's comparison, if MLflow has all runs.
-        note: text shown before the address, such as the command that starts MLflow.
+    `address` is the address of MLflow's comparison. The text has `note` before the address.
     """
     found = {**compare_runs(sides), "mlflow": address}
     if form == "json":

@@ -1,10 +1,10 @@
 """Heat maps (edges x operations, one per cell type) of the Shapley values that a search estimated.
 
-    φ_o     mean over the E epochs in which φ_o was estimated, so not over the warm-up
+    φ_o     mean over the E epochs in which φ_o was estimated
     error   sqrt(mean of σ_e² / E), the mean over epochs whose standard error σ_e is known
 
-A search saves φ and σ of each epoch in `strength.npz` as `phi_history` and
-`standard_error_history`, both [epochs, players], NaN where unknown.
+`strength.npz` has φ and σ as `phi_history` and `standard_error_history`, both [epochs, players],
+NaN where unknown.
 """
 # Tested in tests/analysis/test_report.py.
 
@@ -31,9 +31,9 @@ class Contribution:
     """One field of a heat map: an operation on an edge.
 
     Attributes:
-        phi: Shapley value, in the unit of the heat map; NaN if it was never estimated.
-        error: standard error of `phi`, in the same unit; NaN if unknown in all epochs.
-        share: `phi` divided by the largest |phi| of the search, in [-1, 1].
+        phi: Shapley value, in the unit of the heat map; NaN if never estimated.
+        error: standard error of `phi`; NaN if unknown.
+        share: `phi` divided by the largest |phi| of the search.
         chosen: whether the genotype has this operation on this edge.
     """
 
@@ -44,17 +44,17 @@ class Contribution:
 
     @property
     def known(self) -> bool:
-        """Whether there is a value."""
+        """Whether `phi` was estimated."""
         return not math.isnan(self.phi)
 
     @property
     def is_null(self) -> bool:
-        """Whether it contributes exactly zero, as `none` does, and is not chosen."""
+        """Whether `phi` and `error` are zero, as for `none`, and the operation is not chosen."""
         return self.phi == self.error == 0 and not self.chosen
 
     @property
     def has_error(self) -> bool:
-        """Whether the value has an error above zero."""
+        """Whether `error` is known and above zero."""
         return self.error > 0
 
 
@@ -71,12 +71,9 @@ class HeatMap:
 def heat_maps(
     results: Path, search: FinishedRun | None, genotype: FinishedRun
 ) -> tuple[HeatMap, ...]:
-    """Heat maps of a search, one per cell type; empty if the search estimates no Shapley values.
+    """Heat maps of a search; empty if it estimates no Shapley values.
 
-    Args:
-        results: folder of the runs.
-        search: run of the stage `search`.
-        genotype: run of the stage `genotype` with the seed of `search`.
+    `genotype` is the run of the stage `genotype` with the seed of `search`.
     """
     path = results / search.folder / "strength.npz" if search else None
     arrays = read_arrays(path) if path and path.exists() else {}
@@ -115,7 +112,7 @@ def mean_over_epochs(
 
 
 def _heat_map(space: Space, t: int, unit: str, fields: list[Contribution]) -> HeatMap:
-    """The heat map of cell type `t`, without operations that are null players on every edge."""
+    """The heat map of cell type `t`, without operations that are null on every edge."""
     rows: dict[str, dict[str, Contribution]] = {}
     for e, (node, source) in enumerate(space.edges):
         first = (t * len(space.edges) + e) * space.n_operations

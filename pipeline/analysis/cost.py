@@ -2,14 +2,12 @@
 
     hours = operations / rate(device, kind of network) / 3600
 
-`work.py` counts the operations. Each row of `rates.json` describes a run, a training step or a
-forward pass, with its operations and seconds. The seconds were published by others or measured by
-us. A rate, in operations per second, is the geometric mean over all rows with this device and kind
-of network. `python -m pipeline gpu-check` adds rows for your GPU. The published times come from a
-V100, a GTX 1080 Ti and unnamed GPUs, but their rows all name the device `V100`. ImageNet supernets
-are a separate kind. Their searches also decode images, and are ten times slower per operation.
+A rate, in operations per second, is the geometric mean over the rows of `rates.json` with this
+device and kind of network. `python -m pipeline gpu-check` adds rows for your GPU. Some published
+times come from a GTX 1080 Ti or from unnamed GPUs, but their rows also name the device `V100`.
+ImageNet supernets are a separate kind, because their searches also decode images.
 
-The module renders `docs/cost.md`; do not edit that page by hand.
+The module renders `docs/cost.md`.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from pipeline.paths import Place
 
 RATES = Path(__file__).with_name("rates.json")
 CORE = "CPU core"
-# Kind of network -> similar kind, whose speed is used if none was measured for the first.
+# Kind of network -> kind whose speed is used if its own speed is unknown.
 ALIKE = {"darts_imagenet": "darts", "nasbench201": "darts", "network": "darts"}
 
 
@@ -37,7 +35,7 @@ class Gpu:
 
     Attributes:
         name: name in `rates.json`, or the product's name.
-        bandwidth: bandwidth of its memory, in bytes per second.
+        bandwidth: of its memory, in bytes per second.
         price: US dollars per hour on demand, lowest and highest.
     """
 
@@ -74,9 +72,7 @@ def hours(one: work.Work, device: str) -> float:
 def hours_on(one: work.Work, gpu: Gpu) -> tuple[float, float]:
     """Fewest and most hours of a run on a GPU whose speed was not measured.
 
-    The speed of these networks is limited by memory bandwidth rather than by arithmetic. So in the
-    best case, a GPU is faster than a V100 by the ratio of their bandwidths. In the worst case,
-    launching small kernels takes most of the time, and the GPU is no faster than a V100.
+    At best, it is faster than a V100 by the ratio of memory bandwidths; at worst, it is no faster.
     """
     most = hours(one, V100.name)
     return most * V100.bandwidth / gpu.bandwidth, most
@@ -124,7 +120,7 @@ Table 3, for example, these runs include a training for each row and seed.
 
 
 def render(folder: Path = Path("config")) -> str:
-    """The page, for runs of the preset `paper` in a configuration folder."""
+    """The page, for runs of the preset `paper`."""
     config = load.resolve({"preset": "paper"}, folder)
     config = load.with_labels(config, load.experiments(config, folder))
     lines = [_line(config, name, place, printed) for name, (place, printed) in RUNS.items()]
@@ -135,7 +131,7 @@ def render(folder: Path = Path("config")) -> str:
 
 
 def factor(config: Config, place: Place, printed: float) -> float:
-    """Factor between our estimate of V100 hours and the hours printed in a paper; at least 1."""
+    """Factor between our estimate for a V100 and the printed hours; at least 1."""
     ratio = hours(work.of_run(config, place), V100.name) / printed
     return max(ratio, 1 / ratio)
 

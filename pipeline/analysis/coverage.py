@@ -1,9 +1,8 @@
 """Simulates how often a confidence interval covers the true mean of accuracies from a table.
 
-A run of the stage `queries` looks up one NAS-Bench-201 accuracy for each of many seeds. The mean
-of these accuracies counts as the true mean. From the accuracies we draw samples of size n, with
-replacement. For each sample we compute a t interval and a bounded interval (`intervals.py`). A 95 %
-interval should cover the true mean in at least 95 of 100 samples.
+A run of the stage `queries` has one NAS-Bench-201 accuracy for each of many seeds. Their mean
+counts as the true mean. We draw samples of n accuracies with replacement, and compute two intervals
+for each sample: a t interval and a bounded interval (`intervals.py`).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ SIZES = {4: 500, 500: 100}  # seeds -> draws
 
 
 def coverage(runs: Sequence[FinishedRun], column: str) -> list[dict[str, Any]]:
-    """Coverage and median width of intervals: a row for each run, sample size and kind of interval.
+    """Coverage and median width: a row for each run, sample size and kind of interval.
 
     Args:
         runs: only runs of the stage `queries` are used.

@@ -20,14 +20,13 @@ MOST_DOTS = 30  # with more seeds, single seeds are not drawn
 
 @dataclass(frozen=True)
 class Dots:
-    """The values of one method by seed: a row of a dot plot, or a point of a scatter plot.
+    """The values of one method: a row of a dot plot, or a point of a scatter plot.
 
     Attributes:
-        name: name of the method.
         index: index of its colour.
         values: seed -> value; empty if only the paper has a number.
         paper: the paper's mean and deviation; None if the paper prints no number.
-        at: horizontal position in a scatter plot; a dot plot does not use it.
+        at: horizontal position in a scatter plot.
     """
 
     name: str
@@ -37,10 +36,7 @@ class Dots:
     at: float = 0.0
 
     def words(self, decimals: int) -> str:
-        """Our result and the paper's mean as text.
-
-        Our result is a mean with its interval, or a list of values if there is no interval.
-        """
+        """Our mean with its interval (or the values if there is none), and the paper's mean."""
         said = []
         if self.values:
             words = summarise(self.values.values()).words(decimals)
@@ -51,10 +47,7 @@ class Dots:
 
 
 def dots(rows: Sequence[Dots]) -> Figure:
-    """Draw one row per method.
-
-    Hollow dots are seeds, the bar is the mean with its interval, and ◆ is the paper's mean.
-    """
+    """Draw a row for each method: hollow dots for seeds, mean with interval, ◆ for the paper."""
     with figures.canvas(0.45 + 0.4 * len(rows)) as figure:
         axes = figure.subplots()
         figures.name_rows(axes, [row.name for row in rows])
@@ -73,10 +66,7 @@ def dots(rows: Sequence[Dots]) -> Figure:
 
 
 def scatter(points: Sequence[Dots], x: str) -> Figure:
-    """Draw the mean of each method at its position `at`, with the interval as a bar.
-
-    `x` is the label of the horizontal axis.
-    """
+    """Draw the mean and interval of each method at `at`; `x` labels the horizontal axis."""
     from matplotlib.ticker import MaxNLocator
 
     with figures.canvas(figures.SIZE[1]) as figure:
@@ -95,7 +85,7 @@ def scatter(points: Sequence[Dots], x: str) -> Figure:
 
 
 def _draw_row(axes: Axes, row: Dots, y: int) -> None:
-    """Draw the seeds, the mean and the interval of one method at height `y`."""
+    """Draw one method at height `y`."""
     colour, gid = SERIES[row.index % len(SERIES)], f"series-{row.index}"
     summary = summarise(row.values.values())
     if len(row.values) <= MOST_DOTS:

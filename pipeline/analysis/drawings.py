@@ -1,11 +1,9 @@
-"""The drawings of a page, with captions and descriptions, and the functions that make them.
+"""The drawings of a page, with captions and descriptions.
 
-An entry in `registry/figures.py` names a function
+An experiment names its figure by the key `figure`. The entry in `registry/figures.py` names a
+function that draws the finished runs of the experiment:
 
     def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]
-
-which draws the finished runs of the experiment from their files in the folder `results`. If no run
-has finished, it returns an empty list. An experiment chooses its figure by the key `figure`.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -34,12 +32,11 @@ class Drawn:
     Attributes:
         caption: the text above the picture.
         description: the picture's numbers in words, for readers who cannot see it.
-        figure: the matplotlib figure, in the style of `figures.style`.
+        figure: the matplotlib figure.
         legend: name of a series -> its index of colour and dash.
-        curves: the series drawn by `figures.curves`, for pages that show the values of points;
-            empty for other pictures.
+        curves: the series, if `figures.curves` drew the picture.
         name: name of the picture's files without a suffix; unique within the report.
-        data: the numbers and words that are drawn, with one row for each point or line.
+        data: one row for each point or line that is drawn.
     """
 
     caption: str
@@ -57,7 +54,7 @@ class Drawn:
 
     @property
     def readout(self) -> dict[str, Any]:
-        """The data with which a page shows values of the curves; empty if there are no curves."""
+        """Data with which a page shows the values of the curves; empty if there are none."""
         assert self.svg  # rendering computes the layout of the figure
         return figures.readout(self.figure, self.curves) if self.curves else {}
 

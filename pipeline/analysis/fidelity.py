@@ -1,9 +1,7 @@
 """Renders `docs/fidelity.md`, which compares our code with the authors' code, from YAML files.
 
-For each hyper-parameter, `config/fidelity/<strategy>.yaml` has the authors' value, its source, and,
-if our value differs, the reason. Our value is read from the settings of the search under the preset
-`paper`. The file also describes behaviour that no hyper-parameter controls, such as how each code
-samples and discretises.
+`config/fidelity/<strategy>.yaml` has the authors' values. Our values are read from the settings of
+the search under the preset `paper`.
 """
 
 from __future__ import annotations
@@ -52,7 +50,7 @@ class Value(Settings):
 
 
 class Rule(Settings):
-    """A behaviour that no key controls. If `why` is empty, our code and the authors' agree."""
+    """A behaviour that no key controls. If `why` is empty, both codes behave equally."""
 
     what: str
     authors: str

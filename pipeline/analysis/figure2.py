@@ -1,9 +1,8 @@
-"""Figure 2: how much accuracy the supernet loses if one or two operations are removed.
+"""Figure 2: how much accuracy the supernet loses if one or two operations of two edges are removed.
 
-The operations belong to two edges. For each data set two pictures show means over search seeds. The
-first picture shows the drop in accuracy. On its diagonal one operation is removed; above the
-diagonal two are removed. The second picture shows the interaction of two operations: the drop if
-both are removed, minus the sum of the drops if each is removed alone.
+The first picture shows the drop in accuracy: on its diagonal one operation is removed, above the
+diagonal two. The second picture shows the interaction of two operations: the drop if both are
+removed, minus the sum of the drops if each is removed alone.
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -35,17 +34,11 @@ Pair = tuple[Player, Player]  # a pair of equal players is a single operation
 
 @dataclass(frozen=True)
 class Quantity:
-    """What a picture of figure 2 shows: the drop in accuracy, or the interaction.
+    """What a picture of figure 2 shows: the drop in accuracy, or the interaction."""
 
-    Attributes:
-        key: column of `drops.csv`.
-        caption: the text above the picture.
-        colours: name of a matplotlib colour map; a diverging colour map is centred on zero.
-    """
-
-    key: str
+    key: str  # column of `drops.csv`
     caption: str
-    colours: str
+    colours: str  # matplotlib colour map
 
 
 QUANTITIES = (
@@ -83,7 +76,7 @@ def _of_row(row: Row, dataset: str, runs: Sequence[FinishedRun], results: Path) 
 
 
 def _read(path: Path) -> dict[Pair, dict[str, float]]:
-    """Drop and interaction by pair, fractions; a single operation has no interaction."""
+    """Drop and interaction of each pair, as fractions; a single operation has no interaction."""
     found = {}
     for row in read_csv(path):
         first = (int(row["first_edge"]), row["first_operation"])
@@ -95,7 +88,7 @@ def _read(path: Path) -> dict[Pair, dict[str, float]]:
 
 
 def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
-    """A heat map of pairs of operations, ordered by edge; each field also shows its value."""
+    """A heat map of pairs of operations, ordered by edge."""
     players = list(dict.fromkeys(player for pair in values for player in pair))
     field = np.full((len(players), len(players)), np.nan)
     for (first, second), several in values.items():
@@ -139,7 +132,7 @@ def _title(player: Player) -> str:
 
 
 def _words(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> str:
-    """The largest value of single operations and of pairs, in words."""
+    """The largest value of a single operation and of a pair, in words."""
     means = {pair: float(np.mean(several)) for pair, several in values.items()}
     kinds = {
         "alone": {pair: m for pair, m in means.items() if pair[0] == pair[1]},

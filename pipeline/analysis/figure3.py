@@ -1,9 +1,7 @@
 """Figure 3: test error and search cost against the number of permutations M and the threshold eta.
 
-The first picture varies M, the second eta. Both show the base row, which changes neither setting.
-Every other row changes one setting and appears only in the picture of this setting. If a preset
-gives the base row the same value as another row, only the base row is drawn. M and eta are read
-from the provenance of the searches, because presets may change them.
+The first picture varies M, the second eta. Both show the base row, which changes neither. M and eta
+are read from the provenance of the searches, because presets may change them.
 """
 # Tested in tests/analysis/test_figure_3.py.
 
@@ -44,7 +42,7 @@ def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Draw
     cost = measures.seconds("search", study.runs)
     points = list(_points(experiment, dataset, study, error, cost))
     varied = {setting: _varying(experiment, points, setting) for setting in SETTINGS}
-    return [_draw(setting, own, error, cost) for setting, own in varied.items() if len(own) > 1]
+    return [_draw(setting, own, cost) for setting, own in varied.items() if len(own) > 1]
 
 
 def _points(
@@ -65,7 +63,7 @@ def _points(
 
 
 def _varying(experiment: Experiment, points: Sequence[Point], setting: str) -> list[Point]:
-    """The points of the base row and of the rows that change `setting`, in order of `setting`."""
+    """Points of the base row and of rows that change `setting` to another value, in order."""
     labels = experiment.strategies
     own = [
         point
@@ -78,7 +76,7 @@ def _varying(experiment: Experiment, points: Sequence[Point], setting: str) -> l
     return [*reversed(alone.values())]
 
 
-def _draw(setting: str, points: Sequence[Point], error: Measure, cost: Measure) -> Drawn:
+def _draw(setting: str, points: Sequence[Point], cost: Measure) -> Drawn:
     x = [point.settings[setting] for point in points]
     with figures.canvas(3.6) as figure:
         above, below = figure.subplots(2, 1, sharex=True)

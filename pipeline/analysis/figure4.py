@@ -1,8 +1,4 @@
-"""Figure 4: alpha over epochs on the first edge of the normal and of the reduction cell.
-
-The paper shows Shapley-NAS after its warm-up. For each strategy that trains alpha, this figure
-shows the epochs in which alpha is not frozen.
-"""
+"""Figure 4: alpha over the epochs after warm-up, on the first edge of each cell type."""
 # Tested in tests/analysis/test_figures.py.
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
 """Figure 5: operation strength against test accuracy of architectures of NAS-Bench-201.
 
-As in the paper, each row of the experiment has one scatter plot per data set. It shows the search
-with the first seed. A second picture for each data set shows Kendall's tau and a bootstrap interval
-for every seed, over the drawn architectures and over all architectures. A cross shows the paper's
-tau. Two lines show the tau of scores fitted to the table (`nasbench/additive.py`): main effects on
-the accuracies (dashed), and main effects on the ranks of the accuracies (solid). We found no score
-that is a sum over edges and has a much larger tau than the main effects on ranks.
+A scatter plot for each row and data set shows the first seed, as in the paper. A second picture for
+each data set shows Kendall's tau of every seed with a bootstrap interval. A cross marks the paper's
+tau. Lines mark the tau of scores fitted to the table (`nasbench/additive.py`): main effects on the
+accuracies (dashed) and on their ranks (solid).
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -92,7 +90,7 @@ def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
 
 
 def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
-    """A dot plot of tau: one line for each row and set of architectures, one dot for each seed."""
+    """Dots of tau: a line for each row and set of architectures, a dot for each seed."""
     data = [point for one in own for over in OVER for point in _points(one, over)]
     lines = [(one, over) for over in OVER for one in own]
     with figures.canvas(0.8 + 0.42 * len(lines)) as figure:

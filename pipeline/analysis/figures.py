@@ -1,9 +1,7 @@
 """Draws curves over epochs with mean and 95 % interval (for dot plots see `dots.py`).
 
-A thin line is one seed, the thick line is the mean over seeds, and the band is the t interval of
-the mean (`intervals.py`). A series has the same colour and dash pattern in all figures of a page.
-Drawing functions return a matplotlib figure. For the same numbers, `svg` and `png` return the same
-bytes.
+A thin line is one seed, a thick line is the mean over seeds, and a band is the t interval of the
+mean. For the same numbers, `svg` and `png` return the same bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Distinct for colour-blind readers (after Okabe and Ito); dark mode has lighter colours.
+# Distinct for colour-blind readers (after Okabe and Ito).
 SERIES = (
     "#0072b2",
     "#d55e00",
@@ -93,18 +91,15 @@ class Series:
         return np.array(epochs), means, np.array([s.half_width or 0.0 for s in found])
 
     def last(self) -> str:
-        """The mean over seeds at the last epoch as text, with its interval if there is one."""
+        """The mean over seeds at the last epoch and its interval, as text."""
         _, mean, half_width = self.mean()
         return f"{mean[-1]:.3g}" + (f" ± {half_width[-1]:.2g}" if half_width[-1] else "")
 
 
 def curves(series: Sequence[Series], band: bool = True, legend: bool = False) -> Figure:
-    """Draw curves over epochs. The vertical axis has no label, since the caption names it.
+    """Draw curves over epochs; the vertical axis has no label.
 
-    Args:
-        series: the curves.
-        band: whether to draw the interval of the mean; set it to False if many curves cross.
-        legend: whether to name the curves below the axes, for pictures outside a report page.
+    `band` draws the intervals. `legend` names the curves, for pictures outside a report page.
     """
     below = LEGEND_LINE * math.ceil(len(series) / 2) if legend else 0.0
     with canvas(SIZE[1] + below) as figure:
@@ -175,14 +170,13 @@ def ends(series: Sequence[Series]) -> str:
 
 
 def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
-    """The data that a report page needs to show the values of the curves.
+    """The data with which a report page shows the values of the curves.
 
     Call `svg` first, because it places the axes.
 
     Returns:
-        `box`: left, top, right and bottom of the axes as fractions of the picture. `x`: the
-        limits of the horizontal axis. `series`: name, colour index and points of each curve. A
-        point is [epoch, mean, half-width].
+        `box`: left, top, right and bottom of the axes as fractions of the picture; `x`: limits of
+        the horizontal axis; `series`: name, colour index and points [epoch, mean, half-width].
     """
     (axes,) = figure.axes
     place = axes.get_position()

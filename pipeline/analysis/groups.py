@@ -1,8 +1,7 @@
-"""Figures for each group of runs: accuracy, cost, alpha.
+"""Figures of accuracy, cost and alpha for each group of runs.
 
 A group contains all runs in one space on one data set. Each strategy has the same colour and dash
-in all figures of a group. Each operation has the same colour and dash in all figures of the
-architecture parameters alpha.
+in all figures of a group.
 """
 
 from __future__ import annotations
@@ -18,11 +17,10 @@ from pipeline.analysis.figures import Series
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import FinishedRun
 
-# Metric of an epoch -> axis label, scale; a figure is drawn if a history has the metric.
+# Metric of an epoch -> axis label, scale.
 SEARCH_CURVES = {
-    # Three different accuracies, each in a separate figure: the mean over the alpha steps of an
-    # epoch, the accuracy of the whole supernet after the epoch, and the accuracy of single
-    # architectures sampled from the supernet.
+    # The mean over the alpha steps of an epoch, the accuracy of the whole supernet after the epoch,
+    # and the accuracy of single architectures sampled from the supernet.
     "valid_accuracy": ("supernet's validation accuracy while alpha is trained (%)", 100.0),
     "value_full": ("value of the whole supernet, V(N)", 1.0),
     "drawn_accuracy": ("mean validation accuracy of the architectures drawn (%)", 100.0),
@@ -34,7 +32,7 @@ TRAIN_CURVES = {
     "train_loss": ("training loss", 1.0),
 }
 GRID_COLUMNS = 4
-# In a larger group only first edges are drawn, because the page of a whole paper would get too big.
+# In a larger group only first edges are drawn, because the page would get too big.
 MOST_WITH_ALL_EDGES = 8
 
 
@@ -50,7 +48,7 @@ class AlphaFigures:
 
 @dataclass(frozen=True)
 class Group:
-    """A group of runs; `strategies` maps titles of strategies to indices of colours and dashes."""
+    """A group of runs; `strategies`: title -> index of colour and dash."""
 
     space: str
     dataset: str
@@ -61,13 +59,7 @@ class Group:
 
 
 def groups(results: Path, runs: Sequence[FinishedRun], titles: Mapping[str, str]) -> list[Group]:
-    """Group the runs by space and data set, and draw the figures of each group.
-
-    Args:
-        results: folder of the runs, for drawings and histories of alpha.
-        runs: all runs on the page.
-        titles: display names of strategy labels.
-    """
+    """Draw the figures of each group; `titles` are the display names of strategy labels."""
     keys = dict.fromkeys((run.space, run.dataset) for run in runs)
     return [_group(results, key, [r for r in runs if _key(r) == key], titles) for key in keys]
 
@@ -149,7 +141,7 @@ def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) 
 def _alpha(
     results: Path, name: str, runs: Sequence[FinishedRun], with_all: bool
 ) -> AlphaFigures | None:
-    """Figures of alpha over epochs; None if alpha was not saved or no longer fits the space."""
+    """Figures of alpha; None if it was not saved or no longer fits the space."""
     found = alphas.read(results, runs)
     if found is None:
         return None

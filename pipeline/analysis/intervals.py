@@ -1,18 +1,12 @@
 """Statistics over seeds (mean, 95 % interval, Welch's test), and their form as text.
 
-The methods make different assumptions:
-
 - *t*: mean ± t(0.975, n - 1) · deviation / sqrt(n), for independent, nearly normal values.
-- *bounded*: Gaffke's interval for values between two known bounds. Its lower end is the 2.5 %
-  quantile of sum_i w_i x_i over w ~ Dirichlet(1, ..., 1), where the x_i are the values and the
-  lower bound. The upper end is the 97.5 % quantile, with the upper bound instead of the lower. The
-  interval assumes no distribution and stays within the bounds. It suits accuracies from a table,
-  many of which are equal and near the maximum (Gaffke, 2005; Learned-Miller & Thomas,
-  arXiv:1905.06208).
-- *Welch*: a test of whether two means differ. It needs the mean, the standard deviation and the
-  number of values of each group.
+- *bounded*: Gaffke's interval for values between two known bounds. It assumes no distribution. Its
+  lower end is the 2.5 % quantile of sum_i w_i x_i over w ~ Dirichlet(1, ..., 1), where the x_i are
+  the values and the lower bound. The upper end is the 97.5 % quantile, with the upper bound
+  (Gaffke, 2005; Learned-Miller & Thomas, arXiv:1905.06208).
 
-With fewer than three values there is no interval and no test, and the values themselves are shown.
+With fewer than three values there is no interval.
 """
 
 from __future__ import annotations
@@ -47,7 +41,7 @@ class Summary:
 
     @property
     def half_width(self) -> float | None:
-        """Half the width of a t interval; None if the interval is bounded or missing."""
+        """Half the width of a t interval; None without one."""
         return None if self.high is None or self.bounded else self.high - self.mean
 
     @property
@@ -71,8 +65,8 @@ class Summary:
         """Text such as `2.505 ± 0.014` or `94.27 (93.1 to 94.37)`; without an interval, the values.
 
         Args:
-            decimals: number of decimals if there is no interval or its width is zero. Otherwise
-                the width determines the number of decimals.
+            decimals: used if there is no interval or its width is zero; otherwise the width
+                determines the number of decimals.
             signed: whether positive numbers get a plus sign.
         """
         if self.low is None or self.high is None:
@@ -89,7 +83,7 @@ def summarise(values: Iterable[float], bounds: tuple[float, float] | None = None
     """Mean, standard deviation and 95 % interval of some values.
 
     Args:
-        values: one value per seed; at least one value.
+        values: one per seed.
         bounds: smallest and largest possible value, for a bounded interval; None: a t interval.
 
     Raises:
@@ -125,11 +119,7 @@ def bounded_interval(values: np.ndarray, least: float, largest: float) -> tuple[
 
 
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Summary | None:
-    """Summary of `a` minus `b` over the seeds that both have; None if they have no seed in common.
-
-    Runs with the same seed use the same data split and data order. Therefore, the differences
-    usually vary less between seeds than the values of `a` do.
-    """
+    """Summary of `a` minus `b` over the seeds that both have; None if they share no seed."""
     shared = sorted(a.keys() & b.keys())
     return summarise(a[seed] - b[seed] for seed in shared) if shared else None
 
@@ -140,8 +130,8 @@ def welch(
     """Welch's test: difference of two means, half-width of its 95 % interval, two-sided p-value.
 
     Args:
-        first: mean, standard deviation and number of values (at least two) of one group.
-        second: the same numbers of the group whose mean is subtracted.
+        first: mean, standard deviation and number of values (at least two) of a group.
+        second: the same of the group whose mean is subtracted.
     """
     from scipy.special import stdtr, stdtrit  # as above
 

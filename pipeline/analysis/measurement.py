@@ -1,10 +1,8 @@
 """An experiment's tables and figures as measurements, the small JSON files that the docs quote.
 
-`results_page` renders these files, one per table or figure. A mean over seeds is stored as {"mean",
-"std", "low", "high", "n"} in the unit of its column; `low` and `high` are the ends of the 95 %
-interval (`intervals.py`). With fewer than three seeds, the values themselves are stored, as
-{"values", "n"}. All numbers are read from finished runs. The files also name the commits and
-machines of these runs.
+A mean over seeds is stored as {"mean", "std", "low", "high", "n"} in the unit of its column; `low`
+and `high` are the ends of the 95 % interval (`intervals.py`). With fewer than three seeds, the
+values are stored as {"values", "n"}.
 """
 
 from __future__ import annotations
@@ -22,19 +20,14 @@ from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
 
-MOST_ROWS = 100  # a figure with more points is a scatter plot and is left out
-FIGURES = 4  # decimals of a figure's numbers
+MOST_ROWS = 100  # a figure with more rows is left out
+FIGURES = 4  # decimals
 
 
 def measurements(
     job: ReportJob, results: Path, notes: Sequence[str] = ()
 ) -> dict[str, dict[str, Any]]:
     """File name -> measurement, for each table and figure of each experiment of the job.
-
-    Args:
-        job: experiments and seeds.
-        results: `results/{preset}`.
-        notes: remarks of the person who measured.
 
     Raises:
         InputError: an experiment has no finished run.
@@ -57,7 +50,7 @@ def measurements(
 
 
 def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
-    """A figure's numbers as a measurement; None if it has no rows or more than `MOST_ROWS`."""
+    """A figure's numbers as a measurement; None without rows or with more than `MOST_ROWS`."""
     if not 0 < len(drawn.data) <= MOST_ROWS:
         return None
     keys = dict.fromkeys(key for row in drawn.data for key, value in row.items() if value != "")
@@ -76,7 +69,7 @@ def _short(value: Any) -> Any:
 
 
 def _three(value: Any) -> Any:
-    """A float with three significant digits: repeats differ by more than the fourth."""
+    """A float with three significant digits."""
     return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
@@ -91,7 +84,7 @@ def of_experiment(experiment: Experiment, finished: Sequence[FinishedRun]) -> li
 
 
 def made(job: ReportJob, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
-    """How the runs of an experiment were made: command, commits, machines, date, seeds."""
+    """Command, commits, machines, date and seeds of an experiment's runs."""
     runs = of_experiment(experiment, finished)
     trainings = sorted({run.rseed for run in runs if run.rseed is not None})
     options = f" 'retrain_seeds={trainings}'" if len(trainings) > 1 else ""
@@ -104,7 +97,7 @@ def made(job: ReportJob, experiment: Experiment, finished: Sequence[FinishedRun]
 
 
 def _seeds(runs: Sequence[FinishedRun], trainings: Sequence[int]) -> str | list[int]:
-    """The seeds of the searches, and those of the trainings if there are several of these."""
+    """The seeds of the searches; also the seeds of the trainings if there are several."""
     if most := max((run.repeats for run in runs), default=0):
         return f"0 to {most - 1}"
     searches = sorted({run.seed for run in runs if run.seed is not None and run.searched})
@@ -153,13 +146,9 @@ def renewed(
     command: str,
     record: dict[str, Any],
 ) -> dict[str, Any]:
-    """A repeated measurement: the old title and texts, with new rows and provenance.
+    """The measurement `words` with new rows and the provenance `record`.
 
-    Args:
-        words: the old measurement.
-        rows: rows as a benchmark returns them; only the keys in `words["columns"]` are kept.
-        command: the command that made the rows.
-        record: provenance of this process.
+    Only the keys in `words["columns"]` are kept in the rows.
     """
     kept = [{key: _three(row[key]) for key in words["columns"] if key in row} for row in rows]
     return {**words, "command": command, **made_by([record]), "rows": kept}
@@ -197,10 +186,7 @@ def _plain(summary: Summary, decimals: int) -> dict[str, Any]:
 
 
 def _machines(records: Sequence[dict[str, Any]]) -> list[str]:
-    """Device, threads and versions, on which the numbers and times of runs depend.
-
-    Runs that record no number of threads, such as look-ups, add nothing to those that do.
-    """
+    """Text with device, threads and torch version, one for each device and version."""
     threads: dict[tuple[str, str], set[int]] = {}
     for record in records:
         device = record.get("gpu") or record.get("cpu") or "unknown"
@@ -213,7 +199,7 @@ def _machines(records: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _threads(counts: Sequence[int]) -> str:
-    """For example `, 1 or 2 threads per job`; empty if no number is known."""
+    """Such as `, 1 or 2 threads per job`; empty if no number is known."""
     plural = "s" * (counts != [1])
     return f", {' or '.join(map(str, counts))} thread{plural} per job" if counts else ""
 

@@ -1,7 +1,7 @@
 """The measures of runs and how they are shown: title, unit, scale, whether lower is better.
 
-Our own metrics are fractions, counts and seconds; the table of NAS-Bench-201 (stage `query`) is in
-percent. This module converts both to the paper's units: percent and millions.
+Our metrics are fractions, counts and seconds; those of the NAS-Bench-201 table are percentages.
+Tables show the paper's units: percent and millions.
 """
 # Tested in tests/analysis/test_tables.py.
 
@@ -40,7 +40,7 @@ class Measure:
         target: the data set of a retraining; None for other stages.
         scale: factor that converts a stored value to `unit`.
         lower_is_better: None if neither direction is better (sizes, times).
-        printed_as: key among the paper's numbers (`Row.paper`). If None, `key` is used.
+        printed_as: key among the paper's numbers (`Row.paper`), if not `key`.
         comparable: whether a difference from the paper's number is meaningful.
     """
 
@@ -171,14 +171,8 @@ def bounds(
 ) -> tuple[float, float] | None:
     """Bounds of a measure that is looked up in the table; None for any other measure.
 
-    The upper bound of an accuracy is the best accuracy in the table. The lower bound is the table's
-    median, because we assume that no search finds a worse cell. If a run did find a worse cell,
-    the lower bound is 0.
-
-    Args:
-        measure: an accuracy of the table, or a rank or regret computed from it.
-        runs: the runs that gave the values; their metrics include the table's median and best.
-        accuracies: the accuracies of the runs, in the column that the measure refers to.
+    An accuracy lies between the table's median and best, because we assume that no search finds a
+    cell below the median. If one of the `accuracies` of the runs is lower, the lower bound is 0.
     """
     column = _column(measure)
     limits = [run.metrics for run in runs if f"median_{column}" in run.metrics]
@@ -201,8 +195,7 @@ def _column(measure: Measure) -> str:
 def by_seed(measure: Measure, runs: Iterable[FinishedRun]) -> dict[int, float]:
     """The value for each search seed, averaged over the trainings of the found network.
 
-    A genotype that was not found by a search has no search seed. Its training seeds are
-    used instead. NaN values are left out.
+    If the genotype was not found by a search, training seeds are used. NaN values are left out.
     """
     values: dict[int, list[float]] = defaultdict(list)
     for run in runs:

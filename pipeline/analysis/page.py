@@ -16,7 +16,7 @@ from pipeline.analysis.measures import TEST_COLUMNS, column_title
 from pipeline.analysis.runs import FinishedRun
 
 HEADLINES = {
-    # Stage -> metric -> format. The table of runs shows the first of these metrics that a run has.
+    # Stage -> metric -> format; the table of runs shows the first metric that the run has.
     "search": {
         "valid_accuracy": "{:.2%} validation accuracy",
         "value_full": "V(N) = {:.3f}",

@@ -1,9 +1,6 @@
 """Estimates what a report page costs before anything runs: runs by stage, device hours, disk space.
 
-`config/needs.py` lists the runs; Snakemake's rules use the same list. Jobs that only convert, draw
-or write a page take almost no time and are left out. `cost.py` estimates the hours on the
-configured device, which is a CPU core or a GPU. For a GPU, the measured speed of this machine's GPU
-is used. If this speed has not been measured, the speed of a V100 is used.
+Jobs that only convert, draw or write a page take almost no time and are left out.
 """
 
 from __future__ import annotations
@@ -40,10 +37,10 @@ def plan(
     """The cost of the runs that a report page needs, by stage.
 
     Args:
-        config: the configuration, including the strategy labels that experiments define.
+        config: includes the strategy labels that experiments define.
         experiments: all experiments by name.
         page: "index", "paper" or the name of an experiment.
-        results: the folder `results/{preset}`, in which finished runs are counted.
+        results: the folder `results/{preset}` with the finished runs.
     """
     chosen = [experiments[name] for name in needs.on_page(config, page, experiments)]
     places = needs.all_runs(config, chosen)
@@ -68,7 +65,7 @@ def plan(
 
 
 def device_of(config: Config) -> str:
-    """The device of `rates.json` for which hours are counted."""
+    """A CPU core, or this machine's GPU if its speed was measured, else a V100 (`rates.json`)."""
     if not machine.has_gpu(config.device):
         return cost.CORE
     measured = {device for device, _ in cost.rates()}
@@ -76,7 +73,7 @@ def device_of(config: Config) -> str:
 
 
 def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -> str:
-    """The plan of a page as text, for the working folder."""
+    """The plan of a page as text; `results` is in the working folder."""
     lines = plan(config, experiments, page, Path("results", config.preset))
     total = StageCost(
         "total",

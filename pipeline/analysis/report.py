@@ -1,13 +1,7 @@
-"""The report: one self-contained HTML page.
+"""The report: one self-contained HTML page, which loads nothing from a network.
 
-The page starts with the best cell and its Shapley values. Next, a section for each experiment gives
-the main result in words and compares the results with the paper's numbers in tables. Then come
-curves, found cells, the code and machines used, and links to the folders of all runs. Drawings are
-inline SVG with CSS variables as colours, so they also work in dark mode. A small script shows the
-values of the epoch under the mouse and lets the reader hide series. The page is complete without
-it. The page loads nothing from a network, and its content security policy forbids all requests. The
-same files give the same page, because its date is that of the latest run. Only the links to MLflow
-depend on MLFLOW_TRACKING_URI. For a local store they use the address of `make ui`.
+The same files give the same page, because its date is that of the latest run. Only the links to
+MLflow depend on MLFLOW_TRACKING_URI.
 """
 
 from __future__ import annotations
@@ -66,6 +60,11 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
         "others": {folder: modules for folder, modules in changed.items() if modules},
         "other_names": apart.names([run for run in shown if changed[run.folder]]),
         "configured": json.dumps(job.model_dump(mode="json"), indent=2, ensure_ascii=False),
+        "judged": [
+            one.name
+            for one in job.experiments
+            if (link_from / "claims" / one.name / "claims.md").is_file()
+        ],
         "root": Path(os.path.relpath(results, link_from)).as_posix(),
     }
     return page.environment().get_template("report.html").render(context)
@@ -74,7 +73,7 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
 def _section(
     experiment: Experiment, study: tables.Evidence, results: Path, found: Sequence[Architecture]
 ) -> tuple[Experiment, list[tables.Part], list[drawings.Drawn], Answer]:
-    """An experiment with its tables, its drawings (if any), and the answer in words."""
+    """An experiment with its tables, its drawings, and the answer in words."""
     parts = tables.parts(experiment, study)
     drawn = drawings.draw(experiment, study, results)
     return experiment, parts, drawn, answer(experiment, parts, found)

@@ -5,9 +5,8 @@ A measurement is
     {"title", "question", "command", "commit", "machine", "date", "seeds",
      "columns": {key: label}, "rows": [{key: value}], "notes": [...], "does_not_show": [...]}
 
-A value over several seeds is {"values", "n"}, or {"mean", "n"} with one of three kinds of spread:
-"low" and "high", "half_width", or "std". The files `NAME_1.json`, `NAME_2.json`, ... are the tables
-of one page. A note that is the same in several of these files appears once on the page.
+A value over several seeds is {"values", "n"}, or {"mean", "n"} with "low" and "high", "half_width"
+or "std". The files `NAME_1.json`, `NAME_2.json`, ... are the tables of one page.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ RENDERED = "<!-- Rendered from docs/measurements/{}; change that and run `make d
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """All measurements in a folder, except those of claims: file name -> measurement.
+    """All measurements in a folder by file name, except those of claims.
 
     Raises:
         InputError: the folder does not exist, or a measurement is broken or lacks a key.
@@ -90,7 +89,7 @@ def _title(several: Sequence[str]) -> str:
 
 
 def _page(own: Mapping[str, Mapping[str, Any]]) -> str:
-    """A page: the question, its tables, and the remarks on all of them."""
+    """A page with its tables."""
     several = [*own.values()]
     title = _title([one["title"] for one in several])
     parts = [
@@ -125,7 +124,7 @@ def _made(one: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_earlier_code(command: str) -> str:
-    """A remark on a command that no longer exists."""
+    """A remark if the command no longer exists."""
     if "pipeline.experiments" not in command:
         return ""
     return ", code of that commit; today the studies of `config/studies/` measure it"
@@ -139,11 +138,9 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _spread(value: Mapping[str, Any]) -> str:
-    """Mean and spread as text, such as `93.21 ± 0.40 (n = 4)`.
+    """Mean and spread as text, such as `93.21 ± 0.40 (n = 4)`; both values if n = 2.
 
-    The number after ± is half the width of a 95 % interval, or the standard deviation if the
-    measurement has no interval. With only two runs, the text lists the values of
-    the two runs.
+    The spread is half the width of a 95 % interval, or else the standard deviation.
     """
     n = value.get("n", 1)
     end = f" (n = {n})" if n > 1 else ""

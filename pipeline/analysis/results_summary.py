@@ -1,9 +1,8 @@
 """Renders `docs/results.md`: findings as sentences, with numbers from the measurements.
 
 `config/results.yaml` lists the findings. In a sentence, `{measurement|row|column}` is replaced by a
-value from `docs/measurements/`. `row` is the text of the row's first column, or of its first
-columns, joined by commas. `{measurement|row|column|2}` is rounded to two decimals. A finding may
-also show a picture or some rows of a table. It links to the pages with the whole tables.
+value from `docs/measurements/`. `{measurement|row|column|2}` is rounded to two decimals. `row` is
+the text of the row's first column, or of its first columns, joined by commas.
 """
 # Tested in tests/analysis/test_results_page.py.
 
@@ -70,7 +69,7 @@ class Finding(Settings):
 
 
 def read(path: Path = FILE) -> list[Finding]:
-    """The findings.
+    """Read the findings.
 
     Raises:
         InputError: the file is not valid.

@@ -1,10 +1,9 @@
 """An experiment's table as plain rows for MLflow, CSV and other programs.
 
-The text columns `row`, `space`, `dataset` and `strategy` identify a row. If the paper used a larger
-data set, `stands_for` names it. The column `<stage>[/<target>]/<metric>` holds the mean over seeds.
-Columns with a suffix hold the ends of the 95 % interval (`_low`, `_high`), the number of seeds
-(`_n`) or the mean printed in the paper (`_paper`). As in `metrics.json`, values are fractions,
-counts and seconds, but values from the NAS-Bench-201 table are in percent.
+`row`, `space`, `dataset` and `strategy` identify a row; `stands_for` names a larger data set of the
+paper. `<stage>[/<target>]/<metric>` is the mean over seeds. With a suffix it is an end of the 95 %
+interval (`_low`, `_high`), the number of seeds (`_n`) or the mean printed in the paper (`_paper`).
+As in `metrics.json`, accuracies are fractions, but those from the NAS-Bench-201 table are percent.
 """
 # Tested in tests/tracking/test_tables.py.
 
@@ -24,8 +23,8 @@ from pipeline.config.jobs import ReportJob
 def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
     """The rows of each experiment whose table is complete, by name of the experiment.
 
-    Experiments share runs, so a workflow may fill parts of tables that were not requested. A table
-    is complete if each row has a result of ours; rows that only quote the paper do not count.
+    A table is complete if each row has a result of ours; rows that only quote the paper do not
+    count. Parts of other tables may be filled, because experiments share runs.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.

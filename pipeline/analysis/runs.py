@@ -1,7 +1,7 @@
 """Reads the runs of a results folder from their files. Imports neither torch nor mlflow.
 
-`pipeline.paths` defines the folder of a run. A run has succeeded if its `metrics.json` exists.
-Otherwise its journal in `state/`, if there is one, says whether the run failed or was killed.
+A run has succeeded if its `metrics.json` exists. Otherwise its journal in `state/`, if there is
+one, says whether the run failed or was killed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class FinishedRun(Place):
     """A successful run with its content.
 
     Attributes:
-        history: the rows of `history.csv` as numbers, without empty fields. There is one row per
-            epoch, or one per seed for the stage `queries`.
+        history: rows of `history.csv` without empty fields: one row for each epoch, or for each
+            seed of the stage `queries`.
     """
 
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class UnfinishedRun:
 
 
 def collect(results: Path) -> list[FinishedRun]:
-    """All runs that have succeeded, sorted by space, data set, strategy, seed and stage.
+    """All runs that have succeeded, sorted.
 
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
@@ -70,7 +70,8 @@ def unfinished(
     """Expected runs without a result, in the order given."""
     done = {run.folder for run in finished}
     missing = (place for place in dict.fromkeys(expected) if place.folder not in done)
-    return [UnfinishedRun(place, _status(results / "state" / place.folder)) for place in missing]
+    state = results / paths.STATE
+    return [UnfinishedRun(place, _status(state / place.folder)) for place in missing]
 
 
 def same_cells(runs: Iterable[FinishedRun]) -> list[list[FinishedRun]]:
@@ -94,8 +95,7 @@ def _read(results: Path, folder: Path) -> FinishedRun:
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """Read the metrics of a run. Non-finite numbers written by an older version become NaN."""
-    # JSON has no NaN, but older versions wrote NaN if a training diverged.
+    """The metrics of a run; non-finite numbers of an older version become NaN."""
     if NAN.search(read_text(path)):
         return {key: math.nan if value is None else value for key, value in _older(path).items()}
     metrics = read_object(path)
@@ -105,7 +105,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 
 def _older(path: Path) -> dict[str, Any]:
-    """Read metrics that an older version wrote, with None for numbers that are not finite."""
+    """Metrics with None for numbers that are not finite."""
     found = parse_json(NAN.sub(": null", read_text(path)))
     return found if isinstance(found, dict) else {}
 

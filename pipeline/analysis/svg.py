@@ -1,10 +1,8 @@
 """Prepares SVG drawings for one HTML page that holds many of them inline.
 
-The ids (of clip paths, glyphs and markers) and the style sheet of one drawing would clash with
-those of other drawings. So the ids of each drawing get a prefix, unused ids are removed, and the
-style sheet becomes an attribute of the drawing's `svg` element. Each plotted series gets its number
-in the attribute `data-series`, so that a page can hide the series. The drawing fills the available
-width, and gets a name for screen readers.
+The ids and style sheets of several drawings would clash. So the ids get a prefix, and the style
+sheet becomes an attribute of the `svg` element. The attribute `data-series` numbers each series, so
+that a page can hide it.
 """
 
 from __future__ import annotations
@@ -28,9 +26,8 @@ def inline(text: str, prefix: str, label: str, colours: Mapping[str, str] | None
     Args:
         text: a whole SVG file.
         prefix: prefix of all ids, unique within the page; letters, digits and hyphens.
-        label: the text that a screen reader reads.
-        colours: hexadecimal colour -> name of the CSS variable with which a page may replace it. If
-            the variable is not set, the colour remains.
+        label: text for screen readers.
+        colours: hexadecimal colour -> name of the CSS variable that may replace it.
 
     Raises:
         InputError: `text` is not SVG.

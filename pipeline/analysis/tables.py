@@ -1,9 +1,7 @@
 """An experiment as tables: our mean with its interval, the paper's number, and the difference.
 
-There are separate tables for each data set used in a search. The rows are in the order of the
-experiment. A cell of a table holds our number and, if there is one, the paper's number
-(`Row.paper`). If networks are trained on several data sets, the paper's error is shown only
-for the first.
+Each data set used in a search has separate tables. If networks are trained on several data sets,
+the paper's error is shown only for the first.
 """
 
 from __future__ import annotations
@@ -34,13 +32,13 @@ class Cell:
     """A cell of a table: our mean over seeds, and the paper's number.
 
     Attributes:
-        ours: our mean and interval; None if no run has a value.
+        ours: None if no run has a value.
         expected: number of seeds that should have run.
         applies: whether runs of this row measure this column.
+        made_by_other_code: the `runs` whose code has changed since.
         paper_dataset: the paper's data set, if ours is a smaller replacement; else empty.
         values: our value for each seed.
-        made_by_other_code: those of `runs` whose code has changed since.
-        runs: the runs that gave the values, in the order of the seeds.
+        runs: the runs that gave the values, by seed.
         n_failed: number of seeds without a value because a run failed or diverged.
     """
 
@@ -87,7 +85,7 @@ class Cell:
     def verdict(self) -> str:
         """Whether our mean differs from the paper's (Welch's test at 5 %), or why that is unknown.
 
-        If the paper does not state its number of runs, we assume `LEAST` (three) runs.
+        If the paper states no number of runs, we assume `LEAST`.
         """
         if self.ours is None or self.paper is None or self.difference is None:
             return ""
@@ -124,9 +122,8 @@ class ResultTable:
     def differences(self, reference: str) -> list[tuple[Line, list[Summary | None]]]:
         """Differences from a reference strategy in the same space, paired over shared seeds.
 
-        The result has an entry for each row that ran searches and shares two or more seeds with the
-        reference in at least one column. A difference is None if neither low nor high values of the
-        column are better.
+        There is an entry for each row of searches that shares at least two seeds with the
+        reference. A difference is None if neither low nor high values of the column are better.
         """
         found = []
         for line in self.lines:
@@ -162,13 +159,7 @@ class Part:
 class Evidence:
     """The runs from which the tables of all experiments are made.
 
-    Attributes:
-        runs: finished runs with the expected settings (see `apart.py`), for use in the tables.
-        n_seeds: number of search seeds.
-        n_retrain_seeds: number of seeds with which each found network is trained.
-        source_digest: digest of the present code; runs made by other code are marked.
-        failed: runs that failed.
-        apart: finished runs with other settings, which the tables do not use.
+    `runs` have the expected settings. The tables do not use `apart`, runs with other settings.
     """
 
     runs: Sequence[FinishedRun]
@@ -243,8 +234,7 @@ def _line(
 def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The runs of a row for one data set.
 
-    If the row kept one of several found cells, the result has the searches and trials of all cells.
-    Of the later stages, it has only the runs of the kept cell.
+    If one of several found cells was kept, stages other than search and trial have only its runs.
     """
     place = (row.space, dataset, row.strategy)
     own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
@@ -271,7 +261,7 @@ def _place(run: FinishedRun) -> tuple[str, str, str]:
 def _benchmark_columns(
     rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun]
 ) -> tuple[list[Measure], list[Measure]]:
-    """Columns for accuracies in the benchmark, and columns for ranks and regrets on test sets."""
+    """Columns for accuracies in the benchmark, and for ranks and regrets on test sets."""
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
     known = {key for run in runs if run.stage == "query" for key in run.metrics}
     looked_up = [column for column in TABLE_COLUMNS if column in printed | known]
@@ -281,7 +271,7 @@ def _benchmark_columns(
 
 
 def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun]) -> list[Measure]:
-    """The columns that this study measured itself by training, counting and timing."""
+    """The columns measured here by training, counting and timing."""
     printed = {key for row in rows for key in row.paper.get(dataset, {})}
     targets = dict.fromkeys(name for row in rows for name in row.targets(dataset))
     columns = []
@@ -337,7 +327,7 @@ def _cell(
 
 
 def _n_failed(row: Row, dataset: str, column: Measure, failed: Sequence[Place]) -> int:
-    """Number of seeds without a value because the run or an earlier stage of the seed failed."""
+    """Number of seeds for which the column's stage or an earlier stage failed."""
     seeds = set()
     for place in failed:
         label = place.strategy.removeprefix(KEPT)

@@ -1,19 +1,15 @@
 """Estimates the work of runs before they start, in floating-point operations and bytes on disk.
 
-A multiply-add is two operations. The backward pass of a training step counts as two forward passes,
-and an evaluation of the value function counts as one. For a discrete network, the multiply-adds of
-a published network (`REFERENCES`) are multiplied by the ratios of cells, pixels and squared
-channels. For a supernet, the multiply-adds of all edges are added. On H x W pixels, an edge with C
-channels has this number of multiply-adds:
+A multiply-add is two operations. A backward pass counts as two forward passes. A discrete network
+is scaled from a published network (`REFERENCES`) by cells, pixels and squared channels. For a
+supernet, the edges are added. On H x W pixels, an edge with C channels has these multiply-adds:
 
     DARTS           H W (102 C + 6 C²)    2 separable convolutions (each applied twice), 2 dilated
     S1 to S4        H W (51 C + 3 C²)     two operations, about half of the work of DARTS
     NAS-Bench-201   H W · 10 C²           convolutions 3x3 and 1x1
 
-In the spaces with DARTS' cells, the convolutions at the input of each cell need another 8 C² H W.
-After a reduction cell, H W C is half as large and H W C² is unchanged. For simplicity, the terms
-with H W C are not halved. The counts are accurate to a factor of two. `cost.py` converts them to
-times. Nothing here imports torch.
+In DARTS' cells, the convolutions at the input need another 8 C² H W. The terms with H W C are not
+halved after a reduction cell, although they should be. The counts are accurate to a factor of two.
 """
 
 from __future__ import annotations
@@ -31,18 +27,17 @@ from pipeline.paths import Place
 
 PASSES = 3  # forward, and backward with respect to images and to weights
 PARAMETER_BYTES = 4
-# Bytes that a training step of a fused supernet holds for each image, at C = 16 and 32 x 32 pixels,
-# measured in float32 by `bench/memory.py` with 4 to 128 images. DARTS_PEAK (8 cells): bytes that do
-# not depend on `partial_channels`, and bytes that are divided by it. NASBENCH_PEAK: bytes outside
-# the cells, and bytes for each cell of a stage. STEM_PEAK: bytes per pixel of the image, in the
-# stem of ImageNet's supernets.
+# Bytes per image in a training step of a fused supernet, at C = 16, 32 x 32 pixels and float32,
+# measured by `bench/memory.py`. DARTS_PEAK (8 cells): bytes that do not depend on
+# `partial_channels`, and bytes that are divided by it. NASBENCH_PEAK: bytes outside the cells, and
+# for each cell of a stage. STEM_PEAK: bytes per pixel in the stem of ImageNet's supernets.
 DARTS_PEAK, NASBENCH_PEAK, STEM_PEAK = (5.0e6, 69.4e6), (0.45e6, 2.27e6), 107
-# Factors on these bytes under autocast, and if cells are recomputed in the backward pass.
+# Factors on these bytes: in bfloat16, and if cells are recomputed in the backward pass.
 BFLOAT16_PEAK, CHECKPOINT_PEAK = 0.57, 0.29
 # Measured share of a permutation that is evaluated before it is truncated (eta = 0.5).
 WALKED = 0.6
-# Multiply-adds, parameters, channels, cells and pixels per side of three networks: the two that
-# Shapley-NAS published for CIFAR-10 and ImageNet, and the largest network of NAS-Bench-201.
+# Multiply-adds, parameters, channels, cells and pixels per side: the networks of Shapley-NAS for
+# CIFAR-10 and ImageNet, and the largest network of NAS-Bench-201.
 REFERENCES = {
     "cifar10": (558_218_880, 3_603_358, 36, 20, 32),
     "imagenet": (598_034_880, 5_423_872, 48, 14, 224),
@@ -57,9 +52,9 @@ class Work:
     """The work of one run.
 
     Attributes:
-        operations: floating-point operations; a multiply-add counts as two.
+        operations: floating-point operations.
         size: bytes on disk after the run.
-        network: kind of network; `cost.rates` has the speed of each kind.
+        network: kind of network, as in `cost.rates`.
         peak: peak device memory of a search step in bytes, images included.
     """
 
@@ -134,7 +129,7 @@ def _search(config: Config, space: str, dataset: str, strategy: str) -> Work:
 
 
 def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
-    """Forward passes of the value function in a search, counted per image."""
+    """Forward passes of the value function, counted per image."""
     settings = job.settings
     if "permutations" not in settings:
         return 0.0
@@ -180,7 +175,7 @@ def supernet_peak(space: str, recipe: SearchSettings, side: int) -> float:
 
 
 def _supernet_size(space: str, recipe: SearchSettings) -> float:
-    """Bytes of a saved supernet, scaled from a supernet of the same family with C = 16."""
+    """Bytes of a saved supernet, scaled from C = 16."""
     shape = recipe.supernet
     one = registry.get("spaces", space)(shape)
     of_family = {"nasbench201": (1_692_826, 5), "darts": (1_930_618, 8)}
@@ -190,7 +185,7 @@ def _supernet_size(space: str, recipe: SearchSettings) -> float:
 
 
 def _history_size(space: str, recipe: SearchSettings) -> float:
-    """Bytes written over all epochs: alpha as float64, and the lines in history and journal."""
+    """Bytes of alpha, history and journal over all epochs."""
     one = registry.get("spaces", space)(recipe.supernet)
     return float(recipe.epochs * (8 * one.n_players + 1000))
 

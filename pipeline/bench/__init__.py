@@ -1,7 +1,7 @@
-"""Compares the speed of fast code with that of a plain, tested version; their calls alternate.
+"""Compares the speed of fast code with that of a plain version; their calls alternate.
 
-Other programs may use the machine at the same time, so compare ratios of median times and not times
-alone. To add a benchmark, write a file with a function `rows(repeats)` and add its name to `NAMES`.
+Other programs may slow the machine down, so compare ratios of median times. To add a benchmark,
+write a file with a function `rows(repeats)` and add its name to `NAMES`.
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
 """Compares our estimators and those of shapiq on eight games with known Shapley values.
 
-The games have 10 to 14 players. Their true Shapley values are computed from all coalitions. There
-is a row for each pair of an estimator and a number of evaluations per player. The error on a game
-is the mean of |estimate - true value| over players and seeds, divided by the mean of |true value|.
-Each row has
+The games have 10 to 14 players. The error on a game is the mean of |estimate - true value| over
+players and seeds, divided by the mean of |true value|. For each estimator and number of evaluations
+per player, a row has
 
 - the geometric mean of the errors over games
 - the number of games on which this estimator has the smallest error
-- for our estimators, the share of 95 % intervals that contain the true value: once without
-  noise on V, once with noise whose standard deviation is a tenth of the largest |true value|
+- for our estimators, the share of 95 % intervals that contain the true value: without noise on V,
+  and with noise whose standard deviation is a tenth of the largest |true value|
 """
 # Tested in tests/test_bench.py.
 
@@ -40,7 +39,7 @@ THEIRS: dict[str, Callable[..., Any]] = {
 
 
 def games() -> dict[str, tuple[int, ValueFunction]]:
-    """Name -> (number of players, V); all random numbers that define V come from a fixed seed."""
+    """Name -> (number of players, V); the same games at each call."""
     rng = np.random.default_rng(2022)
     worth = rng.exponential(size=14)
     pairs = rng.normal(size=(12, 12)) / 4
@@ -97,7 +96,7 @@ def rows(repeats: int = 20) -> list[dict[str, Any]]:
 def mean_error(
     estimator: str, n: int, V: ValueFunction, truth: np.ndarray, per_player: int, repeats: int
 ) -> float:
-    """Mean |found - true| over players and seeds, divided by the mean |true|."""
+    """The error on one game, as the module describes."""
     found = [phi_by(estimator, V, n, per_player * n, seed) for seed in range(repeats)]
     return float(np.abs(np.stack(found) - truth).mean() / np.abs(truth).mean())
 

@@ -1,9 +1,7 @@
 """Checks a GPU in a few minutes: tests, speeds at the paper's sizes, and a NAS-Bench-201 search.
 
-The check needs no data set and no package except torch. The images are noise. Without pytest, the
-tests are skipped. If a part fails or is skipped for lack of time, its row in the result gives the
-reason. The speeds are added to `analysis/rates.json`, from which the verb `plan` computes run times
-in hours. On a CPU the check runs only with tiny sizes, which our tests use.
+The images are noise, so no data set is needed. If a part fails or is skipped, its row in the result
+gives the reason. From the speeds, the verb `plan` computes run times.
 """
 # Tested in tests/test_gpu.py.
 
@@ -50,12 +48,12 @@ TURNS = 5
 
 
 def check(minutes: float = 8, tests: bool = True, tiny: bool = False) -> tuple[Row, list[Row]]:
-    """Run all parts. Return a measurement, as in `docs/measurements`, and the device's speeds.
+    """Run all parts; return a measurement, as in `docs/measurements`, and the device's speeds.
 
     Args:
         minutes: time for all parts. The tests end after at most 30 % of it, and no speed
-            measurement starts after 75 %. The search runs at least one epoch in any case.
-        tests: whether to run the tests that are marked `gpu`.
+            measurement starts after 75 %. The search always runs at least one epoch.
+        tests: whether to run the tests marked `gpu`.
         tiny: whether to use the smallest sizes, on any device.
 
     Raises:
@@ -96,7 +94,7 @@ def skipped(name: str, reason: str) -> Row:
 
 
 def attempt(name: str, part: Callable[[], Row]) -> Row:
-    """Run a part; if it fails, for example for lack of memory, return a row with the reason."""
+    """The row of a part; if the part fails, the row gives the reason."""
     try:
         return {"name": name, "outcome": "measured", **part()}
     except (RuntimeError, MemoryError) as error:
@@ -104,7 +102,7 @@ def attempt(name: str, part: Callable[[], Row]) -> Row:
 
 
 def speeds(device: torch.device, tiny: bool) -> Iterator[tuple[str, Callable[[], Row]]]:
-    """The name of each speed and the function that measures it."""
+    """The name of each speed, and the function that measures it."""
     for space, (shape, batch, side) in SUPERNETS.items():
         shape, batch, side = ({**shape, "channels": 4, "cells": 2}, 2, 8) if tiny else (
             {**shape, "channels": 16}, batch, side
@@ -164,7 +162,7 @@ def timed(once: Callable[[], object]) -> Row:
 
 
 def search(device: torch.device, tiny: bool, left: Callable[[], float]) -> Row:
-    """Run Shapley-NAS on random images at the paper's sizes, for as many epochs as time allows."""
+    """Run Shapley-NAS on noise at the paper's sizes, for as many epochs as time allows."""
     shape = {"cells": 1, "channels": 4} if tiny else {}
     recipe = NasBench201Search(warmup_epochs=0, epochs=50, batch_size=256, supernet=shape)
     entry = registry.entry("strategies", "shapley")
@@ -199,7 +197,7 @@ def keep(rates: list[Row], path: Path = cost.RATES) -> None:
 
 
 def measurement(rows: list[Row], device: str, minutes: float) -> Row:
-    """The measurement, in the form that pages of results are rendered from."""
+    """The measurement, in the form of `docs/measurements`."""
     made = provenance.code()
     return {
         "title": f"A GPU: {device}",

@@ -13,11 +13,8 @@ from torch.profiler import ProfilerActivity, profile
 def peak_megabytes(work: Callable[[], object]) -> float:
     """Peak of the memory that `work` allocates, in MB (10^6 bytes).
 
-    Earlier allocations do not count. The peak is measured by torch's CUDA allocator on a GPU,
-    and by torch's profiler on a CPU.
-
-    Args:
-        work: called twice; the second call is measured, since gradients and caches exist by then.
+    Earlier allocations do not count. `work` is called twice, and the second call is measured,
+    because gradients and caches exist by then.
     """
     work()
     if torch.cuda.is_available():

@@ -1,13 +1,12 @@
 """How many times faster the default estimator reaches the tau of another estimator.
 
-Tau is Kendall's tau between an estimate and the reference. The default estimator is compared with
-three others: `truncated` (the paper's estimator), `plain` (the same without truncation, with 10
-permutations on 1,024 images each) and `released_code`. The default runs with several budgets. We
-report the smallest budget at which its mean tau is at least that of the other estimator.
+Tau is Kendall's tau between an estimate and the reference. The others are `truncated` (the paper's
+estimator), `plain` (the same without truncation) and `released_code`. The default runs with several
+budgets. We report the smallest at which its mean tau is at least that of the other estimator.
 
-Times are those of one process on the fused supernet. The column `default_readable_ratio` is an
-exception: there, the other estimator's time is scaled to the readable supernet, which computes
-operations one by one, as the released code does.
+Times are those of the fused supernet. In the column `default_readable_ratio`, the time of the other
+estimator is scaled to the readable supernet, which computes operations one by one, as the released
+code does.
 """
 # Tested in tests/test_bench.py.
 
@@ -27,15 +26,12 @@ Runs = Sequence[dict[str, Any]]
 def reached(
     runs: Mapping[str, Runs], taus: Mapping[str, float], readable_ratio: float
 ) -> dict[str, dict[str, Any]]:
-    """Compare the default estimator with each of `OTHERS`; return a dict of columns for each name.
-
-    The dict of columns is empty if the default's tau is lower than the other's at every budget.
+    """A comparison with each of `OTHERS`; empty if the default reaches its tau at no budget.
 
     Args:
         runs: the repetitions of each estimator, as `studies.estimates` returns them.
-        taus: mean tau of each estimator over its repetitions.
-        readable_ratio: time of a forward pass of the readable supernet, divided by that of the
-            fused supernet.
+        taus: mean tau of each estimator.
+        readable_ratio: the readable supernet's time for a forward pass, divided by the fused one's.
     """
     found = {}
     for other in [name for name in OTHERS if name in runs]:

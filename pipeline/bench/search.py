@@ -1,10 +1,8 @@
 """Wall time of weight training and Shapley estimation with one process and with two.
 
-The space is NAS-Bench-201 with one cell per stage, images are noise, and gloo connects the
-processes. The baseline is one process with one thread. The other two forms are one process with two
-threads, and two processes with one thread each. All three forms are timed alternately. Each form
-does the same work: it trains the weights for one epoch, with two micro-batches per step, and
-estimates Shapley values from four whole permutations.
+The space is NAS-Bench-201 with one cell per stage, and images are noise. The timed work is one
+epoch of weight training, with two micro-batches per step, and an estimate from four whole
+permutations.
 """
 # Tested in tests/test_bench.py.
 
@@ -45,10 +43,9 @@ def rows(
     """Return a row for each task (weight training, Shapley estimation) and each of `forms`.
 
     Args:
-        repeats: number of timings of each form.
+        repeats: timings of each form.
         forms: name -> (number of processes, threads per process), including the baseline.
-        sizes: values of `n_images`, `batch`, `size`, `channels`, `value_images` that replace the
-            defaults.
+        sizes: replacements for `n_images`, `batch`, `size`, `channels` and `value_images`.
     """
     with tempfile.TemporaryDirectory() as folder:
         multiprocessing.spawn(_process, (folder, repeats, dict(forms), sizes), nprocs=2)
@@ -73,7 +70,7 @@ def _process(
     forms: Mapping[str, tuple[int, int]],
     sizes: dict[str, int],
 ) -> None:
-    """Run one of the two processes; rank 0 writes the times of all forms to `times.json`."""
+    """One of the two processes; rank 0 writes all times to `times.json`."""
     meet = f"file://{folder}/meet"
     distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=2)
     times: dict[str, dict[str, list[float]]] = {form: {} for form in forms}
@@ -95,7 +92,7 @@ def _process(
 
 
 def _parts(ranks: Ranks, sizes: dict[str, int]) -> dict[str, Any]:
-    """The timed parts, as functions."""
+    """The timed functions."""
     batch, channels = sizes.get("batch", BATCH), sizes.get("channels", CHANNELS)
     recipe = NasBench201Search(
         epochs=2,

@@ -1,17 +1,12 @@
 """Compares estimators of Shapley values on a small NAS-Bench-201 supernet, trained briefly.
 
 The baseline is the paper's estimator without truncation: 10 permutations on 1,024 images each. The
-reference values are means over two walks. A walk evaluates 40 whole permutations on 64 images each.
-No estimator uses the images of the reference. Each row has the cost of an estimator and its
-agreement with the reference (Kendall's tau and Pearson's r with 95 % intervals). `ceiling_tau` and
-`ceiling_r` are the agreement of the two walks with each other. The columns `default_*` compare the
-time of an estimator with the time in which `regression_adjusted` reaches the same tau
-(`reaching.py`). The images are CIFAR-10 at 16 x 16 pixels if the folder named by the environment
-variable SHAPLEY_NAS_DATA has this data set, and scikit-learn's digits otherwise. V is the
-probability of the true class. Each estimator is timed in one process, usually while other processes
-run. Three repeats take some minutes on one core.
-
-The sizes are set under `sizes: bench` in `config/studies/estimators.yaml`.
+reference is the mean over two walks of 40 whole permutations each, on other images. A row has the
+cost of an estimator and its agreement with the reference (Kendall's tau, Pearson's r).
+`ceiling_tau` and `ceiling_r` are the agreement of the two walks. `reaching.py` makes the columns
+`default_*`. The images are CIFAR-10 at 16 x 16 pixels if the folder in the environment variable
+SHAPLEY_NAS_DATA has it, and scikit-learn's digits otherwise. `config/studies/estimators.yaml` sets
+the sizes (`sizes: bench`).
 """
 # Tested in tests/test_bench.py.
 
@@ -48,7 +43,7 @@ from pipeline.supernet import saved
 
 @dataclass(frozen=True)
 class Bench:
-    """A study of one supernet. Its files in `folder` have the same names as in the workflow."""
+    """A study of one supernet; `folder` holds its files."""
 
     study: Study
     root: Path
@@ -67,15 +62,12 @@ class Bench:
 def rows(
     repeats: int = 5, study: Study | None = None, workers: int | None = None
 ) -> list[dict[str, Any]]:
-    """Train a supernet, compute reference values, and run every estimator `repeats` times.
-
-    Returns one row for each estimator.
+    """One row for each estimator, from `repeats` runs on a newly trained supernet.
 
     Args:
-        repeats: number of runs of each estimator.
-        study: a study of one supernet, whose two walks (V along whole permutations) give the
-            reference values; the default is read from `config/studies/estimators.yaml`.
-        workers: number of processes that share the work; None: one per CPU.
+        repeats: runs of each estimator.
+        study: a study of one supernet, with two walks.
+        workers: number of processes; None: one per CPU.
     """
     study = study or studies.load("estimators", "bench")
     dataset, root = source()
@@ -96,12 +88,12 @@ def rows(
 
 
 def train(bench: Bench) -> None:
-    """Train the supernet; alpha is not trained on images of the references."""
+    """Train the supernet, without the images of the reference."""
     study = bench.study
     job = studies.supernet_job(study, bench.supernet)
     weights = bench.images("weights")
     images = weights.take(job.search.limit_train)
-    # If too few images are left for training alpha, the images of the estimates are used for it.
+    # If too few images are left for training alpha, use those of the estimates.
     rest = weights.only(np.arange(images.n, weights.n))
     enough = rest.n >= study.value["value_images"]
     valid = rest if enough else walks.part_of(bench.images("value"), study.estimates.part)
@@ -112,7 +104,7 @@ def train(bench: Bench) -> None:
 
 
 def measure(bench: Bench, name: str) -> None:
-    """Compute one reference, or one repeat of every estimator."""
+    """Compute one walk, or one repeat of every estimator."""
     configure(1)
     study, out = bench.study, bench.folder / bench.supernet / name
     network, alpha = saved.load(bench.folder / "supernet.pt")
@@ -183,7 +175,7 @@ def _readable_ratio(bench: Bench) -> float:
 
 
 def _agreement(runs: list[dict[str, Any]], reference: np.ndarray) -> dict[str, Any]:
-    """Mean agreement over repeats, and the ends of the 95 % t intervals."""
+    """Mean agreement over repeats, with the ends of 95 % t intervals."""
     found = [with_reference(estimators.phi_of(run), reference) for run in runs]
     intervals = (interval(name, (one[name] for one in found)) for name in MEASURES)
     return {key: value for ends in intervals for key, value in ends.items()}

@@ -1,12 +1,9 @@
 """The cost per epoch of each strategy, relative to first-order DARTS.
 
-The space is NAS-Bench-201 with one cell per stage, and the images are noise. Every repeat times all
-strategies in turn. The timed epoch comes after the warm-up, so it also updates alpha. Work that a
-strategy does once per epoch or once per search (Shapley values, controller, final choices) is made
-as small as possible, because it does not grow with the number of steps. `docs/strategies.md` lists
-how many images each strategy passes through the supernet for this work. Without a GPU, CPU time is
-measured instead of wall time, because other programs may use the machine. Memory is the peak of
-what an epoch allocates: activations, gradients and copies of the weights.
+The space is NAS-Bench-201 with one cell per stage, and the images are noise. The timed epoch comes
+after the warm-up, so it also updates alpha. Work done once per epoch or once per search (Shapley
+values, controller, final choices) is made as small as possible, because it does not grow with the
+number of steps. Memory is the peak of what an epoch allocates.
 """
 # Tested in tests/test_bench.py.
 
@@ -28,7 +25,6 @@ from pipeline.strategies.contract import Strategy
 N_IMAGES, BATCH, SIZE = 64, 32, 16
 BASELINE = "darts"
 EPOCH, EPOCHS = 1, 9
-# Work done once per epoch is made as small as possible.
 ONCE: dict[str, Any] = {
     "permutations": 1,
     "value_images": 1,

@@ -1,15 +1,11 @@
 """Times the fast supernet against the readable one (eager, float32, contiguous).
 
-- Sizes: DARTS has 16 channels, 8 cells, `partial_channels: 4` and batch size 64. NAS-Bench-201 has
-  one cell per stage and batch size 128. Images have 32 x 32 pixels. The weights are untrained.
+- Images have 32 x 32 pixels. The weights are untrained.
 - A training step is a forward pass and a backward pass that computes gradients of the weights.
-- A forward pass computes no gradients. Batch norms use batch statistics in DARTS (the default of
-  the value function) and running statistics in NAS-Bench-201.
-- With half of the players removed, a forward pass is timed alone and as part of a walk. A walk
-  removes players one at a time and recomputes only what each removal changes. Both timings use
-  batch statistics.
-- `*_peak_mb` is the peak memory of a training step, not counting weights and images.
-- `convolutions` is the share of the fast supernet's time spent in convolutions.
+- A forward pass computes no gradients. Its row names the statistics that batch norms use.
+- A walk removes players one at a time and recomputes only what each removal changes.
+- `*_peak_mb` is the peak memory of a training step without weights and images.
+- `convolutions` is the share of the fast supernet's CPU time spent in convolutions.
 """
 # Tested in tests/test_bench.py.
 
@@ -43,10 +39,8 @@ Pair = tuple[Callable[[], object], Callable[[], object]]  # baseline, fast form
 def rows(repeats: int = 7, compiled: bool = True) -> list[dict[str, Any]]:
     """Time training steps and forward passes in DARTS and NAS-Bench-201; one row per comparison.
 
-    Args:
-        repeats: number of timed calls of each of the two functions that a row compares.
-        compiled: whether to add a row for the compiled training step of NAS-Bench-201. Compilation
-            takes minutes (reported as `ours_first_s`).
+    `repeats` is the number of timed calls of each function. `compiled` adds a row for the compiled
+    training step of NAS-Bench-201; compilation takes minutes.
     """
     return [row for name in SIZES for row in rows_of(name, repeats, compiled)]
 
@@ -80,9 +74,8 @@ def forward_passes(
 ) -> dict[str, Pair]:
     """Name of a comparison -> the two functions whose times are compared.
 
-    The first comparison is between the readable and the fast supernet, with all players. The other
-    two use only the fast supernet. The second compares a pass with all players to a pass with half
-    of them. The third compares `STEPS` passes with all players to the passes of `walk`.
+    The first comparison is between the readable and the fast supernet. The other two compare passes
+    of the fast supernet with all players to passes with about half of them, alone or in a walk.
     """
     everyone = torch.ones(fast.space.n_players, dtype=torch.bool)
     half = torch.rand(fast.space.n_players, generator=generator).argsort() % 2 == 0
@@ -105,14 +98,14 @@ def forward_passes(
 
 
 def make(name: str, **changes: Any) -> Supernet:
-    """The supernet of a space with the same weights in every form."""
+    """A supernet of the space; `changes` of the settings do not change its weights."""
     settings = SupernetSettings(**SIZES[name] | changes)
     supernet: Supernet = registry.get("spaces", name)(settings).supernet(settings, 10, 0)
     return supernet.to(devices.resolve("auto"))
 
 
 def training(supernet: Supernet, images: Tensor) -> Callable[[], None]:
-    """A function that runs a forward and a backward pass of the weights."""
+    """A function that runs a training step."""
     space = supernet.space
     weights = mixture(space, torch.zeros(space.n_players)).to(images.device)
     labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
@@ -139,14 +132,9 @@ def forward(
 
 
 def walk(supernet: Supernet, images: Tensor, order: Tensor) -> Callable[[], None]:
-    """A function that runs `STEPS` forward passes; each has one player fewer than the pass before.
+    """A function that runs `STEPS` forward passes, each with one player fewer, and with a cache.
 
-    In the middle of these passes, half of the players are left. The passes share a cache.
-
-    Args:
-        supernet: the network.
-        images: a batch; batch norms use its statistics.
-        order: int64[n_players], the players in the order in which they are removed.
+    Players are removed in `order`, int64[n_players]. Halfway, half of the players are left.
     """
     space = supernet.space
     middle = space.n_players // 2

@@ -1,7 +1,6 @@
 """Times opening and querying NAS-Bench-201's table, with our reader and with pandas on a CSV file.
 
-If the real table is missing, both read a table of random numbers with the same shape. Each row says
-whether the table was real or made up.
+If the real table is missing, both read random numbers of the same shape (`table: made up`).
 """
 # Tested in tests/test_bench.py.
 
@@ -22,7 +21,7 @@ from pipeline.nasbench import ACCURACIES, Table, cells, find_table
 
 ARCH = "|none~0|+|none~0|none~1|+|skip_connect~0|nor_conv_1x1~1|nor_conv_3x3~2|"
 N_LOOK_UPS = 1_000_000
-# Prints the peak memory of a process before the imports and after the first query, in KiB.
+# Prints by how much our imports and the first query raise the peak memory of a process, in KiB.
 MEMORY = r"""
 import re, sys
 from pathlib import Path
@@ -36,7 +35,7 @@ print(peak() - before)
 
 
 def rows(repeats: int = 7) -> list[dict[str, Any]]:
-    """A row for opening the table and making a first query, and a row for a million look-ups."""
+    """Two rows: opening the table with a first query, and a million look-ups."""
     with tempfile.TemporaryDirectory() as folder:
         real = find_table(os.environ.get("SHAPLEY_NAS_DATA", "data"))
         source = real or _made_up(Path(folder, "table.csv.gz"))
@@ -68,7 +67,7 @@ def _ask(table: Table) -> dict[str, Any]:
 
 
 def _made_up(path: Path) -> Path:
-    """A table of the right shape with meaningless numbers."""
+    """A table of random numbers."""
     numbers = np.random.default_rng(0).uniform(10, 95, (cells.N_ARCHITECTURES, 6))
     frame = pd.DataFrame(numbers.round(4), columns=[*ACCURACIES])
     frame.insert(0, "arch", [*cells.architectures()])

@@ -17,16 +17,14 @@ def compare(
 ) -> dict[str, Any]:
     """Time two functions in alternating calls; return medians in seconds over `repeats` calls.
 
-    The first call of each function may fill caches or compile. Its time is reported as `*_first_s`
-    and is not part of the medians. `*_cpu_s` are CPU seconds, summed over all threads of the
-    process. If other programs use the cores, CPU seconds are more reliable than wall times.
+    The first calls, which may fill caches or compile, are reported separately as `*_first_s`.
+    `*_cpu_s` are CPU seconds, summed over threads. Other programs affect them less than wall times.
     """
     first = [seconds(baseline), seconds(ours)]
     times: tuple[list[float], list[float]] = ([], [])
     busy: tuple[list[float], list[float]] = ([], [])
     for turn in range(repeats):
-        # The order alternates, so that neither side always profits from caches that the other side
-        # filled.
+        # The order alternates, so that neither side always profits from the other side's caches.
         for side in (0, 1) if turn % 2 == 0 else (1, 0):
             started = time.process_time()
             times[side].append(seconds((baseline, ours)[side]))
@@ -48,10 +46,7 @@ def compare(
 
 
 def convolution_share(work: Callable[[], object]) -> float:
-    """The share of a call's CPU time spent in convolutions and their gradients (torch.profiler).
-
-    This share limits the speedup that faster code around the convolutions can give.
-    """
+    """The share of a call's CPU time spent in convolutions and their gradients."""
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         work()
     spent = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}

@@ -1,12 +1,8 @@
 """Compares our training step (`channels_last`, bfloat16) of a discrete network with plain PyTorch.
 
-A timed step is a whole step of `pipeline.training`: forward pass, loss with the auxiliary head,
-backward pass, gradient clipping and SGD. Plain PyTorch means eager float32, contiguous images and
-weights, torch's convolutions, and a separate SGD update for each parameter.
-
-The networks have their published sizes. A batch has only 16 images, so that a step takes about a
-second on a CPU. With fewer than 16 images, torch on one thread would use other convolution kernels
-than in a real training.
+Plain PyTorch means eager float32, contiguous images and weights, torch's convolutions, and a
+separate SGD update for each parameter. The networks have their published sizes. A batch has 16
+images: with fewer, torch on one thread would use other convolution kernels than in a real training.
 """
 # Tested in tests/test_bench.py.
 
@@ -59,7 +55,7 @@ def step(
     as_torch: bool = False,
     batch_size: int | None = None,
 ) -> Callable[[], None]:
-    """A function that takes one step of SGD on made-up images."""
+    """A function that takes one whole training step on random images."""
     cell, channels, cells, batch, pixels = SIZES[layout]
     batch = batch_size or batch
     with torch.random.fork_rng(devices=[]):

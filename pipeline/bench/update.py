@@ -1,14 +1,10 @@
 """Compares the time of one Shapley update with that of training the weights for one epoch.
 
 The supernet is that of the paper's search on CIFAR-10 (DARTS space, C = 16, eight cells). An update
-has M = 10 truncated permutations (section 3.3). We time `repeats` permutations and scale the time
-to M. An epoch trains the weights on half of the training set, 25,000 images. We time 256 images and
-scale the time to 25,000. The time of an update is proportional to the number of images on which V
-is measured. `images_at_par` is the number of these images with which an update takes as long as
-training the weights. How early permutations are truncated depends on how well the supernet is
-trained. The result therefore has one row per age of the supernet (number of epochs trained). The
-images are those of CIFAR-10 if the folder SHAPLEY_NAS_DATA has them, else digits. Without a GPU,
-times are CPU times of one thread. With `--repeats 4` the benchmark takes an hour on one core.
+has M = 10 truncated permutations (section 3.3), and an epoch has 25,000 images. We time fewer
+permutations and images, and scale the times up. The images are those of CIFAR-10 if the folder
+SHAPLEY_NAS_DATA has them, else digits. Without a GPU, times are CPU times of one thread. With
+`--repeats 4` the benchmark takes an hour on one core.
 """
 # Tested in tests/test_bench.py.
 
@@ -46,15 +42,13 @@ def rows(
     n_timed: int = N_TIMED,
     n_value: int = N_VALUE,
 ) -> list[dict[str, Any]]:
-    """One row per age of the supernet. The age is the number of epochs trained so far.
+    """One row per age of the supernet, since training changes where permutations are truncated.
 
-    Args:
-        repeats: number of permutations that are timed.
-        ages: numbers of epochs, each of `n_train` images, after which an update is timed.
-        supernet: settings of the supernet that differ from the defaults.
-        n_train: number of training images per epoch.
-        n_timed: number of images on which training the weights is timed.
-        n_value: number of images on which V is measured.
+    `images_at_par` is the number of images of V with which an update takes as long as an epoch.
+
+    After each of `ages` epochs of `n_train` images, we time `repeats` permutations with V on
+    `n_value` images, and training on `n_timed` images. `supernet` has settings that differ from the
+    defaults.
     """
     configure(1)
     recipe = SearchSettings(epochs=max(ages) + 1, supernet=supernet or {})

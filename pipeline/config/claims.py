@@ -7,16 +7,22 @@ conditions. Each condition compares the 95 % t interval of a mean over seeds wit
     the whole interval is on the other side                   the condition does not hold
     otherwise, or with too few seeds                          the condition is undecided
 
+A condition with `hits` looks at single seeds instead. It holds if so many of `seeds` values are on
+the claimed side, and does not hold once too many are not.
+
 A claim holds if all its conditions hold. It does not hold if at least one of them does not hold.
 Otherwise it is undecided. Conditions with `decides: false` are not counted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field, model_validator
 
 from pipeline.settings import OURS, Settings, factory, setting
 
+LEAST = 3  # seeds of an interval
 HOLDS, FAILS, OPEN = "holds here", "does not hold here", "cannot be told here"
 
 
@@ -36,7 +42,10 @@ class Condition(Settings):
     measure: str = Field(description="`<stage>/<key>` of metrics.json, or of a row of `queries`")
     above: float | None = setting(None, "bound that the paper claims to exceed", OURS)
     below: float | None = setting(None, "bound that the paper claims to stay below", OURS)
-    seeds: int = setting(4, "fewest seeds that allow a verdict", OURS, ge=3)
+    seeds: int = setting(4, "fewest seeds that allow a verdict", OURS, ge=1)
+    hits: int = setting(
+        0, "judge single seeds: so many of `seeds` must agree; 0: the mean", OURS, ge=0
+    )
     decides: bool = setting(True, "count for the verdict; if false, only shown", OURS)
 
     @model_validator(mode="after")
@@ -45,6 +54,10 @@ class Condition(Settings):
             raise ValueError("give exactly one of above, below")
         if bool(self.strategy) == bool(self.order):
             raise ValueError("give exactly one of strategy, order")
+        if self.hits > self.seeds:
+            raise ValueError("hits is at most seeds")
+        if not self.hits and self.seeds < LEAST:
+            raise ValueError(f"the interval of a mean needs at least {LEAST} seeds")
         return self
 
     @property
@@ -52,14 +65,32 @@ class Condition(Settings):
         """Strategy labels whose runs the condition reads."""
         return self.order or tuple(name for name in (self.strategy, self.versus) if name)
 
+    @property
+    def rule(self) -> str:
+        """The bound in words, such as `above 0.2, 4 seeds`."""
+        bound = f"above {self.above:g}" if self.above is not None else f"below {self.below:g}"
+        return f"{bound}, {f'{self.hits} of ' * bool(self.hits)}{self.seeds} seeds"
+
     def verdict(self, n: int, low: float | None, high: float | None) -> str:
         """Whether an interval over n seeds lies on the claimed side."""
         if n < self.seeds or low is None or high is None:
             return OPEN
+        sides = {self._side(low), self._side(high)}
+        return HOLDS if sides == {1} else FAILS if sides == {-1} else OPEN
+
+    def verdict_of_seeds(self, values: Sequence[float]) -> str:
+        """Whether `hits` of the values lie on the claimed side, or no longer can."""
+        agree = sum(self._side(value) == 1 for value in values)
+        if len(values) - agree > self.seeds - self.hits:
+            return FAILS
+        return HOLDS if agree >= self.hits else OPEN
+
+    def _side(self, value: float) -> int:
+        """1 on the claimed side of the bound, -1 on the other side, 0 at the bound."""
         if self.above is not None:
-            return HOLDS if low > self.above else FAILS if high < self.above else OPEN
+            return (value > self.above) - (value < self.above)
         assert self.below is not None
-        return HOLDS if high < self.below else FAILS if low > self.below else OPEN
+        return (value < self.below) - (value > self.below)
 
 
 class Claim(Settings):

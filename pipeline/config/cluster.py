@@ -1,4 +1,4 @@
-"""Settings of a cluster, read from `config/cluster.yaml`; edit only that file for your cluster."""
+"""Settings of a cluster, read from `config/cluster.yaml`."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations

@@ -14,14 +14,12 @@ from pipeline.registry.sources import Things
 def things(job: Mapping[str, Any], dataset: str | None = None) -> Things:
     """The registered space, strategy, estimators and data set that a job uses, as (kind, name).
 
-    Args:
-        job: the settings of a stage as plain values, as under `settings` in `provenance.json`.
-        dataset: name of the data set that the stage opens.
+    `job` has the settings of a stage, as under `settings` in `provenance.json`.
     """
     named = [("spaces", job.get("space")), ("strategies", job.get("algorithm"))]
     named += [("estimators", name) for name in _estimators(job)]
     named += [("datasets", dataset or job.get("dataset"))]
-    # A folder of the user's images is a data set that is not registered.
+    # A folder of the user's images is not registered.
     found = [(kind, name) for kind, name in named if name and name in registry.names(kind)]
     return tuple(dict.fromkeys(found))
 

@@ -1,8 +1,6 @@
 """An experiment: the rows of a table or figure, with the numbers that the paper prints for them.
 
-A row says which strategy is run, in which space, and on which data sets. Each YAML file in
-`config/experiments/` defines one experiment, which has the name of the file. The file may also
-define strategy labels, for example for ablations. So a single file is enough to add an experiment.
+Each YAML file in `config/experiments/` defines one experiment, which has the name of the file.
 """
 
 from __future__ import annotations
@@ -24,12 +22,12 @@ TABLE = "table_"
 
 
 def is_searched(strategy: str) -> bool:
-    """Whether a label stands for a search. Labels with certain prefixes stand for genotypes."""
+    """Whether a label stands for a search, not for a genotype."""
     return not strategy.startswith(("published_", "file_", KEPT, TABLE))
 
 
 class StrategyLabel(Settings):
-    """What a strategy label stands for: an algorithm, and settings that replace its defaults."""
+    """An algorithm, and settings that replace its defaults."""
 
     algorithm: str = Field(description="a registered strategy (`pipeline list strategies`)")
     title: str = setting("", "name shown in tables; empty: the algorithm's title", OURS)
@@ -38,10 +36,7 @@ class StrategyLabel(Settings):
 
 
 class Printed(Settings):
-    """A number printed in the paper.
-
-    Errors and accuracies are in percent, and parameters are in millions.
-    """
+    """A number printed in the paper: errors and accuracies in percent, parameters in millions."""
 
     mean: float = Field(description="as printed")
     std: float | None = Field(None, description="deviation over runs, where printed")
@@ -50,7 +45,7 @@ class Printed(Settings):
 
 
 class Row(Settings):
-    """One row of a table: the runs of one strategy label, and what is measured in each run."""
+    """One row of a table: the runs of one strategy label and their measurements."""
 
     label: str = Field(description="name of the row")
     grid: dict[str, tuple[Any, ...]] | None = setting(
@@ -120,11 +115,8 @@ class Row(Settings):
 def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
     """Replace data sets of a row by smaller ones, and return one row for each data set.
 
-    If the row uses none of the replaced data sets, return it unchanged.
-
-    Args:
-        row: a row of an experiment, as written in its file.
-        stand_ins: data set -> the smaller data set that replaces it.
+    `stand_ins` maps data sets to their replacements. A row that uses none of these data
+    sets is returned unchanged.
     """
     if not set(stand_ins) & {*row.datasets, *row.retrain}:
         return (row,)
@@ -143,12 +135,7 @@ def with_stand_ins(row: Row, stand_ins: Mapping[str, str]) -> tuple[Row, ...]:
 
 
 def only_on(row: Row, datasets: Sequence[str]) -> Row:
-    """Restrict a row to the allowed data sets; if none is left, mark the row as `not_run`.
-
-    Args:
-        row: a row of an experiment, as written in its file.
-        datasets: names of the allowed data sets; if empty, all data sets are allowed.
-    """
+    """Restrict a row to these data sets, if any are given; mark it as `not_run` if none is left."""
     if not datasets or row.not_run:
         return row
     kept = [name for name in row.datasets if name in datasets]
@@ -160,10 +147,7 @@ def only_on(row: Row, datasets: Sequence[str]) -> Row:
 
 
 def _printed_of(row: Row, name: str, stand_ins: Mapping[str, str]) -> dict[str, Printed]:
-    """The paper's numbers for data set `name`, with the name of its replacement in the keys.
-
-    Keys of other data sets that are replaced are dropped.
-    """
+    """The paper's numbers for data set `name`, with the name of its replacement in the keys."""
     printed = {}
     for key, value in row.paper.get(name, {}).items():
         of, _, part = key.partition("_")
@@ -205,6 +189,6 @@ class Experiment(Settings):
 
 
 def shown_strategy(row: Row, seeds: Sequence[int]) -> str:
-    """Label of a row's trainings: `kept_...` if only the best of several found cells is trained."""
+    """Label of a row's trainings: `kept_...` if only the best of several cells is trained."""
     several = row.select and len(row.own_seeds(seeds)) > 1
     return f"{KEPT}{row.strategy}" if several else row.strategy

@@ -1,7 +1,4 @@
-"""Writes the documented `config.yaml` and the JSON schema from the pydantic models.
-
-`make config` runs this module; a test fails if a file differs from the models.
-"""
+"""Writes `config.yaml` and the JSON schema from the pydantic models (`make config`)."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations
@@ -76,7 +73,7 @@ def flow(value: Any) -> str:
 
 
 def _strategies() -> str:
-    """The settings of each algorithm, in the form of a label's entry."""
+    """The settings of each algorithm, as entries of labels."""
     lines = ["# Every algorithm is a strategy label with the same name. An entry here changes the"]
     lines += ["# settings of a label, or adds a new label:", "# strategies:"]
     for name in registry.names("strategies"):

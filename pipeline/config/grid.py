@@ -2,8 +2,8 @@
 
     grid: {settings.step: [0.05, 0.1], settings.momentum: [0.5, 0.8]}
 
-This grid turns each row with a search into four rows, one for each combination of `step` and
-`momentum`. The labels of the new rows contain the values, as in `shapley_step0p05_momentum0p5`.
+This grid turns each row with a search into four rows. Their labels contain the values, as in
+`shapley_step0p05_momentum0p5`.
 """
 # Tested in tests/config/test_experiments.py.
 
@@ -25,14 +25,8 @@ def expanded(
 ) -> Experiment:
     """Replace each row to which a grid applies by one row per combination of the grid's values.
 
-    Args:
-        experiment: as written in its file.
-        labels: strategy label -> its algorithm and settings.
-        source: name of the experiment's file, for error messages.
-
     Raises:
-        InputError: a key does not begin with `settings.` or `search.`, or two combinations get the
-            same name.
+        InputError: a key is not below `settings` or `search`, or two combinations get one name.
     """
     made: dict[str, StrategyLabel] = {}
     rows: list[Row] = []

@@ -1,7 +1,6 @@
 """Slices of the configuration: a rule passes its job exactly the settings that the job needs.
 
-Snakemake reruns a rule when its `params` change. If a slice has too many settings, jobs are rerun
-needlessly. If a slice has too few settings, necessary reruns do not happen.
+Snakemake reruns a rule when its slice changes.
 """
 # Tested in tests/config/test_config.py.
 
@@ -50,7 +49,7 @@ class PrepareJob(Settings):
 
 
 class SearchJob(Settings):
-    """Configuration slice for the verb `search`; `settings` are all settings of the strategy."""
+    """Configuration slice for the verb `search`; `settings` are those of the strategy."""
 
     space: str
     algorithm: str
@@ -60,7 +59,7 @@ class SearchJob(Settings):
 
 
 class GenotypeJob(Settings):
-    """Configuration slice for the verb `genotype`: source of the genotype and network size."""
+    """Configuration slice for the verb `genotype`."""
 
     space: str
     genotype: str | None = Field(description="published name or file; none: from the search")
@@ -79,7 +78,7 @@ class RetrainJob(Settings):
 
 
 class TransferJob(RetrainJob):
-    """Configuration slice for the verb `transfer`: a recipe for a folder of images."""
+    """Configuration slice for the verb `transfer`."""
 
     train: ImageNetTrain | OwnTrain
 
@@ -98,13 +97,13 @@ class RankingJob(Settings):
 
 
 class TrialJob(RetrainJob):
-    """Configuration slice for the verb `trial`: the short recipe, with held-out images."""
+    """Configuration slice for the verb `trial`."""
 
     train: TrialTrain
 
 
 class WorkflowJob(Settings):
-    """Configuration slice for the verb `track`: the data sets and the MLflow experiment."""
+    """Configuration slice for the verb `track`."""
 
     preset: str
     datasets: tuple[str, ...]
@@ -139,7 +138,7 @@ def report_job(config: Config, experiments: Sequence[Experiment]) -> ReportJob:
     """The configuration slice for one report page."""
     rows = [row for experiment in experiments for row in experiment.rows if not row.not_run]
     labels = {label for row in rows for label in (row.strategy, shown_strategy(row, config.seeds))}
-    # A genotype that no search found has no label, so it gets the title of its first row.
+    # A genotype without a search has no label, so it gets the title of its first row.
     named = {row.strategy: row.label for row in reversed(rows) if not is_searched(row.strategy)}
     return ReportJob(
         preset=config.preset,
@@ -176,14 +175,13 @@ def prepare_job(config: Config, dataset: str) -> PrepareJob:
 def search_job(config: Config, space: str, strategy: str) -> SearchJob:
     """The configuration slice for one search.
 
-    A label is an algorithm with settings. The recipe is merged from these sources, where later ones
-    override earlier ones: the defaults of the space, the strategy's paper, the preset, the user's
-    values, the label named after the algorithm, and the label in the argument `strategy`. The
-    settings of the strategy are merged from their defaults, the authors' values for this space, and
-    the same two labels. So ablations inherit from the label that is named after their algorithm.
+    The recipe is merged from these sources, where later ones override earlier ones: the defaults of
+    the space, the strategy's paper, the preset, the user's values, the label named after the
+    algorithm, and the label `strategy`. The settings of the strategy are merged from the defaults,
+    the authors' values for this space, and the same two labels.
 
-    Most strategies use `none_may_win` only when the genotype is chosen. In their slices this key is
-    always false, so that changing it reruns only `genotype`.
+    If a strategy uses `none_may_win` only to choose the genotype, its slice always has false, so
+    that a change of the key reruns only `genotype`.
     """
     label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)
@@ -204,7 +202,7 @@ def search_job(config: Config, space: str, strategy: str) -> SearchJob:
 
 
 def _search(config: Config, space: str, strategy: str) -> SearchSettings:
-    """The recipe of a search, with all changes to the space's recipe."""
+    """The recipe of a search."""
     label = _label(config, strategy)
     algorithm = registry.entry("strategies", label.algorithm)
     given = getattr(config.search, space).model_dump(exclude_unset=True)
@@ -245,7 +243,7 @@ def removal_job(config: Config) -> RemovalJob:
 
 
 def ranking_job(config: Config, space: str, dataset: str, strategy: str) -> RankingJob:
-    """The configuration slice for Figure 5, Kendall's tau between strengths and accuracies."""
+    """The configuration slice for the ranking of Figure 5."""
     supernet = genotype_job(config, space, dataset, strategy).supernet
     return RankingJob(ranking=config.ranking, none_may_win=supernet.none_may_win)
 
@@ -257,7 +255,7 @@ def retrain_job(config: Config, space: str, target: str) -> RetrainJob:
 
 
 def trial_job(config: Config, space: str, dataset: str) -> TrialJob:
-    """The configuration slice for the short training of one of several found cells."""
+    """The configuration slice for a short training of a found network."""
     return TrialJob(layout=layout_of(config, space, dataset), train=config.retrain.trial)
 
 

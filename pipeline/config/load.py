@@ -1,8 +1,7 @@
 """Merges layers of YAML into one validated `Config`.
 
 Later layers override earlier ones: defaults of the pydantic models, preset, `config/config.yaml`,
-`--configfile`, `--config`. In a workflow Snakemake merges the last three. If a verb is called by
-hand, `load` merges them, and the option `--set` takes the place of `--config`.
+`--configfile`, `--config` (in verbs, `--set`).
 """
 # Tested in tests/config/test_config.py.
 
@@ -37,7 +36,7 @@ FOLDER = Path("config")
 
 
 def named_files(kind: str, folder: Path = FOLDER) -> dict[str, Path]:
-    """YAML files of a kind, such as `presets`, by name; files in `folder` replace built-in ones."""
+    """YAML files of a kind, such as `presets`; files in `folder` replace built-in ones."""
     places = (layout.home() / "config" / kind, folder / kind)
     found = {path.stem: path for place in places for path in place.glob("*.yaml")}
     return dict(sorted(found.items()))
@@ -55,7 +54,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def layers_of(files: Iterable[Path] = (), folder: Path = FOLDER) -> dict[str, Mapping[str, Any]]:
-    """Contents of `config/config.yaml` and of `files`; the keys are shown in error messages."""
+    """Name for error messages -> content, of `config/config.yaml` and of `files`."""
     own = folder / "config.yaml"
     return {str(own): read_yaml(own), **{f"--configfile {f}": read_yaml(f) for f in files}}
 
@@ -64,10 +63,8 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
     """Split Snakemake's merged configuration into layers: one per file, and one for `--config`.
 
     Args:
-        workflow: Snakemake's object, which lists the files. Our stricter YAML reader reads them
-            again.
-        config: the merged configuration. If another workflow imports this one as a module, this
-            is the configuration that the importing workflow passes.
+        workflow: Snakemake's object, which lists the files; our stricter reader reads them again.
+        config: the merged configuration, or the one that an importing workflow passes.
     """
     settings = workflow.config_settings
     given = [Path(path) for path in settings.configfiles]
@@ -78,7 +75,7 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
 
 
 def _short(path: Path) -> str:
-    """A path for messages: relative to the working folder if it lies below that folder."""
+    """A path for messages, relative to the working folder if possible."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
@@ -97,14 +94,10 @@ def resolve(
 ) -> Config:
     """The validated configuration: `given` overrides the preset, which overrides the defaults.
 
-    Args:
-        given: the merged values of files and options.
-        folder: the folder of the presets.
-        layers: name of a file or option -> its values; for error messages.
+    `layers` maps the name of a file or option to its values, for error messages.
 
     Raises:
-        InputError: there are unknown keys or names, or values of a wrong type or out of range; the
-            message lists all of them.
+        InputError: there are unknown names or invalid values; the message lists all of them.
     """
     layers = {"config": given} if layers is None else layers
     preset = given.get("preset", "demo")
@@ -144,12 +137,10 @@ def _faults(check: Callable[..., None], *arguments: Any) -> list[str]:
 
 
 def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
-    """All valid experiments by name.
-
-    Invalid experiments, such as those that name an unknown strategy, are left out with a warning.
+    """All valid experiments by name; invalid experiments are left out with a warning.
 
     Raises:
-        InputError: the configuration names an experiment that is invalid or does not exist.
+        InputError: the configuration names an experiment or a data set that is invalid or unknown.
     """
     known = {}
     for name, path in named_files("experiments", folder).items():
@@ -169,7 +160,7 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
 
 
 def _experiment(config: Config, path: Path) -> Experiment:
-    """Read an experiment: expand its grids, and replace its data sets according to `stand_ins`."""
+    """Read an experiment, expand its grids and apply `stand_ins`."""
     values = {"name": path.stem, **read_yaml(path)}
     found: Experiment = validate(Experiment, values, {str(path): values})
     found = expanded(found, {**found.strategies, **config.strategies}, str(path))
@@ -182,7 +173,7 @@ def _experiment(config: Config, path: Path) -> Experiment:
 
 
 def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, Any]:
-    """The labels of experiments that some layers override, as written in their files."""
+    """Definitions by experiments of the labels that `layers` override."""
     named = {
         name
         for layer in layers
@@ -198,13 +189,12 @@ def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, A
 
 
 def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
-    """Add the strategy labels and image folders that experiments define to the configuration.
+    """The configuration with the strategy labels and image folders that experiments define.
 
-    If the configuration also defines a strategy label, the experiment's definition is ignored.
+    A strategy label of the configuration overrides that of an experiment.
 
     Raises:
-        InputError: two experiments define a name differently, or an experiment redefines the name
-            of an algorithm.
+        InputError: a name has two different definitions.
     """
     merged: dict[str, dict[str, Any]] = {}
     algorithms = registry.names("strategies")
@@ -226,7 +216,7 @@ def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config
 
 
 def _check_name(name: str, where: str) -> None:
-    """Check a name, since it becomes part of paths and commands."""
+    """A name becomes part of paths and commands."""
     if not re.fullmatch(LABEL.strip("^$"), name):
         raise InputError(f"{where}: {name!r:.80}: letters, digits and underscore only")
 
@@ -273,7 +263,7 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
 
 
 def _check_stages(row: Row, algorithm: str, where: str) -> None:
-    """Check that the stages of a row are possible with its strategy and space."""
+    """Check that the strategy and space of a row allow its stages."""
     entry = registry.entry("strategies", algorithm)
     if row.removal and not entry.trains_supernet:
         raise InputError(f"{where}: removal: {algorithm} leaves no supernet")
@@ -283,7 +273,7 @@ def _check_stages(row: Row, algorithm: str, where: str) -> None:
 
 
 def _without_table(config: Config, row: Row, labels: Mapping[str, StrategyLabel]) -> Row:
-    """The row, marked as not run if it needs a table and no table has the row's data set."""
+    """The row, marked as not run if it needs a table that does not exist."""
     if not row.stands_for or not _asks_table(row, labels):
         return row
     root, dataset = os.environ.get("SHAPLEY_NAS_DATA", config.data_root), row.datasets[0]

@@ -37,7 +37,7 @@ from pipeline.settings import (
     setting,
 )
 
-# Spaces that are not listed here use the recipe of the paper's CIFAR-10 experiments.
+# Other spaces use the recipe of the paper's CIFAR-10 experiments.
 SEARCH_RECIPES: dict[str, type[SearchSettings]] = {
     "darts_imagenet": ImageNetSearch,
     "nasbench201": NasBench201Search,
@@ -133,7 +133,7 @@ def _search_of(space: str) -> Any:
     return (recipe, factory(recipe, f"search in the space {space}", PAPER))
 
 
-# One field for each registered space, so a new space needs no change here.
+# One field for each registered space.
 SpaceSearches = create_model(
     "SpaceSearches",
     __base__=Settings,

@@ -1,7 +1,4 @@
-"""The runs and data sets that experiments need, and the experiments on each page of the report.
-
-Snakemake, the report and the tracking all use these functions.
-"""
+"""The runs and data sets that experiments need, and the experiments on a page of the report."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations
@@ -43,7 +40,7 @@ def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[Pla
     if shown != row.strategy:
         for seed in seeds:
             yield from _found(Place("trial", row.space, dataset, row.strategy, seed))
-    # Without a search there is only one genotype, so only its training has seeds.
+    # Without a search there is only one genotype.
     for seed in seeds if is_searched(shown) else (0,):
         place = Place("genotype", row.space, dataset, shown, seed)
         yield from _found(place)
@@ -56,7 +53,7 @@ def _runs_of(config: Config | ReportJob, row: Row, dataset: str) -> Iterator[Pla
 
 
 def _found(place: Place) -> Iterator[Place]:
-    """The search and the genotype that a run needs, then the run."""
+    """The search and genotype of a run, then the run."""
     if is_searched(place.strategy):
         yield place.at("search")
     yield place.at("genotype")
@@ -82,8 +79,7 @@ def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) ->
     """Names of the experiments on a page of the report.
 
     Raises:
-        InputError: `page` is neither "paper", nor "index" (the page of the configured experiments),
-            nor the name of an experiment.
+        InputError: `page` is not "paper", "index" (the configured experiments) or an experiment.
     """
     if page == "paper":
         return [n for kind in ("table", "figure") for n in experiments if n.startswith(kind)]
@@ -99,7 +95,7 @@ def on_page(config: Config, page: str, experiments: Mapping[str, Experiment]) ->
 def asked_for(
     config: Config, targets: Iterable[str], experiments: Mapping[str, Experiment]
 ) -> list[str]:
-    """Names of the experiments to make: those on the target pages, else the configured ones."""
+    """Names of the experiments on the target pages, else of the configured ones."""
     names = {Path(target).stem for target in targets}  # of rules, and of files such as table5.html
     named = [page for page in ("paper", *experiments) if page in names]
     pages = named if named and not names & {"all", "index"} else ["index", *named]
@@ -109,7 +105,7 @@ def asked_for(
 
 
 def datasets_of(experiments: Mapping[str, Experiment]) -> list[str]:
-    """Data sets of rows that are run and have genotypes, for searches and for final training."""
+    """Data sets of rows with genotypes, for searches and for final training."""
     return sorted(
         {
             name

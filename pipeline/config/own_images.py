@@ -1,7 +1,6 @@
 """Our recipe for your own photographs: from a few hundred to about ten thousand images.
 
-The fewer the images, the more epochs, so that training takes about the same time for any folder.
-With fewer than 5,000 images, augmentation is stronger.
+With fewer images there are more epochs, so that training takes about the same time for any folder.
 """
 # Tested in tests/training/test_recipes.py.
 
@@ -52,7 +51,7 @@ class OwnTrain(ImageNetTrain):
     workers: int = setting(2, "processes per rank that decode images", OURS, ge=0)
 
     def for_images(self, n: int) -> OwnTrain:
-        """The recipe for `n` training images, with each 0 replaced."""
+        """The recipe with the defaults for `n` training images."""
         few = n < FEW_IMAGES
         batch = self.batch_size or (16 if n < 500 else 32 if few else 64)
         found = {

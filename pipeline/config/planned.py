@@ -1,7 +1,6 @@
-"""Digests of the settings with which a study plans its runs.
+"""Digests of planned settings; a finished run with another digest was made with other settings.
 
-If the digest of a finished run is different, the run was made with other settings. Missing keys get
-their defaults before a digest is computed. So a run still matches if a key was added later.
+Missing keys get their defaults first, so a run still matches if a key was added later.
 """
 # Tested in tests/analysis/test_apart.py.
 
@@ -34,7 +33,7 @@ SLICES: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
 
 
 def report_job(config: Config, experiments: Sequence[Experiment]) -> jobs.ReportJob:
-    """The settings of one report page, including digests of the settings of its planned runs."""
+    """The settings of one report page, including the digests of its planned runs."""
     places = needs.all_runs(config, experiments)
     job = jobs.report_job(config, experiments)
     return job.model_copy(update={"planned": digests(config, places)})
@@ -50,14 +49,14 @@ def digests(config: Config, places: Iterable[Place]) -> dict[str, str]:
 
 
 def key_of(place: Place) -> str:
-    """In a study, runs with equal keys have equal settings; empty for stages not in `SLICES`."""
+    """Planned runs with equal keys have equal settings; empty for stages not in `SLICES`."""
     if place.stage not in SLICES:
         return ""
     return " ".join([place.stage, *(getattr(place, name) for name in SLICES[place.stage][1])])
 
 
 def digest_of(stage: str, settings: Mapping[str, Any]) -> str:
-    """Digest of the settings of a stage, from a record."""
+    """Digest of a stage's settings."""
     whole: Settings | Mapping[str, Any] = settings
     try:
         whole = SLICES[stage][0].model_validate(settings)

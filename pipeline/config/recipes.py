@@ -1,7 +1,7 @@
-"""Published recipes for searching a supernet and training a network, as immutable settings.
+"""Published recipes for searching a supernet and training a network.
 
-Each base class has the values of the paper's CIFAR-10 experiments. Each subclass is another recipe
-and lists only the values that differ.
+Base classes have the values of the paper's CIFAR-10 experiments; a subclass lists only values that
+differ.
 """
 # Tested in tests/training/test_recipes.py.
 
@@ -120,7 +120,7 @@ class SearchSettings(Settings):
 
 
 class ImageNetSupernet(SupernetSettings):
-    """The supernet for ImageNet: 1/4 of the channels pass through operations, as on CIFAR-10."""
+    """The supernet for ImageNet."""
 
     precision: Literal["float32", "bfloat16"] = setting("bfloat16", "autocast type", OURS)
 
@@ -151,7 +151,7 @@ class NasBench201Supernet(SupernetSettings):
 
 
 class NasBench201Search(SearchSettings):
-    """The search in NAS-Bench-201, for which the paper of Shapley-NAS states no recipe."""
+    """Search in NAS-Bench-201; the Shapley-NAS paper states no recipe."""
 
     batch_size: int = setting(64, "images per weight step", NB201, ge=2)
     learning_rate: float = setting(0.025, "SGD, first value of the cosine", NB201, gt=0)
@@ -162,13 +162,13 @@ class NasBench201Search(SearchSettings):
 
 
 class RobustDartsSupernet(SupernetSettings):
-    """The supernet of the spaces S1 to S4 of RobustDARTS."""
+    """The supernet of S1 to S4 of RobustDARTS."""
 
     partial_channels: int = setting(1, "all channels", ROBUST_DARTS, ge=1)
 
 
 class RobustDartsSearch(SearchSettings):
-    """Search in RobustDARTS' spaces S1 to S4, for which the Shapley-NAS paper states no recipe."""
+    """Search in S1 to S4 of RobustDARTS; the Shapley-NAS paper states no recipe."""
 
     warmup_epochs: int = setting(15, "first epochs in which alpha is frozen", OURS, ge=0)
     batch_size: int = setting(64, "images per weight step", ROBUST_DARTS, ge=2)
@@ -255,7 +255,7 @@ class RobustDartsTrain(TrainSettings):
 
 
 class TrialTrain(TrainSettings):
-    """A short training to select one of several found cells; it uses no test images."""
+    """A short training, without test images, to select one of several found cells."""
 
     channels: int = setting(16, "channels of the first cell", DARTS, ge=1)
     cells: int = setting(8, "number of cells", DARTS, ge=1)

@@ -1,9 +1,4 @@
-"""Writes the reference of all configuration keys for the user guide, as Markdown.
-
-Each group of keys has one table. The search settings of all spaces share most keys. The table of
-the first space lists all shared keys. The tables of the other spaces list only additional keys and
-different defaults.
-"""
+"""Writes the reference of all configuration keys for the user guide, as Markdown."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations
@@ -24,7 +19,7 @@ from pipeline.config.generate import estimators, flow
 from pipeline.config.model import SEARCH_RECIPES, Config
 from pipeline.config.recipes import SearchSettings
 
-FIRST = "darts"  # the space whose table has all keys of a search
+FIRST = "darts"  # its table has all keys; those of other spaces have only what differs
 
 
 def markdown() -> str:
@@ -54,7 +49,7 @@ def _config() -> Iterator[str]:
 
 
 def _strategies() -> Iterator[str]:
-    """The settings of each algorithm, under `strategies.<label>.settings`."""
+    """The settings of each algorithm."""
     yield "## Settings of the strategies\n"
     yield "Below `strategies.<label>.settings`; see [strategies](strategies.md).\n"
     for name in registry.names("strategies"):
@@ -66,7 +61,7 @@ def _strategies() -> Iterator[str]:
 
 
 def _estimators() -> Iterator[str]:
-    """The options of each estimator, next to `estimator` in a strategy's settings."""
+    """The options of each estimator."""
     yield "## Options of the estimators\n"
     yield "Next to `estimator` in the settings of a strategy; see [Shapley values](shapley.md).\n"
     for name, model in estimators():
@@ -118,7 +113,7 @@ def _tree(name: str, model: type[BaseModel], level: int = 2) -> Iterator[str]:
 
 
 def _fields(model: type[BaseModel]) -> list[tuple[str, ...]]:
-    """Table rows of the keys of a model, without those of nested models."""
+    """Table rows of a model's plain keys."""
     return [
         (f"`{name}`", _type(field), _default(field), *_meaning(field))
         for name, field in model.model_fields.items()
@@ -129,7 +124,7 @@ def _fields(model: type[BaseModel]) -> list[tuple[str, ...]]:
 def _flat(
     model: BaseModel, prefix: str, but: dict[str, Any] | None = None
 ) -> list[tuple[str, ...]]:
-    """Table rows of all keys, also nested ones. Keys with the same default in `but` are omitted."""
+    """Table rows of all keys, also nested ones, except those with the same default in `but`."""
     rows = []
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
@@ -208,7 +203,7 @@ def _name(annotation: Any) -> str:
 
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The settings model of a key's value, if it is one."""
+    """The settings model of a key's value."""
     annotation = field.annotation
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return annotation if is_model else None  # type: ignore[return-value]

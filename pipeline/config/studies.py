@@ -1,10 +1,8 @@
 """A study: measurements of supernets, of the NAS-Bench-201 table or of short trainings.
 
-Each YAML file in `config/studies/` defines a study of the same name. A study of supernets trains
-them with several recipes and for several numbers of epochs. On each supernet it evaluates whole
-permutations (walks) and estimates Shapley values. The key `measurements` defines the tables of
-results, with their titles and notes. The key `sizes` replaces values of the study for a preset
-(`demo`) or for the benchmark of estimators (`bench`).
+Each YAML file in `config/studies/` defines a study of the same name. On supernets, a study
+evaluates whole permutations (walks) and estimates Shapley values. The key `sizes` changes the study
+for a preset, or for the benchmark of estimators (`bench`).
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -57,7 +55,7 @@ class Variant(Settings):
 
 
 class Estimates(Settings):
-    """Variants that estimate on each supernet, once for each stream of random numbers."""
+    """Variants that run on each supernet, once for each stream of random numbers."""
 
     streams: tuple[tuple[str | int, ...], ...] = ()
     part: tuple[int, int] = setting((1, 1), "k, n: use part k of n parts of the value images", OURS)
@@ -75,7 +73,7 @@ class Form(Settings):
 
 
 class Trials(Settings):
-    """Short trainings of one cell. Each form is a way to train it; the first is the baseline."""
+    """Short trainings of one cell in several forms, of which the first is the baseline."""
 
     genotype: str
     layout: str = "cifar10"
@@ -104,15 +102,15 @@ class Study(Settings):
         return {f"{way}_{age}": (way, age) for way in self.trainings for age in self.ages}
 
     def supernet(self, name: str) -> tuple[str, int]:
-        """How the supernet of this name was trained, and for how many epochs."""
+        """How this supernet was trained, and for how many epochs."""
         return _known(self, "supernet", name, self.supernets())
 
     def draws(self) -> dict[str, tuple[str | int, ...]]:
-        """Name of each repeat of the estimates -> its stream."""
+        """Repeats of the estimates: name -> stream of random numbers."""
         return {"_".join(map(str, stream)): stream for stream in self.estimates.streams}
 
     def files(self) -> Iterator[str]:
-        """Files that its measurements are made from, below `results/{preset}/studies/{name}`."""
+        """Files needed by the measurements, below `results/{preset}/studies/{name}`."""
         for name in self.supernets():
             yield f"{name}/search/metrics.json"
             yield from (f"{name}/{walk}/walks.npz" for walk in self.walks)
@@ -149,12 +147,7 @@ class SummaryJob(Settings):
 
 
 def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
-    """Load a study from `config/studies/<name>.yaml`.
-
-    Args:
-        name: name of the study, which is the name of its file without the suffix.
-        size: a preset or "bench", whose entry under `sizes` replaces values of the file.
-        folder: the folder `config`.
+    """Load a study from `config/studies/<name>.yaml`; `size` is a preset or "bench".
 
     Raises:
         InputError: there is no such file, or it has a wrong key or value.
@@ -171,7 +164,7 @@ def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
 
 
 def _without_nulls(values: Any) -> Any:
-    """The values without the keys that a size sets to null."""
+    """The values without keys whose value is null."""
     if not isinstance(values, dict):
         return values
     return {key: _without_nulls(value) for key, value in values.items() if value is not None}
@@ -211,7 +204,12 @@ def walk_job(study: Study, name: str) -> WalkJob:
 
 
 def estimate_job(study: Study, supernet: str, draw: str) -> EstimateJob:
-    """The slice for one repeat of the estimates on a supernet."""
+    """The slice for one repeat of the estimates on a supernet.
+
+    Raises:
+        InputError: the study has no such supernet or repeat.
+    """
+    study.supernet(supernet)
     estimates = study.estimates
     settings = {}
     for name, variant in estimates.variants.items():

@@ -1,4 +1,4 @@
-"""Chooses a network's layout and training recipe, given the space of its cell and the data set."""
+"""Chooses a network's layout and recipe from the space of its cell and the data set."""
 # Tested in tests/training/test_recipes.py.
 
 from __future__ import annotations

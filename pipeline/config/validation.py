@@ -1,7 +1,6 @@
-"""Validates values against a model of settings; error messages say what to change.
+"""Validates values against a model of settings and reports all errors together.
 
-Each message names the file or option that set the value, the key, what was expected and what was
-given. All errors are reported together.
+A message names the file or option, the key, what was expected and what was given.
 """
 
 from __future__ import annotations
@@ -42,17 +41,13 @@ EXPECTED = {
 def validate(
     model: type[Any], values: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]]
 ) -> Any:
-    """Validate `values`, and return them as an instance of `model`.
+    """Validate `values`, and return them as an instance of `model`, a `Settings` class.
 
-    Args:
-        model: a `Settings` class.
-        values: what to validate.
-        layers: name of a file or option -> the values that it sets; later layers override earlier
-            ones. Errors name the layer.
+    `layers` maps the name of each file or option to the values that it sets. Later layers override
+    earlier layers.
 
     Raises:
-        InputError: some values are invalid; the message has one line for each of them, with the
-            file or option, the key and the remedy.
+        InputError: some values are invalid; the message has one line for each of them.
     """
     try:
         return model.model_validate(values)
@@ -78,7 +73,7 @@ def validate(
 def _fault(
     values: Any, layers: Mapping[str, Mapping[str, Any]], location: Iterable[str], words: list[str]
 ) -> str:
-    """One line: where, which key, what is expected and what is given."""
+    """The message of one fault."""
     keys, given = [*location], ""
     if words[0].startswith("unknown key") or not keys:
         return f"{source_of(layers, keys)}: {words[0]}"
@@ -109,7 +104,7 @@ def _words(model: Any, location: list[str], fault: Any) -> str:
 
 
 def yaml_of(value: Any) -> str:
-    """A value as one line of YAML, cut to a readable length."""
+    """A value as one line of YAML, cut to 80 characters."""
     is_text = isinstance(value, str)
     text = repr(value) if is_text else json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."

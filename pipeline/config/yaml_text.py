@@ -1,7 +1,7 @@
-"""A strict YAML reader for all configuration, from files and from the command line.
+"""A strict YAML reader for configuration from files and from the command line.
 
-Duplicate keys are errors. A text whose aliases expand to more than `MOST_NODES` nodes is an error
-too. The reader creates only plain values.
+It creates only plain values. Errors are duplicate keys, and aliases that expand to more than
+`MOST_NODES` nodes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_NODES = 50_000
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader that checks the tree of nodes before it makes values."""
+    """Checks the tree of nodes before values are made."""
 
     def get_single_node(self) -> Node | None:
         node: Node | None = super().get_single_node()
@@ -52,14 +52,10 @@ def _check(node: Node, sizes: dict[int, int]) -> int:
 
 
 def parse(text: str, source: str) -> Any:
-    """Parse YAML text into plain values.
-
-    Args:
-        text: the YAML.
-        source: the file or option to name in error messages.
+    """Parse YAML text into plain values; error messages name `source`.
 
     Raises:
-        InputError: the text is not YAML, repeats a key, or expands to too many values.
+        InputError: the text is not valid.
     """
     try:
         return yaml.load(text, _Loader)

@@ -1,7 +1,6 @@
 """Describes data sets, checks their files, splits their training sets, and opens their images.
 
-Each data set has a module; `docs/add-a-dataset.md` shows how to add one. Importing this package
-does not import torch, because the modules that open images are imported on first use.
+`docs/add-a-dataset.md` shows how to add one. Modules that need torch are imported on first use.
 """
 
 from __future__ import annotations

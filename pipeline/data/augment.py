@@ -1,8 +1,7 @@
 """Augments batches of small images on the device that holds them.
 
-The order is that of DARTS' transforms: the raw pixels are padded with zeros, cropped, flipped and
-normalised; then the cutout square is set to zero. `draw` draws the random values; `crop_and_flip`
-and `cut_out` apply them. This separation allows tests to compare the results with torchvision's.
+As in DARTS, the raw pixels are padded with zeros, cropped, flipped and normalised; then the cutout
+square is set to zero. `draw` draws the random values.
 
 Shapes: b images of h x h pixels, p = padding.
 """
@@ -21,17 +20,17 @@ from torch.nn.functional import pad
 class Augment:
     """Augmentation of small images."""
 
-    crop_padding: int = 0  # pixels padded on each side before the random crop; 0: no crop
+    crop_padding: int = 0  # pixels on each side before the random crop; 0: no crop
     flip: bool = False  # mirror half of the images
     cutout: int = 0  # side of the square that is cut out; 0: none
 
 
 @dataclass(frozen=True)
 class FolderAugment:
-    """Augmentation of images in folders, which begins with a random resized crop."""
+    """Augmentation of images in folders, after a random resized crop."""
 
     flip: bool = True  # mirror half of the images
-    # Strength for brightness, contrast and saturation; hue has half; 0: none
+    # Of brightness, contrast and saturation; hue has half; 0: none
     colour_jitter: float = 0.0
     crop_scale: float = 0.08  # smallest share of the area that a crop has (torchvision's)
 
@@ -46,7 +45,7 @@ class Draws:
 
 
 def draw(augment: Augment, n_images: int, size: int, generator: torch.Generator) -> Draws:
-    """Draw for `n_images` images of `size` x `size` pixels, always on the CPU."""
+    """Draw for images of `size` x `size` pixels, always on the CPU."""
     corner = torch.randint(2 * augment.crop_padding + 1, (n_images, 2), generator=generator)
     flipped = torch.rand(n_images, generator=generator) < (0.5 if augment.flip else 0.0)
     centre = torch.randint(size, (n_images, 2), generator=generator)
@@ -64,7 +63,7 @@ def apply(
 
 
 def crop_and_flip(pixels: Tensor, padding: int, draws: Draws) -> Tensor:
-    """Pad the images with zeros, crop them to [b, 3, h, h] and mirror those marked in `flipped`."""
+    """Pad images with zeros, crop them to [b, 3, h, h] and mirror those in `flipped`."""
     corner, flipped = draws.corner.to(pixels.device), draws.flipped.to(pixels.device)
     along = torch.arange(pixels.shape[-1], device=pixels.device)
     rows = corner[:, :1] + along
@@ -75,10 +74,9 @@ def crop_and_flip(pixels: Tensor, padding: int, draws: Draws) -> Tensor:
 
 
 def cut_out(images: Tensor, centre: Tensor, side: int) -> Tensor:
-    """Set a square of each image to zero; the square may extend beyond the border.
+    """Set a square of each image to zero; it may extend beyond the border.
 
-    As in DARTS, the square covers the rows and columns from centre - side//2 to
-    centre + side//2 - 1.
+    As in DARTS, it covers rows and columns from centre - side//2 to centre + side//2 - 1.
     """
     along = torch.arange(images.shape[-1], device=images.device)
     start = centre.to(images.device)[:, :, None] - side // 2
@@ -88,7 +86,7 @@ def cut_out(images: Tensor, centre: Tensor, side: int) -> Tensor:
 
 
 def normalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Scale uint8 pixels to [0, 1], then subtract `mean` and divide by `std` for each channel."""
+    """Scale uint8 pixels to [0, 1], then normalise each channel."""
     images = pixels.float().div_(255)
     shift, scale = (images.new_tensor(values)[:, None, None] for values in (mean, std))
     return images.sub_(shift).div_(scale)

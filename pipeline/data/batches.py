@@ -1,7 +1,6 @@
 """Splits a pass over images into batches of at least two images.
 
-Batch norm cannot compute statistics of a single image whose feature map is one pixel. If a single
-image remains at the end, it is therefore added to the batch before it.
+Batch norm cannot compute statistics of a single image whose feature map is one pixel.
 """
 # Tested in tests/data/test_small.py.
 
@@ -19,13 +18,8 @@ def n_parts(n: int, size: int, drop_last: bool = False) -> int:
 def parts(items: Tensor, size: int, drop_last: bool = False) -> list[Tensor]:
     """Split items into batches of `size` along the first axis.
 
-    If two or more items remain after the last full batch, they form a smaller batch. If one item
-    remains, it is added to the last full batch, which then has `size + 1` items.
-
-    Args:
-        items: images, labels or indices.
-        size: size of a batch.
-        drop_last: whether to leave out the remaining items instead.
+    If two or more items remain after the last full batch, they form a smaller batch. A single
+    remaining item is added to the last full batch. `drop_last` leaves the remaining items out.
     """
     n = n_parts(len(items), size, drop_last)
     if n == 0:

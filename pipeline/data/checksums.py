@@ -14,11 +14,10 @@ from pipeline.files import below, digest, readable
 def check(dataset: DataSet, data_root: Path | str, parts: Iterable[Part] = ("train",)) -> None:
     """Check that all files exist and that the files of `parts` have the published checksums.
 
-    The files of other parts are not opened, so test files are read only for the final evaluation.
+    Files of other parts are not opened, so test files are read only for the final evaluation.
 
     Raises:
-        InputError: files are missing or damaged; the message names the files, where to get them,
-            their checksums and their folder.
+        InputError: files are missing or damaged.
     """
     root = Path(data_root)
     if dataset.kind == "folder" and dataset.make is None:
@@ -43,7 +42,7 @@ def _check_file(dataset: DataSet, root: Path, file: DataFile) -> None:
 
 
 def _check_folder(dataset: DataSet, folder: Path) -> None:
-    """Check that `train/` and `val/` have the same classes. Image folders have no checksums."""
+    """Check that `train/` and `val/` have the same classes."""
     names = {}
     for part in ("train", "val"):
         if not (folder / part).is_dir():

@@ -1,7 +1,6 @@
-"""Reads CIFAR-10 and CIFAR-100 from the published files: pickles of 32 x 32 images.
+"""Reads CIFAR-10 and CIFAR-100 (fine labels) from the published pickles of 32 x 32 images.
 
-CIFAR-100 is read with its fine labels. Images of CIFAR-10 are normalised with the mean and standard
-deviation that DARTS and related methods use.
+Images of CIFAR-10 are normalised with the mean and standard deviation that DARTS uses.
 """
 # Tested in tests/data/test_data_sets.py.
 
@@ -41,13 +40,13 @@ def read(paths: Sequence[Path], labels: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read10(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """The five training batches of CIFAR-10, or its test batch."""
+    """A part of CIFAR-10."""
     names = [f"data_batch_{i}" for i in range(1, 6)] if part == "train" else ["test_batch"]
     return read([data_root / FOLDER10 / name for name in names], "labels")
 
 
 def read100(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """The single batch of a part of CIFAR-100."""
+    """A part of CIFAR-100."""
     return read([data_root / FOLDER100 / part], "fine_labels")
 
 

@@ -1,9 +1,7 @@
 """The images of a folder of classes, `folder/<class>/**/*.jpg`, in torchvision's order.
 
-Hidden files and folders (`.DS_Store`, `._photo.jpg`, `.ipynb_checkpoints`) are ignored. Only
-regular files with the suffix of an image are listed. A folder may be a link to another folder of
-the same tree. A link that points outside the tree, or to a folder that contains the link, is an
-error.
+Hidden files and folders are ignored. Only regular files with the suffix of an image are listed. A
+folder may be a link to another folder of the same tree that does not contain the link.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".
 
 @dataclass(frozen=True)
 class Listing:
-    """The images of one folder of classes, sorted by class and name as in torchvision."""
+    """The images of one folder of classes, in torchvision's order."""
 
     class_names: tuple[str, ...]  # in the order of the labels
     paths: np.ndarray  # str [n]
@@ -36,10 +34,7 @@ class Listing:
         return dict(zip(self.class_names, counts, strict=True))
 
     def labels_among(self, names: Sequence[str]) -> np.ndarray:
-        """Labels of the images as indices into `names`, int64 [n].
-
-        Args:
-            names: classes of a model, in the order of its outputs.
+        """Labels of the images as indices into `names`, the classes of a model, int64 [n].
 
         Raises:
             InputError: the folder has a class that the model does not have.
@@ -56,7 +51,7 @@ def class_folders(folder: Path) -> list[str]:
     """Names of the folders of classes, sorted.
 
     Raises:
-        InputError: `folder` does not exist or is not a folder.
+        InputError: there is no such folder.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected <class>/*.jpg in it")
@@ -68,8 +63,8 @@ def list_images(folder: Path) -> Listing:
     """List the images below `folder/<class>`, without opening them.
 
     Raises:
-        InputError: the folder does not exist or has no classes, a class has no images, or a link
-            points outside the folder or to a folder that contains the link.
+        InputError: the folder or its classes are missing, a class has no images, or a link is not
+            allowed.
     """
     names = class_folders(folder)
     if not names:
@@ -93,12 +88,9 @@ def list_images(folder: Path) -> Listing:
 def files_below(
     folder: Path, root: Path, above: tuple[Path, ...] = ()
 ) -> Iterator[os.DirEntry[str]]:
-    """All files in a folder and its subfolders; hidden files and folders are left out.
+    """All files in a folder and its subfolders, except hidden ones.
 
-    Args:
-        folder: where to look.
-        root: resolved path of the folder of classes; links must not lead out of it.
-        above: resolved paths of the folders between `root` and `folder`.
+    Links must not lead out of `root`. `above` are the resolved folders between `root` and `folder`.
     """
     real = folder.resolve()
     if real == root or real in above:

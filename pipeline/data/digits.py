@@ -1,9 +1,8 @@
 """Scikit-learn's handwritten digits: 8x8 pixels, stored with the code, for demos and tests.
 
 The set has no published split. Our test part has 360 of its 1,797 images, drawn by
-`train_test_split(test_size=360, random_state=0)`, stratified by class. `digits.npz` has both parts,
-with grey values from 0 to 16. `read` scales the grey values to 0..255 and copies them to three
-channels.
+`train_test_split(test_size=360, random_state=0)`, stratified by class. `digits.npz` has grey values
+from 0 to 16.
 """
 # Tested in tests/data/test_data_sets.py.
 
@@ -20,7 +19,7 @@ N_TRAIN, N_TEST = 1437, 360
 
 
 def read(data_root: Path, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [n, 3, 8, 8] and labels int64 [n]; nothing is read from the data root."""
+    """Images uint8 [n, 3, 8, 8] and labels int64 [n]; `data_root` is not used."""
     with np.load(FILE) as arrays:
         images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
     grey = np.rint(images * (255 / 16)).astype(np.uint8)

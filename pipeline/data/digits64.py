@@ -20,7 +20,7 @@ def make(data_root: Path) -> None:
     """Write all images as `digits64/{train,val}/<class>/<index>.png`; on an error, write none.
 
     Raises:
-        InputError: the data root cannot be written to.
+        InputError: the folder cannot be written.
     """
     folder = data_root / FOLDER
     if folder.exists():
@@ -31,7 +31,7 @@ def make(data_root: Path) -> None:
         _write(temporary / "val", "test")
         temporary.rename(folder)
     except OSError as error:
-        # Another process may have written the folder first, with the same content.
+        # Another process may have written the folder first.
         if not folder.exists():
             raise InputError(f"digits64: cannot write {folder} ({error}); see data_root") from None
     finally:

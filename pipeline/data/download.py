@@ -20,7 +20,7 @@ def torchvision_archive(
 
     Args:
         name: the class `torchvision.datasets.<name>`.
-        parts: the keyword arguments for each call of the class, for example one call per split.
+        parts: keyword arguments for each call of the class, for example one call per split.
     """
 
     def fetch(data_root: Path) -> None:
@@ -40,9 +40,7 @@ def torchvision_archive(
 
 @contextmanager
 def inside_only() -> Iterator[None]:
-    """A context in which unpacking an archive writes no files outside the target folder.
-
-    It uses the extraction filter of PEP 706.
+    """A context in which archives unpack no files outside the target folder (PEP 706).
 
     Raises:
         InputError: this version of Python has no extraction filters.

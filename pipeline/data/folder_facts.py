@@ -1,8 +1,6 @@
 """Facts about a folder of images: classes, number of images, mean and deviation of pixels.
 
-The mean and deviation are those of the images in `train/`. If the data set has no published mean
-and deviation, each image in `train/` and `val/` is decoded once. This also finds unreadable files
-before any training starts. One error message reports their number and names up to 20 of them.
+If mean and deviation are not published, each image is decoded once, which also finds broken files.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ SHOWN = 20  # most bad files or pairs that an error names
 
 @dataclass(frozen=True)
 class FolderFacts:
-    """The facts about the files of a folder."""
+    """The facts about a folder."""
 
     train: Listing
     test: Listing
@@ -51,8 +49,7 @@ class _Opened:
 def folder_facts(dataset: DataSet, root: Path, say: Callable[[str], None]) -> FolderFacts:
     """List the images of a folder, check them, and compute mean and deviation of those in `train/`.
 
-    If mean and deviation are published, no image is opened, because opening all images of ImageNet
-    would take hours.
+    If these are published, no image is opened: all images of ImageNet would take hours.
 
     Raises:
         InputError: classes or images are missing, images are broken, or a channel is constant.
@@ -159,7 +156,7 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _fingerprint(folder: Path, listing: Listing) -> str:
-    """Digest of file names and sizes, not of contents, which would take hours to read."""
+    """Digest of file names and sizes; contents would take hours to read."""
     content = hashlib.sha256()
     for path in map(Path, listing.paths):
         content.update(os.fsencode(path.relative_to(folder).as_posix()))

@@ -1,8 +1,8 @@
 """Images in folders, decoded batch by batch, in worker processes if `workers` is not 0.
 
 Training uses a random resized crop, flip and colour jitter; evaluation uses a resize and a central
-crop. The random numbers for an image depend only on its index and on a seed that is drawn for each
-pass over the images. So the number of workers does not change a single bit of the images.
+crop. The number of workers does not change the images: the random numbers for an image depend only
+on its index and on a seed drawn for each pass.
 """
 
 from __future__ import annotations
@@ -65,8 +65,7 @@ class FolderImages:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass over the images, or only over the `chosen` batches; see `images.Images`.
 
-        `Augment` is meant for small images. Here, only its setting `flip` is used, and a random
-        resized crop replaces its other transforms.
+        Of an `Augment`, which is meant for small images, only `flip` is used.
         """
         if augment is not None and generator is None:
             raise TypeError("augmentation needs a generator")
@@ -114,9 +113,7 @@ class FolderImages:
                 break
             pixels, labels = (part.to(self.device, non_blocking=on_gpu) for part in batch)
             yield normalise(pixels, self.preprocessing.mean, self.preprocessing.std), labels
-        # This is raised after the loop has released the workers. An exception inside the loop would
-        # keep the workers alive until the exception is garbage-collected; the collection would then
-        # wait for each worker.
+        # Raised inside the loop, it would keep the workers alive until it is garbage-collected.
         if broken:
             raise InputError(broken)
 
@@ -137,11 +134,7 @@ class FolderImages:
 
 
 class _Decoding(Dataset):
-    """Decodes and transforms one image at a time, in any process.
-
-    If an image cannot be read, an InputError is returned instead of raised, because an exception
-    raised in a worker process would reach the user as a long traceback.
-    """
+    """Decodes images; an InputError is returned, because a worker would add a long traceback."""
 
     def __init__(self, paths: np.ndarray, labels: np.ndarray, transform: Transform, seed: int):
         self.paths, self.labels, self.transform, self.seed = paths, labels, transform, seed
@@ -161,11 +154,7 @@ class _Decoding(Dataset):
 
 
 def _outlive_sigterm(worker: int) -> None:
-    """Make a worker ignore SIGTERM, which a cluster sends to all processes of a job.
-
-    The training process finishes its current step and still needs its workers for that. The workers
-    end when the training process ends.
-    """
+    """Ignore SIGTERM, so that the training process can finish its step; workers end with it."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 

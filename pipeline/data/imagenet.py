@@ -1,7 +1,6 @@
-"""ImageNet (ILSVRC 2012), read from image files that you have sorted into one folder per class.
+"""ImageNet (ILSVRC 2012), read from one folder of images per class.
 
-A search directly on ImageNet uses 10 % of the training images for the weights and 2.5 % for the
-value function, as in the paper.
+As in the paper, a search uses 10 % of the training images for the weights and 2.5 % for the values.
 """
 # Tested in tests/data/test_data_sets.py.
 

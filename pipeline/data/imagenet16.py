@@ -1,9 +1,6 @@
 """ImageNet-16-120: the first 120 classes of ImageNet at 16x16 pixels, used by NAS-Bench-201.
 
-It is read from the benchmark's batch files, or from two files that `make_imagenet16` writes from a
-local copy of ImageNet. That function shrinks images of any shape to 16x16 with a box filter, as in
-Chrabaszcz et al., and orders the classes as in ILSVRC's `map_clsloc.txt`. The pixels may differ
-slightly from the published ones, because JPEG decoders differ in the last bit.
+It is read from the benchmark's batch files, or from the files of `make_imagenet16`.
 """
 
 from __future__ import annotations
@@ -64,7 +61,7 @@ def _read_made(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _first_classes(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read a batch file; keep images with labels 1 to 120, and return labels counted from 0."""
+    """The images of a batch file with labels 1 to 120, and their labels counted from 0."""
     batch = read_pickle(path)
     labels = np.asarray(batch["labels"], dtype=np.int64) - 1
     kept = labels < CLASSES
@@ -72,19 +69,19 @@ def _first_classes(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def class_names(data_root: Path) -> tuple[str, ...]:
-    """ImageNet's class numbers from 1, since the files name no classes."""
+    """Numbers from 1, since the files name no classes."""
     return tuple(str(number) for number in range(1, CLASSES + 1))
 
 
 def make_imagenet16(imagenet_root: Path, data_root: Path, workers: int = 1) -> None:
     """Write `ImageNet16/{train,val}.npz` below the data root from a local copy of ImageNet.
 
-    `imagenet_root` has `train/<wnid>/`, `val/<wnid>/` and the list of classes, `map_clsloc.txt`.
-    Each line of the list is `<wnid> <number> <name>`. `workers` processes decode the images.
+    `imagenet_root` has `train/<wnid>/`, `val/<wnid>/` and ILSVRC's list of classes,
+    `map_clsloc.txt`. Images are shrunk with a box filter, as in Chrabaszcz et al. The pixels may
+    differ slightly from the published ones, because JPEG decoders differ.
 
     Raises:
-        InputError: `map_clsloc.txt` is missing or invalid, a class has no images, or a file is not
-            an image.
+        InputError: the list is missing or invalid, a class has no images, or a file is no image.
     """
     wnids = _class_order(imagenet_root / "map_clsloc.txt")
     for part in ("train", "val"):

@@ -27,8 +27,8 @@ Opened = Literal["weights", "value", "train", "test"]
 class Images(Protocol):
     """Labelled images on which stages train and evaluate.
 
-    Random values are drawn from a generator on the CPU, so every device gets the same images. A
-    batch has normalised images float32 [b, 3, h, h] and labels int64 [b], both on the device.
+    A batch has normalised images float32 [b, 3, h, h] and labels int64 [b], both on the device.
+    Generators are on the CPU, so every device gets the same images.
     """
 
     @property
@@ -56,15 +56,14 @@ class Images(Protocol):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass over the images, in order, or shuffled and augmented if a `generator` is given.
 
-        `chosen` selects some batches of the pass, for runs that resume in the middle of an epoch
-        and for ranks that share the batches of an epoch.
+        `chosen` selects some batches of the pass, for resumed runs and for ranks.
         """
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`n` different images without augmentation, or all images if there are fewer."""
+        """`n` different random images, not augmented; all images if there are fewer."""
 
     def take(self, n: int) -> Images:
-        """A fixed choice of `n` images (or all images if there are fewer), for quick tests."""
+        """A fixed choice of `n` images; all images if there are fewer."""
 
     def only(self, indices: np.ndarray) -> Images:
         """The images with these indices, int64."""
@@ -80,14 +79,9 @@ def open_images(
 ) -> Images:
     """Open one part of a prepared data set.
 
-    Args:
-        manifest: content of `manifest.json`.
-        data_root: folder of all data sets.
-        part: `weights`: images on which a search trains weights; `value`: images on which it
-            measures values; `train`: the whole training part; `test`: for the final evaluation.
-        split_path: `split.npz`, needed for `weights` and `value`.
-        device: the device of the batches.
-        workers: number of processes that decode folders of images.
+    `train` has all training images. On `weights` a search trains weights, and on `value` it
+    measures values. Both need `split_path`, a file `split.npz`. `manifest` is the content of
+    `manifest.json`. `workers` is the number of processes that decode folders of images.
 
     Raises:
         InputError: files are missing, damaged, or have changed since `prepare`.

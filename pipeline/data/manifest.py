@@ -1,10 +1,8 @@
 """Prepares a data set for the other stages: describes it and splits its training images.
 
-`manifest.json` has the values from which a network is built (classes, image size, mean, standard
-deviation) and a fingerprint of the training images. `split.npz` has the indices of two disjoint
-parts of the training images, drawn by a seeded permutation. A search trains weights on the first
-part and evaluates the value function on the second. The content of test images affects neither
-file. In your own folders, test images are opened only to check that they can be read.
+`split.npz` has the indices of two disjoint parts of the training images. A search trains weights on
+the first part and evaluates the value function on the second. The content of test images affects
+neither the split nor `manifest.json`.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ def say_nothing(line: str) -> None:
 
 @dataclass(frozen=True)
 class _Facts:
-    """Facts that are read from the files of a data set."""
+    """Facts read from the files of a data set."""
 
     class_names: tuple[str, ...]
     mean: Channels
@@ -55,19 +53,18 @@ def prepare(
 ) -> dict[str, Any]:
     """Check a data set, write `split.npz` and `manifest.json`, and return the manifest.
 
-    For a folder of images, `search_images.csv` lists the images of both parts of the split, so that
-    others can use the same images.
+    For a folder of images, `search_images.csv` lists the images of both parts.
 
     Args:
-        dataset: the data set to prepare.
+        dataset: the data set.
         data_root: folder of all data sets.
         out_dir: folder of the written files.
         split_seed: seed of the split.
-        fractions: shares of the training images for (weights, value function); None: the defaults
-            of the data set.
-        download: whether to download missing files, if torchvision can.
-        balanced: whether each class is split separately, by the same fractions.
-        say: called with lines of text about the contents of a folder of images.
+        fractions: shares of the training images for (weights, value function); by default those of
+            the data set.
+        download: whether to download missing files.
+        balanced: whether each class is split separately.
+        say: called with lines about a folder of images.
 
     Raises:
         InputError: files are missing or damaged, the fractions add up to more than 1, or a part
@@ -93,7 +90,7 @@ def prepare(
 
 
 def _facts(dataset: DataSet, root: Path, download: bool, say: Callable[[str], None]) -> _Facts:
-    """Check that the files exist and have the published checksums; return facts about the data."""
+    """Check the files; return facts about the data."""
     if download and dataset.download and not _all_there(dataset, root):
         dataset.download(root)
     if dataset.make:
@@ -105,7 +102,7 @@ def _facts(dataset: DataSet, root: Path, download: bool, say: Callable[[str], No
 
 
 def _described(dataset: DataSet, facts: _Facts) -> dict[str, Any]:
-    """The part of the manifest that does not depend on the split."""
+    """The manifest without the split."""
     return {
         "name": dataset.name,
         "title": dataset.title,
@@ -127,7 +124,7 @@ def _described(dataset: DataSet, facts: _Facts) -> dict[str, Any]:
 def _write(
     out: Path, manifest: dict[str, Any], parts: dict[str, np.ndarray], paths: tuple[str, ...]
 ) -> None:
-    """Write the split, the list of its images (only for folders of images), and the manifest."""
+    """Write the split, the list of a folder's images, and the manifest."""
     with replacing(out / "split.npz") as temporary:
         np.savez(temporary, **parts)  # type: ignore[arg-type]
     if paths:
@@ -137,7 +134,7 @@ def _write(
 
 
 def images_of_share(share: float, n: int, key: str) -> int:
-    """`share` times `n`, rounded to a whole number of images.
+    """`share` times `n`, rounded.
 
     Raises:
         InputError: the number would be 0 or `n`; the message names `key`.
@@ -154,7 +151,7 @@ def images_of_share(share: float, n: int, key: str) -> int:
 def halves(
     n_train: int, fractions: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw two disjoint sets of images, for weights and value function, as sorted int64 indices.
+    """Draw two disjoint sets of images (weights, value function) as sorted int64 indices.
 
     Raises:
         InputError: the fractions add up to more than 1, or a part would be empty.

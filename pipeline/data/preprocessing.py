@@ -2,9 +2,7 @@
 
     file -> EXIF rotation -> 8-bit RGB on white -> shorter side resized -> centre crop
 
-Training, evaluation and prediction all prepare images with this module. A saved model includes the
-settings of its preprocessing. Colour profiles are ignored. If a file is an animation or has several
-pages, only the first picture is used.
+Colour profiles are ignored. Only the first picture of an animation or multi-page file is used.
 """
 
 from __future__ import annotations
@@ -21,8 +19,7 @@ from pipeline.data.spec import Channels
 from pipeline.errors import InputError
 from pipeline.files import DAMAGED, readable
 
-# Pillow may use only these formats, whatever the suffix of a file. Its readers of some other
-# formats start programs (EPS starts Ghostscript).
+# The formats that Pillow may read. Its readers of some others start programs (EPS: Ghostscript).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF")
 BROKEN = (*DAMAGED, IndexError, Image.DecompressionBombError)
 
@@ -31,7 +28,7 @@ BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image is preprocessed after it is read; the `str` fields only document fixed steps."""
+    """How an image is preprocessed; the `str` fields only document fixed steps."""
 
     image_size: int  # side of the images that a network sees, in pixels
     resize_size: int  # shorter side before the crop, in pixels
@@ -61,7 +58,7 @@ class Preprocessing:
         return cls.of(content)
 
     def crop_of(self, image: Image.Image) -> Image.Image:
-        """The resized and cropped image, as torchvision's `Resize` and `CenterCrop` give it."""
+        """Resized and cropped as by torchvision's `Resize` and `CenterCrop`."""
         shorter, size = min(image.size), self.image_size
         sides = [int(self.resize_size * side / shorter) for side in image.size]
         resized = image.resize((sides[0], sides[1]), Image.Resampling.BILINEAR)
@@ -69,14 +66,12 @@ class Preprocessing:
         return resized.crop((left, top, left + size, top + size))
 
     def pixels_of(self, image: Image.Image) -> np.ndarray:
-        """uint8 [3, image_size, image_size] of an RGB image, the input of `augment.normalise`."""
+        """uint8 [3, image_size, image_size] of an RGB image, for `augment.normalise`."""
         return np.ascontiguousarray(np.asarray(self.crop_of(image)).transpose(2, 0, 1))
 
 
 def read_image(path: Path | str) -> Image.Image:
-    """Read an image, rotate it as its EXIF data says, and convert it to 8-bit RGB.
-
-    Transparent images are put on a white background.
+    """Read an image, rotate it as its EXIF data says, and convert it to 8-bit RGB on white.
 
     Raises:
         InputError: the file is not a complete image, or the range of its grey values is unknown.
@@ -85,7 +80,7 @@ def read_image(path: Path | str) -> Image.Image:
 
 
 def inspect(path: Path | str) -> tuple[Image.Image, tuple[str, ...]]:
-    """`read_image`, and the conversions besides decoding in words."""
+    """The image of `read_image`, and its conversions besides decoding, in words."""
     try:
         if not Path(path).is_file():
             raise OSError("no regular file")
@@ -120,11 +115,7 @@ def _is_turned(file: Image.Image) -> bool:
 
 
 def _eight_bits(image: Image.Image, form: str | None, tags: Mapping[int, Any]) -> Image.Image:
-    """Convert a grey image with 12 or 16 bits per pixel to 8 bits.
-
-    Raises:
-        ValueError: the range of the grey values is unknown.
-    """
+    """Convert a grey image of 12 or 16 bits to 8 bits; ValueError if its range is unknown."""
     values = np.asarray(image)
     if image.mode == "I" and form != "PPM":  # Pillow itself scales a PGM to 16 bits
         raise ValueError("grey of 32 bits or with a sign; its range is not known: save it with 8")

@@ -1,7 +1,7 @@
 """The description of a data set, available without opening its images.
 
-Images are uint8 [n, 3, h, w], labels int64 [n] counted from 0. The mean and the standard deviation
-of each channel (red, green, blue) are those of the training images, with pixels in [0, 1].
+Images are uint8 [n, 3, h, w], labels int64 [n] counted from 0. Mean and standard deviation of a
+channel are those of the training images, with pixels in [0, 1].
 """
 # Tested in tests/data/test_data_sets.py.
 
@@ -34,8 +34,7 @@ class DataFile:
 
     path: str  # relative to the data root
     md5: str | None  # published checksum; None if there is none
-    # The part of the file; files that both parts need (class names) count as train
-    part: Part = "train"
+    part: Part = "train"  # files that both parts need (class names) count as train
 
 
 @dataclass(frozen=True)
@@ -44,27 +43,27 @@ class DataSet:
 
     name: str  # as in the configuration and in paths
     title: str  # as shown in tables
-    classes: int | None  # number of classes; None: the number of class folders
-    image_size: int  # side of the square images that a network sees, in pixels
-    mean: Channels | None  # mean of a channel; None: computed when the set is prepared
-    std: Channels | None  # deviation of a channel; None: computed when the set is prepared
+    classes: int | None  # None: the number of class folders
+    image_size: int  # side of the images that a network sees, in pixels
+    mean: Channels | None  # None: computed when the set is prepared
+    std: Channels | None  # None: computed when the set is prepared
     source: str  # where the files come from
-    licence: str  # terms of use
-    citation: str  # reference to cite
+    licence: str
+    citation: str
     # `small` sets are held in memory, images of `folder` sets are decoded when needed
     kind: Literal["small", "folder"]
-    path: str  # folder of the data set, relative to the data root or absolute
-    files: tuple[DataFile, ...] = ()  # required files; none if a set is generated or a folder
+    path: str  # folder, relative to the data root or absolute
+    files: tuple[DataFile, ...] = ()  # none if a set is generated or a folder
     # Locally made files that replace `files` if those are absent
     made_files: tuple[DataFile, ...] = ()
-    n_train: int = 0  # number of training images of a small set
-    n_test: int = 0  # number of test images of a small set
-    # small sets: (data root, part) -> images, labels
+    n_train: int = 0  # of a small set
+    n_test: int = 0  # of a small set
+    # Small sets: (data root, part) -> images, labels
     read: Callable[[Path, Part], tuple[np.ndarray, np.ndarray]] | None = None
     # Small sets: data root -> names in the order of the labels
     class_names: Callable[[Path], tuple[str, ...]] | None = None
     resize_size: int | None = None  # folders: shorter side before an evaluation's central crop
-    # Folders that the program itself makes: data root -> None, makes missing files
+    # Folders that the program makes: data root -> None, makes missing files
     make: Callable[[Path], None] | None = None
     # Data root -> None, downloads the files; None if they may not be downloaded
     download: Callable[[Path], None] | None = None
@@ -108,7 +107,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """The content of a `manifest.json` that `prepare` has written.
 
     Raises:
-        InputError: the file is missing, or one of its keys is missing or wrong.
+        InputError: the file or a key is missing or wrong.
     """
     content = read_object(path)
     validate(Manifest, content, {f"{path}, prepare the data set again": content})
@@ -117,10 +116,6 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def find(name: str, folders: Mapping[str, FolderSettings] | None = None) -> DataSet:
     """The data set called `name`: registered, or an image folder declared in `folders`.
-
-    Args:
-        name: name of the data set.
-        folders: `datasets` of the configuration. If it is None, find only registered data sets.
 
     Raises:
         InputError: there is no such data set, or a folder has the name of a registered one.
@@ -159,7 +154,7 @@ def read_small(dataset: DataSet, data_root: Path, part: Part) -> tuple[np.ndarra
     """Images uint8 [n, 3, h, h] and labels int64 [n] of the training or test part.
 
     Raises:
-        InputError: number, size or labels of the images do not match the data set's description.
+        InputError: number, size or labels of the images do not match the description.
     """
     assert dataset.read is not None  # small sets have it
     images, labels = dataset.read(data_root, part)

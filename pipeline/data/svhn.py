@@ -1,7 +1,6 @@
-"""Reads SVHN's cropped digits (without `extra`) from the two published MATLAB files.
+"""Reads SVHN's cropped digits (without `extra`) from the published MATLAB files.
 
-Mean and standard deviation are those of the training part. The files label the digit 0 as 10; we
-change this label to 0, as torchvision does.
+The files label the digit 0 as 10; we change this label to 0, as torchvision does.
 """
 # Tested in tests/data/test_data_sets.py.
 

@@ -1,16 +1,14 @@
 """How well additive scores can rank the architectures of the NAS-Bench-201 table.
 
-A search gives each operation on each edge a strength. The score of an architecture is the sum of
-the strengths of its operations. The table contains all pairs of operations on two edges equally
-often. Therefore the strengths that fit the accuracies best by least squares are the main effects
-(defined below). They do not give the largest Kendall's tau between scores and accuracies, because
-very low accuracies dominate the squared error. The main effects of the *ranks* of the accuracies
-give a larger tau. A random hill climb from these strengths raises tau by less than .001 on each of
-the benchmark's data sets.
+The score of an architecture is the sum of a strength for each of its operations. The main effects
+are the strengths that fit the accuracies best by least squares:
 
     y    accuracies of the table, percent                   float64[15625]
     x    code of an architecture, operation on each edge    uint8[15625, 6]
     main effect of operation o on edge e: mean of y where x_e = o, minus the mean of y
+
+Very low accuracies dominate the squared error. Main effects of the *ranks* of the accuracies
+therefore give a larger Kendall's tau between scores and accuracies.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ SHAPE = (len(EDGES), len(OPERATIONS))
 
 
 def main_effects(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Main effects, float64[6, 5], in units of y."""
+    """Main effects, float64[6, 5], in the unit of y."""
     means = [[y[codes[:, e] == o].mean() for o in range(SHAPE[1])] for e in range(SHAPE[0])]
     return np.array(means) - y.mean()
 

@@ -1,10 +1,8 @@
 """Reads the benchmark's archives: `NAS-Bench-201-v1_*.pth` and NATS-Bench's topology space.
 
 Both contain a trial for each combination of architecture, schedule ("less" and "full", or "12" and
-"200"), data set and seed. A trial has accuracies by epoch, parameters, multiply-adds and latency.
-The name of a single-file archive contains some digits of its MD5 checksum. We check these digits
-before we read the file. The archives are pickles, which can run code when they are read.
-`pipeline.pickles` and torch's reader therefore allow only functions that are on a fixed list.
+"200"), data set and seed. They are pickles, which can run code when they are read. Therefore
+only functions on a fixed list are allowed.
 """
 
 from __future__ import annotations
@@ -57,12 +55,10 @@ class Archive:
 def read(path: Path) -> pd.DataFrame:
     """Read an archive into a table with one row for each architecture.
 
-    Accuracies and latencies are means over trials. The columns `<column>_seed<n>` have the
-    accuracies of single trials.
+    Accuracies and latencies are means over trials; `<column>_seed<n>` are single trials.
 
     Raises:
-        InputError: the checksum does not match the file name, the machine has too little memory,
-            or the file is damaged or not an archive.
+        InputError: wrong checksum, too little memory, or a file that is damaged or no archive.
     """
     import pandas as pd
 
@@ -103,7 +99,7 @@ def check_name(path: Path) -> None:
 
 
 def check_memory(path: Path) -> None:
-    """Print how much memory is needed to read a file; check that the machine has this much.
+    """Print how much memory is needed to read a file, and check that the machine has it.
 
     Raises:
         InputError: the machine has too little memory.
@@ -172,7 +168,7 @@ def _parts(path: Path, whole: Any) -> Archive:
 
 
 def _folder(path: Path) -> Archive:
-    """A folder (NATS-Bench) with one file per architecture; each file is read when it is needed."""
+    """A folder (NATS-Bench) with one file per architecture, read when it is needed."""
     try:
         metas = list(read_pickle(path / "meta.pickle.pbz2")["meta_archs"])
     except (KeyError, TypeError) as error:

@@ -1,7 +1,7 @@
 """The 15,625 cells of NAS-Bench-201 (Dong & Yang, ICLR 2020), as codes and as text.
 
-A code has one digit for each edge: the index of the edge's operation in `OPERATIONS`. The order of
-the edges is that of the text: 0→1, 0→2, 1→2, 0→3, 1→3, 2→3. A cell's number is its code in base 5.
+A code has one digit for each edge: the index of the edge's operation in `OPERATIONS`. The edges are
+in the order of the text: 0→1, 0→2, 1→2, 0→3, 1→3, 2→3. A cell's number is its code, read in base 5.
 """
 
 from __future__ import annotations
@@ -60,12 +60,11 @@ def parse(arch: str) -> Code:
 
 
 def unique_text(code: Code) -> str:
-    """A text that is the same for all cells that the benchmark regards as isomorphic.
+    """A text that is the same for all cells that the benchmark regards as isomorphic (6,466 texts).
 
-    There are 6,466 different texts. The result is the text of the last node. The text of a node
-    joins the sorted texts of its incoming edges. An edge has the text `#` if its operation is
-    `none` or its source node has the text `#`. Otherwise its text is that of the source node,
-    followed by the name of the operation unless the operation is `skip_connect`.
+    The result is the text of the last node. The text of a node joins the sorted texts of its
+    incoming edges. An edge has the text `#` if its operation is `none` or its source node is `#`.
+    Otherwise it has the text of the source node, followed by any operation but `skip_connect`.
     """
     nodes = {0: "0"}
     for node in (1, 2, 3):

@@ -5,18 +5,12 @@ the operations of coalition S on edge e, or {none} if S has no operation there. 
 
     V(S) = mean accuracy of the architectures that have an operation of S_e on every edge e
 
-So V(N) is the mean over all architectures without `none`, and V(∅) is the accuracy of the empty
-cell. In a search, V is the accuracy of a supernet with the operations of S. Here it is the mean
-accuracy of the networks in that supernet, each trained separately.
-
-V of all 2^24 coalitions is computed from the table by one matrix product for each edge. The value
-φ_p of each player p then follows exactly from V:
+The value φ_p of player p follows exactly from V of all 2^24 coalitions:
 
     φ_p = Σ_S w_s / C(23, s) (V(S ∪ {p}) - V(S))    over all coalitions S without p, s = |S|
 
-w_s is the weight of size s; the 24 weights sum to 1. w_s = 1/24 gives Shapley values. If all
-coalitions have the same weight w_s / C(23, s), φ is the Banzhaf value. Other weights emphasise
-small or large coalitions.
+The weights w_s of the 24 sizes sum to 1. w_s = 1/24 gives Shapley values; equal w_s / C(23, s) give
+Banzhaf values.
 
     V    float64[16, 16, 16, 16, 16, 16], by the subset of operations on each edge (4 bits: 0..15)
 """
@@ -56,7 +50,7 @@ class TableGame:
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        """V of all coalitions, by the subset of each edge."""
+        """V of all coalitions, by the subset on each edge."""
         means = np.zeros((SUBSETS, len(OPERATIONS)))
         means[:, 1:] = MEMBERS / np.maximum(SIZES, 1)[:, None]
         means[0, 0] = 1.0  # an edge without operations is `none`
@@ -73,7 +67,7 @@ class TableGame:
     @cached_property
     def marginals(self) -> NDArray[np.float64]:
         """Mean of V(S ∪ {p}) - V(S) over S without p, by p and the size of S; float64[24, 24]."""
-        # Number of members of each coalition on the other edges.
+        # Members of each coalition on the other edges.
         others = reduce(np.add.outer, [SIZES] * (N_EDGES - 1)).ravel()
         totals = np.empty((N_EDGES, REAL, N_PLAYERS))
         for edge in range(N_EDGES):
@@ -99,12 +93,12 @@ class TableGame:
 
 
 def banzhaf_weight(size: int) -> float:
-    """Banzhaf weight of a size: number of coalitions of this size among the 23 other players."""
+    """Banzhaf weight of a size: the number of coalitions of this size without p."""
     return float(comb(N_PLAYERS - 1, size))
 
 
 def with_none(phi: NDArray[np.float64]) -> NDArray[np.float64]:
-    """φ float64[24] as an array [6 edges, 5 operations], with zeros for the operation `none`."""
+    """φ float64[24] as float64[6, 5], by edge and operation, with zeros for `none`."""
     strength = np.zeros((N_EDGES, len(OPERATIONS)))
     strength[:, 1:] = phi.reshape(N_EDGES, REAL)
     return strength

@@ -1,7 +1,7 @@
 """The meaning of each column of the table: data, epochs, split, and the number of trials.
 
-The benchmark trains every cell for 12 epochs and again for 200 epochs. Columns of the shorter
-training have the suffix `_12ep`. All accuracies are top-1 in percent.
+The benchmark trains every cell for 200 epochs, and again for 12 epochs (suffix `_12ep`). All
+accuracies are top-1 in percent.
 """
 # Tested in tests/nasbench/test_digits.py.
 
@@ -38,11 +38,7 @@ def limits_of(column: str) -> tuple[float, float] | None:
 
 
 def protocol(column: str) -> str | None:
-    """A description of an accuracy column: its data set, epochs, images and trials.
-
-    The result is None if the column is not an accuracy. A column `<column>_seed<n>` has a single
-    trial.
-    """
+    """Data set, epochs, images and trials of an accuracy column; None for any other column."""
     head, _, seed = column.partition("_seed")
     name, _, part = head.partition("_")
     if head in DIGITS_ACCURACIES:

@@ -1,9 +1,9 @@
 """Reads the published files of NAS-Bench-201 and converts them to rows of the compact table.
 
-*.csv, *.csv.gz                         a table with `index`, `arch` and accuracies in percent
-NAS-Bench-201-v1_*.pth                  the file published with NAS-Bench-201
-NATS-tss-v1_*.pickle.pbz2               the topology space of NATS-Bench, in a single file
-NATS-tss-v1_*-simple/                   the same space, as a folder with one file per cell
+*.csv, *.csv.gz              a table with `index`, `arch` and accuracies in percent
+NAS-Bench-201-v1_*.pth       the file published with NAS-Bench-201
+NATS-tss-v1_*.pickle.pbz2    the topology space of NATS-Bench, in a single file
+NATS-tss-v1_*-simple/        the same space, as a folder with one file per cell
 """
 # Tested in tests/nasbench/test_archives.py.
 
@@ -28,7 +28,7 @@ from pipeline.registry import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns that we add: a cell's operations, and the row of the cell with a given number.
+# Columns that we add: a cell's operations, and the row of the cell with this number.
 CODE, ROW_OF = "code", "row_of_number"
 # The published table has 9 MB and 53 columns.
 MOST_CSV, MOST_COLUMNS = 2**26, 1000
@@ -60,8 +60,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     """Read a CSV file, compressed or not.
 
     Raises:
-        InputError: the file is damaged, has two columns with the same name, or is far larger than
-            the published table.
+        InputError: the file is damaged, far too large, or has two columns with the same name.
     """
     import pandas as pd
 
@@ -83,7 +82,7 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def _rows(path: Path, frame: pd.DataFrame) -> NDArray[Any]:
-    """Check that a table has all accuracies of every cell; return its rows sorted by index."""
+    """The rows of a complete table, sorted by index."""
     is_digits = any(column in frame for column in DIGITS_ACCURACIES)
     accuracies = DIGITS_ACCURACIES if is_digits else ACCURACIES
     for column in ("index", "arch", *accuracies):
@@ -102,7 +101,7 @@ def _rows(path: Path, frame: pd.DataFrame) -> NDArray[Any]:
 
 
 def _numbers(path: Path, column: pd.Series, blanks: bool) -> pd.Series:
-    """A column as numbers; `blanks` allows empty fields, but never in the column `index`."""
+    """A column as numbers; `blanks` allows empty fields, except in the column `index`."""
     import pandas as pd
 
     numbers = pd.to_numeric(column, errors="coerce")
@@ -120,8 +119,7 @@ def check_range(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
     NaN marks a missing value and is allowed.
 
     Raises:
-        InputError: a number is wrong, or accuracies look like fractions. For a wrong number, the
-            message names the file, the column, the architecture's index and the number.
+        InputError: a number is wrong, or accuracies look like fractions.
     """
     for name, values in columns.items():
         low, high = limits_of(name) or (-np.inf, np.inf)

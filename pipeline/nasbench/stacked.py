@@ -1,10 +1,8 @@
 """Trains many NAS-Bench-201 networks as a single network with grouped convolutions.
 
-The channels of the K networks are concatenated, so features in the first stage are [b, K·C, h, w],
-where C is the number of channels of one network. The networks share only the images. Therefore the
-sum of their losses trains each network as if it were alone. The single network launches far fewer
-kernels than K separate networks. On each edge the networks are sorted by their operation on this
-edge, and each operation is computed only for the networks that have it.
+The channels of the K networks are concatenated: features are [b, K·C, h, w], where C is the number
+of channels of one network. The networks share only the images, so the sum of their losses trains
+each network as if it were alone.
 """
 
 from __future__ import annotations
@@ -45,7 +43,7 @@ class StackedNetworks(nn.Module):
 
 
 class StackedCell(nn.Module):
-    """A cell of all K networks. Each node sums over earlier nodes; the last node is the output."""
+    """A cell of all K networks."""
 
     def __init__(self, codes: NDArray[np.uint8], channels: int) -> None:
         super().__init__()
@@ -61,7 +59,7 @@ class StackedCell(nn.Module):
 
 
 class StackedEdge(nn.Module):
-    """One edge of all networks: sorts by operation, computes, and restores the order."""
+    """One edge of all networks."""
 
     order: Tensor
     back: Tensor

@@ -1,14 +1,8 @@
-"""The compact table of NAS-Bench-201, with one row per architecture, in the order of indices.
+"""The table of NAS-Bench-201 (Dong & Yang, ICLR 2020), and ours of the same cells on digits.
 
-Dong & Yang, "NAS-Bench-201", ICLR 2020. The compact table is a NumPy file, which is opened as a
-memory map. It has a structured array of 15,625 rows, followed by a SHA-256 digest. Row i is the
-architecture with the official index i. The module `sources` converts the published files. The table
-must list the whole space (5 operations on 6 edges), because ranks and the best cell depend on all
-architectures.
-
-As in the benchmark, accuracies are in percent. The regret of a cell is the best accuracy minus the
-accuracy of the cell, in percentage points. The module `protocols` describes each column. This
-module also reads `nasbench_digits`, our table of the same cells trained on digits.
+The compact form is a NumPy file: a structured array of 15,625 rows, opened as a memory map, and
+a SHA-256 digest. Row i is the architecture with the official index i. Accuracies are in percent.
+The regret of a cell is the best accuracy minus the cell's accuracy, in percentage points.
 """
 
 from __future__ import annotations
@@ -47,8 +41,7 @@ class Table:
         """Open a compact table (`.npy`), or read any other file that the module `sources` supports.
 
         Raises:
-            InputError: the file is missing or damaged, lacks a column or a value, or does not
-                list each of the 15,625 architectures exactly once.
+            InputError: the file is missing, damaged, or does not list the whole space.
         """
         path = Path(path)
         if not path.exists():
@@ -85,7 +78,7 @@ class Table:
     def indices(self, which: Sequence[str] | NDArray[np.uint8]) -> NDArray[np.int64]:
         """The official indices of n architectures, as int64[n].
 
-        `which` holds n texts, or n codes as uint8[n, 6]. The module `cells` defines both formats.
+        `which` holds n texts, or n codes as uint8[n, 6] (see the module `cells`).
 
         Raises:
             InputError: one of the texts is not a cell of the space.
@@ -151,7 +144,7 @@ class Table:
         return 1 + int((values > values[index]).sum())
 
     def regret(self, column: str, index: int) -> float:
-        """Optimum minus value in a column, in percent points; 0 for the best."""
+        """Optimum minus value in a column, in percentage points."""
         # The table has 4 decimals, but the difference of two floats has more.
         values = self.column(column)
         return round(float(np.nanmax(values)) - float(values[index]), DECIMALS)

@@ -1,6 +1,6 @@
 """Builds the network of a genotype, counts its parameters and multiply-adds, and saves it.
 
-torch is imported when a function first needs it, so published genotypes can be read without torch.
+torch is imported only when a function needs it.
 """
 
 from __future__ import annotations

@@ -24,21 +24,18 @@ def build(
     cells: int | None = None,
     auxiliary: bool = False,
 ) -> Network:
-    """Build the discrete network of a genotype; weights are drawn from torch's global generator.
+    """Build the network of a genotype; weights are drawn from torch's global generator.
 
     Args:
-        genotype: a `Genotype`, a published name, the path of a genotype JSON, a NAS-Bench-201
-            string or a DARTS text (see `resolve`).
+        genotype: a `Genotype`, or a name, path or text that `resolve` reads.
         layout: "cifar10", "images64", "images128", "imagenet" or "nasbench201".
         classes: number of outputs.
-        channels: channels of the first cell; None: the value published for the layout.
-        cells: total number of cells, but cells per stage for NAS-Bench-201; None: the value
-            published for the layout.
-        auxiliary: whether to add an auxiliary head, for `forward_with_auxiliary`.
+        channels: channels of the first cell; None: as published for the layout.
+        cells: number of cells (for NAS-Bench-201 per stage); None: as published for the layout.
+        auxiliary: whether to add an auxiliary head.
 
     Raises:
-        InputError: the genotype is unknown or does not fit the layout's family, a size is below
-            one, or the layout has no auxiliary head.
+        InputError: the genotype is unknown, or an argument does not fit the layout.
     """
     frame = find_layout(layout)
     genotype = resolve(genotype)
@@ -66,7 +63,7 @@ def build_seeded(
     cells: int,
     auxiliary: bool,
 ) -> Network:
-    """Call `build` with weights drawn from `seed`; torch's global random state is not changed."""
+    """Call `build` with weights drawn from `seed`, without changing torch's random state."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seeds.derive(seed, "network"))
         return build(genotype, layout, classes, channels, cells, auxiliary)

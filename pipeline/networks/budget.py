@@ -1,7 +1,6 @@
 """Chooses the width and depth of a network within limits on multiply-adds and parameters.
 
-This method is ours. The papers choose the channels C and the number of cells by hand, so that a
-network stays below 600 M multiply-adds.
+This method is ours; the papers choose both by hand.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pipeline.errors import InputError
 from pipeline.networks.count import profile_genotype
 from pipeline.spaces.genotype import Genotype
 
-# With fewer than three cells the reductions at one and two thirds of the depth coincide.
+# With fewer than three cells the two reductions coincide.
 FEWEST_CELLS, FEWEST_CHANNELS = 3, 4
 
 
@@ -31,11 +30,10 @@ def fit(
 ) -> tuple[int, int]:
     """The numbers of channels and cells of a network that is as large as the limits allow.
 
-    The search starts at the given size. Cells are removed one by one, and channels are reduced in
-    proportion to the cells, until the network fits. Then channels are added in steps of 4 while it
-    still fits, even if it becomes wider than the given `channels`. `max_macs` limits the
-    multiply-adds for one image. `max_params` limits the parameters without the auxiliary head.
-    `key` names the recipe in error messages. The other arguments are those of `build`.
+    Cells are removed one by one, and channels in proportion, until the network fits. Then channels
+    are added in steps of 4 while it still fits, even beyond the given `channels`. `max_macs` limits
+    the multiply-adds for one image, and `max_params` the parameters without the auxiliary head.
+    `key` names the recipe in error messages.
 
     Raises:
         InputError: the smallest network exceeds the limits.

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.networks.prediction import class_names_of
 from pipeline.spaces.genotype import Genotype
 
-# Code for the card that prepares an image as `Preprocessing` does, but without this package.
+# Prepares an image as `Preprocessing` does, without this package.
 PREPARE = """\
 import json
 import numpy as np
@@ -74,11 +74,8 @@ def card(
 ) -> str:
     """The model card in Markdown.
 
-    Args:
-        meta: as `load_model` returns it.
-        metrics: the content of `metrics.json` beside the model.
-        provenance: the content of `provenance.json` beside the model.
-        forms: names of the formats (`exported.FORMS`) in which the network was exported.
+    `meta` is as `load_model` returns it. `metrics` and `provenance` are the contents of the JSON
+    files beside the model. `forms` are the exported formats (of `exported.FORMS`).
     """
     facts = _facts(meta, metrics, provenance)
     rows = "\n".join(f"| {key} | {_safe(v)} |" for key, v in facts.items() if v is not None)
@@ -111,7 +108,7 @@ below say; a grey image of 16 bits is first divided by 257. Output: logits
 def _facts(
     meta: Mapping[str, Any], metrics: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The rows of the card's table; None where a value is not known."""
+    """The rows of the card's table; None: unknown."""
     data = provenance.get("data") or {}
     return {
         "test error (top-1)": metrics.get("test_error"),

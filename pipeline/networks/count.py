@@ -1,14 +1,4 @@
-"""Counts the parameters and multiply-adds (MACs) of a network.
-
-`macs` is the number of multiply-adds of convolutions and linear layers for one image. As in papers
-of the DARTS family, biases, batch norms and pooling are not counted. `flops` is twice the MACs. In
-contrast, the FLOPs column of NAS-Bench-201's table is MACs plus the number of classes. Neither
-`params` nor `macs` includes the auxiliary head, because it is used only in training.
-
-The counts are made in a forward pass of one image, on the network's device. An existing network
-is not copied to torch's meta device, because that would load torch's compiler. Loading it takes
-longer than the rest of a short stage.
-"""
+"""Counts the parameters and multiply-adds (MACs) of a network."""
 
 from __future__ import annotations
 
@@ -24,17 +14,24 @@ from pipeline.spaces.genotype import Genotype
 
 @torch.no_grad()
 def profile(network: nn.Module, image_size: int) -> dict[str, int]:
-    """`params`, `macs`, `auxiliary_params` and `flops` of a network, which is not changed."""
+    """`params`, `macs`, `auxiliary_params` and `flops` of a network, which is not changed.
+
+    `macs` counts the multiply-adds of convolutions and linear layers for one image. As in papers of
+    the DARTS family, biases, batch norms and pooling do not count. `flops` is twice the MACs, but
+    the FLOPs column of NAS-Bench-201's table is MACs plus the number of classes. `params` and
+    `macs` leave out the auxiliary head.
+    """
     macs = 0
 
     def add(
         module: nn.Conv2d | nn.Linear, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
     ) -> None:
-        """For each output value, count one multiply-add per weight of its filter or matrix row."""
+        """Count one multiply-add per output value and weight of its filter or matrix row."""
         nonlocal macs
         macs += output.numel() * module.weight[0].numel()
 
     weights = next(network.parameters())
+    # On the network's device: a copy on the meta device would load torch's compiler, which is slow.
     image = torch.zeros(1, 3, image_size, image_size, device=weights.device, dtype=weights.dtype)
     training = network.training
     counted = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
@@ -62,9 +59,9 @@ def profile_genotype(
     cells: int | None = None,
     image_size: int | None = None,
 ) -> dict[str, int]:
-    """Count parameters and multiply-adds of a genotype's network without allocating weights.
+    """`profile` of a genotype's network, without allocating weights.
 
-    If an argument is None, the published value for `layout` is used. See `build` and `profile`.
+    An argument that is None gets the published value for `layout`.
     """
     frame = find_layout(layout)
     with torch.device("meta"):

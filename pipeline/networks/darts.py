@@ -1,12 +1,12 @@
 """Discrete networks of the DARTS family (Liu et al., ICLR 2019, sections 3.2, 3.4, appendix A).
 
-A network is a stem followed by cells. The stem for CIFAR is a 3 x 3 convolution with three times as
-many output channels as the first cell has. The stem for ImageNet is three convolutions of stride 2.
-We add two stems. For images of about 64 pixels we use CIFAR's stem with stride 2. For images of
-about 128 pixels we use the first two convolutions of ImageNet's stem. The cells at 1/3 and 2/3
-of the depth are reduction cells. They halve height and width and double the channels.
-Deviation: our auxiliary head accepts feature maps of any size. For maps of 8 x 8 (CIFAR) and 7 x 7
-(ImageNet) it equals the head of DARTS.
+The stem for CIFAR is a 3 x 3 convolution with three times as many output channels as the first cell
+has. The stem for ImageNet is three convolutions of stride 2. The cells at 1/3 and 2/3 of the depth
+are reduction cells. They halve height and width and double the channels.
+
+Deviations: images of about 64 pixels get CIFAR's stem with stride 2, and images of about 128 pixels
+the first two convolutions of ImageNet's stem. Our auxiliary head accepts feature maps of any size;
+for 8 x 8 (CIFAR) and 7 x 7 (ImageNet) it equals the head of DARTS.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -28,9 +28,8 @@ IMAGENET_STRIDE = 8
 class DartsNetwork(Network):
     """Stem, cells, classifier.
 
-    `channels` is the number of channels in the first cell. If `auxiliary`, an auxiliary head
-    follows the second reduction cell. `stem_stride` is 1 for CIFAR, 8 for ImageNet, and 2 or 4 for
-    image sizes in between.
+    `channels` is the number of channels in the first cell. `stem_stride` is 1 for CIFAR, 8 for
+    ImageNet, and 2 or 4 for image sizes in between.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class DartsNetwork(Network):
 
 
 def make_stem(channels: int, stride: int) -> tuple[nn.ModuleList, int]:
-    """The two modules whose outputs enter the first cell, and their number of output channels."""
+    """The two modules whose outputs enter the first cell, and their number of channels."""
     if stride < 4:
         wide = STEM_MULTIPLIER * channels
         return nn.ModuleList([conv_bn(3, wide, stride), nn.Identity()]), wide
@@ -109,10 +108,9 @@ class DartsCell(nn.Module):
 
 
 class AuxiliaryHead(nn.Module):
-    """A second classifier after the second reduction cell, used only in training.
+    """A second classifier after the second reduction cell, for training only.
 
-    If `final_norm`, a batch norm follows the last convolution. DARTS has this batch norm for
-    CIFAR but not for ImageNet.
+    `final_norm` adds a batch norm after the last convolution, as in DARTS for CIFAR.
     """
 
     def __init__(self, n_in: int, classes: int, final_norm: bool) -> None:
@@ -138,7 +136,7 @@ def pool_to_quarters(x: Tensor) -> Tensor:
     """Average-pool [b, c, h, w] to [b, c, 2, 2] with overlapping windows.
 
     As in DARTS, a side of 8 pixels is pooled with size 5 and stride 3, and a side of 7 with size 5
-    and stride 2. A side of one pixel becomes two equal pixels.
+    and stride 2.
     """
     sides = x.shape[2:]
     if min(sides) < 2:

@@ -40,8 +40,7 @@ NOTES = {"reduce": "operations on the inputs have stride 2"}
 def draw(genotype: Genotype, svg_path: Path | str, png_path: Path | str) -> None:
     """Draw every cell of a genotype, one below the other, as SVG and as PNG.
 
-    Both files depend only on the genotype and on matplotlib's version. They contain no dates, and
-    the ids in the SVG are fixed.
+    Both files depend only on the genotype and on matplotlib's version.
     """
     graphs = {cell_type: arrange(genotype, cell_type) for cell_type in genotype.cells}
     boxes = {cell_type: bounds(graph) for cell_type, graph in graphs.items()}
@@ -81,7 +80,7 @@ def bounds(graph: Graph) -> tuple[float, float, float, float]:
 
 
 def column_x(graph: Graph, column: int) -> float:
-    """Horizontal centre of a column's circles; the output column, without boxes, is moved left."""
+    """Horizontal centre of a column's circles."""
     is_output = column == len(graph.columns) - 1
     return column * (BLOCK + GAP) - (BLOCK - 2 * RADIUS - 0.35 if is_output else 0)
 
@@ -107,7 +106,7 @@ def draw_cell(axes: Axes, genotype: Genotype, graph: Graph) -> None:
 
 
 def draw_wires(axes: Axes, graph: Graph, edges: list[Edge]) -> None:
-    """Draw the wires of one state on a white halo, which separates them from other wires."""
+    """Draw the wires of one state, with a white halo that separates them from other wires."""
     strong = [carries_data(graph, edge) for edge in edges]
     for edge in edges:
         if edge.end is not graph.columns[-1][0]:  # wires into the output do not cross

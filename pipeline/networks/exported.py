@@ -2,16 +2,14 @@
 
 - `network.pt2`: a `torch.export` program for batches of any size; it runs without this package.
 - `network.onnx`: the same graph for ONNX runtimes.
-- `weights.safetensors`: only the weights, for `build(...).load_state_dict(...)`; the file's
-  metadata holds the network's size and genotype.
-- `network.int8.onnx`: the ONNX network, quantised to 8 bits. If test images are given, `int8.json`
-  has the accuracies of both ONNX networks.
+- `weights.safetensors`: only the weights; the metadata holds the network's size and genotype.
+- `network.int8.onnx`: the ONNX network, quantised to 8 bits. `int8.json` describes it.
 - `labels.json`: names of the classes and the preprocessing.
-- `README.md`: the model card (`card.py`), with code that predicts the class of an image file.
+- `README.md`: the model card (`card.py`).
 
-All networks accept images float32 [batch, 3, h, h], prepared as the card describes, and return
-logits [batch, classes]. The auxiliary head is left out, because only training uses it. ONNX and
-safetensors need optional packages: `pip install 'shapley-nas[export]'`.
+All networks map images float32 [batch, 3, h, h] to logits [batch, classes]. The auxiliary head is
+left out, because only training uses it. ONNX and safetensors need optional packages:
+`pip install 'shapley-nas[export]'`.
 """
 
 from __future__ import annotations
@@ -48,11 +46,10 @@ def export(
 
     The card uses `metrics.json` and `provenance.json` from the model's folder. The format `int8`
     needs `images`, a folder of class folders, to calibrate the ranges of activations. With `test`,
-    a second folder of this kind, the card also says how much accuracy the quantisation costs.
+    a second folder of this kind, the accuracy lost by the quantisation is measured.
 
     Raises:
-        InputError: the model or a package is missing, an earlier version wrote the model without
-            its preprocessing, or `int8` has no `images`.
+        InputError: the model, its preprocessing, a package or `images` is missing.
     """
     network, meta = load_model(model)
     network.auxiliary = None
@@ -73,7 +70,7 @@ def export(
 
 
 def labels_of(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Class names in logit order, and preprocessing, for programs that use the network."""
+    """Class names in logit order, and preprocessing."""
     return {"class_names": class_names_of(meta), "preprocessing": meta["preprocessing"]}
 
 
@@ -92,10 +89,10 @@ def write_program(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
 
 
 def write_onnx(network: Network, meta: Mapping[str, Any], out: Path) -> Path:
-    """Write `network.onnx`, run it with onnxruntime and compare it with the network.
+    """Write `network.onnx`, and compare its logits in onnxruntime with the network's.
 
     Raises:
-        InputError: a package is missing, or the logits of onnxruntime differ from the network's.
+        InputError: a package is missing, or the logits differ.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         _package(package)
@@ -162,13 +159,7 @@ def _write_int8(
     test: Path | None,
     written: list[Path],
 ) -> list[Path]:
-    """Quantise `network.onnx` to `network.int8.onnx`, and describe the result in `int8.json`.
-
-    If `test` is given, `int8.json` contains the accuracies of both networks.
-
-    Raises:
-        InputError: no images for calibration are given.
-    """
+    """Write `network.int8.onnx`, and `int8.json`, with both accuracies if `test` is given."""
     if images is None:
         raise InputError("--form int8: give images of training, folder/<class>/*, by --images")
     source = out / "network.onnx"

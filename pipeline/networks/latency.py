@@ -1,7 +1,6 @@
 """Measures the latency of a network on this machine, with torch and with ONNX Runtime.
 
 Each time is the median of several forward passes after a warm-up pass, in milliseconds per batch.
-Times depend on the machine, the number of threads, and other programs that run at the same time.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ BATCHES, REPEATS = (1, 32), 9
 
 
 def latencies(network: Network, image_size: int, device: torch.device) -> Iterator[dict[str, Any]]:
-    """For each batch size, a row for torch and, if installed, a row for ONNX Runtime on the CPU."""
+    """A row per batch size for torch and, if installed, for ONNX Runtime on the CPU."""
     network = network.eval().to(device)
     for batch in BATCHES:
         images = torch.randn(batch, 3, image_size, image_size, device=device)
@@ -59,7 +58,7 @@ def fit_latency(
     """The largest width at which torch classifies one image in at most `max_ms` milliseconds.
 
     Returns:
-        the number of channels (a multiple of 4), and the milliseconds per image.
+        channels (a multiple of 4), and milliseconds per image.
 
     Raises:
         InputError: even the narrowest network takes longer.

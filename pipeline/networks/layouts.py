@@ -11,13 +11,13 @@ from pipeline.errors import InputError
 
 @dataclass(frozen=True)
 class Layout:
-    """A layout for cells."""
+    """How cells are stacked."""
 
-    family: str  # the family of its cells, "darts" or "nasbench201"
+    family: str  # of its cells, "darts" or "nasbench201"
     channels: int  # channels of the first cell
     cells: int  # in total; in NAS-Bench-201 per stage (N)
-    image_size: int  # side of the published experiments' images, in pixels
-    classes: int  # classes of the published experiments
+    image_size: int  # side in the published experiments, in pixels
+    classes: int  # in the published experiments
     auxiliary: bool  # whether it can have an auxiliary head
     stem_stride: int = 1  # factor by which the stem shrinks a side
 
@@ -28,8 +28,7 @@ LAYOUTS = {
     "imagenet": Layout(
         "darts", channels=48, cells=14, image_size=224, classes=1000, auxiliary=True, stem_stride=8
     ),
-    # Our layouts for image sizes between CIFAR's and ImageNet's. Their last feature maps have 7 x 7
-    # to 12 x 12 pixels.
+    # Ours, for image sizes between CIFAR's and ImageNet's.
     "images64": Layout(
         "darts", channels=16, cells=5, image_size=64, classes=10, auxiliary=True, stem_stride=2
     ),
@@ -44,11 +43,7 @@ LAYOUTS = {
 
 
 def find_layout(name: str) -> Layout:
-    """The layout called `name`.
-
-    Raises:
-        InputError: there is no such layout.
-    """
+    """The layout called `name`; InputError if there is none."""
     if name not in LAYOUTS:
         raise InputError(f"layout: unknown {name!r}; {registry.nearest(name, [*LAYOUTS])}")
     return LAYOUTS[name]

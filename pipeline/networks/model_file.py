@@ -1,7 +1,6 @@
 """A complete model: one file with a network's weights and everything needed to use them.
 
-The file is a dictionary of plain values and tensors, so no code runs when you open a model from
-somebody else.
+The file has only plain values and tensors, so opening a model from somebody else runs no code.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ def save_model(
     layout: str,
     manifest: Mapping[str, Any],
 ) -> None:
-    """Write a network made by `build` to a file (usually `model.pt`) as a complete model.
+    """Write a network made by `build` as a complete model, usually `model.pt`.
 
-    `manifest` describes the data set. It has the image size, resize size, mean, standard deviation
-    and, if known, the names of the classes.
+    `manifest` has the data set's image size, resize size, mean, standard deviation and, if known,
+    class names.
     """
     content = {
         "format": FORMAT,
@@ -87,7 +86,7 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
 
 
 def _check(content: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
-    """Check that the sizes fit the weights and that the normalisation of images is given."""
+    """Check sizes, normalisation of images and class names."""
     sizes = [content[key] for key in ("classes", "channels", "cells", "image_size")]
     if any(type(size) is not int or size < 1 for size in sizes) or content["cells"] > len(weights):
         raise ValueError(f"classes, channels, cells, image_size: {sizes}")
@@ -101,7 +100,7 @@ def _check(content: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
 
 
 def _empty(content: Mapping[str, Any]) -> Network:
-    """The network that a file describes, on the meta device: no memory is allocated for weights."""
+    """The network that a file describes, without memory for its weights (meta device)."""
     size = {key: content[key] for key in ("layout", "classes", "channels", "cells", "auxiliary")}
     with torch.device("meta"):
         network = build(Genotype.from_json(content["genotype"]), **size)

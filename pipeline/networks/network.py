@@ -1,9 +1,9 @@
 """The common parts of all discrete networks: the nodes of a cell, drop path, and the classifier.
 
-Drop path is from FractalNet (Larsson et al., ICLR 2017). In training, each path into a node is
-dropped with probability p, independently for each image. The output of a path that is not dropped
-is divided by 1 - p. Identity operations are never dropped or divided. As in NASNet (Zoph et al.,
-CVPR 2018) and DARTS, p rises during training.
+Drop path (FractalNet, Larsson et al., ICLR 2017): in training, each path into a node is dropped
+with probability p, independently for each image. The output of a path that is not dropped is
+divided by 1 - p. Identity operations are never dropped or divided. As in NASNet (Zoph et al., CVPR
+2018) and DARTS, p rises during training.
 """
 # Tested in tests/networks/test_assembly.py.
 
@@ -45,7 +45,7 @@ class Nodes(nn.Module):
         return states
 
     def path(self, operation: nn.Module, state: Tensor, keep: Tensor | None) -> Tensor:
-        """An operation's output, dropped for some images."""
+        """An operation's output, in training dropped for some images."""
         output: Tensor = operation(state)
         if not self.training or keep is None or isinstance(operation, nn.Identity):
             return output

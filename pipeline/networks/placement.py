@@ -1,10 +1,9 @@
 """Positions of the parts of a drawn cell: a layered layout without overlaps.
 
-Nodes are placed in columns by their depth. An operation is a labelled box to the left of the node
-that adds its output, so labels cannot cover each other. An edge that passes through a column takes
-up a place there, as a node does. First, the order of the places within each column is chosen so
-that edges are short and rarely cross. Then the vertical positions of the places are chosen so that
-edges are as straight as possible. Lengths are in units of the drawing.
+Nodes are placed in columns by their depth. The operations of a node are labelled boxes to its left.
+An edge that passes through a column takes up a place there, as a node does. The order of the places
+in each column is chosen so that edges are short and rarely cross. Then their heights are chosen so
+that edges are as straight as possible. Lengths are in units of the drawing.
 """
 
 from __future__ import annotations
@@ -43,10 +42,10 @@ class Place:
 class Edge:
     """A wire between neighbouring columns."""
 
-    start: Place  # the state, or its lane
-    end: Place  # the state that uses it, or its next lane
-    offset: float = 0.0  # height of the port above the middle of `end`
-    operation: str | None = None  # None between lanes and into the output
+    start: Place
+    end: Place
+    offset: float = 0.0  # height of the wire's end above the middle of `end`
+    operation: str | None = None  # None if `end` is the output or an edge passing through
 
     @property
     def y(self) -> float:
@@ -56,7 +55,7 @@ class Edge:
 
 @dataclass
 class Graph:
-    """The places of a cell by column. The first column has the inputs, the last only the output."""
+    """The places of a cell by column; the first has the inputs, the last only the output."""
 
     columns: list[list[Place]]
 
@@ -154,11 +153,10 @@ def cost(graph: Graph) -> float:
 
 
 def straighten(graph: Graph) -> None:
-    """Choose the vertical positions of places so that edges are as straight as possible.
+    """Choose the heights of places, in their order, so that edges are as straight as possible.
 
-    This is a linear least-squares problem, which minimises a weighted sum of (y_start - y_end)^2
-    over all edges. The order of places within a column is kept, with gaps of at least MARGIN. The
-    unknowns are the position of the first place of each column and each gap's excess over MARGIN.
+    Linear least squares minimises a weighted sum of (y_start - y_end)^2 over all edges. The
+    unknowns are the height of the first place of each column and each gap's excess over MARGIN.
     """
     places = [place for column in graph.columns for place in column]
     index = {id(place): i for i, place in enumerate(places)}

@@ -34,7 +34,7 @@ class Classifier:
         """Read `model.pt`.
 
         Raises:
-            InputError: the file is missing, or does not say how images are preprocessed.
+            InputError: the file or its preprocessing is missing.
         """
         network, meta = load_model(path)
         described = meta.get("preprocessing")
@@ -51,7 +51,7 @@ class Classifier:
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> Tensor:
-        """Map normalised images [b, 3, h, h] to probabilities, float32 [b, classes] on the CPU."""
+        """Probabilities float32 [b, classes], on the CPU, of normalised images [b, 3, h, h]."""
         device = next(self.network.parameters()).device
         return self.network(images.to(device)).float().softmax(1).cpu()
 

@@ -1,8 +1,6 @@
 """The genotypes that papers print, by name, and a function that reads a genotype in any notation.
 
-`published.json` has the printed genotypes in the notation of DARTS, so that you can compare them
-with the papers and their code. A test compares the numbers of parameters and multiply-adds of
-every network with known counts.
+`published.json` has them in the notation of DARTS.
 """
 
 from __future__ import annotations
@@ -23,10 +21,10 @@ def resolve(genotype: Genotype | str | Path) -> Genotype:
     """Find a genotype by a published name, or read it from a string or a JSON file.
 
     A string is written as in NAS-Bench-201, `|nor_conv_3x3~0|+...`, or as in the code of DARTS,
-    `Genotype(normal=[...], ...)`. A `Genotype` is returned unchanged.
+    `Genotype(normal=[...], ...)`.
 
     Raises:
-        InputError: a string or file does not parse, a file is missing, or a name is unknown.
+        InputError: the name is unknown, the file is missing, or the text does not parse.
     """
     if isinstance(genotype, Genotype):
         return genotype

@@ -1,8 +1,6 @@
 """Quantises a network to 8 bits with ONNX Runtime, and measures the accuracy that is lost.
 
-The quantisation is static: the scale of an activation is computed in advance, from the range of its
-values on a sample of the images. Weights have one scale for each channel. The file is in ONNX's QDQ
-format (nodes QuantizeLinear and DequantizeLinear).
+The quantisation is static: the scale of an activation comes from its range on sample images.
 """
 # Tested in tests/networks/test_exported.py.
 
@@ -25,11 +23,7 @@ BATCH = 16
 
 
 def quantise(source: Path, target: Path, folder: Path, preprocessing: Preprocessing) -> int:
-    """Write the quantised form of an ONNX file, calibrated on `folder/<class>/*`.
-
-    Returns:
-        the number of images used for calibration.
-    """
+    """Quantise an ONNX file, calibrated on `folder/<class>/*`; return the number of images used."""
     from onnxruntime import quantization  # an optional package
 
     paths = list_images(folder).paths

@@ -1,12 +1,9 @@
 """One registry for data sets, spaces, operations, strategies, estimators, genotypes and figures.
 
-An `Entry` holds the name, the settings and the location ("module:attribute") of an object. The
-configuration and the workflow read only entries, so that a dry run does not import torch. `get`
-imports the module and returns the object.
-
-Data sets, spaces, strategies and figures have their entries in this package. Operations, estimators
-and genotypes are registered in their own files by the decorator `register`. Other packages add
-their objects through entry points (`plugins.py`).
+An `Entry` holds the name, the settings and the location ("module:attribute") of an object, so that
+a dry run does not import torch. Data sets, spaces, strategies and figures have entries in this
+package. The decorator `register` registers operations, estimators and genotypes where they are
+defined. Other packages add objects through entry points (`plugins.py`).
 """
 
 from __future__ import annotations
@@ -36,13 +33,13 @@ SOURCES = {
 }
 
 _entries: dict[str, dict[str, Entry]] = {kind: {} for kind in SOURCES}
-# (kind, name) -> distribution and version of the package whose import registered it.
+# (kind, name) -> distribution and version of the package that registered it.
 _brought_by: dict[tuple[str, str], dict[str, str]] = {}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The description of a registered object, known without creating it."""
+    """The description of a registered object."""
 
     name: str  # as in the configuration and in paths
     target: Any  # the object, or its location "module:attribute"
@@ -60,7 +57,7 @@ class Entry:
 
 
 def resolve(target: Any) -> Any:
-    """The object at "module:attribute"; anything that is not text is the object itself."""
+    """The object at "module:attribute"; anything but text is returned unchanged."""
     if not isinstance(target, str):
         return target
     module, _, attribute = target.partition(":")
@@ -106,7 +103,7 @@ def names(kind: str) -> list[str]:
 
 @functools.cache
 def _load(kind: str) -> None:
-    """Register everything of one kind, ours and that of other packages."""
+    """Register everything of one kind, also from other packages."""
     import_module(SOURCES[kind])
     for point in plugins.points(kind):
         before = _all()
@@ -121,13 +118,13 @@ def _all() -> set[tuple[str, str]]:
 
 
 def brought_by(kind: str, name: str) -> dict[str, str] | None:
-    """Distribution and version of the package that registered an object; None for our objects."""
+    """The package that registered an object, with its version; None for our objects."""
     _load(kind)
     return _brought_by.get((kind, name))
 
 
 def entry(kind: str, name: str) -> Any:
-    """The entry called `name`; an unknown name raises `InputError`, which suggests a known one."""
+    """The entry called `name`; an unknown name raises `InputError`."""
     known = names(kind)
     if name not in _entries[kind]:
         raise InputError(f"{kind}: unknown {name!r}; {nearest(name, known)}")
@@ -135,15 +132,11 @@ def entry(kind: str, name: str) -> Any:
 
 
 def get(kind: str, name: str) -> Any:
-    """The object called `name`; imports its module.
-
-    Raises:
-        InputError: the name is unknown; the message suggests a known name, or lists all of them.
-    """
+    """The object called `name`; imports its module. An unknown name raises `InputError`."""
     return entry(kind, name).load()
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A clause for an error message: the nearest known name, or all known names if none is near."""
+    """For error messages: the nearest known name, or all if none is near."""
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"

@@ -1,7 +1,6 @@
 """Loads strategies, estimators, spaces, operations and data sets from other packages.
 
-These packages declare entry points in the groups `shapley_nas.<kind>`, for example
-`shapley_nas.strategies`. Each entry point names a module. On import, the module calls
+Each entry point of a group `shapley_nas.<kind>` names a module. On import, the module calls
 `pipeline.registry.add`, or decorates an estimator with `pipeline.shapley.estimation.estimator`.
 """
 

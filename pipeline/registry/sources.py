@@ -1,10 +1,6 @@
 """Digests of the source code of registered things: strategies, spaces, estimators, data sets.
 
-Snakemake rules have these digests as `params`. So after an edit of a strategy, only searches with
-this strategy run again. A strategy of this package has a digest for its module and one for each
-strategy module that it imports (`darts_shapley_frozen` imports `darts_shapley`). The same holds for
-spaces, estimators and data sets. If a registered thing comes from another package, the digest
-covers that whole package.
+Snakemake rules have them as `params`, so after an edit of a strategy only its searches run again.
 """
 
 from __future__ import annotations
@@ -20,7 +16,7 @@ from pipeline import provenance, registry
 
 LENGTH = 12  # hexadecimal digits of a digest
 OURS = provenance.PACKAGE.name
-# Code that computes results; other code reads settings, keeps records or shows results.
+# Packages whose code computes results.
 COMPUTING = (
     *("compilation", "data", "devices", "nasbench", "networks", "seeds", "shapley", "spaces"),
     *("stages", "strategies", "studies", "supernet", "training"),
@@ -37,7 +33,7 @@ def module_of(kind: str, name: str) -> str:
 
 
 def modules_of(kind: str, name: str) -> list[str]:
-    """Module of a registered thing and, recursively, imported modules of the same `kind`."""
+    """Module of a registered thing, and recursively the modules of its `kind` that it imports."""
     siblings = {module_of(kind, other) for other in registry.names(kind)}
     found = [module_of(kind, name)]
     for module in found:  # grows in the loop
@@ -46,7 +42,7 @@ def modules_of(kind: str, name: str) -> list[str]:
 
 
 def digests(things: Things) -> dict[str, str]:
-    """Module -> digest of its source, for the modules of things (kind, name)."""
+    """Module -> digest, for the modules of `things`."""
     modules = {module for thing in things for module in modules_of(*thing)}
     return {module: digest(module) for module in sorted(modules)}
 
@@ -55,8 +51,8 @@ def digests(things: Things) -> dict[str, str]:
 def digest(module: str) -> str:
     """Digest of a module of this package, or of the whole package of any other module.
 
-    The digest is empty if no file is found. The first call in a process reads all modules of this
-    package, because the running code does not change when its files are edited later.
+    It is empty if no file is found. The first call reads all modules of this package, because
+    later edits of the files do not change the running code.
     """
     path = _path_of(module)
     if path is None:
@@ -74,8 +70,7 @@ _ours = functools.cache(provenance.file_digests)
 def in_use(things: Things) -> dict[str, str]:
     """Module -> digest, for the modules of `things` and all imported modules that compute results.
 
-    The modules of all estimators are always imported. Therefore the modules of estimators that are
-    not in `things` are left out.
+    Modules of other estimators are left out, because all estimators are always imported.
     """
     loaded = {
         name
@@ -89,7 +84,7 @@ def in_use(things: Things) -> dict[str, str]:
 
 
 def changed(record: dict[str, str]) -> list[str]:
-    """Modules of a record of `in_use` whose source has changed."""
+    """Modules whose source has changed since `in_use` returned `record`."""
     return [module for module, before in record.items() if digest(module) != before]
 
 
@@ -104,7 +99,7 @@ def plugins(things: Things) -> list[dict[str, str]]:
 
 
 def _path_of(module: str) -> Path | None:
-    """The file of a module of this package; for other modules, their package's folder or file."""
+    """The file of a module of this package; else the folder or file of the module's package."""
     top, *inner = module.split(".")
     if top == OURS:
         path = provenance.PACKAGE.joinpath(*inner)

@@ -1,7 +1,7 @@
-"""Finds the tables that list the accuracies of trained cells on each data set.
+"""Finds the tables with the accuracies of trained cells.
 
-The table of NAS-Bench-201 (Dong & Yang, ICLR 2020) is a file that you put into the data root. Our
-small table, `nasbench_digits`, is part of the package.
+The data root has the table of NAS-Bench-201 (Dong & Yang, ICLR 2020). Our table for digits,
+`nasbench_digits`, is part of the package.
 """
 # Tested in tests/nasbench/test_digits.py.
 
@@ -14,8 +14,7 @@ SETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet-
 DIGITS = "digits"
 FILE = Path("nas_bench_201", "nas_bench_201.csv.gz")
 EMBEDDED = Path(__file__).parents[1] / "nasbench" / "nasbench_digits.csv.gz"
-# Two rows of Table 5 of the paper that come from no search: the best value of each column, and the
-# cell that equals ResNet's block.
+# Rows of the paper's Table 5 without a search: the best of each column, and ResNet's block.
 OPTIMAL = "optimal"
 REFERENCES = (OPTIMAL, "resnet")
 
@@ -25,10 +24,7 @@ def find_table(
 ) -> Path | None:
     """The file of the table with the accuracies on a data set; None if there is no such file.
 
-    Args:
-        data_root: folder of the data sets.
-        dataset: name of the data set; for `digits` the table is `nasbench_digits`.
-        below: setting `nasbench_table`, the path of the NAS-Bench-201 table in the data root.
+    `below` is the path of the NAS-Bench-201 table in the data root (setting `nasbench_table`).
     """
     path = EMBEDDED if dataset == DIGITS else Path(data_root) / below
     return path if path.is_file() else None

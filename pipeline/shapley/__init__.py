@@ -1,8 +1,7 @@
 """Shapley values of any cooperative game; this package does not import torch.
 
-`estimate` computes the values of a game, and `update` turns them into architecture parameters.
-`docs/shapley.md` compares the estimators. `docs/add-an-estimator.md` explains how to add one: write
-a module, and add its name to the imports here.
+`estimate` computes the values. `docs/shapley.md` compares the estimators, and
+`docs/add-an-estimator.md` explains how to add one.
 """
 
 from pipeline.shapley import (

@@ -1,4 +1,4 @@
-"""The answer of an estimator: a value and an error for each player, and ways to show them."""
+"""The answer of an estimator: a value and an error for each player."""
 # Tested in tests/shapley/test_library.py.
 
 from __future__ import annotations
@@ -21,21 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The answer of an estimator. Each array has one entry per player, in the players' order.
+    """The answer of an estimator for n players.
 
     Attributes:
         phi: float64[n], Shapley values in units of V; NaN if unknown.
         standard_error: float64[n], standard errors of `phi`; NaN for fewer than two samples.
-        reached: int64[n], number of samples from which each value was computed. A sample is a
-            marginal contribution; for a regression, it is a coalition. 0 means that the value is
-            unknown, or that no sampling was needed.
+        reached: int64[n], number of samples of each value. A sample is a marginal contribution,
+            or a coalition in a regression. 0: the value is unknown, or needed no sampling.
         evaluations: number of coalitions evaluated; a gradient counts as three.
         value_full: mean of V(N) over the draws of V (`game.py`).
-        efficient: whether Σ_o φ_o = V(N) - V(∅) holds exactly for these values, not only in
-            expectation. V(N) and V(∅) are means over draws.
-        freedom: int64[n], degrees of freedom of `standard_error` (number of independent samples
-            minus one); None if unknown.
-        players: names of the players; None if the players have only numbers.
+        efficient: whether Σ_o φ_o = V(N) - V(∅) holds exactly, with V(N) and V(∅) as means over
+            draws.
+        freedom: int64[n], degrees of freedom of `standard_error`; None if unknown.
+        players: names of the players; None if they have only numbers.
         noisy: whether V returns a different value at each call.
         interrupted: whether Ctrl-C ended the estimate before its budget was spent.
     """
@@ -58,10 +56,9 @@ class Estimate:
         return cls(nothing, nothing, np.zeros(n_players, dtype=np.int64), 0, np.nan)
 
     def among(self, players: NDArray[np.int64], n_players: int) -> Estimate:
-        """Extend the estimate to a larger game, whose additional players are null players (φ = 0).
+        """Extend the estimate to `n_players` players, of which the additional ones have φ = 0.
 
-        The larger game has `n_players` players. `players`, int64[n], holds the numbers that the n
-        players of this estimate have in the larger game.
+        `players`, int64[n], holds the numbers of this estimate's players in the larger game.
         """
 
         def scatter(values: NDArray[Any]) -> NDArray[Any]:
@@ -162,8 +159,7 @@ def half_width(
 ) -> NDArray[np.float64]:
     """Half the width of a confidence interval for each value.
 
-    `freedom` holds the degrees of freedom of Student's t. If it is None, the normal distribution is
-    used.
+    The interval is Student's t, or that of the normal distribution if `freedom` is None.
 
     Raises:
         InputError: `level` is not between 0 and 1.
@@ -176,7 +172,7 @@ def half_width(
     if freedom is None:
         return error * stats.norm.ppf(tail)
     quantile = stats.t.ppf(tail, np.maximum(freedom, 1))
-    # An error of zero means that the value is exact, however many samples it rests on.
+    # An error of zero means that the value is exact, whatever the number of samples.
     return np.where(error == 0, 0.0, error * quantile)
 
 

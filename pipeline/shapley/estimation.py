@@ -36,15 +36,15 @@ Seed = int | np.integer[Any] | np.random.Generator | None
 class Estimator:
     """A way to estimate Shapley values, and its options."""
 
-    name: str  # as registered
-    settings: type[Settings]  # the model of its options, with defaults
-    # (game, generator of all draws, budget, settings) -> `Estimate`. Options that a settings file
-    # cannot have (arrays over players) are keyword-only arguments of this function.
+    name: str
+    settings: type[Settings]  # the model of its options
+    # (game, generator of all draws, budget, settings) -> `Estimate`. Options that are arrays over
+    # players are keyword-only arguments.
     function: Callable[..., Estimate]
 
     @property
     def arrays(self) -> list[str]:
-        """Names of the options that no settings file can hold."""
+        """Names of the options that are arrays over players."""
         parameters = inspect.signature(self.function).parameters.values()
         return [item.name for item in parameters if item.kind is item.KEYWORD_ONLY]
 
@@ -54,7 +54,7 @@ class Estimator:
         return [*self.settings.model_fields, *self.arrays]
 
     def check(self, options: Mapping[str, Any]) -> Settings:
-        """Validate the given options and add the defaults of all other options.
+        """Validate the options and add defaults.
 
         Raises:
             InputError: an option is unknown, of the wrong type, or out of range.
@@ -75,7 +75,7 @@ class Estimator:
     def __call__(
         self, game: Game, rng: np.random.Generator, budget: int | None = None, **options: Any
     ) -> Estimate:
-        """Estimate the Shapley values of a game; the arguments are those of `estimate`.
+        """Estimate the Shapley values of a game; arguments as in `estimate`.
 
         Raises:
             InputError: an option is wrong, or the budget is too small.
@@ -91,7 +91,7 @@ class Estimator:
 def estimator(
     name: str, settings: type[Settings] = Settings
 ) -> Callable[[Callable[..., Estimate]], Estimator]:
-    """Decorator that registers a function as the estimator `name`; see `Estimator`."""
+    """Decorator that registers an `Estimator.function` as the estimator `name`."""
 
     def enter(function: Callable[..., Estimate]) -> Estimator:
         return registry.register("estimators", name, settings)(Estimator(name, settings, function))
@@ -119,13 +119,13 @@ def estimate(
         game: V, from coalitions bool[b, n] to values float[b]. Its method `redraw(m: int)`, if any,
             is called before permutation m = 0, 1, ... and may change V, e.g. draw other images.
         players: n, or the names of the n players.
-        estimator: a registered name; None: `suited` chooses one by n and the budget.
+        estimator: a registered name; None: `suited` chooses one.
         budget: most evaluations (repeated coalitions count once); None: set by the options.
         seed: a number, a generator, or None for a random seed.
-        processes: the processes that share the evaluations; None: only the current process.
+        processes: the processes that share the evaluations; None: only this one.
         noisy: whether V returns a different value at each call. If so, coalitions are evaluated
             again for each permutation. None: V(N) is evaluated twice to find out.
-        batch_size: number of coalitions per call of V; None: all coalitions of a permutation.
+        batch_size: coalitions per call of V; None: all coalitions of a permutation.
         progress: True for a progress bar, or a function called with the number of evaluations.
         keep_known: whether Ctrl-C returns the estimate so far, marked `interrupted`. The
             estimators `truncated`, `released_code` and `gradient` always raise KeyboardInterrupt.
@@ -152,11 +152,7 @@ def estimate(
 
 
 def _look_for_noise(played: Game, game: ValueFunction, name: str, budget: int | None) -> int | None:
-    """Evaluate V(N) twice to detect noise; return the remaining budget.
-
-    V is not evaluated if it has a method `redraw` or an attribute `redraws` (see `Game`),
-    or if the budget has no evaluation to spare.
-    """
+    """Evaluate V(N) twice to detect noise, unless V declares its draws; return the budget left."""
     n = played.n_players
     least = 2**n if name == "exact" else 2 * n + 4
     if says_of_draws(game) or (budget is not None and budget <= least):
@@ -181,11 +177,10 @@ def named(players: int | Sequence[str]) -> tuple[int, tuple[str, ...] | None]:
 
 
 def suited(n: int, budget: int | None) -> str:
-    """Choose an estimator from the number of players, n, and the budget.
+    """The name of the estimator that suits n players and a budget.
 
-    It is `exact` if n is at most 20 and the budget allows all 2^n coalitions. Otherwise it is
-    `leverage` if the budget is less than 10 evaluations per player, and `regression_adjusted` if
-    the budget is larger or None. docs/shapley.md compares the estimators.
+    `exact` if n is at most 20 and the budget allows all 2^n coalitions; else `leverage` with fewer
+    than 10 evaluations per player; else `regression_adjusted`.
     """
     if budget is not None and n <= exact_up_to(budget):
         return "exact"
@@ -193,15 +188,14 @@ def suited(n: int, budget: int | None) -> str:
 
 
 def exact_up_to(budget: int) -> int:
-    """The largest number of players whose coalitions can all be evaluated."""
+    """The largest number of players for which `exact` is possible."""
     return min(budget.bit_length() - 1, LARGEST)
 
 
 def generator(seed: Seed) -> np.random.Generator:
     """The NumPy generator for a seed.
 
-    With the same integer, the estimators `permutation` and `truncated` draw the same permutations.
-    Their estimates can therefore be compared in pairs, seed by seed.
+    With the same integer, `permutation` and `truncated` draw the same permutations.
 
     Raises:
         InputError: the seed is not an integer, a generator or None.
@@ -217,7 +211,7 @@ def generator(seed: Seed) -> np.random.Generator:
 def bar(
     budget: int | None, progress: bool | Callable[[int], None]
 ) -> Iterator[Callable[[int], None] | None]:
-    """Yield the function that shows the number of evaluations, or None if nothing is shown."""
+    """Yield a function that shows the number of evaluations, or None if nothing is shown."""
     if not isinstance(progress, bool):
         yield progress
     elif not progress:
@@ -232,7 +226,7 @@ def bar(
 
 
 def option_names(estimator: str) -> list[str]:
-    """Names of the options that an estimator accepts.
+    """Names of an estimator's options.
 
     Raises:
         InputError: there is no such estimator.
@@ -242,10 +236,10 @@ def option_names(estimator: str) -> list[str]:
 
 
 def require_budget(budget: int | None, least: int) -> None:
-    """Check that a budget, if there is one, allows at least `least` evaluations.
+    """Check a budget.
 
     Raises:
-        InputError: the budget is below `least`.
+        InputError: there is a budget, and it is below `least`.
     """
     if budget is not None and budget < least:
         raise InputError(f"budget is {budget}, at least {least}")
@@ -264,8 +258,8 @@ def average(
         samples: float64[m, n]; NaN where a sample has no value for a player.
         full_values: float64[draws], V(N) under each draw of V.
         evaluations: as in `Estimate`.
-        block: number of consecutive samples that depend on each other. It is two, for example, if
-            each permutation is followed by its reverse. Different blocks are independent.
+        block: number of consecutive samples that depend on each other, e.g. two if each permutation
+            is followed by its reverse.
         efficient: as in `Estimate`.
     """
     reached = np.sum(~np.isnan(samples), axis=0)
@@ -286,7 +280,7 @@ def average(
 def mean_and_error(
     samples: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean [n] and standard error [n] of each column of samples [m, n]; NaN entries are ignored."""
+    """Mean [n] and standard error [n] of samples [m, n]; NaN entries are ignored."""
     n = np.sum(~np.isnan(samples), axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 = NaN: unknown
         mean = np.nansum(samples, axis=0) / n

@@ -23,9 +23,9 @@ from pipeline.shapley.game import Game
 def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Settings) -> Estimate:
     """Evaluate all 2^n coalitions under one draw of V, for example all on the same images.
 
-    If the game is noisy (V returns a different value at each call), all coalitions are evaluated on
-    as many draws as the budget allows, or on one draw if there is no budget. The standard error of
-    a noisy game is computed over draws, and is NaN for a single draw. Without noise it is zero.
+    A noisy game (V returns a different value at each call) is evaluated on as many draws as the
+    budget allows, or on one draw without a budget. Its standard error is computed over draws, and
+    is NaN for a single draw. Without noise it is zero.
 
     Raises:
         InputError: there are too many players, or the budget is below 2^n.
@@ -44,7 +44,7 @@ def exact(game: Game, rng: np.random.Generator, budget: int | None, settings: Se
 
 
 def every_coalition(n: int) -> NDArray[np.bool_]:
-    """All coalitions, bool[2^n, n]. Row i has the binary digits of i, so the last row is N."""
+    """All coalitions, bool[2^n, n]; row i has the binary digits of i."""
     return np.indices((2,) * n, np.uint8).reshape(n, -1).T.astype(np.bool_)
 
 

@@ -4,13 +4,12 @@ N    the players           -> `n_players`
 S    a coalition, S ⊆ N    -> bool[n]: which players take part
 V    the value function    -> `value`: bool[b, n] -> float64[b]
 
-V may change between numbered *draws*, for example because images are redrawn. The value of a
-coalition is evaluated once per draw and then remembered. A game is *noisy* if V returns a different
-value at each call. Standard errors over draws include this noise.
+V may change between numbered *draws*, for example because images are redrawn. Each coalition is
+evaluated once per draw; its value is then remembered. A game is *noisy* if V returns a different
+value at each call.
 
 Several processes that run the same estimator with the same seed share the evaluations in
-`Game.draws`. They exchange the value of each coalition instead of sums of values. The results are
-therefore bitwise equal to those of one process.
+`Game.draws`. The results are bitwise equal to those of one process.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from numpy.typing import NDArray
 ValueFunction = Callable[[NDArray[np.bool_]], Any]
 Key = tuple[int, bytes]  # draw, members in packed bits
 
-# A gradient costs one forward pass and one backward pass, which counts as two.
+# One forward pass, and one backward pass, which counts as two.
 GRADIENT_COST = 3
 
 
 class Processes(Protocol):
-    """Processes that run the same estimator, such as `pipeline.training.distributed.Ranks`."""
+    """Processes that run the same estimator, such as `Ranks`."""
 
     @property
     def rank(self) -> int:
@@ -42,7 +41,7 @@ class Processes(Protocol):
         """Number of processes."""
 
     def exchange(self, value: Any) -> list[Any]:
-        """The values that all processes pass to this method, by rank."""
+        """The values of all processes, by rank."""
 
 
 class Alone:
@@ -61,19 +60,17 @@ class Game:
     Args:
         value_function: V, from bool[b, n] to float[b]. It may have
 
-            redraw(m: int)    called before the first evaluation under draw m; V may change
+            redraw(m: int)    called before the first evaluation under draw m
             redraws: bool     whether `redraw` changes V; default: true if V has `redraw`
             gradient(bool[b, n]) -> float[b, n]    ∂V/∂z_o, where z_o = 1 if player o takes part
         n_players: |N|, at least one.
         processes: the processes that share the evaluations.
         noisy: whether V returns a different value at each call.
-        batch_size: largest number of coalitions per call of V; None: no limit.
+        batch_size: most coalitions per call of V; None: no limit.
         report: called with the number of evaluations after each call of V.
-        keep_known: whether `play`, after Ctrl-C, returns the values of complete units (groups of
-            coalitions) instead of raising KeyboardInterrupt.
+        keep_known: whether `play` returns the values of complete units after Ctrl-C.
 
     Attributes:
-        n_players: |N|.
         redraws: whether V changes from draw to draw.
         noisy: as given, or as found by `notice_noise`.
         interrupted: whether Ctrl-C has ended `play` early.
@@ -108,7 +105,7 @@ class Game:
 
     @property
     def evaluations(self) -> int:
-        """Number of coalitions evaluated so far; a gradient counts as three."""
+        """Evaluated coalitions so far; a gradient counts as three."""
         return len(self._values) + GRADIENT_COST * len(self._gradients) + self._repeats
 
     @property
@@ -120,8 +117,7 @@ class Game:
         """V of coalitions, bool[b, n] -> float64[b], under the current draw.
 
         Raises:
-            ValueError: V does not return one number per coalition, or a number is not finite. (In
-                an estimate, NaN means "unknown".)
+            ValueError: V does not return one finite number per coalition.
         """
         answers = self._look_up(coalitions, self._values, self._value_function, ())
         return np.array(answers, dtype=np.float64)
@@ -141,19 +137,12 @@ class Game:
         return float(self.value(np.zeros((1, self.n_players), dtype=bool))[0])
 
     def redraw(self, number: int) -> None:
-        """Begin draw `number`; the next evaluation first calls `redraw` of the value function.
-
-        A supernet, for example, is evaluated on new images for each permutation. All coalitions of
-        a permutation are evaluated on the same images, so differences of their values are paired.
-        """
+        """Begin draw `number`; the next evaluation first calls `redraw` of the value function."""
         if self.redraws:
             self._draw = number
 
     def notice_noise(self) -> None:
-        """Evaluate V(N) twice; set `noisy` if the values differ by more than rounding errors.
-
-        This costs only one additional evaluation, because estimators need V(N) anyway.
-        """
+        """Evaluate V(N) twice; set `noisy` if the values differ by more than rounding errors."""
         first = self.full()
         again = np.asarray(self._value_function(np.ones((1, self.n_players), dtype=bool)))
         self._repeats += 1
@@ -163,9 +152,8 @@ class Game:
     def play(self, units: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.float64]]:
         """V of the coalitions of each unit, bool[b, n] -> float64[b]; each unit uses a new draw.
 
-        A unit is a group of coalitions, such as those along one permutation. Ctrl-C raises
-        KeyboardInterrupt. However, with `keep_known` and a single process, `play` returns the
-        values of the completely evaluated units, if there are at least two.
+        A unit is, for example, the coalitions along one permutation. With `keep_known` and a single
+        process, Ctrl-C makes `play` return the values of complete units if there are at least two.
         """
         values: dict[int, NDArray[np.float64]] = {}
         try:
@@ -190,11 +178,10 @@ class Game:
     def draws(self, numbers: Iterable[int]) -> Iterator[int]:
         """For each number in turn, begin its draw and yield the number.
 
-        Several processes share the work. Each process first loops over its share of the numbers.
-        The processes then exchange the values of coalitions. Finally, each process loops over all
-        numbers, without evaluating anything. The body of the loop thus runs twice for some numbers.
-        It must depend only on the number and the game's values, store its result under the number,
-        and not leave the loop early.
+        Each of several processes first loops over its share of the numbers. After an exchange of
+        values, it loops over all numbers without evaluating anything. The body of the loop thus
+        runs twice for some numbers. It must depend only on the number and the game's values, store
+        its result under the number, and not leave the loop early.
         """
         numbers = list(numbers)
         if self._processes.n > 1:
@@ -220,7 +207,7 @@ class Game:
         function: Callable[[NDArray[np.bool_]], Any],
         shape: tuple[int, ...],
     ) -> list[Any]:
-        """The value of each coalition; `function` evaluates those not yet known."""
+        """The value of each coalition; `function` evaluates unknown ones."""
         keys = [(self._draw, key) for key in keys_of(coalitions)]
         missing = {key: row for row, key in enumerate(keys) if key not in known}
         rows = [*missing.values()]
@@ -255,7 +242,7 @@ class Game:
 
 
 def keys_of(coalitions: NDArray[np.bool_]) -> list[bytes]:
-    """Keys of stored values: for each coalition (row of bool[b, n]), its members in packed bits."""
+    """The members of each coalition (row of bool[b, n]) in packed bits."""
     return [row.tobytes() for row in np.packbits(coalitions, axis=1)]
 
 
@@ -269,11 +256,8 @@ def within_budget(
 ) -> list[NDArray[np.bool_]]:
     """Take `units` in order until the budget is used up: at least one, and at most `at_most`.
 
-    A unit is a group of coalitions that are evaluated together, such as those along a permutation.
-    If V changes between draws, each coalition of each unit costs one evaluation. If V stays the
-    same, repeated coalitions cost nothing, and V(N) and V(∅) are counted even if they are in no
-    unit. `at_most` is needed because in a small game most coalitions repeat, and the budget might
-    never be used up.
+    If V changes between draws, each coalition costs one evaluation. Otherwise, repeated coalitions
+    cost nothing, and V(N) and V(∅) are always counted. So a small game may never use up the budget.
     """
     n = game.n_players
     ends = np.repeat([[False], [True]], n, axis=1)

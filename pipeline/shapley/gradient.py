@@ -2,12 +2,11 @@
 
     φ_o ≈ E_q E_{S ~ q} ∂V/∂z_o (S)
 
-where z_o is 1 if player o is in S and 0 otherwise, and each player is in S with probability q. If V
-is the multilinear extension of a game and q is uniform between 0 and 1, this is Owen's formula for
-the Shapley value. A supernet is differentiable in z but not multilinear, so the values are
-approximations. They are cheap: one forward and one backward pass give the derivatives for all
-players. Near the empty coalition, the gradient predicts poorly how much V changes when a whole
-operation is added. So by default q is drawn from (1/2, 1).
+z_o is 1 if player o is in S and 0 otherwise, and each player is in S with probability q. If V is
+the multilinear extension of a game and q is uniform in (0, 1), this is Owen's formula for the
+Shapley value. For a supernet, which is not multilinear in z, it is a cheap approximation. By
+default q is drawn from (1/2, 1): near the empty coalition, the gradient predicts poorly how much V
+changes when a whole operation is added.
 """
 # Tested in tests/shapley/test_estimation.py.
 
@@ -25,7 +24,7 @@ SAMPLES = 22
 
 
 class GradientSettings(Settings):
-    """The coalitions at which gradients are taken."""
+    """The coalitions."""
 
     samples: int | None = setting(
         None,
@@ -43,7 +42,7 @@ def gradient(
     """Average the gradient over random coalitions.
 
     Raises:
-        InputError: V has no gradient, or the budget is too small for one gradient.
+        InputError: V has no gradient, or the budget is too small.
     """
     if not game.differentiable:
         raise InputError(

@@ -5,8 +5,7 @@ r"""How much the value of a game drops when one player leaves, and when two play
     interaction        d_ij - d_i - d_j
 
 The interaction of independent players is zero. Shapley-NAS (Xiao et al., CVPR 2022, section 3.1 and
-Fig. 2) claims that operations are not independent. If so, the drop d_i alone does not show how
-important operation i is.
+Fig. 2) claims that operations are not independent.
 """
 
 from __future__ import annotations

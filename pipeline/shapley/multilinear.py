@@ -3,21 +3,18 @@
     φ_o = E_q E_{S ~ q} [V(S ∪ {o}) - V(S ∖ {o})]
 
 φ_o is the value of player o. Each player is in S with probability q. The distribution of q
-determines which coalition sizes are likely, and thus the kind of value:
+determines the kind of value:
 
     owen       q ~ U(0, 1): the Shapley value
-    banzhaf    q = 1/2: the Banzhaf value. All coalitions have equal weights, and most have about
-               half of the n players.
+    banzhaf    q = 1/2: the Banzhaf value; all coalitions have equal weights
     beta       q ~ Beta(β, α): the Beta(α, β)-Shapley value (Kwon & Zou, "Beta Shapley", AISTATS
                2022, Eq. 4). α > β favours small coalitions, and β > α favours large ones.
-               α = β = 1 is the Shapley value.
 
-Beta-Shapley weights a coalition of s players without o by B(s + β, n - 1 - s + α) / B(α, β), the
-mean of q^s (1 - q)^(n-1-s). B is the beta function. A sample consists of a coalition and its n
-neighbours, each of which differs from it in one player. The m samples are stratified: the range of
-q is divided into m equally likely intervals, and one q is drawn from each. The standard error
-ignores the stratification, so it may be too large or too small. Owen's values are efficient in
-expectation. In general, Banzhaf and Beta values are not.
+Beta-Shapley weights a coalition of s players without o by B(s + β, n - 1 - s + α) / B(α, β), where
+B is the beta function. A sample is a coalition and its n neighbours, each of which differs in one
+player. The m samples are stratified: one q is drawn from each of m equally likely intervals. The
+standard error ignores the strata and may be too large or too small. Owen's values are efficient in
+expectation; Banzhaf and Beta values in general are not.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -86,17 +83,11 @@ def _average(
     settings: SampleSettings,
     quantile: Quantile,
 ) -> Estimate:
-    """Mean of V(S ∪ {o}) - V(S ∖ {o}) over random coalitions S.
-
-    `quantile` is the quantile function of the distribution of q (see the module docstring).
-
-    Raises:
-        InputError: the budget is too small for one sample.
-    """
+    """The mean in the equation above; `quantile` is the quantile function of q."""
     n, samples = game.n_players, settings.samples
     require_budget(budget, n + 2)
     if budget is not None:
-        # One evaluation is needed for V(N), which the estimate reports.
+        # One evaluation is for V(N), which the estimate reports.
         samples = min(samples or budget, max((budget - 1) // (n + 1), 1))
     count = samples or M
     drawn = coalitions(rng, n, quantile(stratified(rng, count)))
@@ -114,10 +105,10 @@ def neighbours(S: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def stratified(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """One uniformly drawn number from each of `count` equal parts of (0, 1), in random order."""
+    """A random number from each of `count` equal parts of (0, 1), in random order."""
     return rng.permutation((np.arange(count) + rng.random(count)) / count)
 
 
 def coalitions(rng: np.random.Generator, n: int, q: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Random coalitions bool[k, n]: in row i each player takes part with probability q[i]."""
+    """Random coalitions bool[k, n]; players are in coalition i with probability q[i]."""
     return rng.random((len(q), n)) < q[:, None]

@@ -3,18 +3,18 @@ r"""How much two players together add beyond what each adds alone, for all pairs
     δ_ij(S) = V(S ∪ {i, j}) - V(S ∪ {i}) - V(S ∪ {j}) + V(S)    for coalitions S without i and j
     I_ij    = E_q E_S δ_ij(S \ {i, j})
 
-Here q is uniform on [0, 1], and S contains each player independently with probability q. I_ij is
-the Shapley interaction index (Grabisch & Roubens, 1999) in Owen's form. It equals the mean of δ_ij
-over the coalitions of one size, averaged over all sizes. Shapley-NAS claims that operations depend
-on each other (section 3.1, Fig. 2). If so, some I_ij are not zero. The main effect of player i is
+q is uniform on [0, 1], and S contains each player independently with probability q. I_ij is the
+Shapley interaction index (Grabisch & Roubens, 1999) in Owen's form. If operations depend on each
+other, as Shapley-NAS claims (section 3.1, Fig. 2), some I_ij are not zero. The main effect of
+player i, with Shapley value φ_i, is
 
     I_i = φ_i - 1/2 Σ_{j ≠ i} I_ij
 
-where φ_i is its Shapley value. Σ_i I_i + Σ_{i<j} I_ij = V(N) - V(∅) for the set N of all players.
 Main effects and interactions together are the k-SII of order 2 (Bordt & von Luxburg, AISTATS 2023).
+They add up to V(N) - V(∅) for the set N of all players.
 
-A sample consists of a coalition and all coalitions that differ from it in one or two players. It
-gives one δ_ij for every pair. Standard errors are computed over samples.
+A sample is a coalition with all coalitions that differ from it in one or two players; it gives one
+δ_ij for every pair.
 """
 # Tested in tests/shapley/test_library.py.
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Interactions:
-    """Interactions of pairs, and main effects of single players.
+    """Interactions and main effects.
 
     Attributes:
         pairs: float64[n, n], the interactions I_ij; symmetric, with NaN on the diagonal.
@@ -58,8 +58,7 @@ class Interactions:
         main: float64[n], the main effects I_i.
         main_error: float64[n], standard errors of `main`.
         evaluations: number of coalitions evaluated.
-        freedom: degrees of freedom, the number of samples minus one; None if all coalitions were
-            evaluated.
+        freedom: number of samples minus one; None if all coalitions were evaluated.
         players: names of the players.
     """
 
@@ -72,7 +71,7 @@ class Interactions:
     players: tuple[str, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """Interaction of each pair, standard error and 95 % interval; largest magnitude first."""
+        """Interactions with standard errors and 95 % intervals; the largest magnitude first."""
         n = len(self.main)
         i, j = np.triu_indices(n, 1)
         value, error = self.pairs[i, j], self.standard_error[i, j]
@@ -90,7 +89,7 @@ class Interactions:
         return frame(rows).iloc[order].reset_index(drop=True)
 
     def plot(self, axes: Axes | None = None) -> Axes:
-        """A heat map of the pairs; red means positive interactions, blue negative ones."""
+        """A heat map of the pairs: positive interactions are red, negative ones blue."""
         axes = axes or new_axes()
         largest = float(np.nanmax(np.abs(self.pairs), initial=1e-12))
         image = axes.imshow(self.pairs, cmap="RdBu_r", vmin=-largest, vmax=largest)
@@ -115,12 +114,11 @@ def estimate_interactions(
     Args:
         game: V, as for `estimate`.
         players: the number n of players, at least two, or their names.
-        budget: the largest number of coalitions to evaluate. If it is at least 2^n and V is not
-            noisy, all coalitions are evaluated. If it is None, ten samples are evaluated, each of
-            1 + n + n (n-1) / 2 coalitions.
+        budget: the largest number of coalitions to evaluate. With 2^n or more, all are evaluated
+            if V is not noisy. None: ten samples, each of 1 + n + n (n-1) / 2 coalitions.
         seed: as for `estimate`.
         noisy: whether V may return different values for the same coalition.
-        batch_size: number of coalitions per call of V; None: one call for each sample.
+        batch_size: coalitions per call of V; None: one call for each sample.
 
     Raises:
         InputError: the budget is too small for two samples, or the seed is invalid.
@@ -198,5 +196,5 @@ def pair_indices(V: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def numbers(n: int) -> tuple[str, ...]:
-    """Names for players that have none: their numbers."""
+    """Names for players without names."""
     return tuple(map(str, range(n)))

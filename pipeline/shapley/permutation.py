@@ -2,11 +2,11 @@
 
     φ_o(V) = 1/|N|! Σ_{R ∈ π(N)} [V(Pre_o(R) ∪ {o}) - V(Pre_o(R))]
 
-π(N) is the set of all permutations of the players N, and Pre_o(R) is the set of players before o in
-R. The mean over M random permutations is an unbiased estimate of the mean over all permutations.
-Each permutation is evaluated backwards: starting from N, we remove the last player, then the one
-before it, and so on. The contributions along a whole permutation add up to V(N) - V(∅). So the φ_o
-also add up to V(N) - V(∅), for every M.
+    π(N)        all permutations of the players N
+    Pre_o(R)    the players before o in R
+
+The mean over M random permutations is an unbiased estimate. Players are removed from N, one by one.
+The contributions along a whole permutation add up to V(N) - V(∅), and so do the φ_o.
 
 `antithetic` evaluates each permutation and then its reverse, because the errors of the two partly
 cancel (Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022).
@@ -28,7 +28,7 @@ from pipeline.shapley.game import Game, within_budget
 M = 10  # paper, section 4.1
 PAIR = 2
 # Repeated coalitions are free, so the budget alone does not limit the number of permutations. The
-# largest number is this multiple of `budget // n + 1`.
+# limit is this multiple of `budget // n + 1`.
 REPEATS = 8
 MEANING = "M; none: all that the budget allows, else 10"
 
@@ -49,7 +49,7 @@ class AntitheticSettings(Settings):
 def permutation(
     game: Game, rng: np.random.Generator, budget: int | None, settings: PermutationSettings
 ) -> Estimate:
-    """Average the marginal contributions over the whole permutations that fit in the budget."""
+    """Average the marginal contributions over whole permutations."""
     orders = draw_orders(game, rng, budget, settings.permutations)
     delta, V_N = walk(game, orders)
     return average(delta, V_N, game.evaluations, efficient=True)
@@ -71,8 +71,8 @@ def walk(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Marginal contributions along m permutations, each evaluated on a separate draw of images.
 
-    Each of `orders`, int64[n], is a permutation: the players in the order of their removal. Returns
-    the contributions, float64[m, n], and V(N) on each draw, float64[m].
+    Each of `orders`, int64[n], lists the players in the order of their removal. Returns the
+    contributions, float64[m, n], and V(N) on each draw, float64[m].
     """
     values = game.play([who_is_left(order) for order in orders])
     delta = [(V[:-1] - V[1:])[np.argsort(order)] for V, order in zip(values, orders, strict=False)]
@@ -94,8 +94,7 @@ def draw_orders(
 ) -> list[NDArray[np.int64]]:
     """Draw random permutations; if `block` is 2, each is followed by its reverse.
 
-    At most `permutations` are drawn. If `permutations` is None, as many are drawn as the budget
-    allows. If there is no budget either, the number is `M`, as in the paper.
+    If `permutations` is None, as many are drawn as the budget allows, or `M` without a budget.
 
     Raises:
         InputError: the budget is too small for one block.

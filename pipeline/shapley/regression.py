@@ -4,22 +4,19 @@
 
 The sum is over all coalitions S of the n players except ∅ and N. With s = |S| and the binomial
 coefficient C(n, s), the weights are w(S) = 1 / (C(n, s) s (n - s)) (Charnes et al., 1988; Lundberg
-& Lee, NeurIPS 2017). φ is estimated from a sample of coalitions. Each coalition is drawn together
-with its complement, in one of two ways:
+& Lee, NeurIPS 2017). Each sampled coalition is drawn together with its complement:
 
-    kernel      the size s has probability proportional to 1 / (s (n - s)), and each sampled
-                coalition has weight one (Covert & Lee, AISTATS 2021)
-    leverage    sampling by leverage scores makes s uniform, and a sampled coalition has weight
-                1 / (s (n - s)) (Musco & Witter, ICLR 2025)
+    kernel      sizes s with probability proportional to 1 / (s (n - s)), weights of one
+                (Covert & Lee, AISTATS 2021)
+    leverage    uniform sizes s, weights 1 / (s (n - s)) (Musco & Witter, ICLR 2025)
 
 The constraint is eliminated as in Musco & Witter. Let Δ = V(N) - V(∅), and let 1_S be the indicator
 vector of S. The sum below is over the sampled coalitions with their weights w:
 
     x_S = 1_S - s/n     y_S = V(S) - V(∅) - Δ s/n     φ = Δ/n + β,  β = argmin Σ w (x_S·β - y_S)²
 
-Σ_o β_o = 0, because the entries of every x_S add up to zero. The estimate of φ is a ratio
-estimator. With m pairs of coalitions, its bias is proportional to 1/m. Standard errors are computed
-by the sandwich estimator over pairs, and are NaN if there are fewer pairs than players.
+With m pairs of coalitions, the bias is proportional to 1/m. Standard errors are computed by the
+sandwich estimator over pairs, and are NaN if there are fewer pairs than players.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -39,7 +36,7 @@ from pipeline.shapley.permutation import PAIR, REPEATS, M
 
 
 class PairSettings(Settings):
-    """The number of drawn coalitions, each with its complement."""
+    """The number of coalitions."""
 
     samples: int | None = setting(
         None,
@@ -90,11 +87,10 @@ def sample(
     settings: PairSettings,
     size_weights: NDArray[np.float64],
 ) -> Sampled:
-    """Draw random coalitions, add their complements, and evaluate all of them.
+    """Evaluate random coalitions and their complements.
 
-    They are evaluated in groups of about n + 1, as many as in one permutation. For each group, V
-    may use newly drawn images. `size_weights`, float64[n - 1], are proportional to the
-    probabilities that a sampled coalition has 1, ..., n - 1 players.
+    `size_weights`, float64[n - 1], are proportional to the probabilities of the sizes 1, ..., n - 1
+    of a sampled coalition.
 
     Raises:
         InputError: the budget is too small for one coalition and its complement.
@@ -132,8 +128,7 @@ def _units(
 ) -> list[NDArray[np.bool_]]:
     """The coalitions to evaluate on each draw of images: ∅, N and k random pairs, bool[2 + 2k, n].
 
-    All draws of images have the same k, except the last, which has the pairs that remain. So a
-    larger budget keeps the coalitions of a smaller one and adds others.
+    All draws except the last have the same k, so a larger budget only adds coalitions.
     """
     n = game.n_players
     a_draw = max((n - 1) // PAIR, 1)  # pairs per draw
@@ -161,7 +156,7 @@ def _units(
 
 
 def _pairs(budget: int, a_draw: int, redraws: bool) -> int:
-    """Number of pairs that a budget allows besides V(N) and V(∅) on each draw of images."""
+    """Number of pairs that a budget allows besides V(N) and V(∅)."""
     if not redraws:
         return max((budget - 2) // PAIR, 1)
     whole, rest = divmod(budget, PAIR * a_draw + 2)
@@ -204,7 +199,7 @@ def efficient_estimate(
     standard_error: NDArray[np.float64],
     fitted: int = 0,
 ) -> Estimate:
-    """The estimate φ = Δ/n + β; `fitted`: number of free coefficients in β, 0 if β is a mean."""
+    """φ = Δ/n + β; `fitted` is the number of free coefficients in β, 0 if β is a mean."""
     n = game.n_players
     return Estimate(
         phi=sampled.gain / n + beta,

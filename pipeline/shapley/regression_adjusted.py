@@ -4,10 +4,10 @@ The Shapley value of player o among n players is a mean over coalitions. With Δ
 
     φ_o = Δ/n + E_S (n-1) [1(o ∈ S) / s - 1(o ∉ S) / (n - s)] V(S)
 
-where the size s of S is uniform over 1 .. n-1, and S is uniform among the coalitions of size s. So
-each V(S) gives information about every player. But the mean over sampled S has a large variance.
-Shapley values are linear in the game, so φ(V) = φ(f) + φ(V - f). Here f is a regression whose φ(f)
-is known exactly, and φ(V - f) is estimated from the residuals V(S) - f(S), which are small:
+where the size s of S is uniform over 1 .. n-1, and S is uniform among the coalitions of size s. The
+mean over sampled S has a large variance. Shapley values are linear in the game, so
+φ(V) = φ(f) + φ(V - f). Here f is a regression whose φ(f) is known exactly, and φ(V - f) is
+estimated from the residuals V(S) - f(S), which are small:
 
     f(S) = V(∅) + Δ u + Σ_o (β_o + β'_o c(u)) (1(o ∈ S) - u) + γ_1 u(1-u) + γ_2 u(1-u)(1-2u)
 
@@ -17,10 +17,9 @@ change φ(f). The γ terms do not change φ(f) either, because they depend only 
 u = 0 and u = 1. So φ_o(f) = Δ/n + β_o.
 
 The coalitions are divided into folds. The residuals of a fold are computed with an f that is fitted
-on the other folds by ridge regression. This makes the estimate unbiased. The ridge penalty is the
-one with the smallest leave-one-out error. Σ_o φ_o = V(N) - V(∅) holds exactly, because β and the
-bracket in the first formula both sum to zero over the players. Standard errors are computed over
-pairs of complementary coalitions and then widened, because all pairs share the coefficients of f.
+on the other folds, so the estimate is unbiased. The fit is a ridge regression, with the penalty of
+the smallest leave-one-out error. Σ_o φ_o = V(N) - V(∅) holds exactly. Standard errors are computed
+over pairs of complementary coalitions and then widened.
 """
 # Tested in tests/shapley/test_statistics.py.
 
@@ -41,12 +40,11 @@ PENALTIES = 10.0 ** np.arange(-12, 2)  # in units of the largest squared singula
 def regression_adjusted(
     game: Game, rng: np.random.Generator, budget: int | None, settings: PairSettings
 ) -> Estimate:
-    """Fit a regression, and add a Monte Carlo estimate on its residuals."""
+    """Shapley values of a regression, plus a Monte Carlo estimate from its residuals."""
     n = game.n_players
     sampled = sample(game, rng, budget, settings, np.ones(n - 1))
     mean, error = mean_and_error(per_pair(sampled, n))
-    # All pairs share the fitted coefficients, so the spread over pairs does not show the error of
-    # these coefficients.
+    # All pairs share the fitted coefficients, so the spread over pairs does not show their error.
     pairs = max(len(sampled.y) // PAIR, 1)
     error *= (pairs / max(pairs - n, pairs / 4)) ** 0.5
     standard_error = np.sqrt(error**2 + (sampled.gain_error / n) ** 2)

@@ -2,14 +2,11 @@
 
     value_o = mean_m Δ_o(m) - std_m Δ_o(m)
 
-Mean and standard deviation are over the M permutations m = 1, ..., M (the deviation divides by M).
-Δ_o(m) is the marginal contribution of player o in permutation m. It is zero if truncation ended the
-permutation before o was removed. The result is not a Shapley value: if only half of the
-permutations reach a player, its value is about zero or negative, however large its contributions
-are. The standard error is a jackknife estimate over permutations.
+    m        1, ..., M, the permutations (the standard deviation divides by M)
+    Δ_o(m)   marginal contribution of player o; zero if truncation ended m before o was removed
 
-With `kept_edges`, as in the released ImageNet script, a permutation never removes the last
-operation that is left on an edge. The marginal contribution of that operation is then zero.
+If only half of the permutations reach a player, its value is about zero or negative, however large
+its contributions are. The standard error is a jackknife estimate over permutations.
 """
 
 from __future__ import annotations
@@ -33,9 +30,8 @@ def released_code(
 ) -> Estimate:
     """Mean minus standard deviation of a player's marginal contributions over permutations.
 
-    The contribution is zero in permutations that end before the player is removed. `kept_edges`,
-    int64[n], is the edge of each player. If it is given, a permutation never removes the last
-    player that is left on an edge.
+    `kept_edges`, int64[n], is the edge of each player. If it is given, as in the released ImageNet
+    script, a permutation never removes the last player on an edge; its contribution is then zero.
     """
 
     def shorten(order: Order) -> Order:
@@ -54,7 +50,7 @@ def released_code(
 
 
 def without_last(order: Order, edges: NDArray[np.int64]) -> Order:
-    """Drop the last player of each edge from `order`, so that this player is never removed."""
+    """Drop the last player of each edge from `order`."""
     from_behind = edges[order][::-1]
     last = len(order) - 1 - np.unique(from_behind, return_index=True)[1]
     return np.delete(order, last)

@@ -5,20 +5,17 @@ coalition S that remains has dropped by more than a fraction η:
 
     (V(N) - V(S)) / V(N) > η
 
-The paper leaves some points open. The choices here are:
-- The drop is relative to V(N), as in the released code. We test V(N) - V(S) > η |V(N)|, so that
-  V(N) may also be zero, or negative (such as the negative loss).
-- A player counts as reached if it was removed, even if its removal ends the permutation. Otherwise
-  the marginal contributions of the most important players would be lost.
+The paper leaves these points open. Our choices are:
+- We test V(N) - V(S) > η |V(N)|, so that V(N) may also be zero or negative.
+- A player counts as reached even if its removal ends the permutation. Otherwise the contributions
+  of the most important players would be lost.
 - φ of a player is its mean contribution in the permutations that reached it, and NaN if none did.
-  The released code (estimator `released_code`) counts zero for the others. If `unreached: spread`,
-  the players left in S when a permutation ends get equal shares of V(S) - V(∅). Then Σ_o φ_o =
-  V(N) - V(∅) is exact, but V(∅) must be evaluated too.
-- After the first permutation, another one begins only if the remaining budget suffices for all its
-  players. If the budget is too small even for the first, only a part of the first is evaluated.
+- With `unreached: spread`, the players left in S when a permutation ends get equal shares of
+  V(S) - V(∅). Then Σ_o φ_o = V(N) - V(∅) is exact, but V(∅) must be evaluated too.
+- A permutation after the first begins only if the remaining budget suffices for all its players.
 
-Truncated permutations evaluate mostly large coalitions, so the estimate of φ is biased. The paper
-intends this, because it regards the values of small coalitions as noise.
+Mostly large coalitions are evaluated, so φ is biased. The paper intends this, because it regards
+the values of small coalitions as noise.
 """
 
 from __future__ import annotations
@@ -69,8 +66,7 @@ def walk_truncated(
 ) -> Walks:
     """Remove players in the order of each permutation until V has dropped by more than η.
 
-    Coalitions are evaluated one by one, because each value decides whether to continue. If `spread`
-    is true, the remaining players S share V(S) - V(∅) equally.
+    If `spread` is true, the remaining players S share V(S) - V(∅) equally.
     """
     for order, delta in walks:
         V_N = V_S = game.full()
@@ -93,11 +89,11 @@ class Walks:
 
     Iteration begins a new draw of V for each permutation and yields a pair (order, delta). `order`,
     int64, lists the players to remove. `delta`, float64[n], is filled with NaN; the body of the
-    loop writes the marginal contributions into it. Several processes share the pairs (see
-    `Game.draws`). `budget` is the largest number of evaluations. `permutations` is the number of
-    permutations; None means as many as the budget allows or, without a budget, ten as in the paper.
-    `shorten` maps a permutation to the players to remove. `longest` is the largest number of
-    removals in a permutation.
+    loop writes the marginal contributions into it. Processes share the pairs (see `Game.draws`).
+
+    `budget` is the largest number of evaluations. If `permutations` is None, their number is what
+    the budget allows, or ten without a budget. `shorten` maps a permutation to the players to
+    remove.
 
     Raises:
         InputError: the budget is too small to reach any player.
@@ -112,10 +108,11 @@ class Walks:
         shorten: Callable[[Order], Order] = lambda order: order,
     ):
         require_budget(budget, 2)
-        # A permutation whose coalitions are all known costs nothing, so the budget also bounds M.
+        # Known coalitions cost nothing, so the budget also bounds M.
         self._most = permutations or budget or M
         self._game, self._rng, self._budget, self._shorten = game, rng, budget, shorten
         self._rows: list[NDArray[np.float64]] = []
+        # Largest number of removals in a permutation.
         self.longest = game.n_players if budget is None else budget - 1
 
     def __iter__(self) -> Iterator[tuple[Order, NDArray[np.float64]]]:

@@ -10,9 +10,8 @@
     ε    step size                            -> `step`   -> 0.1 in the paper
 
 The paper leaves some points open. The choices here are:
-- The norm is computed for each group of players separately. The strategy makes each cell type a
-  group. So alpha moves equally far in the normal and the reduction cell, even if one of them has
-  larger Shapley values.
+- Each group of players, such as a cell type, has its own norm. So alpha moves equally far in the
+  normal and the reduction cell.
 - A player with unknown φ keeps its s and does not count in ‖φ‖₂.
 - If the norm of a group is zero, φ / ‖φ‖₂ or s / ‖s‖₂ is set to zero.
 
@@ -32,18 +31,17 @@ Scale = Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
 
 
 def normalise(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Divide x by ‖x‖₂ of its group, float64[n]; zero where the norm is zero."""
+    """Divide x by ‖x‖₂ of its group, float64[n]; zero where the norm is zero or x is NaN."""
     x = np.where(np.isnan(x), 0.0, x)
     norm = np.sqrt(np.bincount(groups, weights=x**2))[groups]
     return np.divide(x, norm, out=np.zeros_like(x), where=norm > 0)
 
 
 def z_score(x: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(x - mean) / standard deviation, with mean and deviation over each group, float64[n].
+    """(x - mean) / standard deviation in each group, float64[n]; zero where x is NaN.
 
-    A player with NaN is left out of the mean and the deviation, and its z-score is zero. For the k
-    other players of a group, the variance is Σ (x - mean)² / (k - 1). If the variance of a group is
-    zero, all its z-scores are zero.
+    Mean and deviation leave out NaN. The variance of k values is Σ (x - mean)² / (k - 1). If it is
+    zero, all z-scores of the group are zero.
     """
     known = ~np.isnan(x)
     k = np.bincount(groups, weights=known)
@@ -68,8 +66,7 @@ def momentum_update(
 ) -> NDArray[np.float64]:
     """Update the accumulated Shapley values to s_t (paper, Eq. 7).
 
-    `groups`, int[n], is the group of each player. `scale` normalises φ; the default computes
-    φ / ‖φ‖₂ in each group.
+    `groups`, int[n], is the group of each player. `scale` normalises φ.
     """
     return np.where(np.isnan(phi), s, mu * s + (1 - mu) * scale(phi, groups))
 
@@ -83,7 +80,6 @@ def alpha_update(
 ) -> NDArray[np.float64]:
     """Update the architecture parameters to α_t (paper, Eq. 6).
 
-    `groups`, int[n], is the group of each player. `scale` normalises s; the default computes
-    s / ‖s‖₂ in each group.
+    `groups`, int[n], is the group of each player. `scale` normalises s.
     """
     return alpha + step * scale(s, groups)

@@ -29,7 +29,7 @@ KEPT = 2  # edges that a node keeps
 
 
 class DartsSpace(Space):
-    """Spaces with DARTS' cells and any operations on each edge."""
+    """Spaces with DARTS' cells and any operations."""
 
     family = "darts"
     supernet_class = "pipeline.supernet.darts:DartsSupernet"
@@ -37,10 +37,9 @@ class DartsSpace(Space):
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
         """DARTS' discretisation: for each node the two edges with the strongest operations.
 
-        Edges are compared by the softmax weight of their strongest operation except `none`. The
-        softmax is over all operations including `none`. `none` is never selected, even if
-        `none_may_win` is true, because an edge with `none` has the same effect as no edge. The two
-        edges of a node are listed from the stronger to the weaker. The lower index wins ties.
+        Edges are compared by the softmax weight of their strongest operation except `none`; the
+        stronger edge is listed first. `none` takes part in the softmax but is never selected, even
+        if `none_may_win` is true. The lower index wins ties.
         """
         weights = np.where(self.selectable(), softmax(self.table(strength, True)), -np.inf)
         cells = {
@@ -73,17 +72,13 @@ class DartsSpace(Space):
 
 
 def softmax(alpha: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis.
-
-    Values are sorted before they are summed. So two edges with the same values in a different
-    order have bitwise equal weights.
-    """
+    """Softmax over the last axis; reordering the values changes no bit of their weights."""
     weights = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
     return weights / np.sort(weights, axis=-1).sum(axis=-1, keepdims=True)
 
 
 def darts_space(name: str, settings: SupernetSettings, stem: str = "cifar") -> DartsSpace:
-    """A space with DARTS' operations on every edge; `none` comes first if it is a player."""
+    """A space with DARTS' operations on every edge; `none`, if a player, comes first."""
     operations = ("none", *OPERATIONS) if settings.include_none else OPERATIONS
     return DartsSpace(
         name=name,

@@ -1,8 +1,8 @@
 """A discrete architecture, and its notations as text.
 
-There are three notations: our versioned JSON (for every space), the text that DARTS prints
-(`Genotype(normal=...)`), and the architecture string of NAS-Bench-201 (`|nor_conv_3x3~0|+|...`).
-States are numbered as in DARTS: first the inputs of the cell, then its nodes in order.
+The notations are our JSON, the text that DARTS prints (`Genotype(normal=...)`), and the string of
+NAS-Bench-201 (`|nor_conv_3x3~0|+|...`). States are numbered as in DARTS: first the inputs of the
+cell, then its nodes.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Genotype:
     """Operations and inputs of every node.
 
     Attributes:
-        space: the family of its networks, "darts" or "nasbench201".
+        space: "darts" or "nasbench201".
         cells: cell type -> ((operation, input state), ...) of each node. "darts" has `normal` and
-            `reduce`, each with 4 nodes of 2 inputs; states 0 and 1 are the outputs of the two
-            previous cells. "nasbench201" has `cell`; each node has all earlier states as inputs.
+            `reduce`, each with 4 nodes of 2 inputs; states 0 and 1 are the two previous cells.
+            "nasbench201" has `cell`, in which each node has all earlier states as inputs.
         concat: the states whose concatenation is the cell's output.
 
     Raises:
@@ -84,7 +84,7 @@ class Genotype:
             raise InputError(f"genotype: {name} has inputs {sources}, not two different ones")
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON value that `from_json` reads."""
+        """A JSON value."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -122,7 +122,7 @@ class Genotype:
         return genotype
 
     def save(self, path: Path | str) -> None:
-        """Write JSON with a SHA-256 digest, so that `load` notices later edits."""
+        """Write JSON with a digest, so that `load` notices edits."""
         value = self.to_json()
         files.write_json(path, {**value, "sha256": _digest(value)})
 
@@ -154,11 +154,10 @@ class Genotype:
     def from_darts_text(cls, text: str) -> Genotype:
         """Read `Genotype(normal=[...], normal_concat=..., reduce=[...], reduce_concat=...)`.
 
-        Text before `Genotype(`, such as `NAME = ` in logs and in genotypes.py, is ignored.
+        Text before `Genotype(` is ignored.
 
         Raises:
-            InputError: the text is not in this notation, or its two cells concatenate different
-                states.
+            InputError: the text is not in this notation, or its cells concatenate different states.
         """
         try:
             if len(text) > MOST_TEXT:
@@ -188,11 +187,7 @@ class Genotype:
 
     @classmethod
     def from_arch_string(cls, text: str) -> Genotype:
-        """Read an architecture string of NAS-Bench-201.
-
-        Raises:
-            InputError: `text` is not an architecture string.
-        """
+        """Read an architecture string of NAS-Bench-201; raise `InputError` if it is none."""
         nodes = text.strip().split("+")
         if not all(re.fullmatch(r"\|(\w{1,60}~[0-9]\|){1,9}", node) for node in nodes):
             raise InputError(
@@ -211,19 +206,19 @@ def _digest(value: Mapping[str, Any]) -> str:
 
 
 def _cell(nodes: Iterable[Iterable[Iterable[Any]]]) -> Cell:
-    """Build a cell from nested sequences; raises an error if an edge is no (name, number) pair."""
+    """A cell from nested sequences of (name, number) pairs."""
     return tuple(
         tuple((str(operation), index(source)) for operation, source in node) for node in nodes
     )
 
 
 def _pairs(edges: list[Any]) -> list[list[Any]]:
-    """Group a list of edges in DARTS' notation by node: two consecutive edges for each node."""
+    """Group a list of edges in DARTS' notation by node (two edges each)."""
     return [edges[i : i + 2] for i in range(0, len(edges), 2)]
 
 
 def _literal(node: ast.expr) -> Any:
-    """The value of a literal, of `range(a, b)` or of a NumPy scalar; no code is executed."""
+    """The value of a literal, a `range` or a NumPy scalar; no code is executed."""
     if isinstance(node, ast.List | ast.Tuple):
         return [_literal(element) for element in node.elts]
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int):

@@ -1,18 +1,14 @@
 """The operations on an edge, and the stems and blocks around the cells.
 
-In DARTS (Liu et al., ICLR 2019, section 3.1) every convolution is ReLU-Conv-BN, separable
-convolutions are applied twice, and the depthwise part of dilated convolutions has dilation 2. In
-NAS-Bench-201 (Dong & Yang, ICLR 2020, section 2.1) `nor_conv_*` is also ReLU-Conv-BN, and pooling
-and skip connection are those of DARTS. As in the search networks of NAS-Bench-201, `nor_conv_*` has
-a bias if its batch norm is not affine. The batch norm cancels this bias, but the bias counts as a
-parameter. Pooling has no batch norm. Batch norms of the stems are always affine, in supernets and
-in discrete networks. Deviation: operations that halve the image round odd sizes up. The original
-code fails at odd sizes; at even sizes the results are the same.
+The operations are those of DARTS (Liu et al., ICLR 2019, section 3.1) and of NAS-Bench-201 (Dong &
+Yang, ICLR 2020, section 2.1). As in the search networks of NAS-Bench-201, `nor_conv_*` has a bias
+if its batch norm is not affine. Deviation: operations that halve the image round odd sizes up; the
+original code fails at odd sizes.
 
 A registered operation is a function (channels, stride, affine) -> module that maps images [b,
 channels, h, w] to [b, channels, ceil(h / stride), ceil(w / stride)]. Its batch norms have a scale
-and a shift only if `affine` is true. `affine` is false in a supernet, where a scale would compete
-with alpha.
+and a shift only if `affine` is true. In a supernet it is false, because a scale would compete with
+alpha.
 """
 
 from __future__ import annotations
@@ -84,10 +80,9 @@ class DepthwiseConvBN(nn.Sequential):
 class FactorizedReduce(nn.Module):
     """Halve the image by two pointwise convolutions of stride 2, side by side.
 
-    The second one is shifted by a pixel in both directions, so the two together read half of the
-    pixels instead of a quarter. We select the pixels first and convolve with stride 1. This gives
-    the same numbers and avoids a crash of torch 2.14 on CPUs in the backward pass of a strided
-    pointwise convolution in channels_last.
+    The second convolution is shifted by a pixel in both directions. We select the pixels first and
+    convolve with stride 1. Stride 2 would give the same numbers, but its backward pass crashes in
+    torch 2.14 on CPUs with channels_last.
     """
 
     def __init__(self, n_in: int, n_out: int, affine: bool = True) -> None:
@@ -108,7 +103,7 @@ class FactorizedReduce(nn.Module):
 
 
 class Zero(nn.Module):
-    """`none`: no connection, which means zeros in the shape of the output."""
+    """`none`: zeros in the shape of the output."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()
@@ -122,10 +117,8 @@ class Zero(nn.Module):
 class Noise(nn.Module):
     """Standard normal samples in place of the input (RobustDARTS, Zela et al., ICLR 2020).
 
-    The noise depends on a seed, which is drawn with the initial weights, and on the number of
-    training batches so far. Both are saved with the weights, so a resumed search has the same noise
-    as one without interruption. In evaluation every batch has the same noise, so all coalitions are
-    evaluated with the same noise.
+    The noise depends on a seed and on the number of training batches so far, which are saved with
+    the weights. In evaluation every batch has the same noise, so that coalitions can be compared.
     """
 
     def __init__(self, stride: int) -> None:
@@ -174,8 +167,8 @@ def three_stages(
 ) -> nn.ModuleList:
     """The body of a NAS-Bench-201 network: three stages, joined by residual blocks.
 
-    The stages have `cells` cells each, and C, 2C and 4C channels (C = `channels`). To compute
-    several networks as one, concatenate their channels and set `groups` to the number of networks.
+    Each stage has `cells` cells. The stages have C, 2C and 4C channels, where C is `channels`. If
+    several networks are computed as one, `groups` is their number and C the channels of each.
     """
     parts = nn.ModuleList(make_cell(channels) for _ in range(cells))
     for width in (channels, 2 * channels):
@@ -195,9 +188,9 @@ def imagenet_stem(channels: int) -> tuple[nn.Sequential, nn.Sequential]:
     """DARTS' stem for ImageNet, which divides height and width by 8.
 
     Returns:
-        two modules. The first maps images [b, 3, h, w] to [b, channels, h / 4, w / 4], the first
-        input of the first cell. The second maps this output to [b, channels, h / 8, w / 8], the
-        second input of that cell.
+        two modules. The first maps images [b, 3, h, w] to the first input of the first cell,
+        [b, channels, h / 4, w / 4]. The second maps the first input to the second input,
+        [b, channels, h / 8, w / 8].
     """
     quarter = nn.Sequential(
         *conv_bn(3, channels // 2, stride=2),

@@ -5,9 +5,9 @@ Cells and discretisation are those of DARTS, with two or three operations per ed
 - S1: on each edge, the two operations that DARTS found strongest in the space of DARTS.
 - S2: a separable convolution or a skip connection.
 - S3: the operations of S2 and `none`.
-- S4: a separable convolution or noise; a good search never selects noise.
+- S4: a separable convolution or noise.
 
-The setting `include_none` has no effect, because each space defines whether it contains `none`.
+The setting `include_none` has no effect.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A search space: the edges of its cells, their operations, and how a genotype is chosen.
 
-A player of the Shapley game is an operation on an edge of a cell type. Arrays over players are
-always ordered by cell type, then edge, then operation. With E edges per cell and O operations per
-edge, operation o on edge e of cell type t is player (t * E + e) * O + o.
+A player of the Shapley game is an operation on an edge of a cell type. With E edges per cell and O
+operations per edge, operation o on edge e of cell type t is player (t * E + e) * O + o. Arrays over
+players have this order.
 """
 
 from __future__ import annotations
@@ -32,15 +32,14 @@ class Player:
 
 @dataclass(frozen=True)
 class Space(ABC):
-    """A search space. Each family of spaces is a subclass, and each space is an instance."""
+    """A search space; each family of spaces is a subclass."""
 
-    family: ClassVar[str]  # family of its discrete networks, "darts" or "nasbench201"
-    # "module:Class" of its supernet, imported on use
-    supernet_class: ClassVar[str]
+    family: ClassVar[str]  # of its discrete networks, "darts" or "nasbench201"
+    supernet_class: ClassVar[str]  # "module:Class", imported on use
 
     name: str  # as registered
     cell_types: tuple[str, ...]  # e.g. ("normal", "reduce")
-    # (target state, source state) of each edge, the same in every cell type, by target
+    # (target state, source state) of each edge, the same in every cell type, ordered by target
     edges: tuple[tuple[int, int], ...]
     # [cell type][edge] -> names; all edges have the same number of operations
     operations: tuple[tuple[tuple[str, ...], ...], ...]
@@ -90,10 +89,9 @@ class Space(ABC):
 
     @abstractmethod
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
-        """The genotype for operation strengths [n_players], such as the final alpha of a search.
+        """The genotype for operation strengths [n_players], such as the final alpha.
 
-        `none_may_win` says whether `none` may be chosen. The DARTS family ignores it and never
-        chooses `none`.
+        `none_may_win` says whether `none` may be chosen; the DARTS family never chooses it.
         """
 
     @abstractmethod
@@ -101,9 +99,7 @@ class Space(ABC):
         """A random strength [n_players]; its genotype is uniform over the possible genotypes."""
 
     def supernet(self, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
-        """Build the supernet of this space on the CPU.
-
-        The seed determines the initial weights. The global random state is not changed.
+        """Build the supernet of this space on the CPU; the seed determines its weights.
 
         Raises:
             InputError: `partial_channels` does not divide `channels`.
@@ -115,7 +111,7 @@ class Space(ABC):
         """Strengths [cell types, edges, operations]; `none` has -inf unless `none_may_win`.
 
         Raises:
-            ValueError: the length is not the number of players, or a value is not finite.
+            ValueError: wrong length, or a value is not finite.
         """
         values = np.array(strength, dtype=np.float64)
         if values.shape != (self.n_players,) or not np.isfinite(values).all():

@@ -1,14 +1,9 @@
 """Makes `nasbench_digits`: every distinct cell of NAS-Bench-201, trained on scikit-learn's digits.
 
-The table is part of the package, so searches can look cells up without a download. Up to
-isomorphism, the benchmark has 6,466 distinct cells (`cells.unique_text`). Each is trained with
-`N_SEEDS` seeds, on the half of the training images on which searches train weights. Isomorphic
-cells have the same accuracies in the table. `digits_valid` is measured on the other half of the
-training images, and `digits_test` on the test images. Accuracies are in percent.
-
-The recipe is ours: C = 8, N = 1, 4 epochs, batches of 48, random crops after padding by one pixel,
-and SGD with Nesterov's momentum. The learning rate (0.1, annealed to 0 by a cosine) and the weight
-decay (5e-4) are those of the benchmark.
+Up to isomorphism there are 6,466 cells. Each is trained with `N_SEEDS` seeds, on the half of the
+training images on which searches train weights. `digits_valid` is the accuracy in percent on the
+other half, `digits_test` the accuracy on the test images. The recipe is ours, except the learning
+rate and the weight decay, which are those of the benchmark.
 """
 
 from __future__ import annotations
@@ -38,7 +33,7 @@ N_SEEDS = 2
 
 
 def distinct() -> NDArray[np.int64]:
-    """int64[15625]: the representative of each cell, the isomorphic cell with the lowest number."""
+    """int64[15625]: for each cell, the lowest number of an isomorphic cell."""
     texts = [cells.unique_text(tuple(code)) for code in cells.codes()]
     first: dict[str, int] = {}
     for number, text in enumerate(texts):
@@ -54,7 +49,7 @@ def make(
     out: Path,
     log: Callable[[str], None],
 ) -> None:
-    """Train all distinct cells and write the table as CSV; a restart skips trained cells."""
+    """Train all distinct cells and write the table; a restart skips trained cells."""
     weights, valid = (open_images(manifest, data_root, p, split) for p in ("weights", "value"))
     representative = distinct()
     trained = np.unique(representative)
@@ -83,7 +78,7 @@ def make(
 
 
 def train(codes: NDArray[np.uint8], images: Images, seed: int) -> StackedNetworks:
-    """Train the networks of several cells together; each has a separate loss."""
+    """Train the networks of several cells side by side."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seeds.derive(seed, "network"))
         networks = StackedNetworks(codes, images.classes, CHANNELS, CELLS)
@@ -121,7 +116,7 @@ def _write(
     representative: NDArray[np.int64],
     accuracies: Mapping[tuple[int, int], NDArray[np.float64]],
 ) -> None:
-    """Write one row per cell, sorted by number. Isomorphic cells get the same accuracies."""
+    """Write one row per cell. Isomorphic cells get the same accuracies."""
     import pandas as pd
 
     frame = pd.DataFrame({"index": range(len(representative)), "arch": [*cells.architectures()]})

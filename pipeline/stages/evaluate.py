@@ -31,16 +31,11 @@ def run(
 ) -> str:
     """Evaluate a model on images of known classes, and return a summary as text.
 
-    Args:
-        model: path of a `model.pt`.
-        images: a folder with one subfolder for each class, or the manifest of a prepared data set,
-            whose test images are used. Data sets made of image folders have them in `val/`.
-        data_root: folder of the prepared data set.
-        out: folder for tables, a picture and the predictions; None: write nothing.
-        device: `auto`, `cpu` or `cuda`.
+    `images` is a folder with a subfolder for each class, or the manifest of a data set, whose test
+    images are used. Tables, a picture and the predictions are written to `out`, if given.
 
     Raises:
-        InputError: the folder has classes that the model does not have, or images cannot be read.
+        InputError: a class is not the model's, or images cannot be read.
     """
     classifier = Classifier.load(model, device)
     if isinstance(images, Path):
@@ -58,7 +53,7 @@ def run(
 
 
 def on_folder(classifier: Classifier, folder: Path) -> Answers:
-    """The answers for `folder/<class>/*`; it may have fewer classes than the model."""
+    """The answers for `folder/<class>/*`."""
     listing = list_images(folder)
     labels = torch.from_numpy(listing.labels_among(classifier.class_names))
     answers = dict(classifier.answers([Path(path) for path in listing.paths]))

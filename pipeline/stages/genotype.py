@@ -1,7 +1,6 @@
 """Genotype: writes the files of a cell that a search found or that the user names.
 
-The stage writes `genotype.json`, `cell.svg`, `cell.png` and the complete model `model.pt`. It also
-counts parameters and multiply-adds. The weights of the model are untrained. They are the initial
+The files are `genotype.json`, `cell.svg`, `cell.png` and `model.pt`, a model with the initial
 weights of a retraining with the same seed.
 """
 
@@ -28,19 +27,15 @@ def run(
     out: Path,
     trials: Sequence[Path] = (),
 ) -> None:
-    """Write all files of a genotype.
-
-    Multiply-adds are counted for one image of the size that `manifest` gives.
+    """Write all files of a genotype, and count its parameters and multiply-adds.
 
     Args:
-        job: space and origin of the genotype, and layout and size of the network.
+        job: space and origin of the genotype, layout and size of the network.
         seed: seed of the model's weights.
-        manifest: manifest of the prepared data set, for classes and image size.
-        strength: `strength.npz` of a search, with a score for each operation; unused if the job
-            names a genotype.
+        manifest: manifest of the data set, for classes and image size.
+        strength: `strength.npz` of a search; unused if the job names a genotype.
         out: folder of the results.
-        trials: `metrics.json` of a short training (trial) of each found cell; the cell with the
-            lowest held-out error is kept.
+        trials: `metrics.json` of a short training (trial) of each found cell; the best is kept.
 
     Raises:
         InputError: the genotype is missing or unknown, or the strength does not fit the space.
@@ -77,7 +72,7 @@ def genotype_of(trial: Path) -> Path:
 
 
 def find(job: GenotypeJob, strength: Path | None) -> Genotype:
-    """The genotype that the job names, or one made of the strongest operations of a search."""
+    """The genotype that the job names, or that of a search's strongest operations."""
     if job.genotype is not None:
         return networks.resolve(job.genotype)
     if strength is None:

@@ -21,9 +21,7 @@ from pipeline.studies.walks import walk
 def run_walk(job: WalkJob, *opening: Any) -> None:
     """Write `walks.npz`: random permutations, and the values of all value functions along them.
 
-    Args:
-        job: number of permutations, settings of the value functions, seed.
-        opening: the arguments of `opened` that follow `seed`.
+    `opening` are the arguments of `opened` that follow `seed`.
     """
     with opened("walk", job, job.seed, *opening) as (s, on):
         found = walk(job, on.network, on.alpha, on.images, s.state / "walk.pt", on.identity)
@@ -37,9 +35,7 @@ def run_walk(job: WalkJob, *opening: Any) -> None:
 def run_estimate(job: EstimateJob, *opening: Any) -> None:
     """Write `estimates.json`: the Shapley values, cost and time of each variant of an estimator.
 
-    Args:
-        job: the variants, with their seeds.
-        opening: the arguments of `opened` that follow `seed`.
+    `opening` are the arguments of `opened` that follow `seed`.
     """
     with opened("estimate", job, job.seed, *opening) as (s, on):
         kept = s.state / "estimate.pt"
@@ -54,11 +50,7 @@ def run_estimate(job: EstimateJob, *opening: Any) -> None:
 def run_summary(job: SummaryJob, results: Path, table: Path | None, out: Path) -> None:
     """Write each measurement of the study to `measurements/NAME.json`.
 
-    Args:
-        job: the study, including titles and notes of its measurements.
-        results: folder of the study's runs.
-        table: the NAS-Bench-201 table that has accuracies on the study's data set, or None.
-        out: folder of the results.
+    `table` is a NAS-Bench-201 table with accuracies on the study's data set.
 
     Raises:
         InputError: a measurement needs the table, and there is none.

@@ -13,14 +13,13 @@ def run(job: PrepareJob, data_root: Path, out: Path, download: bool = False) -> 
     """Check a data set; write `manifest.json`, `split.npz`, metrics and provenance.
 
     Args:
-        job: name of the data set, its settings if it is an image folder, and the split.
+        job: the data set and its split.
         data_root: folder of all data sets.
         out: folder of the results.
         download: whether to download missing files that torchvision can download.
 
     Raises:
-        InputError: unknown data set; missing or damaged files; fractions of the split that add up
-            to more than 1; a part of the split without images.
+        InputError: the data set is unknown, or files or the split are not valid.
     """
     dataset = find(job.dataset, job.folders)
     given = (job.weights_fraction, job.value_fraction)

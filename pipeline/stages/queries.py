@@ -1,10 +1,8 @@
-"""Runs a search with many seeds in one process, for table rows with hundreds of seeds.
+"""Runs a search that takes only seconds with many seeds in one process.
 
-These searches are short: they look up about a hundred accuracies, or train on tiny images for a few
-seconds. Starting a process for each seed would take longer than the search. `history.csv` has
-one row per seed, with the accuracies of the found cell. If the search trains a supernet, the row
-also has Kendall's tau between the scores and the accuracies of all cells. The score of a cell is
-the mean softmax weight of its operations after the last epoch.
+`history.csv` has one row per seed, with the accuracies of the found cell. If the search trains a
+supernet, the row also has Kendall's tau between the scores and the accuracies of all cells. The
+score of a cell is the mean softmax weight of its operations after the last epoch.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -44,18 +42,8 @@ def run(
 ) -> None:
     """Search with seeds 0 to n - 1 and look up each found cell.
 
-    If a run that trains supernets was stopped, it continues after the last finished seed.
-
-    Args:
-        job: strategy and settings of the search.
-        n: number of seeds.
-        dataset: the data set whose accuracies are looked up.
-        table: file with the accuracies of all cells.
-        out: folder of the results.
-        manifest: manifest of the prepared images; needed only if a supernet is trained.
-        split: `split.npz` of these images.
-        data_root: folder of the images.
-        device: `auto`, `cpu` or `cuda`.
+    `table` has the accuracies of all cells. If a supernet is trained, `manifest`, `split` and
+    `data_root` are needed, and a stopped run continues after the last finished seed.
 
     Raises:
         InputError: there is no table, the table lacks the data set, or images are missing.
@@ -85,10 +73,10 @@ def run(
 def images_of(
     job: SearchJob, manifest: Mapping[str, Any] | None, split: Path | None, root: Path, device: str
 ) -> Halves:
-    """Images for training the weights and for computing V; (None, None) without a supernet.
+    """Images for the weights and for V; (None, None) without a supernet.
 
     Raises:
-        InputError: the strategy trains a supernet, but the manifest or the split is missing.
+        InputError: a supernet is trained, but the manifest or the split is missing.
     """
     if not registry.entry("strategies", job.algorithm).trains_supernet:
         return None, None

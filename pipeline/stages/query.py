@@ -1,7 +1,4 @@
-"""The stage `query`: looks up a found cell in the table of NAS-Bench-201.
-
-Accuracies are in percent.
-"""
+"""The stage `query`: looks up a found cell in the table of NAS-Bench-201."""
 
 from __future__ import annotations
 
@@ -35,7 +32,7 @@ def look_up(
     arch: str | None = None,
     genotype: Path | None = None,
 ) -> dict[str, Any]:
-    """An architecture's values and ranks in the table, and how the accuracies were obtained.
+    """An architecture's values (accuracies in %), ranks and protocols in the table.
 
     The architecture is given as an index, a string or a genotype file.
 
@@ -57,8 +54,8 @@ def row_of(rows: Table, index: int | None) -> dict[str, Any]:
 def reference_of(name: str, rows: Table) -> dict[str, Any]:
     """A reference row, with which the rows of found cells are compared.
 
-    `optimal` has the largest value of each accuracy column. The largest values may belong to
-    different architectures. `resnet` is the cell that equals ResNet's block.
+    `optimal` has the largest value of each accuracy column, even from different architectures.
+    Any other name gives the cell that equals ResNet's block.
     """
     if name != OPTIMAL:
         return row_of(rows, rows.index_of(RESNET_CELL))
@@ -73,7 +70,7 @@ def reference_of(name: str, rows: Table) -> dict[str, Any]:
 
 
 def run_reference(name: str, table: Path | None, out: Path) -> None:
-    """Write a reference row to `metrics.json`, or only the name of the row if there is no table."""
+    """Write a reference row to `metrics.json`; without a table, only its name."""
     job = QueryJob(arch=name, table=str(table) if table else None)
     rows = Table.load(table) if table else None
     with stage("query", out, job, data=source(rows)) as s:
@@ -83,12 +80,7 @@ def run_reference(name: str, table: Path | None, out: Path) -> None:
 
 
 def run(genotype: Path, table: Path | None, out: Path) -> None:
-    """Write the table row of a genotype, or only its architecture string if there is no table.
-
-    Args:
-        genotype: `genotype.json` of the NAS-Bench-201 space.
-        table: the compact table; None if there is none.
-        out: folder of the results; `metrics.json` is written there.
+    """Write a genotype's table row to `metrics.json`; without a table, its architecture string.
 
     Raises:
         InputError: the genotype is of another space, or the table is incomplete.

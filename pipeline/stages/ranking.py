@@ -1,8 +1,8 @@
 """Ranking: whether architectures with stronger operations have a higher accuracy.
 
-This is Figure 5 of Shapley-NAS (Xiao et al., CVPR 2022, section 4.5). It shows Kendall's tau
-between the strength of an architecture and its test accuracy, over 200 architectures drawn from
-NAS-Bench-201. The paper leaves these points open; our choices are:
+Figure 5 of Shapley-NAS (Xiao et al., CVPR 2022, section 4.5) shows Kendall's tau between the
+strength and the test accuracy of 200 architectures of NAS-Bench-201. The paper leaves these points
+open; our choices are:
 
     strength of an architecture    mean of the softmax weights of its six operations. On each edge,
                                    the softmax is taken over the values by which the search chooses
@@ -10,13 +10,10 @@ NAS-Bench-201. The paper leaves these points open; our choices are:
     the 200 architectures          drawn uniformly without replacement from all architectures,
                                    including those with `none`; all searches use the same 200
 
-The stage also computes tau over all 15,625 architectures, for each data set of the table, and tau
-for strengths that are means of alpha without softmax. For comparison, it computes tau for two
-scores fitted to the table itself: the sum of the main effects of operations on the accuracies, and
-the sum of their main effects on the ranks of the accuracies (`nasbench/additive.py`). For each
-epoch, `history.csv` has the cell that the search would have returned, its accuracies, and tau over
-all architectures. Intervals of tau are percentile bootstraps over architectures. They do not
-include the variation between searches.
+The stage also computes tau over all architectures. For comparison, it computes tau for the mean of
+alpha without softmax, and for two sums of main effects of the table (`nasbench/additive.py`).
+Intervals of tau are percentile bootstraps over architectures. They do not include the variation
+between searches.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -53,12 +50,7 @@ from pipeline.stages.stage import stage
 def run(job: RankingJob, strength: Path, dataset: str, table: Path | None, out: Path) -> None:
     """Write `metrics.json`, `sample.csv` (the drawn architectures) and `history.csv` (by epoch).
 
-    Args:
-        job: number of drawn architectures and of bootstrap samples.
-        strength: `strength.npz` of a search.
-        dataset: the data set whose test accuracies are compared.
-        table: file of the table.
-        out: folder of the results.
+    `strength` is the file `strength.npz` of a search.
 
     Raises:
         InputError: there is no table, the table does not have the data set, or the space of
@@ -116,13 +108,13 @@ def by_epoch(
     """For each epoch, the cell that the search would return, and Kendall's tau over all cells.
 
     Args:
-        table: the table with the accuracies.
-        strengths: float64[epochs, 30], the strengths of all operations after each epoch.
+        table: the accuracies.
+        strengths: float64[epochs, 30], strengths of all operations after each epoch.
         none_may_win: whether `none` may be chosen.
 
     Returns:
         a row per epoch: index of the cell, `moved` (whether the strengths differ from those of the
-        first epoch) and, for each data set, the cell's test accuracy and the tau `tau_<column>`.
+        first epoch) and, for each data set, the cell's test accuracy and `tau_<column>`.
     """
     space = registry.get("spaces", "nasbench201")(SupernetSettings(include_none=True))
     codes = np.asarray(table.rows[CODE])
@@ -141,9 +133,8 @@ def by_epoch(
 def over_epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
     """Kendall's taus of the last epoch, and how the cell changed over the epochs.
 
-    `changes` is how often the cell of an epoch differs from the cell of the epoch before.
-    `lowest_<column>` and `highest_<column>` are the lowest and highest accuracies of the cells.
-    These numbers ignore epochs whose strengths equal those of the first epoch.
+    `changes` counts the epochs whose cell differs from that of the epoch before. `changes`,
+    `lowest_<column>` and `highest_<column>` ignore epochs with the strengths of the first epoch.
     """
     moved = [row for row in history if row["moved"]] or history[-1:]
     changes = sum(a["index"] != b["index"] for a, b in itertools.pairwise(moved))

@@ -1,9 +1,8 @@
 """Removal: how much accuracy a trained supernet loses if one or two operations are removed.
 
 Figure 2 of Shapley-NAS (Xiao et al., CVPR 2022) shows this for the fourth and the fifth edge of a
-NAS-Bench-201 supernet. The accuracy is measured with the value function of the search
-(`value_function.py`), by default on the whole validation half, which is not used to train the
-weights. The operation `none` is never removed: it outputs zero, so its removal changes nothing.
+NAS-Bench-201 supernet. The accuracy is measured with the value function of the search, by default
+on the whole validation half. The operation `none` is never removed: its removal changes nothing.
 """
 # Tested in tests/stages/test_looks.py.
 
@@ -29,11 +28,11 @@ def run(job: RemovalJob, seed: int, *opening: Any) -> None:
 
     Args:
         job: the edges, and the number of images.
-        seed: seed for the choice of images, if not all are used.
+        seed: chooses the images if not all are used.
         opening: arguments of `opened` (supernet, manifest, split, data root, folder, device).
 
     Raises:
-        InputError: the supernet was not saved by a search, or it lacks one of the edges.
+        InputError: the supernet is not from a search, or lacks one of the edges.
     """
     with opened("removal", job, seed, *opening) as (s, on):
         V = value_function(job, on, seed)

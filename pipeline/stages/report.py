@@ -24,11 +24,6 @@ from pipeline.errors import InputError
 def run(job: ReportJob, results: Path, out: Path) -> None:
     """Write the page `out`, a report on the runs in `results`.
 
-    Args:
-        job: experiments, seeds and titles.
-        results: `results/{preset}`.
-        out: path of the page; the links to runs are relative to its folder.
-
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
@@ -54,7 +49,7 @@ def write_figures(job: ReportJob, results: Path, folder: Path) -> None:
 def write_measurements(
     job: ReportJob, results: Path, folder: Path, notes: Sequence[str] = ()
 ) -> None:
-    """Write the tables and figures of the job's experiments to measurement files, `folder/*.json`.
+    """Write the tables and figures of the job's experiments to `folder/*.json`.
 
     Raises:
         InputError: an experiment has no finished run.
@@ -85,8 +80,7 @@ def write_claims_page(folder: Path, out: Path) -> None:
 def write_results_page(measurements: Path, findings: Path, out: Path) -> None:
     """Render the findings to the page `out`, and the measurements to pages in a folder beside it.
 
-    The folder has the name of `out` without .md. Pages in it that belong to no measurement are
-    deleted.
+    The folder has the name of `out` without .md. All other pages in it are deleted.
 
     Raises:
         InputError: a measurement is broken or lacks a key, or a finding refers to a value that no

@@ -1,9 +1,7 @@
 """Trains the network of a genotype, and tests the network once, at the end.
 
-The verbs `retrain` and `transfer` both use this stage. The job defines the recipe and the layout.
-Folders of images have other augmentations than data sets of small images. The stage writes
-`model.pt` (a complete model), `metrics.json` and `history.csv`. Under torchrun every rank runs the
-stage, and only rank 0 writes files.
+The verbs `retrain` and `transfer` use this stage. It writes `model.pt` (a complete model),
+`metrics.json` and `history.csv`. Under torchrun every rank runs it, and only rank 0 writes files.
 """
 
 from __future__ import annotations
@@ -44,20 +42,12 @@ def run(
 ) -> None:
     """Train the network of a genotype on the training set, then measure it on the test set.
 
-    Args:
-        name: the verb, `retrain` or `transfer`.
-        job: the layout (the network around the cells) and the recipe.
-        seed: seed of the initial weights, the order of images, augmentation and dropped paths.
-        genotype: a file, a published name or a NAS-Bench-201 string; None: the genotype of `start`.
-        manifest: manifest of the prepared data set.
-        data_root: folder of the data set.
-        out: folder of the results.
-        device: `auto`, `cpu` or `cuda`.
-        start: a trained network to start from; None: start from random weights.
+    `genotype` is a file, a published name or a NAS-Bench-201 string. If it is None, the genotype of
+    `start`, a trained network to start from, is used. `name` is the verb.
 
     Raises:
-        InputError: genotype, data and settings do not fit together, the folder has a checkpoint of
-            a run with other settings, or the training diverged.
+        InputError: genotype, data and settings do not fit together, a checkpoint has other
+            settings, or the training diverged.
     """
     task = Task.from_job(job, seed, genotype, manifest, data_root, device, start)
     with distributed.joined(task.device) as ranks:
@@ -96,10 +86,7 @@ def write(s: Stage, task: Task, network: Network, history: list[Row], test: Eval
 def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, list[Row]]:
     """Train a network; return it and the metrics of each epoch. No test image is opened.
 
-    Args:
-        task: network, recipe and images.
-        s: the stage that writes checkpoints, history and log; None on ranks that write nothing.
-        ranks: the ranks that train together.
+    `s` writes checkpoints, history and log. It is None on ranks that write nothing.
     """
     network = task.network()
     images, held_out = training_images(task)
@@ -127,7 +114,7 @@ def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, l
 
 
 def measure_test(task: Task, network: Network, ranks: Ranks) -> Evaluation:
-    """The evaluation on the test set, which is opened here for the first time."""
+    """Open the test set and evaluate the network on it."""
     return evaluate(network, open_part("test", task), task.recipe, task.device, ranks)
 
 

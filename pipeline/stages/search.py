@@ -1,13 +1,10 @@
 """Search: a strategy runs for some epochs and gives each operation on each edge a strength.
 
-The stage uses strategies only through the interface in `strategies/contract.py`. It opens the two
-halves of the training set and runs the strategy's epochs. After each epoch it saves a checkpoint,
-from which a killed search resumes.
+After each epoch the stage saves a checkpoint, from which a killed search resumes.
 
-With `--processes`, torchrun starts several processes that search together. Each process has the
-whole supernet. The micro-batches of a step and the permutations of an estimate are divided among
-the processes (`training/distributed.py`). Each process repeats all other computations, and all get
-the same results. Only the first process writes files.
+With `--processes`, torchrun starts several processes that search together. They share the
+micro-batches of a step and the permutations of an estimate. Each process repeats all other
+computations, and only the first process writes files.
 """
 # Tested in tests/test_faults.py.
 
@@ -52,17 +49,8 @@ def run(
     """Run a search and write its metrics, its history and `strength.npz`.
 
     `strength.npz` has the final strengths, and the strengths and alpha after each epoch. A strategy
-    may write more files. For example, a strategy that trains a supernet writes `supernet.pt`.
-
-    Args:
-        job: space, algorithm and recipe.
-        seed: seed of the supernet's weights, the batches and the strategy.
-        manifest: manifest of the prepared data set.
-        split: the file `split.npz`, with the indices of the two halves.
-        data_root: folder of the data set.
-        out: folder of the results.
-        device: `auto`, `cpu` or `cuda`.
-        table: table of accuracies, for strategies that look them up; if None, `find_table` is used.
+    that trains a supernet also writes `supernet.pt`. `split` is the file `split.npz`. If `table` is
+    None, `find_table` is used.
 
     Raises:
         InputError: data and settings do not fit together, or a checkpoint has other settings.
@@ -95,8 +83,8 @@ def check_processes(job: SearchJob, n: int) -> None:
     """Check that a search can run in `n` processes.
 
     Raises:
-        InputError: the strategy cannot share its work among processes, or the number of
-            micro-batches per step is not a multiple of `n`.
+        InputError: the strategy cannot share its work, or the number of micro-batches per step is
+            not a multiple of `n`.
     """
     entry, search = registry.entry("strategies", job.algorithm), job.search
     reason = entry.alone if entry.trains_supernet else "it trains no supernet"
@@ -113,22 +101,17 @@ def check_processes(job: SearchJob, n: int) -> None:
 def run_epochs(
     s: Stage | None, strategy: Strategy, train: Images, valid: Images, identity: Mapping[str, Any]
 ) -> tuple[list[Row], list[Record]]:
-    """Run all epochs of a search, or those that remain after its last checkpoint.
+    """Run the epochs of a search that remain after its last checkpoint, if there is one.
 
-    Args:
-        s: writes the checkpoint, the rows and the log; None on ranks that write nothing.
-        strategy: the search strategy.
-        train: images on which the weights are trained.
-        valid: images for validation loss and accuracy.
-        identity: everything that can change the bits of the results, such as seed and settings.
+    `s` is None on ranks that write nothing. `identity` is everything that can change the results; a
+    checkpoint must have the same.
 
     Returns:
-        two lists with one entry per epoch: metrics, and arrays. They include the epochs that were
-        run before the checkpoint.
+        metrics and arrays of each epoch, also of the epochs before the checkpoint.
     """
     ranks = strategy.ranks
     path = s.state / "search.pt" if s else None
-    # The first rank reads for all ranks, because it may rename a damaged file.
+    # Only the first rank reads, because it may rename a damaged file.
     saved = ranks.share(checkpoint.load(path, identity) if path else None)
     history: list[Row] = []
     records: list[Record] = []
@@ -156,15 +139,9 @@ def run_epochs(
 
 
 def check_agreement(strategy: Strategy, epoch: int) -> None:
-    """Stop all ranks if their supernets or strengths differ.
-
-    Raises:
-        InputError: they differ.
-    """
+    """Raise `InputError` on all ranks if their supernets or strengths differ."""
     if strategy.ranks.n > 1:
-        supernet: torch.nn.Module = strategy.supernet  # type: ignore[attr-defined]
-        digest = f"{distributed.digest_of(supernet)} {strategy.strength().tobytes().hex()}"
-        strategy.ranks.check_agreement(f"weights after epoch {epoch + 1}", digest)
+        strategy.ranks.check_agreement(f"weights after epoch {epoch + 1}", strategy.digest())
 
 
 def identity_of(job: SearchJob, seed: int, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,12 +166,7 @@ def make_strategy(
 ) -> Strategy:
     """Create a strategy on the device, with a supernet if the strategy trains one.
 
-    Args:
-        job: space, algorithm and recipe.
-        classes: number of classes of the images.
-        seed: seed of the initial weights and of the strategy.
-        device: device of the images and the supernet.
-        n_steps: training steps of the search; with `compile: auto`, only long searches compile.
+    `n_steps` is the number of training steps; with `compile: auto`, only long searches compile.
     """
     space = registry.get("spaces", job.space)(job.search.supernet)
     entry = registry.entry("strategies", job.algorithm)

@@ -1,8 +1,7 @@
 """The common parts of all stages: a folder for results, a state folder, and a record.
 
-A stage writes `metrics.json`, `history.csv` and `provenance.json` next to its results. An
-interrupted stage never leaves a part of such a file. Checkpoints, log and journal are in `state`,
-outside the declared outputs, because Snakemake removes declared outputs before it starts a job.
+A stage writes `metrics.json`, `history.csv` and `provenance.json` next to its results. Checkpoints,
+log and journal are in `state`, because Snakemake removes declared outputs before it starts a job.
 """
 
 from __future__ import annotations
@@ -64,13 +63,13 @@ class Stage:
         artifacts: Sequence[Path] = (),
         model: Path | None = None,
     ) -> None:
-        """Write the record of a successful stage; the last file, `metrics.json`, marks the success.
+        """Write the record of a successful stage, `metrics.json` last.
 
         Args:
             metrics: what the stage measured; accuracies and errors as fractions.
-            history: one row for each epoch, if the stage has epochs.
-            artifacts: files that the journal lists as artifacts.
-            model: the file of a complete model, which the journal lists as the run's model.
+            history: one row for each epoch.
+            artifacts: files that the journal lists.
+            model: file of a complete model, which the journal lists as the run's model.
         """
         if history:
             files.write_csv(self.out / "history.csv", history)
@@ -86,7 +85,7 @@ class Stage:
         record |= {"earlier_code": [*self.earlier_code]} if self.earlier_code else {}
         files.write_json(self.out / "provenance.json", {**names, **record})
         files.write_json(self.out / "metrics.json", metrics)
-        # Final metrics have a prefix, since a stage's `seconds` differs from the last epoch's.
+        # The prefix, because a stage's `seconds` differs from the last epoch's.
         numbers = {f"final/{k}": v for k, v in metrics.items() if isinstance(v, int | float)}
         self.journal.append_metrics(numbers, step=len(history))
         log = self.state / LOG
@@ -112,8 +111,8 @@ def stage(
         out: folder of the declared outputs.
         settings: the slice of the configuration that the stage reads.
         seed: the run's seed.
-        device: name of the device that is used.
-        data: manifest of the data set. The data set's fingerprint is recorded in the provenance.
+        device: name of the device.
+        data: manifest of the data set.
 
     Raises:
         InputError: `out` holds a result of the workflow that was made with other settings or data.
@@ -121,7 +120,7 @@ def stage(
     refuse_others(out, settings, seed, data)
     results = results_root(out)
     run = out.resolve().relative_to(results.resolve()).as_posix()
-    state = results / "state" / run
+    state = results / paths.STATE / run
     state.mkdir(parents=True, exist_ok=True)
     place = paths.find(run)
     known = {"data": data.get("name"), "data_fingerprint": data["fingerprint"]} if data else {}
@@ -133,7 +132,7 @@ def stage(
         state / journals.NAME,
         stage=name,
         name=place.title if place else run,
-        workflow=journals.workflow_of(results / "state"),
+        workflow=journals.workflow_of(results / paths.STATE),
         params={"seed": seed, **settings.model_dump(mode="json")},
         tags={**tags, **({"code_behind": digests} if digests else {})},
     )
@@ -147,7 +146,7 @@ def stage(
 
 
 def _names(results: Path, place: Place | None) -> dict[str, str]:
-    """Tags from the parts of a run's folder name, for sorting and grouping runs in MLflow."""
+    """Tags from the parts of a run's folder name."""
     if place is None:
         return {}
     named = {key: str(value) for key, value in vars(place).items() if value is not None}
@@ -163,13 +162,10 @@ def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 def refuse_others(
     out: Path, settings: Settings, seed: int | None, data: Mapping[str, Any] | None
 ) -> None:
-    """Check that `out` holds no result that the workflow made with other settings or data.
-
-    This matters only for stages called by hand. In a workflow `out` has no result, because
-    Snakemake removes a job's outputs before it starts the job.
+    """Check the result in `out`, if a stage is called by hand and the workflow made one.
 
     Raises:
-        InputError: there is such a result.
+        InputError: the result was made with other settings or data.
     """
     path = out / "provenance.json"
     if not paths.is_of_workflow(out) or not path.exists():
@@ -186,7 +182,7 @@ def refuse_others(
 
 
 def results_root(out: Path) -> Path:
-    """`results/{preset}` if `out` lies below it, else the folder above `out`."""
+    """`results/{preset}` if `out` lies in it, otherwise the folder above `out`."""
     root = Path(os.environ.get("SHAPLEY_NAS_RESULTS", ""))
     if root.parts and out.resolve().is_relative_to(root.resolve()):
         return root

@@ -45,18 +45,17 @@ def opened(
 
     Args:
         name: the verb.
-        job: the settings of the stage.
-        seed: seed of the stage's random numbers.
-        supernet: the file `supernet.pt` that a search saved.
+        job: settings of the stage.
+        seed: seed of its random numbers.
+        supernet: `supernet.pt` of a search.
         manifest: manifest of the prepared data set.
-        split: `split.npz`, the indices of the two halves of the training images.
+        split: `split.npz`, the two halves of the training images.
         data_root: folder of the data set.
         out: folder of the results.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        InputError: `supernet` was not saved by a search, or the images have changed since
-            `prepare`.
+        InputError: `supernet` is not from a search, or the images changed since `prepare`.
     """
     torch_device = devices.resolve(device)
     with stage(name, out, job, seed, torch_device.type, data=manifest) as s:

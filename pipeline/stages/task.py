@@ -1,4 +1,4 @@
-"""The task of a training stage: what to train, on which images, with which resolved recipe."""
+"""The task of a training stage: what to train, on which images, with which recipe."""
 # Tested in tests/stages/test_retrain.py.
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ class Task:
     layout: str  # the network around the cells
     recipe: TrainSettings  # has the network's channels and cells
     seed: int  # of the weights, the order of images, augmentation and dropped paths
-    genotype: Genotype  # the cells
+    genotype: Genotype
     manifest: Mapping[str, Any]  # of the prepared data set
-    data_root: Path  # folder of the data set
-    device: torch.device  # where to train
+    data_root: Path
+    device: torch.device
     start: Start | None = None  # the trained network to start from
 
     @classmethod
@@ -134,7 +134,7 @@ def _for_images(recipe: TrainSettings, manifest: Mapping[str, Any]) -> TrainSett
 def _within_budget(
     recipe: TrainSettings, layout: str, genotype: Genotype, manifest: Mapping[str, Any]
 ) -> TrainSettings:
-    """The recipe; if it sets `max_macs` or `max_params`, its network is fitted to these limits."""
+    """The recipe, with its network fitted to `max_macs` and `max_params`."""
     channels, cells = networks.fit(
         genotype,
         layout,
@@ -154,7 +154,7 @@ def training_images(task: Task) -> tuple[Images, Images | None]:
     images = open_part("train", task)
     if not task.recipe.held_out:
         return images, None
-    # The same images are held out in all runs on a data set, so that runs can be compared.
+    # All runs hold out the same images, so that they can be compared.
     order = seeds.numpy_generator(0, "held_out").permutation(images.n)
     n_held_out = _n_held_out(task.recipe, images.n)
     kept, held_out = np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
@@ -162,7 +162,7 @@ def training_images(task: Task) -> tuple[Images, Images | None]:
 
 
 def _n_held_out(recipe: TrainSettings, n: int) -> int:
-    """Number of held-out images among `n` training images."""
+    """Number of held-out images among `n`."""
     return images_of_share(recipe.held_out, n, "held_out") if recipe.held_out else 0
 
 

@@ -1,8 +1,6 @@
 """Trial: briefly trains the network of a found cell, to help choose among several cells.
 
-The network is trained on a part of the training images, and its error is measured on the rest. No
-test image is opened. After one trial per cell, the stage `genotype` keeps the cell whose network
-has the lowest error.
+No test image is opened. The stage `genotype` keeps the cell whose network has the lowest error.
 """
 
 from __future__ import annotations
@@ -27,14 +25,7 @@ def run(
 ) -> None:
     """Train a genotype's network on a part of the training set and measure its error on the rest.
 
-    Args:
-        job: the layout (the network around the cells) and the recipe of a short training.
-        seed: seed of the initial weights, the order of images, and augmentation.
-        genotype: a file, the name of a published genotype, or a NAS-Bench-201 architecture string.
-        manifest: manifest of the data set on which the cell was searched.
-        data_root: folder of the data set.
-        out: folder of the results.
-        device: `auto`, `cpu` or `cuda`.
+    `genotype` is a file, a published name or a NAS-Bench-201 string.
 
     Raises:
         InputError: genotype, data and settings do not fit together, or the training diverged.

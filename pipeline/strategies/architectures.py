@@ -1,7 +1,7 @@
 """Architectures as sequences of choices, and their accuracy with the weights of a supernet.
 
-Each choice selects a player (an operation on an edge). NAS-Bench-201 has one choice for each edge.
-DARTS' spaces have two choices for each node, on two different incoming edges.
+A choice selects a player (an operation on an edge). NAS-Bench-201 has one choice for each edge.
+DARTS' spaces have two choices for each node, on different incoming edges.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -39,16 +39,10 @@ def may_win(space: Space, none_may_win: bool) -> np.ndarray:
 
 
 def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list[int]:
-    """Choose the players of one architecture, with one call of `choose` per choice.
+    """The players of one architecture, in the order of the choices.
 
-    Args:
-        space: defines the choices.
-        choose: called with the number of the choice (from 0) and a mask of the allowed players,
-            bool [n_players]; returns a player.
-        none_may_win: whether `none` may be chosen; in DARTS' spaces it never is.
-
-    Returns:
-        the chosen players, in the order of the choices.
+    `choose` is called once per choice, with the number of the choice (from 0) and a mask of the
+    allowed players, bool [n_players]. It returns a player.
     """
     shape = (space.n_edges, space.n_operations)
     allowed = may_win(space, none_may_win)
@@ -64,7 +58,7 @@ def choose_all(space: Space, choose: Choose, none_may_win: bool = False) -> list
 
 
 def one_hot(space: Space, players: Sequence[int]) -> np.ndarray:
-    """1 for each given player, else 0, float64[n_players]; a strength and mixing weights."""
+    """1 for each given player, else 0: float64[n_players]."""
     strength = np.zeros(space.n_players)
     strength[list(players)] = 1.0
     return strength
@@ -73,17 +67,14 @@ def one_hot(space: Space, players: Sequence[int]) -> np.ndarray:
 def shared_accuracy(
     supernet: Supernet, batches: Sequence[tuple[Tensor, Tensor]], strength: np.ndarray
 ) -> tuple[float, int]:
-    """Accuracy of an architecture with the weights of a supernet.
+    """Accuracy of an architecture with the weights of a supernet, and number of images classified.
 
     Batch norm uses the statistics of each batch.
 
     Args:
-        supernet: provides the weights; they are not changed.
+        supernet: the weights, which are not changed.
         batches: images and labels.
-        strength: the architecture, in the form that `one_hot` returns.
-
-    Returns:
-        the accuracy as a fraction, and the number of images classified.
+        strength: the architecture, as `one_hot` returns it.
     """
     device = batches[0][0].device
     mixing = torch.from_numpy(strength).float().to(device)

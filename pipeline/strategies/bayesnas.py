@@ -3,12 +3,12 @@
 Zhou, Yang, Wang, Pan, "BayesNAS: a Bayesian approach for neural architecture search" (ICML 2019).
 
 Every operation o has a switch w_o with the prior N(0, γ_o). Automatic relevance determination
-drives γ_o to zero for redundant operations. The switches and the network's weights minimise the
-same loss L, but only the switches have a reweighted L1 penalty:
+drives γ_o to zero for redundant operations. The network's weights minimise the loss L. The switches
+minimise L with a reweighted L1 penalty:
 
     min over w   L(w) + λ Σ_o ω_o |w_o|
 
-After each epoch, γ, the posterior variance C, and the penalty's weight ω are updated in this order:
+After each epoch, γ, the posterior variance C and the penalty's weight ω are updated:
 
     γ_o = |w_o| / ω_o,   C_o = 1 / (1/γ_o + H_o),   ω_o = sqrt(1/γ_o - C_o / γ_o²)
 
@@ -16,9 +16,8 @@ After each epoch, γ, the posterior variance C, and the penalty's weight ω are 
     H    diagonal of L's Hessian with respect to w, at least 0    λ    `sparsity`
 
 Deviations: H is estimated by Hutchinson's method, not layer by layer. All cells of a type share
-their switches, and edges have no switches. The operation with the largest γ is chosen for each
-edge, without a threshold on entropy. `none` is never chosen, because its switch does not affect the
-loss.
+switches; edges have none. The operation with the largest γ is chosen for each edge, without a
+threshold on entropy. `none` is never chosen.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class BayesNas(WeightSharing):
         return self._alpha.float()
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Train weights and switches for one pass, then compute each operation's relevance."""
+        """Train weights and switches for one pass, then update γ and ω."""
         metrics = self.train_weights(epoch, train)
         generator = seeds.torch_generator(self.seed, "probes", epoch)
         images, labels = next(self.batches(train, "hessian", epoch))

@@ -1,9 +1,8 @@
 """The interface between a search strategy and the search stage.
 
-The stage creates the strategy, calls `prepare` once, and calls `epoch` for each epoch. At the end
-it calls `strength` and `save`. The space turns the strengths into a genotype. A strategy creates
-all its random generators with `pipeline.seeds`, from (seed, purpose, epoch). Therefore no generator
-is part of its state between two epochs.
+The stage calls `prepare`, then `epoch` for each epoch, then `strength` and `save`. Strategies
+create random generators with `pipeline.seeds` from (seed, purpose, epoch), so no state contains
+them.
 """
 # Tested in tests/contract/test_strategies.py.
 
@@ -30,10 +29,7 @@ from pipeline.training.distributed import Ranks
 class Inputs:
     """The inputs of a search other than images.
 
-    Attributes:
-        dataset: name of the data set of the search.
-        open_table: function that opens and returns the table of trained architectures. It returns
-            None if there is no table.
+    `open_table` returns the table of trained architectures, or None if there is none.
     """
 
     dataset: str
@@ -43,13 +39,7 @@ class Inputs:
 class Strategy(ABC):
     """A search strategy; strategies that train a supernet derive from `weights.WeightSharing`.
 
-    Args:
-        space: the search space.
-        supernet: on `device`, with initial weights; None if the strategy trains no supernet.
-        settings: an instance of the class that the strategy's registry entry names.
-        search: the search recipe.
-        seed: seed of all random draws.
-        device: device of the images and the supernet.
+    `supernet` is on `device` and untrained; it is None if the strategy trains no supernet.
     """
 
     second_derivatives: ClassVar[bool] = False
@@ -69,7 +59,7 @@ class Strategy(ABC):
 
     @classmethod
     def differentiates_twice(cls, settings: Any) -> bool:
-        """Whether it needs second derivatives, which a compiled supernet cannot compute."""
+        """Whether it needs second derivatives; a compiled supernet cannot compute them."""
         return cls.second_derivatives
 
     @property
@@ -78,7 +68,7 @@ class Strategy(ABC):
         return 0
 
     def prepare(self, inputs: Inputs) -> None:  # noqa: B027  (nothing by default)
-        """Open the inputs other than images; the stage calls this once, before the first epoch.
+        """Open the inputs other than images; called once, before the first epoch.
 
         Raises:
             InputError: an input that the strategy needs is missing.
@@ -86,10 +76,9 @@ class Strategy(ABC):
 
     @abstractmethod
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Run epoch number `epoch`, counted from 0.
+        """Run an epoch, counted from 0.
 
-        `train` holds the images on which the weights are trained. `valid` holds the images on which
-        validation loss and accuracy are computed.
+        The weights are trained on `train`. Validation loss and accuracy are computed on `valid`.
 
         Returns:
             metrics by name. Accuracies are fractions, and `*_seconds` are times. `images_forward`
@@ -98,7 +87,11 @@ class Strategy(ABC):
 
     @abstractmethod
     def strength(self) -> np.ndarray:
-        """Strength of each player, float64[n_players], from which the space makes a genotype."""
+        """Strengths float64[n_players], from which the space makes a genotype."""
+
+    def digest(self) -> str:
+        """A text that differs if strengths or weights differ by a bit; ranks compare it."""
+        return self.strength().tobytes().hex()
 
     def save(self, folder: Path) -> None:  # noqa: B027  (nothing by default)
         """Write results other than `strength`; called once, after the last epoch."""

@@ -2,9 +2,12 @@
 
     a, c = argmin Σ_A (V(A) - c_d(A) - Σ_{o in A} a_o)² + ridge Σ_o a_o²
 
-The first sum is over the evaluated architectures A. Each is a set of players. V(A) is the accuracy
-of A, and a_o is the contribution of player o. A was evaluated on the draw d(A) of images. The
-constant c_d of each draw d removes differences between draws, so that they do not affect a.
+    A       evaluated architecture, which is a set of players
+    V(A)    its accuracy on the draw d(A) of images
+    a_o     contribution of player o
+    c_d     constant that removes differences between draws of images
+
+The sum over A runs over all evaluated architectures.
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -56,7 +59,7 @@ class Evaluated:
         return tuple(vars(self).values())
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """The state as tensors."""
+        """The arrays as tensors."""
         return {name: torch.from_numpy(array) for name, array in vars(self).items()}
 
     @classmethod
@@ -72,19 +75,16 @@ def evaluate(
     n_images: int,
     seed: int,
 ) -> tuple[Evaluated, int]:
-    """Accuracies of architectures with the weights of a supernet.
+    """Accuracies of architectures with the weights of a supernet, and number of images classified.
 
     The images are drawn again after every `TOGETHER` architectures.
 
     Args:
-        supernet: holds the weights, which are not changed.
-        valid: the validation images to draw from.
+        supernet: the weights, which are not changed.
+        valid: images to draw from.
         architectures: the players of each architecture.
-        n_images: number of images per draw.
+        n_images: images per draw.
         seed: seed of the draws.
-
-    Returns:
-        the accuracies, and the number of images classified.
     """
     accuracies, classified = [], 0
     for k, players in enumerate(architectures):

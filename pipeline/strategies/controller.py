@@ -2,11 +2,10 @@
 
     logits = c tanh(W h / T),   c = 2.5, T = 5
 
-h is the output of the LSTM, which has two layers of 32 units. All weights are initialised uniformly
-in [-0.1, 0.1]. These values are from the code of NAS-Bench-201. The embedding of each chosen player
-is the next input of the LSTM. The controller is small and always runs on the CPU, so its draws do
-not depend on the device. Deviation: here each player has an embedding and a row of W. In the code
-of NAS-Bench-201, all edges share one embedding and one row of W per operation.
+h is the output of the LSTM; its next input is the embedding of the chosen player. The constants are
+from the code of NAS-Bench-201. Deviation: here each player has an embedding and a row of W; in that
+code, all edges share one embedding and one row of W per operation. The controller always runs on
+the CPU, so its draws do not depend on the device.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -32,13 +31,8 @@ BETAS, EPSILON = (0.0, 0.999), 1e-3  # Adam's
 class Reinforce:
     """Trains the controller by REINFORCE, with an entropy bonus and a moving-average baseline.
 
-    Args:
-        controller: the policy π.
-        settings: learning rate of Adam, entropy weight λ, decay d of the baseline.
-
     Attributes:
-        baseline: the baseline of the most recent draw. In the first epoch, the baseline of each
-            draw is the accuracy of the drawn architecture.
+        baseline: the baseline of the last draw; in the first epoch, the accuracy of that draw.
     """
 
     def __init__(self, controller: Controller, settings: EnasSettings) -> None:
@@ -51,8 +45,8 @@ class Reinforce:
     def step(self, reward: Callable[[list[int]], float], generator: torch.Generator) -> float:
         """Update the policy with some drawn architectures; return their mean accuracy.
 
-        The step ascends the mean of (R + λ H - b) log π over the draws, where R is the accuracy, H
-        the entropy, λ its weight, b the baseline and π the probability of the architecture.
+        The step ascends the mean of (R + λ H - b) log π over the draws. R is the accuracy, H the
+        entropy, λ its weight, b the baseline and π the probability of the architecture.
         """
         settings, accuracies = self._settings, []
         d, loss = settings.baseline_decay, torch.zeros(())
@@ -90,13 +84,7 @@ class Reinforce:
 
 
 class Controller(nn.Module):
-    """A policy that draws architectures.
-
-    Args:
-        space: defines the choices.
-        none_may_win: whether `none` may be chosen.
-        seed: seed of the initial weights.
-    """
+    """The policy π, which draws architectures."""
 
     def __init__(self, space: Space, none_may_win: bool, seed: int) -> None:
         super().__init__()
@@ -110,11 +98,7 @@ class Controller(nn.Module):
             nn.init.uniform_(parameter, -SPREAD, SPREAD, generator=generator)
 
     def draw(self, generator: torch.Generator) -> tuple[list[int], Tensor, Tensor]:
-        """Draw an architecture.
-
-        Returns:
-            the chosen players, the log-probability of the choices, and the sum of their entropies.
-        """
+        """Draw an architecture: players, log-probability, and the sum of the choices' entropies."""
         state: tuple[Tensor, Tensor] | None = None
         last = self.space.n_players
         log_probability = entropy = torch.zeros(())

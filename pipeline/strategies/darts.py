@@ -1,8 +1,8 @@
 """DARTS: Liu, Simonyan, Yang, "DARTS: differentiable architecture search" (ICLR 2019).
 
 This is first-order DARTS (ξ = 0), algorithm 1 in `gradient.py`. Optionally, the search stops
-early if the largest eigenvalue of ∇²_α L_val has risen, as in RobustDARTS (`early_stopping.py`).
-If it stops, alpha is reset to its value before the rise, and the remaining epochs train nothing.
+early if the largest eigenvalue of ∇²_α L_val has risen (`early_stopping.py`). Then alpha is reset
+to its value before the rise, and the remaining epochs train nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Darts(GradientSearch):
         self._rule = EigenvalueRule(settings.eigenvalue_window, settings.eigenvalue_ratio)
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """Run algorithm 1; then apply the early-stopping rule if it is enabled."""
+        """Run algorithm 1, then the early-stopping rule if it is enabled."""
         if self._rule.stopped:
             return {"images_forward": 0, "images_backward": 0, "stopped": 1}
         metrics = super().epoch(epoch, train, valid)

@@ -8,10 +8,8 @@ after one step on the weights (Eqs. 5 to 8 of DARTS):
 
     ξ    the learning rate of the weights    ε    0.01 / ‖∇_w' L_val‖₂    -> `EPSILON`
 
-As in the authors' code, the step to w' is a step of SGD with heavy-ball momentum and weight decay,
-without clipping of gradients. Momentum and weight decay do not depend on α, so the second formula
-has no term for them. If the recipe uses Nesterov momentum, as on NAS-Bench-201, the step to w' and
-the training step of SGD differ, as they do in the authors' code.
+As in the authors' code, the step to w' uses heavy-ball momentum and weight decay, without clipping,
+even if training uses Nesterov momentum, as on NAS-Bench-201.
 """
 # Tested in tests/strategies/test_second_order.py.
 

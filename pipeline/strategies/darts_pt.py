@@ -2,11 +2,10 @@
 
 Wang et al., "Rethinking architecture selection in differentiable NAS" (ICLR 2021), algorithm 1.
 
-The supernet is trained as in DARTS. Then the optimiser of the weights is reset. Edges are decided
-one by one in random order, with training in between. On each edge, the operation whose removal
-costs the most accuracy is chosen. At the end, each node of DARTS' cells keeps the two edges whose
-removal costs the most accuracy. Deviation from the paper: these edges are selected for all nodes at
-once, without training between nodes.
+The supernet is trained as in DARTS. Then edges are decided one by one in random order, with
+training in between. On each edge, the operation whose removal costs the most accuracy is chosen. At
+the end, each node of DARTS' cells keeps the two edges whose removal costs the most accuracy.
+Deviation from the paper: these edges are selected without training between nodes.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 
@@ -53,7 +52,7 @@ class DartsPt(GradientSearch):
         return metrics | {"images_forward": metrics["images_forward"] + decided}
 
     def learning_rate(self, epoch: int) -> float:
-        """The recipe's learning rate in the recipe's epochs; then a tenth of the initial rate.
+        """The recipe's rate in its epochs; then a tenth of the initial rate.
 
         If `tune_rate_min` is set, the rate falls from this tenth to `tune_rate_min` by a cosine.
         """
@@ -65,10 +64,7 @@ class DartsPt(GradientSearch):
         return first if last is None else cosine(first, last, after / length)
 
     def _decide(self, due: list[int], valid: Images) -> int:
-        """Decide the edges at `due` in the random order; return the number of images classified.
-
-        After the last choice, measure the importance of edges if cells keep only some edges.
-        """
+        """Decide the edges at `due` in the random order; return the number of images classified."""
         if not due:
             return 0
         n, draws = len(self.space.edges), seeds.torch_generator(self.seed, "value")

@@ -1,8 +1,7 @@
 """DARTS+Shapley of Table 1 (Xiao et al., CVPR 2022, section 4.3): Shapley values only at the end.
 
-The supernet and alpha are trained as in DARTS. After the last epoch the Shapley values of all
-operations are estimated (section 3.3). The cell is chosen by these values and not by alpha. `none`
-is a null player and is never chosen.
+The supernet and alpha are trained as in DARTS. The cell is chosen by Shapley values, which are
+estimated after the last epoch (section 3.3). `none` is a null player and is never chosen.
 """
 # Tested in tests/strategies/test_shapley.py.
 
@@ -52,7 +51,7 @@ class DartsShapley(GradientSearch):
         return self.alpha() if self._phi is None else self._phi.copy()
 
     def record(self) -> dict[str, np.ndarray]:
-        """Alpha after the epoch, and the Shapley values, which are NaN before the last epoch."""
+        """Alpha, and the Shapley values, which are NaN before the last epoch."""
         last = self._estimate
         return {**super().record(), "phi": last.phi, "standard_error": last.standard_error}
 

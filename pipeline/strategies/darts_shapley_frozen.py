@@ -1,7 +1,6 @@
 """DARTS+Shapley* of Table 1 (Xiao et al., CVPR 2022, section 4.3): alpha stays frozen.
 
-The weights of the supernet are trained with the initial alpha, which mixes the operations almost
-uniformly. After the last epoch the cell is chosen by Shapley values.
+The supernet is trained with the initial, almost uniform alpha. Then Shapley values choose the cell.
 """
 # Tested in tests/strategies/test_shapley.py.
 

@@ -1,20 +1,18 @@
 """DrNAS: Chen, Wang, Cheng, Tang, Hsieh, "DrNAS: Dirichlet neural architecture search" (ICLR 2021).
 
-As in line 1 of DARTS' algorithm 1 (`gradient.py`), α minimises the validation loss. But each step
-draws the mixing weights θ from a Dirichlet distribution, so α minimises the expected loss:
+Unlike DARTS (`gradient.py`), each step draws the mixing weights θ from a Dirichlet distribution, so
+α minimises the expected validation loss:
 
     min_α E_{θ ~ Dir(β)} L_val(w, θ) + λ/2 ‖α‖²,   β = elu(α) + 1
 
     θ    mixing weights, with pathwise derivatives    λ    `alpha_weight_decay`
 
-The penalty is Adam's weight decay, as in the authors' code. The penalty is smallest at α = 0, where
-β = 1.
+As in the authors' code, the penalty is Adam's weight decay, and the cell is chosen by softmax(α).
 
 The search has stages of equal length. In the first stage, 1 / `partial_channels` of the channels
-pass through the operations. Each new stage multiplies this share by `growth`. Net2Wider then
-extends the weights and their momentum to the new channels. In each new stage, each edge keeps only
-the operations with the largest α. α is frozen in the first epochs of each stage. As in the authors'
-code, the cell is chosen by softmax(α) over the remaining operations.
+pass through the operations. Each new stage multiplies this share by `growth`. Net2Wider extends the
+weights and their momentum to the new channels. Each edge keeps only the operations with the largest
+α. α is frozen in the first epochs of each stage.
 """
 # Tested in tests/strategies/test_progressive.py.
 

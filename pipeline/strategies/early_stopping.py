@@ -1,16 +1,14 @@
-"""Stops DARTS early if the largest eigenvalue of the Hessian grows fast.
+"""Stops DARTS early if the largest eigenvalue λ of the Hessian ∇²_α L_val grows fast.
 
 Zela et al., "Understanding and robustifying differentiable architecture search" (RobustDARTS,
 ICLR 2020).
 
-During a search by DARTS, the largest eigenvalue λ of the Hessian ∇²_α L_val rises before the cells
-get worse. λ is measured in each epoch on a random validation batch. λ̄(i) is the mean of λ over the
-last k epochs up to epoch i. The rule is:
+During a search by DARTS, λ rises before the cells get worse. λ is measured in each epoch on a
+random validation batch. λ̄(i) is the mean of λ over the last k epochs up to epoch i. The rule is:
 
     stop at epoch i if  λ̄(i - k) / λ̄(i) < 0.75,  and use α of epoch i - k
 
-λ is found by the Lanczos method, which needs only products of the Hessian with vectors. The Hessian
-itself is never computed.
+The Lanczos method finds λ from products of the Hessian with vectors.
 """
 # Tested in tests/strategies/test_second_order.py.
 
@@ -29,11 +27,11 @@ def largest_eigenvalue(loss: Tensor, alpha: Tensor) -> tuple[float, int]:
     """Largest algebraic eigenvalue of the Hessian of a loss with respect to alpha.
 
     Args:
-        loss: a scalar that depends on alpha, with an autograd graph that has not been freed.
+        loss: a scalar that depends on alpha; its graph has not been freed.
         alpha: float64 [n].
 
     Returns:
-        the eigenvalue, and the number of Hessian-vector products that were computed.
+        the eigenvalue, and the number of Hessian-vector products.
     """
     (gradient,) = torch.autograd.grad(loss, alpha, create_graph=True)
     n_products = 0
@@ -57,9 +55,8 @@ class EigenvalueRule:
     """The stopping rule.
 
     Args:
-        window: k, the number of epochs over which λ̄ averages the largest eigenvalue. A stopped
-            search returns to the alpha of k epochs earlier.
-        ratio: the search stops if λ̄(i - k) / λ̄(i) is below this number.
+        window: k, in epochs.
+        ratio: the bound on λ̄(i - k) / λ̄(i).
     """
 
     def __init__(self, window: int, ratio: float):
@@ -69,14 +66,10 @@ class EigenvalueRule:
         self._alphas: list[np.ndarray] = []
 
     def observe(self, value: float, alpha: np.ndarray) -> np.ndarray | None:
-        """Record the eigenvalue and alpha of an epoch, and apply the rule.
-
-        Args:
-            value: the largest eigenvalue of the Hessian in this epoch.
-            alpha: float64 [n], alpha at the end of the epoch.
+        """Record λ and alpha, float64 [n], of an epoch, and apply the rule.
 
         Returns:
-            the alpha with which the search should end now, or None if it should continue.
+            the alpha with which the search should end, or None if it should continue.
         """
         self._values.append(value)
         self._alphas = [*self._alphas, alpha][-self.window - 1 :]

@@ -1,8 +1,7 @@
 """Computes the strengths of players (operations on edges), from which a genotype is chosen.
 
-For each node, DARTS keeps the two edges whose strongest operations have the largest softmax
-weights. Some strategies compute the importance of edges separately. With the strengths of
-`ranked_strength`, DARTS' rule keeps the most important edges. In NAS-Bench-201 all edges are kept.
+For each node, DARTS keeps the two edges with the strongest operations. In NAS-Bench-201 all edges
+are kept.
 """
 
 from __future__ import annotations
@@ -18,11 +17,10 @@ KEPT_EDGES = {"darts": 2}
 def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) -> np.ndarray:
     """Strengths that rank operations by their weights and edges by their importance.
 
-    Each operation gets a share of its edge, and its strength is the logarithm of the share. The
-    shares on an edge add up to 1. Among all operations except `none`, the one with the largest
-    weight gets the share (1 + importance) / 2, which is at least one half. The other operations,
-    including `none`, divide the rest in proportion to their weights. If the genotype keeps all
-    edges, importance is ignored, and a strength is the logarithm of the weight.
+    A strength is the logarithm of the operation's share of its edge. The operation with the largest
+    weight, except `none`, gets the share (1 + importance) / 2. The other operations divide the rest
+    in proportion to their weights. If the genotype keeps all edges, importance is ignored, and a
+    strength is the logarithm of the weight.
 
     Args:
         space: the search space.
@@ -50,8 +48,7 @@ def softmax_rows(
 ) -> np.ndarray:
     """Softmax of alpha [n_players] over the operations of each edge: [edges, operations].
 
-    `kept`, bool [edges, operations], marks the operations that take part; all others get 0. If it
-    is None, all operations take part.
+    Operations outside `kept`, bool [edges, operations], get 0; None: all are kept.
     """
     table = alpha.reshape(-1, n_operations)
     mixing = np.exp(table - table.max(axis=1, keepdims=True))
@@ -62,15 +59,8 @@ def softmax_rows(
 def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:
     """Reduce strengths until the genotype's normal cell has at most `most` skip connections.
 
-    As in P-DARTS, the strength of the genotype's weakest skip connection is reduced first.
-
-    Args:
-        space: a space of the DARTS family.
-        strength: float64 [n_players], logarithms of softmax weights.
-        most: the largest number of skip connections allowed.
-
-    Returns:
-        a changed copy of `strength`.
+    As in P-DARTS, the genotype's weakest skip connection is reduced first. `strength`, float64
+    [n_players], holds logarithms of softmax weights. The result is a changed copy.
     """
     strength = strength.copy()
     skips = [

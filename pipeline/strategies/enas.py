@@ -3,8 +3,7 @@
 Pham et al., "Efficient neural architecture search via parameter sharing" (ICML 2018).
 
 Each epoch first trains the shared weights. In each step the controller draws an architecture, and
-the weights of this architecture are trained. Then REINFORCE trains the controller by gradient
-ascent on
+its weights are trained. Then REINFORCE trains the controller by gradient ascent on
 
     E (R + λ H - b) log π(a),   b = d b' + (1 - d) (R + λ H)    (E: mean over `samples` draws)
 
@@ -13,9 +12,8 @@ ascent on
     H    sum of the entropies of a draw's choices    λ    `entropy_weight`
     b    baseline; b' is b at the end of the previous epoch    d    `baseline_decay`
 
-After the last epoch some architectures are drawn. The most accurate of them is the result. The
-algorithm follows the code of NAS-Bench-201. The learning rate of the weights repeatedly falls and
-rises along a cosine.
+The result is the most accurate of several architectures drawn after the last epoch. The algorithm
+follows the code of NAS-Bench-201.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 

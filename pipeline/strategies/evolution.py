@@ -3,10 +3,9 @@
 Real, Aggarwal, Huang, Le, "Regularized evolution for image classifier architecture search"
 (AAAI 2019), algorithm 1.
 
-In each step, S members are drawn with replacement from the population, and the best of them is the
-parent. The child is a copy of the parent with another operation on one edge. To choose this edge, a
-node is drawn, and then one of its incoming edges. The child joins the population, and the oldest
-member is removed. Members and edges are drawn as in the code of NAS-Bench-201.
+In each step, S members of the population are drawn, and the best of them is the parent. Its child
+has another operation on one edge and replaces the oldest member. As in the code of NAS-Bench-201,
+members are drawn with replacement, and the edge is drawn among those into a drawn node.
 """
 # Tested in tests/strategies/test_table_search.py.
 

@@ -2,12 +2,9 @@
 
 Studies compare estimators of Shapley values on such supernets. There are two ways of training:
 
-    uniform       in every step all operations of an edge have the same weight
+    uniform       all operations of an edge have the same weight
     coalitions    each step draws a probability q ~ U(0.3, 1); each operation keeps its weight with
                   probability q, and otherwise its weight is zero in this step
-
-With `coalitions`, small coalitions S occur in training. Their values V(S) then say more about the
-operations than with `uniform`.
 """
 # Tested in tests/contract/test_strategies.py.
 
@@ -26,7 +23,7 @@ SMALLEST_Q = 0.3
 
 
 class Frozen(WeightSharing):
-    """Trains only the weights; no operation is stronger than another."""
+    """Trains only the weights."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -46,5 +43,5 @@ class Frozen(WeightSharing):
         return weights * weights.new_tensor(self._draws.random(len(weights)) < q)
 
     def strength(self) -> np.ndarray:
-        """Random numbers, because nothing was searched; so the cell is a uniform draw."""
+        """Random numbers, so the cell is a uniform draw."""
         return initial_noise(self.space.n_players, self.seed, "strength")

@@ -7,9 +7,9 @@ architecture parameters, and G is Gumbel noise. The backward pass uses the gradi
 
 Here stop(h~) equals h~ but has no gradient. The temperature τ falls during the search.
 
-Deviations: all operations of an edge are computed when a gradient is needed. A step therefore costs
-as much as a step of DARTS; in the paper it costs a fraction of that. Our gradient of h~ includes
-all operations; the authors' code computes it only for the drawn operation.
+Deviations: all operations of an edge are computed when a gradient is needed, so a step costs as
+much as a step of DARTS. Our gradient of h~ includes all operations; the authors' code computes it
+only for the drawn operation.
 """
 # Tested in tests/strategies/test_sampling.py.
 

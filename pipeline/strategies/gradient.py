@@ -6,11 +6,10 @@ DARTS (Liu, Simonyan, Yang, ICLR 2019), algorithm 1: while not converged,
 
     α        architecture parameters, `_alpha`, float64[n_players], updated by Adam
     w        weights of the supernet
-    L_val    cross entropy on a batch of `valid`, the half of the training images that is not used
-             for w; the batch is augmented as in the authors' code
+    L_val    cross entropy on an augmented batch of `valid`, the training images not used for w
 
-A strategy may override three methods: `relaxed` (mixing weights as a function of α),
-`alpha_gradient` (the gradient in line 1) and `mixing` (the mixing weights in line 2).
+A strategy may override `relaxed` (mixing weights as a function of α), `alpha_gradient` (line 1) and
+`mixing` (line 2).
 """
 # Tested in tests/strategies/test_darts.py.
 
@@ -36,10 +35,9 @@ class GradientSearch(WeightSharing):
     """Algorithm 1 of DARTS.
 
     Attributes:
-        draws: random generator; a new one is created for each epoch.
-        extra: counts the images in additional forward passes, each followed by a backward pass.
-            The passes for the gradients in lines 1 and 2 are not counted.
-        extra_backward: number of images in additional backward passes that reuse a forward pass.
+        draws: random generator of the epoch.
+        extra: counts images in additional forward passes, each followed by a backward pass.
+        extra_backward: images in additional backward passes that reuse a forward pass.
     """
 
     def __init__(self, *arguments: Any):
@@ -49,7 +47,7 @@ class GradientSearch(WeightSharing):
         self.begin(0)
 
     def new_alpha_optimiser(self) -> Any:
-        """Adam on the architecture parameters, with empty moments."""
+        """A new Adam on the architecture parameters."""
         return Adam(
             self.architecture(),
             lr=self.settings.alpha_learning_rate,
@@ -97,10 +95,7 @@ class GradientSearch(WeightSharing):
     def alpha_gradient(self, train: Batch, valid: Batch, tally: Tally) -> tuple[Tensor, ...]:
         """∇_α L_val(w, α) with w fixed, for each tensor of `architecture`.
 
-        Args:
-            train: the batch of the weight step that follows (line 2 of algorithm 1).
-            valid: the batch on which L_val is computed.
-            tally: its totals are increased by L_val and the batch's accuracy.
+        `train` is the batch of the weight step that follows. L_val is added to `tally`.
         """
         total = [torch.zeros_like(parameter) for parameter in self.architecture()]
         for images, labels, share, is_own in self.micro_batches(*valid):
@@ -122,7 +117,7 @@ class GradientSearch(WeightSharing):
         return self.relaxed().detach()
 
     def _endless(self, valid: Images, epoch: int) -> Iterator[Batch]:
-        """Endless batches of `valid`, because an epoch may need more batches than `valid` has."""
+        """Batches of `valid`, which may have fewer than an epoch needs."""
         for lap in itertools.count():
             yield from self.batches(valid, "alpha", epoch, lap)
 

@@ -27,9 +27,8 @@ class Decisions:
     """The decisions about edges so far.
 
     Attributes:
-        operation: int64 [edges], the chosen operation; `OPEN` if undecided; `PRUNED` if the
-            edge was removed because its node has enough decided edges.
-        order: int64 [edges], the round in which the edge was decided; -1 if it is undecided.
+        operation: int64 [edges], the chosen operation, or `OPEN`, or `PRUNED`.
+        order: int64 [edges], the round of the decision; -1 if undecided.
     """
 
     def __init__(self, space: Space):
@@ -67,11 +66,11 @@ def edge_scores(
     Args:
         mixing: softmax of alpha [edges, operations].
         selectable: bool [edges, operations], all operations except `none`.
-        n_cell_types: number of cell types, which all have the same number of edges.
-        past: the arrays p that were returned in earlier epochs, for S_SS.
+        n_cell_types: number of cell types.
+        past: the arrays p of earlier epochs, for S_SS.
 
     Returns:
-        scores [edges] in [0, 1]; and p [edges, operations], the softmax without `none`.
+        scores [edges] in [0, 1], and p [edges, operations], the softmax without `none`.
     """
     p = mixing * selectable
     importance = p.sum(axis=1)

@@ -1,8 +1,8 @@
 """Changes the shape of a supernet in place during a search.
 
 In Net2Wider (Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016, section 2.2) the new channels of a
-layer are copies of old channels. In the next layer, the weights of a copied channel are divided by
-the number of its copies, so the outputs stay the same.
+layer are copies of old channels. The next layer divides the weights of a copied channel by the
+number of its copies, so the outputs stay the same.
 """
 # Tested in tests/strategies/test_progressive.py.
 
@@ -46,11 +46,9 @@ def inherit(fresh: Supernet, supernet: Supernet) -> None:
 
 
 def inherit_momentum(fresh: SGD, optimiser: SGD) -> None:
-    """Initialise the momentum of a wider supernet from the momentum of the narrower one.
+    """Initialise the momentum of a wider supernet from that of a narrower one.
 
-    Args:
-        fresh: optimiser of the wider supernet.
-        optimiser: optimiser of the narrower supernet, with the weights in the same order.
+    Both optimisers have the weights in the same order.
     """
     (group,), (old_group,) = fresh.param_groups, optimiser.param_groups
     for w, old in zip(group["params"], old_group["params"], strict=True):
@@ -60,12 +58,7 @@ def inherit_momentum(fresh: SGD, optimiser: SGD) -> None:
 
 
 def widened(old: Tensor, like: Tensor) -> Tensor:
-    """Widen a weight [out, in, ...] or a statistic [out] by copying channels.
-
-    Args:
-        old: the smaller tensor.
-        like: a tensor with the new shape, at least as large in each dimension.
-    """
+    """Widen a weight [out, in, ...] or a statistic [out] to the shape of `like`."""
     new = old
     for dim, (n_old, n_new) in enumerate(zip(old.shape, like.shape, strict=True)):
         if n_new == n_old:

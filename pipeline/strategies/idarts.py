@@ -3,17 +3,16 @@
 Zhang, Su, Pan, Chang, Abbasnejad, Haffari, "iDARTS: differentiable architecture search with
 stochastic implicit gradients" (ICML 2021).
 
-∇_α L_val contains an inverse Hessian, which is approximated by the first K + 1 terms of its Neumann
-series. With L_train on one training batch and L_val on one validation batch, the gradient becomes
+The inverse Hessian in ∇_α L_val is approximated by K + 1 terms of its Neumann series. With L_train
+on one training batch and L_val on one validation batch, the gradient becomes
 
     ∂_α L_val - γ Σ_{k=0..K} (∂²L_train / ∂α ∂w) (I - γ H)^k ∂_w L_val,   H = ∂²L_train / ∂w ∂w
 
     γ    `gamma`; by default the learning rate of the weights, as in the authors' code
     K    `terms`
 
-The weights take `weight_steps` steps before each step on α. With K = 0 this is the gradient of
-second-order DARTS, except that DARTS computes ∂_α L_val and ∂_w L_val at the weights w' after one
-more step, and not at w.
+With K = 0 this is the gradient of second-order DARTS, except that DARTS computes ∂_α L_val and
+∂_w L_val at the weights after one more step.
 """
 # Tested in tests/strategies/test_second_order.py.
 
@@ -32,12 +31,12 @@ class IDarts(GradientSearch):
     second_derivatives = True
 
     def begin(self, epoch: int) -> None:
-        """Reset the count of the epoch's steps."""
+        """Reset the count of steps."""
         super().begin(epoch)
         self._steps = 0
 
     def step_alpha(self, train: Batch, valid: Batch, tally: Tally) -> None:
-        """Line 1 of algorithm 1, once the weights have taken `weight_steps` steps."""
+        """Line 1 of algorithm 1, after every `weight_steps` steps of the weights."""
         if self._steps and self._steps % self.settings.weight_steps == 0:
             super().step_alpha(train, valid, tally)
         self._steps += 1

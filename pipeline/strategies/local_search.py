@@ -2,11 +2,10 @@
 
 White, Nolen, Savani, "Exploring the loss landscape in neural architecture search" (UAI 2021).
 
-An ascent starts at the best of `starts` random architectures. The neighbours of the current
-architecture differ from it in the operation on one edge. They are evaluated in random order, and
-the ascent moves to the first better neighbour. If no neighbour is better, the current architecture
-is a local optimum and another ascent begins. No architecture is evaluated twice. This follows the
-authors' code (naszilla).
+An ascent starts at the best of `starts` random architectures. Neighbours differ in the operation on
+one edge. They are evaluated in random order, and the ascent moves to the first better one. If none
+is better, another ascent begins. No architecture is evaluated twice. This follows the authors' code
+(naszilla).
 """
 # Tested in tests/strategies/test_table_search.py.
 
@@ -20,7 +19,7 @@ from pipeline.strategies.table_search import Architecture, TableSearch
 
 
 class LocalSearch(TableSearch):
-    """Ascent by first improvement, with restarts."""
+    """Local search."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -57,7 +56,7 @@ class LocalSearch(TableSearch):
         return drawn
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
-        """All architectures that differ on one edge and have not been evaluated yet."""
+        """The architectures that differ on one edge and are not yet evaluated."""
         seen = set(self.asked)
         near = [
             (*architecture[:edge], int(o), *architecture[edge + 1 :])

@@ -1,11 +1,8 @@
 """Removes the operations that contribute least, by accuracies from the table of NAS-Bench-201.
 
 This is our strategy `shrinking` with accuracies from the table. First some random architectures are
-looked up. Then operations are removed one at a time. Before each removal, a model that adds up one
-value per operation is fitted to the known accuracies of the architectures that are still possible.
-The gap of an operation is the largest value on its edge minus the value of the operation. The
-operation with the largest gap is removed. Between removals, more of the possible architectures are
-looked up. The last look-up is that of the remaining cell.
+looked up. Then operations are removed one at a time (`remaining.py`). Between removals, more of the
+remaining architectures are looked up. The last look-up is that of the remaining cell.
 """
 # Tested in tests/nasbench/test_shrinking.py.
 

@@ -3,15 +3,10 @@
 Chen, Xie, Wu, Tian, "Progressive differentiable architecture search: bridging the depth gap
 between search and evaluation" (ICCV 2019).
 
-The search has three stages of equal length. The supernet has 5 cells in the first stage, 11 in the
-second and 17 in the third. Each edge has 8 operations in the first stage. The 5 operations with the
-largest α are kept for the second stage, and 3 of them for the third. Each stage starts with new
-weights and a new α. Two measures limit skip connections. Dropout is applied after each skip
-connection of stride 1, at a rate that falls during a stage. The final normal cell has at most
-`max_skips` skip connections.
-
-At the beginning of each stage α is frozen (in the paper, for 10 of 25 epochs). The key `cells` of
-the recipe is the number of cells in the first stage.
+The three stages have 5, 11 and 17 cells. Each edge keeps the operations with the largest α: 8 in
+the first stage, then 5, then 3. Each stage starts with new weights and a new α, which is frozen at
+first (in the paper, for 10 of 25 epochs). Dropout follows each skip connection of stride 1, at a
+rate that falls during a stage. The final normal cell has at most `max_skips` skip connections.
 """
 # Tested in tests/strategies/test_progressive.py.
 
@@ -75,13 +70,13 @@ class PDarts(ProgressiveSearch):
         return mixture(self.space, self._alpha.float(), kept, renormalise=True)
 
     def strength(self) -> np.ndarray:
-        """Log weights of the remaining operations, with skips weakened to obey `max_skips`."""
+        """Log weights of the remaining operations; at most `max_skips` skip connections can win."""
         mixing = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
         return without_skips(self.space, np.log(mixing + 1e-9).ravel(), self.settings.max_skips)
 
 
 def falling_rate(first: float, share: float, warm: float) -> float:
-    """Dropout rate when the fraction `share` of a stage is over; `first` is the rate at its start.
+    """Dropout rate after the fraction `share` of a stage; `first` is the rate at its start.
 
     In the warm-up (share < warm), the rate is first * (1 - share). After it, the rate is
     first * exp(-0.2 a) with a = 25 (share - warm). A stage of the paper has 25 epochs.

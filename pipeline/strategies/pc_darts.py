@@ -7,10 +7,9 @@ Only 1/k of the channels pass through the operations, and each edge has a weight
     f_e  output of edge e
     β    edge parameters    -> `supernet.beta` -> float32[cell types, edges]
 
-Partial channels and edge weights are settings of the supernet (`partial_channels`,
-`edge_normalisation`), so any strategy can use them. One Adam optimiser updates α and β. In the
-genotype, the operation of an edge is chosen by α, and edges are ranked by softmax(α) softmax(β).
-α and β are frozen in the first 15 of 50 epochs (`warmup_epochs`).
+Any strategy can use partial channels and edge weights (`partial_channels`, `edge_normalisation`).
+One Adam optimiser updates α and β. α chooses the operation of an edge, and softmax(α) softmax(β)
+ranks edges. α and β are frozen in the first 15 of 50 epochs (`warmup_epochs`).
 Deviation: β starts at zero; in the authors' code it starts at 1e-3 N(0, 1).
 """
 # Tested in tests/strategies/test_edges.py.

@@ -16,10 +16,7 @@ from pipeline.supernet import Supernet
 class Perturbation:
     """Measures the accuracy of the supernet with some of its mixing weights set to zero.
 
-    Args:
-        supernet: the network; its weights are not changed.
-        batches: images and labels on which accuracy is measured.
-        mixing: function that returns the current mixing weights [n_players].
+    `mixing` is a function that returns the current mixing weights [n_players].
 
     Attributes:
         n_images: number of images classified so far.

@@ -1,7 +1,4 @@
-"""A search in stages: the common part of DrNAS and P-DARTS.
-
-When a new stage begins, operations are removed, and the shape of the supernet may change.
-"""
+"""A search in stages, each with fewer operations: the common part of DrNAS and P-DARTS."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from pipeline.strategies.gradient import GradientSearch
 class ProgressiveSearch(GradientSearch):
     """Base class; a subclass defines the supernet and the operations of each stage.
 
-    Alpha is frozen during the first part of each stage: a share `stage_warmup` of its epochs.
+    Alpha is frozen for a share `stage_warmup` of the epochs of each stage, at its start.
 
     Attributes:
         stage: number of the stage, from 0.
@@ -81,15 +78,14 @@ def place(epoch: int, epochs: int, n_stages: int) -> tuple[int, float]:
 
 
 def strongest(alpha: np.ndarray, kept: np.ndarray, n_kept: int) -> np.ndarray:
-    """On each edge, choose the `n_kept` remaining operations with the largest alpha.
+    """The `n_kept` remaining operations of each edge with the largest alpha: a mask like `kept`.
+
+    Among equal alphas, lower indices are kept.
 
     Args:
         alpha: float64 [edges * operations].
         kept: bool [edges, operations], the operations that remain so far.
-        n_kept: number of operations to keep per edge; among equal alphas, lower indices are kept.
-
-    Returns:
-        bool [edges, operations], the operations to keep.
+        n_kept: number of operations to keep per edge.
     """
     order = np.argsort(-np.where(kept, alpha.reshape(kept.shape), -np.inf), axis=1, kind="stable")
     chosen = np.zeros_like(kept)

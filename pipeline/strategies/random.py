@@ -1,8 +1,7 @@
 """Random search: draws one genotype uniformly from the space, and trains nothing.
 
 This is the baseline of Li & Talwalkar, "Random search and reproducibility for neural architecture
-search" (UAI 2019), but each search draws a single genotype. The mean accuracy over seeds estimates
-the mean accuracy of all genotypes of the space.
+search" (UAI 2019), but each search draws a single genotype.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The result is the draw with the best validation accuracy. This is the baseline "RS" of Dong & Yang,
 "NAS-Bench-201" (ICLR 2020, section 4), after Bergstra & Bengio, "Random search for hyper-parameter
-optimization" (JMLR 2012). In contrast, the strategy `random` makes a single draw.
+optimization" (JMLR 2012).
 """
 # Tested in tests/strategies/test_table_search.py.
 

@@ -18,15 +18,10 @@ def recalibrated(
 ) -> Iterator[Callable[[Iterable[Tensor]], None]]:
     """A `with` block in evaluation mode, in which running statistics can be re-estimated.
 
-    After the block, the old running statistics and modes are restored.
-
-    Args:
-        network: any module.
-        forward: function that runs the network's forward pass on images.
+    `forward` runs the network on images. Old statistics and modes are restored after the block.
 
     Yields:
-        A function that takes batches of images. It sets the running statistics to the mean
-        statistics of these batches.
+        A function that sets the running statistics to the mean over given batches of images.
     """
     modes = {module: module.training for module in network.modules()}
     norms = [module for module in modes if isinstance(module, _BatchNorm)]

@@ -2,13 +2,13 @@
 
 Williams (Machine Learning 8, 1992), as in Dong & Yang, "NAS-Bench-201" (ICLR 2020, section 4).
 
-The policy π has independent logits for each edge. In step t, an architecture a is drawn from π. Its
-reward is R_t. Then the baseline b and the logits θ are updated:
+The policy π has independent logits for each edge. Step t draws an architecture a from π, looks up
+its reward R_t, and updates the baseline b and the logits θ:
 
     b = (1 - d) Σ_{i ≤ t} d^(t - i) R_i / (1 - d^t),     θ ascends (R_t - b) ∇_θ log π(a)
 
     θ    logits           -> `_theta` -> float64[edges, operations], by Adam
-    R    reward: validation accuracy in percent, as in the benchmark's code
+    R    reward: validation accuracy in percent
     b    moving average of the rewards R_1 .. R_t, corrected for its start at zero
     d    `baseline_decay`
 """

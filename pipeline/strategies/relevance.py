@@ -11,18 +11,18 @@ from torch import Tensor
 def relevance(
     w: np.ndarray, omega: np.ndarray, hessian: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Update the prior variance γ and the penalty weight ω of each switch once.
+    """Update the prior variance γ and the penalty weight ω of each switch.
 
     γ is |w| / ω. The next ω is sqrt(1/γ - C/γ²) with C = 1 / (1/γ + H). We compute 1/γ - C/γ² as
-    H / (1 + γ H), which avoids a division by γ near zero.
+    H / (1 + γ H), because γ may be zero.
 
     Args:
-        w: [n], switches of the operations (their mixing weights).
+        w: [n], switches of the operations.
         omega: [n], ω before this update.
-        hessian: [n], diagonal of the Hessian H of the loss in w; negative values become 0.
+        hessian: [n], diagonal of the loss's Hessian H in w; negative values become 0.
 
     Returns:
-        γ [n] and the next ω [n], which is at least 1e-3.
+        γ and the next ω (at least 1e-3).
     """
     gamma = np.abs(w) / omega
     H = np.maximum(hessian, 0)
@@ -36,9 +36,9 @@ def hessian_diagonal(
 
     Args:
         gradient: [n], gradient of a loss with respect to `at`, with `create_graph=True`.
-        at: [n], the point at which the gradient was computed.
+        at: [n], where the gradient was computed.
         probes: number of vectors v.
-        generator: a generator on the CPU.
+        generator: on the CPU.
     """
     total = torch.zeros_like(at)
     for _ in range(probes):

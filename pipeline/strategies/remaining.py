@@ -1,9 +1,8 @@
 """Removes one operation at a time: in each step, the one whose contribution is smallest.
 
-Removing an operation changes the values of the others. An additive model of the test accuracies of
-NAS-Bench-201 prefers conv_3x3 on every edge, but a cell of only conv_3x3 is not the best. If the
-model is fitted again after each removal, the best cell remains, on all three data sets
-(`docs/results/oracle_table.md`).
+A contribution is a value of an additive model of the accuracies. The model is fitted again before
+each removal, because a removal changes the values of the others. Fitted to the test accuracies of
+NAS-Bench-201, it leaves the best cell on all three data sets (`docs/results/oracle_table.md`).
 """
 # Tested in tests/strategies/test_shrinking.py.
 
@@ -28,7 +27,7 @@ class Remaining:
         left: bool[n_players], the players that remain.
         order: float64[n_players], k for the k-th player removed, 0 for players that remain.
         a: float64[n_players], the fitted values; a removed player keeps its last value.
-        n_removals: total number of removals.
+        n_removals: number of removals in total.
     """
 
     def __init__(self, space: Space, none_may_win: bool, seed: int):
@@ -44,7 +43,7 @@ class Remaining:
         return int(self.order.max()) + 1
 
     def draw(self, rng: np.random.Generator) -> list[int]:
-        """The players of a random architecture of the remaining operations."""
+        """A random architecture of the remaining operations, as players."""
 
         def choose(_: int, allowed: np.ndarray) -> int:
             return int(rng.choice(np.flatnonzero(allowed & self.left)))
@@ -52,7 +51,7 @@ class Remaining:
         return choose_all(self._space, choose, self._none_may_win)
 
     def remove(self, found: Evaluated) -> None:
-        """Fit the values to the architectures still possible and remove the weakest player."""
+        """Fit the values to the remaining architectures and remove the weakest player."""
         fitted = additive(found.among(self.left), len(self.left))
         self.a = np.where(self.left, fitted, self.a)
         weakest = behind(self.a, self.left, self._space.n_operations).argmax()
@@ -60,7 +59,7 @@ class Remaining:
         self.left[weakest] = False
 
     def strength(self) -> np.ndarray:
-        """Remaining players rank first, by value; removed ones follow, the last removed first."""
+        """Remaining players rank first, by value; then removed players, the last one first."""
         shape = (self._space.n_edges, self._space.n_operations)
         a, left, order = (x.reshape(shape) for x in (self.a, self.left, self.order))
         place = (a - a[left].min()) / max(np.ptp(a[left]), 1e-12)
@@ -69,7 +68,7 @@ class Remaining:
         return ranked_strength(self._space, weights, best)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """The state as tensors."""
+        """The state."""
         return {name: torch.from_numpy(getattr(self, name)) for name in ("left", "order", "a")}
 
     def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -81,8 +80,7 @@ class Remaining:
 def behind(a: np.ndarray, left: np.ndarray, n_operations: int) -> np.ndarray:
     """The best value on each operation's edge minus the operation's value, float64[n_players].
 
-    Only remaining operations are compared. The result is -inf for removed operations, and for the
-    last operation of an edge, which must not be removed.
+    The result is -inf for removed operations, and for the last operation of an edge.
     """
     table, here = a.reshape(-1, n_operations), left.reshape(-1, n_operations)
     best = np.where(here, table, -np.inf).max(axis=1, keepdims=True)

@@ -3,8 +3,7 @@
 Li & Talwalkar, "Random search and reproducibility for neural architecture search" (UAI 2019).
 
 Each step draws an architecture uniformly and trains its weights. After the last epoch, further
-architectures are drawn and evaluated with the shared weights. The one with the best validation
-accuracy is the result.
+architectures are drawn; the one with the best validation accuracy is the result.
 """
 # Tested in tests/strategies/test_shared_weights.py.
 

@@ -1,6 +1,6 @@
 """Draws of mixing weights, differentiable with respect to the parameters of the distribution.
 
-Random numbers are drawn on the CPU from the given generator, so all devices get the same numbers.
+Random numbers are drawn on the CPU, so all devices get the same.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ def gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def concrete(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-    """Gumbel-softmax (Jang et al.; Maddison et al., ICLR 2017) over the last axis.
-
-    At a temperature near 0 it is almost a one-hot draw from softmax(logits).
-    """
+    """Gumbel-softmax (Jang et al.; Maddison et al., ICLR 2017) over the last axis."""
     return ((logits + gumbel(logits, generator)) / temperature).softmax(-1)
 
 
@@ -31,18 +28,14 @@ def straight_through(soft: Tensor) -> Tensor:
 
 
 def dirichlet(concentration: Tensor, kept: Tensor, generator: torch.Generator) -> Tensor:
-    """A differentiable draw from Dir(concentration) over the kept entries of the last axis.
-
-    The draw is a vector of gamma variables divided by their sum. Torch computes the pathwise
-    derivatives of gamma variables with respect to the concentration. Entries not kept are 0.
-    """
+    """A draw from Dir(concentration) over the kept entries of the last axis; the others are 0."""
     gamma = torch._standard_gamma(concentration.cpu(), generator)
     gamma = gamma.clamp_min(torch.finfo(gamma.dtype).tiny).to(kept.device) * kept
     return gamma / gamma.sum(-1, keepdim=True)
 
 
 def on_simplex(mixing: Tensor) -> Tensor:
-    """Clip to [0, 1], and scale so that the sum over the last axis is one.
+    """Clip to [0, 1] and scale to sum 1 over the last axis.
 
     If all entries are 0 after clipping, the result is one-hot at the largest original entry.
     """

@@ -3,16 +3,16 @@
 Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
 regularization" (ICML 2020).
 
-`gradient.py` shows the algorithm of DARTS, whose line 2 updates the weights w. Here the update uses
-the worst mixing weights near softmax(α):
+The update of the weights w (line 2 of DARTS' algorithm 1, `gradient.py`) uses the worst mixing
+weights near softmax(α):
 
     w descends max_{‖δ‖∞ ≤ ε} L_train(w, softmax(α) + δ)
 
-The maximum is approximated by projected gradient ascent from a random start. It takes seven steps
-of 2ε/7 along the sign of the gradient. After each step, δ is clipped to [-ε, ε], and the mixing
-weights are projected onto the simplex of each edge. During the ascent, batch norms use running
-statistics, as in the authors' code. Deviation: we always keep δ. The authors' code drops δ if it
-does not raise the loss; this check costs two forward passes for each update of w.
+The maximum is approximated by projected gradient ascent from a random start: seven steps of 2ε/7
+along the sign of the gradient. After each step, δ is clipped to [-ε, ε], and the mixing weights are
+projected onto the simplex of each edge. During the ascent, batch norms use running statistics, as
+in the authors' code. Deviation: the authors' code drops δ if it does not raise the loss; we always
+keep δ.
 """
 # Tested in tests/strategies/test_sampling.py.
 

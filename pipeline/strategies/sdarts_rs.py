@@ -1,9 +1,9 @@
-"""SDARTS-RS: DARTS with randomly perturbed mixing weights in the training of the weights w.
+"""SDARTS-RS: DARTS that trains the weights w under randomly perturbed mixing weights.
 
 Chen & Hsieh, "Stabilizing differentiable architecture search via perturbation-based
 regularization" (ICML 2020).
 
-In line 2 of DARTS' algorithm 1 (`gradient.py`), random noise δ is added to the mixing weights:
+In line 2 of DARTS' algorithm 1 (`gradient.py`), noise δ is added to the mixing weights:
 
     w descends E L_train(w, softmax(α) + δ),   δ uniform in [-ε, ε] for each operation
 

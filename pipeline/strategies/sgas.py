@@ -3,12 +3,10 @@
 Li, Qian, Delgadillo, Müller, Thabet, Ghanem, "SGAS: sequential greedy architecture search"
 (CVPR 2020).
 
-The search is DARTS, with decisions about edges during training. Each decision selects one edge per
-cell type: the undecided edge with the highest score. The selected edge keeps only its strongest
-operation, and its α is no longer updated. In DARTS' spaces, when two incoming edges of a node are
-decided, its other incoming edges are removed. `greedy.py` defines the score. One of its factors,
-the importance of the edge, is the same for all edges if the space has no `none`. Deviation: the
-batch size does not grow during the search.
+The search is DARTS. In each cell type, a decision selects the undecided edge with the highest score
+(`greedy.py`). The selected edge keeps only its strongest operation, and its α is no longer updated.
+In DARTS' spaces, when two incoming edges of a node are decided, its other incoming edges are
+removed. Deviation: the batch size does not grow during the search.
 """
 # Tested in tests/strategies/test_edges.py.
 
@@ -72,7 +70,7 @@ class Sgas(GradientSearch):
         return ranked_strength(self.space, mixing, importance)
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, alpha, optimisers, decisions, and the past epochs for the stability score."""
+        """All that the next epoch depends on, with the decisions."""
         decisions = np.stack([self._decisions.operation, self._decisions.order])
         past = [torch.from_numpy(p) for p in self._past]
         return {**super().state_dict(), "decisions": torch.from_numpy(decisions), "past": past}

@@ -12,8 +12,8 @@ After the warm-up, in each epoch:
     μ    momentum -> `settings.momentum`    ε    step size -> `settings.step`
 
 The operations of both cell types are players of one game. `none` is a null player and is never
-chosen. The paper leaves some points open. Here α is updated once per epoch, s starts from
-1e-3 N(0, 1), and each cell type has a separate norm in Eqs. 6 and 7.
+chosen. The paper leaves some points open. Here s starts from 1e-3 N(0, 1), and each cell type has a
+separate norm in Eqs. 6 and 7.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Shapley(WeightSharing):
     """Shapley-NAS; variants override `value_function`, `estimate`, `accumulate` or `step`.
 
     Attributes:
-        groups: int64[n_players], group of each player; Eqs. 6 and 7 normalise within each group.
+        groups: int64[n_players], group of each player; Eqs. 6 and 7 normalise in each group.
     """
 
     def __init__(self, *arguments: Any):
@@ -61,7 +61,7 @@ class Shapley(WeightSharing):
         return {**metrics, **measured, **both}
 
     def learning_rate(self, epoch: int) -> float:
-        """Learning rate of `epoch`; `released_code` uses the next epoch's, unless it is rising."""
+        """Learning rate; `released_code` uses that of the next epoch, unless it is rising."""
         ahead = self._as_released and not rises(self.search, epoch)
         return super().learning_rate(epoch + ahead)
 
@@ -88,7 +88,7 @@ class Shapley(WeightSharing):
         return alpha_update(alpha, s, self.settings.step, self.groups, scale)
 
     def _move_alpha(self, epoch: int, valid: Images) -> dict[str, float]:
-        """Estimate φ, then update s and α. In the warm-up, only evaluate V(N), with all players."""
+        """Estimate φ, then update s and α; in the warm-up, only evaluate V(N)."""
         started = time.perf_counter()
         V = self.value_function(epoch, valid)
         if epoch < self.warmup_epochs:
@@ -109,7 +109,7 @@ class Shapley(WeightSharing):
         return {**super().record(), "s": self._s.copy(), **values}
 
     def state_dict(self) -> dict[str, Any]:
-        """The state to save: weights, α, s, and the last φ, which the next estimate may use."""
+        """The state to save: weights, α, s, and the last φ."""
         last = {"s": torch.from_numpy(self._s), "phi": torch.from_numpy(self._estimate.phi)}
         return {**super().state_dict(), **last}
 

@@ -1,11 +1,9 @@
 """Shrinking: removes the operation that contributes least and continues to train without it.
 
 This strategy is ours. Each training step uses a random architecture of the remaining operations, as
-in RSPS. When a removal is due, some random architectures are evaluated. An additive game is fitted
-to their accuracies by least squares. The coefficients of this game are the values of the operations
-(`contributions.py`). Shapley values are also coefficients of an additive game, fitted to V(S) over
-all coalitions S by weighted least squares. The operation whose value is furthest below the best
-value on its edge is removed (`remaining.py`).
+in RSPS. When a removal is due, an additive game is fitted to the accuracies of random architectures
+by least squares. Its coefficients are the values of the operations (`contributions.py`). The
+operation whose value is furthest below the best value on its edge is removed (`remaining.py`).
 """
 
 from __future__ import annotations
@@ -49,7 +47,7 @@ class Shrinking(WeightSharing):
         return {**metrics, "evaluations": n, "operations_left": n_left}
 
     def _due(self, epoch: int, n_steps: int) -> list[int]:
-        """Indices of the steps before which an operation is removed, one index for each removal."""
+        """For each removal in the epoch, the index of the step that follows it."""
         shares = np.linspace(self.settings.start, self.settings.end, self._remaining.n_removals)
         steps = np.minimum(shares * self.search.epochs * n_steps, self.search.epochs * n_steps - 1)
         return [int(step) % n_steps for step in steps if int(step) // n_steps == epoch]
@@ -59,7 +57,7 @@ class Shrinking(WeightSharing):
         return self._alpha.new_tensor(one_hot(self.space, self._remaining.draw(self._rng))).float()
 
     def _remove(self, valid: Images) -> int:
-        """Evaluate some architectures and remove an operation; return the images classified."""
+        """Remove an operation; return the number of images classified."""
         drawn = [self._remaining.draw(self._rng) for _ in range(self.settings.architectures)]
         seed = seeds.derive(self.seed, "removal", self._remaining.next)
         found, n = evaluate(self.supernet, valid, drawn, self.settings.value_images, seed)

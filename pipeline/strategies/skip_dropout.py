@@ -12,12 +12,7 @@ from pipeline.supernet import Supernet
 
 
 class SkipDropout(nn.Module):
-    """Dropout of each activation separately, with random numbers from a generator on the CPU.
-
-    Attributes:
-        rate: probability that an activation is dropped during training.
-        generator: the random generator.
-    """
+    """Dropout of single activations in training, at a `rate`, with a `generator` on the CPU."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +20,7 @@ class SkipDropout(nn.Module):
         self.generator: Any = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Set random activations to zero, and scale up the others to keep the expected value."""
+        """Set random activations to zero, and divide the others by 1 - `rate`."""
         if not self.training or not self.rate:
             return x
         kept = torch.rand(x.shape, generator=self.generator).to(x.device) >= self.rate
@@ -33,7 +28,7 @@ class SkipDropout(nn.Module):
 
 
 def add_skip_dropout(supernet: Supernet) -> list[SkipDropout]:
-    """Put a dropout after every identity operation; return all these dropouts."""
+    """Put a dropout after every identity operation; return the dropouts."""
     for module in supernet.modules():
         operations = getattr(module, "operations", None)
         if isinstance(operations, nn.ModuleList):

@@ -7,12 +7,11 @@ Each step draws the mixing weights of each edge from a concrete distribution:
     G    Gumbel noise
     λ    `temperature`, which falls linearly over the epochs
 
-In the authors' code, α and the weights w minimise the same loss on the same batch (one level), and
-no validation images are used. The published result of SNAS on NAS-Bench-201 comes from the code of
-DrNAS, in which α minimises the loss on the validation half (two levels, algorithm 1 of DARTS).
+In the authors' code, α and the weights w minimise the same loss on the same batch (one level). The
+published result on NAS-Bench-201 comes from the code of DrNAS, in which α minimises the loss on the
+validation half (two levels, algorithm 1 of DARTS).
 
-Deviations: we use neither drop path during the search nor the resource penalty. The comparisons in
-the Shapley-NAS paper also have no resource penalty.
+Deviations: we use neither drop path during the search nor the resource penalty.
 """
 # Tested in tests/strategies/test_sampling.py.
 
@@ -37,7 +36,7 @@ class Snas(GradientSearch):
         )
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
-        """One pass that updates both α and w, or algorithm 1."""
+        """With one level, one pass that updates α and w; otherwise algorithm 1 of DARTS."""
         if self.settings.levels == 2:
             return super().epoch(epoch, train, valid)
         self.begin(epoch)
@@ -45,7 +44,7 @@ class Snas(GradientSearch):
         return self.train_weights(epoch, train)
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
-        """Update w. After the warm-up, a search with one level also updates α, on the same loss."""
+        """Update w; with one level, after the warm-up, also α on the same loss."""
         self._alpha.grad = None
         super().step_weights(images, labels, tally)
         if self.settings.levels == 1 and not self._frozen:
@@ -57,7 +56,7 @@ class Snas(GradientSearch):
         return concrete(logits, self.temperature, self.draws).flatten().float()
 
     def mixing(self) -> Tensor:
-        """The same weights; with one level they keep their gradient."""
+        """Mixing weights for training w; with one level they keep the gradient of α."""
         return self.relaxed() if self.settings.levels == 1 else self.relaxed().detach()
 
 

@@ -1,12 +1,11 @@
 """Search on a table of trained architectures: choose an architecture, look it up, repeat.
 
 Dong & Yang ("NAS-Bench-201", ICLR 2020, section 4) use such searches as baselines without weight
-sharing. An evaluation looks up the validation accuracy of a network that the benchmark has trained
-separately. Test accuracies are never read. The result is the best evaluated architecture.
+sharing. An evaluation looks up a validation accuracy. Test accuracies are never read. The result is
+the best evaluated architecture.
 
-The benchmark stops these searches after a simulated time (12,000 s). Our table has no training
-times, so our searches stop after a fixed number of evaluations. A checkpoint contains only the list
-of accuracies so far, which determines all further steps.
+Deviation: the benchmark stops a search after a simulated time (12,000 s). Our table has no training
+times, so ours stops after a fixed number of evaluations.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class TableSearch(Strategy):
 
     Attributes:
         values: accuracies of the evaluations so far, in percent.
-        asked: the evaluated architectures, each as the index of the operation on every edge.
+        asked: the evaluated architectures: for each edge, the index of its operation.
     """
 
     def __init__(self, *arguments: Any):
@@ -68,10 +67,10 @@ class TableSearch(Strategy):
 
     @abstractmethod
     def ask(self, rng: np.random.Generator) -> Architecture:
-        """The next architecture: the operation on each edge."""
+        """The next architecture: the index of the operation on each edge."""
 
     def tell(self, architecture: Architecture, value: float) -> None:
-        """Receive the accuracy, in percent, of the last architecture that `ask` returned."""
+        """Receive the accuracy, in percent, of the architecture that `ask` returned."""
 
     @property
     def n_epochs(self) -> int:
@@ -92,7 +91,7 @@ class TableSearch(Strategy):
         }
 
     def _next(self, value: float | None) -> None:
-        """Make one evaluation; look its value up unless it is given."""
+        """Make one evaluation; look up its value unless it is given."""
         rng = seeds.numpy_generator(self.seed, "ask", len(self.values))
         architecture = self.ask(rng)
         value = self.look_up(architecture) if value is None else value
@@ -108,16 +107,16 @@ class TableSearch(Strategy):
         return float(self._accuracies[index])
 
     def strength(self) -> np.ndarray:
-        """1 for each operation of the best architecture so far, 0 for all other operations.
+        """1 for the operations of the best architecture so far, 0 for all others.
 
-        Of equally good architectures the first is used; before any evaluation, a random one.
+        Before any evaluation, the architecture is random.
         """
         if self.values:
             return self._one_hot(self.asked[int(np.argmax(self.values))])
         return self._one_hot(self.random(seeds.numpy_generator(self.seed, "ask", 0)))
 
     def random(self, rng: np.random.Generator) -> Architecture:
-        """A uniform draw from the space; `none` only if it may win."""
+        """A uniform draw from the space, with `none` only if it may win."""
         allowed = self.allowed()
         return tuple(int(rng.choice(allowed)) for _ in range(self.space.n_edges))
 
@@ -134,7 +133,7 @@ class TableSearch(Strategy):
         return one_hot(self.space, [edge * n + o for edge, o in enumerate(architecture)])
 
     def state_dict(self) -> dict[str, Any]:
-        """The accuracies told so far."""
+        """The accuracies so far, which determine all further steps."""
         return {"values": list(self.values)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -2,23 +2,18 @@
 
     V(S) = Acc_val(w, α), with all operations outside S removed    (paper, section 3.2 and Eq. 7)
 
-The paper leaves some points open. The choices here are:
-- Accuracy is measured on 1,024 images from the second half of the training set, or on all images of
-  this half if there are fewer. As in the released code, new images are drawn for each permutation,
-  and all coalitions of a permutation are evaluated on the same images. Unlike the released code, we
-  do not augment images.
-- Batch norms use batch statistics (`batch_norm.py` explains why). All batches have nearly the same
-  size, because a small last batch would have unreliable statistics.
-- `supernet/mixture.py` defines how a removal changes the mixing weights.
+The paper leaves some points open. Our defaults are:
+- Accuracy is measured on 1,024 images from the second half of the training set. As in the released
+  code, new images are drawn for each permutation. Unlike in the released code, images are not
+  augmented.
+- Batch norms use batch statistics (`supernet/batch_norm.py` says why).
+- The mixing weights of removed operations are zero (`supernet/mixture.py`). Then `none` is a null
+  player, φ = 0, and takes no part in the game.
 
-The operation `none` adds nothing to an edge. Without `renormalise` it is therefore a null player,
-that is, φ = 0. Then only the other operations take part in the game, which saves one evaluation per
-`none` in each permutation.
-
-V can measure two other quantities instead of the accuracy. `soft_accuracy` is the mean over images
-of the probability of the true class. `negative_loss` is the mean of the logarithm of this
-probability. Both are differentiable with respect to the presence z_o of an operation o, because the
-mixing weight of o is z_o w_o(α). The gradient for a coalition S is taken at z = 1_S.
+Instead of the accuracy, V can be `soft_accuracy`, the mean probability of the true class, or
+`negative_loss`, the mean logarithm of this probability. Both are differentiable with respect to the
+presence z_o of an operation o, whose mixing weight is z_o w_o(α). The gradient for a coalition S is
+taken at z = 1_S.
 """
 
 from __future__ import annotations
@@ -47,23 +42,16 @@ __all__ = ["ValueFunction", "ValueSettings", "shapley_values"]
 class ValueFunction:
     """The value function V as a game for `pipeline.shapley`: bool[b, n] -> float64[b].
 
-    Call `redraw` before the first evaluation, as estimators do.
-
-    Args:
-        supernet: the network with weights w, which are not changed.
-        alpha: α, float[n_players] on the supernet's device.
-        images: the images on which accuracy is measured.
-        settings: images per draw and per forward pass, use of batch norms, mixing weights.
-        seed: seed of the random draws of images.
-        augment: the augmentation to use if `settings.augment` is true.
+    Call `redraw` before the first evaluation, as estimators do. `alpha` is float[n_players] on the
+    supernet's device. The images of V are drawn from `images`. The weights do not change.
 
     Attributes:
         n_players: number of players of the space.
-        players: int64[n], the players that take part in the game; all others are null players.
-        edges: int64[n], the edge of each player in `players`, numbered over all cell types.
-        redraws: whether new images are drawn for each permutation.
-        images_forward: number of forward passes in this process, counted per image.
-        images_backward: number of backward passes in this process, counted per image.
+        players: int64[n], the players in the game; all others are null players.
+        edges: int64[n], the edge of each of `players`, numbered over all cell types.
+        redraws: whether each permutation has new images.
+        images_forward: forward passes in this process, counted per image.
+        images_backward: backward passes in this process, counted per image.
     """
 
     def __init__(
@@ -108,7 +96,7 @@ class ValueFunction:
         return in_batches(images, labels, self._settings.value_batch_size)
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
-        """V of each coalition of `players`."""
+        """V of each coalition."""
         with torch.no_grad(), self.measuring():
             return np.array([self._value(S) for S in coalitions])
 
@@ -118,7 +106,7 @@ class ValueFunction:
             return float(self._mean(mixing))
 
     def _gradient(self, coalitions: np.ndarray) -> np.ndarray:
-        """∂V/∂z of each coalition of `players`, bool[b, n] -> float64[b, n]."""
+        """∂V/∂z of each coalition, bool[b, n] -> float64[b, n]."""
         return np.stack([self._gradient_at(S) for S in coalitions])
 
     def _gradient_at(self, S: np.ndarray) -> np.ndarray:
@@ -130,7 +118,7 @@ class ValueFunction:
         return gradient.double().cpu().numpy()[self.players]
 
     def _present(self, S: np.ndarray) -> Tensor:
-        """Presence z, float[n_players]: 1 for members of S and players outside the game, else 0."""
+        """Presence z, float[n_players]: 1 in S and for players outside the game, else 0."""
         present = torch.ones_like(self._alpha)
         present[self.players] = present.new_tensor(S)
         return present
@@ -141,10 +129,7 @@ class ValueFunction:
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[None]:
-        """Set the mode of batch norms once for all evaluations inside the block.
-
-        Outside such a block, each evaluation sets the mode of every module again, which takes time.
-        """
+        """Set the mode of batch norms once for the block, not for each evaluation, to save time."""
         policy = self._settings.batch_norm
         if self._is_measuring or policy == "recalibrated":  # then each coalition is recalibrated
             yield
@@ -158,7 +143,7 @@ class ValueFunction:
 
     @contextlib.contextmanager
     def _normalised(self, mixing: Tensor) -> Iterator[None]:
-        """Evaluation mode with batch norms as the settings say."""
+        """Set the mode of batch norms as the settings say."""
         if self._settings.batch_norm != "recalibrated":
             with self.measuring():
                 yield
@@ -190,7 +175,7 @@ class ValueFunction:
         return logits
 
     def cost(self, processes: Processes | None = None) -> dict[str, int]:
-        """Images forward and backward, summed over the processes that share the evaluations."""
+        """Images forward and backward, summed over processes."""
         own = self.images_forward, self.images_backward
         all_of_them = processes.exchange(own) if processes else [own]
         forward, backward = map(sum, zip(*all_of_them, strict=True))
@@ -232,13 +217,8 @@ def shapley_values(
 ) -> Estimate:
     """Estimate φ of all players of the space.
 
-    Args:
-        V: the value function of the game.
-        settings: the estimator and its options.
-        seed: seed of the permutations.
-        processes: the processes that share the evaluations; None: only this one.
-        keep_last: whether permutations keep the last operation of each edge; ignored if the
-            estimator has no option `kept_edges`.
+    With `keep_last`, permutations keep the last operation of each edge, if the estimator has the
+    option `kept_edges`.
     """
     options = settings.options()
     if keep_last and "kept_edges" in option_names(settings.estimator):

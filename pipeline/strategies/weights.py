@@ -2,8 +2,8 @@
 
     w* = argmin_w L_train(w, α)    (paper, Eq. 2 and the constraint of Eq. 5)
 
-w* is approximated by SGD on the first half of the training images while α is fixed. The strategy
-decides how and when α changes. In the first `warmup_epochs` epochs α does not change.
+SGD on the first half of the training images approximates w*. A subclass decides how α changes after
+`warmup_epochs` epochs.
 
     w    weights of the supernet     -> `supernet.parameters()`
     α    architecture parameters     -> `_alpha` -> float64[n_players]; starts at 1e-3 N(0, 1), as
@@ -32,7 +32,7 @@ from pipeline.spaces import Space
 from pipeline.strategies.contract import Strategy
 from pipeline.strategies.edges import ranked_strength, softmax_rows
 from pipeline.supernet import Supernet, mixture, saved
-from pipeline.training.distributed import Ranks
+from pipeline.training.distributed import Ranks, digest_of
 from pipeline.training.optimisers import SGD
 from pipeline.training.stopping import check_finite
 
@@ -64,6 +64,10 @@ class WeightSharing(Strategy):
         """The recipe's number of epochs."""
         return self.search.stop_epoch or self.search.epochs
 
+    def digest(self) -> str:
+        """Of the supernet's weights and buffers and of the strengths."""
+        return f"{digest_of(self.supernet)} {super().digest()}"
+
     def new_weight_optimiser(self) -> SGD:
         """SGD as in the recipe, with empty momentum buffers."""
         return SGD(
@@ -80,22 +84,17 @@ class WeightSharing(Strategy):
 
     @property
     def warmup_epochs(self) -> int:
-        """Number of epochs with alpha frozen: the strategy's if set, else the recipe's."""
+        """Number of epochs with alpha frozen, from the strategy, else from the recipe."""
         chosen: int | None = self.settings.warmup_epochs
         return self.search.warmup_epochs if chosen is None else chosen
 
     def train_weights(
         self, epoch: int, train: Images, before_step: BeforeStep = lambda images, labels: None
     ) -> dict[str, float]:
-        """One pass of SGD over the training images.
-
-        Args:
-            epoch: counted from 0.
-            train: the images.
-            before_step: function called with images and labels before each step on the weights.
+        """One pass of SGD; `before_step` gets images and labels before each step.
 
         Returns:
-            mean loss and accuracy over the images; number of images in forward and backward passes.
+            mean loss and accuracy; number of images in forward and backward passes.
 
         Raises:
             InputError: the loss or the weights are no longer finite.
@@ -117,11 +116,7 @@ class WeightSharing(Strategy):
         }
 
     def step_weights(self, images: Tensor, labels: Tensor, tally: Tally) -> None:
-        """One step of SGD on the weights with the current mixing weights.
-
-        The gradient of the batch's mean loss is summed over micro-batches. Batch norms use the
-        statistics of each micro-batch.
-        """
+        """One step of SGD on the weights; batch norms use the statistics of each micro-batch."""
         self.weight_optimiser.zero_grad()
         differentiable = False
         for part, part_labels, share, is_own in self.micro_batches(images, labels):
@@ -137,11 +132,7 @@ class WeightSharing(Strategy):
     def micro_batches(
         self, images: Tensor, labels: Tensor
     ) -> Iterator[tuple[Tensor, Tensor, float, bool]]:
-        """Split a batch into micro-batches of the recipe's `micro_batch_size`.
-
-        Yields:
-            (images, labels, their share of the batch, whether this rank trains on them).
-        """
+        """Split a batch: (images, labels, share of the batch, whether this rank trains on them)."""
         size = self.search.micro_batch_size or len(labels)
         pairs = zip(parts(images, size), parts(labels, size), strict=True)
         for number, (part, part_labels) in enumerate(pairs):
@@ -153,7 +144,7 @@ class WeightSharing(Strategy):
         return learning_rate(self.search, epoch)
 
     def batches(self, images: Images, *stream: str | int) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass of augmented batches, shuffled by the random stream named `stream`."""
+        """One pass of augmented batches, shuffled by the random stream `stream`."""
         generator = seeds.torch_generator(self.seed, *stream)
         return images.batches(self.search.batch_size, generator, self.augmentation())
 
@@ -166,7 +157,7 @@ class WeightSharing(Strategy):
         return mixture(self.space, self._alpha.detach().float())
 
     def loss(self, images: Tensor, labels: Tensor, mixing: Tensor, tally: Tally) -> Tensor:
-        """Mean cross entropy over the images of a batch; the tally records it."""
+        """Mean cross entropy of a batch; the tally records it."""
         with autocast(self.device, self.search.supernet.precision):
             logits = self.supernet(images, mixing)
         loss = F.cross_entropy(logits.float(), labels)
@@ -178,7 +169,7 @@ class WeightSharing(Strategy):
         return self._alpha.detach().cpu().numpy().copy()
 
     def strength(self) -> np.ndarray:
-        """Strengths of the operations, which determine the genotype: alpha, as in the paper.
+        """Strengths, which determine the genotype: alpha, as in the paper.
 
         With edge normalisation, edges are ranked by softmax(alpha) · softmax(beta), as in PC-DARTS.
         """
@@ -211,9 +202,9 @@ class WeightSharing(Strategy):
 
 
 class Tally:
-    """Mean loss and accuracy over the images of many batches.
+    """Mean loss and accuracy over many batches.
 
-    The sums are kept on the device, because reading them after each step would stall a GPU.
+    The sums stay on the device, because reading them after each step would stall a GPU.
     """
 
     def __init__(self) -> None:
@@ -228,7 +219,7 @@ class Tally:
         self._n_correct += (logits.argmax(1) == labels).sum()
 
     def share(self, ranks: Ranks) -> None:
-        """Sum over all ranks, after each rank has added all of its batches."""
+        """Sum over all ranks."""
         if ranks.n > 1:
             found = ranks.exchange((self.n, float(self._loss_sum), int(self._n_correct)))
             n, losses, n_correct = zip(*found, strict=True)
@@ -246,9 +237,9 @@ class Tally:
 
 
 def learning_rate(search: SearchSettings, epoch: float) -> float:
-    """The learning rate of an epoch; it falls from the first to the last value along a cosine.
+    """The learning rate of an epoch, which falls along a cosine.
 
-    With batches larger than `LARGE_BATCH`, the rate first rises linearly for `rise_epochs` epochs.
+    With batches larger than `LARGE_BATCH`, it first rises linearly for `rise_epochs` epochs.
     """
     if rises(search, epoch):
         return search.learning_rate * (epoch + 1) / search.rise_epochs
@@ -256,12 +247,12 @@ def learning_rate(search: SearchSettings, epoch: float) -> float:
 
 
 def rises(search: SearchSettings, epoch: float) -> bool:
-    """Whether the learning rate is still rising to the start of the cosine."""
+    """Whether the learning rate still rises."""
     return epoch < search.rise_epochs and search.batch_size > LARGE_BATCH
 
 
 def cosine(first: float, last: float, share: float) -> float:
-    """A value that falls from `first` (at share 0) to `last` (at share 1) along half a cosine."""
+    """Falls from `first` (share 0) to `last` (share 1) along half a cosine."""
     return last + (first - last) * 0.5 * (1 + math.cos(math.pi * share))
 
 

@@ -26,10 +26,7 @@ def with_reference(
 
     `winners` is the share of edges on which both vectors have the same best operation.
 
-    Args:
-        phi: float64[n], values of the players; NaN is replaced by the mean of the other values.
-        reference: float64[n], values with which `phi` is compared.
-        edges: int64[n], the edge of each player.
+    The arguments have the shape [n]. NaN in `phi` becomes the mean of the other values.
     """
     phi = _whole(phi)
     winners = [
@@ -44,7 +41,7 @@ def with_reference(
 def over_repeats(
     phis: Sequence[NDArray[np.float64]], reference: NDArray[np.float64]
 ) -> dict[str, dict[str, Any]]:
-    """Agreement of several estimates with a reference, in the form of a measurement."""
+    """Agreement of several estimates with a reference, as a measurement."""
     found = [with_reference(phi, reference) for phi in phis]
     return {name: number(agreement[name] for agreement in found) for name in MEASURES}
 
@@ -58,7 +55,7 @@ def interval(measure: str, values: Iterable[float]) -> dict[str, float | None]:
 
 
 def number(values: Iterable[float], decimals: int = 3) -> dict[str, Any]:
-    """Mean, std, half_width (of the 95 % t interval) and n of several values, as a dict."""
+    """Mean, std, half width of the 95 % t interval, and n of several values."""
     over = summarise(values)
     numbers = {"mean": over.mean, "std": over.deviation, "half_width": over.half_width}
     rounded = {key: None if x is None else round(x, decimals) for key, x in numbers.items()}
@@ -81,12 +78,12 @@ class Ranking:
         """How well phi ranks the cells of the table.
 
         Args:
-            phi: float64[24], values of the players without `none`; NaN is replaced by the mean of
-                the other values. The value of `none`, a null player, is zero.
+            phi: float64[24], values of the players without `none`, whose value is zero; NaN becomes
+                the mean of the other values.
 
         Returns:
-            `table_tau`: Kendall's tau between the accuracy of a cell and the sum of phi over its
-            operations; `found_accuracy`: accuracy of the cell with the best operation on each edge.
+            `table_tau`, Kendall's tau between a cell's accuracy and the sum of phi over its
+            operations; `found_accuracy`, of the cell with the best operation on each edge.
         """
         strength = with_none(_whole(phi))
         best = 1 + strength[:, 1:].argmax(axis=1)

@@ -1,7 +1,7 @@
 """Quality of `nasbench_digits`: noise between seeds, and agreement with NAS-Bench-201's table.
 
-All numbers are computed over the 6,466 distinct cells. Isomorphic cells count as one cell, whose
-value is the mean of their values. Intervals are percentile bootstraps over distinct cells.
+All numbers are computed over the 6,466 distinct cells: the mean of isomorphic cells counts as one
+value. Intervals are percentile bootstraps over distinct cells.
 """
 # Tested in tests/studies/test_table.py.
 
@@ -18,7 +18,7 @@ from pipeline.nasbench import DIGITS_ACCURACIES, Table, cells
 from pipeline.nasbench.additive import N_BOOTSTRAP, bootstrap, kendall, spearman
 from pipeline.nasbench.table import ROW_OF
 
-BEST = 1000  # number of best cells of the real table, which a search must distinguish
+BEST = 1000  # number of best cells of the real table
 REAL = ("cifar10_test", "cifar10_valid", "cifar100_test", "imagenet16_test")
 
 

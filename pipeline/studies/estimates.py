@@ -33,16 +33,15 @@ def estimate(
 ) -> dict[str, dict[str, Any]]:
     """Shapley values, number of evaluations and computing time for each variant of a job.
 
-    A variant is an estimator with its settings. If several variants need the value of the same
-    coalition on the same images, it is computed only once. A run that was stopped continues with
-    the first variant that has no estimate yet.
+    A variant is an estimator with its settings. Variants share the values of coalitions on the same
+    images.
 
     Args:
-        job: the variants, with their seeds.
+        job: the variants and the seed.
         supernet: the network.
-        alpha: architecture parameters of the supernet, float64[n_players].
-        images: the images for the value function; the job uses a part of them.
-        kept: checkpoint file with the results of the finished variants; None: no checkpoint.
+        alpha: architecture parameters, float64[n_players].
+        images: images for the value function; the job uses a part of them.
+        kept: checkpoint file with the results of finished variants; None: no checkpoint.
         identity: settings that affect the values but are not in the job.
     """
     seed, own = seeds.derive(job.seed, *job.stream), part_of(images, job.part)

@@ -23,11 +23,10 @@ READINGS: dict[str, dict[str, Any]] = {
 
 
 def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """A row for each supernet and estimator, with the estimator's agreement with the reference.
+    """A row for each supernet and estimator: how well the estimator agrees with the reference.
 
-    A walk measures V along many whole permutations. The reference is estimated from the first two
-    walks. The rows of each supernet are sorted by tau, the largest first. After them, the row
-    `ceiling` says how well these two walks agree with each other.
+    The reference is estimated from the first two walks (V along many whole permutations). The last
+    row of each supernet, `ceiling`, says how well the two walks agree with each other.
     """
     for name, (way, age) in study.supernets().items():
         head = {"supernet": f"{way}, {age} passes"}
@@ -72,9 +71,8 @@ def phi_of(run: dict[str, Any]) -> NDArray[np.float64]:
 def block_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     """How well values from few permutations agree with values from many.
 
-    A walk records several value functions along its permutations. The second walk is split into
-    blocks. For each block, Shapley values are computed in all ways listed in `READINGS`, and are
-    compared with the Shapley values of the accuracy from the whole first walk.
+    The second walk is split into blocks. For each block, values are computed in all ways listed in
+    `READINGS`. They are compared with the Shapley values of the whole first walk.
     """
     for name, (way, age) in study.supernets().items():
         first, second = (read(results / name / walk / "walks.npz") for walk in [*study.walks][:2])

@@ -60,10 +60,10 @@ def estimators(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
 def supernets(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
     """One row per way to score cells, one column per supernet, and two numbers in each field.
 
-    The first number is Kendall's tau between the scores and the accuracies of the cells. The second
-    is the accuracy (%) of the cell with the highest score.
+    These are Kendall's tau between the scores and the accuracies of the cells, and the accuracy (%)
+    of the cell with the highest score.
     """
-    # Readings of α itself have no batch-norm policy and are left out; they use no value function.
+    # Readings of α itself, which have no batch-norm policy, are left out.
     rows = [row for row in rows if row["batch_norm"]]
     names = [*dict.fromkeys(f"{row['way']}, {row['age']}" for row in rows)]
     found: dict[str, dict[str, str]] = {}
@@ -108,13 +108,7 @@ TABLES = {
 
 
 def write(folder: Path, page: Path, pictures: Path) -> None:
-    """Rewrite the tables of the page and draw its pictures.
-
-    Args:
-        folder: folder of the measurements.
-        page: the page, with markers where the tables are.
-        pictures: folder of the pictures.
-    """
+    """Rewrite the page's tables and draw its pictures from the measurements in `folder`."""
     for name, draw in DRAWN.items():
         draw(folder / f"{name}.json", pictures / f"{name}.svg")
     write_text(page, fill(page.read_text(encoding="utf-8"), folder))

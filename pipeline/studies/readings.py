@@ -1,12 +1,10 @@
 """Computes scores of operations on supernets, and compares them with the NAS-Bench-201 table.
 
-A score gives a number to each player (an operation on an edge). There is a row for each supernet
-and each kind of score (a *reading*). The kinds of score are:
+A *reading* is a way to give each player a score:
 
-- the softmax of α, if α is not zero
+- the softmax of α
 - Shapley values from a single run of an estimator
-- Shapley values from walks (evaluations of V along whole permutations) under one batch-norm
-  policy; some readings use only coalitions of certain sizes
+- Shapley values from walks (evaluations of V along whole permutations)
 
 Each reading is compared with the Shapley values of the table. We also measure how well it ranks
 and chooses architectures, as in Figure 5 and Table 5 of Shapley-NAS.
@@ -33,8 +31,8 @@ from pipeline.studies.estimators import estimates, phi_of
 from pipeline.studies.walks import VALUE_NAMES, Walks, read, together
 
 THIRD = N_PLAYERS // 3
-# Readings of walks under batch statistics: name -> options of `Walks.phi`. Walks under other
-# statistics have only the first reading.
+# Readings of walks: name -> options of `Walks.phi`. Only walks with the batch-norm policy "batch"
+# have more than the first.
 READINGS: dict[str, dict[str, Any]] = {
     **{value: {"value": value} for value in VALUE_NAMES},
     "accuracy, truncated at .5": {"eta": 0.5},
@@ -71,7 +69,7 @@ def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """For each batch-norm policy and reading: a row with each walk's tau, and φ from all walks."""
+    """The tau of each walk, and φ of all walks, for each batch-norm policy and reading."""
     by_policy: dict[str, list[Walks]] = defaultdict(list)
     for name in study.walks:
         policy = walk_job(study, name).value["batch_norm"]
@@ -91,7 +89,7 @@ def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
 
 
 def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
-    """A row and φ for each variant estimated once; `estimators.py` compares repeated estimates."""
+    """A row and φ for each variant estimated only once."""
     for name, repeats in estimates(study, supernet).items():
         if len(repeats) == 1:
             title = study.estimates.variants[name].title or name
@@ -101,7 +99,7 @@ def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
 def _against(
     phi: NDArray[np.float64], exact: NDArray[np.float64], ranking: Ranking
 ) -> dict[str, Any]:
-    """Agreement of φ with the table's Shapley values and accuracies; None if all φ are NaN."""
+    """Agreement with the table's Shapley values and accuracies; None if all φ are NaN."""
     if np.isnan(phi).all():
         return dict.fromkeys(("phi_tau", "phi_r", "table_tau", "found_accuracy"))
     values, accuracies = with_reference(phi, exact), ranking.against(phi)

@@ -1,8 +1,6 @@
 """A value function that several estimators share and that evaluates each coalition once.
 
-Estimators with the same seed have many evaluations in common: the same coalition on the same
-images. A study that compares estimators therefore stores each value, with the time that it took.
-Each estimate then reports the time that it would take if it were computed alone.
+Each estimate still reports the time that it would take if it were computed alone.
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -35,7 +33,7 @@ class Remembering(ValueFunction):
         super().__init__(*arguments)
 
     def redraw(self, permutation: int) -> None:
-        """Set the current permutation; its images are drawn only when a value must be computed."""
+        """Set the current permutation; images are drawn only when a value must be computed."""
         self._asked = permutation
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:

@@ -55,14 +55,10 @@ def measurements(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, measurement) for each measurement that the study's file describes.
 
-    Args:
-        job: the study and its preset.
-        results: `results/{preset}/studies/{study}`.
-        table: the table of NAS-Bench-201 with the study's data set; None if there is none.
+    `results` is `results/{preset}/studies/{study}`; `table` has the study's data set.
 
     Raises:
-        InputError: the table that a measurement needs is missing, or the key `rows` of a
-            measurement has an unknown value.
+        InputError: a needed table is missing, or `rows` of a measurement is unknown.
     """
     study = job.study
     for name, words in study.measurements.items():
@@ -90,7 +86,7 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
-    """The study's seeds; commits, machines and date of its runs or, if none, of this process."""
+    """Seeds of the study; commits, machines and date of its runs (of this process without runs)."""
     records = [read_json((results / file).parent / "provenance.json") for file in study.files()]
     now = provenance.collect({}, study.seed, "cpu", 0.0)
     n = study.trials.seeds if study.trials else 0

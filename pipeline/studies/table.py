@@ -2,8 +2,6 @@
 
 A score is an array of strengths [edges, operations]. Cells are ranked by the sum of the strengths
 of their operations. The chosen cell has, on each edge, the strongest operation other than `none`.
-No supernet is trained. The results show how good a search can be if it ranks cells by such sums,
-and how truncation changes Shapley values when there is no noise.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from pipeline.studies.agreement import number
 
 REPEATS = 20
 PERMUTATIONS = 10
-# Weights of the sizes 0..23 of the coalitions to which a player is added.
+# Size (0..23) of the coalition to which a player is added -> weight of the contribution.
 SEMIVALUES = {
     "Shapley values": lambda size: 1.0,
     "Banzhaf values": banzhaf_weight,
@@ -99,10 +97,9 @@ def score_rows(table: Table, column: str) -> Iterator[dict[str, Any]]:
 def one_by_one(codes: NDArray[np.uint8], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64[edges, operations]: 1 for the operation that remains on each edge, else 0.
 
-    `none` is removed first. Each further step removes one operation: the one whose main effect,
-    over the remaining architectures, is furthest below the best main effect on its edge. The
-    strategy `shrinking` removes operations in the same way, but it has no table of accuracies and
-    evaluates architectures with a supernet.
+    `none` is removed first. Each further step removes the operation whose main effect, over the
+    remaining architectures, is furthest below the best main effect on its edge. The strategy
+    `shrinking` does the same with a supernet instead of the table.
     """
     space = registry.get("spaces", "nasbench201")(NasBench201Search().supernet)
     remaining = Remaining(space, none_may_win=False, seed=0)

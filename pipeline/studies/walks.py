@@ -1,7 +1,6 @@
-"""Evaluates value functions along whole permutations of a supernet's operations; stores the values.
+"""Evaluates all value functions along whole permutations of a supernet's operations.
 
-From the stored values, Shapley values can be computed without another forward pass: for each of
-the value functions, for any range of coalition sizes, and for any truncation.
+From the stored values, `Walks.phi` computes Shapley values without another forward pass.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from pipeline.data import Images
 from pipeline.files import read_arrays
 from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.shapley.estimation import mean_and_error
+from pipeline.shapley.permutation import who_is_left
 from pipeline.strategies.value_function import VALUES, ValueFunction
 from pipeline.supernet import Supernet
 from pipeline.training import checkpoint
@@ -48,10 +48,10 @@ class Walks:
 
         Args:
             value: one of `VALUE_NAMES`.
-            sizes: (least, end); average only contributions to coalitions of at least `least` and
-                fewer than `end` other players. None: average all contributions.
-            eta: truncation threshold; leave out the contributions of a permutation after V has
-                dropped by more than eta * |V(N)|. None: no truncation.
+            sizes: (least, end): use only contributions to coalitions of least <= size < end; None:
+                use all.
+            eta: leave out the contributions of a permutation after V has dropped by more than
+                eta * |V(N)|; None: leave out nothing.
         """
         V = self.V[VALUE_NAMES.index(value)]
         marginal = V[:, :-1] - V[:, 1:]
@@ -92,7 +92,7 @@ def part_of(images: Images, part: tuple[int, int]) -> Images:
 
 
 class AllValues(ValueFunction):
-    """A value function that measures all of `VALUES` at once."""
+    """Measures all of `VALUES` at once."""
 
     def all_values(self, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
         """bool[b, n] -> float64[b, values]."""
@@ -124,18 +124,11 @@ def walk(
     state: Path | None = None,
     identity: dict[str, Any] | None = None,
 ) -> Walks:
-    """Evaluate a job's permutations under α, except those already saved in `state`.
+    """Evaluate a job's permutations, except those already saved in `state`.
 
-    Each permutation is followed by its reverse, evaluated on different images. A player removed
-    early in one is removed late in the other. This reduces the noise of the mean without bias.
-
-    Args:
-        job: permutations, value function, seeds.
-        supernet: the network.
-        alpha: architecture parameters that mix the operations, float64[n_players].
-        images: images reserved for measuring V; the job uses a part of them.
-        state: file to save finished permutations to; None: they are not saved.
-        identity: settings that affect the values and are not in the job.
+    Each permutation is followed by its reverse on other images, which reduces the noise of the mean
+    without bias. `alpha` is float64[n_players]. The job uses a part of `images`. `identity` holds
+    settings that affect the values and are not in the job.
     """
     seed = seeds.derive(job.seed, *job.stream)
     on_device = torch.from_numpy(alpha).to(next(supernet.parameters()).device)
@@ -151,7 +144,7 @@ def walk(
     values = [*saved["V"].numpy()] if saved else []
     for m in range(len(values), permutations):
         V.redraw(m)
-        coalitions = np.argsort(orders[m]) >= np.arange(n + 1)[:, None]
+        coalitions = who_is_left(orders[m])
         values.append(V.all_values(coalitions).T)
         if state and (m + 1) % KEPT_EVERY == 0:
             checkpoint.save(state, {"V": torch.from_numpy(np.stack(values))}, identity)

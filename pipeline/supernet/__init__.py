@@ -1,7 +1,6 @@
 """Supernets: every operation on every edge, mixed with weights that the caller passes.
 
-`Space.supernet` creates the supernet of a space. `supernet.py`, `cell.py`, `darts.py` and
-`nasbench201.py` are written to be read. The code in `fast/` computes the same numbers faster.
+`Space.supernet` creates a supernet. The code in `fast/` computes the same numbers faster.
 """
 
 from pipeline.supernet.batch_norm import evaluation_mode

@@ -1,8 +1,7 @@
-"""The batch-norm statistics that are used while the value of a coalition is measured.
+"""The batch-norm statistics with which the value of a coalition is measured.
 
-The paper does not say which statistics to use. By default, we use batch statistics. Running
-statistics are collected with all operations present, so they are wrong for a supernet from which
-operations are removed.
+The paper does not say which. Running statistics are collected with all operations present, so they
+are wrong for a supernet from which operations are removed. Our default is batch statistics.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ POLICIES = ("batch", "running")
 def evaluation_mode(network: nn.Module, policy: str = "batch") -> Iterator[None]:
     """Put a network in evaluation mode inside the block, then restore the mode of every module.
 
-    With the policy "batch", batch norms use the statistics of each batch, and their running
-    statistics do not change. With "running", they use their running statistics.
+    Batch norms use the statistics of each batch ("batch") or their running statistics ("running").
+    Their running statistics do not change.
 
     Raises:
         ValueError: the policy is unknown.

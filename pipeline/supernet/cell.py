@@ -1,10 +1,10 @@
 """A cell that holds every operation on every edge.
 
-In DARTS (Liu et al., ICLR 2019, equations 1 and 2) the output of an edge (i, j) is the sum
-over operations o of w_o(i, j) * o(state i). State j is the sum of the outputs of its incoming
-edges. In PC-DARTS (Xu et al., ICLR 2020, section 3.2) only the first 1/k of the channels pass
-through the operations. The other channels bypass the operations, and a shuffle mixes the two groups
-of channels. Each edge may also have a weight (section 3.3).
+    state j = Σ_(i, j) Σ_o w_o(i, j) o(state i)    (DARTS, Liu et al., ICLR 2019, Eqs. 1 and 2)
+
+In PC-DARTS (Xu et al., ICLR 2020, section 3.2) only the first 1/k of the channels pass through the
+operations. The other channels bypass them, and a shuffle mixes the two groups of channels. Each
+edge may also have a weight (section 3.3).
 """
 # Tested in tests/supernet/test_coalition.py.
 
@@ -52,8 +52,8 @@ class MixedOperation(nn.Module):
     def forward(self, x: Tensor, mixing: Tensor, present: Present = None) -> Tensor:
         """Mix the operations: [b, c, h, w] -> [b, c, ceil(h / stride), ceil(w / stride)].
 
-        `mixing` [operations] holds the weights of the operations. `present`, bool [operations],
-        says which of them are computed; None: all. Those not computed must have weight zero.
+        `mixing` [operations] holds the weights. `present`, bool [operations], says which operations
+        are computed (None: all); the others must have weight zero.
         """
         terms = [
             weight * operation(x)
@@ -66,7 +66,7 @@ class MixedOperation(nn.Module):
 class MixedCell(nn.Module):
     """A cell of a supernet: maps its input states to the concatenation of its nodes.
 
-    This code is written to be read. Tests compare the fast code (`fast/cell.py`) with it.
+    Tests compare the fast code (`fast/cell.py`) with this readable code.
 
     Args:
         space: edges and operations.
@@ -140,8 +140,7 @@ class MixedCell(nn.Module):
         """The state of a node: channels mixed by operations, and channels that bypassed them.
 
         `mixed` sums the outputs of the operations on the node's edges. `passed` lists the bypassing
-        channels of each earlier state; this method appends those of the new state. The shuffle is
-        the same on every edge, so it is applied once, to the sum of all edges.
+        channels of each earlier state; this method appends those of the new state.
         """
         if self.partial == 1:
             return mixed

@@ -1,9 +1,9 @@
 """The supernet of DARTS (Liu et al., ICLR 2019, section 3).
 
 The inputs of a cell are the outputs of the two cells before it. The cells at one and two thirds of
-the depth halve the image size and double the channels. There is a stem for CIFAR and one for
-ImageNet. Both have three times as many channels as the first cell. The mixed operations can use
-partial channels, as in PC-DARTS (Xu et al., ICLR 2020).
+the depth halve the image size and double the channels. The stem, for CIFAR or for ImageNet, has
+three times as many channels as the first cell. Partial channels are those of PC-DARTS (Xu et al.,
+ICLR 2020).
 """
 # Tested in tests/published/test_supernet_counts.py.
 

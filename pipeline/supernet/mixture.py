@@ -1,11 +1,10 @@
 """The weights with which the operations of an edge are mixed.
 
 The weights of an edge are the softmax of its alpha (DARTS, Liu et al., ICLR 2019, equation 2). To
-evaluate a coalition S of players (Shapley-NAS, section 3.2), all operations outside S are removed
-from the supernet. The paper does not specify the mixing weights of the remaining operations. Here,
-as in the released code, the weights of removed operations are zero and the other weights do not
-change, so `none` is a null player. With `renormalise`, the remaining weights are scaled to sum to
-one on each edge. In this case `none` is not a null player.
+evaluate a coalition (Shapley-NAS, section 3.2), all operations outside it get the weight zero. The
+paper does not specify the other weights. Here, as in the released code, they do not change, so
+`none` is a null player. With `renormalise`, they are scaled to sum to one on each edge. Then `none`
+is not a null player.
 """
 
 from __future__ import annotations
@@ -23,14 +22,13 @@ def mixture(
 
     Args:
         space: defines the order of the players.
-        alpha: [n_players], one real number for each operation.
+        alpha: [n_players].
         present: [n_players], bool for a coalition, or numbers from 0 (removed) to 1 if derivatives
-            with respect to these numbers are needed; None: all operations are present.
-        renormalise: whether to scale the weights of each edge to sum to one; if all operations of
-            an edge are removed, its weights stay zero.
+            with respect to them are needed; None: all operations are present.
+        renormalise: whether to scale the weights; an edge without operations keeps zeros.
 
     Returns:
-        [n_players], in the players' order, differentiable with respect to alpha.
+        [n_players], differentiable with respect to alpha.
     """
     mixing = alpha.view(-1, space.n_operations).softmax(dim=1)
     if present is None:

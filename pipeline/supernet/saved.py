@@ -16,7 +16,7 @@ from pipeline.tensors import DamagedError, read_tensors
 
 
 def save(path: Path, supernet: Supernet, alpha: np.ndarray) -> None:
-    """Write a supernet together with its architecture parameters float64[n_players]."""
+    """Write a supernet and its alpha, float64[n_players]."""
     weights = {name: tensor.detach().cpu() for name, tensor in supernet.state_dict().items()}
     content = {
         "space": supernet.space.name,
@@ -30,7 +30,7 @@ def save(path: Path, supernet: Supernet, alpha: np.ndarray) -> None:
 
 
 def load(path: Path) -> tuple[Supernet, np.ndarray]:
-    """Load a supernet (on the CPU, not compiled) and its alpha, float64[n_players], from a file.
+    """Load a supernet (on the CPU, not compiled) and its alpha, float64[n_players].
 
     Raises:
         InputError: the file is missing or damaged, or its weights do not fit its space.

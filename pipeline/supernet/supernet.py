@@ -1,10 +1,8 @@
 """The network that contains every architecture of a space.
 
 As in Shapley-NAS (Xiao et al., CVPR 2022, section 3.1), the output of an edge is the weighted sum
-of all its operations. The supernet does not know alpha or coalitions. It gets only the resulting
-mixing weights. Batch norms are affine in the stem, the residual blocks and the head, but not inside
-cells. By default no batch norm follows a pooling. With these choices the supernet has as many
-parameters as the published search networks (tests/published).
+of all its operations. Batch norms are affine in the stem, the residual blocks and the head, but not
+inside cells. The supernet has as many parameters as the published search networks.
 """
 
 from __future__ import annotations
@@ -51,7 +49,7 @@ class Supernet(nn.Module):
 
     @classmethod
     def from_seed(cls, space: Space, settings: SupernetSettings, classes: int, seed: int) -> Self:
-        """The supernet of a space with weights drawn from a seed; see `Space.supernet`."""
+        """The supernet of a space, with weights drawn from a seed."""
         if settings.channels % settings.partial_channels:
             raise InputError(
                 f"supernet.partial_channels: {settings.partial_channels} does not divide "
@@ -78,9 +76,9 @@ class Supernet(nn.Module):
         Args:
             images: [b, 3, h, w].
             mixing: [cell types, edges, operations].
-            present: which operations to compute, indexed like `mixing`. None: compute all.
-            edge_weights: [cell types, edges], for the channels that bypass the operations. For the
-                other channels, `mixing` includes the edge weights. None: no edge normalisation.
+            present: which operations to compute, indexed like `mixing`; None: all.
+            edge_weights: [cell types, edges], weights of the channels that bypass the operations;
+                None: no edge normalisation. `mixing` already includes the edge weights.
             cache: as in `forward`.
         """
 
@@ -92,8 +90,7 @@ class Supernet(nn.Module):
         Args:
             images: [b, 3, h, w], at least 8 x 8.
             mixing: [n_players], the mixing weights; zero removes an operation.
-            cache: stores activations of these images for later calls; ignored if gradients are
-                enabled.
+            cache: activations of these images for later calls; ignored if gradients are enabled.
 
         Returns:
             logits [b, classes].
@@ -137,19 +134,15 @@ class Supernet(nn.Module):
 
     @cached_property
     def train_cell(self) -> Callable[..., Tensor]:
-        """The function that calls a cell in training; created in the first training step."""
+        """The function that calls a cell in training."""
         # The search has replaced `auto` by True or False, because it knows its number of steps.
         if not (self.compiles and self.settings.compile is True):
             return call
         return compiled_cell(self.classifier.weight.device)
 
     def _present(self, table: Tensor) -> Present:
-        """Which operations have nonzero weight; None (compute all) if gradients are enabled.
-
-        If gradients are enabled, even a zero weight needs a gradient, so every operation is
-        computed. Therefore all coalitions can use the same compiled graph.
-        """
-        if torch.is_grad_enabled():
+        """Which operations have nonzero weight; None (compute all) if gradients are enabled."""
+        if torch.is_grad_enabled():  # even a zero weight needs a gradient
             return None
         present: list[list[list[bool]]] = (table != 0).tolist()
         return present

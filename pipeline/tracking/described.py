@@ -24,8 +24,7 @@ DIGEST_LENGTH = 32  # MLflow accepts up to 36 characters
 def chart(metric: str) -> str:
     """The name in MLflow of a metric that has a value for each epoch.
 
-    MLflow groups charts by the prefix of their names, and sorts the groups alphabetically. To put
-    accuracies first, `train_accuracy` is renamed `accuracy/train`.
+    `train_accuracy` becomes `accuracy/train`, so that MLflow shows charts of accuracies first.
     """
     name = metric.removesuffix("_accuracy")
     return metric if name == metric or "/" in metric else f"accuracy/{name}"
@@ -60,17 +59,15 @@ def _table_of(journal: Journal) -> str:
 
 
 def model_name(journal: Journal) -> str:
-    """A name for a network, without characters that MLflow forbids in model names."""
+    """A name for a network, without characters that MLflow forbids."""
     place = paths.find(journal.tags.get("run", ""))
     return place.title.replace("/", " ") if place else journal.start["name"].replace("/", " ")
 
 
 def description(journal: Journal, address: str = "") -> str:
-    """Markdown text for a finished run: the note in a workflow's journal, or a stage's main result.
+    """Markdown text for a finished run: the note of a workflow, or the main result of a stage.
 
-    Args:
-        journal: journal of a stage or a workflow.
-        address: address of the report in MLflow; empty if there is none.
+    `address` is the address of the report in MLflow; empty if there is none.
     """
     place = paths.find(journal.tags.get("run", ""))
     said = journal.note

@@ -1,4 +1,4 @@
-"""Looks up recorded runs in MLflow, and the address where MLflow compares them."""
+"""Looks up recorded runs in MLflow, and the addresses of its pages."""
 # Tested in tests/tracking/test_tables.py.
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline import journal
+from pipeline import journal, paths
 from pipeline.errors import InputError
 from pipeline.tracking import store
 
@@ -50,8 +50,8 @@ def recorded(run_id: str) -> Recorded:
 
 
 def runs_address(results: Path) -> str:
-    """MLflow address of a results folder's experiment, or of all experiments if none is known."""
-    state = results / "state"
+    """MLflow's page of a results folder's experiment, or of all experiments if none is known."""
+    state = results / paths.STATE
     parent = journal.read(state / journal.NAME)
     run = journal.mirrored(state).get(parent.key) if parent.events else None
     # Without this query MLflow 3 shows traces of language models.

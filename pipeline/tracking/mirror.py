@@ -30,13 +30,12 @@ BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a r
 class Mirror:
     """Mirrors one journal as a run in a store; `update` sends the journal's new events.
 
-    A new mirror asks the store what the run already has. So nothing is sent twice, even if an
-    earlier process was killed. Create a new mirror after an error, because the store may have
-    received a part of the data.
+    A new mirror asks the store what the run already has, so nothing is sent twice. Create a new one
+    after an error, because the store may have received a part of the data.
 
     Args:
         client: client of the store.
-        journal: current content of the journal.
+        journal: current content.
         root: `results/{preset}`; artifacts outside this folder are never sent.
     """
 
@@ -65,17 +64,17 @@ class Mirror:
         return (info.status, info.end_time) == end and not self._stale_tags()[1]
 
     def prepare(self, journal: Journal) -> None:
-        """Prepare new models for sending, which takes seconds and needs no store."""
+        """Export new models, which takes seconds and needs no store."""
         for path, form in journal.artifacts[self._n_artifacts :]:
             folder = _model_folder(journal)
             if form == "model" and self._is_product(path) and not folder.exists():
                 _export(path, folder)
 
     def update(self, journal: Journal, parent_id: str | None) -> str:
-        """Send everything that the store lacks, ending with the status; return the run's id.
+        """Send everything that the store lacks, the status last; return the run's id.
 
         Args:
-            journal: current content of the journal.
+            journal: current content.
             parent_id: id of the workflow's run.
         """
         from mlflow.entities import Metric
@@ -103,7 +102,7 @@ class Mirror:
         return run_id
 
     def _report(self, workflow_id: str) -> str:
-        """The address of a workflow's report in MLflow; empty for a run outside workflows."""
+        """Address of a workflow's report in MLflow; empty for a run outside workflows."""
         if not (self._journal.workflow or self._journal.start["stage"] == "workflow"):
             return ""
         return (
@@ -118,7 +117,7 @@ class Mirror:
             self._client.set_terminated(child.info.run_id, "FAILED")
 
     def _opened(self, parent_id: str | None) -> str:
-        """Create or reopen the run; return its id. Metrics that the run has are not sent again."""
+        """Create or reopen the run; return its id."""
         from mlflow.entities import Param, RunTag
 
         client, start = self._client, self._journal.start
@@ -147,14 +146,14 @@ class Mirror:
         return run_id
 
     def _stale_tags(self) -> tuple[dict[str, str], set[str]]:
-        """Tags for the tables that use the run, and the names of tags that differ in the store."""
+        """Tags for the tables that use the run, and names of tags that differ in the store."""
         wanted = fitting_texts(tables.tags_of(self._journal))
         assert self.run is not None
         there = {k: v for k, v in self.run.data.tags.items() if k.startswith(tables.TAG)}
         return wanted, {name for name, _ in wanted.items() ^ there.items()}
 
     def _fitting(self, texts: Mapping[str, str]) -> dict[str, str]:
-        """Names and values in a form that MLflow accepts; prints a warning if any were changed."""
+        """Names and values as MLflow accepts them, with a warning if any were changed."""
         fits = fitting_texts(texts)
         if changed := [name for name in texts if fits.get(name) != texts[name]]:
             names = ", ".join(repr(name[:40]) for name in changed[:3])
@@ -165,17 +164,17 @@ class Mirror:
         return fits
 
     def _is_product(self, path: Path) -> bool:
-        """Whether a file is in the results folder and was not deleted after it was recorded."""
+        """Whether a file exists in the results folder."""
         return path.is_file() and path.resolve().is_relative_to(self._root)
 
     def _log(self, kind: str, run_id: str, values: Sequence[Any]) -> None:
-        """Send metrics, params or tags in as few requests as MLflow allows."""
+        """Send metrics, params or tags in few requests."""
         for start in range(0, len(values), BATCH[kind]):
             batch: dict[str, Any] = {kind: values[start : start + BATCH[kind]]}
             self._client.log_batch(run_id, **batch)
 
     def _send(self, run_id: str, path: Path, form: str) -> None:
-        """Send one artifact; tables and models are also sent in the form that MLflow displays."""
+        """Send one artifact, tables and models also in the form that MLflow displays."""
         if form == "report":
             self._client.log_text(run_id, path.read_text(encoding="utf-8"), described.REPORT)
             return
@@ -193,7 +192,7 @@ class Mirror:
 
 
 def fitting(name: str) -> str:
-    """A name that MLflow accepts; if `name` is changed, a digest at its end keeps it unique."""
+    """A name that MLflow accepts; a digest keeps changed names unique."""
     plain = re.sub(r"[^\w. :/-]", "_", name, flags=re.ASCII)
     if posixpath.normpath(plain) != plain or plain.startswith((".", "/")):
         plain = re.sub(r"[/.]", "_", plain)  # MLflow would read it as another path
@@ -204,7 +203,7 @@ def fitting(name: str) -> str:
 
 
 def fitting_texts(texts: Mapping[str, str]) -> dict[str, str]:
-    """Parameters or tags as MLflow accepts them: shortened values without NUL characters."""
+    """Parameters or tags as MLflow accepts them."""
 
     def cut(value: str) -> str:
         plain = value.replace("\0", "\ufffd")
@@ -214,7 +213,7 @@ def fitting_texts(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _experiment(client: MlflowClient, name: str) -> Experiment:
-    """Get the experiment with this name; create it if there is none.
+    """Get or create the experiment with this name.
 
     Raises:
         RefusedError: the experiment was deleted, or MLflow does not accept its name.
@@ -245,7 +244,7 @@ def _experiment(client: MlflowClient, name: str) -> Experiment:
 
 
 def _log_table(client: MlflowClient, run_id: str, path: Path) -> None:
-    """Send a CSV file as an MLflow table; not twice, since `log_table` would repeat the rows."""
+    """Send a CSV file as an MLflow table, unless it is there: `log_table` would repeat the rows."""
     import pandas as pd
 
     name = f"tables/{path.stem}.json"
@@ -254,16 +253,12 @@ def _log_table(client: MlflowClient, run_id: str, path: Path) -> None:
 
 
 def _model_folder(journal: Journal) -> Path:
-    """The folder of a run's model in MLflow's format until it is sent."""
+    """The folder of a model in MLflow's format until it is sent."""
     return journal.path.with_name("mlflow_model")
 
 
 def _export(model: Path, folder: Path) -> None:
-    """Write a model to a folder in MLflow's format.
-
-    If torch cannot export the network, only a warning is printed. The file `model.pt` is sent to
-    MLflow in any case.
-    """
+    """Write a model to a folder in MLflow's format; if torch cannot export it, only warn."""
     partial = folder.with_name("mlflow_model.partial")
     try:
         models.save(model, partial)

@@ -1,9 +1,7 @@
 """Saves a trained network as an MLflow model that loads without this package and without pickle.
 
-The flavour is `mlflow.pytorch` with the serialization format `pt2`, a `torch.export` program. A
-pickle stores the names of our classes, so it cannot be loaded after a class is renamed. ONNX
-needs packages that are optional here. The signature is float32 [b, 3, h, h] -> float32 [b, classes]
-for any batch size b. The auxiliary head is left out, because it is used only in training.
+The flavour is `mlflow.pytorch` with the serialization format `pt2`, a `torch.export` program. The
+signature is float32 [b, 3, h, h] -> float32 [b, classes]. The auxiliary head is left out.
 """
 # Tested in tests/tracking/test_tables.py.
 
@@ -21,11 +19,9 @@ if TYPE_CHECKING:
 
 
 def save(model: Path, folder: Path) -> None:
-    """Write a trained network as a folder in MLflow's format, without any MLflow server.
+    """Write the trained network in the file `model` as a folder in MLflow's format.
 
-    Args:
-        model: the file `model.pt`, a complete model that this program wrote.
-        folder: the folder to write; it is replaced if it exists.
+    `folder` is replaced if it exists. No MLflow server is needed.
     """
     import mlflow.pytorch
     from mlflow.models import ModelSignature
@@ -53,10 +49,10 @@ def save(model: Path, folder: Path) -> None:
 
 
 def log(client: MlflowClient, run_id: str, experiment_id: str, folder: Path, name: str) -> None:
-    """Send a saved model to an MLflow store as the model of a run, unless the run has a model.
+    """Send a saved model to an MLflow store as the model of a run, unless the run has one.
 
-    The steps are those of `mlflow.pytorch.log_model`. We cannot call that function: it uses the
-    active run of the process, but our threads send runs to several stores at once.
+    We cannot call `mlflow.pytorch.log_model`: it uses the active run of the process, but our
+    threads send runs to several stores at once.
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model

@@ -1,16 +1,13 @@
 """The recorder: a single process that mirrors the journals of a workflow into MLflow.
 
-It starts before the first job and reads all journals below `results/{preset}/state` while jobs
-write them. When the workflow ends, or the process of snakemake is gone, the recorder sends the
-remaining events within a time limit and exits. Jobs never wait for the recorder. Only the machine
-that runs snakemake needs access to the tracking server.
+It starts before the first job, reads all journals below `results/{preset}/state`, and exits soon
+after the workflow has ended. Jobs never wait for it. Only the machine that runs snakemake needs
+access to the tracking server.
 
     MLflow does not answer      one warning; retries until it answers or the workflow has ended
     MLflow refuses a run        one warning that names the remedy; all other runs are sent
     the recorder is killed      `track finish` starts another one
     a stage is killed           its run stays open until the stage resumes or the workflow ends
-
-After the workflow, the command `sync` sends everything that MLflow still lacks.
 """
 
 from __future__ import annotations
@@ -38,7 +35,7 @@ WHOLE = f"{ENDED}: all is sent"
 
 
 def follow(state: Path) -> None:
-    """Run the recorder of the workflow that owns a results folder, until the workflow ends."""
+    """Run the recorder of the workflow that owns a results folder."""
     owner = locks.workflow_owner(state)
     with locks.held(state / MIRRORED, math.inf):  # the recorder of a killed workflow ends first
         recorder = Recorder(state)
@@ -66,9 +63,7 @@ def follow(state: Path) -> None:
 
 
 def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
-    """Start the recorder of a workflow, and wait until the workflow's run exists in MLflow.
-
-    The wait has a time limit.
+    """Start the recorder; wait, within a time limit, until the workflow's run exists in MLflow.
 
     Args:
         state: `results/{preset}/state`; the workflow must hold the lock of this folder.
@@ -91,11 +86,9 @@ def start(state: Path, append: bool = False) -> subprocess.Popen[bytes]:
 
 
 def drain(state: Path) -> None:
-    """Wait until the recorder of an ended workflow has sent all remaining events.
+    """Wait, within a time limit, until the recorder of an ended workflow has sent all events.
 
-    The wait has a time limit. If the recorder was killed, another one starts. The warnings in the
-    recorder's log are printed again. The warning that the store did not answer is left
-    out if everything has been sent by now.
+    If the recorder was killed, another one starts. Prints the warnings of the recorder's log again.
     """
     deadline = time.monotonic() + CATCH_UP_SECONDS + store.patience()
     log = log_of(state)
@@ -119,7 +112,7 @@ def drain(state: Path) -> None:
 
 
 def log_of(state: Path) -> Path:
-    """The log of the recorder."""
+    """The recorder's log."""
     return state.parent / "logs" / "recorder.log"
 
 

@@ -1,10 +1,8 @@
 """Mirrors the journals of a results folder to MLflow.
 
-The recorder of a workflow, a verb called by hand, and the verb `sync` use this module. Only one
-process at a time mirrors a results folder. This process locks `mlflow.jsonl`, and adds a line to
-this file for each run that MLflow has received. If the store cannot accept a run now, the run is
-sent again later. If the store refuses a run permanently, a message names the run and the remedy.
-All other runs are still sent.
+One process at a time mirrors a results folder. It locks `mlflow.jsonl`, which has a line for each
+run that MLflow has received. If the store cannot accept a run now, the run is sent again later. If
+the store refuses a run permanently, a message names the remedy, and all other runs are still sent.
 """
 # Tested in tests/tracking/test_workflow.py.
 
@@ -20,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import journal as journals
-from pipeline import locks
+from pipeline import locks, paths
 from pipeline.errors import InputError
 from pipeline.journal import MIRRORED, Journal
 from pipeline.progress import warn
@@ -33,17 +31,17 @@ if TYPE_CHECKING:
 
 LATER = "nothing is lost: `python -m pipeline sync` sends it later"
 NOT_RECORDING = "MLflow is not recording"
-FIRST = 3  # factor on the time limit of the first request, which may create or migrate a database
+FIRST = 3  # times the time limit, for the first request, which may create or migrate a database
 
 Seen = tuple[int, ...]  # identifies the state of a file
 
 
 class Recorder:
-    """Mirrors the journals of one results folder to MLflow; the caller must lock `mlflow.jsonl`.
+    """Mirrors the journals of a results folder; the caller must lock `mlflow.jsonl`.
 
     Args:
         state: `results/{preset}/state`.
-        seconds: time limit, after which nothing more is sent.
+        seconds: time limit.
     """
 
     def __init__(self, state: Path, seconds: float = math.inf) -> None:
@@ -57,7 +55,7 @@ class Recorder:
         self._parents: dict[str, str] = {}
 
     def mirror_all(self) -> int:
-        """Mirror new events in all journals of the folder; see `mirror`."""
+        """`mirror` all journals of the folder."""
         parents = sorted(self._state.glob("journal*.jsonl"))
         stages = [p for p in sorted(self._state.rglob("journal*.jsonl")) if p.parent != self._state]
         # Parents come first, since children refer to them, and again last, since they end last.
@@ -70,7 +68,7 @@ class Recorder:
 
         Raises:
             UnsentError: the store answers, but does not accept some of the runs.
-            Exception: the store does not answer; each kind of store raises different errors.
+            Exception: the store does not answer.
         """
         n_lacking, unsent = 0, []
         for path in paths:
@@ -86,7 +84,7 @@ class Recorder:
                 if why is None:
                     if not self._answers():
                         raise
-                    # Only this run is affected: it is tried again later, and the others are sent.
+                    # Only this run is affected.
                     unsent.append(f"{path}: {store.first_line(error)}")
                     continue
                 self._refuse(journal, why)
@@ -97,7 +95,7 @@ class Recorder:
         return n_lacking
 
     def _answers(self) -> bool:
-        """Whether the store answers other requests, after an error with one run."""
+        """Whether the store answers other requests."""
         if self._client is None or store.fault():
             return False
         try:
@@ -108,7 +106,7 @@ class Recorder:
         return True
 
     def _bring_up(self, journal: Journal) -> bool:
-        """Update one run from its journal; returns whether it lacked anything."""
+        """Update one run from its journal; return whether it lacked anything."""
         known = journal.key in self._mirrors
         try:
             return self._update(journal)
@@ -146,14 +144,14 @@ class Recorder:
     def _look_at(self, path: Path) -> Seen:
         """Inode, modification time and size of a run's journal, and of the study's file."""
         found: list[int] = []
-        for file in (path, self._state / tables.STUDY):
+        for file in (path, self._state.parent / paths.PLANNED):
             if file.exists():
                 status = file.stat()
                 found += [status.st_ino, status.st_mtime_ns, status.st_size]
         return tuple(found)
 
     def _note(self, journal: Journal, mirror: Mirror) -> None:
-        """Record a run in `mlflow.jsonl`; if the run has finished, drop its `Mirror`."""
+        """Record a run in `mlflow.jsonl`; drop its `Mirror` if it has finished."""
         assert mirror.run is not None
         info = mirror.run.info
         line = {
@@ -193,8 +191,8 @@ def mirror_or_warn(recorder: Recorder, paths: Sequence[Path] | None, quiet: bool
 def mirror_own() -> None:
     """Send to MLflow the journals of the stages that this process ran without a workflow.
 
-    If the store takes too long, the remaining events are not sent. If a recorder is running, this
-    function does nothing, because the recorder mirrors the same journals.
+    Nothing is sent while a recorder is running, because it mirrors the same journals. If the store
+    takes too long, the remaining events are not sent.
     """
     done = [journal for journal in journals.BEGUN_HERE if journal.workflow is None]
     for journal in done if store.enabled() else []:
@@ -207,12 +205,10 @@ def mirror_own() -> None:
 def sync(results: Path) -> int:
     """Send all unsent events of a results folder to MLflow; return the number of updated runs.
 
-    Runs deleted in MLflow stay deleted. If a recorder is running for a preset, the preset is
-    skipped, because that recorder sends its events.
+    Runs deleted in MLflow stay deleted. A preset whose recorder is running is skipped.
 
     Raises:
-        InputError: the store cannot be reached, or it refuses some runs. In the second case, all
-            other runs are sent.
+        InputError: the store cannot be reached, or it refuses some runs (all others are sent).
     """
     n_lacking, refused = 0, []
     for state in states_of(results):
@@ -251,9 +247,9 @@ def complete(found: Sequence[Journal]) -> set[str]:
 
 
 def states_of(results: Path) -> Iterator[Path]:
-    """The `state` folders of a results folder that has one or several presets."""
+    """The `state` folders of all presets below a results folder."""
     found: list[Path] = []
-    for path in sorted(results.rglob("state")):
+    for path in sorted(results.rglob(paths.STATE)):
         if path.is_dir() and not any(path.is_relative_to(other) for other in found):
             found.append(path)
     return iter(found)

@@ -1,4 +1,4 @@
-"""Connects to the store of MLflow's runs, and defines errors for runs that the store rejects."""
+"""Connects to MLflow's store, and defines errors for runs that the store rejects."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 MAGIC = b"SQLite format 3\0"  # the first bytes of every SQLite database
-# HTTP status codes that mean a permanent refusal of a request. The codes 401 and 403 are not here,
-# because they concern the whole store; 408 and 429 are temporary.
+# HTTP status codes of a permanent refusal. 401 and 403 concern the whole store; 408 and 429 are
+# temporary.
 REFUSALS = {400, 404, 405, 409, 410, 413, 422}
 
 
@@ -49,11 +49,8 @@ def enabled() -> bool:
 
 
 def store_uri() -> str:
-    """The address of MLflow's store.
-
-    In the address of an SQLite database, a question mark ends the path. So if the absolute path
-    contains a question mark, we use the relative path.
-    """
+    """The address of MLflow's store."""
+    # A question mark ends the path of an SQLite database, so such a path is written relative.
     own = Path("mlflow.db").absolute()
     return (
         os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{own.name if '?' in str(own) else own}"
@@ -73,10 +70,9 @@ def exists() -> bool:
 
 
 def artifact_location() -> str | None:
-    """The folder for the files of a new experiment, as a URI; None if a server chooses it.
+    """URI of the folder for a new experiment's files; None if a server chooses it.
 
-    We pass a URI, because MLflow's default is a plain path, and MLflow reads `%20` in a plain path
-    as a space.
+    MLflow's default is a plain path, in which it reads `%20` as a space.
     """
     if store_uri().startswith("http"):
         return None
@@ -84,7 +80,7 @@ def artifact_location() -> str | None:
 
 
 def fault() -> str | None:
-    """Why the store's database file is unusable, and the remedy; None if it can be written."""
+    """Why the database file is unusable, and the remedy; None if it can be written."""
     file = database()
     if file is None or not file.parent.is_dir():
         return None
@@ -107,7 +103,7 @@ def fault() -> str | None:
 
 
 def patience() -> float:
-    """Seconds within which the store must accept the new events of one run."""
+    """Seconds in which the store must accept the new events of a run."""
     return float(os.environ.get("SHAPLEY_NAS_TRACKING_SECONDS", "60"))
 
 
@@ -117,7 +113,6 @@ def connect() -> MlflowClient:
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # stdout is JSON
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-    # Retries are not reported, only their outcome.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     from mlflow import MlflowClient
 
@@ -125,9 +120,9 @@ def connect() -> MlflowClient:
 
 
 def prepared() -> MlflowClient:
-    """Connect to the store; if necessary, create its SQLite file or migrate an older one first.
+    """Connect to the store; if necessary, create or migrate its SQLite file first.
 
-    Call this in only one process at a time, since concurrent calls break the database.
+    Concurrent calls break the database.
 
     Raises:
         StoreError: the file cannot be used; the message names the remedy.
@@ -155,11 +150,8 @@ def prepared() -> MlflowClient:
 def time_limit(seconds: float) -> Iterator[None]:
     """Interrupt a `with` block by an alarm after `seconds`; this works only in the main thread.
 
-    MLflow's timeouts limit single requests, not a whole call. Without the alarm a call could wait
-    forever for a server that sends a byte now and then, or for a locked database.
-
-    Raises:
-        TimeoutError: the block did not end in time.
+    MLflow's timeouts limit single requests, not a whole call. A block that does not end in time
+    raises `TimeoutError`.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

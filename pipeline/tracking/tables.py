@@ -1,13 +1,10 @@
 """Turns the report's tables into tags and journals for MLflow. It does not import mlflow.
 
-A run can appear in several tables, but in MLflow it belongs to only one experiment. So each table
-appears in MLflow in three ways:
+Each table appears in MLflow in three ways:
 
 - Each run that the table uses has a tag `experiment.<table>` with the name of the row.
 - The table is an MLflow experiment, `<mlflow_experiment>/<preset>/<table>`, with one run per row.
-  The metrics of this run are means over seeds, the ends of their confidence intervals, and the
-  paper's numbers. If a later workflow changes the numbers of a row, the run of this row gets the
-  new numbers as a further step.
+  If a later workflow changes the numbers of a row, its run gets them as a further step.
 - The workflow's run has the table as a CSV file and in MLflow's format (`log_table`).
 """
 
@@ -22,14 +19,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline import files, provenance
+from pipeline import files, paths, provenance
 from pipeline import journal as journals
 from pipeline.config import jobs, needs
 from pipeline.errors import InputError
 from pipeline.journal import Journal
 from pipeline.progress import warn
 
-STUDY = "study.json"  # in `state`: all experiments (a `ReportJob`), written when a workflow starts
 FOLDER = "tables"  # in `state`: the rows' journals and each workflow's tables
 TAG = "experiment."
 ROW = "row"  # the stage name of a table's row
@@ -40,20 +36,21 @@ Rows = Sequence[Mapping[str, Any]]  # plain values: text columns name the row, n
 def tags_of(journal: Journal) -> dict[str, str]:
     """Tags of a run: `experiment.<table>` -> names of its rows in this table.
 
-    A run that a newer run has replaced gets no tags, because tables use the newer run. It is
-    recognised by the name of its journal, which is no longer `journal.jsonl`.
+    A run that a newer run has replaced gets no tags; its journal is no longer `journal.jsonl`.
     """
     state = journal.state
-    if state is None or journal.path.name != journals.NAME or not (state / STUDY).exists():
+    if state is None or journal.path.name != journals.NAME:
         return {}
-    study = state / STUDY
+    study = state.parent / paths.PLANNED
+    if not study.exists():
+        return {}
     served = _served(study, study.stat().st_mtime_ns).get(journal.tags["run"], {})
     return {f"{TAG}{table}": "; ".join(labels) for table, labels in served.items()}
 
 
 def read_study(state: Path) -> jobs.ReportJob | None:
     """The study of a results folder; None if `study.json` is missing or from another version."""
-    path = state / STUDY
+    path = state.parent / paths.PLANNED
     if not path.exists():
         return None
     try:
@@ -83,7 +80,7 @@ def record(state: Path, parent: Journal, tables: Mapping[str, Rows]) -> None:
     Args:
         state: `results/{preset}/state`.
         parent: the workflow's journal.
-        tables: name -> rows; a row without results of our runs gets no journal.
+        tables: rows by table; a row without results of our runs gets no journal.
     """
     for name, rows in tables.items():
         path = state / FOLDER / parent.key / f"{name}.csv"

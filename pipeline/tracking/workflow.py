@@ -1,8 +1,7 @@
 """Opens the parent run of a workflow before the first job, and closes it after the last.
 
-The parent run is a journal, which the recorder sends to MLflow. `start` also checks the data sets.
-A job does not do this, because Snakemake would retry a failed job, whatever its exit code. The
-hooks of the workflow call `start` and `finish`. Both can also be called by hand, even repeatedly.
+The parent run is a journal, which the recorder sends to MLflow. `start` also checks the data sets,
+because Snakemake would retry a job that fails this check. `start` and `finish` may be repeated.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from pipeline import data, locks, provenance, slurm
+from pipeline import data, locks, paths, provenance, slurm
 from pipeline import journal as journals
 from pipeline.analysis import answer, rows
 from pipeline.config.jobs import WorkflowJob
@@ -28,18 +27,13 @@ CONTROLLER = "SHAPLEY_NAS_CONTROLLER"  # environment variable: the process of sn
 def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
     """Check the data sets, open the parent run and start the recorder.
 
-    Data sets that will be downloaded are not checked. SLURM jobs that an earlier, killed workflow
-    left behind are cancelled first.
-
-    Args:
-        job: the data sets, the preset, and the name of the MLflow experiment.
-        data_root: folder of all data sets.
-        results: `results/{preset}`.
+    Data sets that will be downloaded are not checked. SLURM jobs of an earlier, killed workflow are
+    cancelled. `results` is `results/{preset}`.
 
     Raises:
         InputError: files of a data set are missing or damaged, or another workflow uses `results`.
     """
-    state = results / "state"
+    state = results / paths.STATE
     # If called by hand, the workflow lasts as long as the shell or script that called us.
     locks.take_workflow(state, int(os.environ.get(CONTROLLER) or os.getppid()))
     if not locks.lives_elsewhere(results.parent, state):
@@ -54,7 +48,7 @@ def start(job: WorkflowJob, data_root: Path, results: Path) -> None:
 
 
 def begin(state: Path, experiment: str, tags: dict[str, str]) -> Journal:
-    """Begin the journal of a workflow, or reopen the journal of an interrupted workflow."""
+    """Begin the journal of a workflow, or reopen that of an interrupted workflow."""
     before = journals.read(state / journals.NAME)
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
     return journals.begin(
@@ -70,15 +64,11 @@ def begin(state: Path, experiment: str, tags: dict[str, str]) -> Journal:
 
 
 def finish(results: Path, status: str) -> None:
-    """End the workflow's parent run and its open child runs.
+    """End the workflow's parent run with `status` FINISHED or FAILED, and its open child runs.
 
     Does nothing if another workflow has locked the folder `results`.
-
-    Args:
-        results: `results/{preset}`.
-        status: FINISHED or FAILED.
     """
-    state = results / "state"
+    state = results / paths.STATE
     controller = os.environ.get(CONTROLLER)
     if controller and not locks.owns_workflow(state, int(controller)):
         return
@@ -92,7 +82,7 @@ def finish(results: Path, status: str) -> None:
 
 
 def end(state: Path, parent: Journal, status: str, study: dict[str, Rows], note: str = "") -> None:
-    """Mark killed stages as failed, record the tables of the study, and end the parent run."""
+    """Mark unfinished stages as failed, record the tables of the study, and end the parent run."""
     for journal in journals.read_all(state):
         if journal.workflow == parent.key and journal.status == "RUNNING":
             journal.append("end", status="FAILED")
@@ -101,15 +91,15 @@ def end(state: Path, parent: Journal, status: str, study: dict[str, Rows], note:
 
 
 def add_report(results: Path, parent: Journal) -> None:
-    """Add the newest report page to the journal, if this workflow has made a report."""
+    """Add the newest report page to the journal, if this workflow made it."""
     pages = sorted((results / "report").glob("*.html"), key=lambda page: page.stat().st_mtime)
     if pages and pages[-1].stat().st_mtime * 1000 > parent.start["time"]:
         parent.append_artifact(pages[-1], form="report")
 
 
 def _study(results: Path) -> tuple[dict[str, Rows], str]:
-    """The tables of the study, as rows and as Markdown; both empty if a run's file is broken."""
-    study = tables.read_study(results / "state")
+    """The tables of the study as rows and as Markdown; empty if a run's file is broken."""
+    study = tables.read_study(results / paths.STATE)
     if study is None:
         return {}, ""
     try:

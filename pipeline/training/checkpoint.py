@@ -1,11 +1,7 @@
 """Checkpoints: written atomically, and loaded only by runs with the same settings.
 
-The previous checkpoint is kept. A checkpoint has only tensors, numbers, strings, and lists and
-dicts of these (`weights_only=True`). It has no state of random generators, because `pipeline.seeds`
-creates each generator from the seed and the epoch.
-
-The numbers of threads and ranks are stored too, because they affect how sums are rounded. If one of
-them has changed, the run continues with a warning that results may differ.
+A checkpoint has only tensors, numbers, strings, and lists and dicts of these (`weights_only=True`).
+Random generators are not saved, because `pipeline.seeds` creates them from the seed and the epoch.
 """
 
 from __future__ import annotations
@@ -28,8 +24,7 @@ from pipeline.tensors import DamagedError, read_tensors
 def save(path: Path | str, state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Write a checkpoint atomically and keep the previous one as `<path>.previous`.
 
-    `settings` are JSON values that determine the results of the run. `load` checks that they are
-    unchanged.
+    `load` checks that `settings`, which are JSON values, are unchanged.
     """
     path = Path(path)
     with replacing(path) as temporary:
@@ -45,7 +40,7 @@ def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None
     A damaged checkpoint is renamed with a warning, and the previous one is used.
 
     Raises:
-        InputError: the checkpoint was made with other settings; the message lists the changes.
+        InputError: the checkpoint was made with other settings.
     """
     path = Path(path)
     for candidate in (path, _previous(path)):
@@ -59,7 +54,7 @@ def load(path: Path | str, settings: Mapping[str, Any]) -> dict[str, Any] | None
 
 
 def summed_by() -> dict[str, int]:
-    """The number of ranks; if there is no GPU, also the number of threads per process."""
+    """What affects how sums are rounded: the number of ranks and, without a GPU, of threads."""
     ranks = distributed.get_world_size() if distributed.is_initialized() else 1
     on_gpu = torch.cuda.is_available()
     return {"ranks": ranks, **({} if on_gpu else {"threads": torch.get_num_threads()})}
@@ -79,7 +74,7 @@ def _warn_of_rounding(path: Path, before: Mapping[str, int]) -> None:
 
 @contextmanager
 def restoring(path: Path | str) -> Iterator[None]:
-    """Context manager: turns the error of loading an unsuitable state into an `InputError`."""
+    """Turn the error of loading an unsuitable state into an `InputError`."""
     try:
         yield
     except (InputError, MemoryError, OSError):
@@ -97,7 +92,7 @@ def _previous(path: Path) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """The content of a file; None if it is missing or damaged. Damaged files are renamed."""
+    """The content of a file; None if it is missing or damaged (then it is renamed)."""
     if not path.exists():
         return None
     try:

@@ -1,15 +1,8 @@
 """Several processes train one network, one process per device, started by torchrun.
 
-Every rank has the whole network and processes its share of each step's images. Before the
-optimiser's step, one all-reduce sums the gradients, so all ranks take the same step. The reduced
-buffer also contains requests to stop and the running statistics of batch norms. The statistics are
-averaged, so all ranks have the same network after each step.
-
-We sum gradients ourselves instead of using `DistributedDataParallel`. Ranks may therefore have
-unequal shares of images, or none, and the network needs no wrapper. Gradients of a few million
-parameters are summed in milliseconds.
-
-Backends: gloo on the CPU, NCCL on GPUs.
+Every rank has the whole network and processes its share of each step's images. One all-reduce sums
+the gradients and averages the running statistics of batch norms, so all ranks have the same network
+after each step. Unlike with `DistributedDataParallel`, a rank may have no images.
 """
 
 from __future__ import annotations
@@ -31,9 +24,9 @@ STARTED_BY = ("RANK", "WORLD_SIZE", "LOCAL_RANK")  # torchrun sets them
 
 @dataclass(frozen=True)
 class Ranks:
-    """The rank of this process and the number of processes (by default, one)."""
+    """The rank of this process and the number of processes."""
 
-    rank: int = 0  # number of this process, from 0; only rank 0 writes files
+    rank: int = 0  # only rank 0 writes files
     n: int = 1  # number of processes
 
     @property
@@ -63,11 +56,7 @@ class Ranks:
         return values
 
     def check_agreement(self, what: str, digest: str) -> None:
-        """Stop all ranks if their digests differ.
-
-        Raises:
-            InputError: the digests differ.
-        """
+        """Raise `InputError` on all ranks if their digests differ."""
         digests = self.exchange(digest)
         odd = [rank for rank, other in enumerate(digests) if other != digests[0]]
         if odd:
@@ -81,13 +70,8 @@ class Ranks:
     ) -> bool:
         """Sum gradients and average running statistics over all ranks, in place.
 
-        A rank without images in this step has no gradients and adds zeros. If a parameter has no
-        gradient on any rank, its gradient stays None, so the optimiser does not change it.
-
-        Args:
-            network: the network whose gradients and running statistics are combined.
-            stop: whether this rank wants to stop.
-            others: further tensors whose gradients are summed, such as alpha.
+        If a parameter has no gradient on any rank, its gradient stays None, so the optimiser does
+        not change it. `others` are further tensors whose gradients are summed, such as alpha.
 
         Returns:
             whether any rank wants to stop.

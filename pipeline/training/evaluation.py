@@ -1,7 +1,4 @@
-"""Evaluation of a network on images that are not augmented.
-
-Accuracies and errors are fractions.
-"""
+"""Evaluation of a network on images that are not augmented; accuracies are fractions."""
 # Tested in tests/training/test_trainer.py.
 
 from __future__ import annotations
@@ -27,7 +24,7 @@ class Evaluation:
     """The predictions of a network on some images."""
 
     confusion: np.ndarray  # int64 [classes, classes]: true class x predicted class
-    n_top5: int  # images whose true class is among the five most likely
+    n_top5: int  # images whose true class is among the five most likely classes
     loss: float  # mean cross entropy, without smoothing
 
     @property
@@ -37,7 +34,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Fraction of the images whose most likely class is the true one."""
+        """Fraction of images whose most likely class is the true class."""
         return int(self.confusion.trace()) / self.n
 
     @property
@@ -47,7 +44,7 @@ class Evaluation:
 
     @property
     def top5_error(self) -> float:
-        """Fraction of the images whose true class is not among the five most likely classes."""
+        """Fraction of images whose true class is not among the five most likely classes."""
         return 1 - self.n_top5 / self.n
 
 

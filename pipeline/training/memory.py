@@ -9,15 +9,14 @@ from torch import nn
 from pipeline.config.recipes import TrainSettings
 from pipeline.supernet.fast.depthwise import with_fast_gradients
 
-NARROW = 16  # a network with fewer channels in its first cell is narrow
+NARROW = 16  # channels in the first cell
 
 
 def memory_format(recipe: TrainSettings, device: torch.device) -> torch.memory_format:
-    """The memory format of images and weights.
+    """The memory format of images and weights; contiguous for narrow networks on a CPU.
 
-    Narrow networks on a CPU do not use channels_last. With torch 2.14, oneDNN's AVX-512 kernels for
-    this format wrote out of bounds in a network with 8 channels in its first cell (stem of 4
-    channels, images of 224 pixels). With 16 channels they did not.
+    With torch 2.14, oneDNN's AVX-512 kernels for channels_last wrote out of bounds in a network
+    with 8 channels in its first cell. With 16 channels they did not.
     """
     narrow = device.type == "cpu" and recipe.channels < NARROW
     return torch.channels_last if recipe.channels_last and not narrow else torch.contiguous_format

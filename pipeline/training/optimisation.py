@@ -22,7 +22,7 @@ from pipeline.training.optimisers import SGD
 
 @dataclass
 class Sums:
-    """Losses and correct answers of this rank, summed over the epoch so far, on the device."""
+    """Losses and correct answers of this rank in the epoch so far."""
 
     loss: Tensor
     n_correct: Tensor
@@ -41,13 +41,13 @@ class Sums:
         return {"loss": totals[0], "n_correct": int(totals[1])}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from the totals of `state`; only one rank may do this."""
+        """Continue from `state`; only one rank may do this."""
         self.loss.fill_(state["loss"])
         self.n_correct.fill_(state["n_correct"])
 
 
 class Optimisation:
-    """Trains a network by SGD in the recipe's precision. The network must be on `device`."""
+    """Trains a network, which must be on `device`, by SGD."""
 
     def __init__(
         self, network: Network, recipe: TrainSettings, device: torch.device, ranks: Ranks
@@ -79,14 +79,14 @@ class Optimisation:
         sums: Sums,
         stop: Callable[[], bool],
     ) -> bool:
-        """One step of the optimiser. The loss is the mean over the images of all ranks.
+        """One step on the mean loss over the images of all ranks.
 
         Args:
-            micro_batches: (index, (images, labels)) of each micro-batch of this rank.
-            n_images: number of images in the step, over all ranks.
-            seed_of: maps the index of a micro-batch to the seed of its forward pass.
-            sums: the losses and correct answers of this rank are added to these sums.
-            stop: returns whether this rank should stop.
+            micro_batches: (index, (images, labels)) for this rank.
+            n_images: number of images over all ranks.
+            seed_of: index of a micro-batch -> seed of its forward pass.
+            sums: increased by the losses and correct answers.
+            stop: whether this rank should stop.
 
         Returns:
             whether any rank should stop.
@@ -131,8 +131,7 @@ def loss_of(
 ) -> Tensor:
     """Cross entropy with label smoothing, plus the weighted cross entropy of the auxiliary head.
 
-    `logits` and `auxiliary` are [b, classes], `labels` int64 [b]. Without an auxiliary head,
-    `auxiliary` is None.
+    `logits` and `auxiliary` (if any) are [b, classes], `labels` int64 [b].
     """
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
     if auxiliary is None:

@@ -1,8 +1,7 @@
 """SGD and Adam of torch, without importing torch's compiler.
 
-torch wraps the methods of its optimizers for use with `torch.compile`. The wrappers import
-`torch._dynamo`, which takes two seconds. Our compiled graphs contain no optimizer, so we call the
-methods without the wrappers. The results are bitwise the same.
+torch wraps the methods of its optimizers for its compiler, which takes two seconds to import. Our
+compiled graphs contain no optimizer, so we call the methods without the wrappers.
 """
 
 from __future__ import annotations

@@ -9,15 +9,15 @@ import math
 
 from pipeline.config.recipes import TrainSettings
 
-# Number of last epochs in which the linear schedule of the DARTS family falls more slowly.
+# Number of last epochs in which the linear schedule falls more slowly.
 TAIL = 5
 
 
 def learning_rate(recipe: TrainSettings, epoch: int) -> float:
     """Learning rate of an epoch, with cosine or linear decay.
 
-    In warm-up epochs, the decayed rate is multiplied by (epoch + 1) / (number of warm-up epochs),
-    as in the DARTS family on ImageNet.
+    In warm-up epochs, it is multiplied by (epoch + 1) / (number of warm-up epochs), as in the DARTS
+    family on ImageNet.
     """
     decay = {"cosine": _cosine, "linear": _linear}[recipe.schedule](epoch, recipe.epochs)
     rate = recipe.learning_rate_min + (recipe.learning_rate - recipe.learning_rate_min) * decay
@@ -25,7 +25,7 @@ def learning_rate(recipe: TrainSettings, epoch: int) -> float:
 
 
 def drop_path(recipe: TrainSettings, epoch: int) -> float:
-    """Probability that a path is dropped. As in DARTS, it rises linearly from 0 over the epochs."""
+    """Probability that a path is dropped; it rises linearly from 0 over the epochs."""
     return recipe.drop_path * epoch / recipe.epochs
 
 
@@ -34,11 +34,9 @@ def _cosine(epoch: int, epochs: int) -> float:
 
 
 def _linear(epoch: int, epochs: int) -> float:
-    """A factor that falls linearly from 1, and more slowly in the last five epochs.
+    """A factor that falls linearly from 1, and in the last five epochs as much as in one earlier.
 
-    In these five epochs together, the factor falls as much as in one earlier epoch. This is the
-    schedule of the DARTS family. With ten epochs or fewer, which no paper uses, we let the factor
-    fall equally in all epochs.
+    This is the schedule of the DARTS family. With ten epochs or fewer, it falls equally in all.
     """
     if epochs <= 2 * TAIL:
         return 1 - epoch / epochs

@@ -1,9 +1,8 @@
 """Divides the images of an epoch into steps and micro-batches, and the micro-batches among ranks.
 
-An epoch is a sequence of micro-batches. Each step of the optimiser uses `per_step` consecutive
-micro-batches. Of n ranks, rank r processes the micro-batches r, r + n, r + 2n, ... of each step.
-Each forward pass is over one micro-batch, so batch statistics and random draws do not depend on the
-rank. Therefore the losses are the same for any number of ranks, up to rounding errors.
+Each step of the optimiser uses `per_step` consecutive micro-batches. Of n ranks, rank r processes
+the micro-batches r, r + n, r + 2n, ... of each step. A forward pass is over one micro-batch, so the
+losses are the same for any number of ranks, up to rounding errors.
 """
 # Tested in tests/training/test_distributed.py.
 
@@ -23,10 +22,10 @@ from pipeline.training.distributed import Ranks
 class Plan:
     """The steps of one pass."""
 
-    n_images: int  # images in the pass
+    n_images: int  # in the pass
     micro_size: int  # images in a micro-batch
     per_step: int  # micro-batches in a step
-    ranks: Ranks  # the processes that take part
+    ranks: Ranks
 
     @property
     def drop_last(self) -> bool:

@@ -19,13 +19,9 @@ EXIT_CODE = 128 + signal.SIGTERM
 
 
 def check_finite(loss: float, network: nn.Module, run: str, remedy: str) -> None:
-    """Raise an error if the loss or the weights are infinite or NaN, before they are saved.
+    """Raise `InputError` if the loss or the weights are infinite or NaN.
 
-    The weights are checked too, because the last step may have made them infinite after a finite
-    loss. `run` names the run and its progress. `remedy` names the setting to change.
-
-    Raises:
-        InputError: the run has diverged.
+    `run` names the run and its progress. `remedy` names the setting to change.
     """
     if math.isfinite(loss) and all(
         bool(torch.isfinite(value).all())
@@ -44,9 +40,8 @@ def terminations() -> Iterator[Callable[[], bool]]:
     """Catch SIGTERM within the block; yield a function that tells whether SIGTERM was received.
 
     SIGTERM does not end the process, so the current step can be finished and saved. Further
-    SIGTERMs have no effect, because torchrun forwards a signal that its ranks may already have
-    received. Outside the main thread no handler can be installed, so SIGTERM ends the process as
-    usual.
+    SIGTERMs have no effect: torchrun may forward a signal that its ranks have already received.
+    Outside the main thread, SIGTERM ends the process as usual.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

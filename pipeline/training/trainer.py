@@ -1,16 +1,12 @@
 """Training a discrete network from scratch.
 
 The recipe for small images is that of DARTS (Liu et al., ICLR 2019, section 3.1 and appendix A.2).
-The recipe for ImageNet is that of the DARTS family. Networks are trained by SGD with momentum. The
-learning rate changes once per epoch. Depending on the recipe there are gradient clipping, drop
-path, an auxiliary head, cutout and label smoothing.
+The recipe for ImageNet is that of the DARTS family. Two details differ: test images are not used
+during training, and a last micro-batch with a single image is left out, because a batch norm of the
+auxiliary head cannot normalise it.
 
-Two details differ from DARTS. First, if the last micro-batch of an epoch has a single image, it is
-left out, because a batch norm of the auxiliary head cannot normalise it. Second, test images are
-not used during training, while the DARTS family reports the test error of every epoch.
-
-All random draws depend only on (seed, epoch, micro-batch). So a checkpoint stores the position
-(epoch, step) but no random state, and any number of ranks can continue from it.
+All random draws depend only on (seed, epoch, micro-batch). So any number of ranks can continue from
+a checkpoint.
 
 Accuracies and errors are fractions; times are in seconds.
 """
@@ -49,44 +45,41 @@ def ignore(_: Any) -> None:
 
 @dataclass
 class Position:
-    """The progress of a run. Checkpoints store it with the weights and the optimiser's state."""
+    """The progress of a run, stored in checkpoints."""
 
     history: list[Row] = field(default_factory=list)  # a row for each complete epoch
     step: int = 0  # steps done in the unfinished epoch
-    # Measurements of these steps, over all ranks
+    # Totals of these steps, over all ranks
     sums: dict[str, Any] = field(default_factory=lambda: {"loss": 0.0, "n_correct": 0})
     seconds: float = 0.0  # duration of these steps
-    # Weights of the epoch that is best on the held-out images, if there are held-out images
+    # Weights of the best epoch on the held-out images, if there are any
     best: dict[str, Tensor] | None = None
 
 
 @dataclass
 class Trainer:
-    """Trains one network; a checkpoint stores the weights, the optimiser and the position.
+    """Trains one network.
 
     Raises:
         InputError: the ranks have different settings.
     """
 
-    # A discrete network of `pipeline.networks`; it is moved to `device` and trained in place
-    network: Network
+    network: Network  # moved to `device` and trained in place
     images: Images  # the training images, on `device`
-    # The augmentation of each batch, as an argument of `images.batches`
     augment: Augment | FolderAugment | None
-    recipe: TrainSettings  # the training recipe
-    seed: int  # seed of the order of images, augmentation and dropped paths
-    device: torch.device  # the device to train on
-    # File of the checkpoint, written after each epoch and at intervals within an epoch. Only rank 0
-    # needs it; None: no checkpoint is written
+    recipe: TrainSettings
+    seed: int  # of the order of images, augmentation and dropped paths
+    device: torch.device
+    # File of the checkpoint, which only rank 0 needs; None: no checkpoint is written
     state: Path | None = None
-    # The settings that determine the results; checkpoints made with other settings are refused
+    # Checkpoints made with other settings are refused
     settings: Mapping[str, Any] = field(default_factory=dict)
-    # Called with the row of each epoch, at first with the rows in the checkpoint
+    # Called with the row of each epoch, first with those in the checkpoint
     on_epoch: Callable[[Row], None] = ignore
     log: Callable[[str], None] = ignore  # called with a line to print
-    # Images that are evaluated after each epoch to find the best epoch
+    # Evaluated after each epoch to find the best one
     held_out: Images | None = None
-    # The ranks that take part; all have the same arguments except `state`, `on_epoch` and `log`
+    # All have the same arguments except `state`, `on_epoch` and `log`
     ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
@@ -98,16 +91,15 @@ class Trainer:
     def train(self) -> list[Row]:
         """Train up to the last epoch of the recipe, from the checkpoint if there is one.
 
-        At the end the network has the weights of the last epoch, or of the best epoch if the
-        recipe's `keep` is "best".
+        The network ends with the last weights, or with the best if the recipe's `keep` is "best".
 
         Returns:
             A row for each epoch: its number (from 0), training loss (with that of the auxiliary
-            head), training accuracy, learning rate, drop path, seconds, images per second.
+            head) and accuracy, learning rate, drop path, seconds, images per second.
 
         Raises:
-            InputError: the loss is no longer finite, the checkpoint was made with other settings,
-                the weights differ between ranks, or the batch cannot be divided among the ranks.
+            InputError: the loss is not finite, the checkpoint has other settings, the weights
+                differ between ranks, or the batch cannot be divided among the ranks.
             SystemExit: SIGTERM was received; the current step was finished and saved.
         """
         self.resume()
@@ -131,7 +123,7 @@ class Trainer:
 
         Raises:
             InputError: the loss is no longer finite.
-            SystemExit: a rank received SIGTERM; the checkpoint includes the last finished step.
+            SystemExit: SIGTERM was received; the current step was finished and saved.
         """
         rate = schedules.learning_rate(self.recipe, epoch)
         self.optimisation.set_rate(rate)
@@ -179,7 +171,7 @@ class Trainer:
         )
 
     def measure_held_out(self, images: Images) -> Row:
-        """Accuracy and loss on held-out images; stores the weights if they are the best so far."""
+        """Accuracy and loss on held-out images; keeps the weights if they are the best so far."""
         measured = evaluate(self.network, images, self.recipe, self.device, self.ranks)
         rows = self.position.history
         if all(measured.accuracy > row["held_out_accuracy"] for row in rows):
@@ -187,11 +179,7 @@ class Trainer:
         return {"held_out_accuracy": measured.accuracy, "held_out_loss": measured.loss}
 
     def close_epoch(self, row: Row) -> None:
-        """Add the row of a finished epoch to the history, report it and save a checkpoint.
-
-        Raises:
-            InputError: the weights differ between ranks.
-        """
+        """Add the row of a finished epoch to the history, report it and save a checkpoint."""
         history = self.position.history
         history.append(row)
         n = len(history)
@@ -205,8 +193,7 @@ class Trainer:
         """Continue from the checkpoint if there is one, and report the epochs that it contains.
 
         Raises:
-            InputError: the checkpoint was made with other settings, or the weights differ between
-                ranks.
+            InputError: the checkpoint has other settings, or the weights differ between ranks.
         """
         # Rank 0 reads for all, so that no rank starts from a file that rank 0 finds damaged.
         reads = self.ranks.first and self.state
@@ -234,23 +221,19 @@ class Trainer:
             checkpoint.save(self.state, content, self.settings)
 
     def save_within(self, epoch: int, step: int, sums: Sums, seconds: float) -> None:
-        """Write a checkpoint within an epoch, after its first `step` steps.
-
-        Raises:
-            InputError: the loss is no longer finite.
-        """
+        """Write a checkpoint within an epoch, after its first `step` steps."""
         position = self.position
         position.step, position.sums, position.seconds = step, sums.state(self.ranks), seconds
         self.check_finite(position.sums["loss"], epoch, step)
         self.save()
 
     def checkpoint_is_due(self, step: int) -> bool:
-        """Whether the recipe asks for a checkpoint after this step, counted from 0."""
+        """Whether a checkpoint is due after this step, counted from 0."""
         every = self.recipe.checkpoint_steps
         return bool(every) and (step + 1) % every == 0
 
     def check_finite(self, loss: float, epoch: int, step: int) -> None:
-        """Stop before numbers that are not finite are saved."""
+        """Raise `InputError` if the loss or the weights are not finite."""
         remedy = f"lower train.learning_rate ({self.recipe.learning_rate}) or set a gradient_clip"
         run = f"training, epoch {epoch + 1}, by step {step},"
         stopping.check_finite(loss, self.network, run, remedy)

@@ -126,11 +126,7 @@ def predict(given: Given, model: Path, top: int, as_csv: bool, images: tuple[str
 
 
 def _images_of(name: str) -> Iterator[Path]:
-    """The files that an argument names.
-
-    Raises:
-        InputError: the argument names no file.
-    """
+    """The files that an argument names; InputError if there are none."""
     path = Path(name)
     if path.is_dir():
         below = files_below(path, path.resolve().parent)

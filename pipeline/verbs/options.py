@@ -1,10 +1,9 @@
 """Options that several verbs (subcommands) share, and the values that verbs derive from them.
 
-The workflow calls a verb with the paths of inputs and outputs, and with `--job`: the part of the
-configuration that the stage reads. The verb then does not load the configuration, which may have
-changed since the workflow started. A verb that you call by hand takes this part from the
-configuration. It writes to the workflow's paths, or below `by_hand` if its settings differ from the
-workflow's.
+The workflow calls a verb with the paths of inputs and outputs, and with the settings of the stage
+(`--job`). The verb then does not read the configuration, which may have changed since the workflow
+started. A verb that you call by hand reads it. Its results lie at the workflow's paths, or below
+`by_hand` if its settings differ from the workflow's.
 """
 # Tested in tests/verbs/test_slices.py.
 
@@ -106,11 +105,7 @@ OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
 
 
 def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator that adds some of `OPTIONS` to a verb.
-
-    The first argument of the verb is a `Given` with the values of these options. The verb's other
-    options are keyword arguments.
-    """
+    """Decorator that adds some of `OPTIONS` to a verb and passes it their values, a `Given`."""
 
     def decorate(verb: Callable[..., None]) -> Callable[..., None]:
         own = verb.__code__.co_varnames[1 : verb.__code__.co_argcount]
@@ -132,7 +127,7 @@ class Given(dict[str, Any]):
 
     Attributes:
         departs: whether `--set` or `--configfile` make the job or the prepared data differ from
-            the workflow's. The methods `job` and `data_folder` set it.
+            the workflow's; set by `job` and `data_folder`.
     """
 
     departs = False
@@ -151,8 +146,7 @@ class Given(dict[str, Any]):
         """The value of an option, which must name a known space, strategy or data set.
 
         Raises:
-            InputError: the option was not given, or the name is unknown. The message suggests a
-                similar name.
+            InputError: the option was not given, or the name is unknown.
         """
         name = str(self.need(option))
         known = {"space": registry.names("spaces"), "strategy": [*self.config.strategies]}.get(
@@ -187,10 +181,7 @@ class Given(dict[str, Any]):
         return load.with_labels(config, load.experiments(config))
 
     def _with_prepared(self, config: Config) -> Config:
-        """Add the prepared image folder that `--target` or `--dataset` names, if `config` lacks it.
-
-        Therefore every verb can use a folder that was declared only by options of `prepare`.
-        """
+        """Add the prepared image folder of `--target` or `--dataset`, if `config` lacks it."""
         name = self.get("target") or self.get("dataset")
         if not name or name in config.datasets or name in registry.names("datasets"):
             return config
@@ -236,10 +227,7 @@ class Given(dict[str, Any]):
         return self["data_root"] or Path("data" if self.in_workflow else self.config.data_root)
 
     def manifest(self, dataset: str) -> Path:
-        """The given manifest, or else the manifest that `prepare` wrote for a data set.
-
-        Args:
-            dataset: name of the option that gives the data set.
+        """The given manifest, or else the one of the data set that the option `dataset` names.
 
         Raises:
             InputError: there is no such file, or no data set was given.
@@ -264,9 +252,8 @@ class Given(dict[str, Any]):
         """The arguments with which a stage opens images.
 
         Returns:
-            the manifest's content, the file of the split, and the data root. If
-            `cluster.local_disk` is set, the content and the data root are those of the copy on the
-            node's local disk.
+            the manifest's content, the file of the split, and the data root. With
+            `cluster.local_disk`, content and data root are those of the copy on the node.
         """
         content: Mapping[str, Any] = read_manifest(manifest)
         root = self.data_root
@@ -279,8 +266,7 @@ class Given(dict[str, Any]):
         """The folder given by `--out`.
 
         Raises:
-            InputError: the option was not given, or the workflow writes to this folder with other
-                settings.
+            InputError: it was not given, or the workflow writes to it with other settings.
         """
         out = Path(self.need("out"))
         if self.departs and paths.is_of_workflow(out):
@@ -293,8 +279,7 @@ class Given(dict[str, Any]):
     def folder(self, stage: str, space: str) -> Path:
         """The output folder of a stage: `--out`, or else the folder to which the workflow writes.
 
-        Without `--out`, if the settings differ from the workflow's, the folder is below `by_hand`,
-        and a message on stderr names it.
+        If the settings differ from the workflow's, it is a folder below `by_hand` instead.
         """
         if self["out"] or self.in_workflow:
             return self.out

@@ -1,25 +1,23 @@
 """Verbs for the project itself: make a folder to work in, and collect facts for a bug report."""
-# Tested in tests/test_install.py.
 
 from __future__ import annotations
 
 import os
 import platform
-import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import yaml
 
 from pipeline import layout, machine, provenance
+from pipeline.config import load
+from pipeline.config.model import Config
 from pipeline.verbs.options import Given, takes
+from pipeline.verbs.redaction import without_secrets
 
 LAST_LINES = 30
-SECRET = re.compile(r"(?i)(password|passwd|secret|token|api_?key|credential)")
-IN_ADDRESS = re.compile(r"(?<=//)[^/@\s]+@")
-ASSIGNED = re.compile(
-    r"(?i)([\w-]*(?:password|passwd|secret|token|api_?key|credential)[\w-]*[\"']?\s*[=:]\s*)\S+"
-)
 
 
 @click.command()
@@ -31,51 +29,72 @@ def init(folder: Path) -> None:
 
 
 @click.command("report-bug")
-@takes("results", "config")
-def report_bug(given: Given) -> None:
-    """Print the facts for a bug report: versions, device, settings, the last log."""
-    print(text(given, Path.cwd()))
+@click.option(
+    "--results",
+    type=Path,
+    default=Path("results"),
+    show_default=True,
+    help="folder whose newest log is shown",
+)
+@takes("config")
+def report_bug(given: Given, results: Path) -> None:
+    """Print the facts for a bug report: versions, GPU, changed settings, the last log."""
+    print(text(given.config, results))
 
 
-def text(given: Given, folder: Path) -> str:
+def text(config: Config, results: Path) -> str:
     """Markdown to paste into an issue, without secrets."""
     code = provenance.code()
     versions = "\n".join(f"- {name} {version}" for name, version in provenance.versions().items())
-    settings = given.config.model_dump(mode="json", exclude_defaults=True)
-    shipped = settings.pop("strategies", {})
-    changed = {name: label for name, label in shipped.items() if label != {"algorithm": name}}
-    settings |= {"strategies": changed} if changed else {}
-    log = last_log(folder / "results")
+    settings = yaml.safe_dump(changed(config), sort_keys=False, width=10**6)
     parts = [
         "## What I did, what I expected, what happened\n\n",
         "## Versions\n",
         f"- commit {code['git_commit']}{', changed files' if code['git_dirty'] else ''}",
         f"- Python {platform.python_version()}, {platform.platform()}",
         versions,
-        f"- GPU: {'yes' if machine.has_gpu('auto') else 'none'}; {os.cpu_count()} processors",
-        "\n## Settings that are not the defaults\n",
-        f"```yaml\n{yaml.safe_dump(settings, sort_keys=False)}```",
+        f"- GPU: {gpus()}; {os.cpu_count()} processors",
+        "\n## Settings that differ from those of the preset\n",
+        f"```yaml\n{settings}```",
         "\n## The last log\n",
-        f"```\n{log}\n```",
+        f"```\n{last_log(results)}\n```",
     ]
     return without_secrets("\n".join(parts))
 
 
+def gpus() -> str:
+    """The names of the GPUs, or `none`."""
+    unnamed = "of unknown name" if machine.has_gpu("auto") else "none"
+    return ", ".join(machine.gpu_models()) or unnamed
+
+
+def changed(config: Config) -> dict[str, Any]:
+    """The preset, and the settings that differ from this preset as it was shipped."""
+    folder = layout.home() / "config"
+    preset = {"preset": config.preset}
+    known = config.preset in load.named_files("presets", folder)
+    shipped = load.resolve(preset, folder) if known else Config()
+    shipped = load.with_labels(shipped, load.experiments(shipped, folder))
+    return preset | _difference(config.model_dump(mode="json"), shipped.model_dump(mode="json"))
+
+
+def _difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of nested mappings that differ; None if only `theirs` has the key."""
+    found = {}
+    for key in [*ours, *(key for key in theirs if key not in ours)]:
+        our, their = ours.get(key), theirs.get(key)
+        if our != their:
+            both = isinstance(our, Mapping) and isinstance(their, Mapping)
+            found[key] = _difference(our, their) if both else our
+    return found
+
+
 def last_log(results: Path) -> str:
-    """The last lines of the newest log in `results`, with its path."""
-    logs = [path for path in results.glob("*/logs/**/*") if path.is_file()]
+    """The last lines of the newest log in `results` or its subfolders, with the log's path."""
+    found = [*results.glob("logs/**/*"), *results.glob("*/logs/**/*")]
+    logs = [path for path in found if path.is_file()]
     if not logs:
-        return "no log yet"
+        return f"no log in {results}"
     last = max(logs, key=lambda path: path.stat().st_mtime)
     lines = last.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
     return "\n".join([str(last), *lines])
-
-
-def without_secrets(text: str) -> str:
-    """The text with passwords and other secrets replaced by ***, and the home folder by ~."""
-    text = IN_ADDRESS.sub("***@", text)
-    text = ASSIGNED.sub(r"\1***", text)
-    for name, value in os.environ.items():
-        if SECRET.search(name) and len(value) > 3:
-            text = text.replace(value, "***")
-    return text.replace(str(Path.home()), "~")

@@ -1,7 +1,6 @@
 """The verbs for the studies in `config/studies/`: `walk`, `estimate` and `summarise`.
 
-The workflow passes the settings of a study to a verb with `--job`. If you call a verb by hand, pass
-the name of a study with `--study` instead.
+The workflow passes a study's settings with `--job`. By hand, name the study with `--study`.
 """
 # Tested in tests/studies/test_studies.py.
 

@@ -142,7 +142,7 @@ def config(folder: Path) -> None:
 
 
 def _report_job(config: Config, page: str) -> jobs.ReportJob:
-    """The slice for a report page made by hand."""
+    """The job of a report page made by hand."""
     experiments = load.experiments(config)
     on_page = needs.on_page(config, page, experiments)
     return planned.report_job(config, [experiments[name] for name in on_page])

@@ -47,6 +47,12 @@ EXPERIMENT = Experiment.model_validate(
                 {"says": "low", "strategy": "shapley", "measure": "query/cifar10_test",
                  "below": 90},
             ]},
+            "H1": {"sentence": "Ours.", **WORDS, "conditions": [
+                {"says": "all", "strategy": "darts", "measure": "query/cifar10_test",
+                 "below": 70, "hits": 4},
+                {"says": "most", "strategy": "shapley", "measure": "query/cifar10_test",
+                 "above": 93.6, "hits": 3, "decides": False},
+            ]},
             "C3": {"sentence": "Three.", **WORDS, "conditions": [
                 {"says": "passes", "strategy": "shapley", "measure": "search/passes", "below": 9},
                 {"says": "gdas", "strategy": "gdas", "measure": "query/cifar10_test", "above": 0},
@@ -108,6 +114,12 @@ def test_verdicts_of_claims(measured):
     assert measured["claims_c3.json"]["verdict"] == OPEN
 
 
+def test_single_seeds_are_counted(measured):
+    all_of_them, most = measured["claims_h1.json"]["conditions"]
+    assert (all_of_them["rule"], all_of_them["verdict"]) == ("below 70, 4 of 4 seeds", HOLDS)
+    assert (most["rule"], most["verdict"]) == ("above 93.6, 3 of 4 seeds", FAILS)
+
+
 def test_pictures_show_curves_or_values(measured):
     curves = measured["claims_c1.json"]["picture"]["series"]
     assert curves["SHAPLEY"][3] == {1: 92.4, 2: 93.4, 3: 94.4}
@@ -130,11 +142,14 @@ def test_the_page_has_a_section_a_verdict_and_a_picture_for_each(measured, tmp_p
     page = claims_page.render(folder, tmp_path / "images")
     assert re.findall(r"^## (C\d+)$", page, re.MULTILINE) == ["C1", "C2", "C3"]
     assert "Of 3 claims: 1 holds here, 1 does not hold here, 1 cannot be told here." in page
+    assert page.index("## C3") < page.index("## Choices of ours") < page.index("## H1")
+    assert "Of 1 claims: 1 holds here" in page
     assert "| GDAS | cifar10 | 0 | 4 | not run | – |" in page
     for path in re.findall(r"\]\((images/\w+\.svg)\)", page):
         assert "<svg" in (tmp_path / path).read_text()
     assert {path.name for path in (tmp_path / "images").iterdir()} == {
-        "claims_c1.svg", "claims_c2.svg", "claims_c3.svg", "claims_cifar10_test_1.svg",
+        "claims_c1.svg", "claims_c2.svg", "claims_c3.svg", "claims_h1.svg",
+        "claims_cifar10_test_1.svg",
     }  # fmt: skip
 
 

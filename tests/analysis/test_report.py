@@ -176,6 +176,17 @@ def test_empty_results(tmp_path):
     )
 
 
+def test_verdicts_are_linked_once_they_stand_beside_the_page(tmp_path):
+    job = report_job(seeds=(0,))
+    link = f"claims/{job.experiments[0].name}/claims.md"
+    for there in (False, True):
+        if there:
+            (tmp_path / "report" / link).parent.mkdir(parents=True)
+            (tmp_path / "report" / link).write_text("x")
+        page = Page(report.render(job, tmp_path, tmp_path / "report"))
+        assert (link in [a.get("href") for a in page.all("a")]) == there
+
+
 def text_of(page):
     return " ".join(" ".join(page.text).split())
 

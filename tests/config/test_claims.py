@@ -32,6 +32,31 @@ def test_an_interval_on_one_side_decides(bound, interval, expected):
     assert Condition(**WORDS, **bound).verdict(*interval) == expected
 
 
+@pytest.mark.parametrize(
+    ("hits", "values", "expected"),
+    [
+        (4, [0, 0, 0, 0], HOLDS),
+        (4, [0, 0, 0], OPEN),
+        (4, [0.6], FAILS),  # one miss refutes "in all four"
+        (4, [0, 0, 0, 0.01], FAILS),  # the bound itself is no hit
+        (3, [0, 0, 0], HOLDS),  # whatever the fourth gives
+        (3, [0, 0, 0.6], OPEN),
+        (3, [0.6, 0, 0.6], FAILS),
+    ],
+)
+def test_single_seeds_decide(hits, values, expected):
+    condition = Condition(**WORDS, below=0.01, hits=hits)
+    assert condition.verdict_of_seeds(values) == expected
+    mirrored = Condition(**WORDS, above=-0.01, hits=hits)
+    assert mirrored.verdict_of_seeds([-value for value in values]) == expected
+
+
+@pytest.mark.parametrize("wrong", [{"hits": 5}, {"seeds": 2}, {"seeds": 2, "hits": 3}])
+def test_a_rule_needs_enough_seeds(wrong):
+    with pytest.raises(ValidationError, match=r"at most seeds|at least 3 seeds"):
+        Condition(**WORDS, above=0, **wrong)
+
+
 def test_a_claim_needs_all_its_conditions():
     assert overall([HOLDS, HOLDS]) == HOLDS
     assert overall([HOLDS, OPEN]) == OPEN
@@ -64,3 +89,23 @@ def test_every_claim_of_the_paper_has_a_rule_that_decides():
     claims = load.experiments(resolve(preset="laptop"), FOLDER)["claims"].claims
     assert [*claims] == [f"C{n}" for n in range(1, 11)]
     assert all(any(one.decides for one in claim.conditions) for claim in claims.values())
+
+
+@pytest.mark.parametrize("name", ["claims", "held_out"])
+def test_what_decides_is_planned(name):
+    config = resolve(preset="laptop")
+    experiment = load.experiments(config, FOLDER)[name]
+    planned = {
+        (row.strategy, dataset): row
+        for row in experiment.rows
+        for dataset in row.datasets
+        if not row.not_run
+    }
+    for claim in experiment.claims.values():
+        for condition in filter(lambda one: one.decides, claim.conditions):
+            for label in condition.labels:
+                row = planned[label, condition.dataset]
+                stage = condition.measure.partition("/")[0]
+                n_seeds = row.repeats or len(row.own_seeds(config.seeds))
+                assert n_seeds >= condition.seeds, condition.says
+                assert stage in ("search", "query") or getattr(row, stage), condition.says

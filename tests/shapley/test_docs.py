@@ -1,4 +1,4 @@
-"""The example of docs/shapley.md runs, its table names every estimator, its settings are valid."""
+"""docs/your-own-game.md: its example runs. docs/shapley.md: its tables and settings are right."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from pipeline.studies import pages
 from pipeline.studies.pictures import DRAWN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "shapley.md").read_text()
+TUTORIAL = (Path(__file__).parents[2] / "docs" / "your-own-game.md").read_text()
 CONFIG = Path(__file__).parents[2] / "config"
 
 
-def block(language: str) -> str:
-    return re.search(rf"```{language}\n(.*?)```", PAGE, re.S).group(1)
+def block(language: str, page: str) -> str:
+    return re.search(rf"```{language}\n(.*?)```", page, re.S).group(1)
 
 
 def test_the_example(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict = {}
-    exec(block("python"), names)
+    exec(block("python", TUTORIAL), names)
     assert np.allclose(names["exact"].phi, [1, 1, 1, 0])
     assert np.allclose(names["pairs"].pairs[0, 1], 2)
     assert "[1. 1. 1. 0.]" in capsys.readouterr().out
@@ -40,10 +41,10 @@ def test_the_table_names_every_estimator() -> None:
 
 
 def test_the_settings() -> None:
-    config = load.resolve(yaml.safe_load(block("yaml")), CONFIG)
+    config = load.resolve(yaml.safe_load(block("yaml", PAGE)), CONFIG)
     found = {
         label: jobs.search_job(config, "nasbench201", label).settings
-        for label in yaml.safe_load(block("yaml"))["strategies"]
+        for label in yaml.safe_load(block("yaml", PAGE))["strategies"]
     }
     assert found["shapley_released"]["norm"] == "z_score"
     assert found["shapley_adjusted"]["estimator"] == "regression_adjusted"

@@ -109,7 +109,7 @@ def test_the_budget_cuts_no_permutation_short() -> None:
 
 
 def test_a_budget_does_not_bias() -> None:
-    """The game of docs/shapley.md, whose coalitions soon are known and cost nothing more.
+    """The game of docs/your-own-game.md, whose coalitions soon are known and cost nothing more.
 
     Without a threshold the values are those of whole permutations: 1, 1, 1, 0. Players 0 and 1
     are worth 0 or 2 in a permutation, so that the mean over 2,000 seeds has an error below .01.

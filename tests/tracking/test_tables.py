@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import journal, networks
+from pipeline import journal, networks, paths
 from pipeline.analysis import rows
 from pipeline.errors import InputError
 from pipeline.files import read_json, write_json, write_text
@@ -57,7 +57,7 @@ def study(*experiments):
     job = report_job()
     kept = [e for e in job.experiments if e.name in experiments]
     write_json(
-        STATE / tables.STUDY, {**job.model_dump(mode="json"), "experiments": [
+        STATE.parent / paths.PLANNED, {**job.model_dump(mode="json"), "experiments": [
             e.model_dump(mode="json") for e in kept
         ]}
     )  # fmt: skip

@@ -20,7 +20,7 @@ RECIPE: dict[str, Any] = {
 ROBUST_SPACES = ("s1", "s2", "s3", "s4")
 POOLED: dict[str, Any] = {"supernet": {"pool_batch_norm": True}}
 IN_DARTS = {"darts": RECIPE, **dict.fromkeys(ROBUST_SPACES, POOLED)}
-# The recipe of methods in which `none` is a null player or has no meaningful value.
+# For methods in which `none` is a null player or has no meaningful value.
 WITHOUT_NONE: dict[str, Any] = {"supernet": {"none_may_win": False}}
 DARTS_PT = "DARTS-PT (Wang et al., ICLR 2021)"
 GDAS = "GDAS (Dong & Yang, CVPR 2019)"

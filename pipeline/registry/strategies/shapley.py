@@ -3,11 +3,9 @@
 `fidelity: released_code` follows the released code (Euphoria16/Shapley-NAS, train_search.py) where
 it differs from the paper. It changes defaults (`RELEASED_CODE`) and has three more effects:
 - In each epoch, alpha is updated before the weights are trained.
-- The weights are trained with the learning rate of the next epoch, since the scheduler steps first.
+- The weights are trained with the learning rate of the next epoch.
 - On ImageNet, the last operation of an edge is never removed (train_search_imagenet.py).
-We do not reproduce two bugs of that code. First, its CIFAR script never sets the gradients of alpha
-to zero, and includes them in the norm by which the gradients of the weights are clipped. Second,
-its Shapley estimation changes the running statistics of batch norms.
+`docs/shapley.md` lists the errors of that code that we do not reproduce.
 """
 # Tested in tests/strategies/test_shapley.py.
 
@@ -63,7 +61,7 @@ class ValueSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _with_options(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Check the estimator's name and options; add defaults, and values that `fidelity` implies.
+        """Check the estimator's name and options; add implied values and default options.
 
         Raises:
             InputError: there is no such estimator, or it has no such option.
@@ -79,7 +77,7 @@ class ValueSettings(Settings):
 
     @classmethod
     def implied(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The values, completed with those that they imply."""
+        """The values, with those that they imply."""
         return values
 
     @classmethod
@@ -115,7 +113,7 @@ def _all_options() -> set[str]:
     return {key for name in names for key in registry.get("estimators", name).settings.model_fields}
 
 
-# Values that `fidelity: released_code` gives to other keys, unless they are set.
+# Values that `fidelity: released_code` implies.
 RELEASED_CODE = {
     "estimator": "released_code",
     "norm": "z_score",

@@ -13,7 +13,7 @@ NB201_CODE = "agrees with the printed row; the code's docs say 0.5, NATS-Bench's
 
 
 class TableSettings(Settings):
-    """The number of look-ups, and the column."""
+    """The look-ups."""
 
     evaluations: int = setting(
         100, "architectures looked up; about as many as the benchmark's 12,000 s allow", OURS, ge=1
@@ -52,7 +52,7 @@ class ReinforceSettings(TableSettings):
 def looked_up(
     name: str, target: str, title: str, paper: str, settings: type[TableSettings] = TableSettings
 ) -> StrategyEntry:
-    """The registry entry of a strategy that chooses a cell by accuracies looked up in the table."""
+    """The entry of a strategy that looks accuracies up in the table."""
     return StrategyEntry(
         name,
         f"pipeline.strategies.{target}",

@@ -1,20 +1,18 @@
 """The cell of a supernet; operations of the same name are computed together, not one by one.
 
-The modules and the state dictionary are those of `MixedCell`; only the computation differs. A test
-checks that outputs, gradients and batch-norm statistics are the same.
+Modules, state dictionary and results are those of `MixedCell`.
 
-- Edges from the same state have the same input. Operations with the same name on g such edges are
-  computed as one operation, with weights and batch norms stacked along the channels.
-- Pooling is computed once per state, not once per edge, and faster than in torch (`pooling.py`).
-- The mixing weights are applied as scales of the last batch norms, at no extra cost in time.
+- Operations with the same name on g edges that leave a state are computed as one operation, with
+  weights and batch norms stacked along the channels.
+- Pooling is computed once per state, and faster than in torch (`pooling.py`).
+- The mixing weights are applied as scales of the last batch norms.
 - Depthwise convolutions have a special backward pass (`depthwise.py`).
 - Operations that are not present, and `none`, are not computed.
 - In evaluation with running statistics, a dense convolution with its batch norm (`nor_conv_1x1`,
   `nor_conv_3x3`) is a linear map. The kernels of all such maps between the same two states are
   summed.
 
-Operations that are not chains of ReLU, convolution and batch norm are called one by one. New
-operations therefore need no changes here.
+Operations that are not chains of ReLU, convolution and batch norm are called one by one.
 """
 
 from __future__ import annotations
@@ -67,7 +65,7 @@ class FusedCell(MixedCell):
         present: Present = None,
         edge_weights: Tensor | None = None,
     ) -> Tensor:
-        """Same as `MixedCell.forward`, but the edges that leave a state are computed together."""
+        """Same as `MixedCell.forward`."""
         states = list(inputs)
         passed = self.pass_by(inputs)
         terms: dict[int, list[Term]] = defaultdict(list)
@@ -88,7 +86,7 @@ class FusedCell(MixedCell):
         present: Present,
         terms: dict[int, list[Term]],
     ) -> None:
-        """Add the terms from a state to `terms` of each later node."""
+        """Add to `terms` what a state contributes to each later node."""
         stacks = self.stacks(source, mixing, present)
         if not stacks:
             return
@@ -130,7 +128,7 @@ class FusedCell(MixedCell):
 
 
 def weighted_total(terms: Sequence[Term]) -> Tensor:
-    """The weighted sum of terms; each term takes one pass over memory."""
+    """The weighted sum of terms, in one pass over memory for each."""
     plain = [y for weight, y in terms if weight is None]
     weighted = [(weight, y) for weight, y in terms if weight is not None]
     if not plain:
@@ -140,10 +138,7 @@ def weighted_total(terms: Sequence[Term]) -> Tensor:
 
 
 def call_each(stack: Stack, x: Tensor, terms: dict[int, list[Term]]) -> None:
-    """Call operations one by one; pooling is called only once, since it is the same on every edge.
-
-    A batch norm after the pooling is called for each edge, since each edge has its own module.
-    """
+    """Call operations one by one, but pooling only once, since it is the same on every edge."""
     first = stack.operations[0]
     normalised = isinstance(first, nn.Sequential) and isinstance(first[0], POOLING)
     pooling = first[0] if normalised else first
@@ -164,8 +159,8 @@ def run_linear(stacks: Sequence[Stack], rectified: Tensor) -> list[tuple[tuple[i
     """Apply the linear maps from one state to later nodes, with one summed kernel for each node.
 
     Returns:
-        for each kernel size, the g nodes whose kernels have this size, and their outputs
-        [b, g * m, h, w], with m channels per node.
+        for each kernel size, the g nodes with this size, and their outputs [b, g * m, h, w], with m
+        channels per node.
     """
     chains: dict[int, list[tuple[Any, Tensor]]] = defaultdict(list)
     for stack in stacks:

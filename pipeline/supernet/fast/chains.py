@@ -1,10 +1,8 @@
 """Computes g chains of ReLU, convolution and batch norm as a single chain.
 
-The layers of all chains must have equal shapes. The channels of the chains are concatenated. g
-depthwise convolutions of m channels become one depthwise convolution of g m channels. g dense
-convolutions become one grouped convolution. If they are the first convolutions of their chains, all
-have the same input, and they become one dense convolution instead. g batch norms become one,
-because a batch norm treats each channel separately.
+The layers of all chains must have equal shapes. The channels of the chains are concatenated, so g
+depthwise convolutions and g batch norms become one each. g dense convolutions become one grouped
+convolution, or one dense convolution if they have the same input.
 """
 # Tested in tests/supernet/fast/test_cell.py.
 
@@ -41,12 +39,12 @@ def run_chains(
 
     Args:
         chains: g chains with layers of the same kinds and shapes.
-        rectified: [b, m, h, w], the common input of the chains after the first ReLU.
-        copies: function that maps g to g copies of `rectified`, concatenated along the channels.
+        rectified: [b, m, h, w], the common input after the first ReLU.
+        copies: maps g to g copies of `rectified`, concatenated along the channels.
         scales: [g], the factor for the output of each chain.
 
     Returns:
-        [b, g * m, h', w']; the first m channels are the output of the first chain.
+        [b, g * m, h', w'], in the order of the chains.
     """
     depths = list(zip(*chains, strict=True))[1:]  # [depth][g]
     x = first_convolution(depths[0], rectified, copies)
@@ -80,7 +78,7 @@ def convolve(layers: Sequence[Any], x: Tensor, groups: int) -> Tensor:
 
 
 def normalise(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> Tensor:
-    """Apply the batch norms of g chains, then scale; running statistics are updated as in torch."""
+    """Batch norms of g chains, then `scale`; running statistics are updated as in torch."""
     first = layers[0]
     if first.training and not first.track_running_stats:
         return F.batch_norm(x, None, None, scale, None, True, 0.0, first.eps)
@@ -114,7 +112,7 @@ def is_linear(module: Any) -> bool:
 
 
 def as_kernel(chain: Any, scale: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Kernel [m, m, side, side] and bias [m] that merge a chain's convolution, norm and `scale`."""
+    """Kernel [m, m, side, side] and bias [m] of a chain's convolution, norm and `scale`."""
     _, convolution, norm = chain
     gain = scale / (norm.running_var + norm.eps).sqrt()
     bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean

@@ -5,24 +5,19 @@
     c channel, u output pixel (row, column), i position in the k x k kernel (row, column)
     s stride, d dilation, p padding; x input, w weights; dx, dw, dy gradients of the loss
 
-oneDNN has fast forward kernels for every kernel size and dilation. Of its gradients, only dw is
-fast, and only for undilated kernels of at most 3 x 3 with a multiple of 16 channels. All other
-gradients take many times as long as the forward pass. At stride 1, this module computes both dx and
-dw by fast kernels:
+oneDNN's forward kernels are fast. Its gradients take many times as long, except dw of undilated
+kernels of at most 3 x 3 with a multiple of 16 channels. At stride 1, this module computes dx and dw
+by fast kernels:
 
 - dx is the convolution of dy with the mirrored weights, which is a forward pass.
-- The image is divided into four subimages, by even or odd row and even or odd column (`phases`).
-  With dilation 2, all pixels that contribute to one output pixel are in the same subimage.
-  Therefore dw is the gradient of an undilated convolution on the four subimages, stacked along the
-  batch.
+- With dilation 2, the image is divided into four subimages, by even or odd row and column
+  (`phases`). All pixels that contribute to one output pixel are in the same subimage. Therefore dw
+  is the gradient of an undilated convolution on the four subimages, stacked along the batch.
 - The gradient of a 5 x 5 kernel is assembled from those of four 3 x 3 kernels on shifted images.
 
-With stride 2 and dilation 2, only every other row and column is read. The convolution then equals
-an undilated one of stride 1 on these pixels. Undilated kernels at stride 2 are left to torch. Their
-gradients are slow in bfloat16, so `DepthwiseConv` converts bfloat16 images to float32 for them.
-
-Discrete networks use this module through `with_fast_gradients` while they are trained on a CPU,
-because oneDNN's gradients of dilated and of 5 x 5 kernels take many times as long.
+With stride 2 and dilation 2, only every other row and column is read, so the convolution equals an
+undilated convolution of stride 1 on these pixels. Undilated kernels at stride 2 are left to torch.
+Their gradients are slow in bfloat16, so `DepthwiseConv` computes them in float32.
 """
 
 from __future__ import annotations
@@ -53,11 +48,7 @@ def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> 
 
 
 class DepthwiseConv(nn.Conv2d):
-    """A depthwise convolution without bias and with "same" padding.
-
-    Its parameters and state dictionary are those of `nn.Conv2d`. Outputs are the same up to
-    rounding. In evaluation, on GPUs and in compiled networks, it uses the code of `nn.Conv2d`.
-    """
+    """An `nn.Conv2d` with fast gradients in training on CPUs, unless the network is compiled."""
 
     @classmethod
     def of(cls, plain: nn.Conv2d) -> DepthwiseConv:
@@ -143,8 +134,7 @@ def same_size(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
 def weight_gradient(x: Tensor, dy: Tensor, kernel: int, dilation: int) -> Tensor:
     """Gradient dw [c, 1, k, k] of the weights at stride 1, for k = `kernel`.
 
-    dw[c, 0, i] is the sum of dy[c, u] x[c, u + d i - p] over all images and output pixels u, with
-    kernel position i, dilation d and padding p.
+    dw[c, 0, i] is the sum of dy[c, u] x[c, u + d i - p] over all images and output pixels u.
     """
     if dilation == 2:
         x, dy = phases(x), phases(dy)

@@ -2,10 +2,6 @@
 
 torch's kernels process one pixel after another, with all its channels together. This is slow for
 few channels, as in supernets with partial channels.
-
-- The maximum is computed from shifted images, first along the rows, then along the columns.
-- The average is a depthwise convolution with ones. Its output is divided by the number of pixels of
-  the window that lie inside the image.
 """
 
 from __future__ import annotations
@@ -32,7 +28,7 @@ def pool(layer: Any, x: Tensor) -> Tensor:
 
 
 def maximum(layer: Any, x: Tensor) -> Tensor:
-    """A maximum over windows."""
+    """A maximum over windows, from shifted images: first along the rows, then the columns."""
     kernel, stride, padding = layer.kernel_size, layer.stride, layer.padding
     height, width = (
         padding + (-(size + 2 * padding - kernel) % stride if layer.ceil_mode else 0)

@@ -1,14 +1,11 @@
 """Reuses the computations that several coalitions share.
 
-If an operation has the same input for several coalitions, its output is computed only once.
+DARTS: the cells before the first reduction cell do not depend on the players of the reduction cell.
+Their outputs are computed once for all coalitions that differ only in these players.
 
-DARTS: half of all players belong to the reduction cell. If only these players change, the cells
-before the first reduction cell stay the same. Those cells have the largest feature maps.
-
-NAS-Bench-201: all cells have the same players, so only the first cell has the same input for all
-coalitions (the output of the stem). The cache keeps the outputs of this cell's operations before
-they are multiplied by their mixing weights. A removal changes the sum at one node of the cell. Only
-operations whose input is this node or a later one are computed again, on average one in seven.
+NAS-Bench-201: only the first cell has the same input for all coalitions. The cache keeps its
+operations' outputs before they are multiplied by mixing weights. A removal changes the sum at one
+node. Only operations whose input is this node or a later one are computed again.
 """
 
 from __future__ import annotations
@@ -45,10 +42,10 @@ class ActivationCache:
             self._versions = versions
 
     def get(self, name: Hashable, depends_on: Hashable, compute: Callable[[], Result]) -> Result:
-        """Return the result stored under `name`, or compute it if missing or outdated.
+        """Return the result stored under `name`; compute it if missing or if `depends_on` changed.
 
-        A result is outdated if `depends_on` has changed. `depends_on` contains everything on which
-        the result depends besides the images and the network, for example mixing weights.
+        `depends_on` contains everything on which the result depends besides the images and the
+        network, for example mixing weights.
         """
         if name not in self._entries or self._entries[name][0] != depends_on:
             self._entries.pop(name, None)  # frees its memory first
@@ -62,7 +59,7 @@ def run_cached(
 ) -> Tensor:
     """`MixedCell.forward` for a cell whose only input x [b, channels, h, w] never changes.
 
-    The cell has no partial channels (k = 1). The outputs of its operations are kept in `cache`.
+    The cell has no partial channels (k = 1).
     """
     rows = [tuple(row) for row in mixing.tolist()]
     states = [x]

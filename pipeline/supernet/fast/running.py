@@ -1,8 +1,7 @@
 """Calls a cell in one of three ways: directly, compiled, or with gradient checkpointing.
 
 With checkpointing, the backward pass recomputes the activations of a cell in a second forward pass
-(Chen et al., "Training deep nets with sublinear memory cost", 2016). The second forward pass uses
-the same noise as the first, and does not change the running statistics of batch norms.
+(Chen et al., "Training deep nets with sublinear memory cost", 2016).
 """
 
 from __future__ import annotations
@@ -19,15 +18,12 @@ from pipeline.compilation import compile_mode, compiled
 from pipeline.spaces.operations import Noise
 from pipeline.supernet.cell import MixedCell
 
-# Limit of graphs per function: each cell shape and batch size needs one; torch's limit is too low.
+# Each cell shape and batch size needs a graph; torch's limit per function is too low.
 COMPILED_GRAPHS = 64
 
 
 def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
-    """Return a compiled function that calls a cell in a training step.
-
-    It calls a `MixedCell`, because the stacked operations of a `FusedCell` hinder the compiler.
-    """
+    """Compiled forward pass of a `MixedCell`; a `FusedCell` hinders the compiler."""
     import torch._dynamo  # imported here, because it loads the compiler
 
     torch._dynamo.config.recompile_limit = COMPILED_GRAPHS
@@ -35,7 +31,7 @@ def compiled_cell(device: torch.device) -> Callable[..., Tensor]:
 
 
 def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -> Tensor:
-    """`run(cell, *arguments)`, whose activations are not kept; a step costs a third more."""
+    """`run(cell, *arguments)` without keeping activations; a step costs a third more."""
     output: Tensor = checkpoint(
         run,
         cell,
@@ -49,7 +45,7 @@ def checkpointed(run: Callable[..., Tensor], cell: nn.Module, *arguments: Any) -
 
 @contextlib.contextmanager
 def recomputing(cell: nn.Module) -> Iterator[None]:
-    """A context for recomputing a cell: repeats the noise of the first pass, changes no state."""
+    """Inside the block, a cell repeats the noise of its last pass and changes no statistics."""
     norms: list[Any] = [module for module in cell.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     counts = [norm.num_batches_tracked.clone() for norm in norms]
