@@ -37,10 +37,12 @@ html_show_sphinx = False
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]  # types that have no page here
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
 python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # attributes as a list
+napoleon_attr_annotations = False  # their types are in the signature
 
 
 def write_reference(app, docname: str, source: list[str]) -> None:
@@ -64,6 +66,15 @@ def as_rst(app, what, name, obj, options, lines: list[str]) -> None:
         lines[number] = re.sub(r"^( *)(?=\S.*\S {3,}\S)", r"\1| ", line)  # columns keep their lines
 
 
+def short_types(app, what, name, obj, options, signature, returns):
+    """A signature in which an array is `ndarray`, and a default is a name."""
+    array = r"~?(?:numpy\.)?ndarray\[tuple\[[^\[\]]*\], [~.\w]*dtype\[[^\[\]]*\]\]"
+    rules = {array: "ndarray", r"<class '(?:\w+\.)*(\w+)'>": r"\1", "<factory>": "{}"}
+    for rule, short in rules.items():
+        signature, returns = (text and re.sub(rule, short, text) for text in (signature, returns))
+    return signature, returns
+
+
 def write_formula(translator, node) -> None:
     """A formula as MathML, which browsers show without a script and without a network."""
     block = isinstance(node, nodes.math_block)
@@ -75,6 +86,7 @@ def setup(app) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.connect("source-read", write_reference)
+    app.connect("autodoc-process-signature", short_types)
     app.connect("autodoc-process-docstring", as_rst, priority=400)  # before napoleon
     app.connect("sphinx-click-process-options", plain_paths)
     return {"parallel_read_safe": True}

@@ -68,7 +68,8 @@ def prose_of(path: Path) -> str:
     ]
     docs = [ast.get_docstring(node) or "" for node in nodes]
     comments = [
-        token.string.lstrip("#")
+        # A comment behind code is a sentence of its own.
+        token.string.lstrip("#") if token.line.lstrip().startswith("#") else f".{token.string}."
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     ]

@@ -30,10 +30,10 @@ def fit(
 ) -> tuple[int, int]:
     """The numbers of channels and cells of a network that is as large as the limits allow.
 
-    Cells are removed one by one, and channels in proportion, until the network fits. Then channels
-    are added in steps of 4 while it still fits, even beyond the given `channels`. `max_macs` limits
-    the multiply-adds for one image, and `max_params` the parameters without the auxiliary head.
-    `key` names the recipe in error messages.
+    Cells are removed one by one, and channels are reduced in proportion, until the network fits.
+    Then channels are added in steps of 4 while it still fits, even beyond the given `channels`.
+    `max_macs` limits the multiply-adds for one image. `max_params` limits the parameters without
+    the auxiliary head. `key` names the recipe in error messages.
 
     Raises:
         InputError: the smallest network exceeds the limits.

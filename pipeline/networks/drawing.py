@@ -16,7 +16,7 @@ from pipeline.networks.placement import RADIUS, Edge, Graph, Place, arrange, n_i
 from pipeline.spaces.genotype import Genotype
 
 SCALE = 0.72  # inches per unit
-BOX, BOX_HEIGHT = 1.62, 0.46  # box of an operation
+BOX, BOX_HEIGHT = 1.62, 0.46  # of an operation
 BLOCK = BOX + 0.42 + 2 * RADIUS  # a node with its boxes
 GAP = 0.95  # between columns, for the curves
 INK, MUTED, WIRE, FAINT = "#1f2933", "#52606d", "#7b8794", "#c3ccd5"

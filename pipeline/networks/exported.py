@@ -9,7 +9,7 @@
 
 All networks map images float32 [batch, 3, h, h] to logits [batch, classes]. The auxiliary head is
 left out, because only training uses it. ONNX and safetensors need optional packages:
-`pip install 'shapley-nas[export]'`.
+`pip install '.[export]'`.
 """
 
 from __future__ import annotations
@@ -195,5 +195,5 @@ def _package(name: str) -> Any:
     except ModuleNotFoundError:
         raise InputError(
             f"export: the package {name.partition('.')[0]} is not installed; "
-            "pip install 'shapley-nas[export]', or choose another --form"
+            "pip install '.[export]', or choose another --form"
         ) from None

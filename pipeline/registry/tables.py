@@ -14,7 +14,7 @@ SETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet-
 DIGITS = "digits"
 FILE = Path("nas_bench_201", "nas_bench_201.csv.gz")
 EMBEDDED = Path(__file__).parents[1] / "nasbench" / "nasbench_digits.csv.gz"
-# Rows of the paper's Table 5 without a search: the best of each column, and ResNet's block.
+# Rows of Table 5 of the paper that need no search: the best of each column, and ResNet's block.
 OPTIMAL = "optimal"
 REFERENCES = (OPTIMAL, "resnet")
 

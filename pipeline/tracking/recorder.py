@@ -22,7 +22,7 @@ from pipeline import locks, paths
 from pipeline.errors import InputError
 from pipeline.journal import MIRRORED, Journal
 from pipeline.progress import warn
-from pipeline.tracking import store, tables
+from pipeline.tracking import store
 from pipeline.tracking.mirror import Mirror
 
 if TYPE_CHECKING:

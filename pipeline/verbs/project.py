@@ -54,7 +54,7 @@ def text(config: Config, results: Path) -> str:
         f"- Python {platform.python_version()}, {platform.platform()}",
         versions,
         f"- GPU: {gpus()}; {os.cpu_count()} processors",
-        "\n## Settings that differ from those of the preset\n",
+        "\n## Settings that differ from the shipped ones\n",
         f"```yaml\n{settings}```",
         "\n## The last log\n",
         f"```\n{last_log(results)}\n```",
@@ -69,13 +69,16 @@ def gpus() -> str:
 
 
 def changed(config: Config) -> dict[str, Any]:
-    """The preset, and the settings that differ from this preset as it was shipped."""
+    """The preset, and the settings that differ from the shipped ones.
+
+    A preset that the user wrote is compared with the shipped preset `demo`.
+    """
     folder = layout.home() / "config"
-    preset = {"preset": config.preset}
     known = config.preset in load.named_files("presets", folder)
-    shipped = load.resolve(preset, folder) if known else Config()
+    shipped = load.resolve({"preset": config.preset if known else "demo"}, folder)
     shipped = load.with_labels(shipped, load.experiments(shipped, folder))
-    return preset | _difference(config.model_dump(mode="json"), shipped.model_dump(mode="json"))
+    found = _difference(config.model_dump(mode="json"), shipped.model_dump(mode="json"))
+    return {"preset": config.preset, **found}
 
 
 def _difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,8 +87,9 @@ def _difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str,
     for key in [*ours, *(key for key in theirs if key not in ours)]:
         our, their = ours.get(key), theirs.get(key)
         if our != their:
-            both = isinstance(our, Mapping) and isinstance(their, Mapping)
-            found[key] = _difference(our, their) if both else our
+            if isinstance(our, Mapping) and isinstance(their, Mapping):
+                our = _difference(our, their)
+            found[key] = our
     return found
 
 
