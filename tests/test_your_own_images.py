@@ -43,8 +43,7 @@ def follow(commands: str, folder: Path) -> dict[str, str]:
     """Run the page's commands in a folder; what each verb said."""
     (folder / "config").symlink_to(ROOT / "config")
     environment = {
-        **os.environ,
-        "SHAPLEY_NAS_DATA": str(folder),
+        **{name: value for name, value in os.environ.items() if name != "SHAPLEY_NAS_DATA"},
         "SHAPLEY_NAS_TRACKING": "false",
         "SHAPLEY_NAS_DEVICE": "cpu",
         "OMP_NUM_THREADS": "1",
@@ -94,7 +93,7 @@ def draw_images(folder: Path) -> None:
 
 
 def test_the_page_is_followed(tmp_path):
-    draw_images(tmp_path / "my_images")
+    draw_images(tmp_path / "data/my_images")
     (tmp_path / "mine.yaml").write_text("".join(blocks("yaml")))
     *commands, _ = blocks("bash")  # the last are those of a search, see below
     said = follow("".join(commands), tmp_path)
@@ -134,7 +133,7 @@ def real_photographs(folder: Path) -> None:
 
 @pytest.mark.parametrize("images", [draw_images, real_photographs])
 def test_a_search_on_ones_own_images_ends_in_a_network(images, tmp_path):
-    images(tmp_path / "my_images")
+    images(tmp_path / "data/my_images")
     (tmp_path / "mine.yaml").write_text(blocks("yaml")[0] + SMALL)
     prepare, *rest = blocks("bash")[0].replace("\\\n", " ").splitlines(keepends=True)
     chain = "".join(rest).replace("shapley_nas_imagenet", "run/genotype/genotype.json")
@@ -144,6 +143,6 @@ def test_a_search_on_ones_own_images_ends_in_a_network(images, tmp_path):
     labels = json.loads((tmp_path / "run/exported/labels.json").read_text())
     assert metrics["macs"] <= 5_000_000
     assert set(found["cells"]) == {"normal", "reduce"}
-    files = [path for path in (tmp_path / "my_images/val").rglob("*.*") if path.name[0] != "."]
+    files = [path for path in (tmp_path / "data/my_images/val").rglob("*.*") if path.name[0] != "."]
     assert len(said["predict"].splitlines()) == len(files)
-    assert len(labels["class_names"]) == len(list((tmp_path / "my_images/train").iterdir()))
+    assert len(labels["class_names"]) == len(list((tmp_path / "data/my_images/train").iterdir()))

@@ -97,8 +97,8 @@ def words(found: Evaluation) -> str:
     if s["beats_majority"]:
         return line
     return (
-        f"{line}. Warning: no better than always naming that class; train for longer, with more "
-        "images, or at another learning rate"
+        f"{line}. Warning: not clearly better than always naming that class; train for longer, "
+        "with more images, or at another learning rate"
     )
 
 

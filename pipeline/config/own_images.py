@@ -38,7 +38,7 @@ class OwnTrain(ImageNetTrain):
     weight_decay: float = setting(5e-4, "SGD", OURS, ge=0)
     auxiliary_weight: float = setting(0.0, "weight of the auxiliary loss; 0: no tower", OURS, ge=0)
     colour_jitter: float = setting(
-        -1.0, "as in retrain.folder; negative: 0.2 for fewer than 5,000 images, else 0", OURS
+        -1.0, "as in retrain.folder; negative: 0.2 for fewer than 5,000 images, else 0", OURS, le=1
     )
     crop_scale: float = setting(
         0.0,

@@ -302,7 +302,7 @@ class ImageNetTrain(TrainSettings):
     crop_padding: int = setting(0, "unused: crops are random resized crops", DARTS_FAMILY, ge=0)
     cutout: int = setting(0, "no cutout", DARTS_FAMILY, ge=0)
     colour_jitter: float = setting(
-        0.4, "brightness, contrast and saturation (hue: half)", DARTS_FAMILY, ge=0
+        0.4, "brightness, contrast and saturation (hue: half)", DARTS_FAMILY, ge=0, le=1
     )
     precision: Literal["float32", "bfloat16", "float16"] = setting(
         "bfloat16", "autocast type", OURS

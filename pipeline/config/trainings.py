@@ -5,10 +5,25 @@ from __future__ import annotations
 
 from pipeline import registry
 from pipeline.config.model import Config
-from pipeline.config.recipes import TrainSettings
+from pipeline.config.own_images import OwnTrain
+from pipeline.config.recipes import (
+    ImageNetTrain,
+    NasBench201Train,
+    RobustDartsTrain,
+    TrainSettings,
+    TrialTrain,
+)
 
 # Layout of the network -> its recipe in `config.retrain`.
 RECIPES = {"cifar10": "darts", "nasbench201": "nasbench201", "imagenet": "folder"}
+# Class of a recipe -> its key in `config.retrain`.
+KEYS: dict[type[TrainSettings], str] = {
+    OwnTrain: "own",
+    ImageNetTrain: "folder",
+    TrialTrain: "trial",
+    NasBench201Train: "nasbench201",
+    RobustDartsTrain: "robust_darts",
+}
 # Largest side of your own images in pixels -> layout; the last feature map has 7 to 12 pixels.
 LAYOUT_UP_TO = {48: "cifar10", 96: "images64", 160: "images128"}
 
@@ -42,3 +57,8 @@ def recipe_of(config: Config, space: str, dataset: str) -> TrainSettings:
     name = registry.entry("spaces", space).recipes.get(dataset, RECIPES[layout])
     recipe: TrainSettings = getattr(config.retrain, name)
     return recipe
+
+
+def key_of(recipe: TrainSettings, layout: str) -> str:
+    """The recipe's key in the configuration, for messages, such as `retrain.own`."""
+    return f"retrain.{KEYS.get(type(recipe)) or RECIPES.get(layout, 'own')}"

@@ -6,6 +6,7 @@ folder may be a link to another folder of the same tree that does not contain th
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 from pipeline.errors import InputError
 from pipeline.files import readable
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
@@ -51,24 +52,22 @@ def class_folders(folder: Path) -> list[str]:
     """Names of the folders of classes, sorted.
 
     Raises:
-        InputError: there is no such folder.
+        InputError: there is no such folder, or it cannot be read.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected <class>/*.jpg in it")
-    names = [e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith(".")]
-    return sorted(names)
+    return sorted(entry.name for entry, is_folder in _scan(folder) if is_folder)
 
 
 def list_images(folder: Path) -> Listing:
     """List the images below `folder/<class>`, without opening them.
 
     Raises:
-        InputError: the folder or its classes are missing, a class has no images, or a link is not
-            allowed.
+        InputError: the folder or its classes are missing, a class has no images, two classes have
+            one name, a link is not allowed, or a folder cannot be read.
     """
     names = class_folders(folder)
     if not names:
         raise InputError(f"{folder}: no folder of a class in it; expected <class>/*.jpg")
+    _insist_on_different(folder, names)
     root, paths, labels, others = folder.resolve(), [], [], []
     for label, name in enumerate(names):
         files = sorted(files_below(folder / name, root), key=lambda file: os.path.split(file.path))
@@ -99,8 +98,37 @@ def files_below(
         raise InputError(
             f"{readable(folder)}: a link that leads out of {root}; copy the folder instead"
         )
-    for entry in os.scandir(folder):  # knows the kind of an entry without another disk access
-        if entry.is_dir() and not entry.name.startswith("."):
+    for entry, is_folder in _scan(folder):
+        if is_folder:
             yield from files_below(Path(entry.path), root, (*above, real))
-        elif not entry.name.startswith("."):
+        else:
             yield entry
+
+
+def _scan(folder: Path) -> list[tuple[os.DirEntry[str], bool]]:
+    """Entries of a folder, except hidden ones, and whether each is a folder or a link to one."""
+    try:  # `scandir` knows the kind of an entry without another disk access
+        return [(e, e.is_dir()) for e in os.scandir(folder) if not e.name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
+        raise InputError(
+            f"{readable(folder)}: no such folder; expected <class>/*.jpg in it"
+        ) from None
+    except OSError as error:
+        path = readable(error.filename or folder)
+        if error.errno == errno.ELOOP:
+            raise InputError(f"{path}: a link that leads in a circle; delete it") from None
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); make it readable or delete it"
+        ) from None
+
+
+def _insist_on_different(folder: Path, names: Sequence[str]) -> None:
+    """Raise `InputError` if two names of classes are equal as text."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(readable(name), name)
+        if other != name:
+            both = " and ".join(str(os.fsencode(one)) for one in (other, name))
+            raise InputError(
+                f"{readable(folder)}: the classes {both} have the same name as text; rename one"
+            )

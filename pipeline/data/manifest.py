@@ -151,7 +151,7 @@ def images_of_share(share: float, n: int, key: str) -> int:
 def halves(
     n_train: int, fractions: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw two disjoint sets of images (weights, value function) as sorted int64 indices.
+    """Draw disjoint sets of images, one for the weights and one for V, as sorted int64 indices.
 
     Raises:
         InputError: the fractions add up to more than 1, or a part would be empty.

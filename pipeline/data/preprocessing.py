@@ -85,15 +85,21 @@ def inspect(path: Path | str) -> tuple[Image.Image, tuple[str, ...]]:
         if not Path(path).is_file():
             raise OSError("no regular file")
         with Image.open(path, formats=FORMATS) as file:
+            turned = file.format == "TIFF" and _is_turned(file)  # load() turns a TIFF
             file.load()
             tags = dict(getattr(file, "tag_v2", {}))
-            done = ["turned as EXIF says"] if _is_turned(file) else []
+            done = ["turned as EXIF says"] if turned or _is_turned(file) else []
             image = ImageOps.exif_transpose(file) if done else file.copy()
+            bits = _stored_bits(path, file.format, tags)
             if image.mode.startswith("I"):
                 done.append("grey of 16 bits scaled to 8")
                 image = _eight_bits(image, file.format, tags)
             elif image.mode == "F":
                 raise ValueError("grey of floats, whose range is not known; save it with 8 bits")
+            elif bits > 8:  # Pillow keeps the upper 8, which are dark if only 12 of 16 are used
+                raise ValueError(f"colours of {bits} bits; convert it to 8 bits")
+            elif image.mode == "L" and bits < 8 and "transparency" in image.info:
+                image.info["transparency"] *= 255 // (2**bits - 1)  # Pillow scales only the pixels
     except BROKEN as error:
         reason = " ".join(str(error).split())
         raise InputError(
@@ -114,17 +120,35 @@ def _is_turned(file: Image.Image) -> bool:
         return False
 
 
+def _stored_bits(path: Path | str, form: str | None, tags: Mapping[int, Any]) -> int:
+    """Bits per sample in the file of a PNG or TIFF; 8 for other formats."""
+    if form == "PNG":
+        with Path(path).open("rb") as stream:
+            return stream.read(25)[24]
+    return tags.get(BITS_PER_SAMPLE, (8,))[0]
+
+
 def _eight_bits(image: Image.Image, form: str | None, tags: Mapping[int, Any]) -> Image.Image:
-    """Convert a grey image of 12 or 16 bits to 8 bits; ValueError if its range is unknown."""
+    """Convert a grey image of 12 or 16 bits to 8 bits, with alpha if one grey is transparent.
+
+    Raises:
+        ValueError: the range of its values is unknown.
+    """
     values = np.asarray(image)
     if image.mode == "I" and form != "PPM":  # Pillow itself scales a PGM to 16 bits
         raise ValueError("grey of 32 bits or with a sign; its range is not known: save it with 8")
     largest = 2 ** tags.get(BITS_PER_SAMPLE, (16,))[0] - 1
-    if form != "PPM" and largest == 2**16 - 1 and 0 < values.max() < 2**12:
+    opaque = values != image.info.get("transparency", -1)
+    highest = int(values.max(initial=0, where=opaque))
+    if form != "PPM" and largest == 2**16 - 1 and 0 < highest < 2**14:
+        bits = next(bits for bits in (10, 12, 14) if highest < 2**bits)
         raise ValueError(
-            f"grey of 16 bits that never exceeds {values.max()}: 12 bits in 16? Scale it to its "
+            f"grey of 16 bits that never exceeds {highest}: {bits} bits in 16? Scale it to its "
             "true range"
         )
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         values = largest - values
-    return Image.fromarray(np.round(values * (255 / largest)).astype(np.uint8))
+    grey = Image.fromarray(np.round(values * (255 / largest)).astype(np.uint8))
+    if not opaque.all():
+        grey.putalpha(Image.fromarray(opaque.astype(np.uint8) * 255))
+    return grey

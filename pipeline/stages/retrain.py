@@ -20,7 +20,14 @@ from pipeline.errors import InputError
 from pipeline.networks.network import Network
 from pipeline.networks.prediction import class_names_of
 from pipeline.stages.stage import Stage, stage
-from pipeline.stages.task import Start, Task, augmentation, open_part, training_images
+from pipeline.stages.task import (
+    Start,
+    Task,
+    augmentation,
+    check_test_images,
+    open_part,
+    training_images,
+)
 from pipeline.training import distributed
 from pipeline.training.distributed import Ranks
 from pipeline.training.evaluation import ALONE, Evaluation, evaluate
@@ -50,6 +57,7 @@ def run(
             settings, or the training diverged.
     """
     task = Task.from_job(job, seed, genotype, manifest, data_root, device, start)
+    check_test_images(task)
     with distributed.joined(task.device) as ranks:
         if not ranks.first:
             measure_test(task, train(task, None, ranks)[0], ranks)
@@ -68,13 +76,13 @@ def write(s: Stage, task: Task, network: Network, history: list[Row], test: Eval
     """
     if not math.isfinite(test.loss):
         rate = task.recipe.learning_rate
-        raise InputError(f"training diverged: lower the recipe's learning_rate ({rate})")
+        raise InputError(f"training diverged: lower {task.key}.learning_rate ({rate})")
     s.log(f"test error {test.top1_error:.4f}: {classification.words(test)}")
     guessing, loss = math.log(task.manifest["classes"]), history[-1]["train_loss"]
     if loss > DIVERGED * guessing:
         s.log(
             f"warning: the training diverged: its last loss is {loss:.3g}, that of guessing "
-            f"{guessing:.3g}; lower the learning_rate ({task.recipe.learning_rate})"
+            f"{guessing:.3g}; lower {task.key}.learning_rate ({task.recipe.learning_rate})"
         )
     tables = classification.write(test, class_names_of(task.manifest), s.out)
     counts = networks.profile(network, task.manifest["image_size"])
@@ -106,6 +114,7 @@ def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, l
         task.seed,
         task.device,
         settings=task.identity(),
+        key=task.key,
         held_out=held_out,
         ranks=ranks,
         **reports,

@@ -15,7 +15,7 @@ from pipeline import devices, networks, seeds
 from pipeline.config.jobs import RetrainJob
 from pipeline.config.own_images import OwnTrain
 from pipeline.config.recipes import TrainSettings
-from pipeline.config.trainings import RECIPES
+from pipeline.config.trainings import key_of
 from pipeline.data import Images, open_images
 from pipeline.data.augment import Augment, FolderAugment
 from pipeline.data.manifest import images_of_share
@@ -67,6 +67,7 @@ class Task:
     manifest: Mapping[str, Any]  # of the prepared data set
     data_root: Path
     device: torch.device
+    key: str  # of the recipe in the configuration, such as `retrain.own`
     start: Start | None = None  # the trained network to start from
 
     @classmethod
@@ -83,18 +84,20 @@ class Task:
         """The task of a job, with a network within the job's limits on size.
 
         Raises:
-            InputError: the genotype or device does not exist, or no network is within the limits.
+            InputError: the genotype or device does not exist, no network is within the limits, or
+                fewer than two training images remain.
         """
-        recipe, layout = _for_images(job.train, manifest), job.layout
+        key, layout = key_of(job.train, job.layout), job.layout
+        recipe = _for_images(job.train, key, manifest)
         if start is not None:
             cells, layout, recipe = start.settle(recipe)
         elif genotype is not None:
             cells = networks.resolve(genotype)
-            recipe = _within_budget(recipe, layout, cells, manifest)
+            recipe = _within_budget(recipe, key, layout, cells, manifest)
         else:
             raise InputError("--genotype: missing; give a genotype, or a model by --start")
         torch_device = devices.resolve(device)
-        return cls(layout, recipe, seed, cells, manifest, data_root, torch_device, start)
+        return cls(layout, recipe, seed, cells, manifest, data_root, torch_device, key, start)
 
     def identity(self) -> dict[str, Any]:
         """Everything that can change the bits of the training."""
@@ -123,16 +126,24 @@ class Task:
         return network
 
 
-def _for_images(recipe: TrainSettings, manifest: Mapping[str, Any]) -> TrainSettings:
-    """The recipe with the values that depend on the number of images."""
-    if not isinstance(recipe, OwnTrain):
-        return recipe
+def _for_images(recipe: TrainSettings, key: str, manifest: Mapping[str, Any]) -> TrainSettings:
+    """The recipe with the values that depend on the number of training images.
+
+    Raises:
+        InputError: it is less than two; batch norms have no statistics of a single value.
+    """
     n = min(manifest["n_train"], recipe.limit_train or manifest["n_train"])
-    return recipe.for_images(n - _n_held_out(recipe, n))
+    kept = n - _n_held_out(recipe, n, key)
+    if kept < 2:
+        raise InputError(
+            f"{key}: limit_train {recipe.limit_train} and held_out {recipe.held_out} leave {kept} "
+            f"of {manifest['n_train']} training images; change them so that 2 or more remain"
+        )
+    return recipe.for_images(kept) if isinstance(recipe, OwnTrain) else recipe
 
 
 def _within_budget(
-    recipe: TrainSettings, layout: str, genotype: Genotype, manifest: Mapping[str, Any]
+    recipe: TrainSettings, key: str, layout: str, genotype: Genotype, manifest: Mapping[str, Any]
 ) -> TrainSettings:
     """The recipe, with its network fitted to `max_macs` and `max_params`."""
     channels, cells = networks.fit(
@@ -144,7 +155,7 @@ def _within_budget(
         manifest["image_size"],
         recipe.max_macs,
         recipe.max_params,
-        f"retrain.{'own' if isinstance(recipe, OwnTrain) else RECIPES[layout]}",
+        key,
     )
     return recipe.model_copy(update={"channels": channels, "cells": cells})
 
@@ -156,14 +167,26 @@ def training_images(task: Task) -> tuple[Images, Images | None]:
         return images, None
     # All runs hold out the same images, so that they can be compared.
     order = seeds.numpy_generator(0, "held_out").permutation(images.n)
-    n_held_out = _n_held_out(task.recipe, images.n)
+    n_held_out = _n_held_out(task.recipe, images.n, task.key)
     kept, held_out = np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
     return images.only(kept), images.only(held_out)
 
 
-def _n_held_out(recipe: TrainSettings, n: int) -> int:
-    """Number of held-out images among `n`."""
-    return images_of_share(recipe.held_out, n, "held_out") if recipe.held_out else 0
+def _n_held_out(recipe: TrainSettings, n: int, key: str) -> int:
+    """Number of held-out images among `n`; `key` is that of the recipe."""
+    return images_of_share(recipe.held_out, n, f"{key}.held_out") if recipe.held_out else 0
+
+
+def check_test_images(task: Task) -> None:
+    """List the test images of a folder, so that a missing one is noticed before the training.
+
+    No test image is opened.
+
+    Raises:
+        InputError: images are missing, or have changed since `prepare`.
+    """
+    if task.manifest["kind"] == "folder":
+        open_part("test", task)
 
 
 def open_part(part: Literal["train", "test"], task: Task) -> Images:

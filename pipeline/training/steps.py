@@ -68,8 +68,8 @@ class Plan:
             yield step, zip(range(first, last, self.ranks.n), batches, strict=False)
 
 
-def plan(n_images: int, recipe: TrainSettings, ranks: Ranks) -> Plan:
-    """Plan the steps in which a recipe trains on `n_images` images.
+def plan(n_images: int, recipe: TrainSettings, ranks: Ranks, key: str = "retrain") -> Plan:
+    """Plan the steps in which a recipe, called `key` in messages, trains on `n_images` images.
 
     Raises:
         InputError: the micro-batch size does not divide the batch size, or the number of ranks does
@@ -79,11 +79,11 @@ def plan(n_images: int, recipe: TrainSettings, ranks: Ranks) -> Plan:
     per_step, rest = divmod(recipe.batch_size, micro)
     if rest:
         raise InputError(
-            f"train.micro_batch_size: {micro} does not divide batch_size {recipe.batch_size}"
+            f"{key}.micro_batch_size: {micro} does not divide batch_size {recipe.batch_size}"
         )
     if per_step % ranks.n:
         raise InputError(
-            f"train.micro_batch_size: {per_step} micro-batches per step do not divide among "
+            f"{key}.micro_batch_size: {per_step} micro-batches per step do not divide among "
             f"{ranks.n} ranks; set it to {recipe.batch_size // ranks.n or 1}, or change "
             "--nproc-per-node"
         )

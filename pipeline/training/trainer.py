@@ -74,6 +74,7 @@ class Trainer:
     state: Path | None = None
     # Checkpoints made with other settings are refused
     settings: Mapping[str, Any] = field(default_factory=dict)
+    key: str = "retrain"  # of the recipe in the configuration, for messages
     # Called with the row of each epoch, first with those in the checkpoint
     on_epoch: Callable[[Row], None] = ignore
     log: Callable[[str], None] = ignore  # called with a line to print
@@ -129,7 +130,7 @@ class Trainer:
         self.optimisation.set_rate(rate)
         self.network.drop_path = schedules.drop_path(self.recipe, epoch)
         self.network.train()
-        steps = plan(self.images.n, self.recipe, self.ranks)
+        steps = plan(self.images.n, self.recipe, self.ranks, self.key)
         sums = Sums.zero(self.device)
         if self.ranks.first:
             sums.restore(self.position.sums)
@@ -234,9 +235,9 @@ class Trainer:
 
     def check_finite(self, loss: float, epoch: int, step: int) -> None:
         """Raise `InputError` if the loss or the weights are not finite."""
-        remedy = f"lower train.learning_rate ({self.recipe.learning_rate}) or set a gradient_clip"
+        rate = f"{self.key}.learning_rate ({self.recipe.learning_rate})"
         run = f"training, epoch {epoch + 1}, by step {step},"
-        stopping.check_finite(loss, self.network, run, remedy)
+        stopping.check_finite(loss, self.network, run, f"lower {rate} or set a gradient_clip")
 
 
 def best_epoch(history: list[Row]) -> int:

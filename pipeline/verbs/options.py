@@ -293,10 +293,12 @@ class Given(dict[str, Any]):
         return out
 
     def suggest(self, out: Path, *following: str) -> None:
-        """Print the result's folder and the next command, unless the workflow called the verb."""
+        """Print the result's folder and the next command, with the same settings, by hand only."""
         if not self.in_workflow and os.environ.get("RANK", "0") == "0":
             preset = [f"--preset={self['preset']}"] if self["preset"] else []
-            command = shlex.join([*following, *preset])
+            files = [f"--configfile={file}" for file in self["configfile"]]
+            changes = [f"--set={assignment}" for assignment in self["assignments"]]
+            command = shlex.join([*following, *preset, *files, *changes])
             print(f"result: {out}\nnext:   python -m pipeline {command}", file=sys.stderr)
 
     def configure_device(self) -> str:

@@ -115,6 +115,8 @@ def _train(name: str, job: Any, given: Given, model: Path | None, freeze: bool) 
     """Run `retrain` or `transfer`, which are one stage with two recipes."""
     if freeze and model is None:
         raise InputError("--freeze: only with --start, a trained model")
+    if model is not None and given["genotype"] is not None:
+        raise InputError("--start, --genotype: give only one; a model contains its genotype")
     start = retrain_stage.Start(model, freeze) if model else None
     file, out = given.manifest("target"), given.out
     source = given["genotype"] if start else given.need("genotype")

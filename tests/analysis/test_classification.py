@@ -56,7 +56,7 @@ def test_the_baseline_is_the_most_frequent_class(labels_and_answers):
     constant = np.full_like(labels, np.bincount(labels).argmax())
     found = classification.summary(evaluation(labels, constant))
     assert found["accuracy"] == found["majority_accuracy"] and not found["beats_majority"]
-    assert "Warning: no better" in classification.words(evaluation(labels, constant))
+    assert "Warning: not clearly better" in classification.words(evaluation(labels, constant))
     assert "Warning" not in classification.words(evaluation(labels, labels))
 
 

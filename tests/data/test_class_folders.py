@@ -62,6 +62,34 @@ def test_links_that_lead_astray_are_named(name, target, reason, train, tmp_path)
         list_images(train)
 
 
+@pytest.mark.parametrize("name", ["cat/loop.jpg", "loop"])
+def test_a_link_to_itself_is_named(name, train):
+    (train / name).symlink_to(Path(name).name)
+    with pytest.raises(InputError, match=rf"train/{name}: a link that leads in a circle"):
+        list_images(train)
+
+
+def test_a_part_that_links_to_itself_is_named(tmp_path):
+    (tmp_path / "train").symlink_to("train")
+    with pytest.raises(InputError, match="train: a link that leads in a circle"):
+        list_images(tmp_path / "train")
+
+
+@pytest.mark.parametrize("name", ["cat/far.jpg", "far"])
+def test_what_cannot_be_read_is_named(name, train):
+    """A name that is too long, because root may read everything."""
+    (train / name).symlink_to("x" * 300)
+    with pytest.raises(InputError, match=rf"train/{name}: cannot be read \(File name too long\)"):
+        list_images(train)
+
+
+@pytest.mark.parametrize("name", ["none", "file", "\0"])
+def test_what_is_no_folder_is_named(name, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="no such folder"):
+        list_images(tmp_path / name)
+
+
 def test_links_within_the_folder_are_followed(train):
     (train / "eel").symlink_to("dog")
     assert list_images(train).counts()["eel"] == list_images(train).counts()["dog"]
@@ -84,3 +112,17 @@ def test_names_may_be_any_bytes(train):
     listing = list_images(train)
     assert listing.class_names == (r"c\xe4t", "dog")
     assert all(Path(path).exists() for path in listing.paths)
+
+
+def test_two_classes_of_one_name_are_refused(train):
+    (train / "cat").rename(os.fsdecode(os.fsencode(train) + b"/c\xe4t"))
+    (train / "dog").rename(train / r"c\xe4t")
+    with pytest.raises(InputError) as error:
+        list_images(train)
+    assert r"b'c\\xe4t' and b'c\xe4t' have the same name" in str(error.value)
+
+
+def test_a_jfif_file_is_an_image(train):
+    first = sorted((train / "cat").iterdir())[0]
+    first.rename(first.with_suffix(".jfif"))
+    assert str(first.with_suffix(".jfif")) in list_images(train).paths

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -18,6 +20,19 @@ RAMP = np.linspace(0, 65_535, 12 * 20).round().astype(np.uint16).reshape(12, 20)
 
 def read(path) -> np.ndarray:
     return np.asarray(read_image(path))
+
+
+def write_png(path, bits, colour, rows, width, key=None) -> None:
+    """Write a PNG of any depth and colour type; `key` is the transparent grey."""
+    head = struct.pack(">IIBBBBB", width, len(rows), bits, colour, 0, 0, 0)
+    chunks = [(b"IHDR", head)]
+    chunks += [] if key is None else [(b"tRNS", struct.pack(">H", key))]
+    chunks += [(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)))]
+    with path.open("wb") as stream:
+        stream.write(b"\x89PNG\r\n\x1a\n")
+        for name, data in [*chunks, (b"IEND", b"")]:
+            checksum = struct.pack(">I", zlib.crc32(name + data))
+            stream.write(struct.pack(">I", len(data)) + name + data + checksum)
 
 
 def assert_ramp(path) -> None:
@@ -49,8 +64,8 @@ def test_exif_turns_the_image(orientation, suffix, tmp_path):
     upright = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))
     assert upright.shape[:2] == ((32, 16) if orientation > 4 else (16, 32))
     assert np.array_equal(read(tmp_path / f"a.{suffix}"), upright)
-    if suffix == "jpg":
-        assert ("turned as EXIF says" in inspect(tmp_path / "a.jpg")[1]) == (orientation > 1)
+    done = inspect(tmp_path / f"a.{suffix}")[1]
+    assert ("turned as EXIF says" in done) == (orientation > 1)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGB", "L"])
@@ -87,7 +102,9 @@ def test_a_pgm_says_its_range(largest, tmp_path):
 @pytest.mark.parametrize(
     ("pixels", "reason"),
     [
-        (RAMP // 16, "12 bits in 16"),
+        (RAMP // 64, "exceeds 1023: 10 bits in 16"),
+        (RAMP // 16, "exceeds 4095: 12 bits in 16"),
+        (RAMP // 4, "exceeds 16383: 14 bits in 16"),
         (RAMP.astype(np.int32), "32 bits"),
         (RAMP.astype(np.float32) / 65_535, "floats"),
     ],
@@ -96,6 +113,49 @@ def test_greys_of_unknown_range_are_refused(pixels, reason, tmp_path):
     Image.fromarray(pixels).save(tmp_path / "a.tif")
     with pytest.raises(InputError, match=rf"a\.tif: not a whole image \(.*{reason}"):
         read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("colour", "bands"), [(2, 3), (4, 2), (6, 4)])
+def test_a_png_with_colours_of_16_bits_is_refused(colour, bands, tmp_path):
+    write_png(tmp_path / "a.png", 16, colour, np.full((2, 3 * bands), 4_095, ">u2"), 3)
+    with pytest.raises(InputError, match=r"a\.png: .*colours of 16 bits; convert it to 8 bits"):
+        read_image(tmp_path / "a.png")
+
+
+def test_a_tiff_with_colours_of_16_bits_is_refused(tmp_path):
+    shorts = {256: 1, 257: 1, 262: 2, 277: 3, 278: 1}  # width, height, RGB, bands, rows
+    entries = [(tag, 3, 1, value) for tag, value in shorts.items()]
+    end = 8 + 2 + 12 * 8 + 4
+    entries += [(258, 3, 3, end), (273, 4, 1, end + 6), (279, 4, 1, 6)]  # bits, place, length
+    data = b"II*\0" + struct.pack("<IH", 8, 8)
+    data += b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries)) + bytes(4)
+    (tmp_path / "a.tif").write_bytes(data + struct.pack("<6H", 16, 16, 16, *[4_095] * 3))
+    with pytest.raises(InputError, match=r"a\.tif: .*colours of 16 bits"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_a_transparent_grey_of_16_bits_is_white(tmp_path):
+    Image.fromarray(RAMP).save(tmp_path / "a.png", transparency=int(RAMP[0, 0]))
+    found, done = inspect(tmp_path / "a.png")
+    pixels = np.asarray(found)[..., 0]
+    assert pixels[0, 0] == 255
+    assert np.abs(pixels - RAMP / 257).ravel()[1:].max() <= 1
+    assert done == ("grey of 16 bits scaled to 8", "put on white")
+
+
+def test_a_transparent_grey_does_not_hide_an_unknown_range(tmp_path):
+    values = RAMP // 4
+    values[0, 0] = 65_535
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=65_535)
+    with pytest.raises(InputError, match="14 bits in 16"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(("bits", "row"), [(1, 0b01 << 6), (2, 0b0001 << 4), (4, 0x01)])
+def test_a_transparent_grey_of_few_bits_is_white(bits, row, tmp_path):
+    """The first pixel is 0, which is black; the second is 1, which is transparent."""
+    write_png(tmp_path / "a.png", bits, 0, np.array([[row]], np.uint8), 2, key=1)
+    assert read(tmp_path / "a.png")[0, :, 0].tolist() == [0, 255]
 
 
 def test_a_file_with_a_broken_exif_block_is_read(tmp_path):

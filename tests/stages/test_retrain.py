@@ -15,7 +15,7 @@ import torch
 
 from pipeline.config.jobs import PrepareJob, RetrainJob, TransferJob
 from pipeline.config.recipes import ImageNetTrain, NasBench201Train, TrainSettings
-from pipeline.data import open_images
+from pipeline.data import folder_images, open_images
 from pipeline.errors import InputError
 from pipeline.networks import build, load_model, profile
 from pipeline.stages import prepare, retrain, task
@@ -108,15 +108,22 @@ def test_cells_of_nasbench201(data, tmp_path):
     assert not meta["auxiliary"]
 
 
-def test_transfer_to_a_folder_of_images(data, tmp_path):
+def transfer_job() -> TransferJob:
     recipe = ImageNetTrain(
         **{**SMALL, "limit_train": 96, "epochs": 2, "batch_size": 32},
         learning_rate=0.1,
         warmup_epochs=1,
         workers=0,
     )
-    job = TransferJob(layout="imagenet", train=recipe)
-    manifest = data.manifest("digits64")
+    return TransferJob(layout="imagenet", train=recipe)
+
+
+def test_transfer_to_a_folder_of_images(data, tmp_path, monkeypatch):
+    parts, read = [], folder_images.read_image
+    monkeypatch.setattr(
+        folder_images, "read_image", lambda path: parts.append(Path(path).parts[-3]) or read(path)
+    )
+    job, manifest = transfer_job(), data.manifest("digits64")
     out = tmp_path / "run"
     retrain.run("transfer", job, 0, "shapley_nas_cifar10", manifest, data.root, out, "cpu")
     metrics = json.loads((out / "metrics.json").read_text())
@@ -127,6 +134,43 @@ def test_transfer_to_a_folder_of_images(data, tmp_path):
     assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 10)
     provenance = json.loads((out / "provenance.json").read_text())
     assert provenance["stage"] == "transfer" and provenance["settings"]["layout"] == "imagenet"
+    n_test = manifest["n_test"]
+    assert parts == ["train"] * (len(parts) - n_test) + ["val"] * n_test
+
+
+def test_a_missing_test_image_stops_before_the_training(tmp_path, monkeypatch):
+    data, trained = Prepared(tmp_path), []
+    manifest = data.manifest("digits64")
+    monkeypatch.setattr(retrain, "train", lambda *_: trained.append(1))
+    next((data.root / manifest["path"] / "val").rglob("*.png")).unlink()
+    place = (manifest, data.root, tmp_path / "run", "cpu")
+    with pytest.raises(InputError, match=r"val: 359 images of 10 classes, but 360 .* prepared"):
+        retrain.run("transfer", transfer_job(), 0, "darts_v2", *place)
+    assert not trained and not (tmp_path / "run").exists()
+
+
+def test_fewer_than_two_training_images_are_refused(data, tmp_path):
+    for values in ({"limit_train": 1}, {"limit_train": 2, "held_out": 0.5}):
+        line = rf"retrain\.darts: limit_train {values['limit_train']} and held_out 0.* leave 1 of "
+        with pytest.raises(InputError, match=line):
+            retrain_digits(data, tmp_path / "run", darts_job(**values))
+    assert not (tmp_path / "run").exists() and not (tmp_path / "state").exists()
+    for values in ({"limit_train": 2}, {"limit_train": 3, "held_out": 0.34}):
+        job = darts_job(**values, epochs=1, auxiliary_weight=0.4)
+        assert retrain_digits(data, tmp_path / f"run{values['limit_train']}", job)["epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("held_out", {"held_out": 1e-6}),
+        ("micro_batch_size", {"micro_batch_size": 12}),
+        ("learning_rate", {"learning_rate": 1e30, "gradient_clip": 0}),
+    ],
+)
+def test_a_message_names_the_key_in_the_configuration(data, tmp_path, key, values):
+    with pytest.raises(InputError, match=rf"retrain\.darts\.{key}\b"):
+        retrain_digits(data, tmp_path / "run", darts_job(**values))
 
 
 def test_augmentation_follows_recipe_and_kind_of_data():

@@ -9,9 +9,12 @@ import pytest
 from pipeline import files
 from pipeline.config.jobs import GenotypeJob, PrepareJob, TrialJob
 from pipeline.config.recipes import SupernetSettings, TrialTrain
+from pipeline.errors import InputError
 from pipeline.networks import resolve
+from pipeline.networks.layouts import LAYOUTS
 from pipeline.stages import genotype, prepare, task, trial
 from pipeline.stages import retrain as training
+from tests.stages.test_retrain import ARCH
 
 RECIPE = TrialTrain(
     channels=4, cells=3, epochs=1, batch_size=32, limit_train=160, crop_padding=1, cutout=2
@@ -64,6 +67,18 @@ def test_its_network_is_within_the_budget(tmp_path, manifest, monkeypatch):
     (network,) = built
     n_params = sum(parameter.numel() for parameter in network.parameters())
     assert n_params <= 4_000 and network.channels < given.channels
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_has_a_trial_and_a_budget(tmp_path, manifest, layout):
+    given = RECIPE.model_copy(update={"cells": 1} if layout == "nasbench201" else {})
+    cell = ARCH if layout == "nasbench201" else "darts_v2"
+    place = (0, cell, {**manifest, "image_size": 64}, tmp_path, "cpu")
+    found = task.Task.from_job(TrialJob(layout=layout, train=given), *place)
+    assert found.network().channels == given.channels
+    small = given.model_copy(update={"max_macs": 1})
+    with pytest.raises(InputError, match=r"retrain\.trial: max_macs 1, .*smallest network"):
+        task.Task.from_job(TrialJob(layout=layout, train=small), *place)
 
 
 def test_the_cell_with_the_lowest_held_out_error_is_kept(tmp_path, manifest):

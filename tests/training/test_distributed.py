@@ -183,7 +183,7 @@ def test_ranks_share_each_step_without_gap_or_overlap(n_ranks, n_images):
 
 
 def test_a_batch_that_does_not_divide_names_the_setting():
-    with pytest.raises(InputError, match="does not divide batch_size 32"):
-        plan(64, recipe(batch_size=32, micro_batch_size=12), Ranks())
+    with pytest.raises(InputError, match=r"^retrain\.own\.micro_batch_size: 12 does not divide"):
+        plan(64, recipe(batch_size=32, micro_batch_size=12), Ranks(), "retrain.own")
     with pytest.raises(InputError, match=r"1 micro-batches per step .* 2 ranks; set it to 16"):
         plan(64, recipe(batch_size=32), Ranks(0, 2))

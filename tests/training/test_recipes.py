@@ -3,10 +3,13 @@
 import pytest
 import torch
 from pydantic import ValidationError
+from torchvision.transforms.v2 import ColorJitter
 
 from pipeline.config import jobs, load
+from pipeline.config.model import RetrainSettings
 from pipeline.config.own_images import OwnTrain
 from pipeline.config.recipes import ImageNetSearch, ImageNetTrain, TrainSettings
+from pipeline.config.trainings import key_of
 from pipeline.errors import InputError
 from pipeline.networks import build
 
@@ -68,6 +71,21 @@ def test_what_a_user_gives_stays():
     given = {"epochs": 3, "batch_size": 8, "learning_rate": 0.3, "crop_scale": 0.9}
     found = OwnTrain(**given, colour_jitter=0.0).for_images(1_200)
     assert found.model_dump(include=set(given)) == given and found.colour_jitter == 0
+
+
+@pytest.mark.parametrize("model", [OwnTrain, ImageNetTrain])
+def test_a_colour_jitter_is_one_that_torchvision_takes(model):
+    jitter = model(colour_jitter=1.0).colour_jitter
+    ColorJitter(*[jitter] * 3, jitter / 2)
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        model(colour_jitter=1.01)
+
+
+def test_every_recipe_knows_its_key():
+    recipes = dict(RetrainSettings())
+    assert [key_of(recipe, "cifar10") for recipe in recipes.values()] == [
+        f"retrain.{name}" for name in recipes
+    ]
 
 
 def test_a_batch_of_one_is_refused():

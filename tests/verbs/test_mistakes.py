@@ -19,6 +19,7 @@ from tests.nasbench.toys import toy_frame, write_toy_table
 ROOT = Path(__file__).parents[2]
 SKIPS = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|none~2|"
 SEARCH = ["search", "--dataset", "digits", "--strategy", "shapley", "--space"]
+TRANSFER = ["transfer", "--set", "datasets.mine.path=mine", "--target", "mine"]
 
 FILES = {
     "twice.yaml": "seeds: [0]\ndevice: cpu\nseeds: [1]\n",
@@ -73,6 +74,10 @@ MISTAKES = [
     (["query", "--index", "1", "--arch", SKIPS], ["exactly one"]),
     (["profile", "--genotype", SKIPS, "--layout", "cifar10"], ["cifar10", "nasbench201"]),
     (["profile", "--genotype", SKIPS, "--layout", "nasbench201", "--cells", "0"], ["--cells"]),
+    (
+        [*TRANSFER, "--start", "model.pt", "--genotype", "darts_v2", "--out", "o"],
+        ["--start, --genotype", "only one"],
+    ),
     # settings: the option or the file of the user's, and what is expected
     (["plan", "--set", "seeds"], ["--set seeds", "KEY=VALUE"]),
     (["plan", "--set", "sede=1"], ["--set sede=1", "did you mean 'seeds'"]),
@@ -82,6 +87,7 @@ MISTAKES = [
     (["plan", "--set", "search.darts.epochs=yes"], ["search.darts.epochs", "yes, no"]),
     (["plan", "--set", "device=gpu"], ["--set device=gpu", "'auto', 'cpu' or 'cuda'"]),
     (["plan", "--set", "retrain.darts.held_out=1.5"], ["held_out", "less than 1"]),
+    (["plan", "--set", "retrain.own.colour_jitter=1.5"], ["colour_jitter", "1.5", "equal to 1"]),
     (["plan", "--set", "seeds=[1"], ["--set seeds=[1", "not valid YAML"]),
     (["plan", "--set", "data_root=$NOT_SET/data"], ["data_root", "not set here"]),
     (["plan", "--configfile", "nowhere.yaml"], ["nowhere.yaml", "no such file"]),
