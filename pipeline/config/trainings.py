@@ -4,25 +4,16 @@
 from __future__ import annotations
 
 from pipeline import registry
-from pipeline.config.model import Config
-from pipeline.config.own_images import OwnTrain
-from pipeline.config.recipes import (
-    ImageNetTrain,
-    NasBench201Train,
-    RobustDartsTrain,
-    TrainSettings,
-    TrialTrain,
-)
+from pipeline.config.model import Config, RetrainSettings
+from pipeline.config.recipes import TrainSettings
 
 # Layout of the network -> its recipe in `config.retrain`.
 RECIPES = {"cifar10": "darts", "nasbench201": "nasbench201", "imagenet": "folder"}
-# Class of a recipe -> its key in `config.retrain`.
-KEYS: dict[type[TrainSettings], str] = {
-    OwnTrain: "own",
-    ImageNetTrain: "folder",
-    TrialTrain: "trial",
-    NasBench201Train: "nasbench201",
-    RobustDartsTrain: "robust_darts",
+# Class of a recipe -> its key in `config.retrain`; recipes of the base class differ by layout.
+KEYS = {
+    field.annotation: name
+    for name, field in RetrainSettings.model_fields.items()
+    if field.annotation is not TrainSettings
 }
 # Largest side of your own images in pixels -> layout; the last feature map has 7 to 12 pixels.
 LAYOUT_UP_TO = {48: "cifar10", 96: "images64", 160: "images128"}

@@ -48,9 +48,9 @@ def tags_of(journal: Journal) -> dict[str, str]:
     return {f"{TAG}{table}": "; ".join(labels) for table, labels in served.items()}
 
 
-def read_study(state: Path) -> jobs.ReportJob | None:
+def read_study(results: Path) -> jobs.ReportJob | None:
     """The study of a results folder; None if `study.json` is missing or from another version."""
-    path = state.parent / paths.PLANNED
+    path = results / paths.PLANNED
     if not path.exists():
         return None
     try:
@@ -63,7 +63,7 @@ def read_study(state: Path) -> jobs.ReportJob | None:
 @lru_cache(maxsize=8)
 def _served(study: Path, _: int) -> dict[str, dict[str, list[str]]]:
     """Folder of a run -> table -> labels of its rows."""
-    job = read_study(study.parent)
+    job = read_study(study.parents[1])
     if job is None:
         return {}
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))

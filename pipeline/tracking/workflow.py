@@ -99,7 +99,7 @@ def add_report(results: Path, parent: Journal) -> None:
 
 def _study(results: Path) -> tuple[dict[str, Rows], str]:
     """The tables of the study as rows and as Markdown; empty if a run's file is broken."""
-    study = tables.read_study(results / paths.STATE)
+    study = tables.read_study(results)
     if study is None:
         return {}, ""
     try:

@@ -33,4 +33,5 @@ def without_secrets(text: str) -> str:
     for name, value in os.environ.items():
         if SECRET.search(name) and len(value) > 3:
             text = text.replace(value, MASK)
-    return text.replace(str(Path.home()), "~")
+    home = str(Path.home())
+    return text.replace(home, "~") if home != "/" else text
