@@ -22,6 +22,7 @@ from pipeline.paths import Place
 
 ORDER = [*paths.STAGES]
 NAN = re.compile(r":\s*(?:NaN|-?Infinity)\b")
+FILES = ("metrics.json", "history.csv", "provenance.json")  # what is read of a run
 FRACTIONS = {"test_accuracy", "test_error", "top5_error", "held_out_accuracy", "held_out_error"}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline import files
 from pipeline.analysis import (
+    apart,
     claims,
     claims_page,
     drawings,
@@ -56,6 +57,20 @@ def write_measurements(
     """
     for name, content in measurement.measurements(job, results, notes).items():
         files.write_json(folder / name, content)
+
+
+def keep_runs(job: ReportJob, results: Path, kept: Path) -> None:
+    """Copy the small files of the finished runs of the job's experiments from `results` to `kept`.
+
+    Raises:
+        InputError: `results` is not a folder, or a file of a run is broken.
+    """
+    finished = apart.of_study(runs.collect(results), job.planned)
+    for experiment in job.experiments:
+        for run in measurement.of_experiment(experiment, finished):
+            for path in (results / run.folder).iterdir():
+                if path.name in runs.FILES:
+                    files.write_text(kept / run.folder / path.name, files.read_text(path))
 
 
 def write_claims(job: ReportJob, results: Path, folder: Path) -> None:

@@ -95,13 +95,23 @@ def coverage(given: Given, column: str) -> None:
 
 @click.command()
 @click.option("--judge", metavar="EXPERIMENT", help="first judge this experiment's claims")
+@click.option("--keep", is_flag=True, help="with --judge: copy runs to FOLDER/runs, judge those")
 @click.option("--folder", type=Path, default=Path("docs/measurements"), show_default=True)
 @takes("results", "job", "out", "config")
-def claims(given: Given, judge: str | None, folder: Path) -> None:
-    """Render the verdicts on the paper's claims as docs/claims.md; --judge updates them first."""
+def claims(given: Given, judge: str | None, keep: bool, folder: Path) -> None:
+    """Render the verdicts on the paper's claims as docs/claims.md; --judge updates them first.
+
+    Verdicts with --keep are based on all runs that were ever kept, so a replication can be made in
+    parts, on several machines.
+    """
     if judge:
         job = given.job(jobs.ReportJob, lambda config: _report_job(config, judge))
-        report_stage.write_claims(job, given["results"], folder)
+        results = given["results"]
+        if keep:
+            kept = folder / "runs" / job.preset
+            report_stage.keep_runs(job, results, kept)
+            results = kept
+        report_stage.write_claims(job, results, folder)
     report_stage.write_claims_page(folder, given["out"] or Path("docs/claims.md"))
 
 

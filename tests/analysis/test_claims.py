@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pipeline.config.claims import FAILS, HOLDS, OPEN
 from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
+from pipeline.stages import report
 from tests.analysis.study import write_run
 
 WORDS = {"section": "1", "here": "h", "differs": "d"}
@@ -151,6 +153,26 @@ def test_the_page_has_a_section_a_verdict_and_a_picture_for_each(measured, tmp_p
         "claims_c1.svg", "claims_c2.svg", "claims_c3.svg", "claims_h1.svg",
         "claims_cifar10_test_1.svg",
     }  # fmt: skip
+
+
+def test_a_replication_in_parts_is_judged_by_all_kept_runs(results, tmp_path):
+    """Two machines run two seeds each; the runs of the first are kept and then deleted."""
+    job = ReportJob(
+        preset="laptop", seeds=(0,), retrain_seeds=(0,), experiments=(EXPERIMENT,), titles={}
+    )
+    whole = claims.measure(job, results)
+    kept, machine = tmp_path / "kept", tmp_path / "machine"
+    for seeds in ((0, 1), (2, 3)):
+        for seed in seeds:
+            for path in results.glob(f"**/seed{seed}"):
+                shutil.copytree(path, machine / path.relative_to(results))
+        checkpoint = machine / f"nasbench201/cifar10/darts/seed{seeds[0]}/search/supernet.pt"
+        checkpoint.write_bytes(b"large")
+        report.keep_runs(job, machine, kept)
+        shutil.rmtree(machine)
+    shutil.copytree(results / "nasbench201/digits", kept / "nasbench201/digits")
+    assert claims.measure(job, kept) == whole
+    assert {path.name for path in kept.glob("**/*.*")} <= set(runs.FILES)
 
 
 def test_a_study_that_has_not_begun_has_a_page(tmp_path):
