@@ -15,9 +15,11 @@ from pipeline.analysis import dots, runs, tables
 from pipeline.analysis.architectures import Architecture, anchor_of
 from pipeline.analysis.dots import Dots
 from pipeline.analysis.drawings import Drawn
-from pipeline.analysis.intervals import CONFIDENCE, LEAST, welch
+from pipeline.analysis.evidence import Evidence
+from pipeline.analysis.intervals import CONFIDENCE, welch
 from pipeline.analysis.measures import TEST_COLUMNS, Measure
-from pipeline.analysis.tables import Cell, Evidence, Line, Part
+from pipeline.analysis.tables import Cell, Line, Part
+from pipeline.config.claims import LEAST
 from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 
@@ -74,9 +76,9 @@ def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
-    study = Evidence.of(job, runs.collect(results))
+    evidence = Evidence.of(job, runs.collect(results))
     for experiment in job.experiments:
-        parts = tables.parts(experiment, study)
+        parts = tables.parts(experiment, evidence)
         headline = _headline(experiment, parts)
         if headline is None:
             continue

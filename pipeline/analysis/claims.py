@@ -29,7 +29,7 @@ def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
-    finished = apart.of_study(runs.collect(results), job.planned)
+    finished = apart.as_planned(runs.collect(results), job.planned)
     found = {}
     for experiment in job.experiments:
         if not experiment.claims:

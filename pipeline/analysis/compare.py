@@ -20,9 +20,10 @@ from typing import Any
 
 from pipeline import journal, paths
 from pipeline.analysis import measures
-from pipeline.analysis.intervals import LEAST, Summary, paired_difference, summarise, welch
+from pipeline.analysis.intervals import Summary, paired_difference, summarise, welch
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import FinishedRun, read_metrics, same_cells
+from pipeline.config.claims import LEAST
 from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
 from pipeline.files import read_json

@@ -32,7 +32,7 @@ def render_folder(results: Path, form: str = "text") -> str:
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
-    kept = apart.of_study(runs.collect(results), apart.planned_in(results))
+    kept = apart.as_planned(runs.collect(results), apart.planned_in(results))
     found = list(compare_strategies(kept))
     rows = [row for one in found for row in one.rows]
     if form == "json":

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.evidence import Evidence, runs_of_stage
 from pipeline.analysis.intervals import summarise
 from pipeline.analysis.runs import FinishedRun
-from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 from pipeline.files import read_csv
 from pipeline.spaces.nasbench201 import EDGES
@@ -47,11 +47,11 @@ QUANTITIES = (
 )
 
 
-def figure2(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
+def figure2(experiment: Experiment, evidence: Evidence, results: Path) -> list[Drawn]:
     """Drops and interactions of every row and data set."""
     return [
         drawn
-        for row, dataset, runs in runs_of_stage(experiment, study, "removal")
+        for row, dataset, runs in runs_of_stage(experiment, evidence, "removal")
         for drawn in _of_row(row, dataset, runs, results)
     ]
 

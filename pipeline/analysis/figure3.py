@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.evidence import Evidence, runs_of
 from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.tables import Evidence, runs_of
 from pipeline.config.experiments import Experiment
 
 if TYPE_CHECKING:
@@ -35,21 +35,21 @@ class Point:
     cost: Summary
 
 
-def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
+def figure3(experiment: Experiment, evidence: Evidence, results: Path) -> list[Drawn]:
     """One picture per setting: error above, cost below."""
     dataset = experiment.rows[0].datasets[0]
     error = measures.test_error(experiment.rows[0].targets(dataset)[0])
-    cost = measures.seconds("search", study.runs)
-    points = list(_points(experiment, dataset, study, error, cost))
+    cost = measures.seconds("search", evidence.runs)
+    points = list(_points(experiment, dataset, evidence, error, cost))
     varied = {setting: _varying(experiment, points, setting) for setting in SETTINGS}
     return [_draw(setting, own, cost) for setting, own in varied.items() if len(own) > 1]
 
 
 def _points(
-    experiment: Experiment, dataset: str, study: Evidence, error: Measure, cost: Measure
+    experiment: Experiment, dataset: str, evidence: Evidence, error: Measure, cost: Measure
 ) -> Iterator[Point]:
     for row in experiment.rows:
-        own = runs_of(row, dataset, study.runs)
+        own = runs_of(row, dataset, evidence.runs)
         errors, costs = by_seed(error, own), by_seed(cost, own)
         searches = [run for run in own if run.stage == "search"]
         if errors and costs and searches:

@@ -9,17 +9,17 @@ from typing import Any
 
 from pipeline.analysis import alphas, drawings
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.evidence import Evidence, runs_of_stage
 from pipeline.analysis.figures import Series
 from pipeline.analysis.runs import FinishedRun
-from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 
 
-def figure4(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
+def figure4(experiment: Experiment, evidence: Evidence, results: Path) -> list[Drawn]:
     """One picture for each row and cell type."""
     return [
         drawn
-        for row, dataset, searches in runs_of_stage(experiment, study, "search")
+        for row, dataset, searches in runs_of_stage(experiment, evidence, "search")
         for drawn in _of_row(row, dataset, searches, results)
     ]
 

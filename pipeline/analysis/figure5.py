@@ -16,8 +16,8 @@ from typing import Any
 
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.evidence import Evidence, runs_of_stage
 from pipeline.analysis.runs import FinishedRun
-from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 from pipeline.files import read_csv
 
@@ -46,9 +46,9 @@ class Ranked:
         return number.mean if number else None
 
 
-def figure5(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
+def figure5(experiment: Experiment, evidence: Evidence, results: Path) -> list[Drawn]:
     """Scatters by row and data set, then the taus by data set."""
-    found = list(_ranked(experiment, study))
+    found = list(_ranked(experiment, evidence))
     datasets = dict.fromkeys(one.stood_for for one in found)
     legend = {one.row.label: one.index for one in found}  # the same legend for all pictures
     by_dataset = [[one for one in found if one.stood_for == name] for name in datasets]
@@ -58,9 +58,9 @@ def figure5(experiment: Experiment, study: Evidence, results: Path) -> list[Draw
     ]
 
 
-def _ranked(experiment: Experiment, study: Evidence) -> Iterator[Ranked]:
+def _ranked(experiment: Experiment, evidence: Evidence) -> Iterator[Ranked]:
     colours = {label: i for i, label in enumerate(dict.fromkeys(r.label for r in experiment.rows))}
-    for row, dataset, runs in runs_of_stage(experiment, study, "ranking"):
+    for row, dataset, runs in runs_of_stage(experiment, evidence, "ranking"):
         yield Ranked(row, dataset, runs, colours[row.label])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.analysis import apart, drawings, runs, tables
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.evidence import Evidence, runs_of
 from pipeline.analysis.intervals import Summary
 from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Cell, ResultTable
@@ -32,16 +33,16 @@ def measurements(
     Raises:
         InputError: an experiment has no finished run.
     """
-    everything = apart.of_study(runs.collect(results), job.planned)
-    study = tables.Evidence.of(job, everything)
+    everything = apart.as_planned(runs.collect(results), job.planned)
+    evidence = Evidence.of(job, everything)
     found = {}
     for experiment in job.experiments:
         if not of_experiment(experiment, everything):
             raise InputError(f"{results}: no run of experiment {experiment.name}; run it first")
-        every = [table for part in tables.parts(experiment, study) for table in part.tables]
+        every = [table for part in tables.parts(experiment, evidence) for table in part.tables]
         contents = [
             *(_measurement(experiment, table) for table in every),
-            *(_figure(experiment, drawn) for drawn in drawings.draw(experiment, study, results)),
+            *(_figure(experiment, drawn) for drawn in drawings.draw(experiment, evidence, results)),
         ]
         for number, content in enumerate(filter(None, contents), start=1):
             name = f"{experiment.name}_{job.preset}_{number}.json"
@@ -79,7 +80,7 @@ def of_experiment(experiment: Experiment, finished: Sequence[FinishedRun]) -> li
         run
         for row in experiment.rows
         for dataset in row.datasets
-        for run in tables.runs_of(row, dataset, finished)
+        for run in runs_of(row, dataset, finished)
     ]
 
 

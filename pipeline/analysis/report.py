@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.analysis import apart, drawings, page, runs, tables
 from pipeline.analysis.answer import Answer, answer
 from pipeline.analysis.architectures import Architecture, architectures, growth
+from pipeline.analysis.evidence import Evidence
 from pipeline.analysis.groups import groups
 from pipeline.analysis.runs import FinishedRun
 from pipeline.config import jobs, needs
@@ -34,19 +35,19 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
         InputError: a file of a run is broken.
     """
     everything = runs.collect(results)
-    study = study_of(job, results, everything)
-    shown, digest = study.runs, study.source_digest
+    evidence = evidence_of(job, results, everything)
+    shown, digest = evidence.runs, evidence.source_digest
     changed = {run.folder: apart.changed_since(run, digest) for run in shown}
     found = architectures(results, shown, job.titles)
-    sections = [_section(one, study, results, found) for one in job.experiments]
+    sections = [_section(one, evidence, results, found) for one in job.experiments]
     best = next((one for *_, one in sections if one.best), None)
     context = {
         "job": job,
         "runs": shown,
-        "n_others": len(everything) - len(shown) - len(study.apart),
-        "apart": study.apart,
+        "n_others": len(everything) - len(shown) - len(evidence.apart),
+        "apart": evidence.apart,
         "unfinished": runs.unfinished(
-            results, needs.all_runs(job, job.experiments), [*shown, *study.apart]
+            results, needs.all_runs(job, job.experiments), [*shown, *evidence.apart]
         ),
         "sections": sections,
         "best": best,
@@ -71,24 +72,22 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
 
 
 def _section(
-    experiment: Experiment, study: tables.Evidence, results: Path, found: Sequence[Architecture]
+    experiment: Experiment, evidence: Evidence, results: Path, found: Sequence[Architecture]
 ) -> tuple[Experiment, list[tables.Part], list[drawings.Drawn], Answer]:
     """An experiment with its tables, its drawings, and the answer in words."""
-    parts = tables.parts(experiment, study)
-    drawn = drawings.draw(experiment, study, results)
+    parts = tables.parts(experiment, evidence)
+    drawn = drawings.draw(experiment, evidence, results)
     return experiment, parts, drawn, answer(experiment, parts, found)
 
 
-def study_of(
-    job: jobs.ReportJob, results: Path, everything: Sequence[FinishedRun]
-) -> tables.Evidence:
+def evidence_of(job: jobs.ReportJob, results: Path, everything: Sequence[FinishedRun]) -> Evidence:
     """The finished runs that the job's experiments need, and the failed ones."""
     expected = needs.all_runs(job, job.experiments)
     wanted = {place.folder for place in expected}
     shown = [run for run in everything if run.folder in wanted]
     missing = runs.unfinished(results, expected, shown)
     failed = tuple(one.place for one in missing if one.status == "failed")
-    return tables.Evidence.of(job, shown, failed)
+    return Evidence.of(job, shown, failed)
 
 
 def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:

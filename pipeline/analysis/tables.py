@@ -7,22 +7,16 @@ the paper's error is shown only for the first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline import provenance
 from pipeline.analysis import apart, measures
-from pipeline.analysis.intervals import (
-    CONFIDENCE,
-    LEAST,
-    Summary,
-    paired_difference,
-    welch,
-)
+from pipeline.analysis.evidence import Evidence, runs_of
+from pipeline.analysis.intervals import CONFIDENCE, Summary, paired_difference, welch
 from pipeline.analysis.measures import TABLE_COLUMNS, TEST_COLUMNS, Measure, by_seed
 from pipeline.analysis.runs import ORDER, FinishedRun
+from pipeline.config.claims import LEAST
 from pipeline.config.experiments import KEPT, Experiment, Printed, Row, is_searched
-from pipeline.config.jobs import ReportJob
 from pipeline.nasbench.protocols import DIGITS
 from pipeline.paths import Place
 
@@ -155,48 +149,19 @@ class Part:
     lacks_benchmark: bool
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The runs from which the tables of all experiments are made.
-
-    `runs` have the expected settings. The tables do not use `apart`, runs with other settings.
-    """
-
-    runs: Sequence[FinishedRun]
-    n_seeds: int
-    n_retrain_seeds: int
-    source_digest: str
-    failed: tuple[Place, ...] = ()
-    apart: tuple[FinishedRun, ...] = ()
-
-    @classmethod
-    def of(
-        cls, job: ReportJob, finished: Sequence[FinishedRun], failed: tuple[Place, ...] = ()
-    ) -> Evidence:
-        """Collect the finished and failed runs for the report that `job` describes."""
-        digest = provenance.source_digest()
-        own, others = apart.split(finished, job.planned)
-        n_seeds = (len(job.seeds), len(job.retrain_seeds))
-        return cls(own, *n_seeds, digest, failed, tuple(others))
-
-    def keeps_one(self, row: Row) -> bool:
-        """Whether one of several searches is kept and trained."""
-        return row.select and len(row.own_seeds(range(self.n_seeds))) > 1
-
-
-def parts(experiment: Experiment, study: Evidence) -> list[Part]:
+def parts(experiment: Experiment, evidence: Evidence) -> list[Part]:
     """The tables of an experiment, grouped by (data set, data set that it replaces, if any)."""
     keys = dict.fromkeys((name, row.stands_for) for row in experiment.rows for name in row.datasets)
-    return [_part(experiment, *key, study) for key in keys]
+    return [_part(experiment, *key, evidence) for key in keys]
 
 
-def _part(experiment: Experiment, dataset: str, stood_for: str, study: Evidence) -> Part:
+def _part(experiment: Experiment, dataset: str, stood_for: str, evidence: Evidence) -> Part:
     rows = [r for r in experiment.rows if dataset in r.datasets and r.stands_for == stood_for]
     stands_for = measures.dataset_title(stood_for or experiment.stands_for.get(dataset, ""))
     searched = "searched " if any(is_searched(row.strategy) for row in rows) else ""
     where = f"{searched}on {dataset}" + (f" in place of {stands_for}" if stands_for else "")
     queried = [row for row in rows if row.query]
-    found = [run for row in rows for run in runs_of(row, dataset, study.runs)]
+    found = [run for row in rows for run in runs_of(row, dataset, evidence.runs)]
     looked_up, places = _benchmark_columns(rows, dataset, found)
     benchmark = "nasbench_digits" if dataset == DIGITS else "NAS-Bench-201"
     trained = [row for row in rows if row.has_genotype]
@@ -209,7 +174,7 @@ def _part(experiment: Experiment, dataset: str, stood_for: str, study: Evidence)
         ResultTable(
             f"{caption}, {where}",
             tuple(columns),
-            tuple(_line(row, dataset, columns, study, stands_for) for row in wanted),
+            tuple(_line(row, dataset, columns, evidence, stands_for) for row in wanted),
         )
         for caption, columns, wanted in candidates
         if columns and wanted
@@ -220,42 +185,15 @@ def _part(experiment: Experiment, dataset: str, stood_for: str, study: Evidence)
 
 
 def _line(
-    row: Row, dataset: str, columns: Sequence[Measure], study: Evidence, stands_for: str
+    row: Row, dataset: str, columns: Sequence[Measure], evidence: Evidence, stands_for: str
 ) -> Line:
-    own = runs_of(row, dataset, study.runs)
-    cells = (_cell(row, dataset, column, own, study) for column in columns)
+    own = runs_of(row, dataset, evidence.runs)
+    cells = (_cell(row, dataset, column, own, evidence) for column in columns)
     return Line(
         row,
         tuple(replace(cell, paper_dataset=stands_for) for cell in cells),
         tuple(run for run in own if run.stage == "genotype"),
     )
-
-
-def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-    """The runs of a row for one data set.
-
-    If one of several found cells was kept, stages other than search and trial have only its runs.
-    """
-    place = (row.space, dataset, row.strategy)
-    own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
-    label = f"{KEPT}{row.strategy}"
-    kept = [run for run in runs if row.select and _place(run) == (row.space, dataset, label)]
-    return [*(run for run in own if run.stage in ("search", "trial")), *kept] if kept else own
-
-
-def runs_of_stage(
-    experiment: Experiment, study: Evidence, stage: str
-) -> Iterator[tuple[Row, str, list[FinishedRun]]]:
-    """(row, data set, runs of the stage), wherever the experiment has such runs."""
-    for row in experiment.rows:
-        for dataset in row.datasets:
-            own = [run for run in runs_of(row, dataset, study.runs) if run.stage == stage]
-            if own:
-                yield row, dataset, own
-
-
-def _place(run: FinishedRun) -> tuple[str, str, str]:
-    return run.space, run.dataset, run.strategy
 
 
 def _benchmark_columns(
@@ -292,7 +230,7 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun])
 
 
 def _cell(
-    row: Row, dataset: str, column: Measure, own: Sequence[FinishedRun], study: Evidence
+    row: Row, dataset: str, column: Measure, own: Sequence[FinishedRun], evidence: Evidence
 ) -> Cell:
     values = by_seed(column, own)
     having = tuple(run for run in own if by_seed(column, [run]))
@@ -303,14 +241,14 @@ def _cell(
             "query": row.query,
             "retrain": column.target in targets,
             "genotype": True,
-            "trial": study.keeps_one(row),
+            "trial": evidence.keeps_one(row),
             "search": row.searched,
         }[column.stage]
     )
     is_printed = column.target is None or column.target in targets[:1]
-    n_seeds = len(row.own_seeds(range(study.n_seeds)))
-    foreign = study.n_retrain_seeds if column.stage == "retrain" else 1
-    of_kept = study.keeps_one(row) and column.stage not in ("search", "trial")
+    n_seeds = len(row.own_seeds(range(evidence.n_seeds)))
+    foreign = evidence.n_retrain_seeds if column.stage == "retrain" else 1
+    of_kept = evidence.keeps_one(row) and column.stage not in ("search", "trial")
     return Cell(
         measure=column,
         ours=measures.summary(column, own),
@@ -318,11 +256,11 @@ def _cell(
         expected=row.repeats or (n_seeds if row.searched and not of_kept else foreign),
         applies=applies,
         made_by_other_code=tuple(
-            run for run in having if apart.changed_since(run, study.source_digest)
+            run for run in having if apart.changed_since(run, evidence.source_digest)
         ),
         values=values,
         runs=having,
-        n_failed=_n_failed(row, dataset, column, study.failed) + _n_diverged(column, own),
+        n_failed=_n_failed(row, dataset, column, evidence.failed) + _n_diverged(column, own),
     )
 
 

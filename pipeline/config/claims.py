@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 
 from pipeline.settings import OURS, Settings, factory, setting
 
-LEAST = 3  # seeds of an interval
+LEAST = 3  # fewest seeds for an interval or a verdict
 HOLDS, FAILS, OPEN = "holds here", "does not hold here", "cannot be told here"
 
 

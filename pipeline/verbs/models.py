@@ -22,7 +22,8 @@ from pipeline.networks.latency import fit_latency, latencies
 from pipeline.networks.layouts import LAYOUTS, find_layout
 from pipeline.networks.prediction import Classifier
 from pipeline.stages import evaluate as evaluate_stage
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 FORMATS = ("program", "onnx", "safetensors")  # defaults; int8 is written only on request
 

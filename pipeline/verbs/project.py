@@ -12,9 +12,10 @@ import click
 import yaml
 
 from pipeline import layout, machine, provenance
-from pipeline.config import load
+from pipeline.config import layers, load
 from pipeline.config.model import Config
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 from pipeline.verbs.redaction import without_secrets
 
 LAST_LINES = 30
@@ -74,7 +75,7 @@ def changed(config: Config) -> dict[str, Any]:
     A preset that the user wrote is compared with the shipped preset `demo`.
     """
     folder = layout.home() / "config"
-    known = config.preset in load.named_files("presets", folder)
+    known = config.preset in layers.named_files("presets", folder)
     shipped = load.resolve({"preset": config.preset if known else "demo"}, folder)
     shipped = load.with_labels(shipped, load.experiments(shipped, folder))
     found = _difference(config.model_dump(mode="json"), shipped.model_dump(mode="json"))

@@ -16,7 +16,8 @@ from pipeline.analysis import comparison_text
 from pipeline.config import jobs
 from pipeline.errors import InputError
 from pipeline.tracking import lookup, recorder, workflow
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 FINAL = "final/"  # prefix of a stage's final metrics in MLflow
 

@@ -18,7 +18,8 @@ from pipeline.stages import removal as removal_stage
 from pipeline.stages import retrain as retrain_stage
 from pipeline.stages import search as search_stage
 from pipeline.stages import trial as trial_stage
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 RUN = ("job", "data_root", "out", "device")  # options of every stage that computes on images
 
