@@ -45,8 +45,8 @@ def read(
         without_warmup: leave out the epochs in which alpha is frozen.
         quantity: which history to read: "alpha" or "s".
     """
-    found = {run.seed: (run, _history(results, run, quantity)) for run in searches}
-    flat = {seed: (run, history) for seed, (run, history) in found.items() if history is not None}
+    by_seed = {run.seed: (run, _history(results, run, quantity)) for run in searches}
+    flat = {seed: (run, history) for seed, (run, history) in by_seed.items() if history is not None}
     if not flat:
         return None
     space = space_of(searches[0])

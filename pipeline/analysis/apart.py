@@ -65,8 +65,8 @@ def names(runs: Sequence[FinishedRun]) -> str:
 def planned_in(results: Path) -> Mapping[str, str]:
     """The argument `planned` of `split` for the last workflow; empty if unknown."""
     path = results / paths.PLANNED
-    found: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
-    return found
+    digests: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
+    return digests
 
 
 def changed_since(run: FinishedRun, source_digest: str) -> list[str]:

@@ -33,8 +33,8 @@ def render_folder(results: Path, form: str = "text") -> str:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
     kept = apart.as_planned(runs.collect(results), apart.planned_in(results))
-    found = list(compare_strategies(kept))
-    rows = [row for one in found for row in one.rows]
+    comparisons = list(compare_strategies(kept))
+    rows = [row for comparison in comparisons for row in comparison.rows]
     if form == "json":
         return json.dumps(rows, indent=2)
     if form == "csv":
@@ -42,10 +42,12 @@ def render_folder(results: Path, form: str = "text") -> str:
     if not rows:
         return "no runs"
     stream, console = _console(SCREEN)
-    for one in found:
-        console.print(f"{one.space}, searched on {one.dataset}", markup=False, highlight=False)
-        console.print(_matrix(one))
-        for same in one.same_cells:
+    for comparison in comparisons:
+        console.print(
+            f"{comparison.space}, searched on {comparison.dataset}", markup=False, highlight=False
+        )
+        console.print(_matrix(comparison))
+        for same in comparison.same_cells:
             names = ", ".join(f"{run.strategy} seed {run.seed}" for run in same)
             console.print(f"same cell: {names}", markup=False, highlight=False)
     console.print(INTERVALS, highlight=False)
@@ -57,12 +59,12 @@ def render_folder(results: Path, form: str = "text") -> str:
     return stream.getvalue().rstrip()
 
 
-def _matrix(one: Comparison) -> TextTable:
+def _matrix(comparison: Comparison) -> TextTable:
     """A table of methods and metrics, without metrics on validation images."""
-    shown = [m for m in one.measures if not m.key.endswith("_valid")]
+    shown = [m for m in comparison.measures if not m.key.endswith("_valid")]
     titles = ["seeds", *(f"{m.title} ({m.unit})" if m.unit else m.title for m in shown)]
     rows = []
-    for label, by in one.values.items():
+    for label, by in comparison.values.items():
         n = max((summary.n for summary in by.values()), default=0)
         rows.append([label, str(n), *(_cell(m, by.get(m), n) for m in shown)])
     return _table("method", titles, rows)
@@ -81,22 +83,24 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
 
     `address` is the address of MLflow's comparison. The text has `note` before the address.
     """
-    found = {**compare_runs(sides), "mlflow": address}
+    comparison = {**compare_runs(sides), "mlflow": address}
     if form == "json":
-        return json.dumps(found, indent=2)
+        return json.dumps(comparison, indent=2)
     stream, console = _console()
     letters = [chr(ord("A") + i) if i < 26 else str(i) for i in range(len(sides))]
     for letter, side in zip(letters, sides, strict=True):
         seeds = f"  ({len(side.runs)} runs)" if len(side.runs) > 1 else ""
         console.print(f"{letter}  {side.name}{seeds}", markup=False, highlight=False)
-    config = [[row["key"], *(value or "-" for value in row["values"])] for row in found["config"]]
+    config = [
+        [row["key"], *(value or "-" for value in row["values"])] for row in comparison["config"]
+    ]
     console.print(_table("configuration", letters, config or [["no difference"]]))
-    if found["same_cells"]:
+    if comparison["same_cells"]:
         console.print("same cells", highlight=False)
-    metrics = [[row["metric"], *_cells(row, len(sides))] for row in found["metrics"]]
+    metrics = [[row["metric"], *_cells(row, len(sides))] for row in comparison["metrics"]]
     columns = [*letters, *(["A - B"] if len(sides) == 2 else [])]
     console.print(_table("metric", columns, metrics or [["none"]]))
-    for line in dict.fromkeys(_pairs(row.get("difference")) for row in found["metrics"]):
+    for line in dict.fromkeys(_pairs(row.get("difference")) for row in comparison["metrics"]):
         if line:
             console.print(line, highlight=False)
     console.print(INTERVALS, highlight=False)
@@ -113,10 +117,10 @@ def render_tables(job: ReportJob, results: Path) -> str:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
     stream, console = _console(SCREEN)
-    for one in answer.summarised(job, results):
-        console.print(one.title, markup=False, highlight=False)
-        console.print(_table(one.columns[0], one.columns[1:], one.rows))
-        console.print(one.sentence, markup=False, highlight=False)
+    for summary in answer.summarised(job, results):
+        console.print(summary.title, markup=False, highlight=False)
+        console.print(_table(summary.columns[0], summary.columns[1:], summary.rows))
+        console.print(summary.sentence, markup=False, highlight=False)
     return stream.getvalue().rstrip()
 
 

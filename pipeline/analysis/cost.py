@@ -50,24 +50,24 @@ GPUS = (
 @cache
 def rates(path: Path = RATES) -> dict[tuple[str, str], float]:
     """Operations per second by device and kind of network."""
-    found: dict[tuple[str, str], list[float]] = {}
+    speeds: dict[tuple[str, str], list[float]] = {}
     for row in files.read_json(path):
         key = row["device"], row["network"]
-        found.setdefault(key, []).append(row["operations"] / row["seconds"])
-    return {key: geometric_mean(values) for key, values in found.items()}
+        speeds.setdefault(key, []).append(row["operations"] / row["seconds"])
+    return {key: geometric_mean(values) for key, values in speeds.items()}
 
 
-def hours(one: work.Work, device: str) -> float:
+def hours(run: work.Work, device: str) -> float:
     """Hours of a run on a device of `rates.json`."""
     known = rates()
-    kind = one.network if (device, one.network) in known else ALIKE[one.network]
-    return one.operations / known[device, kind] / 3600
+    kind = run.network if (device, run.network) in known else ALIKE[run.network]
+    return run.operations / known[device, kind] / 3600
 
 
-def hours_on(one: work.Work, gpu: Gpu) -> tuple[float, float]:
+def hours_on(run: work.Work, gpu: Gpu) -> tuple[float, float]:
     """Fewest and most hours of a run on a GPU whose speed was not measured.
 
     At best, it is faster than a V100 by the ratio of memory bandwidths; at worst, it is no faster.
     """
-    most = hours(one, V100.name)
+    most = hours(run, V100.name)
     return most * V100.bandwidth / gpu.bandwidth, most

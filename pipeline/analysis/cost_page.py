@@ -70,12 +70,12 @@ def factor(config: Config, place: Place, printed: float) -> float:
 
 
 def _line(config: Config, name: str, place: Place, printed: float) -> str:
-    one = work.of_run(config, place)
-    cells = [name, f"{one.operations:.1e}", _number(hours(one, V100.name)), f"{printed:g}"]
+    run = work.of_run(config, place)
+    cells = [name, f"{run.operations:.1e}", _number(hours(run, V100.name)), f"{printed:g}"]
     for gpu in GPUS:
-        fewest, most = hours_on(one, gpu)
+        fewest, most = hours_on(run, gpu)
         cells += [_range(fewest, most), _range(fewest * gpu.price[0], most * gpu.price[1])]
-    return f"| {' | '.join([*cells, _number(hours(one, CORE))])} |"
+    return f"| {' | '.join([*cells, _number(hours(run, CORE))])} |"
 
 
 def _range(low: float, high: float) -> str:

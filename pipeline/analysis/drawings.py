@@ -71,7 +71,7 @@ def curves(
 ) -> Drawn:
     """A picture of curves; their last values are appended to `description`."""
     words = f"{description}: {figures.ends(series)}"
-    legend = {one.name: one.index for one in series}
+    legend = {curve.name: curve.index for curve in series}
     return Drawn(caption, words, figures.curves(series, band), legend, series, **named)
 
 

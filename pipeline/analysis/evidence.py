@@ -34,9 +34,9 @@ class Evidence:
     ) -> Evidence:
         """Collect the finished and failed runs for the report that `job` describes."""
         digest = provenance.source_digest()
-        own, others = apart.split(finished, job.planned)
+        kept, others = apart.split(finished, job.planned)
         n_seeds = (len(job.seeds), len(job.retrain_seeds))
-        return cls(own, *n_seeds, digest, failed, tuple(others))
+        return cls(kept, *n_seeds, digest, failed, tuple(others))
 
     def keeps_one(self, row: Row) -> bool:
         """Whether one of several searches is kept and trained."""
@@ -49,10 +49,12 @@ def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[Finishe
     If one of several found cells was kept, stages other than search and trial have only its runs.
     """
     place = (row.space, dataset, row.strategy)
-    own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
+    matching = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
     label = f"{KEPT}{row.strategy}"
     kept = [run for run in runs if row.select and _place(run) == (row.space, dataset, label)]
-    return [*(run for run in own if run.stage in ("search", "trial")), *kept] if kept else own
+    if not kept:
+        return matching
+    return [*(run for run in matching if run.stage in ("search", "trial")), *kept]
 
 
 def runs_of_stage(
@@ -61,9 +63,9 @@ def runs_of_stage(
     """(row, data set, runs of the stage), wherever the experiment has such runs."""
     for row in experiment.rows:
         for dataset in row.datasets:
-            own = [run for run in runs_of(row, dataset, evidence.runs) if run.stage == stage]
-            if own:
-                yield row, dataset, own
+            matching = [run for run in runs_of(row, dataset, evidence.runs) if run.stage == stage]
+            if matching:
+                yield row, dataset, matching
 
 
 def _place(run: FinishedRun) -> tuple[str, str, str]:

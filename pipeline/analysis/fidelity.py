@@ -75,11 +75,11 @@ def read(folder: Path = FOLDER) -> list[Fidelity]:
     Raises:
         InputError: a file is not valid.
     """
-    found = []
+    strategies = []
     for path in sorted(folder.glob("*.yaml")):
         content = read_yaml(path)
-        found.append(validate(Fidelity, content, {str(path): content}))
-    return found
+        strategies.append(validate(Fidelity, content, {str(path): content}))
+    return strategies
 
 
 def effective(config: Config, strategy: str, space: str, key: str) -> Any:
@@ -103,23 +103,23 @@ def effective(config: Config, strategy: str, space: str, key: str) -> Any:
 def render(folder: Path = FOLDER) -> str:
     """The page."""
     config = load.resolve({"preset": "paper"}, folder.parent)
-    return "\n".join([HEAD, *(_section(config, one) for one in read(folder))])
+    return "\n".join([HEAD, *(_section(config, fidelity) for fidelity in read(folder))])
 
 
-def _section(config: Config, one: Fidelity) -> str:
-    title = registry.entry("strategies", one.strategy).title
+def _section(config: Config, fidelity: Fidelity) -> str:
+    title = registry.entry("strategies", fidelity.strategy).title
     rows = [
-        *_values(config, one),
-        *((r.what, r.authors, r.ours, r.source or one.source, r.why) for r in one.rules),
+        *_values(config, fidelity),
+        *((r.what, r.authors, r.ours, r.source or fidelity.source, r.why) for r in fidelity.rules),
     ]
     return f"## {title}\n\n{table(COLUMNS, [_row(*row) for row in rows])}\n"
 
 
-def _values(config: Config, one: Fidelity) -> Iterator[tuple[str, str, str, str, str]]:
-    for space, values in one.values.items():
+def _values(config: Config, fidelity: Fidelity) -> Iterator[tuple[str, str, str, str, str]]:
+    for space, values in fidelity.values.items():
         for value in values:
-            ours = effective(config, one.strategy, space, value.key)
-            source = value.source or one.source
+            ours = effective(config, fidelity.strategy, space, value.key)
+            source = value.source or fidelity.source
             yield f"{space}: `{value.key}`", flow(value.authors), flow(ours), source, value.why
 
 

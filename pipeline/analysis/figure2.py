@@ -77,14 +77,14 @@ def _of_row(row: Row, dataset: str, runs: Sequence[FinishedRun], results: Path) 
 
 def _read(path: Path) -> dict[Pair, dict[str, float]]:
     """Drop and interaction of each pair, as fractions; a single operation has no interaction."""
-    found = {}
+    drops = {}
     for row in read_csv(path):
         first = (int(row["first_edge"]), row["first_operation"])
         alone = not row["second_operation"]
         second = first if alone else (int(row["second_edge"]), row["second_operation"])
         keys = [quantity.key for quantity in QUANTITIES if row[quantity.key]]
-        found[first, second] = {key: float(row[key]) for key in keys}
-    return found
+        drops[first, second] = {key: float(row[key]) for key in keys}
+    return drops
 
 
 def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
@@ -139,11 +139,11 @@ def _words(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> str:
         "together": {pair: m for pair, m in means.items() if pair[0] != pair[1]},
     }
     said = []
-    for kind, own in kinds.items():
-        if own:
-            pair = max(own, key=lambda one: abs(own[one]))
+    for kind, drops in kinds.items():
+        if drops:
+            pair = max(drops, key=lambda pair: abs(drops[pair]))
             names = " and ".join(dict.fromkeys(map(_title, pair)))
-            said.append(f"largest {kind}: {names}, {own[pair]:.2f}")
+            said.append(f"largest {kind}: {names}, {drops[pair]:.2f}")
     return f"{quantity.caption}; {'; '.join(said)}"
 
 

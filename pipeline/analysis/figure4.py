@@ -27,10 +27,10 @@ def figure4(experiment: Experiment, evidence: Evidence, results: Path) -> list[D
 def _of_row(
     row: Row, dataset: str, searches: Sequence[FinishedRun], results: Path
 ) -> Iterator[Drawn]:
-    found = alphas.read(results, searches, without_warmup=True)
-    for cell_type, edges in found.edges.items() if found else ():
+    alpha = alphas.read(results, searches, without_warmup=True)
+    for cell_type, edges in alpha.edges.items() if alpha else ():
         edge, series = next(iter(edges.items()))
-        series = [one for one in series if any(one.seeds.values())]
+        series = [curve for curve in series if any(curve.seeds.values())]
         if series:
             yield drawings.curves(
                 series,
@@ -45,14 +45,14 @@ def _of_row(
 def _points(
     row: Row, cell_type: str, edge: str, series: Sequence[Series]
 ) -> Iterator[dict[str, Any]]:
-    for one in series:
-        for seed, values in one.seeds.items():
+    for curve in series:
+        for seed, values in curve.seeds.items():
             for epoch, alpha in values.items():
                 yield {
                     "strategy": row.strategy,
                     "cell": cell_type,
                     "edge": edge.replace(" → ", "-"),
-                    "operation": one.name,
+                    "operation": curve.name,
                     "seed": seed,
                     "epoch": epoch,
                     "alpha": alpha,

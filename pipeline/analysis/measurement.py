@@ -35,7 +35,7 @@ def measurements(
     """
     everything = apart.as_planned(runs.collect(results), job.planned)
     evidence = Evidence.of(job, everything)
-    found = {}
+    by_file = {}
     for experiment in job.experiments:
         if not of_experiment(experiment, everything):
             raise InputError(f"{results}: no run of experiment {experiment.name}; run it first")
@@ -46,8 +46,8 @@ def measurements(
         ]
         for number, content in enumerate(filter(None, contents), start=1):
             name = f"{experiment.name}_{job.preset}_{number}.json"
-            found[name] = {**content, **made(job, experiment, everything), "notes": [*notes]}
-    return found
+            by_file[name] = {**content, **made(job, experiment, everything), "notes": [*notes]}
+    return by_file
 
 
 def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:

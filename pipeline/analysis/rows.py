@@ -31,7 +31,7 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
     evidence = Evidence.of(job, runs.collect(results))
-    found = {}
+    complete = {}
     for experiment in job.experiments:
         rows: dict[tuple[str, ...], dict[str, Any]] = {}
         waiting: set[tuple[str, ...]] = set()
@@ -45,8 +45,8 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
                     if cell.applies:
                         (there if cell.ours else waiting).add((*head.values(),))
         if there and waiting <= there:
-            found[experiment.name] = list(rows.values())
-    return found
+            complete[experiment.name] = list(rows.values())
+    return complete
 
 
 def _head(row: Row, dataset: str, stands_for: str) -> dict[str, Any]:

@@ -119,12 +119,12 @@ class ResultTable:
         There is an entry for each row of searches that shares at least two seeds with the
         reference. A difference is None if neither low nor high values of the column are better.
         """
-        found = []
+        differences = []
         for line in self.lines:
             base = [
-                one
-                for one in self.lines
-                if (one.row.strategy, one.row.space) == (reference, line.row.space)
+                other
+                for other in self.lines
+                if (other.row.strategy, other.row.space) == (reference, line.row.space)
             ]
             row = line.row
             if not base or base[0] is line or not row.searched or row.repeats:
@@ -135,9 +135,9 @@ class ResultTable:
                 else None
                 for a, b in zip(line.cells, base[0].cells, strict=True)
             ]
-            if any(one and one.n > 1 for one in paired):
-                found.append((line, paired))
-        return found
+            if any(gap and gap.n > 1 for gap in paired):
+                differences.append((line, paired))
+        return differences
 
 
 @dataclass(frozen=True)
@@ -161,14 +161,14 @@ def _part(experiment: Experiment, dataset: str, stood_for: str, evidence: Eviden
     searched = "searched " if any(is_searched(row.strategy) for row in rows) else ""
     where = f"{searched}on {dataset}" + (f" in place of {stands_for}" if stands_for else "")
     queried = [row for row in rows if row.query]
-    found = [run for row in rows for run in runs_of(row, dataset, evidence.runs)]
-    looked_up, places = _benchmark_columns(rows, dataset, found)
+    runs = [run for row in rows for run in runs_of(row, dataset, evidence.runs)]
+    looked_up, places = _benchmark_columns(rows, dataset, runs)
     benchmark = "nasbench_digits" if dataset == DIGITS else "NAS-Bench-201"
     trained = [row for row in rows if row.has_genotype]
     candidates = [
         (f"Looked up in {benchmark}", looked_up, queried),
         (f"Place among all architectures of {benchmark}", places, queried),
-        ("Trained here", _own_columns(trained, dataset, found) if trained else [], trained),
+        ("Trained here", _own_columns(trained, dataset, runs) if trained else [], trained),
     ]
     tables = tuple(
         ResultTable(
@@ -180,19 +180,19 @@ def _part(experiment: Experiment, dataset: str, stood_for: str, evidence: Eviden
         if columns and wanted
     )
     return Part(
-        dataset, tables, lacks_benchmark=any(r.stage == "query" for r in found) and not places
+        dataset, tables, lacks_benchmark=any(r.stage == "query" for r in runs) and not places
     )
 
 
 def _line(
     row: Row, dataset: str, columns: Sequence[Measure], evidence: Evidence, stands_for: str
 ) -> Line:
-    own = runs_of(row, dataset, evidence.runs)
-    cells = (_cell(row, dataset, column, own, evidence) for column in columns)
+    runs = runs_of(row, dataset, evidence.runs)
+    cells = (_cell(row, dataset, column, runs, evidence) for column in columns)
     return Line(
         row,
         tuple(replace(cell, paper_dataset=stands_for) for cell in cells),
-        tuple(run for run in own if run.stage == "genotype"),
+        tuple(run for run in runs if run.stage == "genotype"),
     )
 
 
@@ -230,10 +230,10 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun])
 
 
 def _cell(
-    row: Row, dataset: str, column: Measure, own: Sequence[FinishedRun], evidence: Evidence
+    row: Row, dataset: str, column: Measure, runs: Sequence[FinishedRun], evidence: Evidence
 ) -> Cell:
-    values = by_seed(column, own)
-    having = tuple(run for run in own if by_seed(column, [run]))
+    values = by_seed(column, runs)
+    having = tuple(run for run in runs if by_seed(column, [run]))
     targets = row.targets(dataset)
     applies = (
         not row.not_run
@@ -251,7 +251,7 @@ def _cell(
     of_kept = evidence.keeps_one(row) and column.stage not in ("search", "trial")
     return Cell(
         measure=column,
-        ours=measures.summary(column, own),
+        ours=measures.summary(column, runs),
         paper=row.paper.get(dataset, {}).get(column.printed_key) if is_printed else None,
         expected=row.repeats or (n_seeds if row.searched and not of_kept else foreign),
         applies=applies,
@@ -260,7 +260,7 @@ def _cell(
         ),
         values=values,
         runs=having,
-        n_failed=_n_failed(row, dataset, column, evidence.failed) + _n_diverged(column, own),
+        n_failed=_n_failed(row, dataset, column, evidence.failed) + _n_diverged(column, runs),
     )
 
 
@@ -269,15 +269,15 @@ def _n_failed(row: Row, dataset: str, column: Measure, failed: Sequence[Place]) 
     seeds = set()
     for place in failed:
         label = place.strategy.removeprefix(KEPT)
-        own = (place.stage, place.target) == (column.stage, column.target)
+        same_run = (place.stage, place.target) == (column.stage, column.target)
         before = place.stage in ("search", "genotype")[: ORDER.index(column.stage)]
         same = (place.space, place.dataset, label) == (row.space, dataset, row.strategy)
-        if same and (own or before):
+        if same and (same_run or before):
             seeds.add(place.seed if row.searched else place.rseed)
     return len(seeds)
 
 
-def _n_diverged(column: Measure, own: Sequence[FinishedRun]) -> int:
+def _n_diverged(column: Measure, runs: Sequence[FinishedRun]) -> int:
     """Runs whose value is not a number."""
-    values = [value for run in own if (value := column.of(run)) is not None]
+    values = [value for run in runs if (value := column.of(run)) is not None]
     return sum(map(math.isnan, values))

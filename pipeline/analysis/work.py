@@ -70,15 +70,15 @@ def of_run(config: Config, place: Place) -> Work:
     if stage == "search":
         return _search(config, space, dataset, strategy)
     if stage == "queries":
-        one = _search(config, space, dataset, strategy)
-        return Work(one.operations * place.repeats, 0.0, one.network)
+        search = _search(config, space, dataset, strategy)
+        return Work(search.operations * place.repeats, 0.0, search.network)
     if stage == "genotype":
         job = jobs.genotype_job(config, space, dataset, strategy)
         return Work(size=_network(job.layout, job.channels, job.cells, dataset, config)[1])
     if stage == "trial":
         trial = jobs.trial_job(config, space, dataset)
-        one = _training(config, trial.layout, trial.train, dataset)
-        return Work(one.operations * (1 - trial.train.held_out), 0.0, one.network)
+        training = _training(config, trial.layout, trial.train, dataset)
+        return Work(training.operations * (1 - trial.train.held_out), 0.0, training.network)
     if stage == "retrain":
         target = str(place.target)
         retrain = jobs.retrain_job(config, space, target)
@@ -133,8 +133,10 @@ def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
     settings = job.settings
     if "permutations" not in settings:
         return 0.0
-    one = registry.get("spaces", space)(job.search.supernet)
-    players = one.selectable().sum() if not settings["renormalise"] else one.n_players
+    search_space = registry.get("spaces", space)(job.search.supernet)
+    players = (
+        search_space.selectable().sum() if not settings["renormalise"] else search_space.n_players
+    )
     walked = WALKED if "eta" in settings else 1.0
     estimates = epochs if "step" in settings else 1
     return settings["permutations"] * players * walked * settings["value_images"] * estimates
@@ -142,13 +144,13 @@ def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
 
 def supernet_macs(space: str, shape: SupernetSettings, side: int) -> float:
     """Multiply-adds of a supernet for one image."""
-    one = registry.get("spaces", space)(shape)
+    search_space = registry.get("spaces", space)(shape)
     side = shape.image_size or side
     c = shape.channels / shape.partial_channels
-    if one.family == "nasbench201":
-        return float(10 * c**2 * len(one.edges) * side**2 * 3 * shape.cells)
-    share = one.n_operations / 7
-    edges = len(one.edges) * share * (102 * c + 6 * c**2)
+    if search_space.family == "nasbench201":
+        return float(10 * c**2 * len(search_space.edges) * side**2 * 3 * shape.cells)
+    share = search_space.n_operations / 7
+    edges = len(search_space.edges) * share * (102 * c + 6 * c**2)
     stem = 64 if space.endswith("imagenet") else 1
     return float((edges + 8 * shape.channels**2) * side**2 / stem * shape.cells)
 
@@ -160,13 +162,13 @@ def supernet_peak(space: str, recipe: SearchSettings, side: int) -> float:
     stem = 0.0
     if registry.get("spaces", space)(shape).family == "nasbench201":
         beside, each = NASBENCH_PEAK
-        one = beside + each * shape.cells
+        image_bytes = beside + each * shape.cells
     else:
         beside, through = DARTS_PEAK
-        one = (beside + through / shape.partial_channels) * shape.cells / 8
+        image_bytes = (beside + through / shape.partial_channels) * shape.cells / 8
     if space.endswith("imagenet"):
         stem, pixels = STEM_PEAK * pixels, pixels // 64
-    held = one * shape.channels / 16 * pixels / 32**2
+    held = image_bytes * shape.channels / 16 * pixels / 32**2
     held *= CHECKPOINT_PEAK if shape.checkpoint else 1
     held = (held + stem) * (BFLOAT16_PEAK if shape.precision == "bfloat16" else 1)
     images = 3 * side**2 * PARAMETER_BYTES
@@ -177,17 +179,17 @@ def supernet_peak(space: str, recipe: SearchSettings, side: int) -> float:
 def _supernet_size(space: str, recipe: SearchSettings) -> float:
     """Bytes of a saved supernet, scaled from C = 16."""
     shape = recipe.supernet
-    one = registry.get("spaces", space)(shape)
+    search_space = registry.get("spaces", space)(shape)
     of_family = {"nasbench201": (1_692_826, 5), "darts": (1_930_618, 8)}
-    params, cells = of_family[one.family]
+    params, cells = of_family[search_space.family]
     scale = (shape.channels / 16) ** 2 * shape.cells / cells / shape.partial_channels
     return PARAMETER_BYTES * params * scale
 
 
 def _history_size(space: str, recipe: SearchSettings) -> float:
     """Bytes of alpha, history and journal over all epochs."""
-    one = registry.get("spaces", space)(recipe.supernet)
-    return float(recipe.epochs * (8 * one.n_players + 1000))
+    search_space = registry.get("spaces", space)(recipe.supernet)
+    return float(recipe.epochs * (8 * search_space.n_players + 1000))
 
 
 def n_train(config: Config, dataset: str) -> int:

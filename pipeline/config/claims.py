@@ -106,7 +106,9 @@ class Claim(Settings):
     @property
     def labels(self) -> tuple[str, ...]:
         """Strategy labels that the claim is about, in order of appearance."""
-        return tuple(dict.fromkeys(name for one in self.conditions for name in one.labels))
+        return tuple(
+            dict.fromkeys(name for condition in self.conditions for name in condition.labels)
+        )
 
 
 def overall(verdicts: list[str]) -> str:

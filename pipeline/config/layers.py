@@ -20,8 +20,8 @@ FOLDER = Path("config")
 def named_files(kind: str, folder: Path = FOLDER) -> dict[str, Path]:
     """YAML files of a kind, such as `presets`; files in `folder` replace built-in ones."""
     places = (layout.home() / "config" / kind, folder / kind)
-    found = {path.stem: path for place in places for path in place.glob("*.yaml")}
-    return dict(sorted(found.items()))
+    files = {path.stem: path for place in places for path in place.glob("*.yaml")}
+    return dict(sorted(files.items()))
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 def layers_of(files: Iterable[Path] = (), folder: Path = FOLDER) -> dict[str, Mapping[str, Any]]:
     """Name for error messages -> content, of `config/config.yaml` and of `files`."""
-    own = folder / "config.yaml"
-    return {str(own): read_yaml(own), **{f"--configfile {f}": read_yaml(f) for f in files}}
+    default = folder / "config.yaml"
+    return {str(default): read_yaml(default), **{f"--configfile {f}": read_yaml(f) for f in files}}
 
 
 def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -50,10 +50,10 @@ def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str
     """
     settings = workflow.config_settings
     given = [Path(path) for path in settings.configfiles]
-    found = map(Path, workflow.configfiles[len(given) :])
-    own = {str(path): read_yaml(path) for path in found if path.is_file()}
+    defaults = map(Path, workflow.configfiles[len(given) :])
+    by_default = {str(path): read_yaml(path) for path in defaults if path.is_file()}
     by_hand = {f"--configfile {_short(path)}": read_yaml(path) for path in given}
-    return {"config": config, **own, **by_hand, "--config": dict(settings.config)}
+    return {"config": config, **by_default, **by_hand, "--config": dict(settings.config)}
 
 
 def _short(path: Path) -> str:

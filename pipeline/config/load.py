@@ -105,14 +105,14 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
 def _experiment(config: Config, path: Path) -> Experiment:
     """Read an experiment, expand its grids and apply `stand_ins`."""
     values = {"name": path.stem, **read_yaml(path)}
-    found: Experiment = validate(Experiment, values, {str(path): values})
-    found = expanded(found, {**found.strategies, **config.strategies}, str(path))
-    _check_experiment(config, found, str(path))
-    labels = {**found.strategies, **config.strategies}
-    rows = (only_on(row, config.only_datasets) for row in found.rows)
-    rows = (row for own in rows for row in with_stand_ins(own, config.stand_ins))
+    experiment: Experiment = validate(Experiment, values, {str(path): values})
+    experiment = expanded(experiment, {**experiment.strategies, **config.strategies}, str(path))
+    _check_experiment(config, experiment, str(path))
+    labels = {**experiment.strategies, **config.strategies}
+    rows = (only_on(row, config.only_datasets) for row in experiment.rows)
+    rows = (row for paper_row in rows for row in with_stand_ins(paper_row, config.stand_ins))
     rows = (_without_table(config, row, labels) for row in rows)
-    return found.model_copy(update={"rows": tuple(rows)})
+    return experiment.model_copy(update={"rows": tuple(rows)})
 
 
 def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,15 +120,15 @@ def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, A
     named = {
         name
         for layer in layers
-        if isinstance(own := layer.get("strategies"), Mapping)
-        for name in own
+        if isinstance(labels := layer.get("strategies"), Mapping)
+        for name in labels
     }
-    found: dict[str, Any] = {}
+    defined: dict[str, Any] = {}
     for path in named_files("experiments", folder).values() if named else ():
         with contextlib.suppress(InputError):  # `experiments` reports it
-            own = read_yaml(path).get("strategies")
-            found |= own if isinstance(own, dict) else {}
-    return {name: label for name, label in found.items() if name in named}
+            labels = read_yaml(path).get("strategies")
+            defined |= labels if isinstance(labels, dict) else {}
+    return {name: label for name, label in defined.items() if name in named}
 
 
 def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
@@ -199,10 +199,10 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
             _known(name, [*config.genotypes], f"{source}: row {row.label!r}: config genotypes")
         for dataset in {*row.datasets, *row.retrain} - {"same"}:
             _known(dataset, known_data, f"{source}: row {row.label!r}: data set")
-    own = [row.strategy for row in experiment.rows]
+    strategies = [row.strategy for row in experiment.rows]
     for name, claim in experiment.claims.items():
         for strategy in claim.labels:
-            _known(strategy, own, f"{source}: claims: {name}: a strategy of the rows")
+            _known(strategy, strategies, f"{source}: claims: {name}: a strategy of the rows")
 
 
 def _check_stages(row: Row, algorithm: str, where: str) -> None:

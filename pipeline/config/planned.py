@@ -62,10 +62,10 @@ def digest_of(stage: str, settings: Mapping[str, Any]) -> str:
         whole = SLICES[stage][0].model_validate(settings)
         if isinstance(whole, jobs.SearchJob):
             model = registry.entry("strategies", whole.algorithm).settings_model()
-            own = model.model_validate(whole.settings).model_dump(mode="json")
+            strategy = model.model_validate(whole.settings).model_dump(mode="json")
             recipe = SEARCH_RECIPES.get(whole.space, SearchSettings)
             search = recipe.model_validate(settings["search"])
-            whole = whole.model_copy(update={"settings": own, "search": search})
+            whole = whole.model_copy(update={"settings": strategy, "search": search})
     except (ValidationError, InputError):  # settings of an earlier version are compared as they are
         pass
     return provenance.settings_digest(whole)[:LENGTH]

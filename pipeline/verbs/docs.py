@@ -59,9 +59,9 @@ def coverage(given: Given, column: str) -> None:
     """Simulate how often confidence intervals of a mean accuracy contain the true mean."""
     results = given["results"]
     command = f"python -m pipeline coverage --results {results}"
-    found = coverages.measurement(runs.collect(results), column, command)
+    content = coverages.measurement(runs.collect(results), column, command)
     out = given["out"] or Path("docs/measurements/interval_coverage.json")
-    files.write_json(out, found)
+    files.write_json(out, content)
 
 
 @click.command()

@@ -36,8 +36,8 @@ def gpu_check(minutes: float, out: Path, rates: Path | None, tests: bool, tiny: 
     """Test and time this machine's GPU; write the results, and the speeds that `plan` uses."""
     from pipeline.bench import gpu  # loads torch
 
-    found, speeds = gpu.check(minutes, tests, tiny)
-    files.write_json(out, found)
+    content, speeds = gpu.check(minutes, tests, tiny)
+    files.write_json(out, content)
     gpu.keep(speeds, *([rates] if rates else []))
-    for row in found["rows"]:
+    for row in content["rows"]:
         click.echo(f"{row['name']}: {row.get('seconds', row['outcome'])}")

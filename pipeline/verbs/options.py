@@ -90,11 +90,11 @@ def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorator that adds some of `OPTIONS` to a verb and passes it their values, a `Given`."""
 
     def decorate(verb: Callable[..., None]) -> Callable[..., None]:
-        own = verb.__code__.co_varnames[1 : verb.__code__.co_argcount]
+        parameters = verb.__code__.co_varnames[1 : verb.__code__.co_argcount]
 
         @functools.wraps(verb)
         def command(**values: Any) -> None:
-            verb(Given(values), **{name: values[name] for name in own})
+            verb(Given(values), **{name: values[name] for name in parameters})
 
         for name in reversed(names):
             for option in reversed(OPTIONS[name]):

@@ -38,8 +38,8 @@ def search(given: Given) -> None:
     out, device = given.folder("search", job.space), given.configure_device()
     search_stage.run(job, given["seed"], manifest, split, root, out, device, given["table"])
     names = [f"--{name}={given[name]}" for name in ("space", "dataset", "strategy", "seed")]
-    found = [f"--strength={out / 'strength.npz'}", f"--out={out.parent / 'genotype'}"]
-    given.suggest(out, "genotype", *names, *found)
+    inputs = [f"--strength={out / 'strength.npz'}", f"--out={out.parent / 'genotype'}"]
+    given.suggest(out, "genotype", *names, *inputs)
 
 
 @click.command()
@@ -62,9 +62,9 @@ def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> N
     if job.genotype is None and strength is None and not trials:
         strength = out.parent / "search" / "strength.npz"
     genotype_stage.run(job, given["seed"], read_manifest(manifest), strength, out, trials)
-    found = [f"--genotype={out / 'genotype.json'}", f"--space={job.space}"]
+    inputs = [f"--genotype={out / 'genotype.json'}", f"--space={job.space}"]
     target = [f"--target={given['dataset']}", f"--out={out.parent / 'network'}"]
-    given.suggest(out, "retrain", *found, *target)
+    given.suggest(out, "retrain", *inputs, *target)
 
 
 @click.command()
