@@ -36,7 +36,7 @@ SEARCH, TRAINING = "search seeds", "training seeds"
 
 
 @dataclass(frozen=True)
-class Subject:
+class ComparedRun:
     """One run that is compared.
 
     Attributes:
@@ -54,7 +54,7 @@ class Subject:
     mlflow: tuple[str, str] | None = None
 
     @classmethod
-    def named(cls, name: str, seed: Any, **content: Any) -> Subject:
+    def named(cls, name: str, seed: Any, **content: Any) -> ComparedRun:
         """Read the seeds from a run's name; `seed` is used if the name has no search seed."""
         seeds = {kind: int(number) for kind, number in SEED.findall(name)}
         place = paths.find(name)
@@ -68,7 +68,7 @@ class Side:
     """Runs that differ only in their seeds."""
 
     name: str
-    runs: tuple[Subject, ...]
+    runs: tuple[ComparedRun, ...]
 
     def by_seed(self, metric: str, kind: str) -> dict[int, float]:
         """Seed of the given kind -> mean of a metric over the successful runs with this seed."""
@@ -89,7 +89,7 @@ class Side:
         return ", ".join(values)
 
 
-def read(folder: Path) -> Subject:
+def read(folder: Path) -> ComparedRun:
     """The run in a folder.
 
     Raises:
@@ -106,7 +106,7 @@ def read(folder: Path) -> Subject:
     parts = folder.resolve().parts
     name = "/".join(parts[-7:] if "rseed" in folder.name else parts[-5:])
     ids = [*journal.mlflow_ids(folder, record).values()]
-    return Subject.named(
+    return ComparedRun.named(
         name,
         record.get("seed"),
         config=config | _genotype(folder, metrics),
@@ -124,9 +124,9 @@ def _genotype(folder: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
     return {GENOTYPE: json.dumps(read_json(path)["cells"])} if path.exists() else {}
 
 
-def sides_of(subjects: Sequence[Subject]) -> list[Side]:
+def sides_of(subjects: Sequence[ComparedRun]) -> list[Side]:
     """Runs grouped by everything except their seed."""
-    gathered: dict[Any, list[Subject]] = defaultdict(list)
+    gathered: dict[Any, list[ComparedRun]] = defaultdict(list)
     for subject in subjects:
         kept = {k: v for k, v in subject.config.items() if k not in (*CODE, GENOTYPE)}
         gathered[SEED.sub("", subject.name), tuple(sorted(kept.items()))].append(subject)

@@ -50,7 +50,7 @@ results/*
 Measured = Mapping[str, Mapping[str, Any]]
 
 
-class Part(Settings):
+class Excerpt(Settings):
     """Some rows and columns of a measurement."""
 
     measurement: str
@@ -63,7 +63,7 @@ class Finding(Settings):
 
     title: str
     says: str
-    part: Part | None = None
+    part: Excerpt | None = None
     picture: str = ""
     pages: tuple[str, ...] = Field(min_length=1)
 
@@ -106,7 +106,7 @@ def _section(finding: Finding, measured: Measured, of_pages: Mapping[str, str]) 
     more = ", ".join(f"[{of_pages[page]}](results/{page}.md)" for page in finding.pages)
     parts = [f"## {finding.title}", says.strip()]
     if finding.part:
-        parts.append(_part(finding.part, measured))
+        parts.append(_excerpt(finding.part, measured))
     if finding.picture:
         parts.append(f"![{finding.title}](images/{finding.picture})")
     return "\n\n".join([*parts, f"More: {more}."]) + "\n"
@@ -117,7 +117,7 @@ def _filled(measured: Measured, name: str, row: str, column: str, decimals: str 
     return text(number) if decimals is None else f"{number:.{decimals}f}"
 
 
-def _part(part: Part, measured: Measured) -> str:
+def _excerpt(part: Excerpt, measured: Measured) -> str:
     rows = _measurement(measured, part.measurement)["rows"]
     if part.rows:
         rows = [_row(measured, part.measurement, name) for name in part.rows]

@@ -119,7 +119,7 @@ class SearchSettings(Settings):
     supernet: SupernetSettings = factory(SupernetSettings, "shape of the supernet", CODE)
 
 
-class ImageNetSupernet(SupernetSettings):
+class ImageNetSupernetSettings(SupernetSettings):
     """The supernet for ImageNet."""
 
     precision: Literal["float32", "bfloat16"] = setting("bfloat16", "autocast type", OURS)
@@ -133,10 +133,12 @@ class ImageNetSearch(SearchSettings):
     learning_rate: float = setting(0.5, "SGD, first value of the cosine", CODE, gt=0)
     rise_epochs: int = setting(5, "epochs of the rise: 0.1, 0.2, 0.3, 0.4, 0.5", CODE, ge=0)
     workers: int = setting(8, "processes that decode folders of images", OURS, ge=0)
-    supernet: ImageNetSupernet = factory(ImageNetSupernet, "shape of the supernet", CODE)
+    supernet: ImageNetSupernetSettings = factory(
+        ImageNetSupernetSettings, "shape of the supernet", CODE
+    )
 
 
-class NasBench201Supernet(SupernetSettings):
+class NasBench201SupernetSettings(SupernetSettings):
     """The supernet of NAS-Bench-201."""
 
     cells: int = setting(5, "cells per stage (N)", NB201, ge=1)
@@ -158,10 +160,12 @@ class NasBench201Search(SearchSettings):
     learning_rate_min: float = setting(0.001, "last value of the cosine", NB201, ge=0)
     nesterov: bool = setting(True, "SGD", NB201)
     weight_decay: float = setting(5e-4, "SGD", NB201, ge=0)
-    supernet: NasBench201Supernet = factory(NasBench201Supernet, "shape of the supernet", NB201)
+    supernet: NasBench201SupernetSettings = factory(
+        NasBench201SupernetSettings, "shape of the supernet", NB201
+    )
 
 
-class RobustDartsSupernet(SupernetSettings):
+class RobustDartsSupernetSettings(SupernetSettings):
     """The supernet of S1 to S4 of RobustDARTS."""
 
     partial_channels: int = setting(1, "all channels", ROBUST_DARTS, ge=1)
@@ -174,8 +178,8 @@ class RobustDartsSearch(SearchSettings):
     batch_size: int = setting(64, "images per weight step", ROBUST_DARTS, ge=2)
     learning_rate: float = setting(0.025, "SGD, first value of the cosine", ROBUST_DARTS, gt=0)
     learning_rate_min: float = setting(0.001, "last value of the cosine", ROBUST_DARTS, ge=0)
-    supernet: RobustDartsSupernet = factory(
-        RobustDartsSupernet, "shape of the supernet", ROBUST_DARTS
+    supernet: RobustDartsSupernetSettings = factory(
+        RobustDartsSupernetSettings, "shape of the supernet", ROBUST_DARTS
     )
 
 

@@ -81,7 +81,7 @@ def _after_ui() -> str:
     return "" if journal.is_served() else " (after `make ui`)"
 
 
-def _subject(argument: str) -> sides.Subject:
+def _subject(argument: str) -> sides.ComparedRun:
     """The run that an argument names: a folder, or an id in MLflow."""
     if Path(argument).is_dir():
         return sides.read(Path(argument))
@@ -91,7 +91,7 @@ def _subject(argument: str) -> sides.Subject:
     final = {k.removeprefix(FINAL): v for k, v in run.metrics.items() if k.startswith(FINAL)}
     config = {key: value for key, value in run.params.items() if key != "seed"}
     config |= {key: run.tags[key] for key in sides.CODE if key in run.tags}
-    return sides.Subject.named(
+    return sides.ComparedRun.named(
         run.tags.get("run", run.name),
         run.params.get("seed"),
         config=config,
