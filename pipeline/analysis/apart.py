@@ -81,8 +81,8 @@ def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
 
 
 def _digest(run: FinishedRun) -> str | None:
-    settings = run.provenance.get("settings")
-    return plans.digest_of(run.stage, settings) if settings and plans.key_of(run) else None
+    known = run.settings and plans.key_of(run)
+    return plans.digest_of(run.stage, run.settings) if known else None
 
 
 def _most_common(runs: Sequence[FinishedRun], digests: Mapping[str, str | None]) -> dict[str, str]:

@@ -150,9 +150,9 @@ def _picture(
     claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]
 ) -> dict[str, Any]:
     """Data of a claim's picture: curves over epochs, or a value per seed, for each label."""
-    titles = {label: _title(label, experiment) for label in claim.labels}
+    titles = {row.strategy: row.label for row in reversed(experiment.rows)}
     if claim.curve:
-        series = {titles[label]: epochs(label, claim.curve, finished) for label in titles}
+        series = {titles[label]: epochs(label, claim.curve, finished) for label in claim.labels}
         return {"curve": claim.curve, "series": {name: by for name, by in series.items() if by}}
     first = claim.conditions[0]
     same = [
@@ -202,7 +202,3 @@ def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) ->
             for column in (f"{dataset}_test", f"tau_{dataset}_test")
         },
     }
-
-
-def _title(label: str, experiment: Experiment) -> str:
-    return next(row.label for row in experiment.rows if row.strategy == label)

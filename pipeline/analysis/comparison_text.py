@@ -15,7 +15,7 @@ from rich.table import Table as TextTable
 
 from pipeline import provenance
 from pipeline.analysis import answer, apart, runs
-from pipeline.analysis.compare import Comparison, Side, compare_runs, compare_strategies, sides_of
+from pipeline.analysis.compare import Comparison, Side, compare_runs, compare_strategies
 from pipeline.analysis.intervals import Summary
 from pipeline.analysis.measures import Measure
 from pipeline.config.jobs import ReportJob
@@ -49,13 +49,13 @@ def render_folder(results: Path, form: str = "text") -> str:
         console.print(_matrix(comparison))
         for same in comparison.same_cells:
             names = ", ".join(f"{run.strategy} seed {run.seed}" for run in same)
-            console.print(f"same cell: {names}", markup=False, highlight=False)
-    console.print(INTERVALS, highlight=False)
-    console.print("paired differences: --format csv", highlight=False)
+            console.print(f"same cell: {names}")
+    console.print(INTERVALS)
+    console.print("paired differences: --format csv")
     digest = provenance.source_digest()
     others = [run for run in kept if apart.changed_since(run, digest)]
     if others:
-        console.print(f"made by other code: {apart.names(others)}", markup=False, highlight=False)
+        console.print(f"made by other code: {apart.names(others)}")
     return stream.getvalue().rstrip()
 
 
@@ -90,22 +90,22 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
     letters = [chr(ord("A") + i) if i < 26 else str(i) for i in range(len(sides))]
     for letter, side in zip(letters, sides, strict=True):
         seeds = f"  ({len(side.runs)} runs)" if len(side.runs) > 1 else ""
-        console.print(f"{letter}  {side.name}{seeds}", markup=False, highlight=False)
+        console.print(f"{letter}  {side.name}{seeds}")
     config = [
         [row["key"], *(value or "-" for value in row["values"])] for row in comparison["config"]
     ]
     console.print(_table("configuration", letters, config or [["no difference"]]))
     if comparison["same_cells"]:
-        console.print("same cells", highlight=False)
+        console.print("same cells")
     metrics = [[row["metric"], *_cells(row, len(sides))] for row in comparison["metrics"]]
     columns = [*letters, *(["A - B"] if len(sides) == 2 else [])]
     console.print(_table("metric", columns, metrics or [["none"]]))
     for line in dict.fromkeys(_pairs(row.get("difference")) for row in comparison["metrics"]):
         if line:
-            console.print(line, highlight=False)
-    console.print(INTERVALS, highlight=False)
+            console.print(line)
+    console.print(INTERVALS)
     if address:
-        console.print(f"MLflow{note}: ", end="", highlight=False)
+        console.print(f"MLflow{note}: ", end="")
         stream.write(address + "\n")  # never wrapped, even on a narrow terminal
     return stream.getvalue().rstrip()
 
@@ -118,9 +118,9 @@ def render_tables(job: ReportJob, results: Path) -> str:
     """
     stream, console = _console(SCREEN)
     for summary in answer.summarised(job, results):
-        console.print(summary.title, markup=False, highlight=False)
+        console.print(summary.title)
         console.print(_table(summary.columns[0], summary.columns[1:], summary.rows))
-        console.print(summary.sentence, markup=False, highlight=False)
+        console.print(summary.sentence)
     return stream.getvalue().rstrip()
 
 
@@ -155,8 +155,5 @@ def _table(first: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 def _console(width: int = WIDTH) -> tuple[io.StringIO, Console]:
     terminal = Console()
-    stream = io.StringIO()
-    return stream, Console(file=stream, width=terminal.width if terminal.is_terminal else width)
-
-
-__all__ = ["render_folder", "render_runs", "render_tables", "sides_of"]
+    stream, width = io.StringIO(), terminal.width if terminal.is_terminal else width
+    return stream, Console(file=stream, width=width, markup=False, highlight=False)

@@ -84,7 +84,7 @@ def heat_maps(
     phi, error = mean_over_epochs(arrays["phi_history"], arrays["standard_error_history"])
     if phi.size != space.n_players or np.isnan(phi).all():
         return ()
-    settings = search.provenance.get("settings", {}).get("settings", {})
+    settings = search.settings.get("settings", {})
     is_accuracy = settings.get("value", "accuracy") != "negative_loss"
     unit, scale = ("points of accuracy", POINTS) if is_accuracy else ("V", 1.0)
     chosen = _chosen(space, Genotype.load(file))

@@ -6,7 +6,6 @@ the search under the preset `paper`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,21 +107,20 @@ def render(folder: Path = FOLDER) -> str:
 
 def _section(config: Config, fidelity: Fidelity) -> str:
     title = registry.entry("strategies", fidelity.strategy).title
-    rows = [
-        *_values(config, fidelity),
-        *((r.what, r.authors, r.ours, r.source or fidelity.source, r.why) for r in fidelity.rules),
+    values = [
+        Rule(
+            what=f"{space}: `{value.key}`",
+            authors=flow(value.authors),
+            ours=flow(effective(config, fidelity.strategy, space, value.key)),
+            source=value.source,
+            why=value.why,
+        )
+        for space, values in fidelity.values.items()
+        for value in values
     ]
-    return f"## {title}\n\n{table(COLUMNS, [_row(*row) for row in rows])}\n"
-
-
-def _values(config: Config, fidelity: Fidelity) -> Iterator[tuple[str, str, str, str, str]]:
-    for space, values in fidelity.values.items():
-        for value in values:
-            ours = effective(config, fidelity.strategy, space, value.key)
-            source = value.source or fidelity.source
-            yield f"{space}: `{value.key}`", flow(value.authors), flow(ours), source, value.why
-
-
-def _row(what: str, authors: str, ours: str, source: str, why: str) -> dict[str, str]:
-    said = f"{source}. **differs**: {why}" if why else source
-    return {"what": what, "authors": authors, "ours": ours, "source": said}
+    rows = []
+    for rule in [*values, *fidelity.rules]:
+        source = rule.source or fidelity.source
+        differs = f". **differs**: {rule.why}" if rule.why else ""
+        rows.append({**rule.model_dump(), "source": f"{source}{differs}"})
+    return f"## {title}\n\n{table(COLUMNS, rows)}\n"

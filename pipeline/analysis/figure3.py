@@ -53,7 +53,7 @@ def _points(
         errors, costs = by_seed(error, runs), by_seed(cost, runs)
         searches = [run for run in runs if run.stage == "search"]
         if errors and costs and searches:
-            used = searches[0].provenance.get("settings", {}).get("settings", {})
+            used = searches[0].settings.get("settings", {})
             yield Point(
                 row.strategy,
                 {key: float(used[key]) for key in SETTINGS if key in used},

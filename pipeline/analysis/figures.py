@@ -197,6 +197,8 @@ def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
 
 
 def _draw_curves(axes: Axes, series: Sequence[Series], band: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for curve in series:
         colour = SERIES[curve.index % len(SERIES)]
         line: Any = {"color": colour, "dashes": DASHES[curve.index % len(DASHES)]}
@@ -210,11 +212,5 @@ def _draw_curves(axes: Axes, series: Sequence[Series], band: bool) -> None:
                 axes.plot([*values], [*values.values()], color=colour, lw=0.7, alpha=0.45, gid=gid)
         marker = "o" if len(epochs) == 1 else None
         axes.plot(epochs, mean, lw=1.9, marker=marker, ms=4, gid=gid, label=curve.name, **line)
-    _whole_epochs(axes)
-
-
-def _whole_epochs(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(5))

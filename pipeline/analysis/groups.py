@@ -61,11 +61,10 @@ class Group:
 def groups(results: Path, runs: Sequence[FinishedRun], titles: Mapping[str, str]) -> list[Group]:
     """Draw the figures of each group; `titles` are the display names of strategy labels."""
     keys = dict.fromkeys((run.space, run.dataset) for run in runs)
-    return [_group(results, key, [r for r in runs if _key(r) == key], titles) for key in keys]
-
-
-def _key(run: FinishedRun) -> tuple[str, str]:
-    return run.space, run.dataset
+    return [
+        _group(results, key, [run for run in runs if (run.space, run.dataset) == key], titles)
+        for key in keys
+    ]
 
 
 def _group(

@@ -55,7 +55,10 @@ def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
     if not 0 < len(drawn.data) <= MOST_ROWS:
         return None
     keys = dict.fromkeys(key for row in drawn.data for key, value in row.items() if value != "")
-    rows = [{key: _short(row.get(key)) for key in keys} for row in drawn.data]
+    rows = [
+        {key: round(v, FIGURES) if isinstance(v := row.get(key), float) else v for key in keys}
+        for row in drawn.data
+    ]
     return {
         "title": f"{experiment.title}. {drawn.caption}",
         "question": experiment.note,
@@ -63,10 +66,6 @@ def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
         "rows": rows,
         "does_not_show": list(experiment.does_not_show),
     }
-
-
-def _short(value: Any) -> Any:
-    return round(value, FIGURES) if isinstance(value, float) else value
 
 
 def _three(value: Any) -> Any:
@@ -135,7 +134,7 @@ def _measurement(experiment: Experiment, table: ResultTable) -> dict[str, Any]:
 def made_by(records: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Commits, machines and date of a measurement, from the provenance of its runs."""
     return {
-        "commit": ", ".join(_distinct(records, "git_commit")),
+        "commit": ", ".join(sorted({str(r["git_commit"]) for r in records if r.get("git_commit")})),
         "machine": "; ".join(_machines(records)),
         "date": max((record.get("finished") or "" for record in records), default="")[:10],
     }
@@ -203,7 +202,3 @@ def _threads(counts: Sequence[int]) -> str:
     """Such as `, 1 or 2 threads per job`; empty if no number is known."""
     plural = "s" * (counts != [1])
     return f", {' or '.join(map(str, counts))} thread{plural} per job" if counts else ""
-
-
-def _distinct(records: Sequence[dict[str, Any]], key: str) -> list[str]:
-    return sorted({str(record[key]) for record in records if record.get(key)})

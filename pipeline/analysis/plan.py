@@ -83,16 +83,10 @@ def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -
         sum(line.size for line in lines),
         max(line.peak for line in lines),
     )
-    rows = [
-        ("stage", "runs", "done", "device hours", "disk", "memory"),
-        *(
-            (
-                *(line.stage, f"{line.n_runs:,}", f"{line.n_done:,}", _hours(line.hours)),
-                *(_size(line.size), _size(line.peak)),
-            )
-            for line in (*lines, total)
-        ),
-    ]
+    rows = [("stage", "runs", "done", "device hours", "disk", "memory")]
+    for line in (*lines, total):
+        counts = f"{line.n_runs:,}", f"{line.n_done:,}"
+        rows.append((line.stage, *counts, _hours(line.hours), _size(line.size), _size(line.peak)))
     head = f"Plan of {page}, preset {config.preset}, if nothing is done yet:"
     device = device_of(config)
     end = f"Hours of one {device}, accurate to a factor of two: {_hours(total.hours / 24)} days."

@@ -127,7 +127,7 @@ def settings_in_use(shown: Sequence[FinishedRun]) -> list[tuple[str, str, list[F
     """(title, settings as JSON, runs) for each distinct combination of a stage and its settings."""
     using: dict[tuple[str, str], list[FinishedRun]] = defaultdict(list)
     for run in shown:
-        text = json.dumps(run.provenance.get("settings", {}), indent=2, ensure_ascii=False)
+        text = json.dumps(run.settings, indent=2, ensure_ascii=False)
         using[run.stage, text].append(run)
     return [(_settings_title(stage, group), text, group) for (stage, text), group in using.items()]
 

@@ -40,6 +40,11 @@ class FinishedRun(Place):
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of its stage; empty if unknown."""
+        return self.provenance.get("settings") or {}
+
+    @property
     def searched(self) -> bool:
         """Whether the genotype was found by a search with the run's seed."""
         return is_searched(self.strategy)

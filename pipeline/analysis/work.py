@@ -119,24 +119,23 @@ def _search(config: Config, space: str, dataset: str, strategy: str) -> Work:
     n_warmup = min(recipe.warmup_epochs if warmup is None else warmup, epochs)
     # In a warm-up only the weights are trained.
     passes = n * (PASSES * n_warmup + entry.passes * (epochs - n_warmup))
-    passes += _value_passes(space, job, epochs - n_warmup)
+    passes += _value_passes(job, epochs - n_warmup)
     side = find(dataset, config.datasets).image_size
-    size = _history_size(space, recipe) + _supernet_size(space, recipe)
-    family = registry.get("spaces", space)(recipe.supernet).family
-    network = "darts_imagenet" if space.endswith("imagenet") else family
+    cells = registry.get("spaces", space)(recipe.supernet)
+    history = recipe.epochs * (8 * cells.n_players + 1000)  # bytes of alpha, history and journal
+    size = history + _supernet_size(cells.family, recipe.supernet)
+    network = "darts_imagenet" if space.endswith("imagenet") else cells.family
     peak = supernet_peak(space, recipe, side)
     return Work(2 * supernet_macs(space, recipe.supernet, side) * passes, size, network, peak)
 
 
-def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
+def _value_passes(job: SearchJob, epochs: int) -> float:
     """Forward passes of the value function, counted per image."""
     settings = job.settings
     if "permutations" not in settings:
         return 0.0
-    search_space = registry.get("spaces", space)(job.search.supernet)
-    players = (
-        search_space.selectable().sum() if not settings["renormalise"] else search_space.n_players
-    )
+    cells = registry.get("spaces", job.space)(job.search.supernet)
+    players = cells.n_players if settings["renormalise"] else cells.selectable().sum()
     walked = WALKED if "eta" in settings else 1.0
     estimates = epochs if "step" in settings else 1
     return settings["permutations"] * players * walked * settings["value_images"] * estimates
@@ -144,13 +143,13 @@ def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
 
 def supernet_macs(space: str, shape: SupernetSettings, side: int) -> float:
     """Multiply-adds of a supernet for one image."""
-    search_space = registry.get("spaces", space)(shape)
+    cells = registry.get("spaces", space)(shape)
     side = shape.image_size or side
     c = shape.channels / shape.partial_channels
-    if search_space.family == "nasbench201":
-        return float(10 * c**2 * len(search_space.edges) * side**2 * 3 * shape.cells)
-    share = search_space.n_operations / 7
-    edges = len(search_space.edges) * share * (102 * c + 6 * c**2)
+    if cells.family == "nasbench201":
+        return float(10 * c**2 * len(cells.edges) * side**2 * 3 * shape.cells)
+    share = cells.n_operations / 7
+    edges = len(cells.edges) * share * (102 * c + 6 * c**2)
     stem = 64 if space.endswith("imagenet") else 1
     return float((edges + 8 * shape.channels**2) * side**2 / stem * shape.cells)
 
@@ -159,8 +158,8 @@ def supernet_peak(space: str, recipe: SearchSettings, side: int) -> float:
     """Peak bytes of a step on the weights: activations, images, gradients."""
     shape = recipe.supernet
     pixels = (shape.image_size or side) ** 2
-    stem = 0.0
-    if registry.get("spaces", space)(shape).family == "nasbench201":
+    stem, family = 0.0, registry.get("spaces", space)(shape).family
+    if family == "nasbench201":
         beside, each = NASBENCH_PEAK
         image_bytes = beside + each * shape.cells
     else:
@@ -173,23 +172,14 @@ def supernet_peak(space: str, recipe: SearchSettings, side: int) -> float:
     held = (held + stem) * (BFLOAT16_PEAK if shape.precision == "bfloat16" else 1)
     images = 3 * side**2 * PARAMETER_BYTES
     size = min(recipe.micro_batch_size or recipe.batch_size, recipe.batch_size)
-    return size * held + recipe.batch_size * images + _supernet_size(space, recipe)
+    return size * held + recipe.batch_size * images + _supernet_size(family, shape)
 
 
-def _supernet_size(space: str, recipe: SearchSettings) -> float:
+def _supernet_size(family: str, shape: SupernetSettings) -> float:
     """Bytes of a saved supernet, scaled from C = 16."""
-    shape = recipe.supernet
-    search_space = registry.get("spaces", space)(shape)
-    of_family = {"nasbench201": (1_692_826, 5), "darts": (1_930_618, 8)}
-    params, cells = of_family[search_space.family]
+    params, cells = {"nasbench201": (1_692_826, 5), "darts": (1_930_618, 8)}[family]
     scale = (shape.channels / 16) ** 2 * shape.cells / cells / shape.partial_channels
     return PARAMETER_BYTES * params * scale
-
-
-def _history_size(space: str, recipe: SearchSettings) -> float:
-    """Bytes of alpha, history and journal over all epochs."""
-    search_space = registry.get("spaces", space)(recipe.supernet)
-    return float(recipe.epochs * (8 * search_space.n_players + 1000))
 
 
 def n_train(config: Config, dataset: str) -> int:

@@ -98,7 +98,7 @@ class SearchSettings(Settings):
     momentum: float = setting(0.9, "SGD", CODE, ge=0, lt=1)
     nesterov: bool = setting(False, "SGD", CODE)
     weight_decay: float = setting(3e-4, "SGD", CODE, ge=0)
-    gradient_clip: float = setting(5.0, "largest L2 norm of the gradient; 0: any", CODE, ge=0)
+    gradient_clip: float = setting(5.0, "largest L2 norm of the gradient; 0: no limit", CODE, ge=0)
     crop_padding: int = setting(4, "pixels padded before the random crop; 0: no crop", CODE, ge=0)
     flip: bool = setting(True, "horizontal flip in half the images", CODE)
     cutout: int = setting(0, "side of the square cut out; 0: none", CODE, ge=0)
@@ -181,7 +181,7 @@ class TrainSettings(Settings):
     momentum: float = setting(0.9, "SGD", DARTS, ge=0, lt=1)
     nesterov: bool = setting(False, "SGD", DARTS)
     weight_decay: float = setting(3e-4, "SGD", DARTS, ge=0)
-    gradient_clip: float = setting(5.0, "largest L2 norm of the gradient; 0: any", DARTS, ge=0)
+    gradient_clip: float = setting(5.0, "largest L2 norm of the gradient; 0: no limit", DARTS, ge=0)
     auxiliary_weight: float = setting(0.4, "weight of the auxiliary loss; 0: no tower", DARTS, ge=0)
     drop_path: float = setting(
         0.2, "drop-path probability of the last epoch, rises linearly from 0", DARTS, ge=0, lt=1

@@ -48,8 +48,7 @@ def measurements(
 @click.option("--out", type=Path, default=Path("docs/fidelity.md"), show_default=True)
 def fidelity(out: Path) -> None:
     """Render config/fidelity as docs/fidelity.md: the authors' values next to ours."""
-    with files.replacing(out) as temporary:
-        temporary.write_text(fidelities.render())
+    files.write_text(out, fidelities.render())
 
 
 @click.command()

@@ -73,8 +73,7 @@ def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
     ids = [subject.mlflow for subject in subjects if subject.mlflow is not None]
     everywhere = len(ids) == len(subjects)
     address = lookup.comparison_address(*zip(*ids, strict=True)) if everywhere else None
-    sides_there = comparison_text.sides_of(subjects)
-    print(comparison_text.render_runs(sides_there, form, address, _after_ui()))
+    print(comparison_text.render_runs(sides.sides_of(subjects), form, address, _after_ui()))
 
 
 def _after_ui() -> str:

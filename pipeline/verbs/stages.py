@@ -22,6 +22,12 @@ from pipeline.verbs.given import Given
 from pipeline.verbs.options import takes
 
 RUN = ("job", "data_root", "out", "device")  # options of every stage that computes on images
+start_option = click.option(
+    "--start", type=Path, help="model.pt to start from, instead of a genotype"
+)
+freeze_option = click.option(
+    "--freeze", is_flag=True, help="with --start: train only the classifier"
+)
 
 
 @click.command()
@@ -81,11 +87,9 @@ def trial(given: Given) -> None:
 
 
 @click.command()
-@click.option("--start", type=Path, help="model.pt to start from, instead of a genotype")
-@click.option("--freeze", is_flag=True, help="with --start: train only the classifier")
-@takes(
-    "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
-)
+@start_option
+@freeze_option
+@takes("target", "genotype", "seed", "manifest", *RUN, "ranks", "config")
 def retrain(given: Given, start: Path | None, freeze: bool) -> None:
     """Train a genotype from scratch on small images.
 
@@ -98,11 +102,9 @@ def retrain(given: Given, start: Path | None, freeze: bool) -> None:
 
 
 @click.command()
-@click.option("--start", type=Path, help="model.pt to start from, instead of a genotype")
-@click.option("--freeze", is_flag=True, help="with --start: train only the classifier")
-@takes(
-    "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
-)
+@start_option
+@freeze_option
+@takes("target", "genotype", "seed", "manifest", *RUN, "ranks", "config")
 def transfer(given: Given, start: Path | None, freeze: bool) -> None:
     """Train a genotype on a folder of images, such as ImageNet or your own images."""
     job = given.job(
