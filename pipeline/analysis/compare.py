@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pipeline import journal, paths
+from pipeline import mirrored, paths
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import Summary, paired_difference, summarise, welch
 from pipeline.analysis.measures import Measure, by_seed
@@ -101,11 +101,12 @@ def read(folder: Path) -> ComparedRun:
     record = read_json(folder / "provenance.json")
     data = record.get("data") or {}
     code = {**record, "data_fingerprint": data.get("fingerprint")}
-    config = flatten(record.get("settings") or {})
+    # Shortened, because the other run may be one that only MLflow has.
+    config = {k: mirrored.shortened(v) for k, v in flatten(record.get("settings") or {}).items()}
     config |= {key: str(code[key]) for key in CODE if code.get(key) is not None}
     parts = folder.resolve().parts
     name = "/".join(parts[-7:] if "rseed" in folder.name else parts[-5:])
-    ids = [*journal.mlflow_ids(folder, record).values()]
+    ids = [*mirrored.ids(folder, record).values()]
     return ComparedRun.named(
         name,
         record.get("seed"),

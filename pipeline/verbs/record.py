@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import journal, paths
+from pipeline import mirrored, paths
 from pipeline.analysis import compare as sides
 from pipeline.analysis import comparison_text
 from pipeline.config import jobs
@@ -77,7 +77,7 @@ def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
 
 
 def _after_ui() -> str:
-    return "" if journal.is_served() else " (after `make ui`)"
+    return "" if mirrored.is_served() else " (after `make ui`)"
 
 
 def _subject(argument: str) -> sides.ComparedRun:
