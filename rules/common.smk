@@ -19,7 +19,7 @@ elif find_spec("pipeline") is None:
     sys.exit(2)
 from pipeline import moments
 from pipeline.analysis import plan
-from pipeline.config import code, jobs, load, needs, planned, studies
+from pipeline.config import code, jobs, layers, load, needs, planned, studies
 from pipeline.config.trainings import is_folder
 from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
@@ -56,7 +56,7 @@ from pipeline.registry.tables import EMBEDDED, find_table
 try:
     if workflow.is_main_process:
         check_writable()
-    CONFIG = load.resolve(config, layers=load.layers_in(workflow, config))
+    CONFIG = load.resolve(config, layers=layers.layers_in(workflow, config))
     EXPERIMENTS = load.experiments(CONFIG)
     CONFIG = load.with_labels(CONFIG, EXPERIMENTS)
     STUDIES = studies.load_all(CONFIG.preset)
@@ -134,16 +134,16 @@ def code_of(job, *names):
     return of
 
 
-def keep_study():
+def keep_plan():
     """Write a file with the tables requested now or earlier; the tracking reads it."""
     path = Path(RESULTS, PLANNED)
     before = read_json(path)["experiments"] if path.exists() else []
     asked = [one["name"] for one in before if one["name"] in EXPERIMENTS]
     asked += needs.asked_for(CONFIG, targets(), EXPERIMENTS)
-    study = planned.report_job(
+    plan_of_runs = planned.report_job(
         CONFIG, [EXPERIMENTS[name] for name in dict.fromkeys(asked)]
     )
-    write_json(path, study.model_dump(mode="json"))
+    write_json(path, plan_of_runs.model_dump(mode="json"))
 
 
 def targets():

@@ -1,4 +1,4 @@
-"""Report: one self-contained page for the study or for an experiment."""
+"""Report: one self-contained page for all configured experiments or for one experiment."""
 
 
 rule write_report:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import yaml
 
 from pipeline import cli as program
 from pipeline.analysis.results_page import GAP, longest_word
-from pipeline.config import generate, reference
+from pipeline.config import generate
 from tests.browser import chromium
 
 ROOT = Path(__file__).parents[1]
@@ -199,7 +200,7 @@ def test_the_reference_has_every_key_and_every_verb(guide):
 
 
 def test_the_reference_says_type_limits_default_and_source():
-    text = reference.markdown()
+    text = runpy.run_path(str(ROOT / "docs" / "keys.py"))["markdown"]()
     row = "| `learning_rate` | `0.1` (number, > 0) | SGD, first value of the cosine [the paper's"
     assert row in text
     assert "`auto` or `cpu` or `cuda`" in text

@@ -1,4 +1,4 @@
-"""Separates runs whose settings differ from the study's, and finds runs whose code has changed."""
+"""Separates runs whose settings differ from the plan's, and finds runs whose code has changed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FIRST = ("search", "genotype")
 def split(
     runs: Sequence[FinishedRun], planned: Mapping[str, str]
 ) -> tuple[list[FinishedRun], list[FinishedRun]]:
-    """The runs with the study's settings, and the runs with other settings.
+    """The runs with the planned settings, and the runs with other settings.
 
-    Runs that use a search or a genotype with other settings also count as other. For runs that the
-    study does not plan, the most common settings count as the study's.
+    Runs that use a search or a genotype with other settings also count as other. For runs that
+    are not planned, the most common settings count as planned.
 
     Args:
         runs: all runs of one results folder.
@@ -49,8 +49,8 @@ def split(
     return kept, others
 
 
-def of_study(runs: Sequence[FinishedRun], planned: Mapping[str, str]) -> list[FinishedRun]:
-    """The runs with the study's settings; names the other runs on stderr."""
+def as_planned(runs: Sequence[FinishedRun], planned: Mapping[str, str]) -> list[FinishedRun]:
+    """The runs with the planned settings; names the other runs on stderr."""
     kept, others = split(runs, planned)
     if others:
         print(f"left out, since their settings are others: {names(others)}", file=sys.stderr)
@@ -63,10 +63,10 @@ def names(runs: Sequence[FinishedRun]) -> str:
 
 
 def planned_in(results: Path) -> Mapping[str, str]:
-    """The argument `planned` of `split` for the last study; empty if unknown."""
+    """The argument `planned` of `split` for the last workflow; empty if unknown."""
     path = results / paths.PLANNED
-    found: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
-    return found
+    digests: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
+    return digests
 
 
 def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
@@ -81,8 +81,8 @@ def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
 
 
 def _digest(run: FinishedRun) -> str | None:
-    settings = run.provenance.get("settings")
-    return plans.digest_of(run.stage, settings) if settings and plans.key_of(run) else None
+    known = run.settings and plans.key_of(run)
+    return plans.digest_of(run.stage, run.settings) if known else None
 
 
 def _most_common(runs: Sequence[FinishedRun], digests: Mapping[str, str | None]) -> dict[str, str]:

@@ -89,18 +89,23 @@ def render(folder: Path, images: Path) -> str:
     Raises:
         InputError: `folder` has no measurements of claims.
     """
-    found = [files.read_json(path) for path in sorted(folder.glob("*.json")) if is_claim(path)]
-    if not found:
+    measured = [files.read_json(path) for path in sorted(folder.glob("*.json")) if is_claim(path)]
+    if not measured:
         raise InputError(f"{folder}: no measurement of claims; give --judge to make them")
-    claims = [one for one in found if one["claim"] != PLAN]
-    claims.sort(key=lambda one: int(one["claim"][1:]))
-    papers = [one for one in claims if one["claim"].startswith("C")]
-    ours = [one for one in claims if one not in papers]
-    rows = [row for one in found if one["claim"] == PLAN for row in one["rows"]]
-    sections = [_section(one, images) for one in papers]
+    claims = [measurement for measurement in measured if measurement["claim"] != PLAN]
+    claims.sort(key=lambda claim: int(claim["claim"][1:]))
+    papers = [claim for claim in claims if claim["claim"].startswith("C")]
+    ours = [claim for claim in claims if claim not in papers]
+    rows = [row for plan in measured if plan["claim"] == PLAN for row in plan["rows"]]
+    sections = [_section(claim, images) for claim in papers]
     if ours:
+<<<<<<< HEAD
         sections += [HELD_OUT, _summary(ours), *(_section(one, images) for one in ours)]
     made = [_made([*papers, *ours])] if claims else []
+=======
+        sections += [HELD_OUT, _summary(ours), *(_section(claim, images) for claim in ours)]
+    made = [_made(claims[0])] if claims else []
+>>>>>>> 08d82b768c882b93eb3554eb93868f58d8d45ea1
     return "\n".join([HEAD, _summary(papers), *sections, *_ran(rows, images), *made])
 
 
@@ -108,13 +113,13 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
     """A table with one row per claim, followed by the number of claims with each verdict."""
     rows = [
         {
-            "claim": f"[{one['claim']}](#{one['claim'].lower()})",
-            "sentence": one["sentence"],
-            "verdict": f"**{one['verdict']}**",
-            "says": one["conditions"][0]["says"],
-            "result": _result(one["conditions"][0]),
+            "claim": f"[{claim['claim']}](#{claim['claim'].lower()})",
+            "sentence": claim["sentence"],
+            "verdict": f"**{claim['verdict']}**",
+            "says": claim["conditions"][0]["says"],
+            "result": _result(claim["conditions"][0]),
         }
-        for one in claims
+        for claim in claims
     ]
     columns = {
         "claim": "",
@@ -123,6 +128,7 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
         "says": "First condition",
         "result": "Result",
     }
+<<<<<<< HEAD
     verdicts = [one["verdict"] for one in claims]
     return f"{table(columns, rows)}\n\n{_counted(verdicts)}\n"
 
@@ -137,6 +143,11 @@ def _counted(verdicts: Sequence[str]) -> str:
     *first, last = parts
     listed = ", ".join([*first, f"and {last}"]) if first else last
     return f"Of {total}, {listed}."
+=======
+    verdicts = [claim["verdict"] for claim in claims]
+    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in (HOLDS, FAILS, OPEN))
+    return f"{table(columns, rows)}\n\nOf {len(claims)} claims: {counts}.\n"
+>>>>>>> 08d82b768c882b93eb3554eb93868f58d8d45ea1
 
 
 def _result(condition: Mapping[str, Any]) -> Any:
@@ -148,11 +159,13 @@ def _result(condition: Mapping[str, Any]) -> Any:
 def _section(claim: Mapping[str, Any], images: Path) -> str:
     rows = [
         {
-            **one,
-            "says": one["says"] if one["decides"] else f"{one['says']} (not part of the verdict)",
-            "result": _result(one),
+            **condition,
+            "says": condition["says"]
+            if condition["decides"]
+            else f"{condition['says']} (not part of the verdict)",
+            "result": _result(condition),
         }
-        for one in claim["conditions"]
+        for condition in claim["conditions"]
     ]
     parts = [
         f"## {claim['claim']}",
@@ -205,13 +218,13 @@ def _ran(rows: Sequence[Mapping[str, Any]], images: Path) -> list[str]:
         series = {row["label"]: row["by_epoch"][part] for row in rows if row["by_epoch"].get(part)}
         labels, n = [*series], len(figures.SERIES)  # a picture holds n distinct curves
         for start in range(0, len(labels), n):
-            own = {label: series[label] for label in labels[start : start + n]}
+            shown = {label: series[label] for label in labels[start : start + n]}
             name = f"claims_{part}_{start // n + 1}.svg"
-            drawn.append(_curves(own, _words(part), images / name))
+            drawn.append(_curves(shown, _words(part), images / name))
     lines = [{**row, "accuracy": row["accuracy"] or row["not_run"] or "not run"} for row in rows]
     return [
         BY_EPOCH,
-        *(f"{one}\n" for one in drawn or ["Nothing has run."]),
+        *(f"{paragraph}\n" for paragraph in drawn or ["Nothing has run."]),
         END,
         table(PLAN_COLUMNS, lines),
         "",
@@ -228,6 +241,7 @@ def _words(measure: str) -> str:
     return key.replace("_", " ").capitalize()
 
 
+<<<<<<< HEAD
 def _made(claims: Sequence[Mapping[str, Any]]) -> str:
     """Command, commits, machine and date of the claims; one list if they agree."""
     names: dict[str, list[str]] = {}
@@ -242,3 +256,14 @@ def _made(claims: Sequence[Mapping[str, Any]]) -> str:
         names.setdefault("\n".join(lines), []).append(claim["claim"])
     lists = [f"{', '.join(members)}:\n\n{text}\n" for text, members in names.items()]
     return "\n".join(["\n## How it was measured\n", *lists])
+=======
+def _made(claim: Mapping[str, Any]) -> str:
+    commits = ", ".join(f"`{commit[:12]}`" for commit in claim["commit"].split(", ") if commit)
+    lines = [
+        f"Command: `{claim['command']}`",
+        f"Commits: {commits or 'none yet'}",
+        f"Machine: {claim['machine'] or 'none yet'}",
+        f"Date: {claim['date'] or 'none yet'}",
+    ]
+    return "\n".join(["", *(f"- {line}" for line in lines), ""])
+>>>>>>> 08d82b768c882b93eb3554eb93868f58d8d45ea1

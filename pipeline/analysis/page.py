@@ -25,7 +25,7 @@ HEADLINES = {
     },
     "genotype": {"params": "{:,.0f} parameters"},
     "trial": {"held_out_error": "{:.2%} held-out error"},
-    "query": {one: f"{{:.2f}} % {column_title(one)} accuracy" for one in TEST_COLUMNS},
+    "query": {column: f"{{:.2f}} % {column_title(column)} accuracy" for column in TEST_COLUMNS},
     "removal": {"value_full": "{:.2%} with all operations"},
     "ranking": {"tau_all": "tau {:.3f} over all architectures"},
     "retrain": {"test_error": "{:.2%} test error"},

@@ -48,10 +48,10 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of measurements")
-    found = {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
-    measured = {name: one for name, one in found.items() if "claim" not in one}
-    for name, one in measured.items():
-        missing = [key for key in KEYS if key not in one]
+    contents = {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
+    measured = {name: content for name, content in contents.items() if "claim" not in content}
+    for name, content in measured.items():
+        missing = [key for key in KEYS if key not in content]
         if missing:
             raise InputError(
                 f"{folder}/{name}.json: lacks {', '.join(missing)}; see "
@@ -91,38 +91,42 @@ def _title(several: Sequence[str]) -> str:
     return several[0] if len(several) == 1 else several[0].split(". ")[0]
 
 
-def _page(own: Mapping[str, Mapping[str, Any]]) -> str:
+def _page(measured: Mapping[str, Mapping[str, Any]]) -> str:
     """A page with its tables."""
-    several = [*own.values()]
-    title = _title([one["title"] for one in several])
+    several = [*measured.values()]
+    title = _title([measurement["title"] for measurement in several])
     parts = [
         f"# {title}",
-        RENDERED.format(", ".join(f"{name}.json" for name in own)),
-        *dict.fromkeys(one["question"] for one in several),
+        RENDERED.format(", ".join(f"{name}.json" for name in measured)),
+        *dict.fromkeys(measurement["question"] for measurement in several),
     ]
-    for one in several:
-        parts += [f"## {one['title'].removeprefix(title + '. ')}"] if len(own) > 1 else []
-        parts.append(table(one["columns"], one["rows"]))
+    for measurement in several:
+        parts += (
+            [f"## {measurement['title'].removeprefix(title + '. ')}"] if len(measured) > 1 else []
+        )
+        parts.append(table(measurement["columns"], measurement["rows"]))
     notes = _distinct(several, "notes")
     limits = _distinct(several, "does_not_show")
     parts += [_list(notes)] if notes else []
     parts += [f"What this does not show:\n\n{_list(limits)}"] if limits else []
-    parts.append(_list([*dict.fromkeys(line for one in several for line in _made(one))]))
-    files = ", ".join(f"[{name}.json](../measurements/{name}.json)" for name in own)
+    parts.append(
+        _list([*dict.fromkeys(line for measurement in several for line in _made(measurement))])
+    )
+    files = ", ".join(f"[{name}.json](../measurements/{name}.json)" for name in measured)
     return "\n\n".join(parts) + f"\n- File: {files}\n"
 
 
 def _distinct(several: Sequence[Mapping[str, Any]], key: str) -> list[str]:
-    return [*dict.fromkeys(line for one in several for line in one[key])]
+    return [*dict.fromkeys(line for measurement in several for line in measurement[key])]
 
 
-def _made(one: Mapping[str, Any]) -> Iterator[str]:
+def _made(measurement: Mapping[str, Any]) -> Iterator[str]:
     """How a measurement was made."""
-    seeds = one["seeds"]
-    yield f"Command: `{one['command']}`{_of_earlier_code(one['command'])}"
-    yield "Commit: " + ", ".join(f"`{commit[:12]}`" for commit in one["commit"].split(", "))
-    yield f"Machine: {one['machine']}"
-    yield f"Date: {one['date']}"
+    seeds = measurement["seeds"]
+    yield f"Command: `{measurement['command']}`{_of_earlier_code(measurement['command'])}"
+    yield "Commit: " + ", ".join(f"`{commit[:12]}`" for commit in measurement["commit"].split(", "))
+    yield f"Machine: {measurement['machine']}"
+    yield f"Date: {measurement['date']}"
     yield f"Seeds: {', '.join(map(str, seeds)) if isinstance(seeds, list) else seeds}"
 
 

@@ -30,7 +30,7 @@ from pipeline.bench.images import half, source
 from pipeline.bench.supernet import READABLE, forward
 from pipeline.bench.timing import compare
 from pipeline.config import studies
-from pipeline.config.load import merge
+from pipeline.config.layers import merge
 from pipeline.config.studies import Study
 from pipeline.data import Images, find, prepare
 from pipeline.devices import configure

@@ -17,7 +17,7 @@ from pydantic import Field
 from pipeline import registry
 from pipeline.config.experiments import LABEL, StrategyLabel
 from pipeline.config.jobs import SearchJob, TrialJob
-from pipeline.config.load import FOLDER, merge, named_files
+from pipeline.config.layers import FOLDER, merge, named_files
 from pipeline.config.recipes import NasBench201Search, TrialTrain
 from pipeline.config.validation import validate
 from pipeline.config.yaml_text import read_yaml

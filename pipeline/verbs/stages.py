@@ -18,9 +18,16 @@ from pipeline.stages import removal as removal_stage
 from pipeline.stages import retrain as retrain_stage
 from pipeline.stages import search as search_stage
 from pipeline.stages import trial as trial_stage
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 RUN = ("job", "data_root", "out", "device")  # options of every stage that computes on images
+start_option = click.option(
+    "--start", type=Path, help="model.pt to start from, instead of a genotype"
+)
+freeze_option = click.option(
+    "--freeze", is_flag=True, help="with --start: train only the classifier"
+)
 
 
 @click.command()
@@ -37,8 +44,8 @@ def search(given: Given) -> None:
     out, device = given.folder("search", job.space), given.configure_device()
     search_stage.run(job, given["seed"], manifest, split, root, out, device, given["table"])
     names = [f"--{name}={given[name]}" for name in ("space", "dataset", "strategy", "seed")]
-    found = [f"--strength={out / 'strength.npz'}", f"--out={out.parent / 'genotype'}"]
-    given.suggest(out, "genotype", *names, *found)
+    inputs = [f"--strength={out / 'strength.npz'}", f"--out={out.parent / 'genotype'}"]
+    given.suggest(out, "genotype", *names, *inputs)
 
 
 @click.command()
@@ -61,9 +68,9 @@ def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> N
     if job.genotype is None and strength is None and not trials:
         strength = out.parent / "search" / "strength.npz"
     genotype_stage.run(job, given["seed"], read_manifest(manifest), strength, out, trials)
-    found = [f"--genotype={out / 'genotype.json'}", f"--space={job.space}"]
+    inputs = [f"--genotype={out / 'genotype.json'}", f"--space={job.space}"]
     target = [f"--target={given['dataset']}", f"--out={out.parent / 'network'}"]
-    given.suggest(out, "retrain", *found, *target)
+    given.suggest(out, "retrain", *inputs, *target)
 
 
 @click.command()
@@ -80,11 +87,9 @@ def trial(given: Given) -> None:
 
 
 @click.command()
-@click.option("--start", type=Path, help="model.pt to start from, instead of a genotype")
-@click.option("--freeze", is_flag=True, help="with --start: train only the classifier")
-@takes(
-    "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
-)
+@start_option
+@freeze_option
+@takes("target", "genotype", "seed", "manifest", *RUN, "ranks", "config")
 def retrain(given: Given, start: Path | None, freeze: bool) -> None:
     """Train a genotype from scratch on small images.
 
@@ -97,11 +102,9 @@ def retrain(given: Given, start: Path | None, freeze: bool) -> None:
 
 
 @click.command()
-@click.option("--start", type=Path, help="model.pt to start from, instead of a genotype")
-@click.option("--freeze", is_flag=True, help="with --start: train only the classifier")
-@takes(
-    "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
-)
+@start_option
+@freeze_option
+@takes("target", "genotype", "seed", "manifest", *RUN, "ranks", "config")
 def transfer(given: Given, start: Path | None, freeze: bool) -> None:
     """Train a genotype on a folder of images, such as ImageNet or your own images."""
     job = given.job(

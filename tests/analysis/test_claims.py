@@ -16,7 +16,7 @@ from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
 from pipeline.stages import report
-from tests.analysis.study import write_run
+from tests.analysis.toys import write_run
 
 WORDS = {"section": "1", "here": "h", "differs": "d"}
 ROWS = {"space": "nasbench201", "datasets": ["cifar10"], "seeds": [0, 1, 2, 3], "query": True}
@@ -197,7 +197,7 @@ def test_a_replication_in_parts_is_judged_by_all_kept_runs(results, tmp_path):
     assert {path.name for path in kept.glob("**/*.*")} <= set(runs.FILES)
 
 
-def test_a_study_that_has_not_begun_has_a_page(tmp_path):
+def test_an_experiment_that_has_not_begun_has_a_page(tmp_path):
     (tmp_path / "laptop").mkdir()
     assert runs.collect(tmp_path / "laptop") == []
     job = ReportJob(

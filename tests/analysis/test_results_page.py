@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.analysis import results_page, results_summary
-from pipeline.analysis.results_summary import Finding, Part
+from pipeline.analysis.results_summary import Excerpt, Finding
 from pipeline.errors import InputError
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -105,7 +105,7 @@ def test_two_runs_are_two_values():
 
 def test_numbers_of_a_sentence_are_looked_up(tmp_path):
     known = measured(tmp_path, a={})
-    part = Part(measurement="a", rows=("shapley",), columns={"accuracy": "Accuracy (%)"})
+    part = Excerpt(measurement="a", rows=("shapley",), columns={"accuracy": "Accuracy (%)"})
     says = "It has {a|shapley|accuracy} %, {a|shapley|accuracy|1}, {a|shapley, 93.756789|params}."
     page = results_summary.render(known, [Finding(title="T", says=says, part=part, pages=("a",))])
     assert "It has 93.757 %, 93.8, 1,073,466." in page

@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose
 from pipeline.analysis import results_page
 from pipeline.bench import shapley as bench
 from pipeline.config import studies
-from pipeline.config.load import FOLDER, merge
+from pipeline.config.layers import FOLDER, merge
 from pipeline.errors import InputError
 from pipeline.files import read_json
 from pipeline.nasbench import Table

@@ -16,7 +16,7 @@ from pipeline.settings import Settings
 from pipeline.stages.stage import stage as open_stage
 from pipeline.tracking import lookup, models, store, tables, workflow
 from pipeline.tracking.recorder import mirror_own, sync
-from tests.analysis.study import make_study, report_job
+from tests.analysis.toys import make_results, report_job
 from tests.tracking import toys
 from tests.tracking.toys import client
 
@@ -92,7 +92,7 @@ def test_a_run_that_was_made_again_serves_no_table(tree):
 
 
 def test_a_table_is_an_experiment_with_a_run_a_row(tree):
-    make_study(RESULTS)
+    make_results(RESULTS)
     job = study("nasbench", "cells")
     parent = begin()
     workflow.finish(RESULTS, "FINISHED")
@@ -126,7 +126,7 @@ def test_a_table_is_an_experiment_with_a_run_a_row(tree):
 
 
 def test_a_table_of_which_a_row_is_missing_is_not_there(tree):
-    make_study(RESULTS)
+    make_results(RESULTS)
     job = study("nasbench", "cells")
     for path in RESULTS.glob("nasbench201/digits/random/seed*/*/metrics.json"):
         path.unlink()
@@ -233,7 +233,7 @@ def test_a_network_that_cannot_be_exported_costs_a_warning(model, monkeypatch, w
 
 
 def test_a_broken_result_does_not_stop_the_end_of_a_workflow(tree, warned):
-    make_study(RESULTS)
+    make_results(RESULTS)
     study("nasbench")
     begin()
     next(RESULTS.rglob("metrics.json")).write_text("{")
@@ -265,7 +265,7 @@ def test_a_stage_is_tagged_by_what_a_run_table_is_grouped_by(tree, monkeypatch):
 
 def test_runs_say_what_they_are_and_what_came_of_them(tree, monkeypatch):
     monkeypatch.setenv("SHAPLEY_NAS_RESULTS", str(RESULTS))
-    make_study(RESULTS)
+    make_results(RESULTS)
     study("nasbench")
     training = RUN.replace("rseed0", "rseed1")
     parent = begin()
