@@ -99,13 +99,8 @@ def render(folder: Path, images: Path) -> str:
     rows = [row for plan in measured if plan["claim"] == PLAN for row in plan["rows"]]
     sections = [_section(claim, images) for claim in papers]
     if ours:
-<<<<<<< HEAD
-        sections += [HELD_OUT, _summary(ours), *(_section(one, images) for one in ours)]
-    made = [_made([*papers, *ours])] if claims else []
-=======
         sections += [HELD_OUT, _summary(ours), *(_section(claim, images) for claim in ours)]
-    made = [_made(claims[0])] if claims else []
->>>>>>> 08d82b768c882b93eb3554eb93868f58d8d45ea1
+    made = [_made([*papers, *ours])] if claims else []
     return "\n".join([HEAD, _summary(papers), *sections, *_ran(rows, images), *made])
 
 
@@ -128,8 +123,7 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
         "says": "First condition",
         "result": "Result",
     }
-<<<<<<< HEAD
-    verdicts = [one["verdict"] for one in claims]
+    verdicts = [claim["verdict"] for claim in claims]
     return f"{table(columns, rows)}\n\n{_counted(verdicts)}\n"
 
 
@@ -143,11 +137,6 @@ def _counted(verdicts: Sequence[str]) -> str:
     *first, last = parts
     listed = ", ".join([*first, f"and {last}"]) if first else last
     return f"Of {total}, {listed}."
-=======
-    verdicts = [claim["verdict"] for claim in claims]
-    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in (HOLDS, FAILS, OPEN))
-    return f"{table(columns, rows)}\n\nOf {len(claims)} claims: {counts}.\n"
->>>>>>> 08d82b768c882b93eb3554eb93868f58d8d45ea1
 
 
 def _result(condition: Mapping[str, Any]) -> Any:
@@ -241,7 +230,6 @@ def _words(measure: str) -> str:
     return key.replace("_", " ").capitalize()
 
 
-<<<<<<< HEAD
 def _made(claims: Sequence[Mapping[str, Any]]) -> str:
     """Command, commits, machine and date of the claims; one list if they agree."""
     names: dict[str, list[str]] = {}
@@ -256,14 +244,3 @@ def _made(claims: Sequence[Mapping[str, Any]]) -> str:
         names.setdefault("\n".join(lines), []).append(claim["claim"])
     lists = [f"{', '.join(members)}:\n\n{text}\n" for text, members in names.items()]
     return "\n".join(["\n## How it was measured\n", *lists])
-=======
-def _made(claim: Mapping[str, Any]) -> str:
-    commits = ", ".join(f"`{commit[:12]}`" for commit in claim["commit"].split(", ") if commit)
-    lines = [
-        f"Command: `{claim['command']}`",
-        f"Commits: {commits or 'none yet'}",
-        f"Machine: {claim['machine'] or 'none yet'}",
-        f"Date: {claim['date'] or 'none yet'}",
-    ]
-    return "\n".join(["", *(f"- {line}" for line in lines), ""])
->>>>>>> 08d82b768c882b93eb3554eb93868f58d8d45ea1
