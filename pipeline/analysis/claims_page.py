@@ -242,5 +242,5 @@ def _made(claims: Sequence[Mapping[str, Any]]) -> str:
             f"- Date: {claim['date'] or 'none yet'}",
         ]
         names.setdefault("\n".join(lines), []).append(claim["claim"])
-    lists = [f"{', '.join(members)}:\n\n{text}\n" for text, members in names.items()]
+    lists = [f"{', '.join(members)}:\n\n{made}\n" for made, members in names.items()]
     return "\n".join(["\n## How it was measured\n", *lists])
