@@ -13,7 +13,7 @@ rule write_report:
     output:
         report(
             f"{REPORT}/{{page}}.html",
-            caption="../docs/captions/report.rst",
+            caption="captions/report.rst",
             category="Tables",
             labels={"page": "{page}"},
         ),

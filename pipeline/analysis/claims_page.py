@@ -71,6 +71,7 @@ computed from NAS-Bench-201 after the search; the search never uses this table. 
 single seeds, thick lines their mean, and bands the 95 % interval of the mean.
 """
 CONDITIONS = {"says": "Condition", "rule": "Rule", "result": "Result", "verdict": "Verdict"}
+PLURALS = {HOLDS: "hold here", FAILS: "do not hold here", OPEN: OPEN}
 PLAN_COLUMNS = {
     "label": "Row",
     "dataset": "Data set",
@@ -99,7 +100,7 @@ def render(folder: Path, images: Path) -> str:
     sections = [_section(claim, images) for claim in papers]
     if ours:
         sections += [HELD_OUT, _summary(ours), *(_section(claim, images) for claim in ours)]
-    made = [_made(claims[0])] if claims else []
+    made = [_made([*papers, *ours])] if claims else []
     return "\n".join([HEAD, _summary(papers), *sections, *_ran(rows, images), *made])
 
 
@@ -123,8 +124,19 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
         "result": "Result",
     }
     verdicts = [claim["verdict"] for claim in claims]
-    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in (HOLDS, FAILS, OPEN))
-    return f"{table(columns, rows)}\n\nOf {len(claims)} claims: {counts}.\n"
+    return f"{table(columns, rows)}\n\n{_counted(verdicts)}\n"
+
+
+def _counted(verdicts: Sequence[str]) -> str:
+    """A sentence with the number of claims of each verdict."""
+    parts = ["none holds here"] if HOLDS not in verdicts else []
+    for verdict, plural in PLURALS.items():
+        if number := verdicts.count(verdict):
+            parts.append(f"{number} {verdict if number == 1 else plural}")
+    total = "1 claim" if len(verdicts) == 1 else f"{len(verdicts)} claims"
+    *first, last = parts
+    listed = ", ".join([*first, f"and {last}"]) if first else last
+    return f"Of {total}, {listed}."
 
 
 def _result(condition: Mapping[str, Any]) -> Any:
@@ -218,12 +230,17 @@ def _words(measure: str) -> str:
     return key.replace("_", " ").capitalize()
 
 
-def _made(claim: Mapping[str, Any]) -> str:
-    commits = ", ".join(f"`{commit[:12]}`" for commit in claim["commit"].split(", ") if commit)
-    lines = [
-        f"Command: `{claim['command']}`",
-        f"Commits: {commits or 'none yet'}",
-        f"Machine: {claim['machine'] or 'none yet'}",
-        f"Date: {claim['date'] or 'none yet'}",
-    ]
-    return "\n".join(["", *(f"- {line}" for line in lines), ""])
+def _made(claims: Sequence[Mapping[str, Any]]) -> str:
+    """Command, commits, machine and date of the claims; one list if they agree."""
+    names: dict[str, list[str]] = {}
+    for claim in claims:
+        commits = ", ".join(f"`{commit[:12]}`" for commit in claim["commit"].split(", ") if commit)
+        lines = [
+            f"- Command: `{claim['command']}`",
+            f"- Commits: {commits or 'none yet'}",
+            f"- Machine: {claim['machine'] or 'none yet'}",
+            f"- Date: {claim['date'] or 'none yet'}",
+        ]
+        names.setdefault("\n".join(lines), []).append(claim["claim"])
+    lists = [f"{', '.join(members)}:\n\n{made}\n" for made, members in names.items()]
+    return "\n".join(["\n## How it was measured\n", *lists])

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.analysis.intervals import Summary
+from pipeline.analysis.measures import DATASET_TITLES
 from pipeline.errors import InputError
 from pipeline.files import read_json
 
@@ -34,6 +35,8 @@ KEYS = (
     "notes",
     "does_not_show",
 )
+MOST_CHARACTERS = 110  # in a row of a table; at 8 pixels each, 880 of a window of 1,200
+GAP = 2  # characters between two columns
 RENDERED = "<!-- Rendered from docs/measurements/{}; change that and run `make docs`. -->"
 
 
@@ -135,10 +138,62 @@ def _of_earlier_code(command: str) -> str:
 
 
 def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table, or several if it is too wide for a page; see `_parts`."""
+    return "\n\n".join(_one_table(part, rows) for part in _parts(columns, rows))
+
+
+def _one_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table; columns of numbers are right-aligned."""
     rule = ["---:" if any(_is_number(row.get(key)) for row in rows) else "---" for key in columns]
     lines = [list(columns.values()), rule, *([text(row.get(k)) for k in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _parts(
+    columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, str]]:
+    """The columns of each table, so that it fits a page if possible.
+
+    The columns that name a row are repeated in each table. A family of columns is not divided.
+    """
+    width = {
+        key: max(map(longest_word, [title, *(text(row.get(key)) for row in rows)]))
+        for key, title in columns.items()
+    }
+    names = _naming(columns, rows)
+    part = names
+    for family in _families([key for key in columns if key not in names], columns):
+        if part != names and sum(width[key] + GAP for key in [*part, *family]) > MOST_CHARACTERS:
+            yield {key: columns[key] for key in part}
+            part = names
+        part = [*part, *family]
+    yield {key: columns[key] for key in part}
+
+
+def longest_word(words: str) -> int:
+    """The number of characters that a browser does not divide."""
+    return max(map(len, re.split(r"[ -]", words)))
+
+
+def _naming(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The first columns, as many as tell the rows apart."""
+    keys = [*columns]
+    for n in range(1, len(keys)):
+        if len({tuple(text(row.get(key)) for key in keys[:n]) for row in rows}) == len(rows):
+            return keys[:n]
+    return keys
+
+
+def _families(keys: Sequence[str], columns: Mapping[str, str]) -> list[list[str]]:
+    """Columns that belong together: `c0_paper` with `c0`, and all of a data set."""
+
+    def family(key: str) -> str:
+        root = key.partition("_")[0]
+        root = root if root in columns else key
+        named = [title for title in DATASET_TITLES.values() if title in columns[root]]
+        return max(named, key=len, default=root)
+
+    return [[*members] for _, members in groupby(keys, family)]
 
 
 def _spread(value: Mapping[str, Any]) -> str:
