@@ -104,11 +104,10 @@ def read(folder: Path) -> ComparedRun:
     # Shortened, because the other run may be one that only MLflow has.
     config = {k: mirrored.shortened(v) for k, v in flatten(record.get("settings") or {}).items()}
     config |= {key: str(code[key]) for key in CODE if code.get(key) is not None}
-    parts = folder.resolve().parts
-    name = "/".join(parts[-7:] if "rseed" in folder.name else parts[-5:])
+    place = paths.ending(folder.resolve())
     ids = [*mirrored.ids(folder, record).values()]
     return ComparedRun.named(
-        name,
+        place.folder if place else folder.resolve().as_posix(),
         record.get("seed"),
         config=config | _genotype(folder, metrics),
         metrics={k: float(v) for k, v in metrics.items() if isinstance(v, int | float)},
@@ -120,8 +119,7 @@ def _genotype(folder: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
     """The cell of a run, from `metrics.json` or from `genotype.json`."""
     if isinstance(metrics.get("arch"), str):
         return {GENOTYPE: metrics["arch"]}
-    base = folder.resolve().parents[2] if "rseed" in folder.name else folder.resolve().parent
-    path = base / "genotype" / "genotype.json"
+    path = paths.seed_folder(folder.resolve()) / "genotype" / "genotype.json"
     return {GENOTYPE: json.dumps(read_json(path)["cells"])} if path.exists() else {}
 
 

@@ -8,13 +8,14 @@ for a preset, or for the benchmark of estimators (`bench`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from pipeline import registry
+from pipeline import paths, registry
 from pipeline.config.experiments import LABEL, StrategyLabel
 from pipeline.config.jobs import SearchJob, TrialJob
 from pipeline.config.layers import FOLDER, merge, named_files
@@ -109,15 +110,19 @@ class Study(Settings):
         """Repeats of the estimates: name -> stream of random numbers."""
         return {"_".join(map(str, stream)): stream for stream in self.estimates.streams}
 
-    def files(self) -> Iterator[str]:
-        """Files needed by the measurements, below `results/{preset}/studies/{name}`."""
+    def folder(self, pattern: str, **names: str | int) -> str:
+        """The folder of a run below `results/{preset}`; `pattern` is one of `pipeline.paths`."""
+        return pattern.format(study=self.name, **names)
+
+    def folders(self) -> Iterator[str]:
+        """Folders of the runs from which the measurements are made, below `results/{preset}`."""
         for name in self.supernets():
-            yield f"{name}/search/metrics.json"
-            yield from (f"{name}/{walk}/walks.npz" for walk in self.walks)
-            yield from (f"{name}/{draw}/estimates.json" for draw in self.draws())
+            yield self.folder(paths.SUPERNET, supernet=name)
+            yield from (self.folder(paths.WALK, supernet=name, walk=walk) for walk in self.walks)
+            yield from (self.folder(paths.DRAW, supernet=name, draw=draw) for draw in self.draws())
         if self.trials:
-            for form in self.trials.forms:
-                yield from (f"{form}/{seed}/metrics.json" for seed in range(self.trials.seeds))
+            for form, seed in itertools.product(self.trials.forms, range(self.trials.seeds)):
+                yield self.folder(paths.FORM, form=form, rseed=seed)
 
 
 class WalkJob(Settings):

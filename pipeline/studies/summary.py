@@ -14,6 +14,7 @@ from pipeline.config.studies import Study, SummaryJob, Words, estimate_job, walk
 from pipeline.errors import InputError
 from pipeline.files import read_json, read_share
 from pipeline.nasbench import EMBEDDED, Table
+from pipeline.paths import FORM
 from pipeline.studies.agreement import number
 from pipeline.studies.digits import digits_rows
 from pipeline.studies.estimators import block_rows, estimator_rows
@@ -29,8 +30,9 @@ def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
         raise InputError(f"config/studies/{study.name}.yaml: trials: missing")
     plain: list[float] = []
     for name, form in study.trials.forms.items():
-        paths = [results / name / str(s) / "metrics.json" for s in range(study.trials.seeds)]
-        found = [100 * (1 - read_share(path, "held_out_error")) for path in paths]
+        folders = [study.folder(FORM, form=name, rseed=s) for s in range(study.trials.seeds)]
+        errors = [read_share(results / one / "metrics.json", "held_out_error") for one in folders]
+        found = [100 * (1 - error) for error in errors]
         each = ", ".join(map("{:.2f}".format, found))
         row = {"form": form.title, "accuracy": number(found), "each": each}
         apart = [a - b for a, b in zip(found, plain, strict=False)]
@@ -55,7 +57,7 @@ def measurements(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, measurement) for each measurement that the study's file describes.
 
-    `results` is `results/{preset}/studies/{study}`; `table` has the study's data set.
+    `results` is `results/{preset}`; `table` has the study's data set.
 
     Raises:
         InputError: a needed table is missing, or `rows` of a measurement is unknown.
@@ -87,7 +89,7 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
     """Seeds of the study; commits, machines and date of its runs (of this process without runs)."""
-    records = [read_json((results / file).parent / "provenance.json") for file in study.files()]
+    records = [read_json(results / folder / "provenance.json") for folder in study.folders()]
     now = provenance.collect({}, study.seed, "cpu", 0.0)
     n = study.trials.seeds if study.trials else 0
     return {**made_by(records or [now]), "seeds": [*range(n)] if n else [study.seed]}
