@@ -18,6 +18,8 @@ from pipeline.paths import FORM
 from pipeline.studies.agreement import number
 from pipeline.studies.digits import digits_rows
 from pipeline.studies.estimators import block_rows, estimator_rows
+from pipeline.studies.games import game_rows
+from pipeline.studies.reaching import reaching_rows
 from pipeline.studies.readings import reading_rows
 from pipeline.studies.table import table_rows
 
@@ -40,9 +42,18 @@ def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
         plain = plain or found
 
 
+def known_game_rows(study: Study, results: Path) -> Rows:
+    """The rows of estimators on games with known Shapley values, which need no results."""
+    if study.games is None:
+        raise InputError(f"config/studies/{study.name}.yaml: games: missing")
+    return game_rows(study.games)
+
+
 FROM_RUNS: dict[str, Callable[[Study, Path], Rows]] = {
     "estimators": estimator_rows,
+    "reaching": reaching_rows,
     "blocks": block_rows,
+    "games": known_game_rows,
     "trials": trial_rows,
 }
 FROM_TABLE: dict[str, Callable[[Study, Path, Table], Rows]] = {
@@ -91,8 +102,9 @@ def _made(study: Study, results: Path) -> dict[str, Any]:
     """Seeds of the study; commits, machines and date of its runs (of this process without runs)."""
     records = [read_json(results / folder / "provenance.json") for folder in study.folders()]
     now = provenance.collect({}, study.seed, "cpu", 0.0)
-    n = study.trials.seeds if study.trials else 0
-    return {**made_by(records or [now]), "seeds": [*range(n)] if n else [study.seed]}
+    repeated = study.trials or study.games
+    seeds = [*range(repeated.seeds)] if repeated else [study.seed]
+    return {**made_by(records or [now]), "seeds": seeds}
 
 
 def _sizes(study: Study) -> Iterator[str]:
