@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pipeline import journal, paths
+from pipeline import mirrored, paths
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import LEAST, Summary, paired_difference, summarise, welch
 from pipeline.analysis.measures import Measure, by_seed
@@ -104,7 +104,7 @@ def read(folder: Path) -> Subject:
     config |= {key: str(code[key]) for key in CODE if code.get(key) is not None}
     parts = folder.resolve().parts
     name = "/".join(parts[-7:] if "rseed" in folder.name else parts[-5:])
-    ids = [*journal.mlflow_ids(folder, record).values()]
+    ids = [*mirrored.ids(folder, record).values()]
     return Subject.named(
         name,
         record.get("seed"),
