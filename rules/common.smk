@@ -32,6 +32,7 @@ from pipeline.paths import (
     FORM,
     GENOTYPE,
     LOGS,
+    NASBENCH_DIGITS,
     NASBENCH_TABLE,
     PLANNED,
     QUERIES,
@@ -44,7 +45,7 @@ from pipeline.paths import (
     SEARCH,
     SEED,
     SEEDS,
-    STUDY,
+    SUMMARY,
     SUPERNET,
     TARGET_DATA,
     TRAINING,
@@ -66,6 +67,7 @@ except InputError as error:
     sys.exit(2)
 
 RESULTS = ROOT.format(preset=CONFIG.preset)
+PAGES = REPORT.format(preset=CONFIG.preset)
 CONFIGURED = {name: EXPERIMENTS[name] for name in CONFIG.experiments}
 # The slice for `track start`, which checks the data and opens the record before the first job.
 WORKFLOW = jobs.workflow_job(CONFIG, needs.datasets_of(CONFIGURED)).model_dump_json()

@@ -50,14 +50,14 @@ for experiment in EXPERIMENTS:
         name:
             experiment
         input:
-            f"{RESULTS}/report/{experiment}.html",
+            f"{PAGES}/{experiment}.html",
             figures_of(experiment),
 
 
 rule paper:
     """All tables and figures of the paper on one page."""
     input:
-        f"{RESULTS}/report/paper.html",
+        f"{PAGES}/paper.html",
         figures_of(*needs.on_page(CONFIG, "paper", EXPERIMENTS)),
 
 

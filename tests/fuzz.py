@@ -222,7 +222,8 @@ def kinds(folder: Path) -> list[Kind]:
     def use_journal(path: Path) -> None:
         found = journal.read(path)
         for run in [found] if found.events else []:
-            _ = run.key, run.workflow, run.tags, run.status, run.points, run.artifacts, run.state
+            _ = run.key, run.workflow, run.tags, run.status, run.artifacts, run.state
+            _ = run.points, run.result
 
     def use_checkpoint(path: Path) -> None:
         with contextlib.redirect_stderr(io.StringIO()):

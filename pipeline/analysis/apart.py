@@ -36,15 +36,15 @@ def split(
         for run in runs
         if (digest := digests[run.folder]) and digest != wanted[plans.key_of(run)]
     }
-    earliest: dict[tuple[str, int], int] = {}
+    earliest: dict[str, int] = {}
     for run in runs:
         if run.folder in apart and run.stage in FIRST:
-            seed = (run.base, run.seed)
+            seed = run.seed_folder
             earliest[seed] = min(ORDER.index(run.stage), earliest.get(seed, len(ORDER)))
     kept: list[FinishedRun] = []
     others: list[FinishedRun] = []
     for run in runs:
-        follows = ORDER.index(run.stage) > earliest.get((run.base, run.seed), len(ORDER))
+        follows = ORDER.index(run.stage) > earliest.get(run.seed_folder, len(ORDER))
         (others if follows or run.folder in apart else kept).append(run)
     return kept, others
 
@@ -59,7 +59,7 @@ def as_planned(runs: Sequence[FinishedRun], planned: Mapping[str, str]) -> list[
 
 def names(runs: Sequence[FinishedRun]) -> str:
     """Folders of runs as text; a seed with several runs is named once."""
-    return ", ".join(dict.fromkeys(f"{run.base}/seed{run.seed}" for run in runs))
+    return ", ".join(dict.fromkeys(run.seed_folder for run in runs))
 
 
 def planned_in(results: Path) -> Mapping[str, str]:

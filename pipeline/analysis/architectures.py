@@ -60,14 +60,14 @@ def title_of(run: FinishedRun, titles: Mapping[str, str]) -> str:
 
 def anchor_of(run: FinishedRun) -> str:
     """The HTML id of the architecture that a run's seed found."""
-    return f"architecture-{run.base}/seed{run.seed}".replace("/", "-")
+    return f"architecture-{run.seed_folder}".replace("/", "-")
 
 
 def _architecture(
     results: Path, run: FinishedRun, runs: Sequence[FinishedRun], titles: Mapping[str, str]
 ) -> Architecture:
     path = results / run.folder / "cell.svg"
-    others = [r for r in runs if (r.base, r.seed) == (run.base, run.seed) and r is not run]
+    others = [r for r in runs if r.seed_folder == run.seed_folder and r is not run]
     title = title_of(run, titles)
     same = next((group for group in same_cells(runs) if run in group), [])
     return Architecture(

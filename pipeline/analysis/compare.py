@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pipeline import journal, paths
+from pipeline import mirrored, paths
 from pipeline.analysis import measures
 from pipeline.analysis.intervals import Summary, paired_difference, summarise, welch
 from pipeline.analysis.measures import Measure, by_seed
@@ -103,11 +103,10 @@ def read(folder: Path) -> ComparedRun:
     code = {**record, "data_fingerprint": data.get("fingerprint")}
     config = flatten(record.get("settings") or {})
     config |= {key: str(code[key]) for key in CODE if code.get(key) is not None}
-    parts = folder.resolve().parts
-    name = "/".join(parts[-7:] if "rseed" in folder.name else parts[-5:])
-    ids = [*journal.mlflow_ids(folder, record).values()]
+    place = paths.ending(folder.resolve())
+    ids = [*mirrored.ids(folder, record).values()]
     return ComparedRun.named(
-        name,
+        place.folder if place else folder.resolve().as_posix(),
         record.get("seed"),
         config=config | _genotype(folder, metrics),
         metrics={k: float(v) for k, v in metrics.items() if isinstance(v, int | float)},
@@ -119,8 +118,7 @@ def _genotype(folder: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
     """The cell of a run, from `metrics.json` or from `genotype.json`."""
     if isinstance(metrics.get("arch"), str):
         return {GENOTYPE: metrics["arch"]}
-    base = folder.resolve().parents[2] if "rseed" in folder.name else folder.resolve().parent
-    path = base / "genotype" / "genotype.json"
+    path = paths.seed_folder(folder.resolve()) / "genotype" / "genotype.json"
     return {GENOTYPE: json.dumps(read_json(path)["cells"])} if path.exists() else {}
 
 

@@ -132,7 +132,7 @@ def _made(measurement: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_earlier_code(command: str) -> str:
     """A remark if the command no longer exists."""
-    if "pipeline.experiments" not in command:
+    if not any(removed in command for removed in ("pipeline.experiments", "bench shapley")):
         return ""
     return ", code of that commit; today the studies of `config/studies/` measure it"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import journal, paths
+from pipeline import journal, mirrored, paths
 from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
 from pipeline.files import parse_json, read_csv, read_object, read_share, read_text
@@ -98,7 +98,7 @@ def _read(results: Path, folder: Path) -> FinishedRun:
         **vars(paths.parse(folder.relative_to(results).as_posix())),
         metrics=read_metrics(folder / "metrics.json"),
         history=_history(folder / "history.csv"),
-        provenance={**provenance, **journal.mlflow_ids(folder, provenance)},
+        provenance={**provenance, **mirrored.ids(folder, provenance)},
     )
 
 

@@ -1,20 +1,21 @@
-"""A study: measurements of supernets, of the NAS-Bench-201 table or of short trainings.
+"""A study: measurements of supernets, the NAS-Bench-201 table, known games or short trainings.
 
 Each YAML file in `config/studies/` defines a study of the same name. On supernets, a study
 evaluates whole permutations (walks) and estimates Shapley values. The key `sizes` changes the study
-for a preset, or for the benchmark of estimators (`bench`).
+for a preset.
 """
 # Tested in tests/studies/test_studies.py.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from pipeline import registry
+from pipeline import paths, registry
 from pipeline.config.experiments import LABEL, StrategyLabel
 from pipeline.config.jobs import SearchJob, TrialJob
 from pipeline.config.layers import FOLDER, merge, named_files
@@ -61,7 +62,6 @@ class Estimates(Settings):
     part: tuple[int, int] = setting((1, 1), "k, n: use part k of n parts of the value images", OURS)
     whole: int = setting(0, "evaluations that a `share` of 1 means", OURS)
     settings: dict[str, Any] = factory(dict, "settings of all variants", OURS)
-    only: tuple[str, ...] = setting((), "variants that run; empty: all", OURS)
     variants: dict[str, Variant] = factory(dict, "variants by name", OURS)
 
 
@@ -82,6 +82,14 @@ class Trials(Settings):
     forms: dict[str, Form]
 
 
+class Games(Settings):
+    """Estimates on games with known Shapley values."""
+
+    per_player: tuple[int, ...] = Field(description="evaluations per player")
+    seeds: int = Field(ge=1)
+    noise: float = Field(description="standard deviation, as a share of the largest Shapley value")
+
+
 class Study(Settings):
     """The content of one file."""
 
@@ -95,6 +103,7 @@ class Study(Settings):
     walks: dict[str, WalkSettings] = factory(dict, "walks by name", OURS)
     estimates: Estimates = Estimates()
     trials: Trials | None = None
+    games: Games | None = None
     measurements: dict[str, Words]
 
     def supernets(self) -> dict[str, tuple[str, int]]:
@@ -109,15 +118,19 @@ class Study(Settings):
         """Repeats of the estimates: name -> stream of random numbers."""
         return {"_".join(map(str, stream)): stream for stream in self.estimates.streams}
 
-    def files(self) -> Iterator[str]:
-        """Files needed by the measurements, below `results/{preset}/studies/{name}`."""
+    def folder(self, pattern: str, **names: str | int) -> str:
+        """The folder of a run below `results/{preset}`; `pattern` is one of `pipeline.paths`."""
+        return pattern.format(study=self.name, **names)
+
+    def folders(self) -> Iterator[str]:
+        """Folders of the runs from which the measurements are made, below `results/{preset}`."""
         for name in self.supernets():
-            yield f"{name}/search/metrics.json"
-            yield from (f"{name}/{walk}/walks.npz" for walk in self.walks)
-            yield from (f"{name}/{draw}/estimates.json" for draw in self.draws())
+            yield self.folder(paths.SUPERNET, supernet=name)
+            yield from (self.folder(paths.WALK, supernet=name, walk=walk) for walk in self.walks)
+            yield from (self.folder(paths.DRAW, supernet=name, draw=draw) for draw in self.draws())
         if self.trials:
-            for form in self.trials.forms:
-                yield from (f"{form}/{seed}/metrics.json" for seed in range(self.trials.seeds))
+            for form, seed in itertools.product(self.trials.forms, range(self.trials.seeds)):
+                yield self.folder(paths.FORM, form=form, rseed=seed)
 
 
 class WalkJob(Settings):
@@ -147,7 +160,7 @@ class SummaryJob(Settings):
 
 
 def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
-    """Load a study from `config/studies/<name>.yaml`; `size` is a preset or "bench".
+    """Load a study from `config/studies/<name>.yaml`; `size` is a preset.
 
     Raises:
         InputError: there is no such file, or it has a wrong key or value.
@@ -158,16 +171,8 @@ def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
     path = known[name]
     values = read_yaml(path)
     values = merge({"name": name}, values, values.pop("sizes", {}).get(size) or {})
-    values = _without_nulls(values)
     study: Study = validate(Study, values, {str(path): values})
     return study
-
-
-def _without_nulls(values: Any) -> Any:
-    """The values without keys whose value is null."""
-    if not isinstance(values, dict):
-        return values
-    return {key: _without_nulls(value) for key, value in values.items() if value is not None}
 
 
 def load_all(size: str, folder: Path = FOLDER) -> dict[str, Study]:
@@ -213,8 +218,6 @@ def estimate_job(study: Study, supernet: str, draw: str) -> EstimateJob:
     estimates = study.estimates
     settings = {}
     for name, variant in estimates.variants.items():
-        if estimates.only and name not in estimates.only:
-            continue
         budget = round(variant.share * estimates.whole)
         # An estimate also ends after M permutations, so M is too large to be reached.
         shared = {"budget": budget, "permutations": budget} if budget else {}

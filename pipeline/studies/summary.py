@@ -14,9 +14,12 @@ from pipeline.config.studies import Study, SummaryJob, Words, estimate_job, walk
 from pipeline.errors import InputError
 from pipeline.files import read_json, read_share
 from pipeline.nasbench import EMBEDDED, Table
+from pipeline.paths import FORM
 from pipeline.studies.agreement import number
 from pipeline.studies.digits import digits_rows
 from pipeline.studies.estimators import block_rows, estimator_rows
+from pipeline.studies.games import game_rows
+from pipeline.studies.reaching import reaching_rows
 from pipeline.studies.readings import reading_rows
 from pipeline.studies.table import table_rows
 
@@ -29,8 +32,9 @@ def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
         raise InputError(f"config/studies/{study.name}.yaml: trials: missing")
     plain: list[float] = []
     for name, form in study.trials.forms.items():
-        paths = [results / name / str(s) / "metrics.json" for s in range(study.trials.seeds)]
-        found = [100 * (1 - read_share(path, "held_out_error")) for path in paths]
+        folders = [study.folder(FORM, form=name, rseed=s) for s in range(study.trials.seeds)]
+        errors = [read_share(results / one / "metrics.json", "held_out_error") for one in folders]
+        found = [100 * (1 - error) for error in errors]
         each = ", ".join(map("{:.2f}".format, found))
         row = {"form": form.title, "accuracy": number(found), "each": each}
         apart = [a - b for a, b in zip(found, plain, strict=False)]
@@ -38,9 +42,18 @@ def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
         plain = plain or found
 
 
+def known_game_rows(study: Study, results: Path) -> Rows:
+    """The rows of estimators on games with known Shapley values, which need no results."""
+    if study.games is None:
+        raise InputError(f"config/studies/{study.name}.yaml: games: missing")
+    return game_rows(study.games)
+
+
 FROM_RUNS: dict[str, Callable[[Study, Path], Rows]] = {
     "estimators": estimator_rows,
+    "reaching": reaching_rows,
     "blocks": block_rows,
+    "games": known_game_rows,
     "trials": trial_rows,
 }
 FROM_TABLE: dict[str, Callable[[Study, Path, Table], Rows]] = {
@@ -55,7 +68,7 @@ def measurements(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, measurement) for each measurement that the study's file describes.
 
-    `results` is `results/{preset}/studies/{study}`; `table` has the study's data set.
+    `results` is `results/{preset}`; `table` has the study's data set.
 
     Raises:
         InputError: a needed table is missing, or `rows` of a measurement is unknown.
@@ -87,10 +100,11 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
     """Seeds of the study; commits, machines and date of its runs (of this process without runs)."""
-    records = [read_json((results / file).parent / "provenance.json") for file in study.files()]
+    records = [read_json(results / folder / "provenance.json") for folder in study.folders()]
     now = provenance.collect({}, study.seed, "cpu", 0.0)
-    n = study.trials.seeds if study.trials else 0
-    return {**made_by(records or [now]), "seeds": [*range(n)] if n else [study.seed]}
+    repeated = study.trials or study.games
+    seeds = [*range(repeated.seeds)] if repeated else [study.seed]
+    return {**made_by(records or [now]), "seeds": seeds}
 
 
 def _sizes(study: Study) -> Iterator[str]:

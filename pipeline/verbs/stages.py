@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pipeline import paths
 from pipeline.config import jobs
 from pipeline.data.spec import read_manifest
 from pipeline.errors import InputError
@@ -44,7 +45,10 @@ def search(given: Given) -> None:
     out, device = given.folder("search", job.space), given.configure_device()
     search_stage.run(job, given["seed"], manifest, split, root, out, device, given["table"])
     names = [f"--{name}={given[name]}" for name in ("space", "dataset", "strategy", "seed")]
-    inputs = [f"--strength={out / 'strength.npz'}", f"--out={out.parent / 'genotype'}"]
+    inputs = [
+        f"--strength={out / 'strength.npz'}",
+        f"--out={paths.seed_folder(out) / 'genotype'}",
+    ]
     given.suggest(out, "genotype", *names, *inputs)
 
 
@@ -63,10 +67,10 @@ def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> N
         lambda c: jobs.genotype_job(c, *map(given.known, ("space", "dataset", "strategy"))),
     )
     if strength is not None and given["out"] is None:
-        given["out"] = strength.parents[1] / "genotype"  # next to the search
+        given["out"] = paths.seed_folder(strength.parent) / "genotype"
     manifest, out = given.manifest("dataset"), given.folder("genotype", job.space)
     if job.genotype is None and strength is None and not trials:
-        strength = out.parent / "search" / "strength.npz"
+        strength = paths.seed_folder(out) / "search" / "strength.npz"
     genotype_stage.run(job, given["seed"], read_manifest(manifest), strength, out, trials)
     inputs = [f"--genotype={out / 'genotype.json'}", f"--space={job.space}"]
     target = [f"--target={given['dataset']}", f"--out={out.parent / 'network'}"]
@@ -157,10 +161,9 @@ def queries(given: Given, seeds: int) -> None:
 
 
 @click.command()
-@click.option("--state", type=Path, required=True, help="folder of the checkpoint")
 @takes("manifest", "data_root", "out", "device", "config")
-def digits_table(given: Given, state: Path) -> None:
+def digits_table(given: Given) -> None:
     """Train all distinct NAS-Bench-201 cells on digits (resumable) and write their accuracies."""
+    images, out = given.images(given.need("manifest")), given.out
     given.configure_device()
-    manifest, split, root = given.images(given.need("manifest"))
-    digits_table_stage.make(manifest, split, root, state, given.need("out"), log=click.echo)
+    digits_table_stage.run(digits_table_stage.Recipe(), *images, out)

@@ -16,7 +16,7 @@ from pipeline.analysis.contributions import heat_maps, mean_over_epochs
 from pipeline.analysis.runs import FinishedRun
 from pipeline.config import needs
 from pipeline.files import read_json
-from pipeline.journal import UI
+from pipeline.mirrored import UI
 from pipeline.stages import report as stage
 from tests.analysis.toys import BENCHMARK, fail, make_results, report_job, write_seed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.experiments import Experiment
-from pipeline.journal import UI
+from pipeline.mirrored import UI
 from pipeline.stages import report as stage
 from tests.analysis.toys import report_job
 from tests.browser import chromium

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import journal
+from pipeline import mirrored
 from pipeline.tracking import lookup, store
 from pipeline.verbs import record
 from tests.browser import chromium
@@ -22,10 +22,10 @@ def test_the_comparison_page_paints(tree, monkeypatch, capsys):
     keys = []
     for seed, error in ((0, 0.125), (1, 0.375)):
         with child(f"toy/seed{seed}", {"epochs": 7 + seed}) as run:
-            run.append_metrics({"final/test_error": error}, 0)
+            run.append_metrics({"test_error": error}, 0, "result")
             keys.append(run.key)
     finish("FINISHED", {"table1": [{"row": "DARTS", "n": 1.0}]})
-    known = journal.mirrored(STATE)
+    known = mirrored.runs(STATE)
     ids = [known[key]["run_id"] for key in keys]
     port = free_port()
     (Path.cwd() / "artifacts").mkdir()

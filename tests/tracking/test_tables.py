@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import journal, networks, paths
+from pipeline import journal, mirrored, networks, paths
 from pipeline.analysis import rows
 from pipeline.errors import InputError
 from pipeline.files import read_json, write_json, write_text
@@ -35,13 +35,13 @@ def finish(status="FINISHED", study=None):
 def stage(run=RUN, loss=1.0, model=None):
     """A training, mirrored; the id of its run."""
     with toys.child(run, tags={"run": run}, state=STATE) as record:
-        record.append_metrics({"final/test_error": loss}, 0)
+        record.append_metrics({"test_error": loss}, 0, "result")
         if model:
             record.append_artifact(model, form="model")
     if not store.enabled():
         return None
     toys.mirror(STATE)
-    return journal.mirrored(STATE)[record.key]["run_id"]
+    return mirrored.runs(STATE)[record.key]["run_id"]
 
 
 def tags(run_id):
@@ -252,13 +252,13 @@ def test_a_stage_is_tagged_by_what_a_run_table_is_grouped_by(tree, monkeypatch):
     names = {"preset": "demo", "space": "darts", "dataset": "digits", "strategy": "shapley"}
     names |= {"seed": "0", "rseed": "0", "target": "digits", "stage": "retrain", "run": RUN}
     assert names.items() <= kept.tags.items()
-    metrics = {name for name, _ in kept.points}
-    assert metrics == {"seconds", "final/test_error", "final/seconds"}
+    assert {*kept.points} == {("seconds", 0)}
+    assert {*kept.result} == {("test_error", 1), ("seconds", 1)}
 
     record = read_json(RESULTS / RUN / "provenance.json")
-    assert journal.mlflow_ids(RESULTS / RUN, record) == {}
+    assert mirrored.ids(RESULTS / RUN, record) == {}
     mirror_own()
-    ids = journal.mlflow_ids(RESULTS / RUN, record)
+    ids = mirrored.ids(RESULTS / RUN, record)
     assert client().get_run(ids["mlflow_run_id"]).data.metrics["final/test_error"] == 0.5
     assert client().get_experiment(ids["mlflow_experiment_id"]).name == journal.EXPERIMENT
 
@@ -276,7 +276,7 @@ def test_runs_say_what_they_are_and_what_came_of_them(tree, monkeypatch):
     write_text(RESULTS / "report" / "index.html", "<p>the report</p>")
     workflow.finish(RESULTS, "FINISHED")
 
-    ids = journal.mlflow_ids(RESULTS / training, read_json(RESULTS / training / "provenance.json"))
+    ids = mirrored.ids(RESULTS / training, read_json(RESULTS / training / "provenance.json"))
     run = client().get_run(ids["mlflow_run_id"])
     assert run.info.run_name == "retrain · shapley · darts/digits · s0 · digits r1"
     curves = {"accuracy/train": 0.75, "train_loss": 1.0}
@@ -298,12 +298,12 @@ def test_runs_say_what_they_are_and_what_came_of_them(tree, monkeypatch):
     assert said.startswith("**NAS-Bench-201: found cells looked up**\n\nShapley-NAS reaches ")
     assert "\n| Method | CIFAR-10 test (%) |" in said and page in said
     assert lookup.runs_address(RESULTS) == (
-        f"{journal.UI}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+        f"{mirrored.UI}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
     )
 
 
 def test_without_a_workflow_the_address_is_of_all_experiments(tmp_path):
-    assert lookup.runs_address(tmp_path) == f"{journal.UI}/#/experiments"
+    assert lookup.runs_address(tmp_path) == f"{mirrored.UI}/#/experiments"
 
 
 def test_a_run_is_looked_up_by_its_id(tree):
