@@ -52,6 +52,8 @@ SUPERNET = STUDY + "/{supernet}"
 WALK = SUPERNET + "/{walk}"
 DRAW = SUPERNET + "/{draw}"
 FORM = STUDY + "/{form}/{rseed}"
+STUDY_FOLDER = STUDY + "/data/{folder}"
+NETWORK = STUDY + "/{folder}/{network}/{rseed}"
 
 # Below `results/{preset}`: checkpoints and journals, which no rule declares as outputs, and the
 # study (a `ReportJob`), which a workflow writes when it starts.

@@ -125,7 +125,7 @@ def _made(one: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_earlier_code(command: str) -> str:
     """A remark if the command no longer exists."""
-    if "pipeline.experiments" not in command:
+    if not any(place in command for place in ("pipeline.experiments", "scripts/measure_")):
         return ""
     return ", code of that commit; today the studies of `config/studies/` measure it"
 

@@ -1,1 +1,1 @@
-"""The measurements of studies: supernets, the NAS-Bench-201 table, and short trainings."""
+"""The measurements of studies: supernets, the NAS-Bench-201 table, and trainings."""

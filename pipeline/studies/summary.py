@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,34 @@ def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
         plain = plain or found
 
 
+def transfer_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
+    """One row per folder of images and network, from the trainings that have finished."""
+    transfers = study.transfers
+    if transfers is None:
+        raise InputError(f"config/studies/{study.name}.yaml: transfers: missing")
+    for folder, network in product(transfers.folders, transfers.networks):
+        paths = [results / run / "metrics.json" for run in transfers.runs(folder, network)]
+        finished = [path for path in paths if path.exists()]
+        row = {
+            "data": transfers.folders[folder].title,
+            "network": transfers.networks[network].title,
+            "accuracy": "not run",
+            "n": len(finished),
+            "wanted": transfers.seeds,
+        }
+        if finished:
+            metrics = read_json(finished[0])
+            row["accuracy"] = number(100 * read_share(path, "test_accuracy") for path in finished)
+            row["majority"] = 100 * read_share(finished[0], "majority_accuracy")
+            row |= {key: metrics[key] for key in ("params", "macs", "epochs")}
+        yield row
+
+
 FROM_RUNS: dict[str, Callable[[Study, Path], Rows]] = {
     "estimators": estimator_rows,
     "blocks": block_rows,
     "trials": trial_rows,
+    "transfers": transfer_rows,
 }
 FROM_TABLE: dict[str, Callable[[Study, Path, Table], Rows]] = {
     "readings": reading_rows,
@@ -86,11 +111,11 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
-    """Seeds of the study; commits, machines and date of its runs (of this process without runs)."""
-    records = [read_json((results / file).parent / "provenance.json") for file in study.files()]
-    now = provenance.collect({}, study.seed, "cpu", 0.0)
-    n = study.trials.seeds if study.trials else 0
-    return {**made_by(records or [now]), "seeds": [*range(n)] if n else [study.seed]}
+    """Seeds, commits, machines and date of the study's runs (of this process without runs)."""
+    paths = [(results / file).parent / "provenance.json" for file in study.files()]
+    records = [read_json(path) for path in paths if path.exists()]
+    records = records or [provenance.collect({}, study.seed, "cpu", 0.0)]
+    return {**made_by(records), "seeds": sorted({record["seed"] for record in records})}
 
 
 def _sizes(study: Study) -> Iterator[str]:
