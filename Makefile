@@ -56,8 +56,9 @@ ui: $(READY)     ## open MLflow on 127.0.0.1:5000
 config: $(READY) ## write config/config.yaml and config/schema.json from the models
 	python -m pipeline config
 
-docs: $(READY)   ## render docs/results.md and docs/fidelity.md
+docs: $(READY)   ## render docs/results.md and docs/fidelity.md, draw the packages
 	snakemake --cores 1 docs/results.md
+	python -m tests.package_picture
 	python -m pipeline fidelity
 
 images: $(READY) ## take the screenshots in README and guide: report and MLflow of a finished demo

@@ -41,5 +41,5 @@ include: "rules/moments.smk"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/report/index.html",
+        f"{PAGES}/index.html",
         figures_of(*CONFIG.experiments),

@@ -25,10 +25,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     "benchmark": ("query", "ranking", "convert"),
     "studies": ("walk", "estimate", "summarise"),
-    "study": (
-        *("report", "draw", "plan", "measurements", "claims", "fidelity"),
-        *("coverage", "cost", "config", "bench"),
-    ),
+    "reports": ("report", "draw", "plan", "claims"),
+    "docs": ("measurements", "fidelity", "coverage", "cost", "config", "bench"),
     "record": ("sync", "track", "compare"),
     "looks": ("list", "gpu-check"),
     "models": ("profile", "export", "predict", "evaluate"),

@@ -108,7 +108,7 @@ def clean_state(results: Path) -> Cleaned:
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; give the folder of the presets")
-    states = sorted(results.glob("*/state"))
+    states = sorted(results.glob(f"*/{paths.STATE}"))
     for state in states:
         if locks.workflow_lives(state):
             raise InputError(f"{state}: a workflow is at work in these results; wait for its end")

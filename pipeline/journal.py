@@ -23,23 +23,17 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from pipeline import locks, paths
+from pipeline import locks
 from pipeline import provenance as origin
 from pipeline.events import EVENT
 
 NAME = "journal.jsonl"
-UI = "http://127.0.0.1:5000"  # where `make ui` serves a local store
-MIRRORED = "mlflow.jsonl"  # in `state`: the runs that MLflow has
 EXPERIMENT = "shapley-nas"  # MLflow experiment of a stage that runs outside a workflow
 CODE = ("source_digest", "code_behind")  # tags that say which code ran
 EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable that replaces it
-MIRROR = TypeAdapter(dict[str, str])  # a line of `mlflow.jsonl`
 BEGUN_HERE: list[Journal] = []  # of stages in this process; mirrored when the verb ends
 
 
@@ -240,40 +234,3 @@ def workflow_of(state: Path) -> Journal | None:
     journal = read(state / NAME)
     at_work = journal.events and journal.status == "RUNNING" and locks.workflow_lives(state)
     return journal if at_work else None
-
-
-def mirrored(state: Path) -> dict[str, dict[str, str]]:
-    """Key of a journal -> `run_id`, `experiment_id` and `status` of its run in MLflow."""
-    path = state / MIRRORED
-    return _mirrored(path, path.stat().st_mtime_ns) if path.exists() else {}
-
-
-@lru_cache(maxsize=8)
-def _mirrored(path: Path, _: int) -> dict[str, dict[str, str]]:
-    runs = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError):  # a line is incomplete after a kill
-            run = MIRROR.validate_json(line)
-            runs[run.get("key", "")] = run
-    return runs
-
-
-def is_served() -> bool:
-    """Whether MLflow's store is a server and not a local file."""
-    return os.environ.get("MLFLOW_TRACKING_URI", "").startswith(("http://", "https://"))
-
-
-def web_address() -> str:
-    """The address of MLflow for a browser."""
-    return os.environ["MLFLOW_TRACKING_URI"].rstrip("/") if is_served() else UI
-
-
-def mlflow_ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
-    """`mlflow_run_id` and `mlflow_experiment_id` of a run; empty if MLflow lacks the run."""
-    # Earlier versions wrote the two ids into `provenance.json` instead of `run_key`.
-    names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
-    if "run_key" not in provenance:
-        return {name: provenance[name] for name in names if provenance.get(name)}
-    root = folder.absolute().parents[len(Path(provenance["run"]).parts) - 1]
-    run = mirrored(root / paths.STATE).get(provenance["run_key"], {})
-    return {name: run[field] for name, field in names.items() if field in run}

@@ -5,6 +5,8 @@ A *run* is the result of one stage. Its folder below `results/{preset}` identifi
     {space}/{dataset}/{strategy}/seed{seed}/search/  (or genotype, trial, query, removal, ranking)
     {space}/{dataset}/{strategy}/seed{seed}/retrain/{target}/rseed{rseed}/
     {space}/{dataset}/{strategy}/seeds{repeats}/queries/      the seeds 0 to repeats - 1 in one run
+    studies/{study}/...      a run of a study
+    data/{dataset}/          a prepared data set
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ BENCHMARKS = ROOT + "/benchmarks"
 DATA = ROOT + "/data/{dataset}"
 TARGET_DATA = ROOT + "/data/{target}"
 NASBENCH_TABLE = ROOT + "/data/nas_bench_201/table.npy"
+NASBENCH_DIGITS = ROOT + "/data/nasbench_digits"
 REPORT = ROOT + "/report"
 
 # Logs and benchmarks use these paths too.
@@ -46,14 +49,15 @@ SEARCH, GENOTYPE, TRIAL, QUERY, REMOVAL, RANKING, RETRAIN, QUERIES = (
     f"{ROOT}/{folder}" for folder in STAGES.values()
 )
 
-# Below `results/{preset}`: measurements and short trainings of a study.
+# Below `results/{preset}`: the runs of a study.
 STUDY = "studies/{study}"
-SUPERNET = STUDY + "/{supernet}"
-WALK = SUPERNET + "/{walk}"
-DRAW = SUPERNET + "/{draw}"
+SUPERNET = STUDY + "/{supernet}/search"
+WALK = STUDY + "/{supernet}/{walk}"
+DRAW = STUDY + "/{supernet}/{draw}"
 FORM = STUDY + "/{form}/{rseed}"
 STUDY_FOLDER = STUDY + "/data/{folder}"
 NETWORK = STUDY + "/{folder}/{network}/{rseed}"
+SUMMARY = STUDY + "/summary"
 
 # Below `results/{preset}`: checkpoints and journals, which no rule declares as outputs, and the
 # study (a `ReportJob`), which a workflow writes when it starts.
@@ -89,6 +93,11 @@ class Place:
     def base(self) -> str:
         """The folder with all seeds of the search."""
         return STRATEGY.format(**vars(self))
+
+    @property
+    def seed_folder(self) -> str:
+        """The folder with all stages of the seed."""
+        return SEED.format(**vars(self))
 
     @property
     def title(self) -> str:
@@ -127,13 +136,32 @@ def find(folder: str) -> Place | None:
     return None
 
 
+def ending(folder: Path) -> Place | None:
+    """The `Place` of a run's folder below any other folders; None if it is not that of a run."""
+    parts = folder.parts
+    places = (find("/".join(parts[start:])) for start in range(len(parts)))
+    return next((place for place in places if place is not None), None)
+
+
+def seed_folder(folder: Path) -> Path:
+    """The folder with all stages of a seed, from the folder of one of its runs."""
+    # A training is at `retrain/{target}/rseed{rseed}`. By hand, the folders above have any names.
+    return folder.parents[2] if folder.name.startswith("rseed") else folder.parent
+
+
+def root_of(folder: Path, inner: str) -> Path | None:
+    """The absolute path of `results/{preset}`, above `inner`; None if `folder` is another one."""
+    path, end = folder.absolute().as_posix(), f"/{inner}"
+    return Path(path.removesuffix(end)) if path.endswith(end) else None
+
+
 def is_of_workflow(folder: Path) -> bool:
-    """Whether the folder is that of a run or of a prepared data set."""
+    """Whether the workflow writes a result into the folder: of a run, a study or a data set."""
     root = Path(ROOT).parent.resolve()
     if not folder.resolve().is_relative_to(root):
         return False
     _, *inner = folder.resolve().relative_to(root).parts or ("",)
-    return find("/".join(inner)) is not None or (len(inner) == 2 and inner[0] == "data")
+    return any(regex.fullmatch("/".join(inner)) for regex in _OF_WORKFLOW)
 
 
 def globs(file: str) -> list[str]:
@@ -159,3 +187,5 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 _REGEXES = {stage: _regex(folder) for stage, folder in STAGES.items()}
+_OTHERS = (SUPERNET, WALK, DRAW, FORM, SUMMARY, DATA.removeprefix(f"{ROOT}/"))
+_OF_WORKFLOW = [*_REGEXES.values(), *map(_regex, _OTHERS)]

@@ -23,7 +23,6 @@ from typing import Any
 from pydantic import BaseModel
 
 PACKAGE = Path(__file__).parent
-PARAM_LENGTH = 500  # characters of a parameter in MLflow
 DISTRIBUTIONS = (
     "torch",
     "torchvision",
@@ -137,15 +136,14 @@ def tags(others: Mapping[str, Any]) -> dict[str, str]:
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as MLflow parameters: dotted names, values as JSON or text, shortened."""
+    """Nested settings as flat text: dotted names, values as JSON or text."""
     flat: dict[str, str] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
             flat.update(flatten(value, f"{prefix}{key}."))
         else:
             text = value if isinstance(value, str) else json.dumps(value, default=str)
-            cut = len(text) > PARAM_LENGTH
-            flat[f"{prefix}{key}"] = text[: PARAM_LENGTH - 1] + "…" if cut else text
+            flat[f"{prefix}{key}"] = text
     return flat
 
 

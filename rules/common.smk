@@ -19,7 +19,7 @@ elif find_spec("pipeline") is None:
     sys.exit(2)
 from pipeline import moments
 from pipeline.analysis import plan
-from pipeline.config import code, jobs, load, needs, planned, studies
+from pipeline.config import code, jobs, layers, load, needs, planned, studies
 from pipeline.config.trainings import is_folder
 from pipeline.config.experiments import KEPT, is_searched
 from pipeline.machine import has_gpu, visible_gpus
@@ -32,6 +32,7 @@ from pipeline.paths import (
     FORM,
     GENOTYPE,
     LOGS,
+    NASBENCH_DIGITS,
     NASBENCH_TABLE,
     NETWORK,
     PLANNED,
@@ -45,8 +46,8 @@ from pipeline.paths import (
     SEARCH,
     SEED,
     SEEDS,
-    STUDY,
     STUDY_FOLDER,
+    SUMMARY,
     SUPERNET,
     TARGET_DATA,
     TRAINING,
@@ -58,7 +59,7 @@ from pipeline.registry.tables import EMBEDDED, find_table
 try:
     if workflow.is_main_process:
         check_writable()
-    CONFIG = load.resolve(config, layers=load.layers_in(workflow, config))
+    CONFIG = load.resolve(config, layers=layers.layers_in(workflow, config))
     EXPERIMENTS = load.experiments(CONFIG)
     CONFIG = load.with_labels(CONFIG, EXPERIMENTS)
     STUDIES = studies.load_all(CONFIG.preset)
@@ -68,6 +69,7 @@ except InputError as error:
     sys.exit(2)
 
 RESULTS = ROOT.format(preset=CONFIG.preset)
+PAGES = REPORT.format(preset=CONFIG.preset)
 CONFIGURED = {name: EXPERIMENTS[name] for name in CONFIG.experiments}
 # The slice for `track start`, which checks the data and opens the record before the first job.
 WORKFLOW = jobs.workflow_job(CONFIG, needs.datasets_of(CONFIGURED)).model_dump_json()
@@ -136,16 +138,16 @@ def code_of(job, *names):
     return of
 
 
-def keep_study():
+def keep_plan():
     """Write a file with the tables requested now or earlier; the tracking reads it."""
     path = Path(RESULTS, PLANNED)
     before = read_json(path)["experiments"] if path.exists() else []
     asked = [one["name"] for one in before if one["name"] in EXPERIMENTS]
     asked += needs.asked_for(CONFIG, targets(), EXPERIMENTS)
-    study = planned.report_job(
+    plan_of_runs = planned.report_job(
         CONFIG, [EXPERIMENTS[name] for name in dict.fromkeys(asked)]
     )
-    write_json(path, study.model_dump(mode="json"))
+    write_json(path, plan_of_runs.model_dump(mode="json"))
 
 
 def targets():

@@ -12,7 +12,7 @@ rule draw_figure:
         report(
             directory(f"{REPORT}/figures/{{experiment}}"),
             patterns=["{picture}.svg"],
-            caption="../docs/captions/figure.rst",
+            caption="captions/figure.rst",
             category="Figures",
             subcategory="{experiment}",
         ),
@@ -48,7 +48,7 @@ rule judge_claims:
         report(
             directory(f"{REPORT}/claims/{{experiment}}"),
             patterns=["images/{picture}.svg"],
-            caption="../docs/captions/figure.rst",
+            caption="captions/figure.rst",
             category="Claims",
         ),
     log:

@@ -15,7 +15,7 @@ rule export_genotype:
         genotype=f"{GENOTYPE}/genotype.json",
         svg=report(
             f"{GENOTYPE}/cell.svg",
-            caption="../docs/captions/cell.rst",
+            caption="captions/cell.rst",
             category="Cells",
             labels={
                 "space": "{space}",

@@ -11,7 +11,7 @@ def figures_of(*experiments):
     """The folders of the figures that some experiments draw, and of the claims that they judge."""
     made = {"figures": FIGURES, "claims": CLAIMS}
     return [
-        f"{RESULTS}/report/{kind}/{name}"
+        f"{PAGES}/{kind}/{name}"
         for name in experiments
         for kind, names in made.items()
         if name in names
@@ -98,15 +98,15 @@ def code_of_study(job, *names):
 
 def data_of_study(file):
     """An `input` function: a prepared file of the data set of a study."""
-    return lambda wildcards: (
-        f"{RESULTS}/data/{STUDIES[wildcards.study].dataset}/{file}"
+    return lambda wildcards: f"{DATA}/{file}".format(
+        preset=wildcards.preset, dataset=STUDIES[wildcards.study].dataset
     )
 
 
 def results_of_study(wildcards):
-    """All files that the measurements of a study are made from."""
-    base = f"{RESULTS}/studies/{wildcards.study}"
-    return [f"{base}/{file}" for file in STUDIES[wildcards.study].files()]
+    """`metrics.json` of all runs that the measurements of a study are made from."""
+    folders = STUDIES[wildcards.study].folders()
+    return [f"{RESULTS}/{folder}/metrics.json" for folder in folders]
 
 
 def table_of_study(wildcards):

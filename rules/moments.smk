@@ -7,7 +7,7 @@ def before_first_job():
         print(plan.announce(CONFIG, EXPERIMENTS, "paper"), file=sys.stderr)
     if targets() != {"disk"}:
         verb("track", "start", "--job", WORKFLOW)
-        keep_study()
+        keep_plan()
 
 
 def after_last_job(status):

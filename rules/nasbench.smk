@@ -30,27 +30,28 @@ rule make_digits_table:
     Input: manifest of the digits; output: the table. Takes two to four core-hours; can resume.
     """
     input:
-        f"{RESULTS}/data/digits/manifest.json",
+        f"{DATA}/manifest.json".replace("{dataset}", "digits"),
     output:
-        f"{RESULTS}/data/nasbench_digits/nasbench_digits.csv.gz",
+        table=f"{NASBENCH_DIGITS}/nasbench_digits.csv.gz",
+        metrics=f"{NASBENCH_DIGITS}/metrics.json",
+        provenance=f"{NASBENCH_DIGITS}/provenance.json",
     log:
-        f"{RESULTS}/logs/nasbench_digits.log",
+        f"{LOGS}/nasbench_digits.log",
     benchmark:
-        f"{RESULTS}/benchmarks/nasbench_digits.tsv"
+        f"{BENCHMARKS}/nasbench_digits.tsv"
     threads: ask("query").threads
     resources:
         mem_mb=ask("search").mem_mb,
         runtime=ask("search").runtime,
         gpu=0,
     params:
-        state=f"{RESULTS}/state/nasbench_digits",
+        out=NASBENCH_DIGITS,
     shell:
         "python -m pipeline digits-table"
         " --manifest {input:q}"
-        " --state {params.state:q}"
-        " --out {output:q}"
+        " --out {params.out:q}"
         " --threads {threads}"
-        " > {log:q} 2>&1"
+        " 2> {log:q}"
 
 
 rule query_table:

@@ -1,4 +1,4 @@
-"""Report: one self-contained page for the study or for an experiment."""
+"""Report: one self-contained page for all configured experiments or for one experiment."""
 
 
 rule write_report:
@@ -13,7 +13,7 @@ rule write_report:
     output:
         report(
             f"{REPORT}/{{page}}.html",
-            caption="../docs/captions/report.rst",
+            caption="captions/report.rst",
             category="Tables",
             labels={"page": "{page}"},
         ),
@@ -50,14 +50,14 @@ for experiment in EXPERIMENTS:
         name:
             experiment
         input:
-            f"{RESULTS}/report/{experiment}.html",
+            f"{PAGES}/{experiment}.html",
             figures_of(experiment),
 
 
 rule paper:
     """All tables and figures of the paper on one page."""
     input:
-        f"{RESULTS}/report/paper.html",
+        f"{PAGES}/paper.html",
         figures_of(*needs.on_page(CONFIG, "paper", EXPERIMENTS)),
 
 

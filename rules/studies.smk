@@ -106,13 +106,13 @@ rule summarise_study:
         runs=results_of_study,
         table=table_of_study,
     output:
-        measurements=directory(f"{ROOT}/{STUDY}/summary/measurements"),
-        metrics=f"{ROOT}/{STUDY}/summary/metrics.json",
-        provenance=f"{ROOT}/{STUDY}/summary/provenance.json",
+        measurements=directory(f"{ROOT}/{SUMMARY}/measurements"),
+        metrics=f"{ROOT}/{SUMMARY}/metrics.json",
+        provenance=f"{ROOT}/{SUMMARY}/provenance.json",
     log:
-        f"{LOGS}/{STUDY}/summary.log",
+        f"{LOGS}/{SUMMARY}.log",
     benchmark:
-        f"{BENCHMARKS}/{STUDY}/summary.tsv"
+        f"{BENCHMARKS}/{SUMMARY}.tsv"
     threads: ask("report").threads
     resources:
         **resources_of("report"),
@@ -120,8 +120,8 @@ rule summarise_study:
         job=lambda wildcards: studies.summary_job(
             STUDIES[wildcards.study], wildcards.preset
         ).model_dump_json(),
-        results=f"{ROOT}/{STUDY}",
-        out=f"{ROOT}/{STUDY}/summary",
+        results=ROOT,
+        out=f"{ROOT}/{SUMMARY}",
         table=table_option,
     shell:
         "python -m pipeline summarise"
@@ -139,4 +139,4 @@ for study in STUDIES:
         name:
             study
         input:
-            f"{RESULTS}/studies/{study}/summary/metrics.json",
+            f"{RESULTS}/{STUDIES[study].folder(SUMMARY)}/metrics.json",

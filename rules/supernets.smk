@@ -20,14 +20,14 @@ rule train_supernet:
         manifest=data_of_study("manifest.json"),
         split=data_of_study("split.npz"),
     output:
-        strength=f"{ROOT}/{SUPERNET}/search/strength.npz",
-        metrics=f"{ROOT}/{SUPERNET}/search/metrics.json",
-        provenance=f"{ROOT}/{SUPERNET}/search/provenance.json",
-        supernet=f"{ROOT}/{SUPERNET}/search/supernet.pt",
+        strength=f"{ROOT}/{SUPERNET}/strength.npz",
+        metrics=f"{ROOT}/{SUPERNET}/metrics.json",
+        provenance=f"{ROOT}/{SUPERNET}/provenance.json",
+        supernet=f"{ROOT}/{SUPERNET}/supernet.pt",
     log:
-        f"{LOGS}/{SUPERNET}/search.log",
+        f"{LOGS}/{SUPERNET}.log",
     benchmark:
-        f"{BENCHMARKS}/{SUPERNET}/search.tsv"
+        f"{BENCHMARKS}/{SUPERNET}.tsv"
     threads: ask("search").threads
     resources:
         **resources_of("search", on_gpu=True),
@@ -35,7 +35,7 @@ rule train_supernet:
         job=of_study(studies.supernet_job, "supernet"),
         code=code_of_study(studies.supernet_job, "supernet"),
         seed=lambda wildcards: STUDIES[wildcards.study].seed,
-        out=f"{ROOT}/{SUPERNET}/search",
+        out=f"{ROOT}/{SUPERNET}",
     shell:
         "python -m pipeline search"
         " --job {params.job:q}"
@@ -52,7 +52,7 @@ rule walk_supernet:
     Input: supernet, manifest and split; output: V along each permutation for every value function.
     """
     input:
-        supernet=f"{ROOT}/{SUPERNET}/search/supernet.pt",
+        supernet=f"{ROOT}/{SUPERNET}/supernet.pt",
         manifest=data_of_study("manifest.json"),
         split=data_of_study("split.npz"),
     output:
@@ -85,7 +85,7 @@ rule estimate_values:
     Input: supernet, manifest, split; output: values and their cost.
     """
     input:
-        supernet=f"{ROOT}/{SUPERNET}/search/supernet.pt",
+        supernet=f"{ROOT}/{SUPERNET}/supernet.pt",
         manifest=data_of_study("manifest.json"),
         split=data_of_study("split.npz"),
     output:

@@ -239,7 +239,7 @@ def kinds(folder: Path) -> list[Kind]:
     yaml_bytes = lambda value: yaml.safe_dump(value).encode()  # noqa: E731
     text = lambda path: networks.resolve(path.read_text(errors="surrogateescape"))  # noqa: E731
     return [
-        Kind("settings.yaml", tuple(settings), lambda p: load.load([p]), yaml_bytes),
+        Kind("settings.yaml", tuple(settings), lambda p: load.resolve(read_yaml(p)), yaml_bytes),
         Kind("text.yaml", (b"a: &a [1, *a]\nb: {c: 1e3}\n", *settings), read_yaml, yaml_bytes),
         Kind("genotype.txt", (published.to_darts_text().encode(), ARCH.encode()), text),
         Kind("genotype.json", (published.to_json(),), lambda p: verb("profile", "--genotype", p)),

@@ -17,7 +17,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pipeline import journal  # noqa: E402
+from pipeline import mirrored  # noqa: E402
 from pipeline.tracking import lookup, store  # noqa: E402
 from tests.browser import Page, chromium  # noqa: E402
 
@@ -59,7 +59,7 @@ def take_mlflow(page: Page, results: Path, out: Path) -> None:
         page.look(*SCREEN)
         deadline = time.monotonic() + 120
         while "shapley-nas" not in page.run("document.body.innerText"):
-            assert time.monotonic() < deadline, f"{journal.UI} does not answer"
+            assert time.monotonic() < deadline, f"{mirrored.UI} does not answer"
             page.open(lookup.runs_address(results))
             time.sleep(5)
         page.wait_for("matching runs")

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests import package_picture
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`([\w/.-]+(?:/|\.(?:py|yaml|toml|md)))`", PAGE)))
 
 
 def lines_of_picture():
-    """The packages of each line of the picture, from the top down."""
+    """The packages of each line of the list, from the top down."""
     picture = re.search(r"```text\n(.*?)```", PAGE, re.S)[1]
     return [re.split(r"\s{2,}", line)[0] for line in picture.splitlines()]
 
@@ -43,10 +45,24 @@ def test_the_picture_shows_the_layers_that_are_checked():
     assert lowest <= checked[-1]
 
 
+def test_the_arrows_are_the_imports_of_today():
+    shown = package_picture.PICTURE.read_text(encoding="utf-8")
+    told = f"imports have changed; draw them with `{package_picture.COMMAND}`"
+    assert shown == package_picture.svg(), told
+
+
+def test_an_arrow_that_follows_from_others_is_left_out():
+    pairs = {("a", "b"), ("b", "c"), ("c", "d"), ("a", "c"), ("a", "d"), ("b", "d")}
+    assert package_picture.arrows(pairs) == [("a", "b"), ("b", "c"), ("c", "d")]
+    assert package_picture.levels([*pairs]) == {"a": 0, "b": 1, "c": 2, "d": 3}
+
+
 def test_every_package_is_in_the_picture():
     shown = {name for line in lines_of_picture() for name in line.split(" | ")}
     packages = {path.parent.name for path in (ROOT / "pipeline").glob("*/__init__.py")}
     assert packages <= shown
+    drawn = set(re.findall(r">([^<]+)</text>", package_picture.svg()))
+    assert packages | {"cli", package_picture.LOWEST} <= drawn
 
 
 MODULES = sorted(

@@ -50,7 +50,7 @@ def verb(*arguments, **options):
 
 def search(manifest, results):
     """The search as a rule calls it, its state beside it below `results`."""
-    job = jobs.search_job(load.load(overrides=SETTINGS), "nasbench201", "shapley")
+    job = jobs.search_job(load.resolve(SETTINGS), "nasbench201", "shapley")
     return verb(
         *("search", "--job", job.model_dump_json(), "--manifest", str(manifest)),
         *("--out", str(results / "search"), "--threads", "1"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -21,7 +22,9 @@ import pytest
 import yaml
 
 from pipeline import cli as program
-from pipeline.config import generate, reference
+from pipeline.analysis.results_page import GAP, longest_word
+from pipeline.config import generate
+from tests.browser import chromium
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -155,6 +158,37 @@ def test_the_guide_builds_without_a_warning_and_has_all_pages(guide):
         assert (guide / f"{page.stem}.html").exists(), page
 
 
+def test_tables_fit_a_window_of_1200_pixels(guide, tmp_path):
+    """The side bar takes 240 pixels."""
+    with chromium(tmp_path) as page:
+        page.look(1200)
+        for path in sorted(guide.rglob("*.html")):
+            if "_modules" in path.parts:
+                continue
+            page.open(path.as_uri())
+            widths = page.run("[...document.querySelectorAll('table')].map(t => t.offsetWidth)")
+            assert max(widths, default=0) <= 960, path.name
+
+
+def widest_table(page):
+    """Characters in a row of the widest table of a page if every cell is broken at each space."""
+    text = re.sub(r"\]\([^)]*\)|`", "", page.read_text())
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.M)
+    split = [[re.split(r"(?<!\\)\|", row)[1:-1] for row in t.splitlines()] for t in tables]
+    columns = [
+        zip(*(row for row in rows if len(row) == len(rows[0])), strict=True) for rows in split
+    ]
+    return max(
+        (sum(max(map(longest_word, c)) + GAP for c in table) for table in columns), default=0
+    )
+
+
+def test_tables_fit_without_a_browser():
+    """The same in characters of eight pixels, where Chromium is not installed."""
+    for page in [*PAGES, *sorted((ROOT / "docs" / "results").glob("*.md"))]:
+        assert widest_table(page) <= 130, page.name
+
+
 def test_the_reference_has_every_key_and_every_verb(guide):
     page = (guide / "configuration.html").read_text()
     keys = re.findall(r"^# *(?:# )?(\w+):", generate.config_yaml(), re.M)
@@ -166,7 +200,7 @@ def test_the_reference_has_every_key_and_every_verb(guide):
 
 
 def test_the_reference_says_type_limits_default_and_source():
-    text = reference.markdown()
+    text = runpy.run_path(str(ROOT / "docs" / "keys.py"))["markdown"]()
     row = "| `learning_rate` | `0.1` (number, > 0) | SGD, first value of the cosine [the paper's"
     assert row in text
     assert "`auto` or `cpu` or `cuda`" in text

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline import layout
 from pipeline.errors import InputError
+from tests.workflow.conftest import EXPERIMENT, SETTINGS
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,25 +42,72 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "python"
 
 
-@pytest.mark.workflow
-def test_a_folder_of_the_workflow_runs_without_the_checkout(python: Path, tmp_path: Path) -> None:
-    """`shapley-nas init` lays out what Snakemake plans the whole demo from."""
-    environment = {**os.environ, "PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
+@dataclass(frozen=True)
+class Study:
+    """A folder made by `shapley-nas init`, and the installation that made it."""
 
-    def run(*command: str | Path, cwd: Path) -> str:
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    folder: Path
+    python: Path
+
+    def run(self, *command: str | Path) -> str:
+        """The output of a command of the installation, run in the folder."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("SHAPLEY_NAS")}
+        search_path = f"{self.python.parent}:{os.environ['PATH']}"
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**inherited, "PATH": search_path, "PYTHONPATH": "", "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout + done.stderr
 
-    there = run(python, "-c", "import pipeline; print(pipeline.__file__)", cwd=tmp_path)
+    def snakemake(self, *arguments: str) -> str:
+        return self.run(self.python, "-m", "snakemake", "--cores", "2", *arguments)
+
+
+@pytest.fixture(scope="module")
+def study(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A folder for studies, made without the checkout."""
+    study = Study(tmp_path_factory.mktemp("study"), python)
+    there = study.run(python, "-c", "import pipeline; print(pipeline.__file__)")
     assert str(ROOT) not in there
-    study = tmp_path / "study"
-    said = run(python.parent / "shapley-nas", "init", study, cwd=tmp_path)
-    assert f"cd {study}" in said
-    planned = run(python, "-m", "snakemake", "-n", "--cores", "1", cwd=study)
-    jobs = counts(planned)
+    said = study.run(python.parent / "shapley-nas", "init", study.folder)
+    assert f"cd {study.folder}" in said
+    return study
+
+
+@pytest.mark.workflow
+def test_a_folder_of_the_workflow_plans_the_whole_demo(study: Study) -> None:
+    jobs = counts(study.snakemake("-n"))
     assert jobs["search_architecture"] > 1
     assert jobs["write_report"] == jobs["all"] == 1
+
+
+@pytest.mark.workflow
+def test_a_folder_of_the_workflow_runs_without_the_checkout(study: Study) -> None:
+    """One search on digits, with its genotype, query and report, as the demo runs them."""
+    row = EXPERIMENT["rows"][0] | {"retrain": [], "removal": False}
+    text = yaml.safe_dump({"title": "Toy", "rows": [row]})
+    study.folder.joinpath("config", "experiments", "toy.yaml").write_text(text)
+    study.folder.joinpath("toy.yaml").write_text(yaml.safe_dump(SETTINGS))
+    toy = ("--configfile", "toy.yaml")
+    study.snakemake(*toy)
+    results = study.folder / "results" / "demo"
+    run = results / "nasbench201" / "digits" / "shapley" / "seed0"
+    searched = json.loads((run / "search" / "metrics.json").read_text())
+    assert searched["epochs"] == SETTINGS["search"]["nasbench201"]["epochs"]
+    cell = json.loads((run / "genotype" / "genotype.json").read_text())["cells"]["cell"]
+    operations = [name for node in cell for name, _ in node]
+    queried = json.loads((run / "query" / "metrics.json").read_text())
+    assert re.findall(r"(\w+)~", queried["arch"]) == operations
+    assert 10 < queried["digits_test"] <= queried["best_digits_test"]
+    report = (results / "report" / "index.html").read_text()
+    assert "Shapley-NAS" in report and f"{queried['digits_test']:.2f}" in report
+    assert "Nothing to be done" in study.snakemake(*toy)
+    study.snakemake(*toy, "--report", "snakemake.html")
+    assert "Cell found by shapley" in (study.folder / "snakemake.html").read_text()
 
 
 def counts(table: str) -> dict[str, int]:

@@ -11,7 +11,7 @@ import yaml
 
 from pipeline import launch, machine, slurm, staging
 from pipeline.config.cluster import ClusterSettings
-from pipeline.config.load import load
+from pipeline.config.load import resolve
 from pipeline.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -178,7 +178,7 @@ def test_nothing_a_shell_reads_reaches_sbatch():
     for key in ("partition", "gpu_partition", "account", "qos", "gpu_type", "mail"):
         for hostile in ("a; touch x", "$(id)", "a b", "`id`", "x' --wrap='id"):
             with pytest.raises(InputError, match=f"cluster.{key}"):
-                load(overrides={"cluster": {key: hostile}}, folder=ROOT / "config")
+                resolve({"cluster": {key: hostile}}, ROOT / "config")
     assert ClusterSettings(mail="me@example.org", gpu_type="a100").account == ""
 
 
@@ -191,7 +191,7 @@ def test_every_line_of_the_user_file_is_a_setting():
     rest = [line[2:] for line in lines if line.startswith(("# device", "# resources", "#   tr"))]
     given = yaml.safe_load("\n".join(["cluster:", *keys, *rest]))
     assert {*given["cluster"]} == {*ClusterSettings.model_fields}
-    config = load(overrides=given, folder=ROOT / "config")
+    config = resolve(given, ROOT / "config")
     assert config.resources.transfer.gpus == 8 and config.device == "cuda"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import paths
+from pipeline.config import studies
 from pipeline.errors import InputError
 from pipeline.paths import Place
 
@@ -45,6 +46,37 @@ def test_what_is_no_run_is_named(folder):
     assert paths.find(folder) is None
     with pytest.raises(InputError, match=re.escape(folder)):
         paths.parse(folder)
+
+
+def test_a_run_lies_below_any_folders():
+    for folder, place in FOLDERS.items():
+        assert paths.ending(Path("/home/me/by_hand", folder)) == place
+    assert paths.ending(Path("/home/me/shapley/search")) is None
+
+
+def test_the_stages_of_a_seed_lie_in_one_folder():
+    for folder, place in FOLDERS.items():
+        if place.stage != "queries":
+            assert paths.seed_folder(Path("results/demo", folder)) == Path(
+                "results/demo", place.seed_folder
+            )
+    assert paths.seed_folder(Path("mine/search")) == Path("mine")
+
+
+def test_the_root_is_above_a_run():
+    root = Path("results/demo").absolute()
+    for folder in (*FOLDERS, "studies/oracle/loop_1/search"):
+        assert paths.root_of(Path("results/demo", folder), folder) == root
+    assert paths.root_of(Path("results/demo/other"), "search") is None
+    assert paths.root_of(Path("results/demo"), "") is None
+
+
+def test_folders_of_the_workflow_are_runs_studies_and_data():
+    study = studies.load("estimators", "demo")
+    names = [*FOLDERS, *study.folders(), study.folder(paths.SUMMARY), "data/digits"]
+    assert all(paths.is_of_workflow(Path("results/demo", name)) for name in names)
+    for name in ("", "by_hand", f"by_hand/{SEARCH.folder}", "studies/estimators", "data"):
+        assert not paths.is_of_workflow(Path("results/demo", name)), name
 
 
 def test_a_title_is_short_and_tells_runs_apart():

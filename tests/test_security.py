@@ -12,7 +12,7 @@ import pytest
 import torchvision
 import yaml
 
-from pipeline.config.load import load
+from pipeline.config.load import resolve
 from pipeline.data.download import torchvision_archive
 from pipeline.errors import InputError
 from tests.nasbench.toys import toy_frame, write_toy_table
@@ -79,7 +79,7 @@ def test_no_kind_of_name_leaves_the_results(kind):
     entry = {"strategies": {"algorithm": "random"}, "datasets": {"path": "x"}, "genotypes": "x"}
     for name in ("../x", "a b", "", "x\n", "-x"):
         with pytest.raises(InputError, match=f"^--set: {kind}"):
-            load(overrides={kind: {name: entry[kind]}}, folder=ROOT / "config")
+            resolve({kind: {name: entry[kind]}}, ROOT / "config")
 
 
 @pytest.mark.parametrize("kind", ["path", "link"])

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -45,17 +44,21 @@ def read(
         without_warmup: leave out the epochs in which alpha is frozen.
         quantity: which history to read: "alpha" or "s".
     """
-    found = {run.seed: (run, _history(results, run, quantity)) for run in searches}
-    flat = {seed: (run, history) for seed, (run, history) in found.items() if history is not None}
+    flat = {
+        run.seed: history
+        for run in searches
+        if (history := _history(results, run, quantity)) is not None
+    }
     if not flat:
         return None
     space = space_of(searches[0])
-    if any(history.shape[1] != space.n_players for _, history in flat.values()):
+    if any(history.shape[1] != space.n_players for history in flat.values()):
         return None
     shape = (-1, len(space.cell_types), len(space.edges), space.n_operations)
+    warmups = {run.seed: run.settings.get("search", {}).get("warmup_epochs", 0) for run in searches}
     histories = {
-        seed: (_warmup_of(run) if without_warmup else 0, history.reshape(shape))
-        for seed, (run, history) in flat.items()
+        seed: (warmups[seed] if without_warmup else 0, history.reshape(shape))
+        for seed, history in flat.items()
     }
     names = dict.fromkeys(player.operation for player in space.players)
     operations = {operation: i for i, operation in enumerate(names)}
@@ -103,15 +106,9 @@ def _history(results: Path, run: FinishedRun, quantity: str) -> np.ndarray | Non
     return history if history is not None and len(history) else None
 
 
-def _warmup_of(run: FinishedRun) -> int:
-    """Epochs in which alpha was frozen."""
-    return int(run.provenance.get("settings", {}).get("search", {}).get("warmup_epochs", 0))
-
-
 def space_of(run: FinishedRun) -> Space:
     """The space of a search, built with the settings of the run."""
-    search: dict[str, Any] = run.provenance.get("settings", {}).get("search", {})
-    has_none = search.get("supernet", {}).get("include_none")
+    has_none = run.settings.get("search", {}).get("supernet", {}).get("include_none")
     shape = SupernetSettings() if has_none is None else SupernetSettings(include_none=has_none)
     space: Space = registry.get("spaces", run.space)(shape)
     return space

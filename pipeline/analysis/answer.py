@@ -15,9 +15,11 @@ from pipeline.analysis import dots, runs, tables
 from pipeline.analysis.architectures import Architecture, anchor_of
 from pipeline.analysis.dots import Dots
 from pipeline.analysis.drawings import Drawn
-from pipeline.analysis.intervals import CONFIDENCE, LEAST, welch
+from pipeline.analysis.evidence import Evidence
+from pipeline.analysis.intervals import CONFIDENCE, welch
 from pipeline.analysis.measures import TEST_COLUMNS, Measure
-from pipeline.analysis.tables import Cell, Evidence, Line, Part
+from pipeline.analysis.tables import Cell, Line, Part
+from pipeline.config.claims import LEAST
 from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 
@@ -56,14 +58,16 @@ class Summarised:
         return f"**{self.title}**\n\n{self.sentence}\n\n{table}"
 
 
-def answer(experiment: Experiment, parts: Sequence[Part], found: Sequence[Architecture]) -> Answer:
+def answer(
+    experiment: Experiment, parts: Sequence[Part], architectures: Sequence[Architecture]
+) -> Answer:
     """The answer of an experiment, from its tables and all architectures on the report page."""
     charts = tuple(chart for part in parts for chart in _charts(part))
     headline = _headline(experiment, parts)
     if headline is None:
         return Answer("", None, "", 0, charts)
     line, measure, cells = headline
-    best, value = _best(line, cells[line.row.label], found)
+    best, value = _best(line, cells[line.row.label], architectures)
     sentence = _sentence(line.row.label, measure, cells)
     return Answer(sentence, best, value, len(line.genotypes), charts)
 
@@ -74,22 +78,24 @@ def summarised(job: ReportJob, results: Path) -> Iterator[Summarised]:
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
-    study = Evidence.of(job, runs.collect(results))
+    evidence = Evidence.of(job, runs.collect(results))
     for experiment in job.experiments:
-        parts = tables.parts(experiment, study)
+        parts = tables.parts(experiment, evidence)
         headline = _headline(experiment, parts)
         if headline is None:
             continue
         line, measure, cells = headline
         columns = {
-            f"{one.title} (%)": {
-                label: cell.ours.words(one.decimals) for label, cell in own.items() if cell.ours
+            f"{column.title} (%)": {
+                label: cell.ours.words(column.decimals)
+                for label, cell in by_label.items()
+                if cell.ours
             }
             for part in parts
-            for one, own in _tests(part).items()
+            for column, by_label in _tests(part).items()
         }
-        labels = dict.fromkeys(label for own in columns.values() for label in own)
-        rows = [[label, *(own.get(label, "") for own in columns.values())] for label in labels]
+        labels = dict.fromkeys(label for texts in columns.values() for label in texts)
+        rows = [[label, *(texts.get(label, "") for texts in columns.values())] for label in labels]
         sentence = _sentence(line.row.label, measure, cells)
         yield Summarised(experiment.title, sentence, ["Method", *columns], rows)
 
@@ -108,15 +114,15 @@ def _headline(
 
 def _tests(part: Part) -> dict[Measure, dict[str, Cell]]:
     """Measure -> row label -> table cell, for test measures with at least one result of ours."""
-    found: dict[Measure, dict[str, Cell]] = {}
+    tests: dict[Measure, dict[str, Cell]] = {}
     for table in part.tables:
         for i, measure in enumerate(table.columns):
             if measure.key in (*TEST_COLUMNS, "test_error"):
-                own = {line.row.label: line.cells[i] for line in table.lines}
-                own = {label: cell for label, cell in own.items() if cell.ours or cell.paper}
-                if any(cell.ours for cell in own.values()):
-                    found[measure] = own
-    return found
+                cells = {line.row.label: line.cells[i] for line in table.lines}
+                cells = {label: cell for label, cell in cells.items() if cell.ours or cell.paper}
+                if any(cell.ours for cell in cells.values()):
+                    tests[measure] = cells
+    return tests
 
 
 def _method(experiment: Experiment, part: Part, cells: dict[str, Cell]) -> Line | None:
@@ -133,23 +139,23 @@ def _method(experiment: Experiment, part: Part, cells: dict[str, Cell]) -> Line 
 
 def _sentence(label: str, measure: Measure, cells: dict[str, Cell]) -> str:
     """The method's result, and which methods it is better or worse than."""
-    own = cells[label]
-    assert own.ours is not None
+    best = cells[label]
+    assert best.ours is not None
     others: dict[int, list[str]] = {sign: [] for sign in SAID}
     few = False
     for name, cell in cells.items():
         if cell.ours and name != label:
-            sign, tested = _compared(own, cell)
+            sign, tested = _compared(best, cell)
             few = few or not tested
             others[sign].append(f"{name}, {cell.ours.words(measure.decimals)} %")
-    n = own.ours.n
-    value = f"{own.ours.words(measure.decimals)} % {_named(measure)}"
+    n = best.ours.n
+    value = f"{best.ours.words(measure.decimals)} % {_named(measure)}"
     said = [f"{SAID[sign]} {_listed(names)}" for sign, names in others.items() if names]
     text = (
         f"{label} reaches {value} ({n} seed{'s' * (n > 1)}){': ' if said else ''}{'; '.join(said)}."
     )
-    if own.paper and own.difference is not None:
-        text += f" The paper prints {own.paper.mean:.{measure.decimals}f} %."
+    if best.paper and best.difference is not None:
+        text += f" The paper prints {best.paper.mean:.{measure.decimals}f} %."
     return f"{text} {FEW}" if few else text
 
 
@@ -160,14 +166,14 @@ def _named(measure: Measure) -> str:
     return f"test error on {measure.target}"
 
 
-def _compared(one: Cell, other: Cell) -> tuple[int, bool]:
-    """1 if `one` is better, -1 if worse, 0 if no difference is found; and whether it was tested.
+def _compared(first: Cell, second: Cell) -> tuple[int, bool]:
+    """1 if `first` is better, -1 if worse, 0 if no difference is found; and whether it was tested.
 
     With too few seeds for Welch's test, only the means are compared.
     """
-    a, b = one.ours, other.ours
+    a, b = first.ours, second.ours
     assert a is not None and b is not None
-    lower = one.measure.lower_is_better
+    lower = first.measure.lower_is_better
     sign = 0 if a.mean == b.mean else 1 if (a.mean < b.mean) == lower else -1
     if min(a.n, b.n) < LEAST or a.deviation is None or b.deviation is None:
         return sign, False
@@ -180,11 +186,13 @@ def _listed(names: Sequence[str]) -> str:
     return f"{'; '.join(first)}; and {last}" if first else last
 
 
-def _best(line: Line, cell: Cell, found: Sequence[Architecture]) -> tuple[Architecture | None, str]:
+def _best(
+    line: Line, cell: Cell, architectures: Sequence[Architecture]
+) -> tuple[Architecture | None, str]:
     """The architecture of the seed with the best result, and this result as text."""
     measure = cell.measure
     sign = 1 if measure.lower_is_better else -1
-    by_anchor = {one.anchor: one for one in found}
+    by_anchor = {architecture.anchor: architecture for architecture in architectures}
     for seed in sorted(cell.values, key=lambda seed: sign * cell.values[seed]):
         for run in line.genotypes:
             if run.seed == seed and anchor_of(run) in by_anchor:
@@ -235,7 +243,9 @@ def _size_of(part: Part, label: str) -> float | None:
 def _against_size(measure: Measure, points: Sequence[Dots]) -> Drawn:
     caption = f"{measure.title} (%) against parameters"
     said = "; ".join(
-        f"{one.name} {one.words(measure.decimals)} at {one.at:.3f} M" for one in points
+        f"{point.name} {point.words(measure.decimals)} at {point.at:.3f} M" for point in points
     )
     drawn = dots.scatter(points, "parameters (M)")
-    return Drawn(caption, f"{caption}: {said}", drawn, {one.name: one.index for one in points})
+    return Drawn(
+        caption, f"{caption}: {said}", drawn, {point.name: point.index for point in points}
+    )

@@ -1,4 +1,4 @@
-"""Separates runs whose settings differ from the study's, and finds runs whose code has changed."""
+"""Separates runs whose settings differ from the plan's, and finds runs whose code has changed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FIRST = ("search", "genotype")
 def split(
     runs: Sequence[FinishedRun], planned: Mapping[str, str]
 ) -> tuple[list[FinishedRun], list[FinishedRun]]:
-    """The runs with the study's settings, and the runs with other settings.
+    """The runs with the planned settings, and the runs with other settings.
 
-    Runs that use a search or a genotype with other settings also count as other. For runs that the
-    study does not plan, the most common settings count as the study's.
+    Runs that use a search or a genotype with other settings also count as other. For runs that
+    are not planned, the most common settings count as planned.
 
     Args:
         runs: all runs of one results folder.
@@ -36,21 +36,21 @@ def split(
         for run in runs
         if (digest := digests[run.folder]) and digest != wanted[plans.key_of(run)]
     }
-    earliest: dict[tuple[str, int], int] = {}
+    earliest: dict[str, int] = {}
     for run in runs:
         if run.folder in apart and run.stage in FIRST:
-            seed = (run.base, run.seed)
+            seed = run.seed_folder
             earliest[seed] = min(ORDER.index(run.stage), earliest.get(seed, len(ORDER)))
     kept: list[FinishedRun] = []
     others: list[FinishedRun] = []
     for run in runs:
-        follows = ORDER.index(run.stage) > earliest.get((run.base, run.seed), len(ORDER))
+        follows = ORDER.index(run.stage) > earliest.get(run.seed_folder, len(ORDER))
         (others if follows or run.folder in apart else kept).append(run)
     return kept, others
 
 
-def of_study(runs: Sequence[FinishedRun], planned: Mapping[str, str]) -> list[FinishedRun]:
-    """The runs with the study's settings; names the other runs on stderr."""
+def as_planned(runs: Sequence[FinishedRun], planned: Mapping[str, str]) -> list[FinishedRun]:
+    """The runs with the planned settings; names the other runs on stderr."""
     kept, others = split(runs, planned)
     if others:
         print(f"left out, since their settings are others: {names(others)}", file=sys.stderr)
@@ -59,14 +59,14 @@ def of_study(runs: Sequence[FinishedRun], planned: Mapping[str, str]) -> list[Fi
 
 def names(runs: Sequence[FinishedRun]) -> str:
     """Folders of runs as text; a seed with several runs is named once."""
-    return ", ".join(dict.fromkeys(f"{run.base}/seed{run.seed}" for run in runs))
+    return ", ".join(dict.fromkeys(run.seed_folder for run in runs))
 
 
 def planned_in(results: Path) -> Mapping[str, str]:
-    """The argument `planned` of `split` for the last study; empty if unknown."""
+    """The argument `planned` of `split` for the last workflow; empty if unknown."""
     path = results / paths.PLANNED
-    found: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
-    return found
+    digests: Mapping[str, str] = read_json(path).get("planned", {}) if path.exists() else {}
+    return digests
 
 
 def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
@@ -81,8 +81,8 @@ def changed_since(run: FinishedRun, source_digest: str) -> list[str]:
 
 
 def _digest(run: FinishedRun) -> str | None:
-    settings = run.provenance.get("settings")
-    return plans.digest_of(run.stage, settings) if settings and plans.key_of(run) else None
+    known = run.settings and plans.key_of(run)
+    return plans.digest_of(run.stage, run.settings) if known else None
 
 
 def _most_common(runs: Sequence[FinishedRun], digests: Mapping[str, str | None]) -> dict[str, str]:

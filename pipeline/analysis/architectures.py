@@ -42,8 +42,8 @@ class Architecture:
     @property
     def counts(self) -> dict[str, str]:
         """Parameters and multiply-adds as text."""
-        found = {name: self.run.metrics.get(key) for key, name in COUNTS.items()}
-        return {k: f"{v:,.0f}" for k, v in found.items() if isinstance(v, int | float)}
+        numbers = {name: self.run.metrics.get(key) for key, name in COUNTS.items()}
+        return {k: f"{v:,.0f}" for k, v in numbers.items() if isinstance(v, int | float)}
 
 
 def architectures(
@@ -60,14 +60,14 @@ def title_of(run: FinishedRun, titles: Mapping[str, str]) -> str:
 
 def anchor_of(run: FinishedRun) -> str:
     """The HTML id of the architecture that a run's seed found."""
-    return f"architecture-{run.base}/seed{run.seed}".replace("/", "-")
+    return f"architecture-{run.seed_folder}".replace("/", "-")
 
 
 def _architecture(
     results: Path, run: FinishedRun, runs: Sequence[FinishedRun], titles: Mapping[str, str]
 ) -> Architecture:
     path = results / run.folder / "cell.svg"
-    own = [r for r in runs if (r.base, r.seed) == (run.base, run.seed) and r is not run]
+    others = [r for r in runs if r.seed_folder == run.seed_folder and r is not run]
     title = title_of(run, titles)
     same = next((group for group in same_cells(runs) if run in group), [])
     return Architecture(
@@ -75,28 +75,30 @@ def _architecture(
         anchor=anchor_of(run),
         title=title,
         svg=path.read_text(encoding="utf-8") if path.exists() else "",
-        others=tuple(own),
-        training=_training(title, own),
-        same=tuple(title_of(one, titles) for one in same if one.strategy != run.strategy),
-        values=heat_maps(results, _search_of(own), run),
+        others=tuple(others),
+        training=_training(title, others),
+        same=tuple(
+            title_of(genotype, titles) for genotype in same if genotype.strategy != run.strategy
+        ),
+        values=heat_maps(results, _search_of(others), run),
     )
 
 
-def _search_of(own: Sequence[FinishedRun]) -> FinishedRun | None:
-    return next((run for run in own if run.stage == "search"), None)
+def _search_of(runs: Sequence[FinishedRun]) -> FinishedRun | None:
+    return next((run for run in runs if run.stage == "search"), None)
 
 
-def growth(results: Path, one: Architecture) -> list[Drawn]:
+def growth(results: Path, architecture: Architecture) -> list[Drawn]:
     """Curves of a search over its epochs: alpha (Eq. 6) and accumulated Shapley values (Eq. 7)."""
-    search = _search_of(one.others)
+    search = _search_of(architecture.others)
     if search is None:
         return []
-    found = {name: alphas.read(results, [search], quantity=name) for name in ("s", "alpha")}
+    by_quantity = {name: alphas.read(results, [search], quantity=name) for name in ("s", "alpha")}
     return [
-        _grown(name, cell_type, edges, own.operations)
-        for name, own in found.items()
-        if own
-        for cell_type, edges in own.edges.items()
+        _grown(name, cell_type, edges, history.operations)
+        for name, history in by_quantity.items()
+        if history
+        for cell_type, edges in history.edges.items()
     ]
 
 
@@ -112,13 +114,13 @@ def _grown(
     return Drawn(caption, words, figures.grid(edges, COLUMNS), operations)
 
 
-def _training(title: str, own: Sequence[FinishedRun]) -> Drawn | None:
+def _training(title: str, runs: Sequence[FinishedRun]) -> Drawn | None:
     """One curve for each data set."""
-    targets = dict.fromkeys(run.target for run in own if run.target is not None)
+    targets = dict.fromkeys(run.target for run in runs if run.target is not None)
     series = [
         Series(target, index, by_run)
         for index, target in enumerate(targets)
-        if (by_run := histories([r for r in own if r.target == target], "train_accuracy", 100.0))
+        if (by_run := histories([r for r in runs if r.target == target], "train_accuracy", 100.0))
     ]
     if not series:
         return None

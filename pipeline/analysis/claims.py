@@ -29,18 +29,20 @@ def measure(job: ReportJob, results: Path) -> dict[str, dict[str, Any]]:
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
-    finished = apart.of_study(runs.collect(results), job.planned)
-    found = {}
+    finished = apart.as_planned(runs.collect(results), job.planned)
+    measurements = {}
     for experiment in job.experiments:
         if not experiment.claims:
             continue
         made = measurement.made(job, experiment, finished)
-        parts = {name: _claim(one, experiment, finished) for name, one in experiment.claims.items()}
+        parts = {
+            name: _claim(claim, experiment, finished) for name, claim in experiment.claims.items()
+        }
         parts[PLAN] = {"rows": [_planned(row, job.seeds, finished) for row in experiment.rows]}
         for name, part in parts.items():
             file = f"{experiment.name}_{name.lower()}.json"
-            found[file] = {"claim": name, "title": experiment.title, **part, **made}
-    return found
+            measurements[file] = {"claim": name, "title": experiment.title, **part, **made}
+    return measurements
 
 
 def values(
@@ -48,14 +50,14 @@ def values(
 ) -> dict[int, float]:
     """A measure by seed; `search/passes` counts image passes, a backward pass as two."""
     stage, _, key = measure.partition("/")
-    own = [run for run in finished if (run.strategy, run.dataset) == (label, dataset)]
+    matching = [run for run in finished if (run.strategy, run.dataset) == (label, dataset)]
     if measure == "search/passes":
         return {
             run.seed: run.metrics["images_forward"] + 2 * run.metrics["images_backward"]
-            for run in own
+            for run in matching
             if run.stage == stage
         }
-    return by_seed(Measure(stage, key, ""), own)
+    return by_seed(Measure(stage, key, ""), matching)
 
 
 def compared(
@@ -68,14 +70,14 @@ def compared(
     }
     if condition.order:
         return _agreement(of, _printed(condition, experiment))
-    own = of[condition.strategy]
+    first = of[condition.strategy]
     if not condition.versus:
-        return own
-    other = of[condition.versus]
-    shared = sorted(own.keys() & other.keys())
+        return first
+    second = of[condition.versus]
+    shared = sorted(first.keys() & second.keys())
     if condition.ratio:
-        return {seed: own[seed] / other[seed] for seed in shared}
-    return {seed: own[seed] - other[seed] for seed in shared}
+        return {seed: first[seed] / second[seed] for seed in shared}
+    return {seed: first[seed] - second[seed] for seed in shared}
 
 
 def _agreement(of: Mapping[str, Values], printed: Mapping[str, float]) -> dict[int, float]:
@@ -100,8 +102,8 @@ def _printed(condition: Condition, experiment: Experiment) -> dict[str, float]:
 
 
 def _claim(claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]) -> dict[str, Any]:
-    conditions = [_judged(one, experiment, finished) for one in claim.conditions]
-    deciding = [one["verdict"] for one in conditions if one["decides"]]
+    conditions = [_judged(condition, experiment, finished) for condition in claim.conditions]
+    deciding = [judged["verdict"] for judged in conditions if judged["decides"]]
     return {
         "sentence": claim.sentence,
         "section": claim.section,
@@ -117,13 +119,13 @@ def _judged(
     condition: Condition, experiment: Experiment, finished: Sequence[FinishedRun]
 ) -> dict[str, Any]:
     by = compared(condition, experiment, finished)
-    found = summarise(by.values()) if by else None
-    if found is None:
+    summary = summarise(by.values()) if by else None
+    if summary is None:
         verdict = OPEN
     elif condition.hits:
-        verdict = condition.verdict_of_seeds(found.values)
+        verdict = condition.verdict_of_seeds(summary.values)
     else:
-        verdict = condition.verdict(found.n, found.low, found.high)
+        verdict = condition.verdict(summary.n, summary.low, summary.high)
     return {
         "says": condition.says,
         "rule": condition.rule,
@@ -137,27 +139,27 @@ def _numbers(by: Values) -> dict[str, Any] | None:
     """Mean, number of seeds, half-width of the 95 % t interval (or else the value of each seed)."""
     if not by:
         return None
-    one = summarise(by.values())
-    known = {"mean": round(one.mean, DECIMALS), "n": one.n}
-    if one.half_width is None:
-        return {**known, "values": [round(value, DECIMALS) for value in one.values]}
-    return {**known, "half_width": round(one.half_width, DECIMALS)}
+    summary = summarise(by.values())
+    known = {"mean": round(summary.mean, DECIMALS), "n": summary.n}
+    if summary.half_width is None:
+        return {**known, "values": [round(value, DECIMALS) for value in summary.values]}
+    return {**known, "half_width": round(summary.half_width, DECIMALS)}
 
 
 def _picture(
     claim: Claim, experiment: Experiment, finished: Sequence[FinishedRun]
 ) -> dict[str, Any]:
     """Data of a claim's picture: curves over epochs, or a value per seed, for each label."""
-    titles = {label: _title(label, experiment) for label in claim.labels}
+    titles = {row.strategy: row.label for row in reversed(experiment.rows)}
     if claim.curve:
-        series = {titles[label]: epochs(label, claim.curve, finished) for label in titles}
+        series = {titles[label]: epochs(label, claim.curve, finished) for label in claim.labels}
         return {"curve": claim.curve, "series": {name: by for name, by in series.items() if by}}
     first = claim.conditions[0]
     same = [
         label
-        for one in claim.conditions
-        if (one.measure, one.dataset) == (first.measure, first.dataset)
-        for label in one.labels
+        for condition in claim.conditions
+        if (condition.measure, condition.dataset) == (first.measure, first.dataset)
+        for label in condition.labels
     ]
     dots = {
         titles[label]: values(label, first.dataset, first.measure, finished)
@@ -200,7 +202,3 @@ def _planned(row: Row, seeds: Sequence[int], finished: Sequence[FinishedRun]) ->
             for column in (f"{dataset}_test", f"tau_{dataset}_test")
         },
     }
-
-
-def _title(label: str, experiment: Experiment) -> str:
-    return next(row.label for row in experiment.rows if row.strategy == label)

@@ -71,6 +71,7 @@ computed from NAS-Bench-201 after the search; the search never uses this table. 
 single seeds, thick lines their mean, and bands the 95 % interval of the mean.
 """
 CONDITIONS = {"says": "Condition", "rule": "Rule", "result": "Result", "verdict": "Verdict"}
+PLURALS = {HOLDS: "hold here", FAILS: "do not hold here", OPEN: OPEN}
 PLAN_COLUMNS = {
     "label": "Row",
     "dataset": "Data set",
@@ -88,18 +89,18 @@ def render(folder: Path, images: Path) -> str:
     Raises:
         InputError: `folder` has no measurements of claims.
     """
-    found = [files.read_json(path) for path in sorted(folder.glob("*.json")) if is_claim(path)]
-    if not found:
+    measured = [files.read_json(path) for path in sorted(folder.glob("*.json")) if is_claim(path)]
+    if not measured:
         raise InputError(f"{folder}: no measurement of claims; give --judge to make them")
-    claims = [one for one in found if one["claim"] != PLAN]
-    claims.sort(key=lambda one: int(one["claim"][1:]))
-    papers = [one for one in claims if one["claim"].startswith("C")]
-    ours = [one for one in claims if one not in papers]
-    rows = [row for one in found if one["claim"] == PLAN for row in one["rows"]]
-    sections = [_section(one, images) for one in papers]
+    claims = [measurement for measurement in measured if measurement["claim"] != PLAN]
+    claims.sort(key=lambda claim: int(claim["claim"][1:]))
+    papers = [claim for claim in claims if claim["claim"].startswith("C")]
+    ours = [claim for claim in claims if claim not in papers]
+    rows = [row for plan in measured if plan["claim"] == PLAN for row in plan["rows"]]
+    sections = [_section(claim, images) for claim in papers]
     if ours:
-        sections += [HELD_OUT, _summary(ours), *(_section(one, images) for one in ours)]
-    made = [_made(claims[0])] if claims else []
+        sections += [HELD_OUT, _summary(ours), *(_section(claim, images) for claim in ours)]
+    made = [_made([*papers, *ours])] if claims else []
     return "\n".join([HEAD, _summary(papers), *sections, *_ran(rows, images), *made])
 
 
@@ -107,13 +108,13 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
     """A table with one row per claim, followed by the number of claims with each verdict."""
     rows = [
         {
-            "claim": f"[{one['claim']}](#{one['claim'].lower()})",
-            "sentence": one["sentence"],
-            "verdict": f"**{one['verdict']}**",
-            "says": one["conditions"][0]["says"],
-            "result": _result(one["conditions"][0]),
+            "claim": f"[{claim['claim']}](#{claim['claim'].lower()})",
+            "sentence": claim["sentence"],
+            "verdict": f"**{claim['verdict']}**",
+            "says": claim["conditions"][0]["says"],
+            "result": _result(claim["conditions"][0]),
         }
-        for one in claims
+        for claim in claims
     ]
     columns = {
         "claim": "",
@@ -122,9 +123,20 @@ def _summary(claims: Sequence[Mapping[str, Any]]) -> str:
         "says": "First condition",
         "result": "Result",
     }
-    verdicts = [one["verdict"] for one in claims]
-    counts = ", ".join(f"{verdicts.count(one)} {one}" for one in (HOLDS, FAILS, OPEN))
-    return f"{table(columns, rows)}\n\nOf {len(claims)} claims: {counts}.\n"
+    verdicts = [claim["verdict"] for claim in claims]
+    return f"{table(columns, rows)}\n\n{_counted(verdicts)}\n"
+
+
+def _counted(verdicts: Sequence[str]) -> str:
+    """A sentence with the number of claims of each verdict."""
+    parts = ["none holds here"] if HOLDS not in verdicts else []
+    for verdict, plural in PLURALS.items():
+        if number := verdicts.count(verdict):
+            parts.append(f"{number} {verdict if number == 1 else plural}")
+    total = "1 claim" if len(verdicts) == 1 else f"{len(verdicts)} claims"
+    *first, last = parts
+    listed = ", ".join([*first, f"and {last}"]) if first else last
+    return f"Of {total}, {listed}."
 
 
 def _result(condition: Mapping[str, Any]) -> Any:
@@ -136,11 +148,13 @@ def _result(condition: Mapping[str, Any]) -> Any:
 def _section(claim: Mapping[str, Any], images: Path) -> str:
     rows = [
         {
-            **one,
-            "says": one["says"] if one["decides"] else f"{one['says']} (not part of the verdict)",
-            "result": _result(one),
+            **condition,
+            "says": condition["says"]
+            if condition["decides"]
+            else f"{condition['says']} (not part of the verdict)",
+            "result": _result(condition),
         }
-        for one in claim["conditions"]
+        for condition in claim["conditions"]
     ]
     parts = [
         f"## {claim['claim']}",
@@ -193,13 +207,13 @@ def _ran(rows: Sequence[Mapping[str, Any]], images: Path) -> list[str]:
         series = {row["label"]: row["by_epoch"][part] for row in rows if row["by_epoch"].get(part)}
         labels, n = [*series], len(figures.SERIES)  # a picture holds n distinct curves
         for start in range(0, len(labels), n):
-            own = {label: series[label] for label in labels[start : start + n]}
+            shown = {label: series[label] for label in labels[start : start + n]}
             name = f"claims_{part}_{start // n + 1}.svg"
-            drawn.append(_curves(own, _words(part), images / name))
+            drawn.append(_curves(shown, _words(part), images / name))
     lines = [{**row, "accuracy": row["accuracy"] or row["not_run"] or "not run"} for row in rows]
     return [
         BY_EPOCH,
-        *(f"{one}\n" for one in drawn or ["Nothing has run."]),
+        *(f"{paragraph}\n" for paragraph in drawn or ["Nothing has run."]),
         END,
         table(PLAN_COLUMNS, lines),
         "",
@@ -216,12 +230,17 @@ def _words(measure: str) -> str:
     return key.replace("_", " ").capitalize()
 
 
-def _made(claim: Mapping[str, Any]) -> str:
-    commits = ", ".join(f"`{one[:12]}`" for one in claim["commit"].split(", ") if one)
-    lines = [
-        f"Command: `{claim['command']}`",
-        f"Commits: {commits or 'none yet'}",
-        f"Machine: {claim['machine'] or 'none yet'}",
-        f"Date: {claim['date'] or 'none yet'}",
-    ]
-    return "\n".join(["", *(f"- {line}" for line in lines), ""])
+def _made(claims: Sequence[Mapping[str, Any]]) -> str:
+    """Command, commits, machine and date of the claims; one list if they agree."""
+    names: dict[str, list[str]] = {}
+    for claim in claims:
+        commits = ", ".join(f"`{commit[:12]}`" for commit in claim["commit"].split(", ") if commit)
+        lines = [
+            f"- Command: `{claim['command']}`",
+            f"- Commits: {commits or 'none yet'}",
+            f"- Machine: {claim['machine'] or 'none yet'}",
+            f"- Date: {claim['date'] or 'none yet'}",
+        ]
+        names.setdefault("\n".join(lines), []).append(claim["claim"])
+    lists = [f"{', '.join(members)}:\n\n{made}\n" for made, members in names.items()]
+    return "\n".join(["\n## How it was measured\n", *lists])

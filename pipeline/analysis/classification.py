@@ -26,18 +26,18 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return max(0.0, (centre - half) / (1 + z2)), min(1.0, (centre + half) / (1 + z2))
 
 
-def summary(found: Evaluation) -> dict[str, Any]:
+def summary(evaluation: Evaluation) -> dict[str, Any]:
     """Accuracies with the ends of their intervals and the baseline, as fractions."""
-    n, hits = found.n, int(found.confusion.trace())
-    baseline = int(found.confusion.sum(axis=1).max()) / n
+    n, hits = evaluation.n, int(evaluation.confusion.trace())
+    baseline = int(evaluation.confusion.sum(axis=1).max()) / n
     low, high = wilson(hits, n)
-    low5, high5 = wilson(found.n_top5, n)
+    low5, high5 = wilson(evaluation.n_top5, n)
     return {
         "n": n,
         "accuracy": hits / n,
         "accuracy_low": low,
         "accuracy_high": high,
-        "top5_accuracy": found.n_top5 / n,
+        "top5_accuracy": evaluation.n_top5 / n,
         "top5_accuracy_low": low5,
         "top5_accuracy_high": high5,
         "majority_accuracy": baseline,
@@ -45,14 +45,14 @@ def summary(found: Evaluation) -> dict[str, Any]:
     }
 
 
-def by_class(found: Evaluation, names: Sequence[str]) -> list[dict[str, Any]]:
+def by_class(evaluation: Evaluation, names: Sequence[str]) -> list[dict[str, Any]]:
     """A row for each class: images, recall with its interval, precision."""
     rows = []
     for label, name in enumerate(names):
-        n, hits = int(found.confusion[label].sum()), int(found.confusion[label, label])
-        answers = int(found.confusion[:, label].sum())
+        n, hits = int(evaluation.confusion[label].sum()), int(evaluation.confusion[label, label])
+        answers = int(evaluation.confusion[:, label].sum())
         low, high = wilson(hits, n) if n else (None, None)
-        others = found.confusion[label].copy()
+        others = evaluation.confusion[label].copy()
         others[label] = 0
         rows.append(
             {
@@ -68,27 +68,28 @@ def by_class(found: Evaluation, names: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def write(found: Evaluation, names: Sequence[str], folder: Path) -> list[Path]:
+def write(evaluation: Evaluation, names: Sequence[str], folder: Path) -> list[Path]:
     """Write `evaluation.json`, `classes.csv`, `confusion.csv` and `confusion.png`."""
-    write_json(folder / "evaluation.json", summary(found))
-    write_csv(folder / "classes.csv", by_class(found, names))
+    write_json(folder / "evaluation.json", summary(evaluation))
+    write_csv(folder / "classes.csv", by_class(evaluation, names))
     rows = [
         {
             "true class": name,
             **{f"answer {other}": int(n) for other, n in zip(names, row, strict=True)},
         }
-        for name, row in zip(names, found.confusion, strict=True)
+        for name, row in zip(names, evaluation.confusion, strict=True)
     ]
     write_csv(folder / "confusion.csv", rows)
-    _draw(found, names, folder / "confusion.png")
+    _draw(evaluation, names, folder / "confusion.png")
     files = ("evaluation.json", "classes.csv", "confusion.csv", "confusion.png")
     return [folder / name for name in files]
 
 
-def words(found: Evaluation) -> str:
+def words(evaluation: Evaluation) -> str:
     """A line about the accuracy, with a warning if the network does not beat the baseline."""
-    s = summary(found)
-    top5 = f"among the first five {s['top5_accuracy']:.4f}, " if len(found.confusion) > 5 else ""
+    s = summary(evaluation)
+    several = len(evaluation.confusion) > 5
+    top5 = f"among the first five {s['top5_accuracy']:.4f}, " if several else ""
     line = (
         f"accuracy {s['accuracy']:.4f} ({s['accuracy_low']:.4f} to {s['accuracy_high']:.4f}), "
         f"{top5}of {s['n']} images; "
@@ -117,11 +118,11 @@ def _text(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-def _draw(found: Evaluation, names: Sequence[str], path: Path) -> None:
+def _draw(evaluation: Evaluation, names: Sequence[str], path: Path) -> None:
     """Draw the confusion matrix; a row shows the answers for one true class, as shares."""
     from matplotlib.figure import Figure  # imported only here, because it takes a second
 
-    shares = found.confusion / np.maximum(found.confusion.sum(axis=1, keepdims=True), 1)
+    shares = evaluation.confusion / np.maximum(evaluation.confusion.sum(axis=1, keepdims=True), 1)
     side = min(12.0, 3.0 + 0.3 * len(names))
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()

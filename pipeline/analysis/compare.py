@@ -18,11 +18,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pipeline import journal, paths
+from pipeline import mirrored, paths
 from pipeline.analysis import measures
-from pipeline.analysis.intervals import LEAST, Summary, paired_difference, summarise, welch
+from pipeline.analysis.intervals import Summary, paired_difference, summarise, welch
 from pipeline.analysis.measures import Measure, by_seed
 from pipeline.analysis.runs import FinishedRun, read_metrics, same_cells
+from pipeline.config.claims import LEAST
 from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
 from pipeline.files import read_json
@@ -35,7 +36,7 @@ SEARCH, TRAINING = "search seeds", "training seeds"
 
 
 @dataclass(frozen=True)
-class Subject:
+class ComparedRun:
     """One run that is compared.
 
     Attributes:
@@ -53,13 +54,13 @@ class Subject:
     mlflow: tuple[str, str] | None = None
 
     @classmethod
-    def named(cls, name: str, seed: Any, **content: Any) -> Subject:
+    def named(cls, name: str, seed: Any, **content: Any) -> ComparedRun:
         """Read the seeds from a run's name; `seed` is used if the name has no search seed."""
         seeds = {kind: int(number) for kind, number in SEED.findall(name)}
         place = paths.find(name)
-        found = seeds.get("seed", int(seed) if str(seed).isdigit() else None)
+        search_seed = seeds.get("seed", int(seed) if str(seed).isdigit() else None)
         searched = place is None or is_searched(place.strategy)
-        return cls(name, found if searched else None, seeds.get("rseed"), **content)
+        return cls(name, search_seed if searched else None, seeds.get("rseed"), **content)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Side:
     """Runs that differ only in their seeds."""
 
     name: str
-    runs: tuple[Subject, ...]
+    runs: tuple[ComparedRun, ...]
 
     def by_seed(self, metric: str, kind: str) -> dict[int, float]:
         """Seed of the given kind -> mean of a metric over the successful runs with this seed."""
@@ -82,13 +83,13 @@ class Side:
 
     def setting(self, key: str) -> str:
         """The value of a key; all values if the runs differ."""
-        found = dict.fromkeys(run.config[key] for run in self.runs if key in run.config)
-        if key == GENOTYPE and len(found) > 1:
-            return f"{len(found)} different cells"
-        return ", ".join(found)
+        values = dict.fromkeys(run.config[key] for run in self.runs if key in run.config)
+        if key == GENOTYPE and len(values) > 1:
+            return f"{len(values)} different cells"
+        return ", ".join(values)
 
 
-def read(folder: Path) -> Subject:
+def read(folder: Path) -> ComparedRun:
     """The run in a folder.
 
     Raises:
@@ -100,13 +101,13 @@ def read(folder: Path) -> Subject:
     record = read_json(folder / "provenance.json")
     data = record.get("data") or {}
     code = {**record, "data_fingerprint": data.get("fingerprint")}
-    config = flatten(record.get("settings") or {})
+    # Shortened, because the other run may be one that only MLflow has.
+    config = {k: mirrored.shortened(v) for k, v in flatten(record.get("settings") or {}).items()}
     config |= {key: str(code[key]) for key in CODE if code.get(key) is not None}
-    parts = folder.resolve().parts
-    name = "/".join(parts[-7:] if "rseed" in folder.name else parts[-5:])
-    ids = [*journal.mlflow_ids(folder, record).values()]
-    return Subject.named(
-        name,
+    place = paths.ending(folder.resolve())
+    ids = [*mirrored.ids(folder, record).values()]
+    return ComparedRun.named(
+        place.folder if place else folder.resolve().as_posix(),
         record.get("seed"),
         config=config | _genotype(folder, metrics),
         metrics={k: float(v) for k, v in metrics.items() if isinstance(v, int | float)},
@@ -118,17 +119,16 @@ def _genotype(folder: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
     """The cell of a run, from `metrics.json` or from `genotype.json`."""
     if isinstance(metrics.get("arch"), str):
         return {GENOTYPE: metrics["arch"]}
-    base = folder.resolve().parents[2] if "rseed" in folder.name else folder.resolve().parent
-    path = base / "genotype" / "genotype.json"
+    path = paths.seed_folder(folder.resolve()) / "genotype" / "genotype.json"
     return {GENOTYPE: json.dumps(read_json(path)["cells"])} if path.exists() else {}
 
 
-def sides_of(subjects: Sequence[Subject]) -> list[Side]:
+def sides_of(subjects: Sequence[ComparedRun]) -> list[Side]:
     """Runs grouped by everything except their seed."""
-    gathered: dict[Any, list[Subject]] = defaultdict(list)
-    for one in subjects:
-        kept = {k: v for k, v in one.config.items() if k not in (*CODE, GENOTYPE)}
-        gathered[SEED.sub("", one.name), tuple(sorted(kept.items()))].append(one)
+    gathered: dict[Any, list[ComparedRun]] = defaultdict(list)
+    for subject in subjects:
+        kept = {k: v for k, v in subject.config.items() if k not in (*CODE, GENOTYPE)}
+        gathered[SEED.sub("", subject.name), tuple(sorted(kept.items()))].append(subject)
     return [Side(name, tuple(runs)) for (name, _), runs in gathered.items()]
 
 
@@ -152,7 +152,7 @@ def compare_runs(sides: Sequence[Side]) -> dict[str, Any]:
 def _found_the_same(sides: Sequence[Side]) -> bool:
     """Whether all sides have the same, known cells."""
     cells = [{run.config.get(GENOTYPE) for run in side.runs} for side in sides]
-    return len(cells) > 1 and None not in cells[0] and all(one == cells[0] for one in cells)
+    return len(cells) > 1 and None not in cells[0] and all(same == cells[0] for same in cells)
 
 
 def pairing(sides: Sequence[Side]) -> str | None:
@@ -165,14 +165,14 @@ def pairing(sides: Sequence[Side]) -> str | None:
 
 
 def _metric(sides: Sequence[Side], metric: str, kind: str | None) -> dict[str, Any]:
-    own = [side.by_seed(metric, kind or pairing([side]) or TRAINING) for side in sides]
+    by_side = [side.by_seed(metric, kind or pairing([side]) or TRAINING) for side in sides]
     row: dict[str, Any] = {
         "metric": metric,
-        "values": [_numbers(summarise(by.values())) if by else None for by in own],
+        "values": [_numbers(summarise(by.values())) if by else None for by in by_side],
         "failed": [sum(isnan(run.metrics.get(metric, 0.0)) for run in side.runs) for side in sides],
     }
-    if len(sides) == 2 and all(own):
-        row["difference"] = difference(own[0], own[1], kind)
+    if len(sides) == 2 and all(by_side):
+        row["difference"] = difference(by_side[0], by_side[1], kind)
     return row
 
 
@@ -197,8 +197,8 @@ def difference(
     if min(a.n, b.n) >= LEAST and a.deviation is not None and b.deviation is not None:
         _, half, _ = welch((a.mean, a.deviation, a.n), (b.mean, b.deviation, b.n))
         low, high = gap - half, gap + half
-    found = Summary((gap,), gap, None, low, high)
-    return {**_numbers(found), "n": None, "paired": False, "over": None, "seeds": []}
+    summary = Summary((gap,), gap, None, low, high)
+    return {**_numbers(summary), "n": None, "paired": False, "over": None, "seeds": []}
 
 
 @dataclass(frozen=True)
@@ -216,10 +216,10 @@ class Comparison:
 def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
     """A comparison for each space and data set; its rows are means and paired differences."""
     for space, dataset in dict.fromkeys((run.space, run.dataset) for run in runs):
-        own = [run for run in runs if (run.space, run.dataset) == (space, dataset)]
-        labels = list(dict.fromkeys(run.strategy for run in own))
-        of = {label: [run for run in own if run.strategy == label] for label in labels}
-        wanted = _measures(own)
+        of_group = [run for run in runs if (run.space, run.dataset) == (space, dataset)]
+        labels = list(dict.fromkeys(run.strategy for run in of_group))
+        of = {label: [run for run in of_group if run.strategy == label] for label in labels}
+        wanted = _measures(of_group)
         values: dict[str, dict[Measure, Summary]] = {label: {} for label in labels}
         rows: list[dict[str, Any]] = []
         for measure in wanted:
@@ -229,13 +229,13 @@ def compare_strategies(runs: Sequence[FinishedRun]) -> Iterator[Comparison]:
             head["unit"] = measure.unit
             seeds = {label: by for label in labels if (by := by_seed(measure, of[label]))}
             for label in seeds:
-                if found := measures.summary(measure, of[label]):
-                    values[label][measure] = found
-                    single = {"strategy": label, "versus": "", **found.numbers()}
+                if summary := measures.summary(measure, of[label]):
+                    values[label][measure] = summary
+                    single = {"strategy": label, "versus": "", **summary.numbers()}
                     rows.append({**head, **single, "over": "", "seeds": ""})
             rows += [{**head, **row} for row in _differences(seeds)]
-        there = tuple(one for one in wanted if any(one in by for by in values.values()))
-        yield Comparison(space, dataset, there, values, tuple(rows), same_cells(own))
+        there = tuple(measure for measure in wanted if any(measure in by for by in values.values()))
+        yield Comparison(space, dataset, there, values, tuple(rows), same_cells(of_group))
 
 
 def _differences(seeds: Mapping[str, Mapping[int, float]]) -> Iterator[dict[str, Any]]:
@@ -243,20 +243,20 @@ def _differences(seeds: Mapping[str, Mapping[int, float]]) -> Iterator[dict[str,
     for a, b in itertools.combinations(seeds, 2):
         if is_searched(a) != is_searched(b):
             continue
-        found = difference(seeds[a], seeds[b], SEARCH if is_searched(a) else TRAINING)
-        if found["paired"]:
-            shared = " ".join(map(str, found["seeds"]))
-            kept = {key: found[key] for key in ("n", "mean", "deviation", "low", "high", "over")}
+        gap = difference(seeds[a], seeds[b], SEARCH if is_searched(a) else TRAINING)
+        if gap["paired"]:
+            shared = " ".join(map(str, gap["seeds"]))
+            kept = {key: gap[key] for key in ("n", "mean", "deviation", "low", "high", "over")}
             yield {"strategy": a, "versus": b, **kept, "seeds": shared}
 
 
-def _measures(own: Sequence[FinishedRun]) -> list[Measure]:
+def _measures(runs: Sequence[FinishedRun]) -> list[Measure]:
     """The measures to compare."""
-    targets = dict.fromkeys(run.target for run in own if run.target is not None)
-    columns = measures.ranked_columns(own)
+    targets = dict.fromkeys(run.target for run in runs if run.target is not None)
+    columns = measures.ranked_columns(runs)
     return [
         *(measures.test_error(target) for target in targets),
         *(kind(c) for c in columns for kind in (measures.table_column, measures.rank)),
         measures.params(),
-        measures.seconds("search", own),
+        measures.seconds("search", runs),
     ]

@@ -15,7 +15,7 @@ from rich.table import Table as TextTable
 
 from pipeline import provenance
 from pipeline.analysis import answer, apart, runs
-from pipeline.analysis.compare import Comparison, Side, compare_runs, compare_strategies, sides_of
+from pipeline.analysis.compare import Comparison, Side, compare_runs, compare_strategies
 from pipeline.analysis.intervals import Summary
 from pipeline.analysis.measures import Measure
 from pipeline.config.jobs import ReportJob
@@ -32,9 +32,9 @@ def render_folder(results: Path, form: str = "text") -> str:
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
-    kept = apart.of_study(runs.collect(results), apart.planned_in(results))
-    found = list(compare_strategies(kept))
-    rows = [row for one in found for row in one.rows]
+    kept = apart.as_planned(runs.collect(results), apart.planned_in(results))
+    comparisons = list(compare_strategies(kept))
+    rows = [row for comparison in comparisons for row in comparison.rows]
     if form == "json":
         return json.dumps(rows, indent=2)
     if form == "csv":
@@ -42,27 +42,29 @@ def render_folder(results: Path, form: str = "text") -> str:
     if not rows:
         return "no runs"
     stream, console = _console(SCREEN)
-    for one in found:
-        console.print(f"{one.space}, searched on {one.dataset}", markup=False, highlight=False)
-        console.print(_matrix(one))
-        for same in one.same_cells:
+    for comparison in comparisons:
+        console.print(
+            f"{comparison.space}, searched on {comparison.dataset}", markup=False, highlight=False
+        )
+        console.print(_matrix(comparison))
+        for same in comparison.same_cells:
             names = ", ".join(f"{run.strategy} seed {run.seed}" for run in same)
-            console.print(f"same cell: {names}", markup=False, highlight=False)
-    console.print(INTERVALS, highlight=False)
-    console.print("paired differences: --format csv", highlight=False)
+            console.print(f"same cell: {names}")
+    console.print(INTERVALS)
+    console.print("paired differences: --format csv")
     digest = provenance.source_digest()
     others = [run for run in kept if apart.changed_since(run, digest)]
     if others:
-        console.print(f"made by other code: {apart.names(others)}", markup=False, highlight=False)
+        console.print(f"made by other code: {apart.names(others)}")
     return stream.getvalue().rstrip()
 
 
-def _matrix(one: Comparison) -> TextTable:
+def _matrix(comparison: Comparison) -> TextTable:
     """A table of methods and metrics, without metrics on validation images."""
-    shown = [m for m in one.measures if not m.key.endswith("_valid")]
+    shown = [m for m in comparison.measures if not m.key.endswith("_valid")]
     titles = ["seeds", *(f"{m.title} ({m.unit})" if m.unit else m.title for m in shown)]
     rows = []
-    for label, by in one.values.items():
+    for label, by in comparison.values.items():
         n = max((summary.n for summary in by.values()), default=0)
         rows.append([label, str(n), *(_cell(m, by.get(m), n) for m in shown)])
     return _table("method", titles, rows)
@@ -81,27 +83,29 @@ def render_runs(sides: Sequence[Side], form: str, address: str | None, note: str
 
     `address` is the address of MLflow's comparison. The text has `note` before the address.
     """
-    found = {**compare_runs(sides), "mlflow": address}
+    comparison = {**compare_runs(sides), "mlflow": address}
     if form == "json":
-        return json.dumps(found, indent=2)
+        return json.dumps(comparison, indent=2)
     stream, console = _console()
     letters = [chr(ord("A") + i) if i < 26 else str(i) for i in range(len(sides))]
     for letter, side in zip(letters, sides, strict=True):
         seeds = f"  ({len(side.runs)} runs)" if len(side.runs) > 1 else ""
-        console.print(f"{letter}  {side.name}{seeds}", markup=False, highlight=False)
-    config = [[row["key"], *(value or "-" for value in row["values"])] for row in found["config"]]
+        console.print(f"{letter}  {side.name}{seeds}")
+    config = [
+        [row["key"], *(value or "-" for value in row["values"])] for row in comparison["config"]
+    ]
     console.print(_table("configuration", letters, config or [["no difference"]]))
-    if found["same_cells"]:
-        console.print("same cells", highlight=False)
-    metrics = [[row["metric"], *_cells(row, len(sides))] for row in found["metrics"]]
+    if comparison["same_cells"]:
+        console.print("same cells")
+    metrics = [[row["metric"], *_cells(row, len(sides))] for row in comparison["metrics"]]
     columns = [*letters, *(["A - B"] if len(sides) == 2 else [])]
     console.print(_table("metric", columns, metrics or [["none"]]))
-    for line in dict.fromkeys(_pairs(row.get("difference")) for row in found["metrics"]):
+    for line in dict.fromkeys(_pairs(row.get("difference")) for row in comparison["metrics"]):
         if line:
-            console.print(line, highlight=False)
-    console.print(INTERVALS, highlight=False)
+            console.print(line)
+    console.print(INTERVALS)
     if address:
-        console.print(f"MLflow{note}: ", end="", highlight=False)
+        console.print(f"MLflow{note}: ", end="")
         stream.write(address + "\n")  # never wrapped, even on a narrow terminal
     return stream.getvalue().rstrip()
 
@@ -113,10 +117,10 @@ def render_tables(job: ReportJob, results: Path) -> str:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
     stream, console = _console(SCREEN)
-    for one in answer.summarised(job, results):
-        console.print(one.title, markup=False, highlight=False)
-        console.print(_table(one.columns[0], one.columns[1:], one.rows))
-        console.print(one.sentence, markup=False, highlight=False)
+    for summary in answer.summarised(job, results):
+        console.print(summary.title)
+        console.print(_table(summary.columns[0], summary.columns[1:], summary.rows))
+        console.print(summary.sentence)
     return stream.getvalue().rstrip()
 
 
@@ -151,8 +155,5 @@ def _table(first: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 def _console(width: int = WIDTH) -> tuple[io.StringIO, Console]:
     terminal = Console()
-    stream = io.StringIO()
-    return stream, Console(file=stream, width=terminal.width if terminal.is_terminal else width)
-
-
-__all__ = ["render_folder", "render_runs", "render_tables", "sides_of"]
+    stream, width = io.StringIO(), terminal.width if terminal.is_terminal else width
+    return stream, Console(file=stream, width=width, markup=False, highlight=False)

@@ -84,7 +84,7 @@ def heat_maps(
     phi, error = mean_over_epochs(arrays["phi_history"], arrays["standard_error_history"])
     if phi.size != space.n_players or np.isnan(phi).all():
         return ()
-    settings = search.provenance.get("settings", {}).get("settings", {})
+    settings = search.settings.get("settings", {})
     is_accuracy = settings.get("value", "accuracy") != "negative_loss"
     unit, scale = ("points of accuracy", POINTS) if is_accuracy else ("V", 1.0)
     chosen = _chosen(space, Genotype.load(file))
@@ -116,8 +116,8 @@ def _heat_map(space: Space, t: int, unit: str, fields: list[Contribution]) -> He
     rows: dict[str, dict[str, Contribution]] = {}
     for e, (node, source) in enumerate(space.edges):
         first = (t * len(space.edges) + e) * space.n_operations
-        own = fields[first : first + space.n_operations]
-        rows[f"{source} → {node}"] = dict(zip(space.operations[t][e], own, strict=True))
+        contributions = fields[first : first + space.n_operations]
+        rows[f"{source} → {node}"] = dict(zip(space.operations[t][e], contributions, strict=True))
     played = {name for row in rows.values() for name, field in row.items() if not field.is_null}
     every = dict.fromkeys(name for row in rows.values() for name in row)
     names = tuple(name for name in every if name in played)
@@ -130,8 +130,11 @@ def _chosen(space: Space, genotype: Genotype) -> NDArray[np.bool_]:
     return np.array(
         [
             [
-                [(name, source) in genotype.cells[cell_type][node - space.n_inputs] for name in own]
-                for own, (node, source) in zip(operations, space.edges, strict=True)
+                [
+                    (name, source) in genotype.cells[cell_type][node - space.n_inputs]
+                    for name in names
+                ]
+                for names, (node, source) in zip(operations, space.edges, strict=True)
             ]
             for cell_type, operations in zip(space.cell_types, space.operations, strict=True)
         ]

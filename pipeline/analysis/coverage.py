@@ -33,12 +33,12 @@ def coverage(runs: Sequence[FinishedRun], column: str) -> list[dict[str, Any]]:
         InputError: no run of `queries` has this column.
     """
     measure = measures.table_column(column)
-    own = [run for run in runs if run.stage == "queries" and by_seed(measure, [run])]
-    if not own:
+    looked_up = [run for run in runs if run.stage == "queries" and by_seed(measure, [run])]
+    if not looked_up:
         raise InputError(f"coverage: no run of many seeds has the column {column}; run table5")
     return [
         row
-        for run in own
+        for run in looked_up
         for n, draws in SIZES.items()
         for row in _simulate(run, measure, n, draws)
     ]
@@ -81,6 +81,7 @@ def _simulate(
     run: FinishedRun, measure: measures.Measure, n: int, draws: int
 ) -> list[dict[str, Any]]:
     values = np.array([*by_seed(measure, [run]).values()])
+    mean = float(values.mean())
     generator = np.random.default_rng(0)
     samples = [generator.choice(values, n) for _ in range(draws)]
     kinds = {
@@ -88,13 +89,13 @@ def _simulate(
         "bounded": [summarise(s, measures.bounds(measure, [run], s.tolist())) for s in samples],
     }
     return [
-        {"strategy": run.strategy, "n": n, "interval": kind, **_rate(found, float(values.mean()))}
-        for kind, found in kinds.items()
+        {"strategy": run.strategy, "n": n, "interval": kind, **_rate(summaries, mean)}
+        for kind, summaries in kinds.items()
     ]
 
 
-def _rate(found: Sequence[Summary], mean: float) -> dict[str, float]:
-    ends = np.array([(one.low, one.high) for one in found])
+def _rate(summaries: Sequence[Summary], mean: float) -> dict[str, float]:
+    ends = np.array([(summary.low, summary.high) for summary in summaries])
     # The mean over equal seeds has a rounding error.
     covers = (ends[:, 0] <= mean + 1e-9) & (mean - 1e-9 <= ends[:, 1])
     return {

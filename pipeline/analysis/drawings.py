@@ -3,7 +3,7 @@
 An experiment names its figure by the key `figure`. The entry in `registry/figures.py` names a
 function that draws the finished runs of the experiment:
 
-    def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]
+    def figure3(experiment: Experiment, evidence: Evidence, results: Path) -> list[Drawn]
 """
 # Tested in tests/analysis/test_figures_2_and_5.py.
 
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import files, registry
 from pipeline.analysis import figures
+from pipeline.analysis.evidence import Evidence
 from pipeline.analysis.figures import Series
-from pipeline.analysis.tables import Evidence
 from pipeline.config.experiments import Experiment
 
 if TYPE_CHECKING:
@@ -71,13 +71,13 @@ def curves(
 ) -> Drawn:
     """A picture of curves; their last values are appended to `description`."""
     words = f"{description}: {figures.ends(series)}"
-    legend = {one.name: one.index for one in series}
+    legend = {curve.name: curve.index for curve in series}
     return Drawn(caption, words, figures.curves(series, band), legend, series, **named)
 
 
-def draw(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
+def draw(experiment: Experiment, evidence: Evidence, results: Path) -> list[Drawn]:
     """The pictures of an experiment; none if it names no figure."""
     if not experiment.figure:
         return []
-    drawn: list[Drawn] = registry.get("figures", experiment.figure)(experiment, study, results)
+    drawn: list[Drawn] = registry.get("figures", experiment.figure)(experiment, evidence, results)
     return drawn

@@ -6,7 +6,6 @@ the search under the preset `paper`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +74,11 @@ def read(folder: Path = FOLDER) -> list[Fidelity]:
     Raises:
         InputError: a file is not valid.
     """
-    found = []
+    strategies = []
     for path in sorted(folder.glob("*.yaml")):
         content = read_yaml(path)
-        found.append(validate(Fidelity, content, {str(path): content}))
-    return found
+        strategies.append(validate(Fidelity, content, {str(path): content}))
+    return strategies
 
 
 def effective(config: Config, strategy: str, space: str, key: str) -> Any:
@@ -103,26 +102,25 @@ def effective(config: Config, strategy: str, space: str, key: str) -> Any:
 def render(folder: Path = FOLDER) -> str:
     """The page."""
     config = load.resolve({"preset": "paper"}, folder.parent)
-    return "\n".join([HEAD, *(_section(config, one) for one in read(folder))])
+    return "\n".join([HEAD, *(_section(config, fidelity) for fidelity in read(folder))])
 
 
-def _section(config: Config, one: Fidelity) -> str:
-    title = registry.entry("strategies", one.strategy).title
-    rows = [
-        *_values(config, one),
-        *((r.what, r.authors, r.ours, r.source or one.source, r.why) for r in one.rules),
+def _section(config: Config, fidelity: Fidelity) -> str:
+    title = registry.entry("strategies", fidelity.strategy).title
+    values = [
+        Rule(
+            what=f"{space}: `{value.key}`",
+            authors=flow(value.authors),
+            ours=flow(effective(config, fidelity.strategy, space, value.key)),
+            source=value.source,
+            why=value.why,
+        )
+        for space, values in fidelity.values.items()
+        for value in values
     ]
-    return f"## {title}\n\n{table(COLUMNS, [_row(*row) for row in rows])}\n"
-
-
-def _values(config: Config, one: Fidelity) -> Iterator[tuple[str, str, str, str, str]]:
-    for space, values in one.values.items():
-        for value in values:
-            ours = effective(config, one.strategy, space, value.key)
-            source = value.source or one.source
-            yield f"{space}: `{value.key}`", flow(value.authors), flow(ours), source, value.why
-
-
-def _row(what: str, authors: str, ours: str, source: str, why: str) -> dict[str, str]:
-    said = f"{source}. **differs**: {why}" if why else source
-    return {"what": what, "authors": authors, "ours": ours, "source": said}
+    rows = []
+    for rule in [*values, *fidelity.rules]:
+        source = rule.source or fidelity.source
+        differs = f". **differs**: {rule.why}" if rule.why else ""
+        rows.append({**rule.model_dump(), "source": f"{source}{differs}"})
+    return f"## {title}\n\n{table(COLUMNS, rows)}\n"

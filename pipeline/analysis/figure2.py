@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.evidence import Evidence, runs_of_stage
 from pipeline.analysis.intervals import summarise
 from pipeline.analysis.runs import FinishedRun
-from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 from pipeline.files import read_csv
 from pipeline.spaces.nasbench201 import EDGES
@@ -47,11 +47,11 @@ QUANTITIES = (
 )
 
 
-def figure2(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
+def figure2(experiment: Experiment, evidence: Evidence, results: Path) -> list[Drawn]:
     """Drops and interactions of every row and data set."""
     return [
         drawn
-        for row, dataset, runs in runs_of_stage(experiment, study, "removal")
+        for row, dataset, runs in runs_of_stage(experiment, evidence, "removal")
         for drawn in _of_row(row, dataset, runs, results)
     ]
 
@@ -77,14 +77,14 @@ def _of_row(row: Row, dataset: str, runs: Sequence[FinishedRun], results: Path) 
 
 def _read(path: Path) -> dict[Pair, dict[str, float]]:
     """Drop and interaction of each pair, as fractions; a single operation has no interaction."""
-    found = {}
+    drops = {}
     for row in read_csv(path):
         first = (int(row["first_edge"]), row["first_operation"])
         alone = not row["second_operation"]
         second = first if alone else (int(row["second_edge"]), row["second_operation"])
         keys = [quantity.key for quantity in QUANTITIES if row[quantity.key]]
-        found[first, second] = {key: float(row[key]) for key in keys}
-    return found
+        drops[first, second] = {key: float(row[key]) for key in keys}
+    return drops
 
 
 def _draw(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> Any:
@@ -139,11 +139,11 @@ def _words(quantity: Quantity, values: Mapping[Pair, Sequence[float]]) -> str:
         "together": {pair: m for pair, m in means.items() if pair[0] != pair[1]},
     }
     said = []
-    for kind, own in kinds.items():
-        if own:
-            pair = max(own, key=lambda one: abs(own[one]))
+    for kind, drops in kinds.items():
+        if drops:
+            pair = max(drops, key=lambda pair: abs(drops[pair]))
             names = " and ".join(dict.fromkeys(map(_title, pair)))
-            said.append(f"largest {kind}: {names}, {own[pair]:.2f}")
+            said.append(f"largest {kind}: {names}, {drops[pair]:.2f}")
     return f"{quantity.caption}; {'; '.join(said)}"
 
 

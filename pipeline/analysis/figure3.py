@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.evidence import Evidence, runs_of
 from pipeline.analysis.intervals import Summary, summarise
 from pipeline.analysis.measures import Measure, by_seed
-from pipeline.analysis.tables import Evidence, runs_of
 from pipeline.config.experiments import Experiment
 
 if TYPE_CHECKING:
@@ -35,25 +35,25 @@ class Point:
     cost: Summary
 
 
-def figure3(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
+def figure3(experiment: Experiment, evidence: Evidence, results: Path) -> list[Drawn]:
     """One picture per setting: error above, cost below."""
     dataset = experiment.rows[0].datasets[0]
     error = measures.test_error(experiment.rows[0].targets(dataset)[0])
-    cost = measures.seconds("search", study.runs)
-    points = list(_points(experiment, dataset, study, error, cost))
+    cost = measures.seconds("search", evidence.runs)
+    points = list(_points(experiment, dataset, evidence, error, cost))
     varied = {setting: _varying(experiment, points, setting) for setting in SETTINGS}
-    return [_draw(setting, own, cost) for setting, own in varied.items() if len(own) > 1]
+    return [_draw(setting, series, cost) for setting, series in varied.items() if len(series) > 1]
 
 
 def _points(
-    experiment: Experiment, dataset: str, study: Evidence, error: Measure, cost: Measure
+    experiment: Experiment, dataset: str, evidence: Evidence, error: Measure, cost: Measure
 ) -> Iterator[Point]:
     for row in experiment.rows:
-        own = runs_of(row, dataset, study.runs)
-        errors, costs = by_seed(error, own), by_seed(cost, own)
-        searches = [run for run in own if run.stage == "search"]
+        runs = runs_of(row, dataset, evidence.runs)
+        errors, costs = by_seed(error, runs), by_seed(cost, runs)
+        searches = [run for run in runs if run.stage == "search"]
         if errors and costs and searches:
-            used = searches[0].provenance.get("settings", {}).get("settings", {})
+            used = searches[0].settings.get("settings", {})
             yield Point(
                 row.strategy,
                 {key: float(used[key]) for key in SETTINGS if key in used},
@@ -65,14 +65,14 @@ def _points(
 def _varying(experiment: Experiment, points: Sequence[Point], setting: str) -> list[Point]:
     """Points of the base row and of rows that change `setting` to another value, in order."""
     labels = experiment.strategies
-    own = [
+    varied = [
         point
         for point in points
         if setting in point.settings
         and (point.strategy not in labels or setting in labels[point.strategy].settings)
     ]
-    own.sort(key=lambda point: (point.settings[setting], point.strategy in labels))
-    alone = {point.settings[setting]: point for point in reversed(own)}
+    varied.sort(key=lambda point: (point.settings[setting], point.strategy in labels))
+    alone = {point.settings[setting]: point for point in reversed(varied)}
     return [*reversed(alone.values())]
 
 
@@ -102,10 +102,10 @@ def _draw(setting: str, points: Sequence[Point], cost: Measure) -> Drawn:
     )
 
 
-def _line(axes: Axes, x: Sequence[float], found: Sequence[Summary], index: int) -> None:
+def _line(axes: Axes, x: Sequence[float], summaries: Sequence[Summary], index: int) -> None:
     colour = figures.SERIES[index]
-    means = [summary.mean for summary in found]
-    spread = [summary.half_width or 0.0 for summary in found]
+    means = [summary.mean for summary in summaries]
+    spread = [summary.half_width or 0.0 for summary in summaries]
     axes.errorbar(
         x, means, yerr=spread, color=colour, lw=1.9, marker="o", ms=4, elinewidth=1, capsize=2.5
     )

@@ -9,17 +9,17 @@ from typing import Any
 
 from pipeline.analysis import alphas, drawings
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.evidence import Evidence, runs_of_stage
 from pipeline.analysis.figures import Series
 from pipeline.analysis.runs import FinishedRun
-from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 
 
-def figure4(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
+def figure4(experiment: Experiment, evidence: Evidence, results: Path) -> list[Drawn]:
     """One picture for each row and cell type."""
     return [
         drawn
-        for row, dataset, searches in runs_of_stage(experiment, study, "search")
+        for row, dataset, searches in runs_of_stage(experiment, evidence, "search")
         for drawn in _of_row(row, dataset, searches, results)
     ]
 
@@ -27,10 +27,10 @@ def figure4(experiment: Experiment, study: Evidence, results: Path) -> list[Draw
 def _of_row(
     row: Row, dataset: str, searches: Sequence[FinishedRun], results: Path
 ) -> Iterator[Drawn]:
-    found = alphas.read(results, searches, without_warmup=True)
-    for cell_type, edges in found.edges.items() if found else ():
+    alpha = alphas.read(results, searches, without_warmup=True)
+    for cell_type, edges in alpha.edges.items() if alpha else ():
         edge, series = next(iter(edges.items()))
-        series = [one for one in series if any(one.seeds.values())]
+        series = [curve for curve in series if any(curve.seeds.values())]
         if series:
             yield drawings.curves(
                 series,
@@ -45,14 +45,14 @@ def _of_row(
 def _points(
     row: Row, cell_type: str, edge: str, series: Sequence[Series]
 ) -> Iterator[dict[str, Any]]:
-    for one in series:
-        for seed, values in one.seeds.items():
+    for curve in series:
+        for seed, values in curve.seeds.items():
             for epoch, alpha in values.items():
                 yield {
                     "strategy": row.strategy,
                     "cell": cell_type,
                     "edge": edge.replace(" → ", "-"),
-                    "operation": one.name,
+                    "operation": curve.name,
                     "seed": seed,
                     "epoch": epoch,
                     "alpha": alpha,

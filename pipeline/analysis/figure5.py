@@ -16,8 +16,8 @@ from typing import Any
 
 from pipeline.analysis import figures, measures
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.evidence import Evidence, runs_of_stage
 from pipeline.analysis.runs import FinishedRun
-from pipeline.analysis.tables import Evidence, runs_of_stage
 from pipeline.config.experiments import Experiment, Row
 from pipeline.files import read_csv
 
@@ -46,70 +46,72 @@ class Ranked:
         return number.mean if number else None
 
 
-def figure5(experiment: Experiment, study: Evidence, results: Path) -> list[Drawn]:
+def figure5(experiment: Experiment, evidence: Evidence, results: Path) -> list[Drawn]:
     """Scatters by row and data set, then the taus by data set."""
-    found = list(_ranked(experiment, study))
-    datasets = dict.fromkeys(one.stood_for for one in found)
-    legend = {one.row.label: one.index for one in found}  # the same legend for all pictures
-    by_dataset = [[one for one in found if one.stood_for == name] for name in datasets]
+    rankings = list(_ranked(experiment, evidence))
+    datasets = dict.fromkeys(ranked.stood_for for ranked in rankings)
+    # All pictures have the same legend.
+    legend = {ranked.row.label: ranked.index for ranked in rankings}
+    by_dataset = [[ranked for ranked in rankings if ranked.stood_for == name] for name in datasets]
     return [
-        *(_scatter(one, legend, results) for own in by_dataset for one in own),
-        *(_taus(own, legend) for own in by_dataset),
+        *(_scatter(ranked, legend, results) for group in by_dataset for ranked in group),
+        *(_taus(group, legend) for group in by_dataset),
     ]
 
 
-def _ranked(experiment: Experiment, study: Evidence) -> Iterator[Ranked]:
+def _ranked(experiment: Experiment, evidence: Evidence) -> Iterator[Ranked]:
     colours = {label: i for i, label in enumerate(dict.fromkeys(r.label for r in experiment.rows))}
-    for row, dataset, runs in runs_of_stage(experiment, study, "ranking"):
+    for row, dataset, runs in runs_of_stage(experiment, evidence, "ranking"):
         yield Ranked(row, dataset, runs, colours[row.label])
 
 
-def _scatter(one: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
-    run = one.runs[0]
+def _scatter(ranked: Ranked, legend: Mapping[str, int], results: Path) -> Drawn:
+    row, run = ranked.row, ranked.runs[0]
     points = [
-        {key: float(row[key]) for key in ("strength", "accuracy")}
-        for row in read_csv(results / run.folder / "sample.csv")
+        {key: float(drawn[key]) for key in ("strength", "accuracy")}
+        for drawn in read_csv(results / run.folder / "sample.csv")
     ]
     tau = run.metrics["tau_sample"]
     interval = f"{run.metrics['tau_sample_low']:.3f} to {run.metrics['tau_sample_high']:.3f}"
     with figures.canvas(2.7) as figure:
         axes = figure.subplots()
         x, y = ([point[key] for point in points] for key in ("strength", "accuracy"))
-        axes.plot(x, y, "o", ms=3, mew=0, alpha=0.55, color=figures.SERIES[one.index])
+        axes.plot(x, y, "o", ms=3, mew=0, alpha=0.55, color=figures.SERIES[ranked.index])
         axes.set_xlabel("mean strength of its operations")
         axes.set_ylabel("test accuracy (%)")
         axes.set_title(f"τ = {tau:.3f}")
     return Drawn(
-        name=f"figure5_{one.row.strategy}_{one.stood_for}",
-        caption=f"{one.row.label}, {_where(one)}, seed {run.seed}: {len(points)} architectures",
+        name=f"figure5_{row.strategy}_{ranked.stood_for}",
+        caption=f"{row.label}, {_where(ranked)}, seed {run.seed}: {len(points)} architectures",
         description=f"Kendall's tau {tau:.3f} (95 % bootstrap interval {interval})",
         figure=figure,
-        data=[{"strategy": one.row.strategy, "seed": run.seed, **point} for point in points],
+        data=[{"strategy": row.strategy, "seed": run.seed, **point} for point in points],
         legend=legend,
     )
 
 
-def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
+def _taus(rankings: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
     """Dots of tau: a line for each row and set of architectures, a dot for each seed."""
-    data = [point for one in own for over in OVER for point in _points(one, over)]
-    lines = [(one, over) for over in OVER for one in own]
+    data = [point for ranked in rankings for over in OVER for point in _points(ranked, over)]
+    lines = [(ranked, over) for over in OVER for ranked in rankings]
     with figures.canvas(0.8 + 0.42 * len(lines)) as figure:
         axes = figure.subplots()
-        figures.name_rows(axes, [f"{one.row.label}, {OVER[over]}" for one, over in lines])
-        for y, (one, over) in enumerate(lines):
-            _line(axes, y, one, over)
+        figures.name_rows(axes, [f"{ranked.row.label}, {OVER[over]}" for ranked, over in lines])
+        for y, (ranked, over) in enumerate(lines):
+            _line(axes, y, ranked, over)
         axes.set(ylim=(len(lines) - 0.4, -0.6))
         axes.set_xlabel("Kendall's τ")
         axes.axvline(0, color=figures.MUTED, lw=0.7)
     said = [f"{p['row']}, {p['over']}, seed {p['seed']}: {p['tau']:.3f}" for p in data]
+    metrics = rankings[0].runs[0].metrics
     reached = [
-        f"{name.replace('_', ' ')} {own[0].runs[0].metrics[f'{name}_{over}']:.3f} ({OVER[over]})"
+        f"{name.replace('_', ' ')} {metrics[f'{name}_{over}']:.3f} ({OVER[over]})"
         for name in EFFECTS
         for over in OVER
     ]
     return Drawn(
-        name=f"figure5_tau_{own[0].stood_for}",
-        caption=f"{_where(own[0])}: Kendall's tau by seed with its 95 % bootstrap interval; "
+        name=f"figure5_tau_{rankings[0].stood_for}",
+        caption=f"{_where(rankings[0])}: Kendall's tau by seed with its 95 % bootstrap interval; "
         "×: paper; lines: the table's main effects (dashed) and rank effects",
         description="; ".join([*said, *reached]),
         figure=figure,
@@ -118,37 +120,37 @@ def _taus(own: Sequence[Ranked], legend: Mapping[str, int]) -> Drawn:
     )
 
 
-def _line(axes: Any, y: int, one: Ranked, over: str) -> None:
-    colour = figures.SERIES[one.index]
-    for place, run in enumerate(one.runs):
+def _line(axes: Any, y: int, ranked: Ranked, over: str) -> None:
+    colour = figures.SERIES[ranked.index]
+    for place, run in enumerate(ranked.runs):
         tau, low, high = (run.metrics[f"tau_{over}{end}"] for end in ("", "_low", "_high"))
-        at = y + 0.5 * ((place + 0.5) / len(one.runs) - 0.5)
+        at = y + 0.5 * ((place + 0.5) / len(ranked.runs) - 0.5)
         axes.plot([low, high], [at, at], color=colour, lw=1.4, alpha=0.6)
         axes.plot([tau], [at], "o", ms=4, color=colour)
-    metrics = one.runs[0].metrics
+    metrics = ranked.runs[0].metrics
     for effects, dashes in EFFECTS.items():
         x = metrics[f"{effects}_{over}"]
         axes.plot([x, x], [y - 0.4, y + 0.4], color=figures.INK, lw=1.5, dashes=dashes)
-    if over == "sample" and one.printed is not None:
-        axes.plot([one.printed], [y], "x", ms=6, mew=1.5, color=figures.INK)
+    if over == "sample" and ranked.printed is not None:
+        axes.plot([ranked.printed], [y], "x", ms=6, mew=1.5, color=figures.INK)
 
 
-def _points(one: Ranked, over: str) -> Iterator[dict[str, Any]]:
-    for run in one.runs:
+def _points(ranked: Ranked, over: str) -> Iterator[dict[str, Any]]:
+    for run in ranked.runs:
         ends = {end: run.metrics[f"tau_{over}_{end}"] for end in ("low", "high")}
         yield {
-            "row": one.row.label,
-            "strategy": one.row.strategy,
-            "dataset": one.dataset,
-            "stands_for": one.row.stands_for,
+            "row": ranked.row.label,
+            "strategy": ranked.row.strategy,
+            "dataset": ranked.dataset,
+            "stands_for": ranked.row.stands_for,
             "seed": run.seed,
             "over": OVER[over],
             "tau": run.metrics[f"tau_{over}"],
             **ends,
             **{name: run.metrics[f"{name}_{over}"] for name in EFFECTS},
-            "paper": one.printed if over == "sample" else None,
+            "paper": ranked.printed if over == "sample" else None,
         }
 
 
-def _where(one: Ranked) -> str:
-    return measures.place(one.dataset, one.row.stands_for)
+def _where(ranked: Ranked) -> str:
+    return measures.place(ranked.dataset, ranked.row.stands_for)

@@ -83,12 +83,12 @@ class Series:
     def mean(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Epochs, means over seeds, half-widths of the intervals (0 for fewer than three seeds)."""
         epochs = sorted({epoch for values in self.seeds.values() for epoch in values})
-        found = [
+        summaries = [
             summarise(values[epoch] for values in self.seeds.values() if epoch in values)
             for epoch in epochs
         ]
-        means = np.array([summary.mean for summary in found])
-        return np.array(epochs), means, np.array([s.half_width or 0.0 for s in found])
+        means = np.array([summary.mean for summary in summaries])
+        return np.array(epochs), means, np.array([s.half_width or 0.0 for s in summaries])
 
     def last(self) -> str:
         """The mean over seeds at the last epoch and its interval, as text."""
@@ -166,7 +166,7 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
 
 def ends(series: Sequence[Series]) -> str:
     """The last value of each curve in words."""
-    return "; ".join(f"{one.name} {one.last()}" for one in series)
+    return "; ".join(f"{curve.name} {curve.last()}" for curve in series)
 
 
 def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
@@ -185,36 +185,32 @@ def readout(figure: Figure, series: Sequence[Series]) -> dict[str, Any]:
         "x": [float(v) for v in axes.get_xlim()],
         "series": [
             {
-                "name": one.name,
-                "index": one.index,
+                "name": curve.name,
+                "index": curve.index,
                 "points": [
-                    [float(f"{v:.4g}") for v in point] for point in zip(*one.mean(), strict=True)
+                    [float(f"{v:.4g}") for v in point] for point in zip(*curve.mean(), strict=True)
                 ],
             }
-            for one in series
+            for curve in series
         ],
     }
 
 
 def _draw_curves(axes: Axes, series: Sequence[Series], band: bool) -> None:
-    for one in series:
-        colour = SERIES[one.index % len(SERIES)]
-        line: Any = {"color": colour, "dashes": DASHES[one.index % len(DASHES)]}
-        gid = f"series-{one.index}"
-        epochs, mean, half_width = one.mean()
+    from matplotlib.ticker import MaxNLocator
+
+    for curve in series:
+        colour = SERIES[curve.index % len(SERIES)]
+        line: Any = {"color": colour, "dashes": DASHES[curve.index % len(DASHES)]}
+        gid = f"series-{curve.index}"
+        epochs, mean, half_width = curve.mean()
         if band:
             low, high = mean - half_width, mean + half_width
             axes.fill_between(epochs, low, high, color=colour, alpha=0.13, lw=0, gid=gid)
-        if len(one.seeds) > 1:
-            for values in one.seeds.values():
+        if len(curve.seeds) > 1:
+            for values in curve.seeds.values():
                 axes.plot([*values], [*values.values()], color=colour, lw=0.7, alpha=0.45, gid=gid)
         marker = "o" if len(epochs) == 1 else None
-        axes.plot(epochs, mean, lw=1.9, marker=marker, ms=4, gid=gid, label=one.name, **line)
-    _whole_epochs(axes)
-
-
-def _whole_epochs(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
+        axes.plot(epochs, mean, lw=1.9, marker=marker, ms=4, gid=gid, label=curve.name, **line)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(5))

@@ -61,11 +61,10 @@ class Group:
 def groups(results: Path, runs: Sequence[FinishedRun], titles: Mapping[str, str]) -> list[Group]:
     """Draw the figures of each group; `titles` are the display names of strategy labels."""
     keys = dict.fromkeys((run.space, run.dataset) for run in runs)
-    return [_group(results, key, [r for r in runs if _key(r) == key], titles) for key in keys]
-
-
-def _key(run: FinishedRun) -> tuple[str, str]:
-    return run.space, run.dataset
+    return [
+        _group(results, key, [run for run in runs if (run.space, run.dataset) == key], titles)
+        for key in keys
+    ]
 
 
 def _group(
@@ -74,19 +73,23 @@ def _group(
     labels = [label for label in titles if any(run.strategy == label for run in runs)]
     group = Group(*key, {titles[label]: index for index, label in enumerate(labels)})
     of = {label: [run for run in runs if run.strategy == label] for label in labels}
-    named = {titles[label]: own for label, own in of.items()}
-    searches = {name: [r for r in own if r.stage == "search"] for name, own in named.items()}
+    named = {titles[label]: members for label, members in of.items()}
+    searches = {
+        name: [r for r in members if r.stage == "search"] for name, members in named.items()
+    }
     group.searches.extend(_curves(searches, SEARCH_CURVES))
     group.searches.extend(_dots(named, [measures.seconds("search", runs)]))
     for target in dict.fromkeys(run.target for run in runs if run.target is not None):
-        trained = {name: [r for r in own if r.target == target] for name, own in named.items()}
+        trained = {
+            name: [r for r in members if r.target == target] for name, members in named.items()
+        }
         costs = [measures.seconds("retrain", runs, target)]
         group.trainings[target] = [
             *_dots(named, costs),
             *_curves(trained, TRAIN_CURVES),
         ]
-    for name, own in searches.items():
-        alpha = _alpha(results, name, own, len(labels) <= MOST_WITH_ALL_EDGES)
+    for name, members in searches.items():
+        alpha = _alpha(results, name, members, len(labels) <= MOST_WITH_ALL_EDGES)
         if alpha:
             group.alphas.append(alpha)
     return group
@@ -99,10 +102,10 @@ def _curves(
     for metric, (label, scale) in metrics.items():
         series = [
             Series(name, index, by_run)
-            for index, (name, own) in enumerate(runs.items())
-            if (by_run := histories(own, metric, scale))
+            for index, (name, members) in enumerate(runs.items())
+            if (by_run := histories(members, metric, scale))
         ]
-        if any(len(values) > 1 for one in series for values in one.seeds.values()):
+        if any(len(values) > 1 for curve in series for values in curve.seeds.values()):
             title = f"{label[0].upper()}{label[1:]}"
             yield drawings.curves(series, title, f"{label} over epochs; after the last epoch")
 
@@ -111,7 +114,7 @@ def histories(
     runs: Sequence[FinishedRun], metric: str, scale: float
 ) -> dict[int, dict[int, float]]:
     """Run -> epoch (counted from one) -> value; runs without the metric are left out."""
-    found = {}
+    by_run = {}
     for index, run in enumerate(runs):
         values = {
             int(row["epoch"]) + 1: row[metric] * scale
@@ -119,8 +122,8 @@ def histories(
             if metric in row and "epoch" in row
         }
         if values:
-            found[index] = values
-    return found
+            by_run[index] = values
+    return by_run
 
 
 def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) -> Iterable[Drawn]:
@@ -128,8 +131,8 @@ def _dots(runs: Mapping[str, Sequence[FinishedRun]], wanted: Sequence[Measure]) 
     for measure in wanted:
         rows = [
             Dots(name, index, values)
-            for index, (name, own) in enumerate(runs.items())
-            if (values := by_seed(measure, own))
+            for index, (name, members) in enumerate(runs.items())
+            if (values := by_seed(measure, members))
         ]
         if sum(len(row.values) for row in rows) > 1:  # a single point needs no plot
             label = f"{measure.title} ({measure.unit})"
@@ -142,11 +145,11 @@ def _alpha(
     results: Path, name: str, runs: Sequence[FinishedRun], with_all: bool
 ) -> AlphaFigures | None:
     """Figures of alpha; None if it was not saved or no longer fits the space."""
-    found = alphas.read(results, runs)
-    if found is None:
+    alpha = alphas.read(results, runs)
+    if alpha is None:
         return None
-    drawn = AlphaFigures(name, found.operations, [], [])
-    for cell_type, edges in found.edges.items():
+    drawn = AlphaFigures(name, alpha.operations, [], [])
+    for cell_type, edges in alpha.edges.items():
         where = f"{name}, cell" if cell_type == "cell" else f"{name}, {cell_type} cell"
         edge, series = next(iter(edges.items()))  # the edge of the paper's Figure 4
         first = f"{where}: alpha on the first edge ({edge})"

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.config.claims import LEAST
+
 CONFIDENCE = 0.95
-LEAST = 3  # fewest values for an interval or a verdict
 DRAWS = 40_000  # draws of w for a bounded interval, whose ends are accurate to .003 of the range
 MOST_DECIMALS = 6
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.analysis import apart, drawings, runs, tables
 from pipeline.analysis.drawings import Drawn
+from pipeline.analysis.evidence import Evidence, runs_of
 from pipeline.analysis.intervals import Summary
 from pipeline.analysis.runs import FinishedRun
 from pipeline.analysis.tables import Cell, ResultTable
@@ -32,21 +33,21 @@ def measurements(
     Raises:
         InputError: an experiment has no finished run.
     """
-    everything = apart.of_study(runs.collect(results), job.planned)
-    study = tables.Evidence.of(job, everything)
-    found = {}
+    everything = apart.as_planned(runs.collect(results), job.planned)
+    evidence = Evidence.of(job, everything)
+    by_file = {}
     for experiment in job.experiments:
         if not of_experiment(experiment, everything):
             raise InputError(f"{results}: no run of experiment {experiment.name}; run it first")
-        every = [table for part in tables.parts(experiment, study) for table in part.tables]
+        every = [table for part in tables.parts(experiment, evidence) for table in part.tables]
         contents = [
             *(_measurement(experiment, table) for table in every),
-            *(_figure(experiment, drawn) for drawn in drawings.draw(experiment, study, results)),
+            *(_figure(experiment, drawn) for drawn in drawings.draw(experiment, evidence, results)),
         ]
         for number, content in enumerate(filter(None, contents), start=1):
             name = f"{experiment.name}_{job.preset}_{number}.json"
-            found[name] = {**content, **made(job, experiment, everything), "notes": [*notes]}
-    return found
+            by_file[name] = {**content, **made(job, experiment, everything), "notes": [*notes]}
+    return by_file
 
 
 def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
@@ -54,7 +55,10 @@ def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
     if not 0 < len(drawn.data) <= MOST_ROWS:
         return None
     keys = dict.fromkeys(key for row in drawn.data for key, value in row.items() if value != "")
-    rows = [{key: _short(row.get(key)) for key in keys} for row in drawn.data]
+    rows = [
+        {key: round(v, FIGURES) if isinstance(v := row.get(key), float) else v for key in keys}
+        for row in drawn.data
+    ]
     return {
         "title": f"{experiment.title}. {drawn.caption}",
         "question": experiment.note,
@@ -62,10 +66,6 @@ def _figure(experiment: Experiment, drawn: Drawn) -> dict[str, Any] | None:
         "rows": rows,
         "does_not_show": list(experiment.does_not_show),
     }
-
-
-def _short(value: Any) -> Any:
-    return round(value, FIGURES) if isinstance(value, float) else value
 
 
 def _three(value: Any) -> Any:
@@ -79,7 +79,7 @@ def of_experiment(experiment: Experiment, finished: Sequence[FinishedRun]) -> li
         run
         for row in experiment.rows
         for dataset in row.datasets
-        for run in tables.runs_of(row, dataset, finished)
+        for run in runs_of(row, dataset, finished)
     ]
 
 
@@ -134,7 +134,7 @@ def _measurement(experiment: Experiment, table: ResultTable) -> dict[str, Any]:
 def made_by(records: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Commits, machines and date of a measurement, from the provenance of its runs."""
     return {
-        "commit": ", ".join(_distinct(records, "git_commit")),
+        "commit": ", ".join(sorted({str(r["git_commit"]) for r in records if r.get("git_commit")})),
         "machine": "; ".join(_machines(records)),
         "date": max((record.get("finished") or "" for record in records), default="")[:10],
     }
@@ -202,7 +202,3 @@ def _threads(counts: Sequence[int]) -> str:
     """Such as `, 1 or 2 threads per job`; empty if no number is known."""
     plural = "s" * (counts != [1])
     return f", {' or '.join(map(str, counts))} thread{plural} per job" if counts else ""
-
-
-def _distinct(records: Sequence[dict[str, Any]], key: str) -> list[str]:
-    return sorted({str(record[key]) for record in records if record.get(key)})

@@ -8,7 +8,7 @@ import itertools
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline import journal
+from pipeline import mirrored
 from pipeline.analysis import figures, svg
 from pipeline.analysis.architectures import anchor_of
 from pipeline.analysis.intervals import number
@@ -25,7 +25,7 @@ HEADLINES = {
     },
     "genotype": {"params": "{:,.0f} parameters"},
     "trial": {"held_out_error": "{:.2%} held-out error"},
-    "query": {one: f"{{:.2f}} % {column_title(one)} accuracy" for one in TEST_COLUMNS},
+    "query": {column: f"{{:.2f}} % {column_title(column)} accuracy" for column in TEST_COLUMNS},
     "removal": {"value_full": "{:.2%} with all operations"},
     "ranking": {"tau_all": "tau {:.3f} over all architectures"},
     "retrain": {"test_error": "{:.2%} test error"},
@@ -52,7 +52,7 @@ def headline(run: FinishedRun) -> str:
 def mlflow_url(run: FinishedRun) -> str | None:
     """Address of the run in the MLflow interface; None if MLflow does not have the run."""
     ids = [run.provenance.get(key) for key in ("mlflow_experiment_id", "mlflow_run_id")]
-    return f"{journal.web_address()}/#/experiments/{ids[0]}/runs/{ids[1]}" if all(ids) else None
+    return f"{mirrored.web_address()}/#/experiments/{ids[0]}/runs/{ids[1]}" if all(ids) else None
 
 
 def environment() -> Environment:
@@ -76,7 +76,7 @@ def environment() -> Environment:
         duration=duration,
         headline=headline,
         mlflow_url=mlflow_url,
-        served=journal.is_served(),
+        served=mirrored.is_served(),
         series=list(enumerate(figures.SERIES)),
         dashes=[" ".join(f"{2 * length:g}" for length in dash) for dash in figures.DASHES],
     )

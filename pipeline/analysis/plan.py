@@ -47,21 +47,21 @@ def plan(
     kinds = {place: replace(place, seed=0, rseed=None) for place in places}  # all seeds cost alike
     costs = {kind: work.of_run(config, kind) for kind in dict.fromkeys(kinds.values())}
     device = device_of(config)
-    found = []
+    stages = []
     for stage in dict.fromkeys(place.stage for place in places):
-        own = [place for place in places if place.stage == stage]
-        computing = sum(cost.hours(costs[kinds[place]], device) for place in own)
-        found.append(
+        runs = [place for place in places if place.stage == stage]
+        computing = sum(cost.hours(costs[kinds[place]], device) for place in runs)
+        stages.append(
             StageCost(
                 stage,
-                len(own),
-                sum((results / place.folder / "metrics.json").exists() for place in own),
-                computing + START_SECONDS * len(own) / 3600,
-                sum(costs[kinds[place]].size for place in own) * COPIES,
-                max(costs[kinds[place]].peak for place in own),
+                len(runs),
+                sum((results / place.folder / "metrics.json").exists() for place in runs),
+                computing + START_SECONDS * len(runs) / 3600,
+                sum(costs[kinds[place]].size for place in runs) * COPIES,
+                max(costs[kinds[place]].peak for place in runs),
             )
         )
-    return found
+    return stages
 
 
 def device_of(config: Config) -> str:
@@ -77,22 +77,16 @@ def announce(config: Config, experiments: Mapping[str, Experiment], page: str) -
     lines = plan(config, experiments, page, Path("results", config.preset))
     total = StageCost(
         "total",
-        sum(one.n_runs for one in lines),
-        sum(one.n_done for one in lines),
-        sum(one.hours for one in lines),
-        sum(one.size for one in lines),
-        max(one.peak for one in lines),
+        sum(line.n_runs for line in lines),
+        sum(line.n_done for line in lines),
+        sum(line.hours for line in lines),
+        sum(line.size for line in lines),
+        max(line.peak for line in lines),
     )
-    rows = [
-        ("stage", "runs", "done", "device hours", "disk", "memory"),
-        *(
-            (
-                *(one.stage, f"{one.n_runs:,}", f"{one.n_done:,}", _hours(one.hours)),
-                *(_size(one.size), _size(one.peak)),
-            )
-            for one in (*lines, total)
-        ),
-    ]
+    rows = [("stage", "runs", "done", "device hours", "disk", "memory")]
+    for line in (*lines, total):
+        counts = f"{line.n_runs:,}", f"{line.n_done:,}"
+        rows.append((line.stage, *counts, _hours(line.hours), _size(line.size), _size(line.peak)))
     head = f"Plan of {page}, preset {config.preset}, if nothing is done yet:"
     device = device_of(config)
     end = f"Hours of one {device}, accurate to a factor of two: {_hours(total.hours / 24)} days."

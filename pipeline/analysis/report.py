@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.analysis import apart, drawings, page, runs, tables
 from pipeline.analysis.answer import Answer, answer
 from pipeline.analysis.architectures import Architecture, architectures, growth
+from pipeline.analysis.evidence import Evidence
 from pipeline.analysis.groups import groups
 from pipeline.analysis.runs import FinishedRun
 from pipeline.config import jobs, needs
@@ -34,25 +35,25 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
         InputError: a file of a run is broken.
     """
     everything = runs.collect(results)
-    study = study_of(job, results, everything)
-    shown, digest = study.runs, study.source_digest
+    evidence = evidence_of(job, results, everything)
+    shown, digest = evidence.runs, evidence.source_digest
     changed = {run.folder: apart.changed_since(run, digest) for run in shown}
-    found = architectures(results, shown, job.titles)
-    sections = [_section(one, study, results, found) for one in job.experiments]
-    best = next((one for *_, one in sections if one.best), None)
+    cells = architectures(results, shown, job.titles)
+    sections = [_section(experiment, evidence, results, cells) for experiment in job.experiments]
+    best = next((section for *_, section in sections if section.best), None)
     context = {
         "job": job,
         "runs": shown,
-        "n_others": len(everything) - len(shown) - len(study.apart),
-        "apart": study.apart,
+        "n_others": len(everything) - len(shown) - len(evidence.apart),
+        "apart": evidence.apart,
         "unfinished": runs.unfinished(
-            results, needs.all_runs(job, job.experiments), [*shown, *study.apart]
+            results, needs.all_runs(job, job.experiments), [*shown, *evidence.apart]
         ),
         "sections": sections,
         "best": best,
         "growth": growth(results, best.best) if best and best.best else [],
         "groups": groups(results, shown, job.titles),
-        "architectures": found,
+        "architectures": cells,
         "source_digest": digest,
         "origins": origins(shown),
         "settings": settings_in_use(shown),
@@ -61,9 +62,9 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
         "other_names": apart.names([run for run in shown if changed[run.folder]]),
         "configured": json.dumps(job.model_dump(mode="json"), indent=2, ensure_ascii=False),
         "judged": [
-            one.name
-            for one in job.experiments
-            if (link_from / "claims" / one.name / "claims.md").is_file()
+            experiment.name
+            for experiment in job.experiments
+            if (link_from / "claims" / experiment.name / "claims.md").is_file()
         ],
         "root": Path(os.path.relpath(results, link_from)).as_posix(),
     }
@@ -71,24 +72,22 @@ def render(job: jobs.ReportJob, results: Path, link_from: Path) -> str:
 
 
 def _section(
-    experiment: Experiment, study: tables.Evidence, results: Path, found: Sequence[Architecture]
+    experiment: Experiment, evidence: Evidence, results: Path, cells: Sequence[Architecture]
 ) -> tuple[Experiment, list[tables.Part], list[drawings.Drawn], Answer]:
     """An experiment with its tables, its drawings, and the answer in words."""
-    parts = tables.parts(experiment, study)
-    drawn = drawings.draw(experiment, study, results)
-    return experiment, parts, drawn, answer(experiment, parts, found)
+    parts = tables.parts(experiment, evidence)
+    drawn = drawings.draw(experiment, evidence, results)
+    return experiment, parts, drawn, answer(experiment, parts, cells)
 
 
-def study_of(
-    job: jobs.ReportJob, results: Path, everything: Sequence[FinishedRun]
-) -> tables.Evidence:
+def evidence_of(job: jobs.ReportJob, results: Path, everything: Sequence[FinishedRun]) -> Evidence:
     """The finished runs that the job's experiments need, and the failed ones."""
     expected = needs.all_runs(job, job.experiments)
     wanted = {place.folder for place in expected}
     shown = [run for run in everything if run.folder in wanted]
     missing = runs.unfinished(results, expected, shown)
-    failed = tuple(one.place for one in missing if one.status == "failed")
-    return tables.Evidence.of(job, shown, failed)
+    failed = tuple(run.place for run in missing if run.status == "failed")
+    return Evidence.of(job, shown, failed)
 
 
 def summary(shown: Sequence[FinishedRun]) -> dict[str, Any]:
@@ -116,24 +115,24 @@ def origins(shown: Sequence[FinishedRun]) -> dict[str, list[tuple[dict[str, Any]
         "versions": ("versions",),
         "data": ("data",),
     }
-    found = {}
+    by_kind = {}
     for kind, keys in kinds.items():
         records = [{key: run.provenance.get(key) for key in keys} for run in shown]
         counted = Counter(json.dumps(record, sort_keys=True) for record in records)
-        found[kind] = [(json.loads(text), n_runs) for text, n_runs in counted.most_common()]
-    return found
+        by_kind[kind] = [(json.loads(text), n_runs) for text, n_runs in counted.most_common()]
+    return by_kind
 
 
 def settings_in_use(shown: Sequence[FinishedRun]) -> list[tuple[str, str, list[FinishedRun]]]:
     """(title, settings as JSON, runs) for each distinct combination of a stage and its settings."""
     using: dict[tuple[str, str], list[FinishedRun]] = defaultdict(list)
     for run in shown:
-        text = json.dumps(run.provenance.get("settings", {}), indent=2, ensure_ascii=False)
+        text = json.dumps(run.settings, indent=2, ensure_ascii=False)
         using[run.stage, text].append(run)
-    return [(_settings_title(stage, own), text, own) for (stage, text), own in using.items()]
+    return [(_settings_title(stage, group), text, group) for (stage, text), group in using.items()]
 
 
-def _settings_title(stage: str, own: Sequence[FinishedRun]) -> str:
-    strategies = ", ".join(dict.fromkeys(run.strategy for run in own))
-    where = ", ".join(dict.fromkeys(f"{run.space} on {run.target or run.dataset}" for run in own))
+def _settings_title(stage: str, group: Sequence[FinishedRun]) -> str:
+    strategies = ", ".join(dict.fromkeys(run.strategy for run in group))
+    where = ", ".join(dict.fromkeys(f"{run.space} on {run.target or run.dataset}" for run in group))
     return f"{stage}: {strategies} ({where})"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.analysis.intervals import Summary
+from pipeline.analysis.measures import DATASET_TITLES
 from pipeline.errors import InputError
 from pipeline.files import read_json
 
@@ -34,6 +35,8 @@ KEYS = (
     "notes",
     "does_not_show",
 )
+MOST_CHARACTERS = 110  # in a row of a table; at 8 pixels each, 880 of a window of 1,200
+GAP = 2  # characters between two columns
 RENDERED = "<!-- Rendered from docs/measurements/{}; change that and run `make docs`. -->"
 
 
@@ -45,10 +48,10 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of measurements")
-    found = {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
-    measured = {name: one for name, one in found.items() if "claim" not in one}
-    for name, one in measured.items():
-        missing = [key for key in KEYS if key not in one]
+    contents = {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
+    measured = {name: content for name, content in contents.items() if "claim" not in content}
+    for name, content in measured.items():
+        missing = [key for key in KEYS if key not in content]
         if missing:
             raise InputError(
                 f"{folder}/{name}.json: lacks {', '.join(missing)}; see "
@@ -88,38 +91,42 @@ def _title(several: Sequence[str]) -> str:
     return several[0] if len(several) == 1 else several[0].split(". ")[0]
 
 
-def _page(own: Mapping[str, Mapping[str, Any]]) -> str:
+def _page(measured: Mapping[str, Mapping[str, Any]]) -> str:
     """A page with its tables."""
-    several = [*own.values()]
-    title = _title([one["title"] for one in several])
+    several = [*measured.values()]
+    title = _title([measurement["title"] for measurement in several])
     parts = [
         f"# {title}",
-        RENDERED.format(", ".join(f"{name}.json" for name in own)),
-        *dict.fromkeys(one["question"] for one in several),
+        RENDERED.format(", ".join(f"{name}.json" for name in measured)),
+        *dict.fromkeys(measurement["question"] for measurement in several),
     ]
-    for one in several:
-        parts += [f"## {one['title'].removeprefix(title + '. ')}"] if len(own) > 1 else []
-        parts.append(table(one["columns"], one["rows"]))
+    for measurement in several:
+        parts += (
+            [f"## {measurement['title'].removeprefix(title + '. ')}"] if len(measured) > 1 else []
+        )
+        parts.append(table(measurement["columns"], measurement["rows"]))
     notes = _distinct(several, "notes")
     limits = _distinct(several, "does_not_show")
     parts += [_list(notes)] if notes else []
     parts += [f"What this does not show:\n\n{_list(limits)}"] if limits else []
-    parts.append(_list([*dict.fromkeys(line for one in several for line in _made(one))]))
-    files = ", ".join(f"[{name}.json](../measurements/{name}.json)" for name in own)
+    parts.append(
+        _list([*dict.fromkeys(line for measurement in several for line in _made(measurement))])
+    )
+    files = ", ".join(f"[{name}.json](../measurements/{name}.json)" for name in measured)
     return "\n\n".join(parts) + f"\n- File: {files}\n"
 
 
 def _distinct(several: Sequence[Mapping[str, Any]], key: str) -> list[str]:
-    return [*dict.fromkeys(line for one in several for line in one[key])]
+    return [*dict.fromkeys(line for measurement in several for line in measurement[key])]
 
 
-def _made(one: Mapping[str, Any]) -> Iterator[str]:
+def _made(measurement: Mapping[str, Any]) -> Iterator[str]:
     """How a measurement was made."""
-    seeds = one["seeds"]
-    yield f"Command: `{one['command']}`{_of_earlier_code(one['command'])}"
-    yield "Commit: " + ", ".join(f"`{commit[:12]}`" for commit in one["commit"].split(", "))
-    yield f"Machine: {one['machine']}"
-    yield f"Date: {one['date']}"
+    seeds = measurement["seeds"]
+    yield f"Command: `{measurement['command']}`{_of_earlier_code(measurement['command'])}"
+    yield "Commit: " + ", ".join(f"`{commit[:12]}`" for commit in measurement["commit"].split(", "))
+    yield f"Machine: {measurement['machine']}"
+    yield f"Date: {measurement['date']}"
     yield f"Seeds: {', '.join(map(str, seeds)) if isinstance(seeds, list) else seeds}"
 
 
@@ -131,10 +138,62 @@ def _of_earlier_code(command: str) -> str:
 
 
 def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table, or several if it is too wide for a page; see `_parts`."""
+    return "\n\n".join(_one_table(part, rows) for part in _parts(columns, rows))
+
+
+def _one_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table; columns of numbers are right-aligned."""
     rule = ["---:" if any(_is_number(row.get(key)) for row in rows) else "---" for key in columns]
     lines = [list(columns.values()), rule, *([text(row.get(k)) for k in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _parts(
+    columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, str]]:
+    """The columns of each table, so that it fits a page if possible.
+
+    The columns that name a row are repeated in each table. A family of columns is not divided.
+    """
+    width = {
+        key: max(map(longest_word, [title, *(text(row.get(key)) for row in rows)]))
+        for key, title in columns.items()
+    }
+    names = _naming(columns, rows)
+    part = names
+    for family in _families([key for key in columns if key not in names], columns):
+        if part != names and sum(width[key] + GAP for key in [*part, *family]) > MOST_CHARACTERS:
+            yield {key: columns[key] for key in part}
+            part = names
+        part = [*part, *family]
+    yield {key: columns[key] for key in part}
+
+
+def longest_word(words: str) -> int:
+    """The number of characters that a browser does not divide."""
+    return max(map(len, re.split(r"[ -]", words)))
+
+
+def _naming(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The first columns, as many as tell the rows apart."""
+    keys = [*columns]
+    for n in range(1, len(keys)):
+        if len({tuple(text(row.get(key)) for key in keys[:n]) for row in rows}) == len(rows):
+            return keys[:n]
+    return keys
+
+
+def _families(keys: Sequence[str], columns: Mapping[str, str]) -> list[list[str]]:
+    """Columns that belong together: `c0_paper` with `c0`, and all of a data set."""
+
+    def family(key: str) -> str:
+        root = key.partition("_")[0]
+        root = root if root in columns else key
+        named = [title for title in DATASET_TITLES.values() if title in columns[root]]
+        return max(named, key=len, default=root)
+
+    return [[*members] for _, members in groupby(keys, family)]
 
 
 def _spread(value: Mapping[str, Any]) -> str:

@@ -50,7 +50,7 @@ results/*
 Measured = Mapping[str, Mapping[str, Any]]
 
 
-class Part(Settings):
+class Excerpt(Settings):
     """Some rows and columns of a measurement."""
 
     measurement: str
@@ -63,7 +63,7 @@ class Finding(Settings):
 
     title: str
     says: str
-    part: Part | None = None
+    part: Excerpt | None = None
     picture: str = ""
     pages: tuple[str, ...] = Field(min_length=1)
 
@@ -75,7 +75,7 @@ def read(path: Path = FILE) -> list[Finding]:
         InputError: the file is not valid.
     """
     try:
-        return [Finding(**one) for one in read_yaml(path)["findings"]]
+        return [Finding(**entry) for entry in read_yaml(path)["findings"]]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -90,7 +90,11 @@ def render(measured: Measured, findings: Sequence[Finding]) -> str:
     links = "\n".join(f"- [{title}](results/{page}.md)" for page, title in of_pages.items())
     known = links or "Nothing has been measured yet."
     return "\n".join(
-        [HEAD, *(_section(one, measured, of_pages) for one in findings), PAGES.format(known)]
+        [
+            HEAD,
+            *(_section(finding, measured, of_pages) for finding in findings),
+            PAGES.format(known),
+        ]
     )
 
 
@@ -102,18 +106,18 @@ def _section(finding: Finding, measured: Measured, of_pages: Mapping[str, str]) 
     more = ", ".join(f"[{of_pages[page]}](results/{page}.md)" for page in finding.pages)
     parts = [f"## {finding.title}", says.strip()]
     if finding.part:
-        parts.append(_part(finding.part, measured))
+        parts.append(_excerpt(finding.part, measured))
     if finding.picture:
         parts.append(f"![{finding.title}](images/{finding.picture})")
     return "\n\n".join([*parts, f"More: {more}."]) + "\n"
 
 
 def _filled(measured: Measured, name: str, row: str, column: str, decimals: str | None) -> str:
-    found = value(measured, name, row, column)
-    return text(found) if decimals is None else f"{found:.{decimals}f}"
+    number = value(measured, name, row, column)
+    return text(number) if decimals is None else f"{number:.{decimals}f}"
 
 
-def _part(part: Part, measured: Measured) -> str:
+def _excerpt(part: Excerpt, measured: Measured) -> str:
     rows = _measurement(measured, part.measurement)["rows"]
     if part.rows:
         rows = [_row(measured, part.measurement, name) for name in part.rows]
@@ -126,10 +130,10 @@ def value(measured: Measured, name: str, row: str, column: str) -> Any:
     Raises:
         InputError: there is no such measurement, row or column.
     """
-    found = _row(measured, name, row)
-    if column not in found:
+    line = _row(measured, name, row)
+    if column not in line:
         raise InputError(f"{FILE}: {name}, row {row!r} has no column {column!r}")
-    return found[column]
+    return line[column]
 
 
 def _measurement(measured: Measured, name: str) -> Mapping[str, Any]:
@@ -142,11 +146,11 @@ def _row(measured: Measured, name: str, row: str) -> Mapping[str, Any]:
     """The row whose first column is `row`, or whose first columns, joined by commas, are `row`."""
     columns = [*_measurement(measured, name)["columns"]]
     rows = measured[name]["rows"]
-    found = [one for one in rows if one.get(columns[0]) == row] or [
-        one
-        for one in rows
-        if f"{', '.join(str(one.get(key)) for key in columns)}, ".startswith(f"{row}, ")
+    lines = [line for line in rows if line.get(columns[0]) == row] or [
+        line
+        for line in rows
+        if f"{', '.join(str(line.get(key)) for key in columns)}, ".startswith(f"{row}, ")
     ]
-    if len(found) != 1:
-        raise InputError(f"{FILE}: {name} has {len(found)} rows {row!r}, not one")
-    return found[0]
+    if len(lines) != 1:
+        raise InputError(f"{FILE}: {name} has {len(lines)} rows {row!r}, not one")
+    return lines[0]

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.analysis import runs
-from pipeline.analysis import tables as study_tables
+from pipeline.analysis import tables as result_tables
+from pipeline.analysis.evidence import Evidence
 from pipeline.analysis.measures import Measure
-from pipeline.analysis.tables import Cell, Evidence
+from pipeline.analysis.tables import Cell
 from pipeline.config.experiments import Row
 from pipeline.config.jobs import ReportJob
 
@@ -29,13 +30,13 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
-    study = Evidence.of(job, runs.collect(results))
-    found = {}
+    evidence = Evidence.of(job, runs.collect(results))
+    complete = {}
     for experiment in job.experiments:
         rows: dict[tuple[str, ...], dict[str, Any]] = {}
         waiting: set[tuple[str, ...]] = set()
         there: set[tuple[str, ...]] = set()
-        for part in study_tables.parts(experiment, study):
+        for part in result_tables.parts(experiment, evidence):
             for line in (line for table in part.tables for line in table.lines):
                 head = _head(line.row, part.dataset, line.cells[0].paper_dataset)
                 row = rows.setdefault((*head.values(),), head)
@@ -44,8 +45,8 @@ def tables(job: ReportJob, results: Path) -> dict[str, list[dict[str, Any]]]:
                     if cell.applies:
                         (there if cell.ours else waiting).add((*head.values(),))
         if there and waiting <= there:
-            found[experiment.name] = list(rows.values())
-    return found
+            complete[experiment.name] = list(rows.values())
+    return complete
 
 
 def _head(row: Row, dataset: str, stands_for: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import journal, paths
+from pipeline import journal, mirrored, paths
 from pipeline.config.experiments import is_searched
 from pipeline.errors import InputError
 from pipeline.files import parse_json, read_csv, read_object, read_share, read_text
@@ -40,6 +40,11 @@ class FinishedRun(Place):
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of its stage; empty if unknown."""
+        return self.provenance.get("settings") or {}
+
+    @property
     def searched(self) -> bool:
         """Whether the genotype was found by a search with the run's seed."""
         return is_searched(self.strategy)
@@ -61,7 +66,9 @@ def collect(results: Path) -> list[FinishedRun]:
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; give results/PRESET")
-    folders = (path.parent for one in paths.globs("metrics.json") for path in results.glob(one))
+    folders = (
+        path.parent for pattern in paths.globs("metrics.json") for path in results.glob(pattern)
+    )
     return sorted((_read(results, folder) for folder in folders), key=_order)
 
 
@@ -77,11 +84,11 @@ def unfinished(
 
 def same_cells(runs: Iterable[FinishedRun]) -> list[list[FinishedRun]]:
     """Groups of runs of the stage `genotype` in which several strategies found the same cell."""
-    found: dict[tuple[str, str, str], list[FinishedRun]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[FinishedRun]] = defaultdict(list)
     for run in runs:
         if run.stage == "genotype" and run.searched and "arch" in run.metrics:
-            found[run.space, run.dataset, run.metrics["arch"]].append(run)
-    return [group for group in found.values() if len({run.strategy for run in group}) > 1]
+            groups[run.space, run.dataset, run.metrics["arch"]].append(run)
+    return [group for group in groups.values() if len({run.strategy for run in group}) > 1]
 
 
 def _read(results: Path, folder: Path) -> FinishedRun:
@@ -91,7 +98,7 @@ def _read(results: Path, folder: Path) -> FinishedRun:
         **vars(paths.parse(folder.relative_to(results).as_posix())),
         metrics=read_metrics(folder / "metrics.json"),
         history=_history(folder / "history.csv"),
-        provenance={**provenance, **journal.mlflow_ids(folder, provenance)},
+        provenance={**provenance, **mirrored.ids(folder, provenance)},
     )
 
 
@@ -107,8 +114,8 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 def _older(path: Path) -> dict[str, Any]:
     """Metrics with None for numbers that are not finite."""
-    found = parse_json(NAN.sub(": null", read_text(path)))
-    return found if isinstance(found, dict) else {}
+    metrics = parse_json(NAN.sub(": null", read_text(path)))
+    return metrics if isinstance(metrics, dict) else {}
 
 
 def _history(path: Path) -> list[dict[str, float]]:

@@ -69,8 +69,8 @@ def _disarm(element: ElementTree.Element) -> None:
 
 def _references(element: ElementTree.Element) -> list[str]:
     """Ids that an element's attributes point to."""
-    found = (REFERENCE.search(value) for value in element.attrib.values())
-    return [match[1] or match[2] for match in found if match]
+    matches = (REFERENCE.search(value) for value in element.attrib.values())
+    return [match[1] or match[2] for match in matches if match]
 
 
 def _rename(element: ElementTree.Element, prefix: str, used: set[str]) -> None:

@@ -7,22 +7,16 @@ the paper's error is shown only for the first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline import provenance
 from pipeline.analysis import apart, measures
-from pipeline.analysis.intervals import (
-    CONFIDENCE,
-    LEAST,
-    Summary,
-    paired_difference,
-    welch,
-)
+from pipeline.analysis.evidence import Evidence, runs_of
+from pipeline.analysis.intervals import CONFIDENCE, Summary, paired_difference, welch
 from pipeline.analysis.measures import TABLE_COLUMNS, TEST_COLUMNS, Measure, by_seed
 from pipeline.analysis.runs import ORDER, FinishedRun
+from pipeline.config.claims import LEAST
 from pipeline.config.experiments import KEPT, Experiment, Printed, Row, is_searched
-from pipeline.config.jobs import ReportJob
 from pipeline.nasbench.protocols import DIGITS
 from pipeline.paths import Place
 
@@ -125,12 +119,12 @@ class ResultTable:
         There is an entry for each row of searches that shares at least two seeds with the
         reference. A difference is None if neither low nor high values of the column are better.
         """
-        found = []
+        differences = []
         for line in self.lines:
             base = [
-                one
-                for one in self.lines
-                if (one.row.strategy, one.row.space) == (reference, line.row.space)
+                other
+                for other in self.lines
+                if (other.row.strategy, other.row.space) == (reference, line.row.space)
             ]
             row = line.row
             if not base or base[0] is line or not row.searched or row.repeats:
@@ -141,9 +135,9 @@ class ResultTable:
                 else None
                 for a, b in zip(line.cells, base[0].cells, strict=True)
             ]
-            if any(one and one.n > 1 for one in paired):
-                found.append((line, paired))
-        return found
+            if any(gap and gap.n > 1 for gap in paired):
+                differences.append((line, paired))
+        return differences
 
 
 @dataclass(frozen=True)
@@ -155,107 +149,51 @@ class Part:
     lacks_benchmark: bool
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The runs from which the tables of all experiments are made.
-
-    `runs` have the expected settings. The tables do not use `apart`, runs with other settings.
-    """
-
-    runs: Sequence[FinishedRun]
-    n_seeds: int
-    n_retrain_seeds: int
-    source_digest: str
-    failed: tuple[Place, ...] = ()
-    apart: tuple[FinishedRun, ...] = ()
-
-    @classmethod
-    def of(
-        cls, job: ReportJob, finished: Sequence[FinishedRun], failed: tuple[Place, ...] = ()
-    ) -> Evidence:
-        """Collect the finished and failed runs for the report that `job` describes."""
-        digest = provenance.source_digest()
-        own, others = apart.split(finished, job.planned)
-        n_seeds = (len(job.seeds), len(job.retrain_seeds))
-        return cls(own, *n_seeds, digest, failed, tuple(others))
-
-    def keeps_one(self, row: Row) -> bool:
-        """Whether one of several searches is kept and trained."""
-        return row.select and len(row.own_seeds(range(self.n_seeds))) > 1
-
-
-def parts(experiment: Experiment, study: Evidence) -> list[Part]:
+def parts(experiment: Experiment, evidence: Evidence) -> list[Part]:
     """The tables of an experiment, grouped by (data set, data set that it replaces, if any)."""
     keys = dict.fromkeys((name, row.stands_for) for row in experiment.rows for name in row.datasets)
-    return [_part(experiment, *key, study) for key in keys]
+    return [_part(experiment, *key, evidence) for key in keys]
 
 
-def _part(experiment: Experiment, dataset: str, stood_for: str, study: Evidence) -> Part:
+def _part(experiment: Experiment, dataset: str, stood_for: str, evidence: Evidence) -> Part:
     rows = [r for r in experiment.rows if dataset in r.datasets and r.stands_for == stood_for]
     stands_for = measures.dataset_title(stood_for or experiment.stands_for.get(dataset, ""))
     searched = "searched " if any(is_searched(row.strategy) for row in rows) else ""
     where = f"{searched}on {dataset}" + (f" in place of {stands_for}" if stands_for else "")
     queried = [row for row in rows if row.query]
-    found = [run for row in rows for run in runs_of(row, dataset, study.runs)]
-    looked_up, places = _benchmark_columns(rows, dataset, found)
+    runs = [run for row in rows for run in runs_of(row, dataset, evidence.runs)]
+    looked_up, places = _benchmark_columns(rows, dataset, runs)
     benchmark = "nasbench_digits" if dataset == DIGITS else "NAS-Bench-201"
     trained = [row for row in rows if row.has_genotype]
     candidates = [
         (f"Looked up in {benchmark}", looked_up, queried),
         (f"Place among all architectures of {benchmark}", places, queried),
-        ("Trained here", _own_columns(trained, dataset, found) if trained else [], trained),
+        ("Trained here", _own_columns(trained, dataset, runs) if trained else [], trained),
     ]
     tables = tuple(
         ResultTable(
             f"{caption}, {where}",
             tuple(columns),
-            tuple(_line(row, dataset, columns, study, stands_for) for row in wanted),
+            tuple(_line(row, dataset, columns, evidence, stands_for) for row in wanted),
         )
         for caption, columns, wanted in candidates
         if columns and wanted
     )
     return Part(
-        dataset, tables, lacks_benchmark=any(r.stage == "query" for r in found) and not places
+        dataset, tables, lacks_benchmark=any(r.stage == "query" for r in runs) and not places
     )
 
 
 def _line(
-    row: Row, dataset: str, columns: Sequence[Measure], study: Evidence, stands_for: str
+    row: Row, dataset: str, columns: Sequence[Measure], evidence: Evidence, stands_for: str
 ) -> Line:
-    own = runs_of(row, dataset, study.runs)
-    cells = (_cell(row, dataset, column, own, study) for column in columns)
+    runs = runs_of(row, dataset, evidence.runs)
+    cells = (_cell(row, dataset, column, runs, evidence) for column in columns)
     return Line(
         row,
         tuple(replace(cell, paper_dataset=stands_for) for cell in cells),
-        tuple(run for run in own if run.stage == "genotype"),
+        tuple(run for run in runs if run.stage == "genotype"),
     )
-
-
-def runs_of(row: Row, dataset: str, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-    """The runs of a row for one data set.
-
-    If one of several found cells was kept, stages other than search and trial have only its runs.
-    """
-    place = (row.space, dataset, row.strategy)
-    own = [run for run in runs if _place(run) == place and run.repeats == row.repeats]
-    label = f"{KEPT}{row.strategy}"
-    kept = [run for run in runs if row.select and _place(run) == (row.space, dataset, label)]
-    return [*(run for run in own if run.stage in ("search", "trial")), *kept] if kept else own
-
-
-def runs_of_stage(
-    experiment: Experiment, study: Evidence, stage: str
-) -> Iterator[tuple[Row, str, list[FinishedRun]]]:
-    """(row, data set, runs of the stage), wherever the experiment has such runs."""
-    for row in experiment.rows:
-        for dataset in row.datasets:
-            own = [run for run in runs_of(row, dataset, study.runs) if run.stage == stage]
-            if own:
-                yield row, dataset, own
-
-
-def _place(run: FinishedRun) -> tuple[str, str, str]:
-    return run.space, run.dataset, run.strategy
 
 
 def _benchmark_columns(
@@ -292,10 +230,10 @@ def _own_columns(rows: Sequence[Row], dataset: str, runs: Sequence[FinishedRun])
 
 
 def _cell(
-    row: Row, dataset: str, column: Measure, own: Sequence[FinishedRun], study: Evidence
+    row: Row, dataset: str, column: Measure, runs: Sequence[FinishedRun], evidence: Evidence
 ) -> Cell:
-    values = by_seed(column, own)
-    having = tuple(run for run in own if by_seed(column, [run]))
+    values = by_seed(column, runs)
+    having = tuple(run for run in runs if by_seed(column, [run]))
     targets = row.targets(dataset)
     applies = (
         not row.not_run
@@ -303,26 +241,26 @@ def _cell(
             "query": row.query,
             "retrain": column.target in targets,
             "genotype": True,
-            "trial": study.keeps_one(row),
+            "trial": evidence.keeps_one(row),
             "search": row.searched,
         }[column.stage]
     )
     is_printed = column.target is None or column.target in targets[:1]
-    n_seeds = len(row.own_seeds(range(study.n_seeds)))
-    foreign = study.n_retrain_seeds if column.stage == "retrain" else 1
-    of_kept = study.keeps_one(row) and column.stage not in ("search", "trial")
+    n_seeds = len(row.own_seeds(range(evidence.n_seeds)))
+    foreign = evidence.n_retrain_seeds if column.stage == "retrain" else 1
+    of_kept = evidence.keeps_one(row) and column.stage not in ("search", "trial")
     return Cell(
         measure=column,
-        ours=measures.summary(column, own),
+        ours=measures.summary(column, runs),
         paper=row.paper.get(dataset, {}).get(column.printed_key) if is_printed else None,
         expected=row.repeats or (n_seeds if row.searched and not of_kept else foreign),
         applies=applies,
         made_by_other_code=tuple(
-            run for run in having if apart.changed_since(run, study.source_digest)
+            run for run in having if apart.changed_since(run, evidence.source_digest)
         ),
         values=values,
         runs=having,
-        n_failed=_n_failed(row, dataset, column, study.failed) + _n_diverged(column, own),
+        n_failed=_n_failed(row, dataset, column, evidence.failed) + _n_diverged(column, runs),
     )
 
 
@@ -331,15 +269,15 @@ def _n_failed(row: Row, dataset: str, column: Measure, failed: Sequence[Place]) 
     seeds = set()
     for place in failed:
         label = place.strategy.removeprefix(KEPT)
-        own = (place.stage, place.target) == (column.stage, column.target)
+        same_run = (place.stage, place.target) == (column.stage, column.target)
         before = place.stage in ("search", "genotype")[: ORDER.index(column.stage)]
         same = (place.space, place.dataset, label) == (row.space, dataset, row.strategy)
-        if same and (own or before):
+        if same and (same_run or before):
             seeds.add(place.seed if row.searched else place.rseed)
     return len(seeds)
 
 
-def _n_diverged(column: Measure, own: Sequence[FinishedRun]) -> int:
+def _n_diverged(column: Measure, runs: Sequence[FinishedRun]) -> int:
     """Runs whose value is not a number."""
-    values = [value for run in own if (value := column.of(run)) is not None]
+    values = [value for run in runs if (value := column.of(run)) is not None]
     return sum(map(math.isnan, values))

@@ -70,15 +70,15 @@ def of_run(config: Config, place: Place) -> Work:
     if stage == "search":
         return _search(config, space, dataset, strategy)
     if stage == "queries":
-        one = _search(config, space, dataset, strategy)
-        return Work(one.operations * place.repeats, 0.0, one.network)
+        search = _search(config, space, dataset, strategy)
+        return Work(search.operations * place.repeats, 0.0, search.network)
     if stage == "genotype":
         job = jobs.genotype_job(config, space, dataset, strategy)
         return Work(size=_network(job.layout, job.channels, job.cells, dataset, config)[1])
     if stage == "trial":
         trial = jobs.trial_job(config, space, dataset)
-        one = _training(config, trial.layout, trial.train, dataset)
-        return Work(one.operations * (1 - trial.train.held_out), 0.0, one.network)
+        training = _training(config, trial.layout, trial.train, dataset)
+        return Work(training.operations * (1 - trial.train.held_out), 0.0, training.network)
     if stage == "retrain":
         target = str(place.target)
         retrain = jobs.retrain_job(config, space, target)
@@ -119,22 +119,23 @@ def _search(config: Config, space: str, dataset: str, strategy: str) -> Work:
     n_warmup = min(recipe.warmup_epochs if warmup is None else warmup, epochs)
     # In a warm-up only the weights are trained.
     passes = n * (PASSES * n_warmup + entry.passes * (epochs - n_warmup))
-    passes += _value_passes(space, job, epochs - n_warmup)
+    passes += _value_passes(job, epochs - n_warmup)
     side = find(dataset, config.datasets).image_size
-    size = _history_size(space, recipe) + _supernet_size(space, recipe)
-    family = registry.get("spaces", space)(recipe.supernet).family
-    network = "darts_imagenet" if space.endswith("imagenet") else family
+    cells = registry.get("spaces", space)(recipe.supernet)
+    history = recipe.epochs * (8 * cells.n_players + 1000)  # bytes of alpha, history and journal
+    size = history + _supernet_size(cells.family, recipe.supernet)
+    network = "darts_imagenet" if space.endswith("imagenet") else cells.family
     peak = supernet_peak(space, recipe, side)
     return Work(2 * supernet_macs(space, recipe.supernet, side) * passes, size, network, peak)
 
 
-def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
+def _value_passes(job: SearchJob, epochs: int) -> float:
     """Forward passes of the value function, counted per image."""
     settings = job.settings
     if "permutations" not in settings:
         return 0.0
-    one = registry.get("spaces", space)(job.search.supernet)
-    players = one.selectable().sum() if not settings["renormalise"] else one.n_players
+    cells = registry.get("spaces", job.space)(job.search.supernet)
+    players = cells.n_players if settings["renormalise"] else cells.selectable().sum()
     walked = WALKED if "eta" in settings else 1.0
     estimates = epochs if "step" in settings else 1
     return settings["permutations"] * players * walked * settings["value_images"] * estimates
@@ -142,13 +143,13 @@ def _value_passes(space: str, job: SearchJob, epochs: int) -> float:
 
 def supernet_macs(space: str, shape: SupernetSettings, side: int) -> float:
     """Multiply-adds of a supernet for one image."""
-    one = registry.get("spaces", space)(shape)
+    cells = registry.get("spaces", space)(shape)
     side = shape.image_size or side
     c = shape.channels / shape.partial_channels
-    if one.family == "nasbench201":
-        return float(10 * c**2 * len(one.edges) * side**2 * 3 * shape.cells)
-    share = one.n_operations / 7
-    edges = len(one.edges) * share * (102 * c + 6 * c**2)
+    if cells.family == "nasbench201":
+        return float(10 * c**2 * len(cells.edges) * side**2 * 3 * shape.cells)
+    share = cells.n_operations / 7
+    edges = len(cells.edges) * share * (102 * c + 6 * c**2)
     stem = 64 if space.endswith("imagenet") else 1
     return float((edges + 8 * shape.channels**2) * side**2 / stem * shape.cells)
 
@@ -157,37 +158,28 @@ def supernet_peak(space: str, recipe: SearchSettings, side: int) -> float:
     """Peak bytes of a step on the weights: activations, images, gradients."""
     shape = recipe.supernet
     pixels = (shape.image_size or side) ** 2
-    stem = 0.0
-    if registry.get("spaces", space)(shape).family == "nasbench201":
+    stem, family = 0.0, registry.get("spaces", space)(shape).family
+    if family == "nasbench201":
         beside, each = NASBENCH_PEAK
-        one = beside + each * shape.cells
+        image_bytes = beside + each * shape.cells
     else:
         beside, through = DARTS_PEAK
-        one = (beside + through / shape.partial_channels) * shape.cells / 8
+        image_bytes = (beside + through / shape.partial_channels) * shape.cells / 8
     if space.endswith("imagenet"):
         stem, pixels = STEM_PEAK * pixels, pixels // 64
-    held = one * shape.channels / 16 * pixels / 32**2
+    held = image_bytes * shape.channels / 16 * pixels / 32**2
     held *= CHECKPOINT_PEAK if shape.checkpoint else 1
     held = (held + stem) * (BFLOAT16_PEAK if shape.precision == "bfloat16" else 1)
     images = 3 * side**2 * PARAMETER_BYTES
     size = min(recipe.micro_batch_size or recipe.batch_size, recipe.batch_size)
-    return size * held + recipe.batch_size * images + _supernet_size(space, recipe)
+    return size * held + recipe.batch_size * images + _supernet_size(family, shape)
 
 
-def _supernet_size(space: str, recipe: SearchSettings) -> float:
+def _supernet_size(family: str, shape: SupernetSettings) -> float:
     """Bytes of a saved supernet, scaled from C = 16."""
-    shape = recipe.supernet
-    one = registry.get("spaces", space)(shape)
-    of_family = {"nasbench201": (1_692_826, 5), "darts": (1_930_618, 8)}
-    params, cells = of_family[one.family]
+    params, cells = {"nasbench201": (1_692_826, 5), "darts": (1_930_618, 8)}[family]
     scale = (shape.channels / 16) ** 2 * shape.cells / cells / shape.partial_channels
     return PARAMETER_BYTES * params * scale
-
-
-def _history_size(space: str, recipe: SearchSettings) -> float:
-    """Bytes of alpha, history and journal over all epochs."""
-    one = registry.get("spaces", space)(recipe.supernet)
-    return float(recipe.epochs * (8 * one.n_players + 1000))
 
 
 def n_train(config: Config, dataset: str) -> int:

@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline import files, machine
+from pipeline import files, machine, paths
 from pipeline.bench import reaching
 from pipeline.bench.images import half, source
 from pipeline.bench.supernet import READABLE, forward
 from pipeline.bench.timing import compare
 from pipeline.config import studies
-from pipeline.config.load import merge
+from pipeline.config.layers import merge
 from pipeline.config.studies import Study
 from pipeline.data import Images, find, prepare
 from pipeline.devices import configure
@@ -106,15 +106,17 @@ def train(bench: Bench) -> None:
 def measure(bench: Bench, name: str) -> None:
     """Compute one walk, or one repeat of every estimator."""
     configure(1)
-    study, out = bench.study, bench.folder / bench.supernet / name
+    study = bench.study
     network, alpha = saved.load(bench.folder / "supernet.pt")
     images = bench.images("value")
     if name in study.walks:
         found = walks.walk(studies.walk_job(study, name), network, alpha, images)
+        out = bench.folder / study.folder(paths.WALK, supernet=bench.supernet, walk=name)
         with files.replacing(out / "walks.npz") as temporary:
             np.savez(temporary, V=found.V, orders=found.orders)
     else:
         job = studies.estimate_job(study, bench.supernet, name)
+        out = bench.folder / study.folder(paths.DRAW, supernet=bench.supernet, draw=name)
         files.write_json(out / "estimates.json", estimate(job, network, alpha, images))
 
 
@@ -135,9 +137,8 @@ def _sized(study: Study, dataset: str, repeats: int) -> Study:
 
 
 def _rows(bench: Bench) -> list[dict[str, Any]]:
-    folder = bench.folder / bench.supernet
-    reference, ceiling = estimators.references(bench.study, folder)
-    runs = estimators.estimates(bench.study, folder)
+    reference, ceiling = estimators.references(bench.study, bench.folder, bench.supernet)
+    runs = estimators.estimates(bench.study, bench.folder, bench.supernet)
     plain = median(run["seconds"] for run in runs["plain"])
     agreement = {name: _agreement(repeats, reference) for name, repeats in runs.items()}
     taus = {name: agreed["tau"] for name, agreed in agreement.items()}

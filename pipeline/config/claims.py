@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 
 from pipeline.settings import OURS, Settings, factory, setting
 
-LEAST = 3  # seeds of an interval
+LEAST = 3  # fewest seeds for an interval or a verdict
 HOLDS, FAILS, OPEN = "holds here", "does not hold here", "cannot be told here"
 
 
@@ -106,7 +106,9 @@ class Claim(Settings):
     @property
     def labels(self) -> tuple[str, ...]:
         """Strategy labels that the claim is about, in order of appearance."""
-        return tuple(dict.fromkeys(name for one in self.conditions for name in one.labels))
+        return tuple(
+            dict.fromkeys(name for condition in self.conditions for name in condition.labels)
+        )
 
 
 def overall(verdicts: list[str]) -> str:

@@ -20,14 +20,14 @@ def things(job: Mapping[str, Any], dataset: str | None = None) -> Things:
     named += [("estimators", name) for name in _estimators(job)]
     named += [("datasets", dataset or job.get("dataset"))]
     # A folder of the user's images is not registered.
-    found = [(kind, name) for kind, name in named if name and name in registry.names(kind)]
-    return tuple(dict.fromkeys(found))
+    registered = [(kind, name) for kind, name in named if name and name in registry.names(kind)]
+    return tuple(dict.fromkeys(registered))
 
 
 def digests(job: Mapping[str, Any], dataset: str | None = None) -> str:
     """`module:digest` for the source of each module that a job uses, on one line."""
-    found = sources.digests(things(job, dataset))
-    return " ".join(f"{module}:{digest}" for module, digest in found.items())
+    by_module = sources.digests(things(job, dataset))
+    return " ".join(f"{module}:{digest}" for module, digest in by_module.items())
 
 
 def _estimators(job: Mapping[str, Any]) -> Iterator[str]:

@@ -70,8 +70,10 @@ class Row(Settings):
     repeats: int = setting(
         0, "number of short searches in one job, seeds 0, 1, ..., instead of `seeds`", OURS
     )
-    seeds: Seeds = setting((), "seeds of this row; empty: those of the study", OURS)
-    most_seeds: int = setting(0, "use at most this many of the study's seeds; 0: all", OURS, ge=0)
+    seeds: Seeds = setting((), "seeds of this row; empty: those of the configuration", OURS)
+    most_seeds: int = setting(
+        0, "use at most this many of the configured seeds; 0: all", OURS, ge=0
+    )
     retrain: Names = setting(
         (), "data sets the found network is trained on; `same`: the one searched on", OURS
     )
@@ -103,9 +105,9 @@ class Row(Settings):
         """Whether each seed has its own genotype, counted and drawn."""
         return not self.repeats and not self.strategy.startswith(TABLE)
 
-    def own_seeds(self, study: Sequence[int]) -> tuple[int, ...]:
-        """The seeds of this row in a study of these seeds."""
-        return self.seeds or tuple(study)[: self.most_seeds or None]
+    def own_seeds(self, configured: Sequence[int]) -> tuple[int, ...]:
+        """The seeds of this row if these seeds are configured."""
+        return self.seeds or tuple(configured)[: self.most_seeds or None]
 
     def targets(self, dataset: str) -> tuple[str, ...]:
         """Data sets that a network found on `dataset` is trained on."""

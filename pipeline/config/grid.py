@@ -38,8 +38,8 @@ def expanded(
         for name, label, words in _variants(row.strategy, labels[row.strategy], grid, source):
             if made.setdefault(name, label) != label:
                 raise InputError(f"{source}: grid: two combinations are called {name!r}")
-            own = {"strategy": name, "label": f"{row.label}, {words}", "paper": {}}
-            rows.append(row.model_copy(update=own))
+            changes = {"strategy": name, "label": f"{row.label}, {words}", "paper": {}}
+            rows.append(row.model_copy(update=changes))
     update = {"rows": tuple(rows), "strategies": {**experiment.strategies, **made}}
     return experiment.model_copy(update=update)
 

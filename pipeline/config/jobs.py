@@ -20,7 +20,7 @@ from pipeline.config.experiments import (
     shown_strategy,
 )
 from pipeline.config.folders import FolderSettings, WrittenFolder
-from pipeline.config.load import merge
+from pipeline.config.layers import merge
 from pipeline.config.looks import RankingSettings, RemovalSettings
 from pipeline.config.model import SEARCH_RECIPES, Config
 from pipeline.config.own_images import OwnTrain

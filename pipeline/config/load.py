@@ -1,8 +1,4 @@
-"""Merges layers of YAML into one validated `Config`.
-
-Later layers override earlier ones: defaults of the pydantic models, preset, `config/config.yaml`,
-`--configfile`, `--config` (in verbs, `--set`).
-"""
+"""Validates the merged layers of YAML as one `Config`, and reads the experiments."""
 # Tested in tests/config/test_config.py.
 
 from __future__ import annotations
@@ -11,11 +7,11 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import layout, registry
+from pipeline import registry
 from pipeline.config.experiments import (
     LABEL,
     TABLE,
@@ -26,65 +22,12 @@ from pipeline.config.experiments import (
     with_stand_ins,
 )
 from pipeline.config.grid import expanded
+from pipeline.config.layers import FOLDER, merge, named_files
 from pipeline.config.model import Config
 from pipeline.config.validation import source_of, validate
 from pipeline.config.yaml_text import read_yaml
 from pipeline.errors import InputError
 from pipeline.registry.tables import DIGITS, REFERENCES, SETS, find_table
-
-FOLDER = Path("config")
-
-
-def named_files(kind: str, folder: Path = FOLDER) -> dict[str, Path]:
-    """YAML files of a kind, such as `presets`; files in `folder` replace built-in ones."""
-    places = (layout.home() / "config" / kind, folder / kind)
-    found = {path.stem: path for place in places for path in place.glob("*.yaml")}
-    return dict(sorted(found.items()))
-
-
-def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Deep merge of mappings; later layers win, lists and scalars are replaced whole."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for key, value in layer.items():
-            old = merged.get(key)
-            both = isinstance(old, Mapping) and isinstance(value, Mapping)
-            merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
-    return merged
-
-
-def layers_of(files: Iterable[Path] = (), folder: Path = FOLDER) -> dict[str, Mapping[str, Any]]:
-    """Name for error messages -> content, of `config/config.yaml` and of `files`."""
-    own = folder / "config.yaml"
-    return {str(own): read_yaml(own), **{f"--configfile {f}": read_yaml(f) for f in files}}
-
-
-def layers_in(workflow: Any, config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Split Snakemake's merged configuration into layers: one per file, and one for `--config`.
-
-    Args:
-        workflow: Snakemake's object, which lists the files; our stricter reader reads them again.
-        config: the merged configuration, or the one that an importing workflow passes.
-    """
-    settings = workflow.config_settings
-    given = [Path(path) for path in settings.configfiles]
-    found = map(Path, workflow.configfiles[len(given) :])
-    own = {str(path): read_yaml(path) for path in found if path.is_file()}
-    by_hand = {f"--configfile {_short(path)}": read_yaml(path) for path in given}
-    return {"config": config, **own, **by_hand, "--config": dict(settings.config)}
-
-
-def _short(path: Path) -> str:
-    """A path for messages, relative to the working folder if possible."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
-def load(
-    files: Iterable[Path] = (), overrides: Mapping[str, Any] | None = None, folder: Path = FOLDER
-) -> Config:
-    """The configuration for a verb that is called by hand."""
-    layers = {**layers_of(files, folder), "--set": overrides or {}}
-    return resolve(merge(*layers.values()), folder, layers)
 
 
 def resolve(
@@ -162,14 +105,14 @@ def experiments(config: Config, folder: Path = FOLDER) -> dict[str, Experiment]:
 def _experiment(config: Config, path: Path) -> Experiment:
     """Read an experiment, expand its grids and apply `stand_ins`."""
     values = {"name": path.stem, **read_yaml(path)}
-    found: Experiment = validate(Experiment, values, {str(path): values})
-    found = expanded(found, {**found.strategies, **config.strategies}, str(path))
-    _check_experiment(config, found, str(path))
-    labels = {**found.strategies, **config.strategies}
-    rows = (only_on(row, config.only_datasets) for row in found.rows)
-    rows = (row for own in rows for row in with_stand_ins(own, config.stand_ins))
+    experiment: Experiment = validate(Experiment, values, {str(path): values})
+    experiment = expanded(experiment, {**experiment.strategies, **config.strategies}, str(path))
+    _check_experiment(config, experiment, str(path))
+    labels = {**experiment.strategies, **config.strategies}
+    rows = (only_on(row, config.only_datasets) for row in experiment.rows)
+    rows = (row for paper_row in rows for row in with_stand_ins(paper_row, config.stand_ins))
     rows = (_without_table(config, row, labels) for row in rows)
-    return found.model_copy(update={"rows": tuple(rows)})
+    return experiment.model_copy(update={"rows": tuple(rows)})
 
 
 def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,15 +120,15 @@ def _labels_to_override(folder: Path, *layers: Mapping[str, Any]) -> dict[str, A
     named = {
         name
         for layer in layers
-        if isinstance(own := layer.get("strategies"), Mapping)
-        for name in own
+        if isinstance(labels := layer.get("strategies"), Mapping)
+        for name in labels
     }
-    found: dict[str, Any] = {}
+    defined: dict[str, Any] = {}
     for path in named_files("experiments", folder).values() if named else ():
         with contextlib.suppress(InputError):  # `experiments` reports it
-            own = read_yaml(path).get("strategies")
-            found |= own if isinstance(own, dict) else {}
-    return {name: label for name, label in found.items() if name in named}
+            labels = read_yaml(path).get("strategies")
+            defined |= labels if isinstance(labels, dict) else {}
+    return {name: label for name, label in defined.items() if name in named}
 
 
 def with_labels(config: Config, experiments: Mapping[str, Experiment]) -> Config:
@@ -256,10 +199,10 @@ def _check_experiment(config: Config, experiment: Experiment, source: str) -> No
             _known(name, [*config.genotypes], f"{source}: row {row.label!r}: config genotypes")
         for dataset in {*row.datasets, *row.retrain} - {"same"}:
             _known(dataset, known_data, f"{source}: row {row.label!r}: data set")
-    own = [row.strategy for row in experiment.rows]
+    strategies = [row.strategy for row in experiment.rows]
     for name, claim in experiment.claims.items():
         for strategy in claim.labels:
-            _known(strategy, own, f"{source}: claims: {name}: a strategy of the rows")
+            _known(strategy, strategies, f"{source}: claims: {name}: a strategy of the rows")
 
 
 def _check_stages(row: Row, algorithm: str, where: str) -> None:

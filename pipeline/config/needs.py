@@ -16,7 +16,9 @@ from pipeline.paths import Place
 
 def all_runs(config: Config | ReportJob, experiments: Iterable[Experiment]) -> list[Place]:
     """The runs of several experiments, each once."""
-    return list(dict.fromkeys(place for one in experiments for place in runs(config, one)))
+    return list(
+        dict.fromkeys(place for experiment in experiments for place in runs(config, experiment))
+    )
 
 
 def runs(config: Config | ReportJob, experiment: Experiment) -> Iterator[Place]:

@@ -54,11 +54,11 @@ class OwnTrain(ImageNetTrain):
         """The recipe with the defaults for `n` training images."""
         few = n < FEW_IMAGES
         batch = self.batch_size or (16 if n < 500 else 32 if few else 64)
-        found = {
+        values = {
             "batch_size": batch,
             "epochs": self.epochs or min(90, max(5, round(IMAGES_SHOWN / n))),
             "learning_rate": self.learning_rate or 0.05 * batch / 32,
             "crop_scale": self.crop_scale or (0.35 if few else 0.5),
             "colour_jitter": self.colour_jitter if self.colour_jitter >= 0 else 0.2 * few,
         }
-        return self.model_copy(update=found)
+        return self.model_copy(update=values)

@@ -6,7 +6,7 @@ Missing keys get their defaults first, so a run still matches if a key was added
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,13 +22,14 @@ from pipeline.paths import Place
 from pipeline.settings import Settings
 
 LENGTH = 8  # hexadecimal digits of a digest
-# Stage -> the model of its settings, and the fields of `Place` on which the settings depend.
-SLICES: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
-    "search": (jobs.SearchJob, ("space", "strategy")),
-    "genotype": (jobs.GenotypeJob, ("space", "dataset", "strategy")),
-    "trial": (jobs.TrialJob, ("space", "dataset")),
-    "retrain": (jobs.RetrainJob, ("space", "target")),
-    "queries": (jobs.SearchJob, ("space", "strategy")),
+# Stage -> the model of its settings, the function that makes them, and the fields of `Place` on
+# which they depend.
+SLICES: dict[str, tuple[type[Settings], Callable[..., Settings], tuple[str, ...]]] = {
+    "search": (jobs.SearchJob, jobs.search_job, ("space", "strategy")),
+    "genotype": (jobs.GenotypeJob, jobs.genotype_job, ("space", "dataset", "strategy")),
+    "trial": (jobs.TrialJob, jobs.trial_job, ("space", "dataset")),
+    "retrain": (jobs.RetrainJob, jobs.retrain_job, ("space", "target")),
+    "queries": (jobs.SearchJob, jobs.search_job, ("space", "strategy")),
 }
 
 
@@ -52,7 +53,7 @@ def key_of(place: Place) -> str:
     """Planned runs with equal keys have equal settings; empty for stages not in `SLICES`."""
     if place.stage not in SLICES:
         return ""
-    return " ".join([place.stage, *(getattr(place, name) for name in SLICES[place.stage][1])])
+    return " ".join([place.stage, *(getattr(place, name) for name in SLICES[place.stage][2])])
 
 
 def digest_of(stage: str, settings: Mapping[str, Any]) -> str:
@@ -62,25 +63,17 @@ def digest_of(stage: str, settings: Mapping[str, Any]) -> str:
         whole = SLICES[stage][0].model_validate(settings)
         if isinstance(whole, jobs.SearchJob):
             model = registry.entry("strategies", whole.algorithm).settings_model()
-            own = model.model_validate(whole.settings).model_dump(mode="json")
+            strategy = model.model_validate(whole.settings).model_dump(mode="json")
             recipe = SEARCH_RECIPES.get(whole.space, SearchSettings)
             search = recipe.model_validate(settings["search"])
-            whole = whole.model_copy(update={"settings": own, "search": search})
+            whole = whole.model_copy(update={"settings": strategy, "search": search})
     except (ValidationError, InputError):  # settings of an earlier version are compared as they are
         pass
     return provenance.settings_digest(whole)[:LENGTH]
 
 
 def _job_of(config: Config, place: Place) -> Settings:
-    arguments = [getattr(place, name) for name in SLICES[place.stage][1]]
-    builders: dict[str, Any] = {
-        "search": jobs.search_job,
-        "genotype": jobs.genotype_job,
-        "trial": jobs.trial_job,
-        "retrain": jobs.retrain_job,
-        "queries": jobs.search_job,
-    }
+    _, build, names = SLICES[place.stage]
     if place.target and is_folder(config, place.target):
-        builders["retrain"] = jobs.transfer_job
-    job: Settings = builders[place.stage](config, *arguments)
-    return job
+        build = jobs.transfer_job
+    return build(config, *(getattr(place, name) for name in names))

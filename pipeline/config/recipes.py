@@ -45,18 +45,13 @@ class SupernetSettings(Settings):
         4, "1/k of the channels pass through the operations (PC-DARTS); 1: all", CODE, ge=1
     )
     image_size: int = setting(
-        0,
-        "side in pixels to which images are averaged down before the stem; 0: unchanged",
-        OURS,
-        ge=0,
+        0, "side in pixels to which images are averaged down; 0: unchanged", OURS, ge=0
     )
     edge_normalisation: bool = setting(
         False, "weigh edges into a node by softmax(beta), trained with the weights or alpha", CODE
     )
     include_none: bool = setting(
-        False,
-        "add DARTS' eighth operation, `none`, as a player",
-        "the paper's released code leaves it out",
+        False, "add DARTS' eighth operation, `none`, as a player", "the released code has no `none`"
     )
     pool_batch_norm: bool = setting(
         False,
@@ -67,10 +62,7 @@ class SupernetSettings(Settings):
     fused: bool = setting(True, "compute equal operations together, with equal results", OURS)
     channels_last: bool = setting(True, "memory format of images and weights", OURS)
     compile: bool | Literal["auto"] = setting(
-        "auto",
-        "torch.compile the training step of NAS-Bench-201 cells; auto: in searches so long that it "
-        "saves time",
-        OURS,
+        "auto", "torch.compile the step of NAS-Bench-201 cells; auto: only in long searches", OURS
     )
     checkpoint: bool = setting(
         False, "recompute cells in the backward pass: a third slower, less memory", OURS
@@ -106,9 +98,7 @@ class SearchSettings(Settings):
     momentum: float = setting(0.9, "SGD", CODE, ge=0, lt=1)
     nesterov: bool = setting(False, "SGD", CODE)
     weight_decay: float = setting(3e-4, "SGD", CODE, ge=0)
-    gradient_clip: float = setting(
-        5.0, "largest L2 norm of the gradient; 0: no clipping", CODE, ge=0
-    )
+    gradient_clip: float = setting(5.0, "largest L2 norm of the gradient; 0: no limit", CODE, ge=0)
     crop_padding: int = setting(4, "pixels padded before the random crop; 0: no crop", CODE, ge=0)
     flip: bool = setting(True, "horizontal flip in half the images", CODE)
     cutout: int = setting(0, "side of the square cut out; 0: none", CODE, ge=0)
@@ -119,7 +109,7 @@ class SearchSettings(Settings):
     supernet: SupernetSettings = factory(SupernetSettings, "shape of the supernet", CODE)
 
 
-class ImageNetSupernet(SupernetSettings):
+class ImageNetShape(SupernetSettings):
     """The supernet for ImageNet."""
 
     precision: Literal["float32", "bfloat16"] = setting("bfloat16", "autocast type", OURS)
@@ -133,10 +123,10 @@ class ImageNetSearch(SearchSettings):
     learning_rate: float = setting(0.5, "SGD, first value of the cosine", CODE, gt=0)
     rise_epochs: int = setting(5, "epochs of the rise: 0.1, 0.2, 0.3, 0.4, 0.5", CODE, ge=0)
     workers: int = setting(8, "processes that decode folders of images", OURS, ge=0)
-    supernet: ImageNetSupernet = factory(ImageNetSupernet, "shape of the supernet", CODE)
+    supernet: ImageNetShape = factory(ImageNetShape, "shape of the supernet", CODE)
 
 
-class NasBench201Supernet(SupernetSettings):
+class NasBench201Shape(SupernetSettings):
     """The supernet of NAS-Bench-201."""
 
     cells: int = setting(5, "cells per stage (N)", NB201, ge=1)
@@ -158,10 +148,10 @@ class NasBench201Search(SearchSettings):
     learning_rate_min: float = setting(0.001, "last value of the cosine", NB201, ge=0)
     nesterov: bool = setting(True, "SGD", NB201)
     weight_decay: float = setting(5e-4, "SGD", NB201, ge=0)
-    supernet: NasBench201Supernet = factory(NasBench201Supernet, "shape of the supernet", NB201)
+    supernet: NasBench201Shape = factory(NasBench201Shape, "shape of the supernet", NB201)
 
 
-class RobustDartsSupernet(SupernetSettings):
+class RobustDartsShape(SupernetSettings):
     """The supernet of S1 to S4 of RobustDARTS."""
 
     partial_channels: int = setting(1, "all channels", ROBUST_DARTS, ge=1)
@@ -174,9 +164,7 @@ class RobustDartsSearch(SearchSettings):
     batch_size: int = setting(64, "images per weight step", ROBUST_DARTS, ge=2)
     learning_rate: float = setting(0.025, "SGD, first value of the cosine", ROBUST_DARTS, gt=0)
     learning_rate_min: float = setting(0.001, "last value of the cosine", ROBUST_DARTS, ge=0)
-    supernet: RobustDartsSupernet = factory(
-        RobustDartsSupernet, "shape of the supernet", ROBUST_DARTS
-    )
+    supernet: RobustDartsShape = factory(RobustDartsShape, "shape of the supernet", ROBUST_DARTS)
 
 
 class TrainSettings(Settings):
@@ -193,9 +181,7 @@ class TrainSettings(Settings):
     momentum: float = setting(0.9, "SGD", DARTS, ge=0, lt=1)
     nesterov: bool = setting(False, "SGD", DARTS)
     weight_decay: float = setting(3e-4, "SGD", DARTS, ge=0)
-    gradient_clip: float = setting(
-        5.0, "largest L2 norm of the gradient; 0: no clipping", DARTS, ge=0
-    )
+    gradient_clip: float = setting(5.0, "largest L2 norm of the gradient; 0: no limit", DARTS, ge=0)
     auxiliary_weight: float = setting(0.4, "weight of the auxiliary loss; 0: no tower", DARTS, ge=0)
     drop_path: float = setting(
         0.2, "drop-path probability of the last epoch, rises linearly from 0", DARTS, ge=0, lt=1

@@ -8,18 +8,18 @@ for a preset, or for the benchmark of estimators (`bench`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline import registry
+from pipeline import paths, registry
 from pipeline.config.experiments import LABEL, StrategyLabel
 from pipeline.config.folders import FolderSettings, WrittenFolder
 from pipeline.config.jobs import PrepareJob, SearchJob, TransferJob, TrialJob
-from pipeline.config.load import FOLDER, merge, named_files
+from pipeline.config.layers import FOLDER, merge, named_files
 from pipeline.config.own_images import OwnTrain
 from pipeline.config.recipes import ImageNetTrain, NasBench201Search, TrialTrain
 from pipeline.config.trainings import layout_for
@@ -120,10 +120,6 @@ class Transfers(Settings):
                 raise ValueError(f"networks.{name}.by_folder: no folder {folder!r}; {nearest}")
         return self
 
-    def runs(self, folder: str, network: str) -> list[str]:
-        """Folders of the trainings of a network on a folder, one for each seed."""
-        return [f"{folder}/{network}/{seed}" for seed in range(self.seeds)]
-
 
 class Study(Settings):
     """The content of one file."""
@@ -153,18 +149,23 @@ class Study(Settings):
         """Repeats of the estimates: name -> stream of random numbers."""
         return {"_".join(map(str, stream)): stream for stream in self.estimates.streams}
 
-    def files(self) -> Iterator[str]:
-        """Files needed by the measurements, below `results/{preset}/studies/{name}`."""
+    def folder(self, pattern: str, **names: str | int) -> str:
+        """The folder of a run below `results/{preset}`; `pattern` is one of `pipeline.paths`."""
+        return pattern.format(study=self.name, **names)
+
+    def folders(self) -> Iterator[str]:
+        """Folders of the runs from which the measurements are made, below `results/{preset}`."""
         for name in self.supernets():
-            yield f"{name}/search/metrics.json"
-            yield from (f"{name}/{walk}/walks.npz" for walk in self.walks)
-            yield from (f"{name}/{draw}/estimates.json" for draw in self.draws())
+            yield self.folder(paths.SUPERNET, supernet=name)
+            yield from (self.folder(paths.WALK, supernet=name, walk=walk) for walk in self.walks)
+            yield from (self.folder(paths.DRAW, supernet=name, draw=draw) for draw in self.draws())
         if self.trials:
-            for form in self.trials.forms:
-                yield from (f"{form}/{seed}/metrics.json" for seed in range(self.trials.seeds))
+            for form, seed in itertools.product(self.trials.forms, range(self.trials.seeds)):
+                yield self.folder(paths.FORM, form=form, rseed=seed)
         if self.transfers:
-            for pair in product(self.transfers.folders, self.transfers.networks):
-                yield from (f"{run}/metrics.json" for run in self.transfers.runs(*pair))
+            axes = (self.transfers.folders, self.transfers.networks, range(self.transfers.seeds))
+            for folder, network, seed in itertools.product(*axes):
+                yield self.folder(paths.NETWORK, folder=folder, network=network, rseed=seed)
 
 
 class WalkJob(Settings):

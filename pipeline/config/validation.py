@@ -54,10 +54,10 @@ def validate(
     except InputError as error:  # a model that uses the registry
         raise InputError(f"{[*layers][-1]}: {error}") from None
     except ValidationError as error:
-        found = error.errors(include_url=False)
+        errors = error.errors(include_url=False)
     faults: dict[tuple[str, ...], list[str]] = {}
-    inside = {fault["loc"][:-1] for fault in found}
-    for fault in found:
+    inside = {fault["loc"][:-1] for fault in errors}
+    for fault in errors:
         if fault["type"] == "too_short" and fault["loc"] in inside:
             continue  # reported only because pydantic dropped invalid entries
         # pydantic adds the branches of a union to the location; they are not keys.

@@ -46,9 +46,9 @@ def scores(codes: NDArray[np.uint8], strength: NDArray[np.float64]) -> NDArray[n
 
 def softmax(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mixing weights [6, 5] of architecture parameters [30] or [6, 5]."""
-    table = np.asarray(alpha, dtype=np.float64).reshape(SHAPE)
-    exponentials = np.exp(table - table.max(axis=1, keepdims=True))
-    weights: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    from scipy import special
+
+    weights: NDArray[np.float64] = special.softmax(alpha.reshape(SHAPE), axis=1)
     return weights
 
 

@@ -18,10 +18,16 @@ from torch import Tensor, nn
 
 from pipeline.networks.network import Network, Nodes
 from pipeline.spaces.genotype import Genotype
-from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN, conv_bn, imagenet_stem, make
+from pipeline.spaces.operations import (
+    STEM_MULTIPLIER,
+    FactorizedReduce,
+    ReLUConvBN,
+    conv_bn,
+    imagenet_stem,
+    make,
+)
 
 N_INPUTS = 2
-STEM_MULTIPLIER = 3
 IMAGENET_STRIDE = 8
 
 

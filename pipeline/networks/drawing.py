@@ -12,7 +12,7 @@ from matplotlib.patches import Circle, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Curve
 
 from pipeline.files import replacing
-from pipeline.networks.placement import RADIUS, Edge, Graph, Place, arrange, n_input_states
+from pipeline.networks.placement import RADIUS, DrawnPlace, Edge, Graph, arrange, n_input_states
 from pipeline.spaces.genotype import Genotype
 
 SCALE = 0.72  # inches per unit
@@ -136,7 +136,7 @@ def ends(graph: Graph, edge: Edge) -> tuple[tuple[float, float], tuple[float, fl
     return (start, edge.start.y), (end, edge.y)
 
 
-def state_label(genotype: Genotype, place: Place) -> str:
+def state_label(genotype: Genotype, place: DrawnPlace) -> str:
     """Label of a state: c_{k-2} or c_{k-1} for an input, c_k for the output, else its number."""
     n_inputs = n_input_states(genotype)
     n_states = n_inputs + len(next(iter(genotype.cells.values())))
@@ -197,7 +197,7 @@ def operation_label(operation: str) -> str:
     return " ".join(word.replace("x", "×") if word[0].isdigit() else word for word in words)
 
 
-def draw_circle(axes: Axes, graph: Graph, place: Place, label: str) -> None:
+def draw_circle(axes: Axes, graph: Graph, place: DrawnPlace, label: str) -> None:
     """Draw a state: inputs and output are dark, nodes white."""
     dark = not place.inputs or place is graph.columns[-1][0]
     x, y = column_x(graph, place.column), place.y

@@ -23,7 +23,7 @@ MARGIN = 0.30  # distance between neighbours in a column
 
 
 @dataclass
-class Place:
+class DrawnPlace:
     """An item in a column: a node with the boxes of its operations, or an edge passing through."""
 
     column: int
@@ -42,8 +42,8 @@ class Place:
 class Edge:
     """A wire between neighbouring columns."""
 
-    start: Place
-    end: Place
+    start: DrawnPlace
+    end: DrawnPlace
     offset: float = 0.0  # height of the wire's end above the middle of `end`
     operation: str | None = None  # None if `end` is the output or an edge passing through
 
@@ -57,9 +57,9 @@ class Edge:
 class Graph:
     """The places of a cell by column; the first has the inputs, the last only the output."""
 
-    columns: list[list[Place]]
+    columns: list[list[DrawnPlace]]
 
-    def source(self, column: int, state: int) -> Place:
+    def source(self, column: int, state: int) -> DrawnPlace:
         """The place of `state` in the column to the left of `column`."""
         return next(place for place in self.columns[column - 1] if place.state == state)
 
@@ -76,7 +76,7 @@ class Graph:
                     offset = PITCH * ((len(inputs) - 1) / 2 - rank) if name else 0.0
                     yield Edge(source, place, offset, name)
 
-    def feeds_operation(self, lane: Place) -> bool:
+    def feeds_operation(self, lane: DrawnPlace) -> bool:
         """Whether an edge that passes through a column leads to an operation other than `none`."""
         later = (p for column in self.columns[lane.column + 1 :] for p in column)
         return lane.passing and any(
@@ -99,12 +99,12 @@ def arrange(genotype: Genotype, cell_type: str) -> Graph:
     inputs += [list(node) for node in nodes]
     inputs.append([(None, state) for state in genotype.concat])
 
-    columns: list[list[Place]] = [[] for _ in range(depth[output] + 1)]
+    columns: list[list[DrawnPlace]] = [[] for _ in range(depth[output] + 1)]
     for state in range(output + 1):
-        columns[depth[state]].append(Place(depth[state], state, inputs=inputs[state]))
+        columns[depth[state]].append(DrawnPlace(depth[state], state, inputs=inputs[state]))
         users = [t for t in range(output + 1) if any(s == state for _, s in inputs[t])]
         for column in range(depth[state] + 1, max((depth[t] for t in users), default=0)):
-            columns[column].append(Place(column, state, passing=True))
+            columns[column].append(DrawnPlace(column, state, passing=True))
     graph = Graph(columns)
     order_columns(graph)
     straighten(graph)
@@ -116,7 +116,7 @@ def n_input_states(genotype: Genotype) -> int:
     return 2 if genotype.space == "darts" else 1
 
 
-def stack(column: list[Place]) -> None:
+def stack(column: list[DrawnPlace]) -> None:
     """Stack the places of a column from top to bottom, centred at y = 0."""
     total = sum(place.height for place in column) + MARGIN * (len(column) - 1)
     top = total / 2

@@ -35,10 +35,10 @@ def module_of(kind: str, name: str) -> str:
 def modules_of(kind: str, name: str) -> list[str]:
     """Module of a registered thing, and recursively the modules of its `kind` that it imports."""
     siblings = {module_of(kind, other) for other in registry.names(kind)}
-    found = [module_of(kind, name)]
-    for module in found:  # grows in the loop
-        found += sorted((_imported_by(module) & siblings) - {*found})
-    return found
+    modules = [module_of(kind, name)]
+    for module in modules:  # grows in the loop
+        modules += sorted((_imported_by(module) & siblings) - {*modules})
+    return modules
 
 
 def digests(things: Things) -> dict[str, str]:

@@ -23,7 +23,7 @@ from pipeline.shapley.multilinear import coalitions, stratified
 SAMPLES = 22
 
 
-class GradientSettings(Settings):
+class PathSettings(Settings):
     """The coalitions."""
 
     samples: int | None = setting(
@@ -35,9 +35,9 @@ class GradientSettings(Settings):
     q_min: float = setting(0.5, "least probability that a player takes part", OURS, ge=0, lt=1)
 
 
-@estimator("gradient", GradientSettings)
+@estimator("gradient", PathSettings)
 def gradient(
-    game: Game, rng: np.random.Generator, budget: int | None, settings: GradientSettings
+    game: Game, rng: np.random.Generator, budget: int | None, settings: PathSettings
 ) -> Estimate:
     """Average the gradient over random coalitions.
 

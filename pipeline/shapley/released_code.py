@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.shapley.estimation import Estimate, estimator
 from pipeline.shapley.game import Game
-from pipeline.shapley.truncated import Order, TruncationSettings, Walks, walk_truncated
+from pipeline.shapley.truncated import Order, Permutations, TruncationSettings, walk_truncated
 
 
 @estimator("released_code", TruncationSettings)
@@ -37,7 +37,7 @@ def released_code(
     def shorten(order: Order) -> Order:
         return order if kept_edges is None else without_last(order, np.asarray(kept_edges))
 
-    walks = Walks(game, rng, budget, settings.permutations, shorten)
+    walks = Permutations(game, rng, budget, settings.permutations, shorten)
     delta = walk_truncated(game, walks, settings).delta
     samples = np.nan_to_num(delta)
     return Estimate(

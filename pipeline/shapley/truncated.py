@@ -56,14 +56,16 @@ def truncated(
 ) -> Estimate:
     """Average the marginal contributions that truncated permutations reach."""
     spread = settings.unreached == "spread"
-    walks = walk_truncated(game, Walks(game, rng, budget, settings.permutations), settings, spread)
+    walks = walk_truncated(
+        game, Permutations(game, rng, budget, settings.permutations), settings, spread
+    )
     delta, V_N = walks.delta, walks.full_values
     return average(delta, V_N, game.evaluations, efficient=spread)
 
 
 def walk_truncated(
-    game: Game, walks: Walks, settings: TruncationSettings, spread: bool = False
-) -> Walks:
+    game: Game, walks: Permutations, settings: TruncationSettings, spread: bool = False
+) -> Permutations:
     """Remove players in the order of each permutation until V has dropped by more than η.
 
     If `spread` is true, the remaining players S share V(S) - V(∅) equally.
@@ -84,7 +86,7 @@ def walk_truncated(
     return walks
 
 
-class Walks:
+class Permutations:
     """Random permutations and the marginal contributions along them, within a budget.
 
     Iteration begins a new draw of V for each permutation and yields a pair (order, delta). `order`,

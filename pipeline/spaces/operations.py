@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from pipeline import registry
 from pipeline.registry import register
 
+STEM_MULTIPLIER = 3  # channels of DARTS' stem for CIFAR, as a multiple of the first cell's
+
 
 def make(name: str, channels: int, stride: int, affine: bool = True) -> nn.Module:
     """The operation called `name`.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, networks, registry
+from pipeline import files, networks, paths, registry
 from pipeline.config.jobs import GenotypeJob
 from pipeline.errors import InputError
 from pipeline.files import DAMAGED, read_arrays
@@ -57,7 +57,7 @@ def run(
         metrics = {**counts, "layout": job.layout, "arch": arch}
         if kept is not None:
             s.log(f"kept {genotype_of(kept)} of {len(trials)} by held-out training images")
-            metrics["kept"] = genotype_of(kept).parents[1].name
+            metrics["kept"] = paths.seed_folder(kept.parent).name
         s.finish(metrics, artifacts=[out / name for name in products])
 
 
@@ -68,7 +68,7 @@ def best_of(trials: Sequence[Path]) -> Path:
 
 def genotype_of(trial: Path) -> Path:
     """The genotype of a trial, given its `metrics.json`."""
-    return trial.parents[1] / "genotype" / "genotype.json"
+    return paths.seed_folder(trial.parent) / "genotype" / "genotype.json"
 
 
 def find(job: GenotypeJob, strength: Path | None) -> Genotype:

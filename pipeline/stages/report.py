@@ -1,4 +1,4 @@
-"""Writes the HTML report of a study, and renders committed measurements to pages of the docs."""
+"""Writes the HTML report of a workflow, and renders committed measurements to pages of the docs."""
 # Tested in tests/analysis/test_report.py.
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def write_figures(job: ReportJob, results: Path, folder: Path) -> None:
         InputError: `results` is not a folder, a file of a run is broken, or an experiment has no
             run to draw.
     """
-    study = report.study_of(job, results, runs.collect(results))
+    evidence = report.evidence_of(job, results, runs.collect(results))
     for experiment in job.experiments:
-        drawn = drawings.draw(experiment, study, results)
+        drawn = drawings.draw(experiment, evidence, results)
         if not drawn:
             raise InputError(f"{results}: no run of {experiment.name} to draw; run it first")
         for figure in drawn:
@@ -65,7 +65,7 @@ def keep_runs(job: ReportJob, results: Path, kept: Path) -> None:
     Raises:
         InputError: `results` is not a folder, or a file of a run is broken.
     """
-    finished = apart.of_study(runs.collect(results), job.planned)
+    finished = apart.as_planned(runs.collect(results), job.planned)
     for experiment in job.experiments:
         for run in measurement.of_experiment(experiment, finished):
             for path in (results / run.folder).iterdir():

@@ -28,7 +28,7 @@ HIDDEN, LAYERS, TANH, TEMPERATURE, SPREAD = 32, 2, 2.5, 5.0, 0.1
 BETAS, EPSILON = (0.0, 0.999), 1e-3  # Adam's
 
 
-class Reinforce:
+class PolicyGradient:
     """Trains the controller by REINFORCE, with an entropy bonus and a moving-average baseline.
 
     Attributes:

@@ -30,7 +30,7 @@ from pipeline import seeds
 from pipeline.data import Images
 from pipeline.strategies import architectures
 from pipeline.strategies.architectures import one_hot
-from pipeline.strategies.controller import Controller, Reinforce
+from pipeline.strategies.controller import Controller, PolicyGradient
 from pipeline.strategies.weights import WeightSharing, cosine
 
 
@@ -42,7 +42,7 @@ class Enas(WeightSharing):
 
         seed = seeds.derive(self.seed, "controller")
         self._controller = Controller(self.space, self.search.supernet.none_may_win, seed)
-        self._training = Reinforce(self._controller, self.settings)
+        self._training = PolicyGradient(self._controller, self.settings)
 
     def epoch(self, epoch: int, train: Images, valid: Images) -> dict[str, float]:
         """Train the weights, then the controller; after the last epoch choose an architecture."""

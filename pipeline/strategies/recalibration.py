@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+
+from pipeline.supernet.batch_norm import batch_norms, modes_restored
 
 
 @contextlib.contextmanager
@@ -23,8 +24,7 @@ def recalibrated(
     Yields:
         A function that sets the running statistics to the mean over given batches of images.
     """
-    modes = {module: module.training for module in network.modules()}
-    norms = [module for module in modes if isinstance(module, _BatchNorm)]
+    norms = batch_norms(network)
     kept = [(norm, norm.momentum, _clone(norm.state_dict())) for norm in norms]
 
     def adapt(batches: Iterable[Tensor]) -> None:
@@ -37,15 +37,14 @@ def recalibrated(
                 forward(images)
         network.eval()
 
-    try:
-        network.eval()
-        yield adapt
-    finally:
-        for norm, momentum, state in kept:
-            norm.momentum = momentum
-            norm.load_state_dict(state)
-        for module, training in modes.items():
-            module.training = training
+    with modes_restored(network):
+        try:
+            network.eval()
+            yield adapt
+        finally:
+            for norm, momentum, state in kept:
+                norm.momentum = momentum
+                norm.load_state_dict(state)
 
 
 def _clone(state: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import paths
 from pipeline.config.studies import Study
 from pipeline.files import read_json
 from pipeline.studies.agreement import MEASURES, over_repeats, with_reference
@@ -30,8 +31,8 @@ def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     """
     for name, (way, age) in study.supernets().items():
         head = {"supernet": f"{way}, {age} passes"}
-        reference, ceiling = references(study, results / name)
-        runs = estimates(study, results / name)
+        reference, ceiling = references(study, results, name)
+        runs = estimates(study, results, name)
         plain = np.mean([run["image_forwards"] for run in runs["plain"]])
         rows = [
             {
@@ -49,17 +50,25 @@ def estimator_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
         yield {**head, "estimator": "ceiling", **agreed}
 
 
-def references(study: Study, supernet: Path) -> tuple[NDArray[np.float64], dict[str, float]]:
+def read_walk(study: Study, results: Path, supernet: str, walk: str) -> Walks:
+    """A walk of the study on a supernet; `results` is `results/{preset}`."""
+    return read(results / study.folder(paths.WALK, supernet=supernet, walk=walk) / "walks.npz")
+
+
+def references(
+    study: Study, results: Path, supernet: str
+) -> tuple[NDArray[np.float64], dict[str, float]]:
     """Values float64[24] from the first two walks together, and how well the two walks agree."""
-    first, second = (read(supernet / name / "walks.npz") for name in [*study.walks][:2])
+    first, second = (read_walk(study, results, supernet, name) for name in [*study.walks][:2])
     value = study.value.get("value", "accuracy")
     ceiling = with_reference(second.phi(value), first.phi(value))
     return together([first, second]).phi(value), ceiling
 
 
-def estimates(study: Study, supernet: Path) -> dict[str, list[dict[str, Any]]]:
+def estimates(study: Study, results: Path, supernet: str) -> dict[str, list[dict[str, Any]]]:
     """The repeats of each variant on one supernet."""
-    draws = [read_json(supernet / draw / "estimates.json") for draw in study.draws()]
+    folders = (study.folder(paths.DRAW, supernet=supernet, draw=draw) for draw in study.draws())
+    draws = [read_json(results / folder / "estimates.json") for folder in folders]
     return {variant: [draw[variant] for draw in draws] for variant in draws[0]} if draws else {}
 
 
@@ -75,7 +84,7 @@ def block_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     `READINGS`. They are compared with the Shapley values of the whole first walk.
     """
     for name, (way, age) in study.supernets().items():
-        first, second = (read(results / name / walk / "walks.npz") for walk in [*study.walks][:2])
+        first, second = (read_walk(study, results, name, walk) for walk in [*study.walks][:2])
         reference = first.phi()
         for m in (size for size in BLOCK_SIZES if size <= len(second.orders)):
             starts = range(0, len(second.orders) - m + 1, m)

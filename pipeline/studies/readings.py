@@ -13,6 +13,7 @@ and chooses architectures, as in Figure 5 and Table 5 of Shapley-NAS.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,14 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import paths
 from pipeline.config.studies import Study, walk_job
 from pipeline.files import read_arrays, read_json
 from pipeline.nasbench import Table
 from pipeline.nasbench.additive import softmax
 from pipeline.nasbench.game import N_PLAYERS, TableGame
 from pipeline.studies.agreement import Ranking, with_reference
-from pipeline.studies.estimators import estimates, phi_of
-from pipeline.studies.walks import VALUE_NAMES, Walks, read, together
+from pipeline.studies.estimators import estimates, phi_of, read_walk
+from pipeline.studies.walks import VALUE_NAMES, Walks, together
 
 THIRD = N_PLAYERS // 3
 # Readings of walks: name -> options of `Walks.phi`. Only walks with the batch-norm policy "batch"
@@ -48,32 +50,35 @@ def reading_rows(study: Study, results: Path, table: Table) -> Iterator[dict[str
     ranking = Ranking.of(table, column)
     exact = TableGame.of(ranking.codes, ranking.accuracies).semivalues()
     for name, (way, age) in sorted(study.supernets().items(), key=lambda entry: entry[1]):
-        trained = read_json(results / name / "search" / "metrics.json")
+        search = results / study.folder(paths.SUPERNET, supernet=name)
+        trained = read_json(search / "metrics.json")
         head = {"way": way, "age": age, "train_accuracy": round(trained["train_accuracy"], 3)}
-        for read_off in (_alpha_row, _walk_rows, _estimate_rows):
-            for row, phi in read_off(study, results / name, ranking):
-                yield {**head, **row, **_against(phi, exact, ranking)}
+        for row, phi in itertools.chain(
+            _alpha_row(search),
+            _walk_rows(study, results, name, ranking),
+            _estimate_rows(study, results, name),
+        ):
+            yield {**head, **row, **_against(phi, exact, ranking)}
 
 
 Found = Iterator[tuple[dict[str, Any], NDArray[np.float64]]]
 
 
-def _alpha_row(study: Study, supernet: Path, ranking: Ranking) -> Found:
+def _alpha_row(search: Path) -> Found:
     """softmax(α), minus the weight of `none` on the same edge, so that `none` counts as zero."""
-    path = supernet / "search" / "strength.npz"
-    alpha = read_arrays(path, whole=["alpha_history"])["alpha_history"][-1]
+    alpha = read_arrays(search / "strength.npz", whole=["alpha_history"])["alpha_history"][-1]
     if alpha.any():
         weights = softmax(alpha)
         row = {"batch_norm": "", "reading": "softmax of alpha itself"}
         yield row, (weights - weights[:, :1])[:, 1:].ravel()
 
 
-def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
+def _walk_rows(study: Study, results: Path, supernet: str, ranking: Ranking) -> Found:
     """The tau of each walk, and φ of all walks, for each batch-norm policy and reading."""
     by_policy: dict[str, list[Walks]] = defaultdict(list)
     for name in study.walks:
         policy = walk_job(study, name).value["batch_norm"]
-        by_policy[policy].append(read(supernet / name / "walks.npz"))
+        by_policy[policy].append(read_walk(study, results, supernet, name))
     for policy, walks in by_policy.items():
         facts = {
             "value_full": round(float(np.mean([w.value_full() for w in walks])), 3),
@@ -88,9 +93,9 @@ def _walk_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
             yield row, together(walks).phi(**how)
 
 
-def _estimate_rows(study: Study, supernet: Path, ranking: Ranking) -> Found:
+def _estimate_rows(study: Study, results: Path, supernet: str) -> Found:
     """A row and φ for each variant estimated only once."""
-    for name, repeats in estimates(study, supernet).items():
+    for name, repeats in estimates(study, results, supernet).items():
         if len(repeats) == 1:
             title = study.estimates.variants[name].title or name
             yield {"batch_norm": "batch", "reading": title}, phi_of(repeats[0])

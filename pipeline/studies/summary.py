@@ -15,6 +15,7 @@ from pipeline.config.studies import Study, SummaryJob, Words, estimate_job, walk
 from pipeline.errors import InputError
 from pipeline.files import read_json, read_share
 from pipeline.nasbench import EMBEDDED, Table
+from pipeline.paths import FORM, NETWORK
 from pipeline.studies.agreement import number
 from pipeline.studies.digits import digits_rows
 from pipeline.studies.estimators import block_rows, estimator_rows
@@ -30,8 +31,9 @@ def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
         raise InputError(f"config/studies/{study.name}.yaml: trials: missing")
     plain: list[float] = []
     for name, form in study.trials.forms.items():
-        paths = [results / name / str(s) / "metrics.json" for s in range(study.trials.seeds)]
-        found = [100 * (1 - read_share(path, "held_out_error")) for path in paths]
+        folders = [study.folder(FORM, form=name, rseed=s) for s in range(study.trials.seeds)]
+        errors = [read_share(results / one / "metrics.json", "held_out_error") for one in folders]
+        found = [100 * (1 - error) for error in errors]
         each = ", ".join(map("{:.2f}".format, found))
         row = {"form": form.title, "accuracy": number(found), "each": each}
         apart = [a - b for a, b in zip(found, plain, strict=False)]
@@ -45,8 +47,10 @@ def transfer_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     if transfers is None:
         raise InputError(f"config/studies/{study.name}.yaml: transfers: missing")
     for folder, network in product(transfers.folders, transfers.networks):
-        paths = [results / run / "metrics.json" for run in transfers.runs(folder, network)]
-        finished = [path for path in paths if path.exists()]
+        place = {"folder": folder, "network": network}
+        runs = [study.folder(NETWORK, **place, rseed=seed) for seed in range(transfers.seeds)]
+        files = [results / run / "metrics.json" for run in runs]
+        finished = [file for file in files if file.exists()]
         row = {
             "data": transfers.folders[folder].title,
             "network": transfers.networks[network].title,
@@ -56,7 +60,7 @@ def transfer_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
         }
         if finished:
             metrics = read_json(finished[0])
-            row["accuracy"] = number(100 * read_share(path, "test_accuracy") for path in finished)
+            row["accuracy"] = number(100 * read_share(file, "test_accuracy") for file in finished)
             row["majority"] = 100 * read_share(finished[0], "majority_accuracy")
             row |= {key: metrics[key] for key in ("params", "macs", "epochs")}
         yield row
@@ -80,7 +84,7 @@ def measurements(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, measurement) for each measurement that the study's file describes.
 
-    `results` is `results/{preset}/studies/{study}`; `table` has the study's data set.
+    `results` is `results/{preset}`; `table` has the study's data set.
 
     Raises:
         InputError: a needed table is missing, or `rows` of a measurement is unknown.
@@ -112,8 +116,8 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
     """Seeds, commits, machines and date of the study's runs (of this process without runs)."""
-    paths = [(results / file).parent / "provenance.json" for file in study.files()]
-    records = [read_json(path) for path in paths if path.exists()]
+    files = [results / folder / "provenance.json" for folder in study.folders()]
+    records = [read_json(file) for file in files if file.exists()]
     records = records or [provenance.collect({}, study.seed, "cpu", 0.0)]
     return {**made_by(records), "seeds": sorted({record["seed"] for record in records})}
 

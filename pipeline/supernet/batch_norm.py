@@ -16,6 +16,22 @@ POLICIES = ("batch", "running")
 
 
 @contextlib.contextmanager
+def modes_restored(network: nn.Module) -> Iterator[None]:
+    """Restore the mode (training or evaluation) of every module after the block."""
+    modes = {module: module.training for module in network.modules()}
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    """The batch norms of a network."""
+    return [module for module in network.modules() if isinstance(module, _BatchNorm)]
+
+
+@contextlib.contextmanager
 def evaluation_mode(network: nn.Module, policy: str = "batch") -> Iterator[None]:
     """Put a network in evaluation mode inside the block, then restore the mode of every module.
 
@@ -27,16 +43,14 @@ def evaluation_mode(network: nn.Module, policy: str = "batch") -> Iterator[None]
     """
     if policy not in POLICIES:
         raise ValueError(f"batch-norm policy {policy!r}; known: {', '.join(POLICIES)}")
-    modes = {module: module.training for module in network.modules()}
-    norms = [module for module in modes if isinstance(module, _BatchNorm)] * (policy == "batch")
+    norms = batch_norms(network) if policy == "batch" else []
     tracked = [norm.track_running_stats for norm in norms]
-    try:
-        network.eval()
-        for norm in norms:
-            norm.training, norm.track_running_stats = True, False
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
-        for norm, tracks in zip(norms, tracked, strict=True):
-            norm.track_running_stats = tracks
+    with modes_restored(network):
+        try:
+            network.eval()
+            for norm in norms:
+                norm.training, norm.track_running_stats = True, False
+            yield
+        finally:
+            for norm, tracks in zip(norms, tracked, strict=True):
+                norm.track_running_stats = tracks

@@ -15,14 +15,19 @@ from torch import Tensor, nn
 
 from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces import Space
-from pipeline.spaces.operations import FactorizedReduce, ReLUConvBN, conv_bn, imagenet_stem
+from pipeline.spaces.operations import (
+    STEM_MULTIPLIER,
+    FactorizedReduce,
+    ReLUConvBN,
+    conv_bn,
+    imagenet_stem,
+)
 from pipeline.supernet.cell import MixedCell, Present
 from pipeline.supernet.fast.cell import FusedCell
 from pipeline.supernet.fast.reuse import ActivationCache
 from pipeline.supernet.supernet import Supernet
 
 NORMAL, REDUCE = 0, 1
-STEM_MULTIPLIER = 3
 
 States = tuple[Tensor, Tensor]
 
@@ -43,7 +48,7 @@ class DartsSupernet(Supernet):
             reduction = i in (settings.cells // 3, 2 * settings.cells // 3)
             channels *= 2 if reduction else 1
             self.cells.append(
-                DartsCell(space, settings, (before, last), channels, reduction, halved)
+                DartsSupernetCell(space, settings, (before, last), channels, reduction, halved)
             )
             before, last = last, len(space.concat) * channels
             halved = reduction
@@ -78,7 +83,7 @@ class DartsSupernet(Supernet):
         return pass_on([*self.cells][start:], *states)[1]
 
 
-class DartsCell(nn.Module):
+class DartsSupernetCell(nn.Module):
     """Brings both inputs to the same shape and applies the mixed cell."""
 
     def __init__(

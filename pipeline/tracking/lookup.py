@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline import journal, paths
+from pipeline import journal, mirrored, paths
 from pipeline.errors import InputError
 from pipeline.tracking import store
 
@@ -53,10 +53,10 @@ def runs_address(results: Path) -> str:
     """MLflow's page of a results folder's experiment, or of all experiments if none is known."""
     state = results / paths.STATE
     parent = journal.read(state / journal.NAME)
-    run = journal.mirrored(state).get(parent.key) if parent.events else None
+    run = mirrored.runs(state).get(parent.key) if parent.events else None
     # Without this query MLflow 3 shows traces of language models.
     page = f"/{run['experiment_id']}/runs?workflowType=machine_learning" if run else ""
-    return f"{journal.web_address()}/#/experiments{page}"
+    return f"{mirrored.web_address()}/#/experiments{page}"
 
 
 def comparison_address(run_ids: Sequence[str], experiment_ids: Sequence[str]) -> str:
@@ -66,4 +66,4 @@ def comparison_address(run_ids: Sequence[str], experiment_ids: Sequence[str]) ->
         return quote(json.dumps([*dict.fromkeys(values)], separators=(",", ":")), safe="")
 
     query = f"runs={compact(run_ids)}&experiments={compact(experiment_ids)}"
-    return f"{journal.web_address()}/#/compare-runs?{query}"
+    return f"{mirrored.web_address()}/#/compare-runs?{query}"

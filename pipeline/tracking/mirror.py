@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import mirrored
 from pipeline.journal import Journal
 from pipeline.progress import warn
-from pipeline.provenance import PARAM_LENGTH
 from pipeline.tracking import described, models, store, tables
 from pipeline.tracking.store import RefusedError, first_line
 
@@ -204,12 +204,10 @@ def fitting(name: str) -> str:
 
 def fitting_texts(texts: Mapping[str, str]) -> dict[str, str]:
     """Parameters or tags as MLflow accepts them."""
-
-    def cut(value: str) -> str:
-        plain = value.replace("\0", "\ufffd")
-        return plain if len(plain) <= PARAM_LENGTH else plain[: PARAM_LENGTH - 1] + "…"
-
-    return {fitting(name): cut(value) for name, value in texts.items()}
+    return {
+        fitting(name): mirrored.shortened(value.replace("\0", "\ufffd"))
+        for name, value in texts.items()
+    }
 
 
 def _experiment(client: MlflowClient, name: str) -> Experiment:

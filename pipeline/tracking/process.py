@@ -22,8 +22,8 @@ import time
 from pathlib import Path
 
 from pipeline import journal as journals
-from pipeline import locks
-from pipeline.journal import MIRRORED, NAME
+from pipeline import locks, mirrored
+from pipeline.journal import NAME
 from pipeline.tracking import store
 from pipeline.tracking.recorder import FIRST, LATER, NOT_RECORDING, Recorder, mirror_or_warn
 
@@ -37,7 +37,9 @@ WHOLE = f"{ENDED}: all is sent"
 def follow(state: Path) -> None:
     """Run the recorder of the workflow that owns a results folder."""
     owner = locks.workflow_owner(state)
-    with locks.held(state / MIRRORED, math.inf):  # the recorder of a killed workflow ends first
+    with locks.held(
+        state / mirrored.FILE, math.inf
+    ):  # the recorder of a killed workflow ends first
         recorder = Recorder(state)
         away = mirror_or_warn(recorder, [state / NAME])
         with contextlib.suppress(BrokenPipeError):  # `start` has stopped waiting
@@ -117,7 +119,7 @@ def log_of(state: Path) -> Path:
 
 
 def _is_free(state: Path) -> bool:
-    with locks.held(state / MIRRORED, 0) as ours:
+    with locks.held(state / mirrored.FILE, 0) as ours:
         return ours
 
 

@@ -14,7 +14,8 @@ from pipeline.nasbench import Table
 from pipeline.registry.tables import REFERENCES
 from pipeline.stages import query as query_stage
 from pipeline.stages import ranking as ranking_stage
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 
 @click.command()

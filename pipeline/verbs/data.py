@@ -11,7 +11,8 @@ from pipeline import machine
 from pipeline.config import jobs
 from pipeline.data.imagenet16 import make_imagenet16
 from pipeline.stages import prepare as prepare_stage
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 
 @click.command()

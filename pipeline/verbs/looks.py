@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from pipeline import files, registry
-from pipeline.config import load
-from pipeline.verbs.options import Given, takes
+from pipeline.config import layers
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures", "experiments")
 
@@ -19,7 +20,7 @@ KINDS = ("datasets", "spaces", "strategies", "estimators", "genotypes", "figures
 @takes("config")
 def list_(given: Given, kind: str) -> None:
     """List all names of a kind, one per line; `datasets` includes your own folders."""
-    known = load.named_files(kind) if kind == "experiments" else registry.names(kind)
+    known = layers.named_files(kind) if kind == "experiments" else registry.names(kind)
     if kind == "datasets":
         known = sorted({*known, *given.config.datasets})
     print("\n".join(known))
@@ -35,8 +36,8 @@ def gpu_check(minutes: float, out: Path, rates: Path | None, tests: bool, tiny: 
     """Test and time this machine's GPU; write the results, and the speeds that `plan` uses."""
     from pipeline.bench import gpu  # loads torch
 
-    found, speeds = gpu.check(minutes, tests, tiny)
-    files.write_json(out, found)
+    content, speeds = gpu.check(minutes, tests, tiny)
+    files.write_json(out, content)
     gpu.keep(speeds, *([rates] if rates else []))
-    for row in found["rows"]:
+    for row in content["rows"]:
         click.echo(f"{row['name']}: {row.get('seconds', row['outcome'])}")

@@ -22,7 +22,8 @@ from pipeline.networks.latency import fit_latency, latencies
 from pipeline.networks.layouts import LAYOUTS, find_layout
 from pipeline.networks.prediction import Classifier
 from pipeline.stages import evaluate as evaluate_stage
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 FORMATS = ("program", "onnx", "safetensors")  # defaults; int8 is written only on request
 
@@ -58,7 +59,7 @@ def profile(
 ) -> None:
     """Count parameters and multiply-adds of a discrete network; measure its latency on request."""
     frame = find_layout(layout)
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     size = frame.image_size if image_size is None else image_size
     if latency or max_ms is not None:
         device = devices.resolve(given.configure_device())
@@ -67,12 +68,12 @@ def profile(
     if max_ms is not None:
         cells = cells or frame.cells
         channels, ms = fit_latency(genotype, layout, n_classes, cells, size, max_ms, device)
-        found = {"channels": channels, "cells": cells, "ms": round(ms, 4)}
-    found |= profile_genotype(source, layout, classes, channels, cells, size)
+        facts = {"channels": channels, "cells": cells, "ms": round(ms, 4)}
+    facts |= profile_genotype(source, layout, classes, channels, cells, size)
     if latency:
         network = build(genotype, layout, n_classes, channels, cells)
-        found["latency"] = [*latencies(network, size, device)]
-    print(json.dumps(found))
+        facts["latency"] = [*latencies(network, size, device)]
+    print(json.dumps(facts))
 
 
 @click.command()
@@ -130,12 +131,12 @@ def _images_of(name: str) -> Iterator[Path]:
     path = Path(name)
     if path.is_dir():
         below = files_below(path, path.resolve().parent)
-        found = sorted(Path(f.path) for f in below if f.name.lower().endswith(SUFFIXES))
+        images = sorted(Path(f.path) for f in below if f.name.lower().endswith(SUFFIXES))
     else:
-        found = [path] if path.exists() else sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207
-    if not found:
+        images = [path] if path.exists() else sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207
+    if not images:
         raise InputError(f"{readable(name)}: no such file, and no image of a folder or pattern")
-    yield from found
+    yield from images
 
 
 @click.command()

@@ -12,9 +12,10 @@ import click
 import yaml
 
 from pipeline import layout, machine, provenance
-from pipeline.config import load
+from pipeline.config import layers, load
 from pipeline.config.model import Config
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 from pipeline.verbs.redaction import without_secrets
 
 LAST_LINES = 30
@@ -74,29 +75,29 @@ def changed(config: Config) -> dict[str, Any]:
     A preset that the user wrote is compared with the shipped preset `demo`.
     """
     folder = layout.home() / "config"
-    known = config.preset in load.named_files("presets", folder)
+    known = config.preset in layers.named_files("presets", folder)
     shipped = load.resolve({"preset": config.preset if known else "demo"}, folder)
     shipped = load.with_labels(shipped, load.experiments(shipped, folder))
-    found = _difference(config.model_dump(mode="json"), shipped.model_dump(mode="json"))
-    return {"preset": config.preset, **found}
+    settings = _difference(config.model_dump(mode="json"), shipped.model_dump(mode="json"))
+    return {"preset": config.preset, **settings}
 
 
 def _difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
     """The values of nested mappings that differ; None if only `theirs` has the key."""
-    found = {}
+    difference = {}
     for key in [*ours, *(key for key in theirs if key not in ours)]:
         our, their = ours.get(key), theirs.get(key)
         if our != their:
             if isinstance(our, Mapping) and isinstance(their, Mapping):
                 our = _difference(our, their)
-            found[key] = our
-    return found
+            difference[key] = our
+    return difference
 
 
 def last_log(results: Path) -> str:
     """The last lines of the newest log in `results` or its subfolders, with the log's path."""
-    found = [*results.glob("logs/**/*"), *results.glob("*/logs/**/*")]
-    logs = [path for path in found if path.is_file()]
+    paths = [*results.glob("logs/**/*"), *results.glob("*/logs/**/*")]
+    logs = [path for path in paths if path.is_file()]
     if not logs:
         return f"no log in {results}"
     last = max(logs, key=lambda path: path.stat().st_mtime)

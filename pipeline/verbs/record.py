@@ -10,13 +10,14 @@ from pathlib import Path
 
 import click
 
-from pipeline import journal, paths
+from pipeline import mirrored, paths
 from pipeline.analysis import compare as sides
 from pipeline.analysis import comparison_text
 from pipeline.config import jobs
 from pipeline.errors import InputError
 from pipeline.tracking import lookup, recorder, workflow
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 FINAL = "final/"  # prefix of a stage's final metrics in MLflow
 
@@ -72,15 +73,14 @@ def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
     ids = [subject.mlflow for subject in subjects if subject.mlflow is not None]
     everywhere = len(ids) == len(subjects)
     address = lookup.comparison_address(*zip(*ids, strict=True)) if everywhere else None
-    sides_there = comparison_text.sides_of(subjects)
-    print(comparison_text.render_runs(sides_there, form, address, _after_ui()))
+    print(comparison_text.render_runs(sides.sides_of(subjects), form, address, _after_ui()))
 
 
 def _after_ui() -> str:
-    return "" if journal.is_served() else " (after `make ui`)"
+    return "" if mirrored.is_served() else " (after `make ui`)"
 
 
-def _subject(argument: str) -> sides.Subject:
+def _subject(argument: str) -> sides.ComparedRun:
     """The run that an argument names: a folder, or an id in MLflow."""
     if Path(argument).is_dir():
         return sides.read(Path(argument))
@@ -90,7 +90,7 @@ def _subject(argument: str) -> sides.Subject:
     final = {k.removeprefix(FINAL): v for k, v in run.metrics.items() if k.startswith(FINAL)}
     config = {key: value for key, value in run.params.items() if key != "seed"}
     config |= {key: run.tags[key] for key in sides.CODE if key in run.tags}
-    return sides.Subject.named(
+    return sides.ComparedRun.named(
         run.tags.get("run", run.name),
         run.params.get("seed"),
         config=config,

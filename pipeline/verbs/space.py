@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import disk as analysis
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 results_option = click.option(
     "--results", type=Path, default=Path("results"), show_default=True, help="folder of all presets"

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pipeline import paths
 from pipeline.config import jobs
 from pipeline.data.spec import read_manifest
 from pipeline.errors import InputError
@@ -18,9 +19,16 @@ from pipeline.stages import removal as removal_stage
 from pipeline.stages import retrain as retrain_stage
 from pipeline.stages import search as search_stage
 from pipeline.stages import trial as trial_stage
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 RUN = ("job", "data_root", "out", "device")  # options of every stage that computes on images
+start_option = click.option(
+    "--start", type=Path, help="model.pt to start from, instead of a genotype"
+)
+freeze_option = click.option(
+    "--freeze", is_flag=True, help="with --start: train only the classifier"
+)
 
 
 @click.command()
@@ -37,8 +45,11 @@ def search(given: Given) -> None:
     out, device = given.folder("search", job.space), given.configure_device()
     search_stage.run(job, given["seed"], manifest, split, root, out, device, given["table"])
     names = [f"--{name}={given[name]}" for name in ("space", "dataset", "strategy", "seed")]
-    found = [f"--strength={out / 'strength.npz'}", f"--out={out.parent / 'genotype'}"]
-    given.suggest(out, "genotype", *names, *found)
+    inputs = [
+        f"--strength={out / 'strength.npz'}",
+        f"--out={paths.seed_folder(out) / 'genotype'}",
+    ]
+    given.suggest(out, "genotype", *names, *inputs)
 
 
 @click.command()
@@ -56,14 +67,14 @@ def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> N
         lambda c: jobs.genotype_job(c, *map(given.known, ("space", "dataset", "strategy"))),
     )
     if strength is not None and given["out"] is None:
-        given["out"] = strength.parents[1] / "genotype"  # next to the search
+        given["out"] = paths.seed_folder(strength.parent) / "genotype"
     manifest, out = given.manifest("dataset"), given.folder("genotype", job.space)
     if job.genotype is None and strength is None and not trials:
-        strength = out.parent / "search" / "strength.npz"
+        strength = paths.seed_folder(out) / "search" / "strength.npz"
     genotype_stage.run(job, given["seed"], read_manifest(manifest), strength, out, trials)
-    found = [f"--genotype={out / 'genotype.json'}", f"--space={job.space}"]
+    inputs = [f"--genotype={out / 'genotype.json'}", f"--space={job.space}"]
     target = [f"--target={given['dataset']}", f"--out={out.parent / 'network'}"]
-    given.suggest(out, "retrain", *found, *target)
+    given.suggest(out, "retrain", *inputs, *target)
 
 
 @click.command()
@@ -80,11 +91,9 @@ def trial(given: Given) -> None:
 
 
 @click.command()
-@click.option("--start", type=Path, help="model.pt to start from, instead of a genotype")
-@click.option("--freeze", is_flag=True, help="with --start: train only the classifier")
-@takes(
-    "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
-)
+@start_option
+@freeze_option
+@takes("target", "genotype", "seed", "manifest", *RUN, "ranks", "config")
 def retrain(given: Given, start: Path | None, freeze: bool) -> None:
     """Train a genotype from scratch on small images.
 
@@ -97,11 +106,9 @@ def retrain(given: Given, start: Path | None, freeze: bool) -> None:
 
 
 @click.command()
-@click.option("--start", type=Path, help="model.pt to start from, instead of a genotype")
-@click.option("--freeze", is_flag=True, help="with --start: train only the classifier")
-@takes(
-    "target", "genotype", "seed", "manifest", "job", "data_root", "out", "device", "ranks", "config"
-)
+@start_option
+@freeze_option
+@takes("target", "genotype", "seed", "manifest", *RUN, "ranks", "config")
 def transfer(given: Given, start: Path | None, freeze: bool) -> None:
     """Train a genotype on a folder of images, such as ImageNet or your own images."""
     job = given.job(
@@ -154,10 +161,9 @@ def queries(given: Given, seeds: int) -> None:
 
 
 @click.command()
-@click.option("--state", type=Path, required=True, help="folder of the checkpoint")
 @takes("manifest", "data_root", "out", "device", "config")
-def digits_table(given: Given, state: Path) -> None:
+def digits_table(given: Given) -> None:
     """Train all distinct NAS-Bench-201 cells on digits (resumable) and write their accuracies."""
+    images, out = given.images(given.need("manifest")), given.out
     given.configure_device()
-    manifest, split, root = given.images(given.need("manifest"))
-    digits_table_stage.make(manifest, split, root, state, given.need("out"), log=click.echo)
+    digits_table_stage.run(digits_table_stage.Recipe(), *images, out)

@@ -12,7 +12,8 @@ import click
 
 from pipeline.config import studies
 from pipeline.stages import measuring
-from pipeline.verbs.options import Given, takes
+from pipeline.verbs.given import Given
+from pipeline.verbs.options import takes
 
 study_option = click.option("--study", help="a file of config/studies, instead of --job")
 supernet_option = click.option(

@@ -9,11 +9,11 @@ import pytest
 
 from pipeline import provenance
 from pipeline.analysis import apart, comparison_text, report, runs
-from pipeline.analysis.tables import Evidence
+from pipeline.analysis.evidence import Evidence
 from pipeline.config import jobs, load, planned
 from pipeline.paths import Place
 from pipeline.registry import sources
-from tests.analysis.study import report_job, write_run
+from tests.analysis.toys import report_job, write_run
 
 CONFIG = Path(__file__).parents[2] / "config"
 SEARCH = {"space": "darts", "algorithm": "random", "settings": {}}
@@ -46,7 +46,7 @@ def test_what_follows_from_a_search_of_other_settings_goes_with_it(three: Path) 
     assert {run.seed for run in others} == {2}
 
 
-def test_the_study_says_which_settings_are_meant(three: Path) -> None:
+def test_the_plan_says_which_settings_are_meant(three: Path) -> None:
     digest = planned.digest_of("search", {**SEARCH, "search": {"epochs": 5}})
     kept, _ = apart.split(runs.collect(three), {"search darts random": digest})
     assert {run.seed for run in kept} == {2}
@@ -62,9 +62,9 @@ def test_a_comparison_says_what_it_leaves_out(
 
 
 def test_a_report_takes_them_into_no_number(three: Path) -> None:
-    study = Evidence.of(report_job(), runs.collect(three))
-    assert {run.seed for run in study.runs} == {0, 1}
-    assert {run.seed for run in study.apart} == {2}
+    evidence = Evidence.of(report_job(), runs.collect(three))
+    assert {run.seed for run in evidence.runs} == {0, 1}
+    assert {run.seed for run in evidence.apart} == {2}
 
 
 def test_the_page_says_so(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_the_page_says_so(tmp_path: Path) -> None:
         settings = {**SEARCH, "search": {"epochs": epochs}}
         write_run(tmp_path / place.folder, {"epochs": 0}, record={"settings": settings})
     page = report.render(report_job(), tmp_path, tmp_path)
-    assert "1 result has other settings than this study" in page
+    assert "1 result has other settings than this workflow" in page
     assert 'href="./nasbench201/digits/random/seed2/search/"' in page
 
 
@@ -87,7 +87,7 @@ def test_defaults_that_are_new_since_make_no_other_settings() -> None:
     assert planned.digest_of("search", whole) != digest
 
 
-def test_a_study_plans_the_settings_that_its_stages_get() -> None:
+def test_a_workflow_plans_the_settings_that_its_stages_get() -> None:
     config = load.resolve({}, CONFIG)
     places = [
         Place("search", "nasbench201", "digits", "shapley"),

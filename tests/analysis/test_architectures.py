@@ -1,10 +1,10 @@
 from pipeline.analysis import runs
 from pipeline.analysis.architectures import architectures
-from tests.analysis.study import TITLES
+from tests.analysis.toys import TITLES
 
 
-def test_each_genotype_with_what_came_of_it(study):
-    found = architectures(study, runs.collect(study), TITLES)
+def test_each_genotype_with_what_came_of_it(toy_results):
+    found = architectures(toy_results, runs.collect(toy_results), TITLES)
     # Three strategies and the DARTS cells of three seeds, one published cell.
     assert len({one.anchor for one in found}) == len(found) == 3 * 3 + 3 + 1
     one = next(a for a in found if a.anchor == "architecture-darts-digits-shapley-seed1")

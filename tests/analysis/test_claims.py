@@ -16,7 +16,7 @@ from pipeline.config.experiments import Experiment
 from pipeline.config.jobs import ReportJob
 from pipeline.errors import InputError
 from pipeline.stages import report
-from tests.analysis.study import write_run
+from tests.analysis.toys import write_run
 
 WORDS = {"section": "1", "here": "h", "differs": "d"}
 ROWS = {"space": "nasbench201", "datasets": ["cifar10"], "seeds": [0, 1, 2, 3], "query": True}
@@ -143,9 +143,10 @@ def test_the_page_has_a_section_a_verdict_and_a_picture_for_each(measured, tmp_p
         (folder / name).write_text(json.dumps(content))
     page = claims_page.render(folder, tmp_path / "images")
     assert re.findall(r"^## (C\d+)$", page, re.MULTILINE) == ["C1", "C2", "C3"]
-    assert "Of 3 claims: 1 holds here, 1 does not hold here, 1 cannot be told here." in page
+    assert "Of 3 claims, 1 holds here, 1 does not hold here, and 1 cannot be told here." in page
     assert page.index("## C3") < page.index("## Choices of ours") < page.index("## H1")
-    assert "Of 1 claims: 1 holds here" in page
+    assert "Of 1 claim, 1 holds here." in page
+    assert page.count("- Machine: ") == 1 and "\nC1, C2, C3, H1:\n" in page
     assert "| GDAS | cifar10 | 0 | 4 | not run | – |" in page
     for path in re.findall(r"\]\((images/\w+\.svg)\)", page):
         assert "<svg" in (tmp_path / path).read_text()
@@ -153,6 +154,27 @@ def test_the_page_has_a_section_a_verdict_and_a_picture_for_each(measured, tmp_p
         "claims_c1.svg", "claims_c2.svg", "claims_c3.svg", "claims_h1.svg",
         "claims_cifar10_test_1.svg",
     }  # fmt: skip
+
+
+def test_the_page_says_how_each_claim_was_measured_if_they_differ(measured, tmp_path):
+    later = {**measured["claims_c2.json"], "machine": "another machine", "date": "2030-01-01"}
+    for name, content in (measured | {"claims_c2.json": later}).items():
+        (tmp_path / name).write_text(json.dumps(content))
+    page = claims_page.render(tmp_path, tmp_path / "images")
+    first, second = page.partition("## How it was measured")[2].split("\nC2:\n")
+    assert "\nC1, C3, H1:\n" in first and "another machine" not in first
+    assert "- Machine: another machine\n- Date: 2030-01-01" in second
+
+
+def test_verdicts_are_counted_in_a_sentence():
+    counted = claims_page._counted
+    assert counted([FAILS, *[OPEN] * 9]) == (
+        "Of 10 claims, none holds here, 1 does not hold here, and 9 cannot be told here."
+    )
+    assert counted([HOLDS, HOLDS, FAILS, FAILS]) == (
+        "Of 4 claims, 2 hold here, and 2 do not hold here."
+    )
+    assert counted([OPEN]) == "Of 1 claim, none holds here, and 1 cannot be told here."
 
 
 def test_a_replication_in_parts_is_judged_by_all_kept_runs(results, tmp_path):
@@ -175,7 +197,7 @@ def test_a_replication_in_parts_is_judged_by_all_kept_runs(results, tmp_path):
     assert {path.name for path in kept.glob("**/*.*")} <= set(runs.FILES)
 
 
-def test_a_study_that_has_not_begun_has_a_page(tmp_path):
+def test_an_experiment_that_has_not_begun_has_a_page(tmp_path):
     (tmp_path / "laptop").mkdir()
     assert runs.collect(tmp_path / "laptop") == []
     job = ReportJob(

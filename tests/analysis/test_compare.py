@@ -6,7 +6,7 @@ import re
 import pytest
 
 from pipeline.analysis import comparison_text
-from tests.analysis.study import make_study, report_job, write_run
+from tests.analysis.toys import make_results, report_job, write_run
 
 ERRORS = {"darts": {0: 0.030, 1: 0.040}, "shapley": {0: 0.025, 1: 0.033, 2: 0.020}}
 
@@ -49,20 +49,22 @@ def test_text_is_a_table_of_methods_and_metrics(results):
     assert re.search(r"shapley +3 +2.6 ± 1.6", shapley)
 
 
-def test_a_folder_fits_a_screen_and_says_where_cells_are_the_same(study):
-    text = comparison_text.render_folder(study)
+def test_a_folder_fits_a_screen_and_says_where_cells_are_the_same(toy_results):
+    text = comparison_text.render_folder(toy_results)
     assert max(len(line) for line in text.splitlines()) <= 80
     said = " ".join(text.split())
     assert re.search("same cell: darts seed 0, .*random seed 2", said)
 
 
-def test_search_and_benchmark_are_compared_too(study):
-    metrics = {row["metric"] for row in json.loads(comparison_text.render_folder(study, "json"))}
+def test_search_and_benchmark_are_compared_too(toy_results):
+    metrics = {
+        row["metric"] for row in json.loads(comparison_text.render_folder(toy_results, "json"))
+    }
     assert {"search_seconds", "query_cifar10_test", "query_rank_cifar10_test"} <= metrics
 
 
-def test_a_foreign_genotype_is_paired_with_nothing(study):
-    rows = json.loads(comparison_text.render_folder(study, "json"))
+def test_a_foreign_genotype_is_paired_with_nothing(toy_results):
+    rows = json.loads(comparison_text.render_folder(toy_results, "json"))
     foreign = [row for row in rows if "published_shapley_nas_cifar10" in row.values()]
     assert foreign
     assert not any(row["versus"] for row in foreign)
@@ -74,7 +76,7 @@ def test_empty_folder(tmp_path):
 
 def test_the_tables_of_experiments_have_a_row_for_each_of_theirs(tmp_path):
     job = report_job()
-    text = comparison_text.render_tables(job, make_study(tmp_path / "demo"))
+    text = comparison_text.render_tables(job, make_results(tmp_path / "demo"))
     rows = [line.split("│")[1] for line in text.splitlines() if line.startswith("│")]
     assert {row.label for row in job.experiments[-1].rows} >= {row.strip() for row in rows[-2:]}
     assert "Test error, digits (%)" in text and "Params" not in text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import files
-from pipeline.analysis import cost, work
+from pipeline.analysis import cost, cost_page, work
 from pipeline.config import load
 from pipeline.paths import Place
 
@@ -25,18 +25,18 @@ def paper():
 
 def test_the_page_is_what_the_code_renders():
     page = (ROOT / "docs" / "cost.md").read_text()
-    assert page == cost.render(ROOT / "config"), "run `python -m pipeline cost`"
+    assert page == cost_page.render(ROOT / "config"), "run `python -m pipeline cost`"
 
 
-@pytest.mark.parametrize("name", cost.RUNS)
+@pytest.mark.parametrize("name", cost_page.RUNS)
 def test_hours_of_a_v100_are_within_a_factor_of_two_of_printed_ones(name, paper):
-    assert cost.factor(paper, *cost.RUNS[name]) < 2
+    assert cost_page.factor(paper, *cost_page.RUNS[name]) < 2
 
 
 @pytest.mark.parametrize("strategy", HELD_OUT)
 def test_hours_of_runs_that_no_rate_is_fitted_to(strategy, paper):
     place = Place("search", "darts", "cifar10", strategy, 0)
-    assert cost.factor(paper, place, 24 * HELD_OUT[strategy]) < 2
+    assert cost_page.factor(paper, place, 24 * HELD_OUT[strategy]) < 2
 
 
 @pytest.mark.parametrize("strategy", MEASURED)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.analysis import drawings, runs, tables
+from pipeline.analysis import drawings, runs
+from pipeline.analysis.evidence import Evidence
 from pipeline.analysis.intervals import summarise
 from pipeline.config.experiments import Experiment
 from pipeline.files import write_json
@@ -45,8 +46,8 @@ def write_runs(results: Path, seeds: tuple[int, ...] = SEEDS) -> None:
 
 def draw(results: Path) -> list:
     """The pictures of what is there."""
-    study = tables.Evidence(runs.collect(results), len(SEEDS), 1, "")
-    return drawings.draw(EXPERIMENT, study, results)
+    evidence = Evidence(runs.collect(results), len(SEEDS), 1, "")
+    return drawings.draw(EXPERIMENT, evidence, results)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from pipeline.analysis import drawings, runs, tables
+from pipeline.analysis import drawings, runs
+from pipeline.analysis.evidence import Evidence
 from pipeline.config.experiments import Experiment
 from pipeline.files import write_csv, write_json
 
@@ -20,8 +21,8 @@ def write(results, folder, metrics, **files):
     write_json(results / folder / "metrics.json", metrics)
 
 
-def study_of(results):
-    return tables.Evidence(runs.collect(results), 2, 1, "")
+def evidence_of(results):
+    return Evidence(runs.collect(results), 2, 1, "")
 
 
 def drops(alone, together):
@@ -45,7 +46,7 @@ def figure2(tmp_path):
     row = {"label": "Shapley-NAS", "strategy": "shapley", "space": "nasbench201"}
     row |= {"datasets": ["digits"], "removal": True, "stands_for": "cifar10"}
     experiment = Experiment(name="f", title="F", figure="figure2", rows=(row,))
-    return drawings.draw(experiment, study_of(tmp_path), tmp_path)
+    return drawings.draw(experiment, evidence_of(tmp_path), tmp_path)
 
 
 def test_figure_2_is_the_mean_over_seeds_in_points(figure2, tmp_path):
@@ -96,7 +97,7 @@ def figure5(tmp_path):
         {"label": "Shapley-NAS", "strategy": "shapley", "paper": printed, **common},
     )
     experiment = Experiment(name="f", title="F", figure="figure5", rows=rows)
-    return drawings.draw(experiment, study_of(tmp_path), tmp_path)
+    return drawings.draw(experiment, evidence_of(tmp_path), tmp_path)
 
 
 def test_figure_5_draws_each_scatter_and_the_taus(figure5):
@@ -118,4 +119,4 @@ def test_nothing_is_drawn_without_runs(tmp_path):
     rows = ({"label": "DARTS", "strategy": "darts", "datasets": ["cifar10"]},)
     for name in ("figure2", "figure5"):
         experiment = Experiment(name="f", title="F", figure=name, rows=rows)
-        assert drawings.draw(experiment, study_of(tmp_path), tmp_path) == []
+        assert drawings.draw(experiment, evidence_of(tmp_path), tmp_path) == []

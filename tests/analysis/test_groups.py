@@ -3,12 +3,12 @@ import pytest
 
 from pipeline.analysis import runs
 from pipeline.analysis.groups import groups
-from tests.analysis.study import EPOCHS, TITLES, write_seed
+from tests.analysis.toys import EPOCHS, TITLES, write_seed
 
 
 @pytest.fixture(scope="module")
-def by_name(study):
-    found = groups(study, runs.collect(study), TITLES)
+def by_name(toy_results):
+    found = groups(toy_results, runs.collect(toy_results), TITLES)
     return {(group.space, group.dataset): group for group in found}
 
 

@@ -12,11 +12,11 @@ from pipeline.config.experiments import Experiment
 from pipeline.errors import InputError
 from pipeline.files import read_json, write_json
 from pipeline.paths import Place
-from tests.analysis.study import BENCHMARK, make_study, report_job
+from tests.analysis.toys import BENCHMARK, make_results, report_job
 
 
 def test_a_table_becomes_a_file_with_its_numbers_and_origin(tmp_path):
-    results = make_study(tmp_path / "results" / "demo")
+    results = make_results(tmp_path / "results" / "demo")
     found = measurement.measurements(report_job(), results)
     assert "nasbench_demo_1.json" in found
     looked_up = found["nasbench_demo_1.json"]
@@ -60,7 +60,7 @@ def test_many_short_searches_are_told_by_their_range():
 
 
 def test_measurements_render(tmp_path):
-    results = make_study(tmp_path / "results" / "demo")
+    results = make_results(tmp_path / "results" / "demo")
     for name, content in measurement.measurements(report_job(), results).items():
         write_json(tmp_path / "measurements" / name, content)
     pages = results_page.render(results_page.read(tmp_path / "measurements"))
@@ -73,7 +73,7 @@ def test_measurements_render(tmp_path):
 
 def test_a_figure_is_kept_by_its_numbers(tmp_path, monkeypatch):
     """A picture of few numbers is a table; a cloud of points is none."""
-    results = make_study(tmp_path / "results" / "demo")
+    results = make_results(tmp_path / "results" / "demo")
     taus = Drawn("Tau", "", None, data=[{"row": "DARTS", "seed": 0, "tau": 0.323456, "paper": ""}])
     cloud = Drawn("Points", "", None, data=[{"x": 1.0}] * 200)
     monkeypatch.setattr(measurement.drawings, "draw", lambda *_: [taus, cloud])
@@ -100,7 +100,7 @@ def test_the_difference_to_a_printed_mean_is_in_standard_errors(tmp_path):
     """Only where the paper says of how many runs its mean is."""
     experiment = BENCHMARK.model_copy(update={"rows": (BENCHMARK.rows[0],)})
     printed = experiment.rows[0].paper["digits"]["cifar10_test"]
-    results = make_study(tmp_path / "results" / "demo")
+    results = make_results(tmp_path / "results" / "demo")
 
     def column(n):
         row = experiment.rows[0].model_copy(

@@ -16,9 +16,9 @@ from pipeline.analysis.contributions import heat_maps, mean_over_epochs
 from pipeline.analysis.runs import FinishedRun
 from pipeline.config import needs
 from pipeline.files import read_json
-from pipeline.journal import UI
+from pipeline.mirrored import UI
 from pipeline.stages import report as stage
-from tests.analysis.study import BENCHMARK, fail, make_study, report_job, write_seed
+from tests.analysis.toys import BENCHMARK, fail, make_results, report_job, write_seed
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
 
@@ -52,9 +52,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def written(study, tmp_path_factory):
+def written(toy_results, tmp_path_factory):
     results = tmp_path_factory.mktemp("report") / "demo"
-    shutil.copytree(study, results)
+    shutil.copytree(toy_results, results)
     write_seed(results, "darts", "shapley", 2, targets=("digits", "digits64"), source_digest="old")
     stage.run(report_job(), results, results / "report" / "index.html")
     return results / "report" / "index.html"
@@ -107,7 +107,7 @@ def test_readable_without_eyes(page):
 
 def test_page_says_what_is_missing_and_what_is_old(page):
     text = " ".join(" ".join(page.text).split())
-    assert "1 run of this study has no result" in text
+    assert "1 run of this workflow has no result" in text
     assert "nasbench201/digits/darts/seed2/retrain/digits/rseed0 retrain failed" in text
     assert "4 results were made by other code" in text
     assert "of 3" in text
@@ -137,7 +137,7 @@ def test_statistics_stand_beside_the_mean(page):
 
 
 def test_a_failed_search_is_shown_as_failed(tmp_path):
-    results = make_study(tmp_path / "demo")
+    results = make_results(tmp_path / "demo")
     for lost in ("search", "genotype", "query", "retrain/digits/rseed0"):
         shutil.rmtree(results / f"nasbench201/digits/darts/seed1/{lost}")
     (results / "nasbench201/digits/darts/seed1/search").mkdir()
@@ -171,7 +171,7 @@ def test_empty_results(tmp_path):
     # 3 benchmark strategies x (search, genotype, query, retrain); DARTS cells: search, genotype,
     # two trainings; a published cell: genotype, training.
     assert len(expected) == 12 + 4 + 2
-    assert f"{len(expected)} runs of this study have no result" in " ".join(
+    assert f"{len(expected)} runs of this workflow have no result" in " ".join(
         " ".join(page.text).split()
     )
 
@@ -202,7 +202,7 @@ def test_the_page_begins_with_the_answer(page, written):
         for label in ("shapley", "random", "darts")
     }
     job = report_job()
-    evidence = report.study_of(job, results, runs.collect(results))
+    evidence = report.evidence_of(job, results, runs.collect(results))
     found = architectures(results, evidence.runs, job.titles)
     said = answer(BENCHMARK, tables.parts(BENCHMARK, evidence), found)
     own = accuracies["shapley"]
@@ -224,12 +224,16 @@ def test_the_page_begins_with_the_answer(page, written):
     assert "CIFAR-10 test (%) against parameters" in captions
 
 
-def test_values_of_operations_are_a_heat_map(study):
+def test_values_of_operations_are_a_heat_map(toy_results):
     """Against the saved arrays: the mean of known epochs, its error, what the genotype has."""
-    folder = study / "darts/digits/shapley/seed1"
-    (run,) = (one for one in runs.collect(study) if study / one.folder == folder / "genotype")
-    (search,) = (one for one in runs.collect(study) if study / one.folder == folder / "search")
-    normal, reduce = heat_maps(study, search, run)
+    folder = toy_results / "darts/digits/shapley/seed1"
+    (run,) = (
+        one for one in runs.collect(toy_results) if toy_results / one.folder == folder / "genotype"
+    )
+    (search,) = (
+        one for one in runs.collect(toy_results) if toy_results / one.folder == folder / "search"
+    )
+    normal, reduce = heat_maps(toy_results, search, run)
     saved = np.load(folder / "search/strength.npz")
     phi = 100 * saved["phi_history"][1:].mean(axis=0).reshape(2, 14, 7)
     n_epochs = len(saved["phi_history"]) - 1
@@ -269,7 +273,7 @@ def test_a_number_of_one_run_is_the_link_and_times_have_their_unit(page, single)
 
 
 def test_two_searches_that_found_one_cell_say_so(page):
-    assert "the same cell as " in text_of(page), "all cells of the toy study are one"
+    assert "the same cell as " in text_of(page), "all cells of the toy results are one"
 
 
 def test_mlflow_link(monkeypatch):
@@ -298,9 +302,9 @@ EVIL_CELL = (
 )
 
 
-def test_what_runs_and_configs_say_is_text_and_never_code(study, tmp_path):
+def test_what_runs_and_configs_say_is_text_and_never_code(toy_results, tmp_path):
     results = tmp_path / "demo"
-    shutil.copytree(study, results)
+    shutil.copytree(toy_results, results)
     seed = results / "nasbench201" / "digits" / "shapley" / "seed0"
     (seed / "genotype" / "cell.svg").write_text(EVIL_CELL)
     for name, key in (("genotype", "arch"), ("search", "algorithm")):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.experiments import Experiment
-from pipeline.journal import UI
+from pipeline.mirrored import UI
 from pipeline.stages import report as stage
-from tests.analysis.study import report_job
+from tests.analysis.toys import report_job
 from tests.browser import chromium
 
 pytestmark = pytest.mark.workflow
@@ -29,10 +29,10 @@ FIGURE = Experiment.model_validate(
 
 
 @pytest.fixture(scope="module")
-def written(study, tmp_path_factory):
+def written(toy_results, tmp_path_factory):
     results = tmp_path_factory.mktemp("browser") / "demo"
-    shutil.copytree(study, results)
-    # The toy study has no files behind its downloads.
+    shutil.copytree(toy_results, results)
+    # The toy results has no files behind its downloads.
     for folder in [*results.glob("*/*/*/seed*/genotype"), *results.glob("**/rseed*")]:
         (folder / "model.pt").touch()
     job = report_job()

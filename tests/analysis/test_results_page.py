@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.analysis import results_page, results_summary
-from pipeline.analysis.results_summary import Finding, Part
+from pipeline.analysis.results_summary import Excerpt, Finding
 from pipeline.errors import InputError
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -77,6 +77,27 @@ def test_table_of_a_measurement(tmp_path):
     assert "- Seeds: 0, 1" in lines
 
 
+def test_a_wide_table_is_divided_between_data_sets():
+    titles = ["CIFAR-10 validation", "CIFAR-10 test", "CIFAR-100 validation", "CIFAR-100 test"]
+    columns = {"row": "Row"}
+    for i, title in enumerate(titles):
+        columns |= {f"c{i}": title, f"c{i}_z": "difference"}
+    rows = [{"row": "a" * 20, "c0": 1.0, "c3_z": 2.0}]
+    narrow, wide = ({**columns, "row": "R" * n} for n in (1, 30))
+    assert "\n\n" not in results_page.table(narrow, rows)
+    first, second = results_page.table(wide, rows).split("\n\n")
+    assert "CIFAR-10 test | difference |\n" in first and "CIFAR-100" not in first
+    assert second.splitlines()[0].count("CIFAR-100") == 2
+    assert all(part.splitlines()[2].startswith(f"| {'a' * 20} |") for part in (first, second))
+
+
+def test_the_columns_that_name_a_row_are_repeated():
+    columns = {"space": "S", "batch": "B", **{f"k{i}": "x" * 20 for i in range(6)}}
+    rows = [{"space": "darts", "batch": 32}, {"space": "darts", "batch": 64}]
+    parts = results_page.table(columns, rows).split("\n\n")
+    assert len(parts) == 2 and all("| darts | 64 |" in part for part in parts)
+
+
 def test_two_runs_are_two_values():
     assert results_page.text({"mean": 2.0, "std": 2**0.5, "n": 2}) == "1, 3 (n = 2)"
     assert results_page.text({"values": [1.5], "n": 1}) == "1.5"
@@ -84,7 +105,7 @@ def test_two_runs_are_two_values():
 
 def test_numbers_of_a_sentence_are_looked_up(tmp_path):
     known = measured(tmp_path, a={})
-    part = Part(measurement="a", rows=("shapley",), columns={"accuracy": "Accuracy (%)"})
+    part = Excerpt(measurement="a", rows=("shapley",), columns={"accuracy": "Accuracy (%)"})
     says = "It has {a|shapley|accuracy} %, {a|shapley|accuracy|1}, {a|shapley, 93.756789|params}."
     page = results_summary.render(known, [Finding(title="T", says=says, part=part, pages=("a",))])
     assert "It has 93.757 %, 93.8, 1,073,466." in page

@@ -6,11 +6,11 @@ import pytest
 from pipeline import paths
 from pipeline.analysis import runs
 from pipeline.errors import InputError
-from tests.analysis.study import EPOCHS, write_run
+from tests.analysis.toys import EPOCHS, write_run
 
 
-def test_collect_reads_names_and_content(study):
-    found = {run.folder: run for run in runs.collect(study)}
+def test_collect_reads_names_and_content(toy_results):
+    found = {run.folder: run for run in runs.collect(toy_results)}
     # 3 strategies x 3 seeds x (search, genotype, query, retrain), one training failed;
     # 3 seeds x (search, genotype, two trainings); a published cell and its training.
     assert len(found) == 3 * 3 * 4 - 1 + 3 * 4 + 2
@@ -26,12 +26,12 @@ def test_collect_reads_names_and_content(study):
     assert run.provenance["cpu"] == "A processor"
 
 
-def test_unfinished_says_why(study):
+def test_unfinished_says_why(toy_results):
     failed = "nasbench201/digits/darts/seed2/retrain/digits/rseed0"
     never = "nasbench201/digits/darts/seed7/search"
     done = "nasbench201/digits/darts/seed0/search"
     expected = map(paths.parse, [done, failed, never])
-    found = runs.unfinished(study, expected, runs.collect(study))
+    found = runs.unfinished(toy_results, expected, runs.collect(toy_results))
     assert [(one.place.folder, one.status) for one in found] == [
         (failed, "failed"),
         (never, "not started"),

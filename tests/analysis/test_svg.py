@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.analysis import figures, svg
 from pipeline.errors import InputError
-from tests.analysis.study import CELL
+from tests.analysis.toys import CELL
 
 
 def test_ids_of_neighbours_do_not_clash():

@@ -1,17 +1,18 @@
 import pytest
 
 from pipeline.analysis import measures, runs, tables
+from pipeline.analysis.evidence import Evidence
 from pipeline.analysis.intervals import summarise
-from pipeline.analysis.tables import Cell, Evidence
+from pipeline.analysis.tables import Cell
 from pipeline.config.experiments import Experiment, Printed
 from pipeline.nasbench import ACCURACIES
 from pipeline.paths import Place
-from tests.analysis.study import BENCHMARK, TRANSFER, write_run, write_seed
+from tests.analysis.toys import BENCHMARK, TRANSFER, write_run, write_seed
 
 
 def cells_of(experiment, results, caption, n_seeds=3, source_digest=""):
-    study = Evidence(runs.collect(results), n_seeds, 1, source_digest)
-    (part,) = tables.parts(experiment, study)
+    evidence = Evidence(runs.collect(results), n_seeds, 1, source_digest)
+    (part,) = tables.parts(experiment, evidence)
     (table,) = [t for t in part.tables if t.caption.startswith(caption)]
     return {
         (line.row.label, cell.measure.key, cell.measure.target): cell
@@ -95,19 +96,19 @@ def test_looked_up_accuracies_never_leave_the_table(tmp_path):
     assert ranks["Shapley-NAS", "rank_cifar10_test", None].ours.low >= 1.0
 
 
-def test_failed_seed_is_missing_from_n(study):
-    cells = cells_of(BENCHMARK, study, "Trained here")
+def test_failed_seed_is_missing_from_n(toy_results):
+    cells = cells_of(BENCHMARK, toy_results, "Trained here")
     cell = cells["DARTS (first order)", "test_error", "digits"]
     assert (cell.ours.n, cell.expected) == (2, 3)
 
 
-def test_benchmark_columns_and_places(study):
-    looked_up = cells_of(BENCHMARK, study, "Looked up")
+def test_benchmark_columns_and_places(toy_results):
+    looked_up = cells_of(BENCHMARK, toy_results, "Looked up")
     assert {key for _, key, _ in looked_up} == set(ACCURACIES)
-    places = cells_of(BENCHMARK, study, "Place")
+    places = cells_of(BENCHMARK, toy_results, "Place")
     ranks = [
         run.metrics["rank_cifar10_test"]
-        for run in runs.collect(study)
+        for run in runs.collect(toy_results)
         if run.stage == "query" and run.strategy == "shapley"
     ]
     cell = places["Shapley-NAS", "rank_cifar10_test", None]

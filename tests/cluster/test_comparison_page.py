@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import journal
+from pipeline import mirrored
 from pipeline.tracking import lookup, store
 from pipeline.verbs import record
 from tests.browser import chromium
@@ -25,7 +25,7 @@ def test_the_comparison_page_paints(tree, monkeypatch, capsys):
             run.append_metrics({"final/test_error": error}, 0)
             keys.append(run.key)
     finish("FINISHED", {"table1": [{"row": "DARTS", "n": 1.0}]})
-    known = journal.mirrored(STATE)
+    known = mirrored.runs(STATE)
     ids = [known[key]["run_id"] for key in keys]
     port = free_port()
     (Path.cwd() / "artifacts").mkdir()

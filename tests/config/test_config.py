@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import yaml
 from pydantic import BaseModel
 
 from pipeline import registry
-from pipeline.config import generate, jobs, load, needs, reference
+from pipeline.config import generate, jobs, layers, load, needs
 from pipeline.config.experiments import StrategyLabel
 from pipeline.config.model import Config
 from pipeline.errors import InputError
@@ -111,7 +112,7 @@ def test_a_fault_of_a_preset_names_the_preset(tmp_path):
 def test_broken_yaml_names_the_file(tmp_path):
     (tmp_path / "config.yaml").write_text("a: [1\n")
     with pytest.raises(InputError, match=r"config\.yaml: not valid YAML"):
-        load.load(folder=tmp_path)
+        layers.layers_of(folder=tmp_path)
 
 
 def test_later_layers_win():
@@ -349,9 +350,10 @@ rows: [{label: mine, strategy: mine, datasets: [digits]}]
 def test_the_reference_lists_the_options_of_every_estimator() -> None:
     schema = json.loads((FOLDER / "schema.json").read_text())["$defs"]["Estimators"]["properties"]
     text = (FOLDER / "config.yaml").read_text().split("# Options of the estimators.")[1]
+    reference = runpy.run_path(str(FOLDER.parent / "docs" / "keys.py"))["markdown"]()
     for name in registry.names("estimators"):
         options = registry.get("estimators", name).settings.model_fields
         assert [*schema[name].get("properties", {})] == [*options]
         own = re.search(rf"^#   {name}:\n((?:#     .*\n)*)", text, re.M).group(1)
         assert re.findall(r"^#     (\w+):", own, re.M) == [*options]
-        assert reference.markdown().count(f"### `{name}`\n") == 1
+        assert reference.count(f"### `{name}`\n") == 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from pipeline.config import load
+from pipeline.config.layers import merge
 from pipeline.config.model import Config
 from pipeline.errors import InputError
 
@@ -18,7 +19,7 @@ FOLDER = Path(__file__).parents[2] / "config"
 
 
 def resolve(*layers: tuple[str, dict[str, Any]]) -> Config:
-    return load.resolve(load.merge(*(values for _, values in layers)), FOLDER, dict(layers))
+    return load.resolve(merge(*(values for _, values in layers)), FOLDER, dict(layers))
 
 
 def numbers(model: BaseModel, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline import registry
-from pipeline.config.recipes import ImageNetSearch, NasBench201Supernet, SupernetSettings
+from pipeline.config.recipes import ImageNetSearch, NasBench201Shape, SupernetSettings
 
 
 def parameters(space: str, settings: SupernetSettings, classes: int) -> int:
@@ -31,4 +31,4 @@ def test_darts_imagenet_as_it_is_searched() -> None:
     ("classes", "expected"), [(10, 1_692_826), (100, 1_698_676), (120, 1_699_976)]
 )
 def test_nasbench201(classes: int, expected: int) -> None:
-    assert parameters("nasbench201", NasBench201Supernet(), classes) == expected
+    assert parameters("nasbench201", NasBench201Shape(), classes) == expected

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.config.jobs import GenotypeJob
-from pipeline.config.recipes import NasBench201Supernet, SupernetSettings
+from pipeline.config.recipes import NasBench201Shape, SupernetSettings
 from pipeline.errors import InputError
 from pipeline.networks import load_model, resolve
 from pipeline.spaces.genotype import Genotype
@@ -34,7 +34,7 @@ DARTS_JOB = GenotypeJob(
 NB201_JOB = GenotypeJob(
     space="nasbench201",
     genotype=None,
-    supernet=NasBench201Supernet(none_may_win=False),
+    supernet=NasBench201Shape(none_may_win=False),
     layout="nasbench201",
     channels=4,
     cells=1,

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose
 
 from pipeline.registry.strategies.sampling import EnasSettings
 from pipeline.strategies.architectures import choose_all, one_hot, shared_accuracy
-from pipeline.strategies.controller import Controller, Reinforce
+from pipeline.strategies.controller import Controller, PolicyGradient
 from pipeline.strategies.perturbation import due_decisions
 from tests.strategies.toys import Playing, images_of, make_strategy, noisy_images, on_supernet
 
@@ -87,7 +87,7 @@ def test_controller_without_weights_is_uniform(name: str, log_n: float) -> None:
 def test_controller_learns() -> None:
     """The reward is 1 with player 7 and else 0."""
     settings = EnasSettings(controller_learning_rate=0.02, samples=4)
-    training = Reinforce(Controller(space_of("nasbench201"), False, seed=0), settings)
+    training = PolicyGradient(Controller(space_of("nasbench201"), False, seed=0), settings)
     training.end_epoch()
     generator = torch.Generator().manual_seed(0)
     rewards = [training.step(lambda players: float(7 in players), generator) for _ in range(30)]
@@ -97,7 +97,7 @@ def test_controller_learns() -> None:
 def test_baseline_by_hand() -> None:
     """In the first epoch the accuracy itself; then .9 of where the epoch before ended."""
     settings = EnasSettings(baseline_decay=0.9, samples=2, entropy_weight=0.0)
-    training = Reinforce(Controller(space_of("nasbench201"), False, seed=0), settings)
+    training = PolicyGradient(Controller(space_of("nasbench201"), False, seed=0), settings)
     rewards = iter([1.0, 0.5, 0.7, 0.8])
     training.step(lambda _: next(rewards), torch.Generator().manual_seed(0))
     assert training.baseline == 0.5
@@ -109,7 +109,7 @@ def test_baseline_by_hand() -> None:
 def test_entropy_is_a_reward() -> None:
     """Of equal accuracies only the entropies, 6 ln 4 each at the start, tell."""
     settings = EnasSettings(baseline_decay=0.9, samples=1, entropy_weight=0.5)
-    training = Reinforce(Controller(space_of("nasbench201"), False, seed=0), settings)
+    training = PolicyGradient(Controller(space_of("nasbench201"), False, seed=0), settings)
     with torch.no_grad():
         training.controller.logits.weight.zero_()
     training.end_epoch()

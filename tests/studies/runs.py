@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.config import studies
 from pipeline.config.jobs import PrepareJob
 from pipeline.files import read_json
+from pipeline.paths import DRAW, SUPERNET, WALK
 from pipeline.stages import measuring, prepare, search
 
 
@@ -20,17 +21,18 @@ def prepared(dataset: str, root: Path) -> tuple[dict, Path, Path]:
 
 
 def run(study: studies.Study, root: Path) -> Path:
-    """Train, walk and estimate; the folder of the study's runs."""
+    """Train, walk and estimate; the folder that the workflow calls `results/{preset}`."""
     manifest, raw, split = prepared(study.dataset, root)
-    results = root / "studies" / study.name
     for name in study.supernets():
-        job, out = studies.supernet_job(study, name), results / name
-        search.run(job, study.seed, manifest, split, raw, out / "search", "cpu")
-        trained = out / "search" / "supernet.pt"
+        job, out = studies.supernet_job(study, name), root / study.folder(SUPERNET, supernet=name)
+        search.run(job, study.seed, manifest, split, raw, out, "cpu")
+        images = (out / "supernet.pt", manifest, split, raw)
         for walk in study.walks:
             job = studies.walk_job(study, walk)
-            measuring.run_walk(job, trained, manifest, split, raw, out / walk, "cpu")
+            out = root / study.folder(WALK, supernet=name, walk=walk)
+            measuring.run_walk(job, *images, out, "cpu")
         for draw in study.draws():
             job = studies.estimate_job(study, name, draw)
-            measuring.run_estimate(job, trained, manifest, split, raw, out / draw, "cpu")
-    return results
+            out = root / study.folder(DRAW, supernet=name, draw=draw)
+            measuring.run_estimate(job, *images, out, "cpu")
+    return root

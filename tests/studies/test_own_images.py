@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import paths
 from pipeline.analysis import results_page
 from pipeline.config import studies
-from pipeline.config.load import FOLDER
+from pipeline.config.layers import FOLDER
 from pipeline.errors import InputError
 from pipeline.files import read_json, write_json
 from pipeline.stages import measuring, prepare, retrain
 
 CONFIG = Path(__file__).parents[2] / FOLDER
+
+
+def run_of(study, results, network, seed) -> Path:
+    return results / study.folder(paths.NETWORK, folder="digits_100", network=network, rseed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +28,18 @@ def study():
 
 @pytest.fixture(scope="module")
 def trained(study, tmp_path_factory):
-    """The results after one training of two networks, as the rules make them."""
+    """`results/{preset}` after one training of two networks, as the rules make them."""
     root = tmp_path_factory.mktemp("own_images")
-    results = root / "results" / "studies" / study.name
+    results = root / "results"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHAPLEY_NAS_TRACKING", "false")
         (root / "raw").mkdir()
-        data = results / "data" / "digits_100"
+        data = results / study.folder(paths.STUDY_FOLDER, folder="digits_100")
         prepare.run(studies.folder_job(study, "digits_100"), root / "raw", data)
         manifest = read_json(data / "manifest.json")
         for network in ("before", "resnet18"):
-            job, out = studies.network_job(study, "digits_100", network), results / "digits_100"
-            place = (manifest, root / "raw", out / network / "1", "cpu")
+            job = studies.network_job(study, "digits_100", network)
+            place = (manifest, root / "raw", run_of(study, results, network, 1), "cpu")
             retrain.run("transfer", job, 1, study.transfers.genotype, *place)
     return results
 
@@ -44,7 +49,7 @@ def test_what_has_finished_is_measured_and_the_rest_is_not_run(study, trained, t
     measurement = read_json(tmp_path / "summary" / "measurements" / "own_images.json")
     before, recipe, resnet18 = measurement["rows"]
     for row, network in ((before, "before"), (resnet18, "resnet18")):
-        metrics = read_json(trained / "digits_100" / network / "1" / "metrics.json")
+        metrics = read_json(run_of(study, trained, network, 1) / "metrics.json")
         assert row["accuracy"]["mean"] == pytest.approx(100 * metrics["test_accuracy"], abs=1e-3)
         assert (row["accuracy"]["n"], row["n"], row["wanted"]) == (1, 1, 2)
         assert {key: row[key] for key in ("params", "macs", "epochs")}.items() <= metrics.items()
@@ -61,7 +66,7 @@ def test_rows_are_over_the_seeds_that_finished(study, tmp_path):
         content = {
             "test_accuracy": accuracy, "majority_accuracy": 0.1, "params": 5, "macs": 6, "epochs": 7
         }  # fmt: skip
-        run = tmp_path / "digits_100" / "recipe" / str(seed)
+        run = run_of(study, tmp_path, "recipe", seed)
         write_json(run / "metrics.json", content)
         write_json(run / "provenance.json", {"seed": seed, "git_commit": "c"})
     ((_, measurement),) = measuring.summary.measurements(
@@ -75,7 +80,7 @@ def test_rows_are_over_the_seeds_that_finished(study, tmp_path):
 def test_the_sizes_are_those_of_the_measurement():
     """27 trainings; each network has the layout and the recipe that its title says."""
     study = studies.load("own_images", "laptop", CONFIG)
-    assert len([*study.files()]) == 27
+    assert len([*study.folders()]) == 27
     jobs = {
         (folder, network): studies.network_job(study, folder, network)
         for folder in study.transfers.folders

@@ -14,10 +14,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from pipeline import paths
 from pipeline.analysis import results_page
 from pipeline.bench import shapley as bench
 from pipeline.config import studies
-from pipeline.config.load import FOLDER, merge
+from pipeline.config.layers import FOLDER, merge
 from pipeline.errors import InputError
 from pipeline.files import read_json
 from pipeline.nasbench import Table
@@ -54,6 +55,14 @@ def table(tmp_path_factory):
     return made_up(tmp_path_factory.mktemp("table") / "t.csv")
 
 
+def supernet_of(study, results: Path, name: str) -> Path:
+    return results / study.folder(paths.SUPERNET, supernet=name) / "supernet.pt"
+
+
+def draw_of(study, results: Path, supernet: str, draw: str) -> Path:
+    return results / study.folder(paths.DRAW, supernet=supernet, draw=draw) / "estimates.json"
+
+
 def sized(name: str, **changes) -> studies.Study:
     study = studies.load(name, "demo", CONFIG)
     return studies.Study(**merge(study.model_dump(), changes))
@@ -80,12 +89,13 @@ def test_values_are_those_that_were_recorded(name, request):
     )
     recorded = RECORDED[name]
     for key, phi in recorded["walks"].items():
-        found = walks.read(results / key / "walks.npz").phi("soft_accuracy")
+        supernet, walk = key.split("/")
+        found = estimators.read_walk(study, results, supernet, walk).phi("soft_accuracy")
         assert_allclose(found, phi, **CLOSE, err_msg=key)
-    last = [*study.draws()][-1]
+    *_, last = study.draws()
     for key, run in recorded["estimates"].items():
         supernet, variant = key.split("/")
-        found = read_json(results / supernet / last / "estimates.json")[variant]
+        found = read_json(draw_of(study, results, supernet, last))[variant]
         for count in ("evaluations", "image_forwards"):
             assert found[count] == run.get(count, found[count]), key
         # By accuracy one image that is judged otherwise changes a value by an eighth.
@@ -115,7 +125,7 @@ def test_rows_are_those_that_were_recorded(estimated, read_of_table, table):
 def test_estimates_are_compared_with_all_walks_together(estimated):
     """Each row says what its values say of the mean over both references; best ones first."""
     study, results = estimated
-    both = [walks.read(results / "coalitions_2" / name / "walks.npz") for name in study.walks]
+    both = [estimators.read_walk(study, results, "coalitions_2", name) for name in study.walks]
     reference = walks.together(both).phi("soft_accuracy")
     rows = [
         row
@@ -147,14 +157,15 @@ def alike(found, recorded) -> bool:
 def test_measurements_become_a_page(estimated, table, tmp_path):
     study, results = estimated
     job = studies.summary_job(study.model_copy(update={"dataset": "cifar10"}), "demo")
-    measuring.run_summary(job, results, table, results / "summary")
-    folder = results / "summary" / "measurements"
+    out = results / study.folder(paths.SUMMARY)
+    measuring.run_summary(job, results, table, out)
+    folder = out / "measurements"
     assert {path.stem for path in folder.iterdir()} == {*study.measurements}
     page = "\n".join(results_page.render(results_page.read(folder)).values())
     assert "snakemake --cores all estimators --config preset=demo" in page
     assert "Supernets of C = 4, N = 1" in page and "| ceiling |" in page
     with pytest.raises(InputError, match="no table"):
-        measuring.run_summary(job, results, None, results / "summary")
+        measuring.run_summary(job, results, None, out)
 
 
 def test_walks_go_on_where_they_stopped(estimated, tmp_path, monkeypatch):
@@ -162,7 +173,7 @@ def test_walks_go_on_where_they_stopped(estimated, tmp_path, monkeypatch):
     study, results = estimated
     manifest, raw, split = runs.prepared("digits", tmp_path)
     job = studies.walk_job(study, "first").model_copy(update={"permutations": 6})
-    arguments = (results / "coalitions_1" / "search" / "supernet.pt", manifest, split, raw)
+    arguments = (supernet_of(study, results, "coalitions_1"), manifest, split, raw)
     monkeypatch.setattr(walks, "KEPT_EVERY", 4)
     measuring.run_walk(job, *arguments, tmp_path / "whole" / "first", "cpu")
     walked: list[int] = []
@@ -187,7 +198,7 @@ def test_estimates_go_on_with_the_variant_that_is_missing(estimated, tmp_path, m
     study, results = estimated
     manifest, raw, split = runs.prepared("digits", tmp_path)
     job = studies.estimate_job(study, "coalitions_1", "repeat_1")
-    supernet, out = results / "coalitions_1" / "search" / "supernet.pt", tmp_path / "cut"
+    supernet, out = supernet_of(study, results, "coalitions_1"), tmp_path / "cut"
     real, done = estimates.shapley_values, []
 
     def killed_at_the_third(V, settings, seed):
@@ -203,7 +214,7 @@ def test_estimates_go_on_with_the_variant_that_is_missing(estimated, tmp_path, m
     measuring.run_estimate(job, supernet, manifest, split, raw, out, "cpu")
     assert len(done) == len(job.variants) + 1, "none twice"
     found = read_json(out / "estimates.json")
-    whole = read_json(results / "coalitions_1" / "repeat_1" / "estimates.json")
+    whole = read_json(draw_of(study, results, "coalitions_1", "repeat_1"))
     assert [*found] == [*whole]
     for name in whole:
         for key in ("phi", "evaluations", "image_forwards"):
@@ -214,13 +225,13 @@ def test_what_estimators_share_is_what_each_would_find(estimated, tmp_path):
     """The same bits and counts, whether another estimator of this seed has asked before or not."""
     study, results = estimated
     manifest, raw, split = runs.prepared("digits", tmp_path)
-    together = read_json(results / "coalitions_1" / "repeat_1" / "estimates.json")
+    together = read_json(draw_of(study, results, "coalitions_1", "repeat_1"))
     for name in ("truncated_fifth", "regression_adjusted_fifth"):
         alone = study.estimates.model_copy(update={"only": (name,)})
         job = studies.estimate_job(
             study.model_copy(update={"estimates": alone}), "coalitions_1", "repeat_1"
         )
-        supernet, out = results / "coalitions_1" / "search" / "supernet.pt", tmp_path / name
+        supernet, out = supernet_of(study, results, "coalitions_1"), tmp_path / name
         measuring.run_estimate(job, supernet, manifest, split, raw, out, "cpu")
         found = read_json(out / "estimates.json")[name]
         for key in ("phi", "evaluations", "image_forwards"):

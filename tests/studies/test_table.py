@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline import paths
 from pipeline.config import studies
 from pipeline.files import write_json
 from pipeline.nasbench import Table, cells
@@ -71,12 +72,12 @@ def test_scores_that_know_the_table(known, monkeypatch):
 def test_alpha_is_read_as_its_ranking_ranks(known, tmp_path):
     """`none` counts as zero there: what is left of alpha must rank as its softmax does."""
     alpha = np.random.default_rng(1).normal(size=30)
-    (tmp_path / "loop_1" / "search").mkdir(parents=True)
-    np.savez(tmp_path / "loop_1" / "search" / "strength.npz", alpha_history=alpha[None])
-    write_json(tmp_path / "loop_1" / "search" / "metrics.json", {"train_accuracy": 0.5})
     study = studies.Study(
         name="toy", trainings={"loop": {"algorithm": "shapley"}}, ages=(1,), measurements={}
     )
+    search = tmp_path / study.folder(paths.SUPERNET, supernet="loop_1")
+    write_json(search / "metrics.json", {"train_accuracy": 0.5})
+    np.savez(search / "strength.npz", alpha_history=alpha[None])
     (row,) = readings.reading_rows(study, tmp_path, known)
     weights = np.exp(alpha.reshape(6, 5))
     weights /= weights.sum(axis=1, keepdims=True)
@@ -148,12 +149,12 @@ def test_the_digits_table_is_measured_over_distinct_cells(tmp_path):
 def test_forms_of_training_are_compared_seed_by_seed(tmp_path):
     """Errors .2, .4 and .1, .2: accuracies of 80, 60 and 90, 80, the differences 10 and 20."""
     errors = {"contiguous": (0.2, 0.4), "channels_last": (0.1, 0.2), "bfloat16": (0.2, 0.4)}
-    for form, of_seeds in errors.items():
-        for seed, error in enumerate(of_seeds):
-            content = {"held_out_error": error}
-            write_json(tmp_path / form / str(seed) / "metrics.json", content)
     config = Path(__file__).parents[2] / "config"
     study = studies.load("training_formats", "demo", config)
+    for form, of_seeds in errors.items():
+        for seed, error in enumerate(of_seeds):
+            folder = tmp_path / study.folder(paths.FORM, form=form, rseed=seed)
+            write_json(folder / "metrics.json", {"held_out_error": error})
     plain, same, mixed = summary.trial_rows(study, tmp_path)
     assert plain["accuracy"]["mean"] == 70 and "difference" not in plain
     assert same["each"] == "90.00, 80.00" and same["form"] == "float32, channels_last"

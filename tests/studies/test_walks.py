@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.testing import assert_allclose
 
+from pipeline import paths
 from pipeline.config import studies
-from pipeline.studies import estimators, walks
+from pipeline.studies import estimators
 from pipeline.studies.walks import Walks
 
 # Two players; leaving order 0, 1 twice and 1, 0 once; V after 0, 1, 2 departures.
@@ -29,16 +30,6 @@ def test_readings_of_walks() -> None:
 
 def test_blocks_of_a_run_against_another(tmp_path: Path) -> None:
     """Additive worths: by the value without noise a block of four agrees, by the noisy one less."""
-    rng = np.random.default_rng(0)
-    worth = rng.normal(size=24)
-    for which in ("first", "second"):
-        orders = np.stack([rng.permutation(24) for _ in range(9)])
-        left = worth[orders][:, ::-1].cumsum(axis=1)[:, ::-1]
-        V = np.concatenate([left, np.zeros((9, 1))], axis=1)
-        noisy = V + rng.normal(size=V.shape)
-        path = tmp_path / "uniform_1" / which / "walks.npz"
-        path.parent.mkdir(parents=True)
-        np.savez(path, orders=orders, V=np.stack([noisy, V, V]))
     study = studies.Study(
         name="toy",
         trainings={"uniform": {"algorithm": "frozen"}},
@@ -46,10 +37,21 @@ def test_blocks_of_a_run_against_another(tmp_path: Path) -> None:
         walks={name: {"stream": [name], "permutations": 9} for name in ("first", "second")},
         measurements={},
     )
+    rng = np.random.default_rng(0)
+    worth = rng.normal(size=24)
+    for which in study.walks:
+        orders = np.stack([rng.permutation(24) for _ in range(9)])
+        left = worth[orders][:, ::-1].cumsum(axis=1)[:, ::-1]
+        V = np.concatenate([left, np.zeros((9, 1))], axis=1)
+        noisy = V + rng.normal(size=V.shape)
+        folder = study.folder(paths.WALK, supernet="uniform_1", walk=which)
+        path = tmp_path / folder / "walks.npz"
+        path.parent.mkdir(parents=True)
+        np.savez(path, orders=orders, V=np.stack([noisy, V, V]))
     rows = [*estimators.block_rows(study, tmp_path)]
     assert {row["permutations"] for row in rows} == {4, 8}
     four = {row["reading"]: row["tau"] for row in rows if row["permutations"] == 4}
     assert four["accuracy"]["n"] == 2
     assert four["soft_accuracy"]["mean"] > four["accuracy"]["mean"] > 0.2
-    exact = walks.read(tmp_path / "uniform_1" / "first" / "walks.npz").phi("soft_accuracy")
+    exact = estimators.read_walk(study, tmp_path, "uniform_1", "first").phi("soft_accuracy")
     assert_allclose(exact, worth)

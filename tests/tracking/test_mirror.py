@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import journal
+from pipeline import journal, mirrored
 from pipeline.tracking import recorder
 from pipeline.tracking.mirror import fitting, fitting_texts
 from tests.tracking.toys import STATE, begin, child, client, end, history, mirror, runs
@@ -130,7 +130,7 @@ def test_the_state_of_an_earlier_version_is_mirrored_or_said_to_be_old(tree, war
     path.write_text(path.read_text().replace('"tags": {}', '"tags": {"run": "toy"}'))
     (STATE / "study.json").write_text('{"experiments": [{"title": "without what is needed now"}]}')
     (STATE / "mlflow_parent.json").write_text('{"key": "1", "experiment": "toy", "run_id": null}')
-    (STATE / journal.MIRRORED).write_text('["of another form"]\n{"key": 7}\n')
+    (STATE / mirrored.FILE).write_text('["of another form"]\n{"key": 7}\n')
     assert recorder.sync(Path("results")) == 1
     (sent,) = runs()
     assert [file.path for file in client().list_artifacts(sent.info.run_id)] == ["cell.svg"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import journal, networks, paths
+from pipeline import journal, mirrored, networks, paths
 from pipeline.analysis import rows
 from pipeline.errors import InputError
 from pipeline.files import read_json, write_json, write_text
@@ -16,7 +16,7 @@ from pipeline.settings import Settings
 from pipeline.stages.stage import stage as open_stage
 from pipeline.tracking import lookup, models, store, tables, workflow
 from pipeline.tracking.recorder import mirror_own, sync
-from tests.analysis.study import make_study, report_job
+from tests.analysis.toys import make_results, report_job
 from tests.tracking import toys
 from tests.tracking.toys import client
 
@@ -41,7 +41,7 @@ def stage(run=RUN, loss=1.0, model=None):
     if not store.enabled():
         return None
     toys.mirror(STATE)
-    return journal.mirrored(STATE)[record.key]["run_id"]
+    return mirrored.runs(STATE)[record.key]["run_id"]
 
 
 def tags(run_id):
@@ -92,7 +92,7 @@ def test_a_run_that_was_made_again_serves_no_table(tree):
 
 
 def test_a_table_is_an_experiment_with_a_run_a_row(tree):
-    make_study(RESULTS)
+    make_results(RESULTS)
     job = study("nasbench", "cells")
     parent = begin()
     workflow.finish(RESULTS, "FINISHED")
@@ -126,7 +126,7 @@ def test_a_table_is_an_experiment_with_a_run_a_row(tree):
 
 
 def test_a_table_of_which_a_row_is_missing_is_not_there(tree):
-    make_study(RESULTS)
+    make_results(RESULTS)
     job = study("nasbench", "cells")
     for path in RESULTS.glob("nasbench201/digits/random/seed*/*/metrics.json"):
         path.unlink()
@@ -233,7 +233,7 @@ def test_a_network_that_cannot_be_exported_costs_a_warning(model, monkeypatch, w
 
 
 def test_a_broken_result_does_not_stop_the_end_of_a_workflow(tree, warned):
-    make_study(RESULTS)
+    make_results(RESULTS)
     study("nasbench")
     begin()
     next(RESULTS.rglob("metrics.json")).write_text("{")
@@ -256,16 +256,16 @@ def test_a_stage_is_tagged_by_what_a_run_table_is_grouped_by(tree, monkeypatch):
     assert metrics == {"seconds", "final/test_error", "final/seconds"}
 
     record = read_json(RESULTS / RUN / "provenance.json")
-    assert journal.mlflow_ids(RESULTS / RUN, record) == {}
+    assert mirrored.ids(RESULTS / RUN, record) == {}
     mirror_own()
-    ids = journal.mlflow_ids(RESULTS / RUN, record)
+    ids = mirrored.ids(RESULTS / RUN, record)
     assert client().get_run(ids["mlflow_run_id"]).data.metrics["final/test_error"] == 0.5
     assert client().get_experiment(ids["mlflow_experiment_id"]).name == journal.EXPERIMENT
 
 
 def test_runs_say_what_they_are_and_what_came_of_them(tree, monkeypatch):
     monkeypatch.setenv("SHAPLEY_NAS_RESULTS", str(RESULTS))
-    make_study(RESULTS)
+    make_results(RESULTS)
     study("nasbench")
     training = RUN.replace("rseed0", "rseed1")
     parent = begin()
@@ -276,7 +276,7 @@ def test_runs_say_what_they_are_and_what_came_of_them(tree, monkeypatch):
     write_text(RESULTS / "report" / "index.html", "<p>the report</p>")
     workflow.finish(RESULTS, "FINISHED")
 
-    ids = journal.mlflow_ids(RESULTS / training, read_json(RESULTS / training / "provenance.json"))
+    ids = mirrored.ids(RESULTS / training, read_json(RESULTS / training / "provenance.json"))
     run = client().get_run(ids["mlflow_run_id"])
     assert run.info.run_name == "retrain · shapley · darts/digits · s0 · digits r1"
     curves = {"accuracy/train": 0.75, "train_loss": 1.0}
@@ -298,12 +298,12 @@ def test_runs_say_what_they_are_and_what_came_of_them(tree, monkeypatch):
     assert said.startswith("**NAS-Bench-201: found cells looked up**\n\nShapley-NAS reaches ")
     assert "\n| Method | CIFAR-10 test (%) |" in said and page in said
     assert lookup.runs_address(RESULTS) == (
-        f"{journal.UI}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+        f"{mirrored.UI}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
     )
 
 
 def test_without_a_workflow_the_address_is_of_all_experiments(tmp_path):
-    assert lookup.runs_address(tmp_path) == f"{journal.UI}/#/experiments"
+    assert lookup.runs_address(tmp_path) == f"{mirrored.UI}/#/experiments"
 
 
 def test_a_run_is_looked_up_by_its_id(tree):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import journal
+from pipeline import journal, mirrored
 from pipeline.tracking import store
 from pipeline.tracking.recorder import sync
 from tests.tracking.toys import (
@@ -53,7 +53,7 @@ def test_a_workflow_is_a_parent_with_a_child_for_each_stage(tree):
         assert len(run.data.tags["source_digest"]) == 64 and run.data.tags["device"] == "cpu"
         assert history(run) == WHOLE[:1] and history(run, "accuracy") == [(0, 0.0)]
         assert [f.path for f in client().list_artifacts(run.info.run_id)] == ["genotype.json"]
-    known = journal.mirrored(STATE)
+    known = mirrored.runs(STATE)
     assert {line["run_id"] for line in known.values()} == {run.info.run_id for run in runs()}
     assert {line["status"] for line in known.values()} == {"FINISHED"}
 

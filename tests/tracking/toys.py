@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline import journal, locks
+from pipeline import journal, locks, mirrored
 from pipeline.tracking import workflow
 from pipeline.tracking.recorder import Recorder
 
@@ -50,7 +50,7 @@ def start(experiment="toy", state=STATE, **tags):
     """A workflow with its run in MLflow; the run's id."""
     begun = begin(experiment, state, **tags)
     mirror(state)
-    return journal.mirrored(state)[begun.key]["run_id"]
+    return mirrored.runs(state)[begun.key]["run_id"]
 
 
 def end(status, study=None, state=STATE):

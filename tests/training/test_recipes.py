@@ -106,7 +106,7 @@ def test_a_batch_of_one_is_refused():
 )
 def test_the_stem_follows_the_size_of_ones_own_images(size, layout):
     datasets = {"mine": {"path": "mine", "image_size": size}}
-    job = jobs.transfer_job(load.load(overrides={"datasets": datasets}), "darts", "mine")
+    job = jobs.transfer_job(load.resolve({"datasets": datasets}), "darts", "mine")
     assert job.layout == layout and isinstance(job.train, OwnTrain)
     assert jobs.TransferJob.model_validate_json(job.model_dump_json()) == job
     network = build("shapley_nas_imagenet", layout, classes=3, channels=4, cells=3)
@@ -115,7 +115,7 @@ def test_the_stem_follows_the_size_of_ones_own_images(size, layout):
 
 
 def test_transfer_says_what_it_does_not_train():
-    config = load.load(overrides={"datasets": {"mine": {"path": "mine"}}})
+    config = load.resolve({"datasets": {"mine": {"path": "mine"}}})
     with pytest.raises(InputError, match="by `retrain --space nasbench201`"):
         jobs.transfer_job(config, "nasbench201", "mine")
     with pytest.raises(InputError, match=r"digits is no folder .*`retrain`"):

@@ -9,7 +9,7 @@ from pipeline.errors import InputError
 from pipeline.files import write_json
 from pipeline.tracking import lookup
 from pipeline.verbs import record
-from tests.analysis.study import write_run
+from tests.analysis.toys import write_run
 
 ERRORS = {"darts": {0: 0.030, 1: 0.040}, "shapley": {0: 0.025, 1: 0.033, 2: 0.020}}
 EPOCHS = {"darts": 50, "shapley": 25}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -120,3 +121,11 @@ def test_a_verb_by_hand_reads_the_configuration(
     out = tmp_path / "results" / "mine"
     call("prepare", "--dataset", "mine", "--configfile", tmp_path / "own.yaml", "--out", out)
     assert (out / "manifest.json").exists()
+
+
+def test_a_verb_that_takes_a_job_does_not_import_the_code_that_loads_the_configuration() -> None:
+    takers = ("data", "stages", "benchmark", "studies", "reports", "record")
+    imports = "; ".join(f"import pipeline.verbs.{name}" for name in takers)
+    program = f"import sys; {imports}; print('pipeline.config.load' in sys.modules)"
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"

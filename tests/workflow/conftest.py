@@ -16,7 +16,7 @@ import yaml
 from pipeline import paths
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "rules", "config", "profiles", "pipeline", "docs/captions")
+PARTS = ("Snakefile", "rules", "config", "profiles", "pipeline")
 
 EXPERIMENT = {
     "title": "Toy",

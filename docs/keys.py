@@ -1,5 +1,4 @@
-"""Writes the reference of all configuration keys for the user guide, as Markdown."""
-# Tested in tests/config/test_config.py.
+"""The reference of all configuration keys as Markdown; `conf.py` puts it into configuration.md."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def report_job(
     )
 
 
-def make_study(results: Path, seeds: tuple[int, ...] = (0, 1, 2), table: bool = True) -> Path:
+def make_results(results: Path, seeds: tuple[int, ...] = (0, 1, 2), table: bool = True) -> Path:
     """Write all runs of both experiments; DARTS' last seed failed in its training."""
     for strategy in ("random", "darts", "shapley"):
         for seed in seeds:
