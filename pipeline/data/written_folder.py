@@ -58,7 +58,7 @@ def write_small(settings: WrittenFolder, data_root: Path, download: bool = False
         dataset.download(data_root)
 
     def images(part: Part, n: int | None) -> Iterator[tuple[str, Image.Image]]:
-            check(dataset, data_root, parts=(part,))
+        check(dataset, data_root, parts=(part,))
         assert dataset.class_names is not None  # small sets have them
         names = dataset.class_names(data_root)
         pixels, labels = read_small(dataset, data_root, part)
