@@ -59,9 +59,8 @@ def test_a_model_comes_back_ready_to_use(saved):
 def test_resnet18_is_that_of_torchvision_and_comes_back(tmp_path):
     network = build("darts_v2", "resnet18", classes=3)
     theirs = torchvision.models.resnet18(num_classes=3)
-    theirs.load_state_dict(
-        dict(zip(theirs.state_dict(), network.state_dict().values(), strict=True))
-    )
+    weights = [*network.body.state_dict().values(), *network.classifier.state_dict().values()]
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), weights, strict=True)))
     images = torch.randn(2, 3, 32, 32)
     assert torch.equal(network.eval()(images), theirs.eval()(images))
     save_model(tmp_path / "model.pt", network, resolve("darts_v2"), "resnet18", MANIFEST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from pipeline import paths
 from pipeline.analysis import results_page
@@ -31,6 +32,8 @@ def trained(study, tmp_path_factory):
     """`results/{preset}` after one training of two networks, as the rules make them."""
     root = tmp_path_factory.mktemp("own_images")
     results = root / "results"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHAPLEY_NAS_TRACKING", "false")
         (root / "raw").mkdir()
@@ -41,6 +44,7 @@ def trained(study, tmp_path_factory):
             job = studies.network_job(study, "digits_100", network)
             place = (manifest, root / "raw", run_of(study, results, network, 1), "cpu")
             retrain.run("transfer", job, 1, study.transfers.genotype, *place)
+    torch.set_num_threads(threads)
     return results
 
 
