@@ -73,10 +73,10 @@ def export(
         write_json(made / "labels.json", labels_of(meta))
         text = card(meta, metrics, _beside(model, "provenance"), forms)
         write_text(made / "README.md", text)
-        return [_moved(file, out) for file in (*files, made / "labels.json", made / "README.md")]
+        return [_copied(file, out) for file in (*files, made / "labels.json", made / "README.md")]
 
 
-def _moved(file: Path, out: Path) -> Path:
+def _copied(file: Path, out: Path) -> Path:
     """Copy a file into the folder `out`, atomically."""
     with replacing(out / file.name) as temporary:
         shutil.copyfile(file, temporary)
