@@ -31,7 +31,7 @@ class _Start(_Opening):
 
 
 class _Metrics(_Event):
-    event: Literal["metrics"]
+    event: Literal["metrics", "result"]
     step: int = Field(ge=-(2**53), lt=2**53)
     values: dict[str, float]
 

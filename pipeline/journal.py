@@ -1,11 +1,11 @@
-"""The journal of a run: a file with one JSON event per line, which the recorder sends to MLflow.
+"""The journal of a run: a file with one JSON event per line, complete without any other store.
 
 Lines are only appended. Every event has a `time` in milliseconds. These are its other fields:
 
-    start     key (identifies the run; a tag in MLflow), stage, name, experiment, workflow, params,
-              tags
+    start     key (identifies the run), stage, name, experiment, workflow, params, tags
     resume    workflow, tags; written when the run continues in another process
     metrics   step, values
+    result    step, values; what a stage measured at its end
     artifact  path (relative to the journal's folder), form (file, table, model or report)
     end       status (FINISHED or FAILED); a workflow also has `note` (its result in Markdown)
 
@@ -31,10 +31,11 @@ from pipeline import provenance as origin
 from pipeline.events import EVENT
 
 NAME = "journal.jsonl"
-EXPERIMENT = "shapley-nas"  # MLflow experiment of a stage that runs outside a workflow
+CUT = 500  # characters of a parameter in journals of earlier versions
+EXPERIMENT = "shapley-nas"  # of a stage that runs outside a workflow
 CODE = ("source_digest", "code_behind")  # tags that say which code ran
 EXPERIMENT_NAME = "SHAPLEY_NAS_EXPERIMENT"  # environment variable that replaces it
-BEGUN_HERE: list[Journal] = []  # of stages in this process; mirrored when the verb ends
+BEGUN_HERE: list[Journal] = []  # of the stages in this process
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,14 @@ class Journal:
             os.fsync(stream.fileno())
         self.events.append(record)
 
-    def append_metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Add the metrics of one step, except those that this step has already."""
-        known = self.points
+    def append_metrics(
+        self, values: Mapping[str, float], step: int, event: str = "metrics"
+    ) -> None:
+        """Add the metrics of one step as "metrics" or "result", except those that are there."""
+        known = self._points(event)
         fresh = {name: float(v) for name, v in values.items() if (name, step) not in known}
         if fresh:
-            self.append("metrics", step=step, values=fresh)
+            self.append(event, step=step, values=fresh)
 
     def append_artifact(self, path: Path | str, form: str = "file") -> None:
         """Add an artifact: a "file", "table" (CSV), "model" (`model.pt`) or "report" (HTML)."""
@@ -125,18 +128,27 @@ class Journal:
 
     @property
     def points(self) -> dict[tuple[str, int], tuple[float, int]]:
-        """(metric, step) -> (value, time)."""
-        return {
-            (name, event["step"]): (value, event["time"])
-            for event in self.events
-            for name, value in event.get("values", {}).items()
-        }
+        """(metric, step) -> (value, time) of the metrics per epoch."""
+        return self._points("metrics")
+
+    @property
+    def result(self) -> dict[tuple[str, int], tuple[float, int]]:
+        """(metric, step) -> (value, time) of the metrics at the end of the stage."""
+        return self._points("result")
 
     @property
     def artifacts(self) -> list[tuple[Path, str]]:
         """(path, form) of each artifact, possibly with repeats."""
         added = [event for event in self.events if event["event"] == "artifact"]
         return [(self.path.parent / event["path"], event["form"]) for event in added]
+
+    def _points(self, kind: str) -> dict[tuple[str, int], tuple[float, int]]:
+        return {
+            (name, event["step"]): (value, event["time"])
+            for event in self.events
+            if event["event"] == kind
+            for name, value in event["values"].items()
+        }
 
     def _latest(self, field: str) -> Any:
         return next(event[field] for event in reversed(self.events) if field in event)
@@ -176,7 +188,7 @@ def begin(
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = read(path)
     if journal.events:
-        if reopen and journal.status != "FINISHED" and journal.start["params"] == params:
+        if reopen and journal.status != "FINISHED" and _are_same(journal.start["params"], params):
             journal.append("resume", workflow=workflow, tags=tags)
             return journal
         if journal.status == "RUNNING":
@@ -195,6 +207,12 @@ def begin(
         tags=tags,
     )
     return journal
+
+
+def _are_same(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether parameters did not change; a journal of an earlier version has long ones cut."""
+    cut = {name: v if len(v) <= CUT else v[: CUT - 1] + "…" for name, v in now.items()}
+    return before in (now, cut)
 
 
 @contextlib.contextmanager

@@ -1,9 +1,7 @@
-"""What MLflow has of a results folder: ids of runs, and addresses of MLflow's pages.
+"""What MLflow has of the runs of a results folder, and its address. It does not import mlflow.
 
-The recorder writes `state/mlflow.jsonl`, a line for each run that it has sent. Reports and
-comparisons read it here, without a connection to MLflow.
+The recorder writes a line for each run that MLflow has received to `state/mlflow.jsonl`.
 """
-# Tested in tests/tracking/test_tables.py.
 
 from __future__ import annotations
 
@@ -18,15 +16,14 @@ from pydantic import TypeAdapter
 
 from pipeline import paths
 
-FILE = "mlflow.jsonl"  # in `state`
-LINE = TypeAdapter(dict[str, str])
+NAME = "mlflow.jsonl"  # in `state`; also the lock of the process that mirrors the folder
 UI = "http://127.0.0.1:5000"  # where `make ui` serves a local store
-PARAM_LENGTH = 500  # characters of a parameter in MLflow
+LINE = TypeAdapter(dict[str, str])
 
 
 def runs(state: Path) -> dict[str, dict[str, str]]:
     """Key of a journal -> `run_id`, `experiment_id` and `status` of its run in MLflow."""
-    path = state / FILE
+    path = state / NAME
     return _runs(path, path.stat().st_mtime_ns) if path.exists() else {}
 
 
@@ -46,14 +43,9 @@ def ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:
         return {name: provenance[name] for name in names if provenance.get(name)}
-    root = folder.absolute().parents[len(Path(provenance["run"]).parts) - 1]
-    run = runs(root / paths.STATE).get(provenance["run_key"], {})
+    root = paths.root_of(folder, provenance["run"])
+    run = runs(root / paths.STATE).get(provenance["run_key"], {}) if root else {}
     return {name: run[field] for name, field in names.items() if field in run}
-
-
-def shortened(text: str) -> str:
-    """The value of a parameter as MLflow has it."""
-    return text if len(text) <= PARAM_LENGTH else text[: PARAM_LENGTH - 1] + "…"
 
 
 def is_served() -> bool:

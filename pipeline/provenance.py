@@ -136,7 +136,7 @@ def tags(others: Mapping[str, Any]) -> dict[str, str]:
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as flat text: dotted names, values as JSON or text."""
+    """Nested settings as flat parameters: dotted names, values as JSON or text."""
     flat: dict[str, str] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):

@@ -110,5 +110,6 @@ def results_of_study(wildcards):
 
 
 def table_of_study(wildcards):
-    """The table that has the data set of a study, if there is one."""
-    return table_of(STUDIES[wildcards.study].dataset)
+    """The table that has the data set of a study, if there is one and the study may read it."""
+    study = STUDIES[wildcards.study]
+    return [] if study.trials or study.games else table_of(study.dataset)

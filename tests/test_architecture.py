@@ -92,6 +92,13 @@ FUNCTIONS = [
 ]
 
 
+def test_stages_and_their_journals_know_nothing_of_mlflow():
+    stages = [path for path in MODULES if path.parts[0] in ("stages", "strategies", "training")]
+    assert len(stages) > 50
+    for module in (*stages, Path("journal.py"), Path("events.py")):
+        assert "mlflow" not in (ROOT / "pipeline" / module).read_text(encoding="utf-8").lower()
+
+
 def test_a_function_fits_a_screen():
     long = [
         f"{module}: {node.name}"

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from pipeline import bench, devices
-from pipeline.bench import reaching, search, timing, update
+from pipeline.bench import search, timing, update
 from pipeline.bench.memory import peak_megabytes
-from pipeline.shapley import estimate
-from pipeline.studies.agreement import with_reference
-from pipeline.studies.estimators import phi_of
 
 MEGABYTE = 250_000  # numbers
 DEVICE = devices.resolve("auto")
@@ -63,26 +58,6 @@ def test_every_benchmark_has_its_name() -> None:
     assert sorted(files) == sorted(bench.NAMES)
 
 
-def test_games_have_the_values_of_their_formulas() -> None:
-    """Additive games share out each player's own worth; the longest runway is paid as in 1973."""
-    games = pytest.importorskip("pipeline.bench.games", exc_type=ImportError)
-    n, additive = games.games()["additive"]
-    alone = additive(np.eye(n, dtype=bool))
-    np.testing.assert_allclose(estimate(additive, n, "exact").phi, alone)
-    n, airport = games.games()["airport"]
-    costs = airport(np.eye(n, dtype=bool))  # sorted
-    shares = np.cumsum(np.diff(costs, prepend=0) / np.arange(n, 0, -1))
-    np.testing.assert_allclose(estimate(airport, n, "exact").phi, shares)
-
-
-def test_an_estimator_that_is_exact_has_no_error() -> None:
-    games = pytest.importorskip("pipeline.bench.games", exc_type=ImportError)
-    n, V = games.games()["additive"]
-    truth = V(np.eye(n, dtype=bool))
-    assert games.mean_error("leverage", n, V, truth, 20, 2) == pytest.approx(0, abs=1e-9)
-    assert games.mean_error("leverage", n, V, truth * 2, 20, 2) == pytest.approx(0.5)
-
-
 def test_ranks_are_timed_on_the_same_work() -> None:
     # Two threads wait for each other where others use the cores; a test has no time for that.
     forms = {form: how for form, how in search.FORMS.items() if how[1] == 1}
@@ -102,30 +77,3 @@ def test_an_update_counts_the_images_of_ten_permutations(monkeypatch, tmp_path) 
     assert 20 <= row["evaluations"] <= 10 * 197
     assert row["image_forwards"] == 4 * row["evaluations"]
     assert row["images_at_par"] == round(4 * row["baseline_s"] / row["ours_s"])
-
-
-def test_the_cheapest_default_that_reaches_a_tau_is_taken() -> None:
-    """Values of 24 players; those of `plain` in a wrong order, so that it agrees by less."""
-    reference = np.arange(24.0)
-    worse = np.r_[reference[6:], reference[:6]]
-
-    def runs(phi: np.ndarray, seconds: float, forwards: int) -> list[dict[str, Any]]:
-        one = {"phi": [*phi], "seconds": seconds, "image_forwards": forwards}
-        return [one, {**one, "seconds": 2 * seconds}]
-
-    variants = {
-        "plain": runs(worse, 10.0, 1000),
-        "regression_adjusted_fifth": runs(reference, 1.0, 200),
-        "regression_adjusted_tenth": runs(worse, 0.5, 100),
-        "regression_adjusted_hundredth": runs(worse[::-1], 0.1, 10),
-    }
-    taus = {
-        name: with_reference(phi_of(repeats[0]), reference)["tau"]
-        for name, repeats in variants.items()
-    }
-    columns = reaching.reached(variants, taus, readable_ratio=3.0)["plain"]
-    assert columns["default"] == "regression_adjusted_tenth"
-    assert columns["default_forwards_ratio"] == 10
-    assert (columns["default_ratio"], columns["default_readable_ratio"]) == (20, 60)
-    del variants["regression_adjusted_fifth"], variants["regression_adjusted_tenth"]
-    assert reaching.reached(variants, taus, readable_ratio=3.0) == {"plain": {}}

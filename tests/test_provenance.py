@@ -132,7 +132,7 @@ def test_neither_torch_nor_mlflow_is_imported():
     assert json.loads(done.stdout) == [None, False, False]
 
 
-def test_parameters_are_whole_flat_text():
+def test_parameters_are_flat_text_in_full():
     settings = {"a": {"b": 1, "c": {"d": None}}, "flag": True, "rate": 1e-3, "text": "t"}
     assert provenance.flatten(settings) == {
         "a.b": "1",
@@ -141,5 +141,4 @@ def test_parameters_are_whole_flat_text():
         "rate": "0.001",
         "text": "t",
     }
-    (whole,) = provenance.flatten({"long": [0] * 400}).values()
-    assert json.loads(whole) == [0] * 400
+    assert provenance.flatten({"long": [0] * 400}) == {"long": str([0] * 400)}

@@ -101,8 +101,7 @@ def read(folder: Path) -> ComparedRun:
     record = read_json(folder / "provenance.json")
     data = record.get("data") or {}
     code = {**record, "data_fingerprint": data.get("fingerprint")}
-    # Shortened, because the other run may be one that only MLflow has.
-    config = {k: mirrored.shortened(v) for k, v in flatten(record.get("settings") or {}).items()}
+    config = flatten(record.get("settings") or {})
     config |= {key: str(code[key]) for key in CODE if code.get(key) is not None}
     place = paths.ending(folder.resolve())
     ids = [*mirrored.ids(folder, record).values()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-NAMES = ("supernet", "shapley", "games", "search", "strategies", "table", "train", "update")
+NAMES = ("supernet", "search", "strategies", "table", "train", "update")
 
 
 def rows(name: str, repeats: int = 7) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
-"""A study: measurements of supernets, of the NAS-Bench-201 table or of trainings.
+"""A study: measurements of supernets, the NAS-Bench-201 table, known games or trainings.
 
 Each YAML file in `config/studies/` defines a study of the same name. On supernets, a study
 evaluates whole permutations (walks) and estimates Shapley values. The key `sizes` changes the study
-for a preset, or for the benchmark of estimators (`bench`).
+for a preset.
 """
 # Tested in tests/studies/test_studies.py.
 
@@ -65,7 +65,6 @@ class Estimates(Settings):
     part: tuple[int, int] = setting((1, 1), "k, n: use part k of n parts of the value images", OURS)
     whole: int = setting(0, "evaluations that a `share` of 1 means", OURS)
     settings: dict[str, Any] = factory(dict, "settings of all variants", OURS)
-    only: tuple[str, ...] = setting((), "variants that run; empty: all", OURS)
     variants: dict[str, Variant] = factory(dict, "variants by name", OURS)
 
 
@@ -84,6 +83,14 @@ class Trials(Settings):
     seeds: int = Field(ge=1)
     train: dict[str, Any] = factory(dict, "the recipe of all forms", OURS)
     forms: dict[str, Form]
+
+
+class Games(Settings):
+    """Estimates on games with known Shapley values."""
+
+    per_player: tuple[int, ...] = Field(description="evaluations per player")
+    seeds: int = Field(ge=1)
+    noise: float = Field(description="standard deviation, as a share of the largest Shapley value")
 
 
 class Photographs(Settings):
@@ -134,6 +141,7 @@ class Study(Settings):
     walks: dict[str, WalkSettings] = factory(dict, "walks by name", OURS)
     estimates: Estimates = Estimates()
     trials: Trials | None = None
+    games: Games | None = None
     transfers: Transfers | None = None
     measurements: dict[str, Words]
 
@@ -195,7 +203,7 @@ class SummaryJob(Settings):
 
 
 def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
-    """Load a study from `config/studies/<name>.yaml`; `size` is a preset or "bench".
+    """Load a study from `config/studies/<name>.yaml`; `size` is a preset.
 
     Raises:
         InputError: there is no such file, or it has a wrong key or value.
@@ -265,8 +273,6 @@ def estimate_job(study: Study, supernet: str, draw: str) -> EstimateJob:
     estimates = study.estimates
     settings = {}
     for name, variant in estimates.variants.items():
-        if estimates.only and name not in estimates.only:
-            continue
         budget = round(variant.share * estimates.whole)
         # An estimate also ends after M permutations, so M is too large to be reached.
         shared = {"budget": budget, "permutations": budget} if budget else {}

@@ -6,14 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from pipeline.data import digits
 from pipeline.data.spec import Part
 from pipeline.data.written_folder import write
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 FOLDER = "digits64"
 SIZE = 64
@@ -28,10 +26,8 @@ def make(data_root: Path) -> None:
     write(data_root / FOLDER, {"train": _enlarged("train"), "val": _enlarged("test")})
 
 
-def _enlarged(part: Part) -> Iterator[tuple[str, Image]]:
+def _enlarged(part: Part) -> Iterator[tuple[str, Image.Image]]:
     """Class and image of each image of a part."""
-    from PIL import Image
-
     for image, label in zip(*digits.read(Path(), part), strict=True):
         enlarged = Image.fromarray(image[0]).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
         yield str(label), enlarged.convert("RGB")

@@ -7,7 +7,8 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from pipeline.config.folders import WrittenFolder
 from pipeline.data.checksums import check
@@ -15,10 +16,7 @@ from pipeline.data.spec import Part, find, read_small
 from pipeline.errors import InputError
 from pipeline.files import below
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-Named = Iterable[tuple[str, "Image"]]  # class and image
+Named = Iterable[tuple[str, Image.Image]]  # class and image
 
 
 def write(folder: Path, parts: Mapping[str, Named]) -> None:
@@ -59,9 +57,7 @@ def write_small(settings: WrittenFolder, data_root: Path, download: bool = False
     if download and dataset.download and not folder.exists():
         dataset.download(data_root)
 
-    def images(part: Part, n: int | None) -> Iterator[tuple[str, Image]]:
-        from PIL import Image
-
+    def images(part: Part, n: int | None) -> Iterator[tuple[str, Image.Image]]:
         check(dataset, data_root, parts=(part,))
         assert dataset.class_names is not None  # small sets have them
         names = dataset.class_names(data_root)

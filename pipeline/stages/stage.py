@@ -85,9 +85,8 @@ class Stage:
         record |= {"earlier_code": [*self.earlier_code]} if self.earlier_code else {}
         files.write_json(self.out / "provenance.json", {**names, **record})
         files.write_json(self.out / "metrics.json", metrics)
-        # The prefix, because a stage's `seconds` differs from the last epoch's.
-        numbers = {f"final/{k}": v for k, v in metrics.items() if isinstance(v, int | float)}
-        self.journal.append_metrics(numbers, step=len(history))
+        numbers = {k: v for k, v in metrics.items() if isinstance(v, int | float)}
+        self.journal.append_metrics(numbers, step=len(history), event="result")
         log = self.state / LOG
         for path in (*artifacts, self.out / "provenance.json", *([log] if log.exists() else [])):
             self.journal.append_artifact(path)

@@ -1,1 +1,1 @@
-"""The measurements of studies: supernets, the NAS-Bench-201 table, and trainings."""
+"""The measurements of studies: of supernets, tables, known games and trainings."""

@@ -19,6 +19,8 @@ from pipeline.paths import FORM, NETWORK
 from pipeline.studies.agreement import number
 from pipeline.studies.digits import digits_rows
 from pipeline.studies.estimators import block_rows, estimator_rows
+from pipeline.studies.games import game_rows
+from pipeline.studies.reaching import reaching_rows
 from pipeline.studies.readings import reading_rows
 from pipeline.studies.table import table_rows
 
@@ -39,6 +41,13 @@ def trial_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
         apart = [a - b for a, b in zip(found, plain, strict=False)]
         yield {**row, "difference": number(apart)} if plain else row
         plain = plain or found
+
+
+def known_game_rows(study: Study, results: Path) -> Rows:
+    """The rows of estimators on games with known Shapley values, which need no results."""
+    if study.games is None:
+        raise InputError(f"config/studies/{study.name}.yaml: games: missing")
+    return game_rows(study.games)
 
 
 def transfer_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
@@ -68,7 +77,9 @@ def transfer_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
 
 FROM_RUNS: dict[str, Callable[[Study, Path], Rows]] = {
     "estimators": estimator_rows,
+    "reaching": reaching_rows,
     "blocks": block_rows,
+    "games": known_game_rows,
     "trials": trial_rows,
     "transfers": transfer_rows,
 }
@@ -115,11 +126,12 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
-    """Seeds, commits, machines and date of the study's runs (of this process without runs)."""
+    """Seeds of the study; commits, machines and date of its runs (of this process without runs)."""
     files = [results / folder / "provenance.json" for folder in study.folders()]
     records = [read_json(file) for file in files if file.exists()]
     records = records or [provenance.collect({}, study.seed, "cpu", 0.0)]
-    return {**made_by(records), "seeds": sorted({record["seed"] for record in records})}
+    seeds = range(study.games.seeds) if study.games else {record["seed"] for record in records}
+    return {**made_by(records), "seeds": sorted(seeds)}
 
 
 def _sizes(study: Study) -> Iterator[str]:

@@ -11,7 +11,6 @@ from abc import abstractmethod
 from collections.abc import Callable
 from functools import cached_property, partial
 from operator import call
-from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -19,11 +18,30 @@ from torch import Tensor, nn
 
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
+from pipeline.registry import resolve
 from pipeline.seeds import derive
 from pipeline.spaces import Space
 from pipeline.supernet.cell import Present
 from pipeline.supernet.fast.reuse import ActivationCache
 from pipeline.supernet.fast.running import checkpointed, compiled_cell
+
+
+def build_supernet(space: Space, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
+    """Build the supernet of a space on the CPU; the seed determines its weights.
+
+    Raises:
+        InputError: `partial_channels` does not divide `channels`.
+    """
+    if settings.channels % settings.partial_channels:
+        raise InputError(
+            f"supernet.partial_channels: {settings.partial_channels} does not divide "
+            f"supernet.channels ({settings.channels}); choose a divisor"
+        )
+    supernet_class: type[Supernet] = resolve(space.supernet_class)
+    with torch.random.fork_rng(devices=[]):  # the weights are drawn on the CPU
+        torch.default_generator.manual_seed(derive(seed, "supernet"))
+        supernet = supernet_class(space, settings, classes)
+    return supernet.to(memory_format=torch.channels_last) if settings.channels_last else supernet
 
 
 class Supernet(nn.Module):
@@ -46,21 +64,6 @@ class Supernet(nn.Module):
         self.space, self.settings, self.classes = space, settings, classes
         beta = torch.zeros(len(space.cell_types), len(space.edges))
         self.beta = nn.Parameter(beta) if settings.edge_normalisation else None
-
-    @classmethod
-    def from_seed(cls, space: Space, settings: SupernetSettings, classes: int, seed: int) -> Self:
-        """The supernet of a space, with weights drawn from a seed."""
-        if settings.channels % settings.partial_channels:
-            raise InputError(
-                f"supernet.partial_channels: {settings.partial_channels} does not divide "
-                f"supernet.channels ({settings.channels}); choose a divisor"
-            )
-        with torch.random.fork_rng(devices=[]):  # the weights are drawn on the CPU
-            torch.default_generator.manual_seed(derive(seed, "supernet"))
-            supernet = cls(space, settings, classes)
-        if settings.channels_last:
-            supernet = supernet.to(memory_format=torch.channels_last)
-        return supernet
 
     @abstractmethod
     def features(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 NOTE = "mlflow.note.content"
 REPORT = "report.html"  # artifact of the workflow's run
+FINAL = "final/"  # a stage's `seconds` differs from the last epoch's
 DIGEST_LENGTH = 32  # MLflow accepts up to 36 characters
 
 
@@ -28,6 +29,13 @@ def chart(metric: str) -> str:
     """
     name = metric.removesuffix("_accuracy")
     return metric if name == metric or "/" in metric else f"accuracy/{name}"
+
+
+def points(journal: Journal) -> dict[tuple[str, int], tuple[float, int]]:
+    """(metric in MLflow, step) -> (value, time) of all metrics of a run."""
+    # Earlier versions wrote the prefix into the journal; `chart` keeps it.
+    shown = {(chart(name), step): point for (name, step), point in journal.points.items()}
+    return shown | {(f"{FINAL}{k}", step): point for (k, step), point in journal.result.items()}
 
 
 def source_tags(journal: Journal) -> dict[str, str]:
@@ -73,9 +81,9 @@ def description(journal: Journal, address: str = "") -> str:
     said = journal.note
     if place is not None and not said:
         final = {
-            name.removeprefix("final/"): value
-            for (name, _), (value, _) in journal.points.items()
-            if name.startswith("final/")
+            name.removeprefix(FINAL): value
+            for (name, _), (value, _) in points(journal).items()
+            if name.startswith(FINAL)
         }
         result = page.headline(FinishedRun(**vars(place), metrics=final))
         said = f"**{result}**" if result else ""

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import mirrored
 from pipeline.journal import Journal
 from pipeline.progress import warn
 from pipeline.tracking import described, models, store, tables
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 KEY = "shapley_nas.run"  # the tag that identifies a journal's run in any store
 NAME_LENGTH = 250  # characters of a name in MLflow
+VALUE_LENGTH = 500  # characters of a parameter or tag, which every version of MLflow takes
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for a request
 
 
@@ -83,8 +83,8 @@ class Mirror:
         run_id = self._opened(parent_id)
         fresh = [
             Metric(name, value, moment, step)
-            for (own_name, step), (value, moment) in journal.points.items()
-            if ((name := fitting(described.chart(own_name))), step) not in self._sent
+            for (shown, step), (value, moment) in described.points(journal).items()
+            if ((name := fitting(shown)), step) not in self._sent
         ]
         self._log("metrics", run_id, fresh)
         self._sent.update((metric.key, metric.step) for metric in fresh)
@@ -159,7 +159,7 @@ class Mirror:
             names = ", ".join(repr(name[:40]) for name in changed[:3])
             warn(
                 f"{self._journal.path}: MLflow has {names} shortened (it takes plain names of "
-                f"{NAME_LENGTH} characters); the journal has all of it"
+                f"{NAME_LENGTH} and values of {VALUE_LENGTH} characters); the journal has all of it"
             )
         return fits
 
@@ -204,10 +204,13 @@ def fitting(name: str) -> str:
 
 def fitting_texts(texts: Mapping[str, str]) -> dict[str, str]:
     """Parameters or tags as MLflow accepts them."""
-    return {
-        fitting(name): mirrored.shortened(value.replace("\0", "\ufffd"))
-        for name, value in texts.items()
-    }
+    return {fitting(name): fitting_value(value) for name, value in texts.items()}
+
+
+def fitting_value(value: str) -> str:
+    """The value of a parameter or tag as MLflow accepts it."""
+    plain = value.replace("\0", "\ufffd")
+    return plain if len(plain) <= VALUE_LENGTH else plain[: VALUE_LENGTH - 1] + "…"
 
 
 def _experiment(client: MlflowClient, name: str) -> Experiment:

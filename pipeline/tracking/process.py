@@ -37,9 +37,8 @@ WHOLE = f"{ENDED}: all is sent"
 def follow(state: Path) -> None:
     """Run the recorder of the workflow that owns a results folder."""
     owner = locks.workflow_owner(state)
-    with locks.held(
-        state / mirrored.FILE, math.inf
-    ):  # the recorder of a killed workflow ends first
+    # The recorder of a killed workflow ends first.
+    with locks.held(state / mirrored.NAME, math.inf):
         recorder = Recorder(state)
         away = mirror_or_warn(recorder, [state / NAME])
         with contextlib.suppress(BrokenPipeError):  # `start` has stopped waiting
@@ -119,7 +118,7 @@ def log_of(state: Path) -> Path:
 
 
 def _is_free(state: Path) -> bool:
-    with locks.held(state / mirrored.FILE, 0) as ours:
+    with locks.held(state / mirrored.NAME, 0) as ours:
         return ours
 
 

@@ -162,7 +162,7 @@ class Recorder:
         }
         if self._known.get(journal.key) != line:
             self._known[journal.key] = line
-            with (self._state / mirrored.FILE).open("a", encoding="utf-8") as stream:
+            with (self._state / mirrored.NAME).open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line) + "\n")
         if journal.path.parent == self._state:
             self._parents[journal.key] = info.run_id
@@ -197,7 +197,7 @@ def mirror_own() -> None:
     done = [journal for journal in journals.BEGUN_HERE if journal.workflow is None]
     for journal in done if store.enabled() else []:
         assert journal.state is not None
-        with locks.held(journal.state / mirrored.FILE, 0) as ours:
+        with locks.held(journal.state / mirrored.NAME, 0) as ours:
             if ours:
                 mirror_or_warn(Recorder(journal.state, FIRST * store.patience()), [journal.path])
 
@@ -212,7 +212,7 @@ def sync(results: Path) -> int:
     """
     n_lacking, refused = 0, []
     for state in states_of(results):
-        with locks.held(state / mirrored.FILE, 0) as ours:
+        with locks.held(state / mirrored.NAME, 0) as ours:
             if not ours:
                 warn(f"{state}: its workflow's recorder is at work and mirrors it")
                 continue

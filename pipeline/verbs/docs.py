@@ -15,7 +15,6 @@ from pipeline.analysis import cost_page, measurement, results_summary, runs
 from pipeline.analysis import coverage as coverages
 from pipeline.analysis import fidelity as fidelities
 from pipeline.config import generate
-from pipeline.errors import InputError
 from pipeline.stages import report as report_stage
 from pipeline.studies import pages
 from pipeline.verbs.given import Given
@@ -73,22 +72,18 @@ def cost(out: Path) -> None:
 @click.command()
 @click.argument("what", type=click.Choice(benches.NAMES))
 @click.option("--repeats", type=click.IntRange(1), default=7, show_default=True)
-@click.option("--games", is_flag=True, help="with shapley: use games of known values")
 @click.option("--keep", type=Path, metavar="FILE", help="also write the rows to this measurement")
-def bench(what: str, repeats: int, games: bool, keep: Path | None) -> None:
+def bench(what: str, repeats: int, keep: Path | None) -> None:
     """Time optimised code against its plain form; the two alternate within one run."""
-    if games and what != "shapley":
-        raise InputError(f"--games belongs to `bench shapley`, not to `bench {what}`")
     words = files.read_json(keep) if keep else {}
     provenance.code()  # reads the digests of the timed code
     start = time.perf_counter()
-    rows = benches.rows("games" if games else what, repeats)
+    rows = benches.rows(what, repeats)
     print(json.dumps(rows, indent=2))
     if keep:
         device = "cuda" if machine.has_gpu("auto") else "cpu"
         record = provenance.collect({}, None, device, time.perf_counter() - start)
-        options = " --games" if games else ""
-        command = f"python -m pipeline bench {what} --repeats {repeats}{options}"
+        command = f"python -m pipeline bench {what} --repeats {repeats}"
         files.write_json(keep, measurement.renewed(words, rows, command, record))
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -15,11 +16,10 @@ from pipeline.analysis import compare as sides
 from pipeline.analysis import comparison_text
 from pipeline.config import jobs
 from pipeline.errors import InputError
-from pipeline.tracking import lookup, recorder, workflow
+from pipeline.tracking import lookup, mirror, recorder, workflow
+from pipeline.tracking.described import FINAL
 from pipeline.verbs.given import Given
 from pipeline.verbs.options import takes
-
-FINAL = "final/"  # prefix of a stage's final metrics in MLflow
 
 
 @click.command()
@@ -70,6 +70,8 @@ def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
     if len(runs) < 2:
         raise InputError("compare: give a results folder, or two or more runs")
     subjects = [_subject(argument) for argument in runs]
+    if not all(Path(argument).is_dir() for argument in runs):
+        subjects = [_as_in_mlflow(subject) for subject in subjects]
     ids = [subject.mlflow for subject in subjects if subject.mlflow is not None]
     everywhere = len(ids) == len(subjects)
     address = lookup.comparison_address(*zip(*ids, strict=True)) if everywhere else None
@@ -78,6 +80,13 @@ def compare(runs: tuple[str, ...], form: str, as_json: bool) -> None:
 
 def _after_ui() -> str:
     return "" if mirrored.is_served() else " (after `make ui`)"
+
+
+def _as_in_mlflow(subject: sides.ComparedRun) -> sides.ComparedRun:
+    """The run with long settings cut as in MLflow, so that they equal those of a run from there."""
+    whole = subject.config.items()
+    config = {k: v if k == sides.GENOTYPE else mirror.fitting_value(v) for k, v in whole}
+    return dataclasses.replace(subject, config=config)
 
 
 def _subject(argument: str) -> sides.ComparedRun:

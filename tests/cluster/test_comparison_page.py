@@ -22,7 +22,7 @@ def test_the_comparison_page_paints(tree, monkeypatch, capsys):
     keys = []
     for seed, error in ((0, 0.125), (1, 0.375)):
         with child(f"toy/seed{seed}", {"epochs": 7 + seed}) as run:
-            run.append_metrics({"final/test_error": error}, 0)
+            run.append_metrics({"test_error": error}, 0, "result")
             keys.append(run.key)
     finish("FINISHED", {"table1": [{"row": "DARTS", "n": 1.0}]})
     known = mirrored.runs(STATE)

@@ -52,7 +52,7 @@ def test_the_settings() -> None:
 
 
 def test_the_tables_are_the_measurements() -> None:
-    places = ["games", "estimators", "bench", "supernets"]
+    places = ["games", "estimators", "cost", "supernets"]
     found = pages.PLACE.findall(PAGE)
     assert found == [*(f"shapley_{place}" for place in places), "oracle_supernets"]
     assert pages.fill(PAGE, CONFIG.parent / "docs" / "measurements") == PAGE

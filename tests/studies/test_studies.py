@@ -7,7 +7,9 @@ seeds: values that were measured on a supernet, and rows made of them.
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,14 +18,13 @@ from numpy.testing import assert_allclose
 
 from pipeline import paths
 from pipeline.analysis import results_page
-from pipeline.bench import shapley as bench
 from pipeline.config import studies
 from pipeline.config.layers import FOLDER, merge
 from pipeline.errors import InputError
 from pipeline.files import read_json
 from pipeline.nasbench import Table
 from pipeline.stages import measuring
-from pipeline.studies import estimates, estimators, readings, walks
+from pipeline.studies import estimates, estimators, reaching, readings, walks
 from pipeline.studies.agreement import with_reference
 from tests.studies import runs
 from tests.studies.test_table import made_up
@@ -68,10 +69,17 @@ def sized(name: str, **changes) -> studies.Study:
     return studies.Study(**merge(study.model_dump(), changes))
 
 
+def only(all_variants: studies.Estimates, names: tuple[str, ...]) -> studies.Estimates:
+    """Estimates by some of the variants."""
+    variants = {name: all_variants.variants[name] for name in names}
+    return all_variants.model_copy(update={"variants": variants})
+
+
 @pytest.fixture(scope="module")
 def estimated(tmp_path_factory):
-    study = sized("estimators", estimates={"only": FEW, "streams": (("repeat", 1),)})
-    study = study.model_copy(update={"trainings": {"coalitions": study.trainings["coalitions"]}})
+    full = sized("estimators", estimates={"streams": (("repeat", 1),)})
+    trainings = {"coalitions": full.trainings["coalitions"]}
+    study = full.model_copy(update={"trainings": trainings, "estimates": only(full.estimates, FEW)})
     return study, runs.run(study, tmp_path_factory.mktemp("estimators"))
 
 
@@ -227,7 +235,7 @@ def test_what_estimators_share_is_what_each_would_find(estimated, tmp_path):
     manifest, raw, split = runs.prepared("digits", tmp_path)
     together = read_json(draw_of(study, results, "coalitions_1", "repeat_1"))
     for name in ("truncated_fifth", "regression_adjusted_fifth"):
-        alone = study.estimates.model_copy(update={"only": (name,)})
+        alone = only(study.estimates, (name,))
         job = studies.estimate_job(
             study.model_copy(update={"estimates": alone}), "coalitions_1", "repeat_1"
         )
@@ -239,40 +247,52 @@ def test_what_estimators_share_is_what_each_would_find(estimated, tmp_path):
         assert together[name]["seconds"] > 0
 
 
-def test_the_bench(monkeypatch, tmp_path):
-    """On digits, by two processes: a row for each estimator, the best first."""
-    monkeypatch.setenv("SHAPLEY_NAS_DATA", str(tmp_path))
-    size = {
-        "ages": (3,),
-        "search": {"epochs": 3, "limit_train": 64, "supernet": {"channels": 4}},
-        "value": {"value_images": 8, "value_batch_size": 8},
-        "walks": {
-            name: {"permutations": 3, "settings": {"value_images": 16}}
-            for name in ("first", "second")
-        },
-        "trainings": {
-            "loop": {"settings": {"warmup_epochs": 1, "value_images": 32, "value_batch_size": 8}}
-        },
-        "estimates": {
-            "whole": 1000,
-            "only": ("plain", "truncated_fifth", "regression_adjusted_half"),
-            "variants": {"plain": {"settings": {"value_images": 32}}},
-        },
-    }
-    study = studies.Study(**merge(studies.load("estimators", "bench", CONFIG).model_dump(), size))
-    rows = bench.rows(2, study, workers=2)
+def test_the_default_is_compared_with_others_at_their_tau(tmp_path):
+    """On digits: a row for each estimator, the best first, and the agreement of the walks last."""
+    full = sized("estimators_loop")
+    names = ("plain", "truncated", "regression_adjusted_fifth", "regression_adjusted_tenth")
+    study = full.model_copy(update={"estimates": only(full.estimates, names)})
+    results = runs.run(study, tmp_path)
+    *rows, ceiling = reaching.reaching_rows(study, results)
+    assert ceiling["name"] == "ceiling" and -1 <= ceiling["tau"] <= 1
     assert [row["tau"] for row in rows] == sorted((row["tau"] for row in rows), reverse=True)
     by_name = {row["name"]: row for row in rows}
-    # Its sizes are others than when these were recorded; costs follow from names and budgets.
-    assert by_name.keys() == {recorded["name"] for recorded in RECORDED["bench"]}
-    for recorded in RECORDED["bench"]:
-        row = by_name[recorded["name"]]
-        assert row["ratio"] == row["baseline_s"] / row["ours_s"]
-        assert -1 <= row["tau"] <= 1
-        assert set(recorded) <= set(row)
-    plain, default = by_name["plain"], by_name["regression_adjusted_half"]
-    reached = default["name"] if default["tau"] >= plain["tau"] else None
-    assert plain.get("default") == reached
+    assert by_name.keys() == {*names}
+    assert by_name["plain"]["image_forwards"] == 8000
+    assert by_name["regression_adjusted_fifth"]["image_forwards"] == pytest.approx(1600, abs=16)
+    columns = {*study.measurements["shapley_cost"].columns}
+    assert all(set(row) <= columns for row in rows)
+    assert all(columns - set(row) <= {c for c in columns if "default" in c} for row in rows)
+    for other in ("plain", "truncated"):
+        enough = [name for name in names[2:] if by_name[name]["tau"] >= by_name[other]["tau"]]
+        assert by_name[other].get("default") == (enough[-1] if enough else None)
+
+
+def test_the_cheapest_default_that_reaches_a_tau_is_taken() -> None:
+    """Values of 24 players; those of `plain` in a wrong order, so that it agrees by less."""
+    reference = np.arange(24.0)
+    worse = np.r_[reference[6:], reference[:6]]
+
+    def runs(phi: np.ndarray, seconds: float, forwards: int) -> list[dict[str, Any]]:
+        one = {"phi": [*phi], "seconds": seconds, "image_forwards": forwards}
+        return [one, {**one, "seconds": 2 * seconds}]
+
+    variants = {
+        "plain": runs(worse, 10.0, 1000),
+        "regression_adjusted_fifth": runs(reference, 1.0, 200),
+        "regression_adjusted_tenth": runs(worse, 0.5, 100),
+        "regression_adjusted_hundredth": runs(worse[::-1], 0.1, 10),
+    }
+    taus = {
+        name: with_reference(estimators.phi_of(repeats[0]), reference)["tau"]
+        for name, repeats in variants.items()
+    }
+    columns = reaching.reached(variants, taus)["plain"]
+    assert columns["default"] == "regression_adjusted_tenth"
+    assert columns["default_forwards_ratio"] == 10
+    assert (columns["default_ratio"], columns["default_ratio_low"]) == (20, 20)
+    del variants["regression_adjusted_fifth"], variants["regression_adjusted_tenth"]
+    assert reaching.reached(variants, taus) == {"plain": {}}
 
 
 def test_a_misspelt_name_says_what_there_is():
@@ -284,13 +304,13 @@ def test_a_misspelt_name_says_what_there_is():
 
 
 def test_shares_are_of_the_plain_forms_cost():
-    for size in ("", "demo", "bench"):
-        study = studies.load("estimators", size, CONFIG)
+    for name, size in product(("estimators", "estimators_loop"), ("", "demo")):
+        study = studies.load(name, size, CONFIG)
         supernet = [*study.supernets()][-1]
         variants = studies.estimate_job(study, supernet, "repeat_0").variants
         plain = 10 * 25 * variants.pop("plain")["value_images"]
-        for name, settings in variants.items():
-            share = study.estimates.variants[name].share
+        for variant, settings in variants.items():
+            share = study.estimates.variants[variant].share
             if share is None or settings["budget"] is None:  # as its own options say
                 continue
             spent = settings["budget"] * settings["value_images"]

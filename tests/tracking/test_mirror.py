@@ -62,6 +62,43 @@ def test_names_and_values_that_mlflow_does_not_take_are_recorded_shortened(tree,
     assert recorder.sync(Path("results")) == 0 and warned() == []
 
 
+def test_a_long_parameter_is_whole_in_the_journal_and_shortened_in_mlflow(tree, warned):
+    begin()
+    layers = [0] * 400
+    with child("deep", {"layers": layers}):
+        pass
+    end("FINISHED")
+    assert mirror() == 2
+    (told,) = warned()
+    assert "state/deep/journal.jsonl" in told and "'layers' shortened" in told
+    assert "values of 500 characters" in told and "the journal has all of it" in told
+    assert journal.read(STATE / "deep" / journal.NAME).start["params"] == {"layers": str(layers)}
+    (sent,) = runs()[1:]
+    assert len(sent.data.params["layers"]) == 500 and sent.data.params["layers"].endswith("…")
+
+
+def test_a_run_whose_journal_has_cut_parameters_is_resumed(tree, warned):
+    """Earlier versions cut long parameters before they wrote them, and named final metrics."""
+    params = {"layers": [0] * 400, "seed": 0}
+    cut = {"layers": str(params["layers"])[:499] + "…", "seed": "0"}
+    path = STATE / "deep" / journal.NAME
+    older = journal.begin(path, "search", "deep", "toy", None, cut, {"run": "deep"})
+    older.append_metrics({"loss": 1.0}, 0)
+    older.append_metrics({"final/loss": 0.5}, 2)
+    assert recorder.sync(Path("results")) == 1
+    with child("deep", params) as run:
+        assert run.key == older.key, "the same run goes on"
+        run.append_metrics({"loss": 0.75}, 1)
+        run.append_metrics({"loss": 0.5}, 2, "result")
+    assert recorder.sync(Path("results")) == 1
+    (sent,) = runs()
+    assert sent.info.status == "FINISHED" and sent.data.params == cut
+    assert history(sent) == [(0, 1.0), (1, 0.75)] and history(sent, "final/loss") == [(2, 0.5)]
+    assert warned() == []
+    with child("deep", {**params, "layers": [1] * 400}) as run:
+        assert run.key != older.key
+
+
 def foreign(path, *artifacts):
     """A journal that names files of ours, written by somebody else."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +167,7 @@ def test_the_state_of_an_earlier_version_is_mirrored_or_said_to_be_old(tree, war
     path.write_text(path.read_text().replace('"tags": {}', '"tags": {"run": "toy"}'))
     (STATE / "study.json").write_text('{"experiments": [{"title": "without what is needed now"}]}')
     (STATE / "mlflow_parent.json").write_text('{"key": "1", "experiment": "toy", "run_id": null}')
-    (STATE / mirrored.FILE).write_text('["of another form"]\n{"key": 7}\n')
+    (STATE / mirrored.NAME).write_text('["of another form"]\n{"key": 7}\n')
     assert recorder.sync(Path("results")) == 1
     (sent,) = runs()
     assert [file.path for file in client().list_artifacts(sent.info.run_id)] == ["cell.svg"]

@@ -337,7 +337,7 @@ def test_a_stage_of_a_workflow_is_left_to_its_recorder(tree, monkeypatch):
     report()
     monkeypatch.setattr(store, "connect", lambda: pytest.fail("speaks to MLflow"))
     recorder.mirror_own()
-    with locks.held(STATE / mirrored.FILE, 0) as ours:
+    with locks.held(STATE / mirrored.NAME, 0) as ours:
         assert ours
         assert recorder.sync(Path("results")) == 0
 
@@ -362,7 +362,7 @@ def test_switched_off_the_same_files_come_out(tree, monkeypatch, controller):
     monkeypatch.setenv("SHAPLEY_NAS_TRACKING", "false")
     monkeypatch.setattr(store, "connect", lambda: pytest.fail("speaks to MLflow"))
     # The recorder's own two files say what MLflow has and why not.
-    own = {STATE / mirrored.FILE, process.log_of(STATE)}
+    own = {STATE / mirrored.NAME, process.log_of(STATE)}
     assert run(tree / "off") == (files - own, points)
     monkeypatch.chdir(tree)
     assert len(runs()) == 2
@@ -388,7 +388,7 @@ def test_a_clock_that_is_set_back_ends_no_run_before_it_began(tree, monkeypatch)
 
 def test_a_torn_line_of_the_recorders_list_is_passed_over(tree):
     run_id = start()
-    path = STATE / mirrored.FILE
+    path = STATE / mirrored.NAME
     path.write_text(path.read_text() + '{"key": "torn')
     assert [line["run_id"] for line in mirrored.runs(STATE).values()] == [run_id]
     assert json.loads(path.read_text().splitlines()[0])["status"] == "RUNNING"

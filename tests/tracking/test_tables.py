@@ -35,7 +35,7 @@ def finish(status="FINISHED", study=None):
 def stage(run=RUN, loss=1.0, model=None):
     """A training, mirrored; the id of its run."""
     with toys.child(run, tags={"run": run}, state=STATE) as record:
-        record.append_metrics({"final/test_error": loss}, 0)
+        record.append_metrics({"test_error": loss}, 0, "result")
         if model:
             record.append_artifact(model, form="model")
     if not store.enabled():
@@ -252,8 +252,8 @@ def test_a_stage_is_tagged_by_what_a_run_table_is_grouped_by(tree, monkeypatch):
     names = {"preset": "demo", "space": "darts", "dataset": "digits", "strategy": "shapley"}
     names |= {"seed": "0", "rseed": "0", "target": "digits", "stage": "retrain", "run": RUN}
     assert names.items() <= kept.tags.items()
-    metrics = {name for name, _ in kept.points}
-    assert metrics == {"seconds", "final/test_error", "final/seconds"}
+    assert {*kept.points} == {("seconds", 0)}
+    assert {*kept.result} == {("test_error", 1), ("seconds", 1)}
 
     record = read_json(RESULTS / RUN / "provenance.json")
     assert mirrored.ids(RESULTS / RUN, record) == {}

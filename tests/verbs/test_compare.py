@@ -155,6 +155,27 @@ def test_ids_of_mlflow_are_runs_too(runs, monkeypatch, compared):
     assert found["metrics"][0]["values"][0]["mean"] == pytest.approx(0.04)
 
 
+def test_a_setting_that_mlflow_has_cut_is_no_difference(tmp_path, monkeypatch, compared):
+    layers, run = [0] * 400, "demo/darts/digits/darts/seed{}/retrain/digits/rseed0"
+    folder = tmp_path / run.format(0)
+    write_run(folder, {"test_error": 0.03}, record={"settings": {"layers": layers}})
+    cut = str(layers)[:499] + "…"
+    told = lookup.Recorded(
+        run_id="a" * 32,
+        experiment_id="7",
+        name="",
+        params={"layers": cut},
+        metrics={"final/test_error": 0.05},
+        tags={"run": run.format(1).removeprefix("demo/")},
+    )
+    monkeypatch.setattr(lookup, "recorded", lambda run_id: told)
+    assert [side["n"] for side in compared(str(folder), "a" * 32)["sides"]] == [2]
+    other = tmp_path / run.format(2)
+    settings = {"layers": [*layers[:-1], 1]}
+    write_run(other, {"test_error": 0.03}, record={"settings": settings})
+    assert len(compared(str(folder), str(other))["sides"]) == 2, "folders have them in full"
+
+
 @pytest.mark.parametrize(
     ("argument", "words"),
     [("nowhere", "neither a folder"), (".", "no metrics.json"), ("f" * 32, "no such run")],

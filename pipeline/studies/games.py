@@ -7,34 +7,32 @@ per player, a row has
 - the geometric mean of the errors over games
 - the number of games on which this estimator has the smallest error
 - for our estimators, the share of 95 % intervals that contain the true value: without noise on V,
-  and with noise whose standard deviation is a tenth of the largest |true value|
+  and with noise whose standard deviation is a given share of the largest |true value|
 """
-# Tested in tests/test_bench.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-import shapiq
 
+from pipeline.config.studies import Games
+from pipeline.errors import InputError
 from pipeline.shapley import estimate
 from pipeline.shapley.game import ValueFunction
 
-PER_PLAYER = (5, 20, 60)
-NOISE = 0.1
 LEAST = 1e-3  # smallest error that counts: some estimators are exact on some games
 OURS = ("default", "regression_adjusted", "leverage", "kernel", "permutation", "antithetic", "owen")
-THEIRS: dict[str, Callable[..., Any]] = {
-    "shapiq KernelSHAP": shapiq.KernelSHAP,
-    "shapiq KernelSHAP, pairs": lambda n, random_state: shapiq.KernelSHAP(
-        n, pairing_trick=True, random_state=random_state
-    ),
-    "shapiq PermutationSamplingSV": shapiq.PermutationSamplingSV,
-    "shapiq StratifiedSamplingSV": shapiq.StratifiedSamplingSV,
-    "shapiq SVARM": shapiq.SVARM,
-    "shapiq UnbiasedKernelSHAP": shapiq.UnbiasedKernelSHAP,
+# Name -> class of shapiq, and its options.
+THEIRS: dict[str, tuple[str, dict[str, Any]]] = {
+    "shapiq KernelSHAP": ("KernelSHAP", {}),
+    "shapiq KernelSHAP, pairs": ("KernelSHAP", {"pairing_trick": True}),
+    "shapiq PermutationSamplingSV": ("PermutationSamplingSV", {}),
+    "shapiq StratifiedSamplingSV": ("StratifiedSamplingSV", {}),
+    "shapiq SVARM": ("SVARM", {}),
+    "shapiq UnbiasedKernelSHAP": ("UnbiasedKernelSHAP", {}),
 }
 
 
@@ -62,67 +60,72 @@ def games() -> dict[str, tuple[int, ValueFunction]]:
     }
 
 
-def rows(repeats: int = 20) -> list[dict[str, Any]]:
-    """A row for each estimator and budget, as the module describes."""
+def game_rows(settings: Games) -> Iterator[dict[str, Any]]:
+    """A row for each number of evaluations and estimator, as the module describes."""
     played = games()
     truths = {name: estimate(V, n, "exact", noisy=False).phi for name, (n, V) in played.items()}
-    found: list[dict[str, Any]] = []
-    for per_player in PER_PLAYER:
+    for per_player in settings.per_player:
         errors = {
             estimator: {
-                name: mean_error(estimator, n, V, truths[name], per_player, repeats)
+                name: mean_error(estimator, n, V, truths[name], per_player, settings.seeds)
                 for name, (n, V) in played.items()
             }
             for estimator in (*OURS, *THEIRS)
         }
-        best = {name: min(errors, key=lambda one: errors[one][name]) for name in played}
+        best = [min(errors, key=lambda estimator: errors[estimator][name]) for name in played]
         for estimator, by_game in errors.items():
             logs = np.log(np.maximum([*by_game.values()], LEAST))
             row = {
                 "name": estimator,
                 "per_player": per_player,
                 "error": round(float(np.exp(logs.mean())), 4),
-                "best_in": sum(winner == estimator for winner in best.values()),
-                "repeats": repeats,
-                **{f"error_{name}": round(error, 4) for name, error in by_game.items()},
+                "best_in": best.count(estimator),
             }
             if estimator in OURS:
-                for key, noise in (("coverage", 0.0), ("coverage_noisy", NOISE)):
-                    row[key] = round(coverage(estimator, truths, per_player, repeats, noise), 3)
-            found.append(row)
-    return found
+                for key, noise in (("coverage", 0.0), ("coverage_noisy", settings.noise)):
+                    share = coverage(estimator, truths, per_player, settings.seeds, noise)
+                    row[key] = round(share, 3)
+            yield row
 
 
 def mean_error(
-    estimator: str, n: int, V: ValueFunction, truth: np.ndarray, per_player: int, repeats: int
+    estimator: str, n: int, V: ValueFunction, truth: np.ndarray, per_player: int, seeds: int
 ) -> float:
     """The error on one game, as the module describes."""
-    found = [phi_by(estimator, V, n, per_player * n, seed) for seed in range(repeats)]
-    return float(np.abs(np.stack(found) - truth).mean() / np.abs(truth).mean())
+    phis = [phi_by(estimator, V, n, per_player * n, seed) for seed in range(seeds)]
+    return float(np.abs(np.stack(phis) - truth).mean() / np.abs(truth).mean())
 
 
 def phi_by(estimator: str, V: ValueFunction, n: int, budget: int, seed: int) -> np.ndarray:
-    """Shapley values float64[n] by one of our estimators or by one of shapiq's."""
+    """Shapley values float64[n] by one of our estimators or by one of shapiq's.
+
+    Raises:
+        InputError: shapiq is not installed.
+    """
     if estimator in OURS:
         name = None if estimator == "default" else estimator
         return estimate(V, n, name, budget, seed, noisy=False).phi
-    values = THEIRS[estimator](n=n, random_state=seed).approximate(
+    kind, options = THEIRS[estimator]
+    try:
+        approximator = getattr(import_module("shapiq"), kind)
+    except ImportError:
+        raise InputError("the study known_games needs shapiq: pip install shapiq") from None
+    values = approximator(n=n, random_state=seed, **options).approximate(
         budget, lambda S: np.asarray(V(np.atleast_2d(S).astype(bool)), dtype=float)
     )
     return np.array([values[(player,)] for player in range(n)])
 
 
 def coverage(
-    estimator: str, truths: dict[str, np.ndarray], per_player: int, repeats: int, noise: float
+    estimator: str, truths: Mapping[str, np.ndarray], per_player: int, seeds: int, noise: float
 ) -> float:
     """Share of 95 % intervals that contain the true value, over all games, players and seeds."""
     name = None if estimator == "default" else estimator
     inside: list[float] = []
     for game, (n, V) in games().items():
-        for seed in range(repeats):
+        for seed in range(seeds):
             noisy = Noisy(V, noise * np.abs(truths[game]).max(), seed) if noise else V
-            found = estimate(noisy, n, name, per_player * n, seed)
-            low, high = found.interval().T
+            low, high = estimate(noisy, n, name, per_player * n, seed).interval().T
             held = (low <= truths[game] + 1e-9) & (truths[game] - 1e-9 <= high)
             inside.append(held[~np.isnan(low)].mean())
     return float(np.nanmean(inside))
@@ -136,5 +139,5 @@ class Noisy:
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
         """V plus noise, bool[b, n] -> float64[b]."""
-        found: np.ndarray = self.V(coalitions) + self.scale * self.rng.normal(size=len(coalitions))
-        return found
+        noise: np.ndarray = self.rng.normal(size=len(coalitions))
+        return self.V(coalitions) + self.scale * noise
