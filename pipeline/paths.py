@@ -187,5 +187,6 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 _REGEXES = {stage: _regex(folder) for stage, folder in STAGES.items()}
-_OTHERS = (SUPERNET, WALK, DRAW, FORM, SUMMARY, DATA.removeprefix(f"{ROOT}/"))
+_OF_STUDIES = (SUPERNET, WALK, DRAW, FORM, STUDY_FOLDER, NETWORK, SUMMARY)
+_OTHERS = (*_OF_STUDIES, DATA.removeprefix(f"{ROOT}/"))
 _OF_WORKFLOW = [*_REGEXES.values(), *map(_regex, _OTHERS)]

@@ -72,8 +72,9 @@ def test_the_root_is_above_a_run():
 
 
 def test_folders_of_the_workflow_are_runs_studies_and_data():
-    study = studies.load("estimators", "demo")
-    names = [*FOLDERS, *study.folders(), study.folder(paths.SUMMARY), "data/digits"]
+    names = [*FOLDERS, "data/digits", "studies/own_images/data/photographs"]
+    for study in studies.load_all("demo").values():
+        names += [*study.folders(), study.folder(paths.SUMMARY)]
     assert all(paths.is_of_workflow(Path("results/demo", name)) for name in names)
     for name in ("", "by_hand", f"by_hand/{SEARCH.folder}", "studies/estimators", "data"):
         assert not paths.is_of_workflow(Path("results/demo", name)), name
