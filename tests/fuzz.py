@@ -47,7 +47,7 @@ from pipeline.nasbench import Table  # noqa: E402
 from pipeline.networks.model_file import load_model, save_model  # noqa: E402
 from pipeline.pickles import read_pickle  # noqa: E402
 from pipeline.spaces.genotype import Genotype  # noqa: E402
-from pipeline.supernet import saved  # noqa: E402
+from pipeline.supernet import build_supernet, saved  # noqa: E402
 from pipeline.training import checkpoint  # noqa: E402
 from tests.data.stand_ins import image_folder  # noqa: E402
 from tests.nasbench.toys import write_toy_table  # noqa: E402
@@ -179,7 +179,7 @@ def kinds(folder: Path) -> list[Kind]:
     model = torch.load(folder / "whole.pt", weights_only=True)
     shape = SupernetSettings(channels=2, cells=1, partial_channels=1, include_none=True)
     space = registry.get("spaces", "nasbench201")(shape)
-    saved.save(folder / "supernet.pt", space.supernet(shape, 3, seed=0), np.zeros(30))
+    saved.save(folder / "supernet.pt", build_supernet(space, shape, 3, seed=0), np.zeros(30))
     supernet = torch.load(folder / "supernet.pt", weights_only=True)
     check = {"settings": json.dumps({"a": 1}), "state": {"weights": {"weight": torch.ones(1, 3)}}}
     image_folder(folder / "pictures", ("cat", "dog"), (12, 10), 2)

@@ -12,7 +12,7 @@ from pipeline.bench import gpu
 from pipeline.bench.strategies import noise
 from pipeline.config.recipes import NasBench201Search
 from pipeline.errors import InputError, explain
-from pipeline.supernet import mixture
+from pipeline.supernet import build_supernet, mixture
 
 pytestmark = pytest.mark.gpu
 ON_GPU = torch.cuda.is_available()
@@ -21,7 +21,7 @@ DEVICE = torch.device("cuda" if ON_GPU else "cpu")
 
 def supernet(device, **changes):
     shape = NasBench201Search().supernet.model_copy(update={"cells": 1, "channels": 8, **changes})
-    return registry.get("spaces", "nasbench201")(shape).supernet(shape, 10, 0).to(device)
+    return build_supernet(registry.get("spaces", "nasbench201")(shape), shape, 10, 0).to(device)
 
 
 def logits(net, precision="float32"):
@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_bits_twice(deterministic):
         )
         entry = registry.entry("strategies", "darts")
         space = registry.get("spaces", "nasbench201")(recipe.supernet)
-        net = space.supernet(recipe.supernet, 10, 0).to(DEVICE)
+        net = build_supernet(space, recipe.supernet, 10, 0).to(DEVICE)
         made = entry.load()(space, net, entry.settings_model()(), recipe, 0, DEVICE)
         images = noise(0, 32, 16, DEVICE)
         made.epoch(0, images, images)

@@ -15,7 +15,7 @@ from pipeline import networks, registry
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
 from pipeline.networks.model_file import load_model, save_model
-from pipeline.supernet import saved
+from pipeline.supernet import build_supernet, saved
 from pipeline.tensors import DamagedError, read_tensors
 from pipeline.training import checkpoint
 
@@ -79,7 +79,7 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     shape = SupernetSettings(channels=2, cells=1, partial_channels=1, include_none=True)
     space = registry.get("spaces", "nasbench201")(shape)
-    saved.save(folder / "supernet.pt", space.supernet(shape, 3, seed=0), np.zeros(30))
+    saved.save(folder / "supernet.pt", build_supernet(space, shape, 3, seed=0), np.zeros(30))
     images = {"image_size": 8, "mean": [0.5] * 3, "std": [0.5] * 3, "class_names": ["a", "b"]}
     network = networks.build(ARCH, "nasbench201", 2, channels=2, cells=1)
     save_model(folder / "model.pt", network, networks.resolve(ARCH), "nasbench201", images)

@@ -28,6 +28,7 @@ from pipeline.bench.strategies import noise
 from pipeline.bench.timing import seconds
 from pipeline.config.recipes import NasBench201Search, SupernetSettings, TrainSettings
 from pipeline.errors import InputError, explain
+from pipeline.supernet import build_supernet
 
 Row = dict[str, Any]
 # Space -> supernet shape, images per step, pixels; the tiny sizes are a few images of 8 pixels.
@@ -126,7 +127,7 @@ def speeds(device: torch.device, tiny: bool) -> Iterator[tuple[str, Callable[[],
 def supernet_speed(space: str, settings: SupernetSettings, images: Any, step: str) -> Row:
     """Seconds and operations of one step of a supernet."""
     made = registry.get("spaces", space)(settings)
-    net = made.supernet(settings, 10, 0).to(images.device)
+    net = build_supernet(made, settings, 10, 0).to(images.device)
     everyone = torch.ones(made.n_players, dtype=torch.bool)
     with devices.autocast(images.device, settings.precision):
         passes, once = (
@@ -167,7 +168,7 @@ def search(device: torch.device, tiny: bool, left: Callable[[], float]) -> Row:
     recipe = NasBench201Search(warmup_epochs=0, epochs=50, batch_size=256, supernet=shape)
     entry = registry.entry("strategies", "shapley")
     space = registry.get("spaces", "nasbench201")(recipe.supernet)
-    supernet = space.supernet(recipe.supernet, 10, 0).to(device)
+    supernet = build_supernet(space, recipe.supernet, 10, 0).to(device)
     few = {"permutations": 1, "value_images": 4} if tiny else {}
     strategy = entry.load()(space, supernet, entry.settings_model()(**few), recipe, 0, device)
     images = noise(0, 8 if tiny else 25_000, 8 if tiny else 32, device)

@@ -24,6 +24,7 @@ from pipeline.bench.timing import seconds
 from pipeline.config.recipes import NasBench201Search
 from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.strategies.value_function import ValueFunction, shapley_values
+from pipeline.supernet import build_supernet
 from pipeline.training.distributed import Ranks
 
 # Form -> (number of processes, threads per process).
@@ -102,7 +103,7 @@ def _parts(ranks: Ranks, sizes: dict[str, int]) -> dict[str, Any]:
     )
     entry = registry.entry("strategies", "frozen")
     space = registry.get("spaces", "nasbench201")(recipe.supernet)
-    supernet, cpu = space.supernet(recipe.supernet, 10, 0), torch.device("cpu")
+    supernet, cpu = build_supernet(space, recipe.supernet, 10, 0), torch.device("cpu")
     strategy = entry.load()(space, supernet, entry.settings_model()(), recipe, 0, cpu)
     strategy.ranks = ranks
     images = noise(0, sizes.get("n_images", N_IMAGES), sizes.get("size", SIZE), cpu)

@@ -21,6 +21,7 @@ from pipeline.bench.timing import work_seconds
 from pipeline.config.recipes import NasBench201Search
 from pipeline.data.small import SmallImages
 from pipeline.strategies.contract import Strategy
+from pipeline.supernet import build_supernet
 
 N_IMAGES, BATCH, SIZE = 64, 32, 16
 BASELINE = "darts"
@@ -77,7 +78,7 @@ def _make(name: str) -> Strategy | None:
         return None
     model = entry.settings_model()
     settings = model(**{k: v for k, v in ONCE.items() if k in model.model_fields})
-    supernet = space.supernet(RECIPE.supernet, 10, 0)
+    supernet = build_supernet(space, RECIPE.supernet, 10, 0)
     made: Strategy = entry.load()(space, supernet, settings, RECIPE, 0, torch.device("cpu"))
     return made
 

@@ -22,7 +22,13 @@ from pipeline import devices, registry
 from pipeline.bench.memory import peak_megabytes
 from pipeline.bench.timing import compare, convolution_share
 from pipeline.config.recipes import SupernetSettings
-from pipeline.supernet import ActivationCache, Supernet, evaluation_mode, mixture
+from pipeline.supernet import (
+    ActivationCache,
+    Supernet,
+    build_supernet,
+    evaluation_mode,
+    mixture,
+)
 
 SIZE = 32
 SIZES: dict[str, dict[str, Any]] = {
@@ -100,7 +106,7 @@ def forward_passes(
 def make(name: str, **changes: Any) -> Supernet:
     """A supernet of the space; `changes` of the settings do not change its weights."""
     settings = SupernetSettings(**SIZES[name] | changes)
-    supernet: Supernet = registry.get("spaces", name)(settings).supernet(settings, 10, 0)
+    supernet = build_supernet(registry.get("spaces", name)(settings), settings, 10, 0)
     return supernet.to(devices.resolve("auto"))
 
 

@@ -27,7 +27,7 @@ from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.shapley import Estimate
 from pipeline.shapley.permutation import M
 from pipeline.strategies.value_function import ValueFunction, shapley_values
-from pipeline.supernet import Supernet
+from pipeline.supernet import Supernet, build_supernet
 
 AGES = (1, 2)
 N_PASS = 25_000  # images of the weight pass
@@ -54,7 +54,7 @@ def rows(
     recipe = SearchSettings(epochs=max(ages) + 1, supernet=supernet or {})
     weights, value_images = _halves()
     space = registry.get("spaces", "darts")(recipe.supernet)
-    network, cpu = space.supernet(recipe.supernet, weights.classes, 0), torch.device("cpu")
+    network, cpu = build_supernet(space, recipe.supernet, weights.classes, 0), torch.device("cpu")
     entry = registry.entry("strategies", "frozen")
     strategy = entry.load()(space, network, entry.settings_model()(), recipe, 0, cpu)
     train, timed = weights.take(n_train), weights.take(n_timed)

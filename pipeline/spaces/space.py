@@ -9,16 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from pipeline import registry
-from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces.genotype import Genotype
-
-if TYPE_CHECKING:
-    from pipeline.supernet import Supernet  # a higher layer, imported on use
 
 
 @dataclass(frozen=True)
@@ -35,7 +30,7 @@ class Space(ABC):
     """A search space; each family of spaces is a subclass."""
 
     family: ClassVar[str]  # of its discrete networks, "darts" or "nasbench201"
-    supernet_class: ClassVar[str]  # "module:Class", imported on use
+    supernet_class: ClassVar[str]  # "module:Class", for `pipeline.supernet.build_supernet`
 
     name: str  # as registered
     cell_types: tuple[str, ...]  # e.g. ("normal", "reduce")
@@ -97,15 +92,6 @@ class Space(ABC):
     @abstractmethod
     def random_strength(self, rng: np.random.Generator, none_may_win: bool = False) -> np.ndarray:
         """A random strength [n_players]; its genotype is uniform over the possible genotypes."""
-
-    def supernet(self, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
-        """Build the supernet of this space on the CPU; the seed determines its weights.
-
-        Raises:
-            InputError: `partial_channels` does not divide `channels`.
-        """
-        supernet_class: type[Supernet] = registry.resolve(self.supernet_class)
-        return supernet_class.from_seed(self, settings, classes, seed)
 
     def table(self, strength: np.ndarray, none_may_win: bool = False) -> np.ndarray:
         """Strengths [cell types, edges, operations]; `none` has -inf unless `none_may_win`.

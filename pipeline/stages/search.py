@@ -29,6 +29,7 @@ from pipeline.nasbench import Table, find_table
 from pipeline.progress import progress
 from pipeline.stages.stage import Stage, stage
 from pipeline.strategies.contract import Inputs, Strategy
+from pipeline.supernet import build_supernet
 from pipeline.training import checkpoint, distributed
 
 Row = dict[str, Any]  # the metrics of one epoch
@@ -184,7 +185,7 @@ def make_strategy(
         if algorithm.differentiates_twice(settings):
             compiled = False
         shape = shape.model_copy(update={"compile": compiled})
-        supernet = space.supernet(shape, classes, seed).to(device)
+        supernet = build_supernet(space, shape, classes, seed).to(device)
     return algorithm(space, supernet, settings, job.search, seed, device)
 
 

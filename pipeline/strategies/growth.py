@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipeline.supernet import Supernet
+from pipeline.supernet import Supernet, build_supernet
 from pipeline.training.optimisers import SGD
 
 
@@ -25,7 +25,7 @@ def adopt(supernet: Supernet, fresh: Supernet) -> None:
 def reshaped(supernet: Supernet, seed: int, **settings: int) -> Supernet:
     """A new supernet on the same device with some settings changed."""
     made = supernet.settings.model_copy(update=settings)
-    fresh = supernet.space.supernet(made, supernet.classes, seed)
+    fresh = build_supernet(supernet.space, made, supernet.classes, seed)
     return fresh.to(next(supernet.parameters()).device)
 
 

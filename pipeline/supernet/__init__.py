@@ -1,11 +1,11 @@
 """Supernets: every operation on every edge, mixed with weights that the caller passes.
 
-`Space.supernet` creates a supernet. The code in `fast/` computes the same numbers faster.
+`build_supernet` creates a supernet. The code in `fast/` computes the same numbers faster.
 """
 
 from pipeline.supernet.batch_norm import evaluation_mode
 from pipeline.supernet.fast.reuse import ActivationCache
 from pipeline.supernet.mixture import mixture
-from pipeline.supernet.supernet import Supernet
+from pipeline.supernet.supernet import Supernet, build_supernet
 
-__all__ = ["ActivationCache", "Supernet", "evaluation_mode", "mixture"]
+__all__ = ["ActivationCache", "Supernet", "build_supernet", "evaluation_mode", "mixture"]

@@ -11,7 +11,7 @@ from pipeline import registry
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
 from pipeline.files import DAMAGED, replacing
-from pipeline.supernet.supernet import Supernet
+from pipeline.supernet.supernet import Supernet, build_supernet
 from pipeline.tensors import DamagedError, read_tensors
 
 
@@ -44,7 +44,7 @@ def load(path: Path) -> tuple[Supernet, np.ndarray]:
         if type(classes) is not int or classes < 1 or shape.cells > len(weights):
             raise ValueError(f"classes {classes!r:.20}, cells {shape.cells}")
         with torch.device("meta"):  # allocates no memory: the file provides the weights
-            supernet = space.supernet(shape, classes, seed=0)
+            supernet = build_supernet(space, shape, classes, seed=0)
         supernet.load_state_dict(weights, assign=True)
         if alpha.shape != (space.n_players,) or not np.isfinite(alpha).all():
             raise ValueError(f"alpha of shape {alpha.shape} for {space.n_players} players")

@@ -11,12 +11,12 @@ from abc import abstractmethod
 from collections.abc import Callable
 from functools import cached_property, partial
 from operator import call
-from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline import registry
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
 from pipeline.seeds import derive
@@ -46,21 +46,6 @@ class Supernet(nn.Module):
         self.space, self.settings, self.classes = space, settings, classes
         beta = torch.zeros(len(space.cell_types), len(space.edges))
         self.beta = nn.Parameter(beta) if settings.edge_normalisation else None
-
-    @classmethod
-    def from_seed(cls, space: Space, settings: SupernetSettings, classes: int, seed: int) -> Self:
-        """The supernet of a space, with weights drawn from a seed."""
-        if settings.channels % settings.partial_channels:
-            raise InputError(
-                f"supernet.partial_channels: {settings.partial_channels} does not divide "
-                f"supernet.channels ({settings.channels}); choose a divisor"
-            )
-        with torch.random.fork_rng(devices=[]):  # the weights are drawn on the CPU
-            torch.default_generator.manual_seed(derive(seed, "supernet"))
-            supernet = cls(space, settings, classes)
-        if settings.channels_last:
-            supernet = supernet.to(memory_format=torch.channels_last)
-        return supernet
 
     @abstractmethod
     def features(
@@ -146,6 +131,26 @@ class Supernet(nn.Module):
             return None
         present: list[list[list[bool]]] = (table != 0).tolist()
         return present
+
+
+def build_supernet(space: Space, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
+    """Build the supernet of a space on the CPU; the seed determines its weights.
+
+    Raises:
+        InputError: `partial_channels` does not divide `channels`.
+    """
+    if settings.channels % settings.partial_channels:
+        raise InputError(
+            f"supernet.partial_channels: {settings.partial_channels} does not divide "
+            f"supernet.channels ({settings.channels}); choose a divisor"
+        )
+    supernet_class: type[Supernet] = registry.resolve(space.supernet_class)
+    with torch.random.fork_rng(devices=[]):  # the weights are drawn on the CPU
+        torch.default_generator.manual_seed(derive(seed, "supernet"))
+        supernet = supernet_class(space, settings, classes)
+    if settings.channels_last:
+        supernet = supernet.to(memory_format=torch.channels_last)
+    return supernet
 
 
 def averaged_down(images: Tensor, size: int) -> Tensor:

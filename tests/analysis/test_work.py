@@ -15,6 +15,7 @@ from pipeline.config.model import SEARCH_RECIPES
 from pipeline.config.recipes import ImageNetSearch, SearchSettings
 from pipeline.networks import profile_genotype
 from pipeline.paths import Place
+from pipeline.supernet import build_supernet
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +63,7 @@ def test_supernets_within_a_factor_of_two(space):
     """Against torch's own count of a forward pass."""
     shape = SEARCH_RECIPES.get(space, SearchSettings)().supernet
     one = registry.get("spaces", space)(shape)
-    supernet = one.supernet(shape.model_copy(update={"fused": False}), 10, 0).eval()
+    supernet = build_supernet(one, shape.model_copy(update={"fused": False}), 10, 0).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         supernet(torch.zeros(1, 3, 32, 32), torch.full((one.n_players,), 0.5))
     macs = counter.get_total_flops() / 2
@@ -80,7 +81,7 @@ def test_supernets_within_a_factor_of_two(space):
 def test_the_peak_of_a_small_step(space, shape, side):
     recipe = SearchSettings(batch_size=4, supernet=shape)
     one = registry.get("spaces", space)(recipe.supernet)
-    supernet = one.supernet(recipe.supernet, 10, 0)
+    supernet = build_supernet(one, recipe.supernet, 10, 0)
     images = torch.randn(4, 3, side, side)
     measured = 1e6 * peak_megabytes(training(supernet, images)) + images.nbytes
     assert 1 / 1.5 < work.supernet_peak(space, recipe, side) / measured < 1.5

@@ -6,10 +6,11 @@ import pytest
 
 from pipeline import registry
 from pipeline.config.recipes import ImageNetSearch, NasBench201Shape, SupernetSettings
+from pipeline.supernet import build_supernet
 
 
 def parameters(space: str, settings: SupernetSettings, classes: int) -> int:
-    supernet = registry.get("spaces", space)(settings).supernet(settings, classes, seed=0)
+    supernet = build_supernet(registry.get("spaces", space)(settings), settings, classes, seed=0)
     return sum(parameter.numel() for parameter in supernet.parameters())
 
 

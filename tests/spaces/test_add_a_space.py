@@ -11,7 +11,7 @@ from pipeline.config.recipes import SupernetSettings
 from pipeline.networks import build
 from pipeline.registry.spaces import SpaceEntry
 from pipeline.spaces import Space
-from pipeline.supernet import mixture
+from pipeline.supernet import build_supernet, mixture
 from tests import pages
 
 FILE, ENTRY, OPERATION = pages.blocks("add-a-space.md", "python")
@@ -36,7 +36,8 @@ def test_it_is_a_space(space: Space) -> None:
 
 
 def test_supernet_genotype_and_network(space: Space) -> None:
-    supernet = space.supernet(SupernetSettings(channels=4, cells=3, partial_channels=2), 5, 0)
+    settings = SupernetSettings(channels=4, cells=3, partial_channels=2)
+    supernet = build_supernet(space, settings, 5, 0)
     images = torch.randn(2, 3, 8, 8)
     assert supernet(images, mixture(space, torch.zeros(84))).shape == (2, 5)
     genotype = space.genotype_from(space.random_strength(np.random.default_rng(0)))

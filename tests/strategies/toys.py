@@ -14,6 +14,7 @@ from pipeline import registry
 from pipeline.config.recipes import SearchSettings
 from pipeline.spaces import Space
 from pipeline.strategies.contract import Strategy
+from pipeline.supernet import build_supernet
 
 CPU = torch.device("cpu")
 CLASSES = 4
@@ -82,7 +83,9 @@ def make_strategy(
     recipe = small_search(space, **search)
     made = registry.get("spaces", space)(recipe.supernet)
     entry = registry.entry("strategies", name)
-    supernet = made.supernet(recipe.supernet, CLASSES, seed) if entry.trains_supernet else None
+    supernet = (
+        build_supernet(made, recipe.supernet, CLASSES, seed) if entry.trains_supernet else None
+    )
     own = entry.settings_model()(**settings)
     return entry.load()(made, supernet, own, recipe, seed, CPU)
 

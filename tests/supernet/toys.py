@@ -8,7 +8,7 @@ import torch
 
 from pipeline import registry
 from pipeline.config.recipes import SupernetSettings
-from pipeline.supernet import Supernet
+from pipeline.supernet import Supernet, build_supernet
 
 TOYS: dict[str, dict[str, Any]] = {
     "darts": {"cells": 3, "partial_channels": 2},
@@ -20,8 +20,7 @@ TOYS: dict[str, dict[str, Any]] = {
 
 def toy(name: str, seed: int = 0, **changes: Any) -> Supernet:
     settings = SupernetSettings(channels=8, **TOYS[name] | changes)
-    supernet: Supernet = registry.get("spaces", name)(settings).supernet(settings, 4, seed)
-    return supernet
+    return build_supernet(registry.get("spaces", name)(settings), settings, 4, seed)
 
 
 def images(name: str, n: int = 3) -> torch.Tensor:
