@@ -26,7 +26,7 @@ from pipeline.data.preprocessing import Preprocessing
 from pipeline.errors import InputError
 from pipeline.files import read_object, replacing, write_json, write_text
 from pipeline.networks.card import card
-from pipeline.networks.model_file import load_model
+from pipeline.networks.model_file import check_prepares, load_model
 from pipeline.networks.network import Network
 from pipeline.networks.prediction import class_names_of
 from pipeline.networks.quantised import compare, quantise
@@ -53,11 +53,7 @@ def export(
     """
     network, meta = load_model(model)
     network.auxiliary = None
-    if not meta.get("preprocessing"):
-        raise InputError(
-            f"{model}: of an earlier version, which did not keep how images are prepared; train "
-            "it again"
-        )
+    check_prepares(model, meta)
     files = [FORMS[form](network, meta, out) for form in forms if form != "int8"]
     metrics = _beside(model, "metrics")
     if "int8" in forms:
@@ -164,15 +160,13 @@ def _write_int8(
         raise InputError("--form int8: give images of training, folder/<class>/*, by --images")
     source = out / "network.onnx"
     files = [] if source in written else [write_onnx(network, meta, out)]
-    preprocessing, target = (
-        Preprocessing.from_json(meta["preprocessing"]),
-        out / "network.int8.onnx",
-    )
+    preprocessing = Preprocessing.from_json(meta["preprocessing"])
+    target = out / "network.int8.onnx"
     cost: dict[str, Any] = {"int8_calibrated_on": quantise(source, target, images, preprocessing)}
     if test is not None:
         both = {"float32": source, "int8": target}
-        found = compare(both, test, preprocessing, class_names_of(meta))
-        cost |= {f"int8_{key}": value for key, value in found.items()}
+        accuracies = compare(both, test, preprocessing, class_names_of(meta))
+        cost |= {f"int8_{key}": value for key, value in accuracies.items()}
     write_json(out / "int8.json", cost)
     return [*files, target, out / "int8.json"]
 

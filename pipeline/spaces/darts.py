@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces.genotype import Cell, Genotype, Node
-from pipeline.spaces.space import Space
+from pipeline.spaces.space import Space, softmax
 
 OPERATIONS = (
     "max_pool_3x3",
@@ -69,12 +69,6 @@ class DartsSpace(Space):
                 for e, _ in rng.choice(self.incoming(node), KEPT, replace=False):
                     strength[t, e, rng.choice(np.flatnonzero(selectable[t, e]))] = 1.0
         return strength.ravel()
-
-
-def softmax(alpha: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis; reordering the values changes no bit of their weights."""
-    weights = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
-    return weights / np.sort(weights, axis=-1).sum(axis=-1, keepdims=True)
 
 
 def darts_space(name: str, settings: SupernetSettings, stem: str = "cifar") -> DartsSpace:

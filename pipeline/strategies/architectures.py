@@ -94,16 +94,16 @@ def best_of(
     strengths: Sequence[np.ndarray],
 ) -> tuple[np.ndarray, float, int]:
     """The most accurate architecture (the first one on ties), its accuracy, images classified."""
-    found = [shared_accuracy(supernet, batches, strength) for strength in strengths]
-    best = int(np.argmax([accuracy for accuracy, _ in found]))
-    return strengths[best], found[best][0], sum(n for _, n in found)
+    measured = [shared_accuracy(supernet, batches, strength) for strength in strengths]
+    best = int(np.argmax([accuracy for accuracy, _ in measured]))
+    return strengths[best], measured[best][0], sum(n for _, n in measured)
 
 
 def value_batches(
-    valid: Images, n_images: int | None, batch_size: int, generator: object
+    valid: Images, n_images: int | None, batch_size: int, generator: torch.Generator
 ) -> list[tuple[Tensor, Tensor]]:
     """Unaugmented images, drawn once, in batches of nearly equal size; None: all images."""
-    images, labels = valid.sample(n_images or valid.n, generator)  # type: ignore[arg-type]
+    images, labels = valid.sample(n_images or valid.n, generator)
     return in_batches(images, labels, batch_size)
 
 

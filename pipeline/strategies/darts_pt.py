@@ -20,8 +20,9 @@ from torch import Tensor
 
 from pipeline import seeds
 from pipeline.data import Images
+from pipeline.spaces.space import softmax
 from pipeline.strategies.architectures import value_batches
-from pipeline.strategies.edges import KEPT_EDGES, ranked_strength, softmax_rows
+from pipeline.strategies.edges import KEPT_EDGES, ranked_strength
 from pipeline.strategies.gradient import GradientSearch
 from pipeline.strategies.perturbation import Perturbation, due_decisions
 from pipeline.strategies.weights import cosine
@@ -85,7 +86,7 @@ class DartsPt(GradientSearch):
 
     def strength(self) -> np.ndarray:
         """The chosen operations; edges rank by the accuracy lost by their removal."""
-        mixing = softmax_rows(self.alpha(), self.space.n_operations) * self._kept
+        mixing = softmax(self.alpha().reshape(self._kept.shape)) * self._kept
         return ranked_strength(self.space, mixing, self._importance)
 
     def state_dict(self) -> dict[str, Any]:

@@ -43,19 +43,6 @@ def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) ->
     return np.log(others).ravel()
 
 
-def softmax_rows(
-    alpha: np.ndarray, n_operations: int, kept: np.ndarray | None = None
-) -> np.ndarray:
-    """Softmax of alpha [n_players] over the operations of each edge: [edges, operations].
-
-    Operations outside `kept`, bool [edges, operations], get 0; None: all are kept.
-    """
-    table = alpha.reshape(-1, n_operations)
-    mixing = np.exp(table - table.max(axis=1, keepdims=True))
-    mixing = mixing if kept is None else mixing * kept
-    return np.asarray(mixing / mixing.sum(axis=1, keepdims=True))
-
-
 def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:
     """Reduce strengths until the genotype's normal cell has at most `most` skip connections.
 
