@@ -25,13 +25,13 @@ OPERATIONS = (
 CELL_TYPES = ("normal", "reduce")
 NODES = (2, 3, 4, 5)
 EDGES = tuple((node, source) for node in NODES for source in range(node))
-KEPT = 2  # edges that a node keeps
 
 
 class DartsSpace(Space):
     """Spaces with DARTS' cells and any operations."""
 
     family = "darts"
+    kept_edges = 2
     supernet_class = "pipeline.supernet.darts:DartsSupernet"
 
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
@@ -56,7 +56,7 @@ class DartsSpace(Space):
         nodes: list[Node] = []
         for node in self.nodes:
             # sorted() is stable, so the lower index wins ties.
-            kept = sorted(self.incoming(node), key=lambda edge: -rank[edge[0]])[:KEPT]
+            kept = sorted(self.incoming(node), key=lambda edge: -rank[edge[0]])[: self.kept_edges]
             nodes.append(tuple((names[e][best[e]], source) for e, source in kept))
         return tuple(nodes)
 
@@ -66,7 +66,7 @@ class DartsSpace(Space):
         strength = np.zeros(selectable.shape)
         for t in range(len(self.cell_types)):
             for node in self.nodes:
-                for e, _ in rng.choice(self.incoming(node), KEPT, replace=False):
+                for e, _ in rng.choice(self.incoming(node), self.kept_edges, replace=False):
                     strength[t, e, rng.choice(np.flatnonzero(selectable[t, e]))] = 1.0
         return strength.ravel()
 

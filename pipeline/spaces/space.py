@@ -39,6 +39,7 @@ class Space(ABC):
     """A search space; each family of spaces is a subclass."""
 
     family: ClassVar[str]  # of its discrete networks, "darts" or "nasbench201"
+    kept_edges: ClassVar[int | None] = None  # edges into a node that a genotype keeps; None: all
     supernet_class: ClassVar[str]  # "module:Class", for `pipeline.supernet.build_supernet`
 
     name: str  # as registered

@@ -10,9 +10,6 @@ import numpy as np
 
 from pipeline.spaces import Space
 
-# Number of incoming edges that a genotype keeps for each node, by family; other families keep all.
-KEPT_EDGES = {"darts": 2}
-
 
 def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) -> np.ndarray:
     """Strengths that rank operations by their weights and edges by their importance.
@@ -30,7 +27,7 @@ def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) ->
     Returns:
         float64 [edges * operations].
     """
-    if space.family not in KEPT_EDGES:
+    if space.kept_edges is None:
         return np.log(mixing + 1e-9).ravel()
     edges = np.arange(len(mixing))
     selectable = space.selectable().reshape(mixing.shape)
