@@ -28,7 +28,7 @@ from pipeline.strategies.weights import Tally, WeightSharing
 from pipeline.supernet import mixture
 from pipeline.training.optimisers import Adam
 
-Batch = tuple["Tensor", "Tensor"]
+Batch = tuple[Tensor, Tensor]
 
 
 class GradientSearch(WeightSharing):

@@ -38,7 +38,7 @@ from pipeline.training.optimisers import SGD
 from pipeline.training.stopping import check_finite
 
 NOISE = 1e-3
-BeforeStep = Callable[["Tensor", "Tensor"], None]
+BeforeStep = Callable[[Tensor, Tensor], None]
 
 
 class WeightSharing(Strategy):
