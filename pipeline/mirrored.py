@@ -43,8 +43,8 @@ def ids(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
     names = {"mlflow_run_id": "run_id", "mlflow_experiment_id": "experiment_id"}
     if "run_key" not in provenance:
         return {name: provenance[name] for name in names if provenance.get(name)}
-    root = folder.absolute().parents[len(Path(provenance["run"]).parts) - 1]
-    run = runs(root / paths.STATE).get(provenance["run_key"], {})
+    root = paths.root_of(folder, provenance["run"])
+    run = runs(root / paths.STATE).get(provenance["run_key"], {}) if root else {}
     return {name: run[field] for name, field in names.items() if field in run}
 
 

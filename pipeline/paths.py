@@ -55,6 +55,8 @@ SUPERNET = STUDY + "/{supernet}/search"
 WALK = STUDY + "/{supernet}/{walk}"
 DRAW = STUDY + "/{supernet}/{draw}"
 FORM = STUDY + "/{form}/{rseed}"
+STUDY_FOLDER = STUDY + "/data/{folder}"
+NETWORK = STUDY + "/{folder}/{network}/{rseed}"
 SUMMARY = STUDY + "/summary"
 
 # Below `results/{preset}`: checkpoints and journals, which no rule declares as outputs, and the

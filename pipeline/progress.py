@@ -19,7 +19,6 @@ def progress(items: Sequence[Item], title: str) -> Iterable[Item]:
     """Iterate with a progress bar on stderr if that is a terminal."""
     if not sys.stderr.isatty():
         return items
-    from rich.console import Console  # not needed without a terminal
-    from rich.progress import track
+    from rich import console, progress  # not needed without a terminal
 
-    return track(items, description=title, console=Console(stderr=True))
+    return progress.track(items, description=title, console=console.Console(stderr=True))

@@ -1,4 +1,4 @@
-"""Studies of `config/studies/`: short trainings in several forms, and all measurements."""
+"""Studies of `config/studies/`: trainings in several forms, and all measurements."""
 
 
 rule train_form:
@@ -31,6 +31,69 @@ rule train_form:
         " --manifest {input.manifest:q}"
         " --out {params.out:q}"
         " --threads {threads}"
+        " 2> {log:q}"
+
+
+rule prepare_folder:
+    """Write the manifest of one of a study's folders of images, and the folder if it is made.
+
+    Reads files below `data_root` that are not declared as input. Output: manifest and index lists.
+    """
+    output:
+        manifest=f"{ROOT}/{STUDY_FOLDER}/manifest.json",
+        split=f"{ROOT}/{STUDY_FOLDER}/split.npz",
+    log:
+        f"{LOGS}/{STUDY_FOLDER}.log",
+    benchmark:
+        f"{BENCHMARKS}/{STUDY_FOLDER}.tsv"
+    threads: ask("prepare").threads
+    resources:
+        **resources_of("prepare"),
+    params:
+        job=of_study(studies.folder_job, "folder"),
+        out=f"{ROOT}/{STUDY_FOLDER}",
+        download="--download" if CONFIG.download else "",
+    shell:
+        "python -m pipeline prepare"
+        " --job {params.job:q}"
+        " --out {params.out:q}"
+        " {params.download}"
+        " 2> {log:q}"
+
+
+rule train_on_folder:
+    """Train one of a study's networks on a folder of images; `val/` is used once, at the end.
+
+    Input: manifest of the folder; output: trained model, history, test accuracy.
+    """
+    input:
+        manifest=f"{ROOT}/{STUDY_FOLDER}/manifest.json",
+    output:
+        model=f"{ROOT}/{NETWORK}/model.pt",
+        metrics=f"{ROOT}/{NETWORK}/metrics.json",
+        history=f"{ROOT}/{NETWORK}/history.csv",
+        provenance=f"{ROOT}/{NETWORK}/provenance.json",
+    log:
+        f"{LOGS}/{NETWORK}.log",
+    benchmark:
+        f"{BENCHMARKS}/{NETWORK}.tsv"
+    threads: ask("retrain").threads
+    resources:
+        **resources_of("retrain", on_gpu=True),
+    params:
+        job=of_study(studies.network_job, "folder", "network"),
+        genotype=lambda wildcards: STUDIES[wildcards.study].transfers.genotype,
+        out=f"{ROOT}/{NETWORK}",
+    shell:
+        "python -m pipeline transfer"
+        " --job {params.job:q}"
+        " --seed {wildcards.rseed}"
+        " --genotype {params.genotype:q}"
+        " --manifest {input.manifest:q}"
+        " --out {params.out:q}"
+        " --threads {threads}"
+        " --processes {resources.processes}"
+        " --nodes {resources.nodes}"
         " 2> {log:q}"
 
 

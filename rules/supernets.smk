@@ -7,6 +7,8 @@ wildcard_constraints:
     walk="|".join({name for study in STUDIES.values() for name in study.walks}),
     draw="|".join({name for study in STUDIES.values() for name in study.draws()}),
     form="|".join({n for s in STUDIES.values() if s.trials for n in s.trials.forms}),
+    folder="[A-Za-z0-9_]+",
+    network="[A-Za-z0-9_]+",
 
 
 rule train_supernet:

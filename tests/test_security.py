@@ -78,8 +78,9 @@ def test_a_name_is_no_path_and_no_command(name, tmp_path):
 def test_no_kind_of_name_leaves_the_results(kind):
     entry = {"strategies": {"algorithm": "random"}, "datasets": {"path": "x"}, "genotypes": "x"}
     for name in ("../x", "a b", "", "x\n", "-x"):
+        given = {kind: {name: entry[kind]}}
         with pytest.raises(InputError, match=f"^--set: {kind}"):
-            resolve({kind: {name: entry[kind]}}, ROOT / "config")
+            resolve(given, ROOT / "config", {"--set": given})
 
 
 @pytest.mark.parametrize("kind", ["path", "link"])

@@ -109,7 +109,7 @@ def test_the_page_is_followed(tmp_path):
     assert metrics["kept_epoch"] == metrics["best_epoch"]
     evaluated = json.loads((tmp_path / "run/evaluated/evaluation.json").read_text())
     assert evaluated["accuracy"] == metrics["test_accuracy"] and evaluated["n"] == 20
-    assert len(said["predict"].splitlines()) == 20
+    assert len(said["predict"].splitlines()) == 1 + 20
     assert json.loads(said["profile"])["ms"] <= 100  # fits 50, and other jobs may slow the last
     tuned = json.loads((tmp_path / "run/tuned/metrics.json").read_text())
     assert tuned["macs"] == metrics["macs"] and tuned["test_error"] < 0.25
@@ -144,5 +144,5 @@ def test_a_search_on_ones_own_images_ends_in_a_network(images, tmp_path):
     assert metrics["macs"] <= 5_000_000
     assert set(found["cells"]) == {"normal", "reduce"}
     files = [path for path in (tmp_path / "data/my_images/val").rglob("*.*") if path.name[0] != "."]
-    assert len(said["predict"].splitlines()) == len(files)
+    assert len(said["predict"].splitlines()) == 1 + len(files)
     assert len(labels["class_names"]) == len(list((tmp_path / "data/my_images/train").iterdir()))

@@ -17,6 +17,7 @@ from pipeline.training.evaluation import Evaluation
 
 Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 MOST_NAMED = 60  # with more classes, a picture shows no names
+MOST_LETTERS = 24  # of a name in a picture
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
@@ -123,15 +124,26 @@ def _draw(evaluation: Evaluation, names: Sequence[str], path: Path) -> None:
     from matplotlib.figure import Figure  # imported only here, because it takes a second
 
     shares = evaluation.confusion / np.maximum(evaluation.confusion.sum(axis=1, keepdims=True), 1)
-    side = min(12.0, 3.0 + 0.3 * len(names))
+    shown = [_label(name, n) for n, name in enumerate(names)] if len(names) <= MOST_NAMED else []
+    side = min(12.0, 3.0 + 0.3 * len(names)) + 0.08 * max(map(len, shown), default=0)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="answer", ylabel="true class")
-    if len(names) <= MOST_NAMED:
-        # Matplotlib would read a dollar sign as mathematics.
-        shown = [name.replace("$", r"\$") for name in names]
-        axes.set_xticks(range(len(names)), shown, rotation=90)
-        axes.set_yticks(range(len(names)), shown)
+    if shown:
+        axes.set_xticks(range(len(names)), shown, rotation=90, parse_math=False)
+        axes.set_yticks(range(len(names)), shown, parse_math=False)
     with replacing(path) as temporary:
         figure.savefig(temporary, metadata={"Software": None})
+
+
+def _label(name: str, number: int) -> str:
+    """A class's name in one short line, or its number (from 0) if the font lacks its letters."""
+    from matplotlib import font_manager
+
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    line = " ".join(name.split())
+    if not line or any(font.get_char_index(ord(letter)) == 0 for letter in line):
+        return f"class {number}"
+    half = MOST_LETTERS // 2
+    return line if len(line) <= MOST_LETTERS else f"{line[: half - 1]}…{line[-half:]}"

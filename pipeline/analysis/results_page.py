@@ -132,7 +132,8 @@ def _made(measurement: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_earlier_code(command: str) -> str:
     """A remark if the command no longer exists."""
-    if not any(removed in command for removed in ("pipeline.experiments", "bench shapley")):
+    removed = ("pipeline.experiments", "bench shapley", "scripts/measure_")
+    if not any(place in command for place in removed):
         return ""
     return ", code of that commit; today the studies of `config/studies/` measure it"
 

@@ -22,13 +22,7 @@ from pipeline import devices, registry
 from pipeline.bench.memory import peak_megabytes
 from pipeline.bench.timing import compare, convolution_share
 from pipeline.config.recipes import SupernetSettings
-from pipeline.supernet import (
-    ActivationCache,
-    Supernet,
-    build_supernet,
-    evaluation_mode,
-    mixture,
-)
+from pipeline.supernet import ActivationCache, Supernet, build_supernet, evaluation_mode, mixture
 
 SIZE = 32
 SIZES: dict[str, dict[str, Any]] = {
@@ -106,7 +100,7 @@ def forward_passes(
 def make(name: str, **changes: Any) -> Supernet:
     """A supernet of the space; `changes` of the settings do not change its weights."""
     settings = SupernetSettings(**SIZES[name] | changes)
-    supernet = build_supernet(registry.get("spaces", name)(settings), settings, 10, 0)
+    supernet: Supernet = build_supernet(registry.get("spaces", name)(settings), settings, 10, 0)
     return supernet.to(devices.resolve("auto"))
 
 

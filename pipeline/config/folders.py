@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AliasChoices, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from pipeline.settings import OURS, Settings, setting
 
@@ -36,3 +36,10 @@ class FolderSettings(Settings):
                 f"resize_size {self.resize_size} is smaller than image_size {self.image_size}"
             )
         return self
+
+
+class WrittenFolder(FolderSettings):
+    """A folder of a study that is written from a small data set if it does not exist."""
+
+    images: str = Field(description="small data set that has the images")
+    n_train: int = Field(ge=1, description="the first training images; all test images are used")

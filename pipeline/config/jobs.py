@@ -19,7 +19,7 @@ from pipeline.config.experiments import (
     is_searched,
     shown_strategy,
 )
-from pipeline.config.folders import FolderSettings
+from pipeline.config.folders import FolderSettings, WrittenFolder
 from pipeline.config.layers import merge
 from pipeline.config.looks import RankingSettings, RemovalSettings
 from pipeline.config.model import SEARCH_RECIPES, Config
@@ -45,7 +45,7 @@ class PrepareJob(Settings):
     weights_fraction: float | None
     value_fraction: float | None
     balanced: bool = False
-    folders: dict[str, FolderSettings]
+    folders: dict[str, WrittenFolder | FolderSettings]
 
 
 class SearchJob(Settings):

@@ -1,4 +1,4 @@
-"""A study: measurements of supernets, the NAS-Bench-201 table, known games or short trainings.
+"""A study: measurements of supernets, the NAS-Bench-201 table, known games or trainings.
 
 Each YAML file in `config/studies/` defines a study of the same name. On supernets, a study
 evaluates whole permutations (walks) and estimates Shapley values. The key `sizes` changes the study
@@ -11,15 +11,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline import paths, registry
 from pipeline.config.experiments import LABEL, StrategyLabel
-from pipeline.config.jobs import SearchJob, TrialJob
+from pipeline.config.folders import FolderSettings, WrittenFolder
+from pipeline.config.jobs import PrepareJob, SearchJob, TransferJob, TrialJob
 from pipeline.config.layers import FOLDER, merge, named_files
-from pipeline.config.recipes import NasBench201Search, TrialTrain
+from pipeline.config.own_images import OwnTrain
+from pipeline.config.recipes import ImageNetTrain, NasBench201Search, TrialTrain
+from pipeline.config.trainings import layout_for
 from pipeline.config.validation import validate
 from pipeline.config.yaml_text import read_yaml
 from pipeline.errors import InputError
@@ -90,6 +93,41 @@ class Games(Settings):
     noise: float = Field(description="standard deviation, as a share of the largest Shapley value")
 
 
+class Photographs(Settings):
+    """A folder of images on which networks are trained."""
+
+    title: str
+    folder: WrittenFolder | FolderSettings
+
+
+class NetworkForm(Settings):
+    """A network and its recipe."""
+
+    title: str
+    recipe: Literal["own", "folder"] = setting("own", "a key of `retrain`, for its defaults", OURS)
+    layout: str = setting("", "of the network; empty: by the size of the images", OURS)
+    train: dict[str, Any] = factory(dict, "changes to the recipe", OURS)
+    by_folder: dict[str, dict[str, Any]] = factory(dict, "further changes, by folder", OURS)
+
+
+class Transfers(Settings):
+    """Trainings of each network on each folder of images; each network is tested once."""
+
+    genotype: str
+    seeds: int = Field(ge=1)
+    folders: dict[str, Photographs]
+    networks: dict[str, NetworkForm]
+    train: dict[str, Any] = factory(dict, "changes to all recipes", OURS)
+
+    @model_validator(mode="after")
+    def _folders_exist(self) -> Transfers:
+        for name, form in self.networks.items():
+            for folder in form.by_folder.keys() - self.folders.keys():
+                nearest = registry.nearest(folder, [*self.folders])
+                raise ValueError(f"networks.{name}.by_folder: no folder {folder!r}; {nearest}")
+        return self
+
+
 class Study(Settings):
     """The content of one file."""
 
@@ -104,6 +142,7 @@ class Study(Settings):
     estimates: Estimates = Estimates()
     trials: Trials | None = None
     games: Games | None = None
+    transfers: Transfers | None = None
     measurements: dict[str, Words]
 
     def supernets(self) -> dict[str, tuple[str, int]]:
@@ -131,6 +170,10 @@ class Study(Settings):
         if self.trials:
             for form, seed in itertools.product(self.trials.forms, range(self.trials.seeds)):
                 yield self.folder(paths.FORM, form=form, rseed=seed)
+        if self.transfers:
+            axes = (self.transfers.folders, self.transfers.networks, range(self.transfers.seeds))
+            for folder, network, seed in itertools.product(*axes):
+                yield self.folder(paths.NETWORK, folder=folder, network=network, rseed=seed)
 
 
 class WalkJob(Settings):
@@ -170,9 +213,21 @@ def load(name: str, size: str = "", folder: Path = FOLDER) -> Study:
         raise InputError(f"config/studies: no {name!r}; {registry.nearest(name, [*known])}")
     path = known[name]
     values = read_yaml(path)
-    values = merge({"name": name}, values, values.pop("sizes", {}).get(size) or {})
+    changes = values.pop("sizes", {}).get(size) or {}
+    values = _without_nulls(merge({"name": name}, values, changes), changes)
     study: Study = validate(Study, values, {str(path): values})
     return study
+
+
+def _without_nulls(values: Any, changes: Any) -> Any:
+    """The values without the keys that `changes` sets to null."""
+    if not (isinstance(values, dict) and isinstance(changes, dict)):
+        return values
+    return {
+        key: _without_nulls(value, changes.get(key, {}))
+        for key, value in values.items()
+        if changes.get(key, {}) is not None
+    }
 
 
 def load_all(size: str, folder: Path = FOLDER) -> dict[str, Study]:
@@ -239,6 +294,33 @@ def form_job(study: Study, form: str) -> TrialJob:
     recipe = merge(trials.train, chosen.train)  # type: ignore[union-attr]
     where = f"config/studies/{study.name}.yaml: trials.forms.{form}"
     return TrialJob(layout=trials.layout, train=validate(TrialTrain, recipe, {where: recipe}))  # type: ignore[union-attr]
+
+
+def folder_job(study: Study, folder: str) -> PrepareJob:
+    """The slice of `prepare` for one of the study's folders of images."""
+    folders = study.transfers.folders if study.transfers else {}
+    chosen: Photographs = _known(study, "folder", folder, folders)
+    return PrepareJob(
+        dataset=folder,
+        split_seed=study.seed,
+        weights_fraction=None,
+        value_fraction=None,
+        folders={folder: chosen.folder},
+    )
+
+
+def network_job(study: Study, folder: str, network: str) -> TransferJob:
+    """The slice of `transfer` that trains one of the study's networks on a folder of images."""
+    image_size = folder_job(study, folder).folders[folder].image_size
+    transfers: Transfers = study.transfers  # type: ignore[assignment]
+    form: NetworkForm = _known(study, "network", network, transfers.networks)
+    recipe = merge(transfers.train, form.train, form.by_folder.get(folder, {}))
+    where = f"config/studies/{study.name}.yaml: transfers.networks.{network}"
+    model = OwnTrain if form.recipe == "own" else ImageNetTrain
+    return TransferJob(
+        layout=form.layout or layout_for(image_size),
+        train=validate(model, recipe, {where: recipe}),
+    )
 
 
 def summary_job(study: Study, preset: str) -> SummaryJob:

@@ -128,7 +128,7 @@ def _insist_on_different(folder: Path, names: Sequence[str]) -> None:
     for name in names:
         other = known.setdefault(readable(name), name)
         if other != name:
-            both = " and ".join(str(os.fsencode(one)) for one in (other, name))
+            both = " and ".join(str(os.fsencode(folder)) for folder in (other, name))
             raise InputError(
                 f"{readable(folder)}: the classes {both} have the same name as text; rename one"
             )

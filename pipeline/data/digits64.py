@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from PIL import Image
+
 from pipeline.data import digits
 from pipeline.data.spec import Part
-from pipeline.errors import InputError
+from pipeline.data.written_folder import write
 
 FOLDER = "digits64"
 SIZE = 64
@@ -22,31 +23,14 @@ def make(data_root: Path) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    folder = data_root / FOLDER
-    if folder.exists():
-        return
-    temporary = data_root / f".{FOLDER}.{os.getpid()}"
-    try:
-        _write(temporary / "train", "train")
-        _write(temporary / "val", "test")
-        temporary.rename(folder)
-    except OSError as error:
-        # Another process may have written the folder first.
-        if not folder.exists():
-            raise InputError(f"digits64: cannot write {folder} ({error}); see data_root") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    write(data_root / FOLDER, {"train": _enlarged("train"), "val": _enlarged("test")})
 
 
-def _write(folder: Path, part: Part) -> None:
-    from PIL import Image
-
-    images, labels = digits.read(folder, part)
-    for label in set(labels.tolist()):
-        (folder / str(label)).mkdir(parents=True)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+def _enlarged(part: Part) -> Iterator[tuple[str, Image.Image]]:
+    """Class and image of each image of a part."""
+    for image, label in zip(*digits.read(Path(), part), strict=True):
         enlarged = Image.fromarray(image[0]).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
-        enlarged.convert("RGB").save(folder / str(label) / f"{index:04d}.png")
+        yield str(label), enlarged.convert("RGB")
 
 
 DIGITS64 = replace(

@@ -15,14 +15,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from pipeline.data.class_folders import Listing, list_images
 from pipeline.data.preprocessing import Preprocessing, inspect
 from pipeline.data.spec import Channels, DataSet
 from pipeline.errors import InputError
-from pipeline.files import below, digest, readable
+from pipeline.files import below, readable
 
-SHOWN = 20  # most bad files or pairs that an error names
+SHOWN = 20  # most bad files or pairs that one line names
+SIDE, TOLERANCE = 8, 12  # thumbnails: side in pixels, largest difference of similar images (of 255)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class _Opened:
     """The facts about one file."""
 
     error: str = ""  # why it cannot be used
-    digest: str = ""  # of its bytes
+    digest: bytes = b""  # of its size and pixels
+    thumbnail: np.ndarray | None = None  # uint8 [3 SIDE^2]
     done: tuple[str, ...] = ()  # conversions besides decoding
     sums: np.ndarray | None = None  # sums of pixels in [0, 1] and of their squares, float64 [2, 3]
 
@@ -92,10 +95,10 @@ def _measure(
             [*pool.map(partial(_open, prepare=prepare, is_training=True), train.paths)],
             [*pool.map(partial(_open, prepare=prepare, is_training=False), test.paths)],
         ]
-    _insist_on_whole(dataset, [one for part in opened for one in part])
+    _insist_on_whole(dataset, [image for part in opened for image in part], say)
     for line in _remarks(train, test, opened):
         say(line)
-    total, squares = sum(one.sums for one in opened[0] if one.sums is not None)  # type: ignore[misc]
+    total, squares = sum(image.sums for image in opened[0] if image.sums is not None)  # type: ignore[misc]
     n_pixels = len(train.paths) * size**2
     mean = total / n_pixels
     std = np.sqrt(np.maximum(squares / n_pixels - mean**2, 0))
@@ -110,20 +113,29 @@ def _measure(
 def _open(path: str, prepare: Preprocessing, is_training: bool) -> _Opened:
     try:
         image, done = inspect(path)
-        content = digest(path)
     except InputError as error:
         return _Opened(error=readable(str(error)))
-    if not is_training:
-        return _Opened(digest=content, done=done)
-    pixels = np.asarray(prepare.crop_of(image), dtype=np.float64) / 255
-    sums = np.stack([pixels.sum(axis=(0, 1)), (pixels**2).sum(axis=(0, 1))])
-    return _Opened(digest=content, done=done, sums=sums)
+    sums = None
+    if is_training:
+        pixels = np.asarray(prepare.crop_of(image), dtype=np.float64) / 255
+        sums = np.stack([pixels.sum(axis=(0, 1)), (pixels**2).sum(axis=(0, 1))])
+    return _Opened(
+        digest=hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest(),
+        thumbnail=np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX)).ravel(),
+        done=done,
+        sums=sums,
+    )
 
 
-def _insist_on_whole(dataset: DataSet, opened: Sequence[_Opened]) -> None:
-    errors = [one.error for one in opened if one.error]
+def _insist_on_whole(
+    dataset: DataSet, opened: Sequence[_Opened], say: Callable[[str], None]
+) -> None:
+    """Raise `InputError` if images are broken; those that do not fit the error are said before."""
+    errors = [image.error for image in opened if image.error]
+    for line in errors[SHOWN:]:
+        say(line)
     if errors:
-        more = f"; and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
+        more = f"; the other {len(errors) - SHOWN} are named above" if errors[SHOWN:] else ""
         raise InputError(
             f"{dataset.name}: {len(errors)} of {len(opened)} images cannot be used: "
             f"{'; '.join(errors[:SHOWN])}{more}"
@@ -132,22 +144,33 @@ def _insist_on_whole(dataset: DataSet, opened: Sequence[_Opened]) -> None:
 
 def _remarks(train: Listing, test: Listing, opened: list[list[_Opened]]) -> Iterator[str]:
     """Remarks on the files for the user."""
-    done = Counter(word for part in opened for one in part for word in one.done)
+    done = Counter(word for part in opened for image in part for word in image.done)
     for word, n in sorted(done.items()):
         yield f"{n} images {word}"
     if left_out := [*train.left_out, *test.left_out]:
         yield f"{len(left_out)} files are no images: {_named(left_out)}"
-    known = {one.digest: path for one, path in zip(opened[0], train.paths, strict=True)}
-    both = [
-        f"{known[one.digest]} = {path}"
-        for one, path in zip(opened[1], test.paths, strict=True)
-        if one.digest in known
-    ]
+    both = _in_both(train, test, opened)
     if both:
         yield (
-            f"warning: {len(both)} images of val/ stand in train/ too, so that the final "
-            f"evaluation will be too good: {_named(both)}"
+            f"warning: {len(both)} images of val/ stand in train/ too (=) or look like images of "
+            f"it (~), so that the final evaluation may be too good: {_named(both)}"
         )
+
+
+def _in_both(train: Listing, test: Listing, opened: list[list[_Opened]]) -> list[str]:
+    """Pairs of a training and a test image with equal (=) or similar (~) pixels, as text."""
+    from scipy.spatial import KDTree  # imported only here, because it takes half a second
+
+    thumbnails, others = ([image.thumbnail for image in part] for part in opened)
+    nearest = KDTree(thumbnails).query(others, p=np.inf, distance_upper_bound=TOLERANCE + 1)[1]
+    known = {image.digest: path for image, path in zip(opened[0], train.paths, strict=True)}
+    same, similar = [], []
+    for image, path, i in zip(opened[1], test.paths, nearest, strict=True):
+        if image.digest in known:
+            same.append(f"{known[image.digest]} = {path}")
+        elif i < len(thumbnails):
+            similar.append(f"{train.paths[i]} ~ {path}")
+    return same + similar
 
 
 def _named(names: Sequence[str]) -> str:

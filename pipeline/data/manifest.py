@@ -139,13 +139,13 @@ def images_of_share(share: float, n: int, key: str) -> int:
     Raises:
         InputError: the number would be 0 or `n`; the message names `key`.
     """
-    found = round(share * n)
-    if not 0 < found < n:
+    part = round(share * n)
+    if not 0 < part < n:
         raise InputError(
-            f"{key}: {share} of {n} images is {'all' if found else 'none'} of them; it must leave "
+            f"{key}: {share} of {n} images is {'all' if part else 'none'} of them; it must leave "
             "some on both sides: choose another share, or more images"
         )
-    return found
+    return part
 
 
 def halves(

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.data.spec import Channels
 from pipeline.errors import InputError
@@ -84,13 +84,13 @@ def inspect(path: Path | str) -> tuple[Image.Image, tuple[str, ...]]:
     try:
         if not Path(path).is_file():
             raise OSError("no regular file")
-        with Image.open(path, formats=FORMATS) as file:
+        with Path(path).open("rb") as stream, Image.open(stream, formats=FORMATS) as file:
             turned = file.format == "TIFF" and _is_turned(file)  # load() turns a TIFF
             file.load()
             tags = dict(getattr(file, "tag_v2", {}))
             done = ["turned as EXIF says"] if turned or _is_turned(file) else []
             image = ImageOps.exif_transpose(file) if done else file.copy()
-            bits = _stored_bits(path, file.format, tags)
+            bits = _stored_bits(stream, file.format, tags)
             if image.mode.startswith("I"):
                 done.append("grey of 16 bits scaled to 8")
                 image = _eight_bits(image, file.format, tags)
@@ -102,6 +102,8 @@ def inspect(path: Path | str) -> tuple[Image.Image, tuple[str, ...]]:
                 image.info["transparency"] *= 255 // (2**bits - 1)  # Pillow scales only the pixels
     except BROKEN as error:
         reason = " ".join(str(error).split())
+        if isinstance(error, UnidentifiedImageError):
+            reason = f"no {', '.join(FORMATS)}"  # Pillow's text would repeat the file's name
         raise InputError(
             f"{readable(path)}: not a whole image ({readable(reason)}); replace or delete it"
         ) from None
@@ -120,11 +122,11 @@ def _is_turned(file: Image.Image) -> bool:
         return False
 
 
-def _stored_bits(path: Path | str, form: str | None, tags: Mapping[int, Any]) -> int:
+def _stored_bits(stream: BinaryIO, form: str | None, tags: Mapping[int, Any]) -> int:
     """Bits per sample in the file of a PNG or TIFF; 8 for other formats."""
     if form == "PNG":
-        with Path(path).open("rb") as stream:
-            return stream.read(25)[24]
+        stream.seek(24)
+        return stream.read(1)[0]
     return tags.get(BITS_PER_SAMPLE, (8,))[0]
 
 

@@ -13,6 +13,7 @@ from pipeline.networks.layouts import find_layout
 from pipeline.networks.nasbench201 import NasBench201Network
 from pipeline.networks.network import Network
 from pipeline.networks.published import resolve
+from pipeline.networks.resnet18 import ResNet18
 from pipeline.spaces.genotype import Genotype
 
 
@@ -28,7 +29,8 @@ def build(
 
     Args:
         genotype: a `Genotype`, or a name, path or text that `resolve` reads.
-        layout: "cifar10", "images64", "images128", "imagenet" or "nasbench201".
+        layout: "cifar10", "images64", "images128", "imagenet" or "nasbench201"; "resnet18" ignores
+            genotype, channels and cells.
         classes: number of outputs.
         channels: channels of the first cell; None: as published for the layout.
         cells: number of cells (for NAS-Bench-201 per stage); None: as published for the layout.
@@ -37,6 +39,8 @@ def build(
     Raises:
         InputError: the genotype is unknown, or an argument does not fit the layout.
     """
+    if layout == "resnet18":
+        return ResNet18(classes)
     frame = find_layout(layout)
     genotype = resolve(genotype)
     if genotype.space != frame.family:

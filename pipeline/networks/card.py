@@ -11,38 +11,34 @@ from typing import Any
 from pipeline.networks.prediction import class_names_of
 from pipeline.spaces.genotype import Genotype
 
-# Prepares an image as `Preprocessing` does, without this package.
-PREPARE = """\
-import json
-import numpy as np
+# From a file to a class name in ten statements, without this package; see `Preprocessing`.
+BEFORE = """
 from PIL import Image, ImageOps
 
 about = json.load(open("labels.json", encoding="utf-8"))
-steps = about["preprocessing"]
+steps, size = about["preprocessing"], about["preprocessing"]["image_size"]
 image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGBA")
 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 sides = [int(steps["resize_size"] * side / min(image.size)) for side in image.size]
-image, size = image.resize(sides, Image.Resampling.BILINEAR), steps["image_size"]
 left, top = (round((side - size) / 2) for side in sides)
-pixels = np.asarray(image.crop((left, top, left + size, top + size))) / 255
-images = ((pixels - steps["mean"]) / steps["std"]).transpose(2, 0, 1)[None].astype("float32")
+image = image.resize(sides, Image.Resampling.BILINEAR).crop((left, top, left + size, top + size))
+image = np.float32((np.asarray(image) / 255 - steps["mean"]) / steps["std"]).transpose(2, 0, 1)
 """
-ANSWER = """\
-chances = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-print(about["class_names"][logits.argmax()], chances.max())
+AFTER = """
+print(about["class_names"][logits.argmax()], 1 / np.exp(logits - logits.max()).sum())
 """
 PROGRAM = f"""\
-import torch
-{PREPARE}
-network = torch.export.load("network.pt2").module()
-logits = network(torch.from_numpy(images)).detach().numpy()
-{ANSWER}"""
+import json
+import numpy as np
+import torch{BEFORE}\
+logits = torch.export.load("network.pt2").module()(torch.from_numpy(image[None])).detach().numpy()\
+{AFTER}"""
 ONNX = f"""\
-import onnxruntime
-{PREPARE}
-network = onnxruntime.InferenceSession("network.onnx")
-(logits,) = network.run(["logits"], {{"images": images}})
-{ANSWER}"""
+import json
+import numpy as np
+import onnxruntime{BEFORE}\
+logits = onnxruntime.InferenceSession("network.onnx").run(None, {{"images": image[None]}})[0]\
+{AFTER}"""
 WEIGHTS = """\
 import json
 from pipeline.networks import build

@@ -15,9 +15,11 @@ left out, because only training uses it. ONNX and safetensors need optional pack
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -49,20 +51,32 @@ def export(
     a second folder of this kind, the accuracy lost by the quantisation is measured.
 
     Raises:
-        InputError: the model, its preprocessing, a package or `images` is missing.
+        InputError: the model, its preprocessing, a package or `images` is missing, or an image is
+            damaged. Then no file is written.
     """
+    if "int8" in forms and images is None:
+        raise InputError("--form int8: give images of training, folder/<class>/*, by --images")
     network, meta = load_model(model)
     network.auxiliary = None
     check_prepares(model, meta)
-    files = [FORMS[form](network, meta, out) for form in forms if form != "int8"]
     metrics = _beside(model, "metrics")
-    if "int8" in forms:
-        files += _write_int8(network, meta, out, images, test, files)
-        metrics |= read_object(out / "int8.json")
-    write_json(out / "labels.json", labels_of(meta))
-    text = card(meta, metrics, _beside(model, "provenance"), forms)
-    write_text(out / "README.md", text)
-    return [*files, out / "labels.json", out / "README.md"]
+    with TemporaryDirectory() as folder:
+        made = Path(folder)
+        files = [FORMS[form](network, meta, made) for form in forms if form != "int8"]
+        if images is not None and "int8" in forms:
+            files += _write_int8(network, meta, made, images, test, files)
+            metrics |= read_object(made / "int8.json")
+        write_json(made / "labels.json", labels_of(meta))
+        text = card(meta, metrics, _beside(model, "provenance"), forms)
+        write_text(made / "README.md", text)
+        return [_moved(file, out) for file in (*files, made / "labels.json", made / "README.md")]
+
+
+def _moved(file: Path, out: Path) -> Path:
+    """Copy a file into the folder `out`, atomically."""
+    with replacing(out / file.name) as temporary:
+        shutil.copyfile(file, temporary)
+    return out / file.name
 
 
 def labels_of(meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,17 +165,15 @@ def _write_int8(
     network: Network,
     meta: Mapping[str, Any],
     out: Path,
-    images: Path | None,
+    images: Path,
     test: Path | None,
     written: list[Path],
 ) -> list[Path]:
     """Write `network.int8.onnx`, and `int8.json`, with both accuracies if `test` is given."""
-    if images is None:
-        raise InputError("--form int8: give images of training, folder/<class>/*, by --images")
     source = out / "network.onnx"
     files = [] if source in written else [write_onnx(network, meta, out)]
-    preprocessing = Preprocessing.from_json(meta["preprocessing"])
     target = out / "network.int8.onnx"
+    preprocessing = Preprocessing.from_json(meta["preprocessing"])
     cost: dict[str, Any] = {"int8_calibrated_on": quantise(source, target, images, preprocessing)}
     if test is not None:
         both = {"float32": source, "int8": target}

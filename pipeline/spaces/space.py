@@ -40,7 +40,7 @@ class Space(ABC):
 
     family: ClassVar[str]  # of its discrete networks, "darts" or "nasbench201"
     kept_edges: ClassVar[int | None] = None  # edges into a node that a genotype keeps; None: all
-    supernet_class: ClassVar[str]  # "module:Class", for `pipeline.supernet.build_supernet`
+    supernet_class: ClassVar[str]  # "module:Class", imported by `build_supernet`
 
     name: str  # as registered
     cell_types: tuple[str, ...]  # e.g. ("normal", "reduce")

@@ -44,12 +44,13 @@ def run(
         answers = on_folder(classifier, files.below(data_root, images["path"]) / "val")
     else:
         answers = on_data_set(classifier, images, data_root)
-    found, names = evaluation_of(answers, len(classifier.class_names)), classifier.class_names
+    names = classifier.class_names
+    evaluation = evaluation_of(answers, len(names))
     if out is not None:
-        classification.write(found, names, out)
+        classification.write(evaluation, names, out)
         files.write_csv(out / "predictions.csv", predictions(answers, names))
-    table = classification.table(classification.by_class(found, names))
-    return f"{table}\n{classification.words(found)}"
+    table = classification.table(classification.by_class(evaluation, names))
+    return f"{table}\n{classification.words(evaluation)}"
 
 
 def on_folder(classifier: Classifier, folder: Path) -> Answers:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.config.folders import WrittenFolder
 from pipeline.config.jobs import PrepareJob
 from pipeline.data import find, prepare
+from pipeline.data.written_folder import write_small
 from pipeline.stages.stage import stage
 
 
@@ -27,7 +29,10 @@ def run(job: PrepareJob, data_root: Path, out: Path, download: bool = False) -> 
         default if fraction is None else fraction
         for fraction, default in zip(given, dataset.search_fractions, strict=True)
     )
+    folder = job.folders.get(job.dataset)
     with stage("prepare", out, job, seed=job.split_seed) as s:
+        if isinstance(folder, WrittenFolder):
+            write_small(folder, data_root, download)
         both = (fractions[0], fractions[1])
         s.data = manifest = prepare(
             dataset, data_root, out, job.split_seed, both, download, job.balanced, s.log

@@ -16,6 +16,7 @@ from pipeline import networks
 from pipeline.analysis import classification
 from pipeline.config.jobs import RetrainJob
 from pipeline.config.recipes import TrainSettings
+from pipeline.data import Images
 from pipeline.errors import InputError
 from pipeline.networks.network import Network
 from pipeline.networks.prediction import class_names_of
@@ -24,7 +25,7 @@ from pipeline.stages.task import (
     Start,
     Task,
     augmentation,
-    check_test_images,
+    checked_test_images,
     open_part,
     training_images,
 )
@@ -57,14 +58,14 @@ def run(
             settings, or the training diverged.
     """
     task = Task.from_job(job, seed, genotype, manifest, data_root, device, start)
-    check_test_images(task)
     with distributed.joined(task.device) as ranks:
+        images = checked_test_images(task, ranks)
         if not ranks.first:
-            measure_test(task, train(task, None, ranks)[0], ranks)
+            measure_test(task, train(task, None, ranks)[0], ranks, images)
             return
         with stage(name, out, job, seed, task.device.type, data=manifest) as s:
             network, history = train(task, s, ranks)
-            test = measure_test(task, network, ranks)
+            test = measure_test(task, network, ranks, images)
             write(s, task, network, history, test)
 
 
@@ -122,9 +123,11 @@ def train(task: Task, s: Stage | None, ranks: Ranks = ALONE) -> tuple[Network, l
     return network, trainer.train()
 
 
-def measure_test(task: Task, network: Network, ranks: Ranks) -> Evaluation:
-    """Open the test set and evaluate the network on it."""
-    return evaluate(network, open_part("test", task), task.recipe, task.device, ranks)
+def measure_test(
+    task: Task, network: Network, ranks: Ranks, images: Images | None = None
+) -> Evaluation:
+    """Evaluate the network on the test images, which are opened now unless they are given."""
+    return evaluate(network, images or open_part("test", task), task.recipe, task.device, ranks)
 
 
 def metrics_of(

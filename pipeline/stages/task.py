@@ -23,6 +23,7 @@ from pipeline.errors import InputError
 from pipeline.files import digest
 from pipeline.networks.network import Network
 from pipeline.spaces.genotype import Genotype
+from pipeline.training.distributed import Ranks
 
 CHANGES_NO_BIT = {"workers", "checkpoint_steps"}
 
@@ -177,16 +178,20 @@ def _n_held_out(recipe: TrainSettings, n: int, key: str) -> int:
     return images_of_share(recipe.held_out, n, f"{key}.held_out") if recipe.held_out else 0
 
 
-def check_test_images(task: Task) -> None:
-    """List the test images of a folder, so that a missing one is noticed before the training.
+def checked_test_images(task: Task, ranks: Ranks) -> Images | None:
+    """The test images of a folder; each is decoded once, so that no training precedes an error.
 
-    No test image is opened.
+    Small test sets are checked by their checksums when they are opened, after the training.
 
     Raises:
-        InputError: images are missing, or have changed since `prepare`.
+        InputError: images are missing or damaged, or have changed since `prepare`.
     """
-    if task.manifest["kind"] == "folder":
-        open_part("test", task)
+    if task.manifest["kind"] != "folder":
+        return None
+    images = open_part("test", task)
+    for _ in images.batches(task.recipe.micro_size, chosen=slice(ranks.rank, None, ranks.n)):
+        pass
+    return images
 
 
 def open_part(part: Literal["train", "test"], task: Task) -> Images:

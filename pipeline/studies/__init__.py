@@ -1,1 +1,1 @@
-"""The measurements of studies: of supernets, tables, known games and short trainings."""
+"""The measurements of studies: of supernets, tables, known games and trainings."""

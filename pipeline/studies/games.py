@@ -9,7 +9,6 @@ per player, a row has
 - for our estimators, the share of 95 % intervals that contain the true value: without noise on V,
   and with noise whose standard deviation is a given share of the largest |true value|
 """
-# Tested in tests/studies/test_games.py.
 
 from __future__ import annotations
 

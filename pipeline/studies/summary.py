@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipeline.config.studies import Study, SummaryJob, Words, estimate_job, walk
 from pipeline.errors import InputError
 from pipeline.files import read_json, read_share
 from pipeline.nasbench import EMBEDDED, Table
-from pipeline.paths import FORM
+from pipeline.paths import FORM, NETWORK
 from pipeline.studies.agreement import number
 from pipeline.studies.digits import digits_rows
 from pipeline.studies.estimators import block_rows, estimator_rows
@@ -49,12 +50,38 @@ def known_game_rows(study: Study, results: Path) -> Rows:
     return game_rows(study.games)
 
 
+def transfer_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
+    """One row per folder of images and network, from the trainings that have finished."""
+    transfers = study.transfers
+    if transfers is None:
+        raise InputError(f"config/studies/{study.name}.yaml: transfers: missing")
+    for folder, network in product(transfers.folders, transfers.networks):
+        place = {"folder": folder, "network": network}
+        runs = [study.folder(NETWORK, **place, rseed=seed) for seed in range(transfers.seeds)]
+        files = [results / run / "metrics.json" for run in runs]
+        finished = [file for file in files if file.exists()]
+        row = {
+            "data": transfers.folders[folder].title,
+            "network": transfers.networks[network].title,
+            "accuracy": "not run",
+            "n": len(finished),
+            "wanted": transfers.seeds,
+        }
+        if finished:
+            metrics = read_json(finished[0])
+            row["accuracy"] = number(100 * read_share(file, "test_accuracy") for file in finished)
+            row["majority"] = 100 * read_share(finished[0], "majority_accuracy")
+            row |= {key: metrics[key] for key in ("params", "macs", "epochs")}
+        yield row
+
+
 FROM_RUNS: dict[str, Callable[[Study, Path], Rows]] = {
     "estimators": estimator_rows,
     "reaching": reaching_rows,
     "blocks": block_rows,
     "games": known_game_rows,
     "trials": trial_rows,
+    "transfers": transfer_rows,
 }
 FROM_TABLE: dict[str, Callable[[Study, Path, Table], Rows]] = {
     "readings": reading_rows,
@@ -100,11 +127,11 @@ def _rows(study: Study, words: Words, results: Path, table: Path | None) -> Rows
 
 def _made(study: Study, results: Path) -> dict[str, Any]:
     """Seeds of the study; commits, machines and date of its runs (of this process without runs)."""
-    records = [read_json(results / folder / "provenance.json") for folder in study.folders()]
-    now = provenance.collect({}, study.seed, "cpu", 0.0)
-    repeated = study.trials or study.games
-    seeds = [*range(repeated.seeds)] if repeated else [study.seed]
-    return {**made_by(records or [now]), "seeds": seeds}
+    files = [results / folder / "provenance.json" for folder in study.folders()]
+    records = [read_json(file) for file in files if file.exists()]
+    records = records or [provenance.collect({}, study.seed, "cpu", 0.0)]
+    seeds = range(study.games.seeds) if study.games else {record["seed"] for record in records}
+    return {**made_by(records), "seeds": sorted(seeds)}
 
 
 def _sizes(study: Study) -> Iterator[str]:

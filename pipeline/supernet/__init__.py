@@ -1,6 +1,7 @@
 """Supernets: every operation on every edge, mixed with weights that the caller passes.
 
-`build_supernet` creates a supernet. The code in `fast/` computes the same numbers faster.
+`build_supernet` makes the supernet of a space. The code in `fast/` computes the same numbers
+faster.
 """
 
 from pipeline.supernet.batch_norm import evaluation_mode

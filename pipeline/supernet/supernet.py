@@ -16,14 +16,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline import registry
 from pipeline.config.recipes import SupernetSettings
 from pipeline.errors import InputError
+from pipeline.registry import resolve
 from pipeline.seeds import derive
 from pipeline.spaces import Space
 from pipeline.supernet.cell import Present
 from pipeline.supernet.fast.reuse import ActivationCache
 from pipeline.supernet.fast.running import checkpointed, compiled_cell
+
+
+def build_supernet(space: Space, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
+    """Build the supernet of a space on the CPU; the seed determines its weights.
+
+    Raises:
+        InputError: `partial_channels` does not divide `channels`.
+    """
+    if settings.channels % settings.partial_channels:
+        raise InputError(
+            f"supernet.partial_channels: {settings.partial_channels} does not divide "
+            f"supernet.channels ({settings.channels}); choose a divisor"
+        )
+    supernet_class: type[Supernet] = resolve(space.supernet_class)
+    with torch.random.fork_rng(devices=[]):  # the weights are drawn on the CPU
+        torch.default_generator.manual_seed(derive(seed, "supernet"))
+        supernet = supernet_class(space, settings, classes)
+    return supernet.to(memory_format=torch.channels_last) if settings.channels_last else supernet
 
 
 class Supernet(nn.Module):
@@ -131,26 +149,6 @@ class Supernet(nn.Module):
             return None
         present: list[list[list[bool]]] = (table != 0).tolist()
         return present
-
-
-def build_supernet(space: Space, settings: SupernetSettings, classes: int, seed: int) -> Supernet:
-    """Build the supernet of a space on the CPU; the seed determines its weights.
-
-    Raises:
-        InputError: `partial_channels` does not divide `channels`.
-    """
-    if settings.channels % settings.partial_channels:
-        raise InputError(
-            f"supernet.partial_channels: {settings.partial_channels} does not divide "
-            f"supernet.channels ({settings.channels}); choose a divisor"
-        )
-    supernet_class: type[Supernet] = registry.resolve(space.supernet_class)
-    with torch.random.fork_rng(devices=[]):  # the weights are drawn on the CPU
-        torch.default_generator.manual_seed(derive(seed, "supernet"))
-        supernet = supernet_class(space, settings, classes)
-    if settings.channels_last:
-        supernet = supernet.to(memory_format=torch.channels_last)
-    return supernet
 
 
 def averaged_down(images: Tensor, size: int) -> Tensor:

@@ -26,6 +26,7 @@ from torch import Tensor
 from pipeline import seeds
 from pipeline.config.recipes import TrainSettings
 from pipeline.data import Augment, FolderAugment, Images
+from pipeline.moments import span
 from pipeline.networks.network import Network
 from pipeline.progress import progress
 from pipeline.provenance import settings_digest
@@ -187,7 +188,8 @@ class Trainer:
         self.ranks.check_agreement(f"weights after epoch {n}", digest_of(self.network))
         self.position = Position(history, best=self.position.best)
         self.on_epoch(row)
-        self.log(f"epoch {n}/{self.recipe.epochs}: {_brief(row)}")
+        left = span((self.recipe.epochs - n) * sum(row["seconds"] for row in history) / n)
+        self.log(f"epoch {n}/{self.recipe.epochs}: {_brief(row)}; about {left} left")
         self.save()
 
     def resume(self) -> None:

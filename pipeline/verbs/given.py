@@ -218,10 +218,11 @@ class Given(dict[str, Any]):
     def suggest(self, out: Path, *following: str) -> None:
         """Print the result's folder and the next command, with the same settings, by hand only."""
         if not self.in_workflow and os.environ.get("RANK", "0") == "0":
-            preset = [f"--preset={self['preset']}"] if self["preset"] else []
+            names = ("manifest", "data_root", "preset")
+            given = [f"--{n.replace('_', '-')}={self[n]}" for n in names if self[n] is not None]
             files = [f"--configfile={file}" for file in self["configfile"]]
             changes = [f"--set={assignment}" for assignment in self["assignments"]]
-            command = shlex.join([*following, *preset, *files, *changes])
+            command = shlex.join([*following, *given, *files, *changes])
             print(f"result: {out}\nnext:   python -m pipeline {command}", file=sys.stderr)
 
     def configure_device(self) -> str:

@@ -109,6 +109,8 @@ def predict(given: Given, model: Path, top: int, as_csv: bool, images: tuple[str
     rows = csv.writer(sys.stdout, lineterminator="\n")
     if as_csv:
         rows.writerow(["file", "class", "probability", *(f"p({name})" for name in names)])
+    else:
+        print("file", *["class probability"] * min(top, len(names)), sep="  ")
     for path, answer in classifier.answers(paths):
         if isinstance(answer, InputError):
             errors.append(answer)

@@ -57,7 +57,7 @@ def search(given: Given) -> None:
 @click.option(
     "--trial", "trials", type=Path, multiple=True, help="metrics.json of trials: keep the best"
 )
-@takes("space", "dataset", "strategy", "seed", "manifest", "job", "out", "config")
+@takes("space", "dataset", "strategy", "seed", "manifest", "job", "data_root", "out", "config")
 def genotype(given: Given, strength: Path | None, trials: tuple[Path, ...]) -> None:
     """Write and draw a found or given cell, build its network and count the parameters."""
     from pipeline.stages import genotype as genotype_stage  # loads matplotlib, unlike the others

@@ -69,3 +69,39 @@ def test_files(labels_and_answers, tmp_path):
     assert np.array_equal(rows, found.confusion)
     with Image.open(tmp_path / "confusion.png") as image:
         assert min(image.size) > 100
+
+
+ODD = {
+    "very long": ("a" * 300, "a" * 299 + "b"),
+    "Cyrillic and Greek": ("собака", "σκύλος"),
+    "letters that the font lacks": ("犬", "แมว"),
+    "dollars and braces": ("$x", "{y}$^_\\frac"),
+    "line breaks and tabs": ("one\ntwo\r\n" * 9, "\t\v"),
+    "bytes and a null": (r"c\xe4t", "a\0b"),
+    "emoji": ("🐕", "🐈 cat"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.filterwarnings("error")
+def test_a_picture_with_odd_names_shows_its_matrix(kind, tmp_path):
+    """Matplotlib warns if letters are missing, or if labels leave no room for the matrix."""
+    confusion = np.diag([7, 5])
+    classification.write(Evaluation(confusion, n_top5=12, loss=1.0), ODD[kind], tmp_path)
+    with Image.open(tmp_path / "confusion.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    dark_blue = np.abs(pixels - (8, 48, 107)).max(axis=2) < 8
+    assert dark_blue.mean() > 0.05  # the diagonal: two of four cells
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_names_in_a_picture_are_short_and_different(kind):
+    shown = [classification._label(name, i) for i, name in enumerate(ODD[kind])]
+    assert len({*shown}) == 2
+    assert all(0 < len(name) <= 24 and len(name.splitlines()) == 1 for name in shown)
+
+
+def test_names_in_a_picture_keep_what_can_be_read():
+    assert classification._label("red $ & {fox}", 0) == "red $ & {fox}"
+    assert classification._label("собака", 0) == "собака"
+    assert classification._label("犬", 41) == "class 41"

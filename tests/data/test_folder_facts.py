@@ -82,3 +82,71 @@ def test_names_in_any_bytes_go_the_whole_way(prepared, tmp_path):
     assert r"c\xe4t/\xff\xfe.jpg" in (tmp_path / "out" / "search_images.csv").read_text()
     images = open_images(manifest, tmp_path, "train")
     assert sum(len(labels) for _, labels in images.batches(4)) == images.n
+
+
+def test_every_one_of_many_bad_images_is_named(prepared, tmp_path):
+    """Each once, either in the error or in a line before it."""
+    bad = [tmp_path / "mine" / "train" / "dog" / f"cut {i}.jpg" for i in range(47)]
+    for path in bad:
+        path.write_bytes(b"\xff\xd8\xff")
+    said: list[str] = []
+    with pytest.raises(InputError, match=r"47 of \d+ .*; the other 27 are named above$") as error:
+        prepare(find("mine", {"mine": SETTINGS}), tmp_path, tmp_path / "out", 0, say=said.append)
+    text = "\n".join([*said, str(error.value)])
+    assert all(text.count(str(path)) == 1 for path in bad)
+
+
+PICTURE = Image.effect_mandelbrot((90, 70), (-2, -1, 1, 1), 40)
+
+
+def in_colours(path) -> Image.Image:
+    """A smooth picture with details, as a photograph has."""
+    bands = [PICTURE, PICTURE.transpose(Image.Transpose.FLIP_LEFT_RIGHT), PICTURE.rotate(180)]
+    Image.merge("RGB", bands).save(path, quality=90)
+    return Image.open(path)
+
+
+@pytest.mark.parametrize("form", ["png", "bmp", "metadata", "turned"])
+def test_the_same_pixels_in_another_file_are_reported(form, prepared, tmp_path):
+    train, val = tmp_path / "mine" / "train" / "dog", tmp_path / "mine" / "val" / "cat"
+    picture = in_colours(train / "z.jpg")
+    exif = Image.Exif()
+    if form == "metadata":
+        data = (train / "z.jpg").read_bytes()
+        (val / "copy.jpg").write_bytes(data[:2] + b"\xff\xfe\x00\x07hello" + data[2:])  # a comment
+    elif form == "turned":
+        exif[0x0112] = 3
+        picture.transpose(Image.Transpose.ROTATE_180).save(val / "copy.png", exif=exif)
+    else:
+        picture.save(val / f"copy.{form}")
+    _, said = prepared()
+    (line,) = (line for line in said if line.startswith("warning"))
+    assert "1 images of val/ stand in train/ too" in line
+    assert "train/dog/z.jpg = " in line and "val/cat/copy." in line
+
+
+@pytest.mark.parametrize("form", ["jpeg at 30", "webp", "half the size"])
+def test_a_picture_saved_again_with_losses_is_reported(form, prepared, tmp_path):
+    train, val = tmp_path / "mine" / "train" / "dog", tmp_path / "mine" / "val" / "cat"
+    picture = in_colours(train / "z.jpg")
+    if form == "half the size":
+        picture.resize((45, 35)).save(val / "copy.jpg", quality=90)
+    else:
+        picture.save(val / f"copy.{'webp' if form == 'webp' else 'jpg'}", quality=30)
+    _, said = prepared()
+    (line,) = (line for line in said if line.startswith("warning"))
+    assert "1 images of val/ " in line and "look like images" in line
+    assert "train/dog/z.jpg ~ " in line and "val/cat/copy." in line
+
+
+def test_no_two_photographs_of_imagenette_look_alike(real_data, tmp_path):
+    folder = real_data / "imagenette_subset"
+    if not folder.is_dir():
+        pytest.skip(f"real data: no {folder}")
+    for path in sorted(folder.glob("*/*/*.*"))[::5]:
+        target = tmp_path / "mine" / path.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    said: list[str] = []
+    prepare(find("mine", {"mine": SETTINGS}), tmp_path, tmp_path / "out", 0, say=said.append)
+    assert not [line for line in said if line.startswith("warning")]

@@ -153,6 +153,8 @@ def test_code_of_the_card_names_the_class_that_predict_names(
     ((_, expected),) = Classifier.load(trained[1]).answers([photo])
     blocks = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.S)
     (code,) = (block for block in blocks if f"import {runtime}\n" in block)
+    assert len([line for line in code.splitlines() if " = " in line or "print(" in line]) == 10
+    assert len(code.splitlines()) == 4 + 1 + 10  # imports, an empty line, statements
     program = "import sys; sys.modules['pipeline'] = None\n" + code.replace("photo.jpg", form)
     done = subprocess.run(
         [sys.executable, "-I", "-c", program], cwd=folder, capture_output=True, text=True
@@ -225,9 +227,25 @@ def test_8_bit_numbers_are_calibrated_and_what_they_cost_is_measured(trained, tm
     assert "accuracy by 8-bit numbers" in card and 'InferenceSession("network.int8.onnx")' in card
 
 
-def test_8_bit_numbers_need_images(trained, tmp_path):
-    with pytest.raises(InputError, match=r"--form int8: give images .* by --images"):
-        export(trained[1], tmp_path, ("int8",))
+@pytest.mark.parametrize("forms", [("int8",), ("program", "onnx", "int8")])
+def test_8_bit_numbers_need_images(forms, trained, tmp_path):
+    with pytest.raises(InputError, match=r"^--form int8: give images .* by --images$"):
+        export(trained[1], tmp_path / "out", forms)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("what", ["no folder", "damaged", "other classes"])
+def test_an_export_that_fails_leaves_what_was_there(what, trained, tmp_path):
+    out, photos = tmp_path / "out", tmp_path / "photos"
+    export(trained[1], out, ("onnx",))
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.iterdir()}
+    if what != "no folder":
+        image_folder(photos, ("a", "z") if what == "other classes" else NAMES[:2], (30, 24))
+    if what == "damaged":
+        next((photos / "train").rglob("*.jpg")).write_bytes(b"")
+    with pytest.raises(InputError):
+        export(trained[1], out, ("int8",), photos / "train", photos / "val")
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.iterdir()} == before
 
 
 def test_a_missing_package_is_one_line(trained, tmp_path, monkeypatch):

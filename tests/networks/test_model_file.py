@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torchvision
 
 from pipeline.data.preprocessing import Preprocessing
 from pipeline.errors import InputError
@@ -53,6 +54,17 @@ def test_a_model_comes_back_ready_to_use(saved):
         "class_names": ["a", "b", "c"],
         "preprocessing": Preprocessing(8, 9, MANIFEST["mean"], MANIFEST["std"]).to_json(),
     }
+
+
+def test_resnet18_is_that_of_torchvision_and_comes_back(tmp_path):
+    network = build("darts_v2", "resnet18", classes=3)
+    theirs = torchvision.models.resnet18(num_classes=3)
+    weights = [*network.body.state_dict().values(), *network.classifier.state_dict().values()]
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), weights, strict=True)))
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(network.eval()(images), theirs.eval()(images))
+    save_model(tmp_path / "model.pt", network, resolve("darts_v2"), "resnet18", MANIFEST)
+    assert torch.equal(load_model(tmp_path / "model.pt")[0](images), network(images))
 
 
 def test_names_of_classes_may_be_unknown(tmp_path):

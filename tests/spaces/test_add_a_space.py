@@ -36,8 +36,9 @@ def test_it_is_a_space(space: Space) -> None:
 
 
 def test_supernet_genotype_and_network(space: Space) -> None:
-    settings = SupernetSettings(channels=4, cells=3, partial_channels=2)
-    supernet = build_supernet(space, settings, 5, 0)
+    supernet = build_supernet(
+        space, SupernetSettings(channels=4, cells=3, partial_channels=2), 5, 0
+    )
     images = torch.randn(2, 3, 8, 8)
     assert supernet(images, mixture(space, torch.zeros(84))).shape == (2, 5)
     genotype = space.genotype_from(space.random_strength(np.random.default_rng(0)))

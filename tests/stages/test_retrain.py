@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,7 +136,9 @@ def test_transfer_to_a_folder_of_images(data, tmp_path, monkeypatch):
     provenance = json.loads((out / "provenance.json").read_text())
     assert provenance["stage"] == "transfer" and provenance["settings"]["layout"] == "imagenet"
     n_test = manifest["n_test"]
-    assert parts == ["train"] * (len(parts) - n_test) + ["val"] * n_test
+    checked, tested = parts[:n_test], parts[-n_test:]
+    assert checked == tested == ["val"] * n_test  # before the training and after it
+    assert set(parts[n_test:-n_test]) == {"train"}
 
 
 def test_a_missing_test_image_stops_before_the_training(tmp_path, monkeypatch):
@@ -146,6 +149,25 @@ def test_a_missing_test_image_stops_before_the_training(tmp_path, monkeypatch):
     place = (manifest, data.root, tmp_path / "run", "cpu")
     with pytest.raises(InputError, match=r"val: 359 images of 10 classes, but 360 .* prepared"):
         retrain.run("transfer", transfer_job(), 0, "darts_v2", *place)
+    assert not trained and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("damage", ["cut", "emptied", "no image"])
+def test_a_damaged_test_image_stops_before_the_training(damage, workers, tmp_path, monkeypatch):
+    data, trained = Prepared(tmp_path), []
+    manifest = data.manifest("digits64")
+    monkeypatch.setattr(retrain, "train", lambda *_: trained.append(1))
+    path = sorted((data.root / manifest["path"] / "val").rglob("*.png"))[217]
+    content = path.read_bytes()
+    size = len(content)
+    path.write_bytes({"cut": content[: size // 2], "emptied": b""}.get(damage, b"x" * size))
+    job = transfer_job()
+    job = job.model_copy(update={"train": job.train.model_copy(update={"workers": workers})})
+    place = (manifest, data.root, tmp_path / "run", "cpu")
+    with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: not a whole image") as error:
+        retrain.run("transfer", job, 0, "darts_v2", *place)
+    assert "\n" not in str(error.value)
     assert not trained and not (tmp_path / "run").exists()
 
 

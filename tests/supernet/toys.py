@@ -20,7 +20,8 @@ TOYS: dict[str, dict[str, Any]] = {
 
 def toy(name: str, seed: int = 0, **changes: Any) -> Supernet:
     settings = SupernetSettings(channels=8, **TOYS[name] | changes)
-    return build_supernet(registry.get("spaces", name)(settings), settings, 4, seed)
+    supernet: Supernet = build_supernet(registry.get("spaces", name)(settings), settings, 4, seed)
+    return supernet
 
 
 def images(name: str, n: int = 3) -> torch.Tensor:

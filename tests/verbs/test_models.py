@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -66,7 +67,9 @@ def test_predict_answers_what_it_can_and_names_the_rest(photos, call, tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     code, out, err = call("predict", "--model", photos / "model.pt", tmp_path)
     assert code == 2 and len(err.splitlines()) == 1
-    assert len(out.splitlines()) == 1 and "good.webp" in out
+    head, *lines = out.splitlines()
+    assert head == "file" + 3 * "  class probability"
+    assert len(lines) == 1 and "good.webp" in lines[0]
     assert "bad.jpg: not a whole image" in err and "pipe.png" in err
 
 
@@ -104,3 +107,13 @@ def test_evaluate_refuses_classes_that_the_model_does_not_have(photos, call, tmp
     image_folder(tmp_path / "other", ("cat", "yak"), (20, 20))
     code, _, err = call("evaluate", "--model", photos / "model.pt", tmp_path / "other" / "val")
     assert code == 2 and "classes yak are none of the model's: cat, dog, large, eel" in err
+
+
+@pytest.mark.parametrize("top", [1, 2, 7])
+def test_the_head_of_predict_has_as_many_columns_as_the_rows(top, photos, call):
+    arguments = ("--model", photos / "model.pt", "--top", top, photos / "mine" / "val" / "eel")
+    _, out, _ = call("predict", *arguments)
+    head, *lines = out.splitlines()
+    n = min(top, len(NAMES))
+    assert head.count("probability") == n
+    assert all(len(re.findall(r" \d\.\d{4}", line)) == n for line in lines)

@@ -160,7 +160,7 @@ def test_a_stage_by_hand_says_what_to_run_next(call, tmp_path, monkeypatch):
         (line,) = [line for line in said.splitlines() if line.startswith("next:")]
         command = shlex.split(line.removeprefix("next:"))
         assert command[:4] == ["python", "-m", "pipeline", verb]
-        short = ("--set", "retrain.nasbench201.epochs=1", *data) if verb == "retrain" else data
+        short = ("--set", "retrain.nasbench201.epochs=1") if verb == "retrain" else ()
         searched = call(*command[3:], *short)
     assert (tmp_path / "s0" / "genotype" / "genotype.json").exists()
     assert searched[0] == 0, searched[2]
@@ -170,19 +170,20 @@ def test_a_stage_by_hand_says_what_to_run_next(call, tmp_path, monkeypatch):
 def test_the_next_command_has_the_settings_of_this_one(call, tmp_path, monkeypatch):
     """On your own images, which only a file with a space in its name defines."""
     monkeypatch.setenv("SHAPLEY_NAS_TRACKING", "false")
-    monkeypatch.setenv("SHAPLEY_NAS_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("SHAPLEY_NAS_DATA", raising=False)
     stand_ins.image_folder(tmp_path / "data" / "mine", ("cat", "dog"), (40, 36), n=8)
     file = tmp_path / "my own.yaml"
     file.write_text("datasets: {mine: {path: mine, image_size: 32}}\n")
     settings = ("--configfile", file, "--set", "retrain.nasbench201={epochs: 1, channels: 4}")
-    data = ("--manifest", tmp_path / "mine" / "manifest.json")
+    settings += ("--data-root", tmp_path / "data")
     assert call("prepare", "--dataset", "mine", "--out", tmp_path / "mine", *settings)[0] == 0
+    data = ("--manifest", tmp_path / "mine" / "manifest.json")
     place = ("--space", "nasbench201", "--dataset", "mine", "--strategy", "random")
     done = call("search", *place, "--out", tmp_path / "s0" / "search", *data, *settings)
     for _ in ("genotype", "retrain"):
         assert done[0] == 0, done[2]
         (line,) = [line for line in done[2].splitlines() if line.startswith("next:")]
-        done = call(*shlex.split(line.removeprefix("next:"))[3:], *data)
+        done = call(*shlex.split(line.removeprefix("next:"))[3:])
     assert done[0] == 0, done[2]
     metrics = json.loads((tmp_path / "s0" / "network" / "metrics.json").read_text())
     assert (metrics["epochs"], metrics["channels"]) == (1, 4)

@@ -46,4 +46,6 @@ def test_every_study_is_a_target(tmp_path):
     planned = done.stdout + done.stderr
     for rule in ("train_supernet", "walk_supernet", "estimate_values", "train_form"):
         assert rule in planned
+    for rule in ("prepare_folder", "train_on_folder"):
+        assert rule in planned
     assert all(f"studies/{study}/summary/metrics.json" in planned for study in studies)
