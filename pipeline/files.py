@@ -136,11 +136,11 @@ def parse_json(text: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    content = dict(pairs)
+    if len(content) < len(pairs):
         keys = [key for key, _ in pairs]
         raise ValueError(f"key {max(keys, key=keys.count)!r} twice")
-    return found
+    return content
 
 
 def _finite(text: str) -> float:

@@ -38,17 +38,13 @@ def command(
             "`--profile profiles/slurm`, or set nodes: 1"
         )
     job = environment["SLURM_JOB_ID"]
-    meet = f"{first_host(environment['SLURM_JOB_NODELIST'])}:{port_of(int(job))}"
+    port = FIRST_PORT + int(job) % N_PORTS  # the same for jobs whose ids differ by 20,000
+    meet = f"{first_host(environment['SLURM_JOB_NODELIST'])}:{port}"
     # --overlap, because Snakemake itself runs in a step that holds the job's first cores.
     step = ["srun", "--overlap", f"--jobid={job}", f"--nodes={nodes}", f"--ntasks={nodes}"]
     rendezvous = ["--rdzv-backend=c10d", f"--rdzv-endpoint={meet}", f"--rdzv-id={job}"]
     each = ["--ntasks-per-node=1", "--cpu-bind=none", "--kill-on-bad-exit=1"]
     return [*step, *each, *ranks, f"--nnodes={nodes}", *rendezvous, "-m", "pipeline", *verb]
-
-
-def port_of(job: int) -> int:
-    """The port of a SLURM job. Jobs whose ids differ by a multiple of 20,000 share a port."""
-    return FIRST_PORT + job % N_PORTS
 
 
 def first_host(nodelist: str) -> str:

@@ -66,7 +66,7 @@ class Moments(logging.Handler):
             self._before()
             atexit.register(lambda: self._after("FAILED" if self._left.total() else "FINISHED"))
         output = self._workflow.output_settings
-        self._quiet = bool({one.name for one in output.quiet or ()} & QUIET)
+        self._quiet = bool({value.name for value in output.quiet or ()} & QUIET)
         for handler in logging.getLogger(LOGGER).handlers:
             if handler.name == STREAM and not (output.verbose or output.printshellcmds):
                 handler.setLevel(logging.WARNING)

@@ -124,12 +124,6 @@ class _Bounded:
         self._reads -= 1
         return self._stream.readline(1000)
 
-    def readinto(self, buffer: bytearray) -> int:
-        """Fill a buffer for the unpickler."""
-        content = self.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
-
 
 def read_pickle(path: Path, bounded: bool = True) -> dict[str, Any]:
     """Read a dict of arrays, numbers and text; a file `*.pbz2` is compressed by bz2.

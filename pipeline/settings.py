@@ -72,10 +72,10 @@ def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 def expanded(path: str) -> str:
     """A path with `~` and `$VARIABLE` replaced, as in a shell."""
     home = str(Path(path).expanduser()) if path.startswith("~") else path
-    found = os.path.expandvars(home)
-    if "$" in found and "$" in path:
+    whole = os.path.expandvars(home)
+    if "$" in whole and "$" in path:
         raise ValueError("a variable that is not set here; set it, or write the path out")
-    return found
+    return whole
 
 
 Distinct = AfterValidator(distinct)

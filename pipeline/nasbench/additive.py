@@ -44,14 +44,6 @@ def scores(codes: NDArray[np.uint8], strength: NDArray[np.float64]) -> NDArray[n
     return strength[np.arange(SHAPE[0]), codes].mean(axis=1)
 
 
-def softmax(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mixing weights [6, 5] of architecture parameters [30] or [6, 5]."""
-    from scipy import special
-
-    weights: NDArray[np.float64] = special.softmax(alpha.reshape(SHAPE), axis=1)
-    return weights
-
-
 def kendall(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Kendall's tau-b; 0 if one of the two is constant."""
     from scipy.stats import kendalltau

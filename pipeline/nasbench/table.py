@@ -117,10 +117,6 @@ class Table:
             raise InputError(f"{self.path}: no column {name!r}; {nearest(name, [*self.columns])}")
         return np.asarray(self.rows[name])
 
-    def value(self, column: str, arch: str) -> float:
-        """One number of a column, by the text of an architecture."""
-        return float(self.column(column)[self.index_of(arch)])
-
     def row(self, index: int) -> dict[str, Any]:
         """The values of one architecture in all columns; a missing value is None.
 

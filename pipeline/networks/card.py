@@ -105,11 +105,11 @@ def _facts(
     meta: Mapping[str, Any], metrics: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The rows of the card's table; None: unknown."""
-    data = provenance.get("data") or {}
+    data, majority = provenance.get("data") or {}, metrics.get("majority_accuracy")
     return {
         "test error (top-1)": metrics.get("test_error"),
         "test error (top-5)": metrics.get("top5_error"),
-        "error of naming the most frequent class": _one_minus(metrics.get("majority_accuracy")),
+        "error of naming the most frequent class": None if majority is None else 1 - majority,
         "accuracy by 8-bit numbers": metrics.get("int8_accuracy_int8"),
         "on the same images without": metrics.get("int8_accuracy_float32"),
         "parameters": metrics.get("params"),
@@ -122,10 +122,6 @@ def _facts(
         "layout": f"{meta['layout']}, {meta['channels']} channels, {meta['cells']} cells",
         **{f"input: {key}": value for key, value in meta["preprocessing"].items()},
     }
-
-
-def _one_minus(share: float | None) -> float | None:
-    return None if share is None else 1 - share
 
 
 def _safe(value: Any) -> str:

@@ -20,14 +20,13 @@ from pipeline.networks.network import Network, Nodes
 from pipeline.spaces.genotype import Genotype
 from pipeline.spaces.operations import (
     STEM_MULTIPLIER,
-    FactorizedReduce,
-    ReLUConvBN,
+    CellShape,
     conv_bn,
+    darts_cells,
     imagenet_stem,
     make,
 )
 
-N_INPUTS = 2
 IMAGENET_STRIDE = 8
 
 
@@ -49,20 +48,15 @@ class DartsNetwork(Network):
     ) -> None:
         super().__init__(classes, channels, cells)
         imagenet = stem_stride == IMAGENET_STRIDE
-        self.stem, last = make_stem(channels, stem_stride)
-        before = last
-        halved = imagenet  # whether a cell's second input is half as large as its first
+        self.stem, width = make_stem(channels, stem_stride)
         self.stack = nn.ModuleList()
         self.n_until_auxiliary = 2 * cells // 3 + 1
-        for i in range(cells):
-            reduction = i in (cells // 3, 2 * cells // 3)
-            channels *= 2 if reduction else 1
-            self.stack.append(DartsCell(genotype, (before, last), channels, reduction, halved))
-            before, last = last, len(genotype.concat) * channels
-            halved = reduction
-            if auxiliary and i + 1 == self.n_until_auxiliary:
-                self.auxiliary = AuxiliaryHead(last, classes, final_norm=not imagenet)
-        self.classifier = nn.Linear(last, classes)
+        for shape in darts_cells(channels, cells, width, imagenet, len(genotype.concat)):
+            self.stack.append(DartsCell(genotype, shape))
+            width = len(genotype.concat) * shape.channels
+            if auxiliary and len(self.stack) == self.n_until_auxiliary:
+                self.auxiliary = AuxiliaryHead(width, classes, final_norm=not imagenet)
+        self.classifier = nn.Linear(width, classes)
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """The outputs of the last cell and of the second reduction cell."""
@@ -88,24 +82,17 @@ def make_stem(channels: int, stride: int) -> tuple[nn.ModuleList, int]:
 class DartsCell(nn.Module):
     """Brings both inputs to the same shape, computes the nodes and concatenates them."""
 
-    def __init__(
-        self,
-        genotype: Genotype,
-        n_in: tuple[int, int],
-        channels: int,
-        reduction: bool,
-        halved: bool,
-    ) -> None:
+    def __init__(self, genotype: Genotype, shape: CellShape) -> None:
         super().__init__()
-        shrink = FactorizedReduce if halved else ReLUConvBN
-        self.first = shrink(n_in[0], channels)
-        self.second = ReLUConvBN(n_in[1], channels)
+        self.first, self.second = shape.adapters()
         self.concat = genotype.concat
 
         def make_operation(name: str, source: int) -> nn.Module:
-            return make(name, channels, stride=2 if reduction and source < N_INPUTS else 1)
+            halves = shape.reduction and source < len(shape.n_in)
+            return make(name, shape.channels, stride=2 if halves else 1)
 
-        self.nodes = Nodes(genotype.cells["reduce" if reduction else "normal"], make_operation)
+        cell = genotype.cells["reduce" if shape.reduction else "normal"]
+        self.nodes = Nodes(cell, make_operation)
 
     def forward(self, before: Tensor, last: Tensor, keep: Tensor | None) -> Tensor:
         """Map the outputs of the two previous cells to the output of this cell."""

@@ -12,8 +12,8 @@ from matplotlib.patches import Circle, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Curve
 
 from pipeline.files import replacing
-from pipeline.networks.placement import RADIUS, DrawnPlace, Edge, Graph, arrange, n_input_states
-from pipeline.spaces.genotype import Genotype
+from pipeline.networks.placement import RADIUS, DrawnPlace, Edge, Graph, arrange
+from pipeline.spaces.genotype import SHAPES, Genotype
 
 SCALE = 0.72  # inches per unit
 BOX, BOX_HEIGHT = 1.62, 0.46  # of an operation
@@ -138,11 +138,10 @@ def ends(graph: Graph, edge: Edge) -> tuple[tuple[float, float], tuple[float, fl
 
 def state_label(genotype: Genotype, place: DrawnPlace) -> str:
     """Label of a state: c_{k-2} or c_{k-1} for an input, c_k for the output, else its number."""
-    n_inputs = n_input_states(genotype)
-    n_states = n_inputs + len(next(iter(genotype.cells.values())))
+    _, n_inputs, n_nodes = SHAPES[genotype.space]
     if place.state < n_inputs:
         return f"$c_{{k-{n_inputs - place.state}}}$"
-    return "$c_k$" if place.state == n_states else str(place.state)
+    return "$c_k$" if place.state == n_inputs + n_nodes else str(place.state)
 
 
 def draw_curve(

@@ -28,7 +28,7 @@ from pipeline.data.preprocessing import Preprocessing
 from pipeline.errors import InputError
 from pipeline.files import read_object, replacing, write_json, write_text
 from pipeline.networks.card import card
-from pipeline.networks.model_file import load_model
+from pipeline.networks.model_file import check_prepares, load_model
 from pipeline.networks.network import Network
 from pipeline.networks.prediction import class_names_of
 from pipeline.networks.quantised import compare, quantise
@@ -58,11 +58,7 @@ def export(
         raise InputError("--form int8: give images of training, folder/<class>/*, by --images")
     network, meta = load_model(model)
     network.auxiliary = None
-    if not meta.get("preprocessing"):
-        raise InputError(
-            f"{model}: of an earlier version, which did not keep how images are prepared; train "
-            "it again"
-        )
+    check_prepares(model, meta)
     metrics = _beside(model, "metrics")
     with TemporaryDirectory() as folder:
         made = Path(folder)

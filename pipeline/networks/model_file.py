@@ -76,7 +76,9 @@ def load_model(path: Path | str) -> tuple[Network, dict[str, Any]]:
     try:
         weights = content.pop("state_dict")
         _check(content, weights)
-        network = _empty(content)
+        size = {k: content[k] for k in ("layout", "classes", "channels", "cells", "auxiliary")}
+        with torch.device("meta"):  # allocates no memory: the file provides the weights
+            network = build(Genotype.from_json(content["genotype"]), **size)
         network.load_state_dict(weights, assign=True)
         network.keep = torch.ones(())  # a buffer that is not in the file
     except (InputError, *DAMAGED) as error:
@@ -99,13 +101,13 @@ def _check(content: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
         raise ValueError(f"class_names: {names!r:.80}")
 
 
-def _empty(content: Mapping[str, Any]) -> Network:
-    """The network that a file describes, without memory for its weights (meta device)."""
-    size = {key: content[key] for key in ("layout", "classes", "channels", "cells", "auxiliary")}
-    with torch.device("meta"):
-        network = build(Genotype.from_json(content["genotype"]), **size)
-    network.keep = torch.ones(())  # a buffer that is not in the file
-    return network
+def check_prepares(path: Path, meta: Mapping[str, Any]) -> None:
+    """Raise `InputError` if a model file, read by `load_model`, has no preprocessing."""
+    if not meta.get("preprocessing"):
+        raise InputError(
+            f"{path}: of an earlier version, which did not keep how images are prepared; train "
+            "it again"
+        )
 
 
 def _plain(value: Any) -> Any:

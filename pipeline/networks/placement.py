@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import lsq_linear
 
-from pipeline.spaces.genotype import Genotype
+from pipeline.spaces.genotype import SHAPES, Genotype
 
 PITCH = 0.62  # distance between the boxes of a node
 RADIUS = 0.21  # radius of a state's circle
@@ -89,7 +89,7 @@ class Graph:
 def arrange(genotype: Genotype, cell_type: str) -> Graph:
     """Lay out one cell, with its states in columns by depth."""
     nodes = genotype.cells[cell_type]
-    n_inputs = n_input_states(genotype)
+    _, n_inputs, _ = SHAPES[genotype.space]
     depth = [0] * n_inputs
     for node in nodes:
         depth.append(1 + max(depth[state] for _, state in node))
@@ -109,11 +109,6 @@ def arrange(genotype: Genotype, cell_type: str) -> Graph:
     order_columns(graph)
     straighten(graph)
     return graph
-
-
-def n_input_states(genotype: Genotype) -> int:
-    """Number of input states of a cell: two in the DARTS family, one in NAS-Bench-201."""
-    return 2 if genotype.space == "darts" else 1
 
 
 def stack(column: list[DrawnPlace]) -> None:

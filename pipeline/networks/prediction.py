@@ -15,7 +15,7 @@ from pipeline import devices
 from pipeline.data.augment import normalise
 from pipeline.data.preprocessing import Preprocessing, read_image
 from pipeline.errors import InputError
-from pipeline.networks.model_file import load_model
+from pipeline.networks.model_file import check_prepares, load_model
 from pipeline.networks.network import Network
 
 BATCH = 32  # images per forward pass
@@ -37,15 +37,10 @@ class Classifier:
             InputError: the file or its preprocessing is missing.
         """
         network, meta = load_model(path)
-        described = meta.get("preprocessing")
-        if not described:
-            raise InputError(
-                f"{path}: of an earlier version, which did not keep how images are prepared; "
-                "train it again"
-            )
+        check_prepares(path, meta)
         return cls(
             network.to(devices.resolve(device)),
-            Preprocessing.from_json(described),
+            Preprocessing.from_json(meta["preprocessing"]),
             tuple(class_names_of(meta)),
         )
 
@@ -61,11 +56,11 @@ class Classifier:
         for start in range(0, len(paths), BATCH):
             read = {path: self._read(path) for path in paths[start : start + BATCH]}
             whole = [pixels for pixels in read.values() if isinstance(pixels, Tensor)]
-            found = iter(
+            answers = iter(
                 self.probabilities(normalise(torch.stack(whole), mean, std)) if whole else ()
             )
             for path, pixels in read.items():
-                yield path, next(found) if isinstance(pixels, Tensor) else pixels
+                yield path, next(answers) if isinstance(pixels, Tensor) else pixels
 
     def _read(self, path: Path) -> Tensor | InputError:
         try:

@@ -120,12 +120,8 @@ class Estimate:
 
     def save(self, path: Path | str) -> None:
         """Write the estimate as JSON."""
-        fields = {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in vars(self).items()
-        }
-        numbers = {name: unknown_as_none(value) for name, value in fields.items()}
-        files.write_json(Path(path), {"format": FORMAT, **numbers})
+        fields = {name: unknown_as_none(value) for name, value in vars(self).items()}
+        files.write_json(Path(path), {"format": FORMAT, **fields})
 
     @classmethod
     def load(cls, path: Path | str) -> Estimate:
@@ -191,7 +187,9 @@ def new_axes() -> Axes:
 
 
 def unknown_as_none(value: Any) -> Any:
-    """NaN as None, since JSON has no NaN."""
+    """An array as a list, and NaN as None, since JSON has no NaN."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, list):
-        return [unknown_as_none(one) for one in value]
+        return [unknown_as_none(item) for item in value]
     return None if isinstance(value, float) and np.isnan(value) else value

@@ -22,7 +22,7 @@ from pipeline import registry, seeds
 from pipeline.errors import InputError
 from pipeline.settings import Settings
 from pipeline.shapley.answer import Estimate
-from pipeline.shapley.game import Game, Processes, ValueFunction, says_of_draws
+from pipeline.shapley.game import Game, Processes, ValueFunction
 
 DEFAULT = "regression_adjusted"
 # With fewer evaluations per player than this, `leverage` is more accurate (docs/shapley.md).
@@ -141,9 +141,9 @@ def estimate(
         chosen: Estimator = registry.get("estimators", estimator or suited(n, budget))
         if noisy is None and processes is None:
             budget = _look_for_noise(played, game, chosen.name, budget)
-        found = chosen(played, generator(seed), budget, **options)
+        answer = chosen(played, generator(seed), budget, **options)
     return replace(
-        found,
+        answer,
         players=names,
         interrupted=played.interrupted,
         noisy=played.noisy,
@@ -155,7 +155,8 @@ def _look_for_noise(played: Game, game: ValueFunction, name: str, budget: int | 
     """Evaluate V(N) twice to detect noise, unless V declares its draws; return the budget left."""
     n = played.n_players
     least = 2**n if name == "exact" else 2 * n + 4
-    if says_of_draws(game) or (budget is not None and budget <= least):
+    declared = hasattr(game, "redraws") or hasattr(game, "redraw")
+    if declared or (budget is not None and budget <= least):
         return budget
     played.notice_noise()
     return budget and budget - (2 if played.noisy else 1)

@@ -246,11 +246,6 @@ def keys_of(coalitions: NDArray[np.bool_]) -> list[bytes]:
     return [row.tobytes() for row in np.packbits(coalitions, axis=1)]
 
 
-def says_of_draws(value_function: ValueFunction) -> bool:
-    """Whether a value function declares how it changes between draws."""
-    return hasattr(value_function, "redraws") or hasattr(value_function, "redraw")
-
-
 def within_budget(
     game: Game, units: Iterator[NDArray[np.bool_]], budget: int, at_most: int
 ) -> list[NDArray[np.bool_]]:

@@ -123,10 +123,11 @@ def estimate_interactions(
     Raises:
         InputError: the budget is too small for two samples, or the seed is invalid.
     """
-    n, names = named(players)
+    n, given = named(players)
+    names = given or tuple(map(str, range(n)))
     played = Game(game, n, noisy=noisy, batch_size=batch_size)
     if budget is not None and n <= exact_up_to(budget) and not played.redraws:
-        return _enumerated(played, names or numbers(n))
+        return _enumerated(played, names)
     cost = 1 + n + comb(n, 2)
     require_budget(budget, 2 * cost)
     count = M if budget is None else budget // cost
@@ -143,7 +144,7 @@ def estimate_interactions(
         main_error,
         played.evaluations,
         len(samples) - 1,
-        names or numbers(n),
+        names,
     )
 
 
@@ -171,13 +172,13 @@ def _sample(
     """δ_ij float64[n, n] and main effects float64[n] from the values of `second_neighbours(S)`."""
     n = len(S)
     sign = np.where(S, 1.0, -1.0)
-    one = V[1 : n + 1]
-    two = np.zeros((n, n))
-    two[np.triu_indices(n, 1)] = V[n + 1 :]
-    two += two.T
-    pairs = sign[:, None] * sign * (V[0] - one[:, None] - one + two)
+    singles = V[1 : n + 1]  # V if one player is added or removed
+    doubles = np.zeros((n, n))  # V if two are
+    doubles[np.triu_indices(n, 1)] = V[n + 1 :]
+    doubles += doubles.T
+    pairs = sign[:, None] * sign * (V[0] - singles[:, None] - singles + doubles)
     np.fill_diagonal(pairs, np.nan)
-    return pairs, sign * (V[0] - one) - np.nansum(pairs, axis=1) / 2
+    return pairs, sign * (V[0] - singles) - np.nansum(pairs, axis=1) / 2
 
 
 def pair_indices(V: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -186,15 +187,10 @@ def pair_indices(V: NDArray[np.float64]) -> NDArray[np.float64]:
     cube = V.reshape((2,) * n)
     others = every_coalition(n - 2).sum(axis=1).reshape((2,) * (n - 2))
     weight = 1 / ((n - 1) * np.array([comb(n - 2, t) for t in range(n - 1)]))[others]
-    found = np.full((n, n), np.nan)
+    indices = np.full((n, n), np.nan)
     for i, j in combinations(range(n), 2):
         both = np.moveaxis(cube, (i, j), (0, 1))
-        found[i, j] = found[j, i] = np.sum(
+        indices[i, j] = indices[j, i] = np.sum(
             weight * (both[1, 1] - both[1, 0] - both[0, 1] + both[0, 0])
         )
-    return found
-
-
-def numbers(n: int) -> tuple[str, ...]:
-    """Names for players without names."""
-    return tuple(map(str, range(n)))
+    return indices

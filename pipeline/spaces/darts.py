@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces.genotype import Cell, Genotype, Node
-from pipeline.spaces.space import Space
+from pipeline.spaces.space import Space, softmax
 
 OPERATIONS = (
     "max_pool_3x3",
@@ -25,13 +25,13 @@ OPERATIONS = (
 CELL_TYPES = ("normal", "reduce")
 NODES = (2, 3, 4, 5)
 EDGES = tuple((node, source) for node in NODES for source in range(node))
-KEPT = 2  # edges that a node keeps
 
 
 class DartsSpace(Space):
     """Spaces with DARTS' cells and any operations."""
 
     family = "darts"
+    kept_edges = 2
     supernet_class = "pipeline.supernet.darts:DartsSupernet"
 
     def genotype_from(self, strength: np.ndarray, none_may_win: bool = False) -> Genotype:
@@ -56,7 +56,7 @@ class DartsSpace(Space):
         nodes: list[Node] = []
         for node in self.nodes:
             # sorted() is stable, so the lower index wins ties.
-            kept = sorted(self.incoming(node), key=lambda edge: -rank[edge[0]])[:KEPT]
+            kept = sorted(self.incoming(node), key=lambda edge: -rank[edge[0]])[: self.kept_edges]
             nodes.append(tuple((names[e][best[e]], source) for e, source in kept))
         return tuple(nodes)
 
@@ -66,15 +66,9 @@ class DartsSpace(Space):
         strength = np.zeros(selectable.shape)
         for t in range(len(self.cell_types)):
             for node in self.nodes:
-                for e, _ in rng.choice(self.incoming(node), KEPT, replace=False):
+                for e, _ in rng.choice(self.incoming(node), self.kept_edges, replace=False):
                     strength[t, e, rng.choice(np.flatnonzero(selectable[t, e]))] = 1.0
         return strength.ravel()
-
-
-def softmax(alpha: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis; reordering the values changes no bit of their weights."""
-    weights = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
-    return weights / np.sort(weights, axis=-1).sum(axis=-1, keepdims=True)
 
 
 def darts_space(name: str, settings: SupernetSettings, stem: str = "cifar") -> DartsSpace:

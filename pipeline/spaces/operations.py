@@ -13,7 +13,8 @@ alpha.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -177,6 +178,43 @@ def three_stages(
         parts.append(ResNetBlock(groups * width, 2 * groups * width, groups))
         parts.extend(make_cell(2 * width) for _ in range(cells))
     return parts
+
+
+@dataclass(frozen=True)
+class CellShape:
+    """The channels and the stride of a cell of DARTS."""
+
+    n_in: tuple[int, int]  # channels of its two inputs
+    channels: int  # channels of each of its states
+    reduction: bool
+    halved: bool  # whether the second input is half as large as the first
+
+    def adapters(self, affine: bool = True) -> tuple[nn.Module, nn.Module]:
+        """Two modules that bring the inputs to the same size, with `channels` channels."""
+        shrink = FactorizedReduce if self.halved else ReLUConvBN
+        first = shrink(self.n_in[0], self.channels, affine=affine)
+        return first, ReLUConvBN(self.n_in[1], self.channels, affine=affine)
+
+
+def darts_cells(
+    channels: int, cells: int, stem: int, halved: bool, n_concat: int
+) -> Iterator[CellShape]:
+    """The cells of a DARTS network; those at 1/3 and 2/3 of the depth are reduction cells.
+
+    Args:
+        channels: channels of the states in the first cell; a reduction cell doubles them.
+        cells: number of cells.
+        stem: channels of both inputs of the first cell.
+        halved: whether the second input of the first cell is half as large as the first.
+        n_concat: number of states whose concatenation is the output of a cell.
+    """
+    before = last = stem
+    for i in range(cells):
+        reduction = i in (cells // 3, 2 * cells // 3)
+        channels *= 2 if reduction else 1
+        yield CellShape((before, last), channels, reduction, halved)
+        before, last = last, n_concat * channels
+        halved = reduction
 
 
 def conv_bn(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:

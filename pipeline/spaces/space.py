@@ -16,6 +16,15 @@ import numpy as np
 from pipeline.spaces.genotype import Genotype
 
 
+def softmax(alpha: np.ndarray, kept: np.ndarray | bool = True) -> np.ndarray:
+    """Softmax over the last axis, the operations of an edge; operations outside `kept` get 0.
+
+    Another order of the operations changes no bit of their weights.
+    """
+    weights = np.exp(alpha - alpha.max(axis=-1, keepdims=True)) * kept
+    return np.asarray(weights / np.sort(weights, axis=-1).sum(axis=-1, keepdims=True))
+
+
 @dataclass(frozen=True)
 class Player:
     """An operation on an edge; `edge` counts within the cell type."""
@@ -30,6 +39,7 @@ class Space(ABC):
     """A search space; each family of spaces is a subclass."""
 
     family: ClassVar[str]  # of its discrete networks, "darts" or "nasbench201"
+    kept_edges: ClassVar[int | None] = None  # edges into a node that a genotype keeps; None: all
     supernet_class: ClassVar[str]  # "module:Class", imported by `build_supernet`
 
     name: str  # as registered

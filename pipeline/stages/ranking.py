@@ -40,9 +40,9 @@ from pipeline.nasbench.additive import (
     main_effects,
     ranks,
     scores,
-    softmax,
 )
 from pipeline.nasbench.table import CODE
+from pipeline.spaces.space import softmax
 from pipeline.stages.query import MISSING, source
 from pipeline.stages.stage import stage
 
@@ -77,7 +77,7 @@ def rank(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Taus with their intervals, and the drawn architectures by index."""
     codes, accuracy = np.asarray(table.rows[CODE]), table.column(column)
-    score = scores(codes, softmax(alpha))
+    score = scores(codes, softmax(alpha.reshape(SHAPE)))
     raw = scores(codes, alpha.reshape(SHAPE))
     main, by_rank = (scores(codes, main_effects(codes, y)) for y in (accuracy, ranks(accuracy)))
     rng = seeds.numpy_generator(settings.sample_seed, "ranking")
@@ -122,7 +122,7 @@ def by_epoch(
     found = []
     for epoch, alpha in enumerate(strengths):
         arch = space.genotype_from(alpha, none_may_win).to_arch_string()
-        index, score = table.index_of(arch), scores(codes, softmax(alpha))
+        index, score = table.index_of(arch), scores(codes, softmax(alpha.reshape(SHAPE)))
         row = {"epoch": epoch, "moved": int((alpha != strengths[0]).any()), "index": index}
         accuracies = {name: float(table.column(name)[index]) for name in columns}
         taus = {f"tau_{name}": kendall(score, table.column(name)) for name in columns}

@@ -16,7 +16,6 @@ from torch import Tensor
 from pipeline.data import Images
 from pipeline.devices import autocast
 from pipeline.spaces import Space
-from pipeline.strategies.edges import KEPT_EDGES
 from pipeline.supernet import Supernet, evaluation_mode
 
 Choose = Callable[[int, np.ndarray], int]
@@ -33,7 +32,7 @@ def may_win(space: Space, none_may_win: bool) -> np.ndarray:
     In DARTS' spaces `none` is never allowed, even if `none_may_win` is true.
     """
     shape = (space.n_edges, space.n_operations)
-    if none_may_win and space.family not in KEPT_EDGES:
+    if none_may_win and space.kept_edges is None:
         return np.ones(shape, dtype=bool)
     return space.selectable().reshape(shape)
 
@@ -94,16 +93,16 @@ def best_of(
     strengths: Sequence[np.ndarray],
 ) -> tuple[np.ndarray, float, int]:
     """The most accurate architecture (the first one on ties), its accuracy, images classified."""
-    found = [shared_accuracy(supernet, batches, strength) for strength in strengths]
-    best = int(np.argmax([accuracy for accuracy, _ in found]))
-    return strengths[best], found[best][0], sum(n for _, n in found)
+    measured = [shared_accuracy(supernet, batches, strength) for strength in strengths]
+    best = int(np.argmax([accuracy for accuracy, _ in measured]))
+    return strengths[best], measured[best][0], sum(n for _, n in measured)
 
 
 def value_batches(
-    valid: Images, n_images: int | None, batch_size: int, generator: object
+    valid: Images, n_images: int | None, batch_size: int, generator: torch.Generator
 ) -> list[tuple[Tensor, Tensor]]:
     """Unaugmented images, drawn once, in batches of nearly equal size; None: all images."""
-    images, labels = valid.sample(n_images or valid.n, generator)  # type: ignore[arg-type]
+    images, labels = valid.sample(n_images or valid.n, generator)
     return in_batches(images, labels, batch_size)
 
 
@@ -118,7 +117,7 @@ def _slots(space: Space) -> Iterator[list[int]]:
     for t in range(len(space.cell_types)):
         for node in space.nodes:
             edges = [t * len(space.edges) + e for e, _ in space.incoming(node)]
-            if space.family in KEPT_EDGES:
-                yield from [edges] * KEPT_EDGES[space.family]
+            if space.kept_edges:
+                yield from [edges] * space.kept_edges
             else:
                 yield from ([edge] for edge in edges)

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from pipeline import seeds
 from pipeline.data import Images
+from pipeline.spaces.space import softmax
 from pipeline.strategies.architectures import value_batches
-from pipeline.strategies.edges import KEPT_EDGES, ranked_strength, softmax_rows
+from pipeline.strategies.edges import ranked_strength
 from pipeline.strategies.gradient import GradientSearch
 from pipeline.strategies.perturbation import Perturbation, due_decisions
 from pipeline.strategies.weights import cosine
@@ -73,7 +74,7 @@ class DartsPt(GradientSearch):
         order = seeds.numpy_generator(self.seed, "edges").permutation(n)
         for edge in (edge for i in due for edge in range(order[i], self.space.n_edges, n)):
             self._kept[edge] = probe.costliest_operation(edge)
-        if due[-1] == n - 1 and self.space.family in KEPT_EDGES:
+        if due[-1] == n - 1 and self.space.kept_edges:
             self._importance = (1 + probe.cost_of_edges()) / 2
         return probe.n_images
 
@@ -85,7 +86,7 @@ class DartsPt(GradientSearch):
 
     def strength(self) -> np.ndarray:
         """The chosen operations; edges rank by the accuracy lost by their removal."""
-        mixing = softmax_rows(self.alpha(), self.space.n_operations) * self._kept
+        mixing = softmax(self.alpha().reshape(self._kept.shape)) * self._kept
         return ranked_strength(self.space, mixing, self._importance)
 
     def state_dict(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.strategies.edges import softmax_rows
+from pipeline.spaces.space import softmax
 from pipeline.strategies.growth import grow, inherit_momentum
 from pipeline.strategies.progressive import ProgressiveSearch, strongest
 from pipeline.strategies.sampling import dirichlet
@@ -59,5 +59,5 @@ class DrNas(ProgressiveSearch):
 
     def strength(self) -> np.ndarray:
         """Log softmax(α) over the remaining operations; pruned ones rank last."""
-        mixing = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
+        mixing = softmax(self.alpha().reshape(self.kept.shape), self.kept)
         return np.log(mixing + 1e-9).ravel()

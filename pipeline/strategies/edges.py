@@ -10,9 +10,6 @@ import numpy as np
 
 from pipeline.spaces import Space
 
-# Number of incoming edges that a genotype keeps for each node, by family; other families keep all.
-KEPT_EDGES = {"darts": 2}
-
 
 def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) -> np.ndarray:
     """Strengths that rank operations by their weights and edges by their importance.
@@ -30,7 +27,7 @@ def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) ->
     Returns:
         float64 [edges * operations].
     """
-    if space.family not in KEPT_EDGES:
+    if space.kept_edges is None:
         return np.log(mixing + 1e-9).ravel()
     edges = np.arange(len(mixing))
     selectable = space.selectable().reshape(mixing.shape)
@@ -41,19 +38,6 @@ def ranked_strength(space: Space, mixing: np.ndarray, importance: np.ndarray) ->
     others *= ((1 - share) / others.sum(axis=1))[:, None]
     others[edges, best] = share
     return np.log(others).ravel()
-
-
-def softmax_rows(
-    alpha: np.ndarray, n_operations: int, kept: np.ndarray | None = None
-) -> np.ndarray:
-    """Softmax of alpha [n_players] over the operations of each edge: [edges, operations].
-
-    Operations outside `kept`, bool [edges, operations], get 0; None: all are kept.
-    """
-    table = alpha.reshape(-1, n_operations)
-    mixing = np.exp(table - table.max(axis=1, keepdims=True))
-    mixing = mixing if kept is None else mixing * kept
-    return np.asarray(mixing / mixing.sum(axis=1, keepdims=True))
 
 
 def without_skips(space: Space, strength: np.ndarray, most: int) -> np.ndarray:

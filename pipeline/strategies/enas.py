@@ -28,8 +28,12 @@ from torch import Tensor
 
 from pipeline import seeds
 from pipeline.data import Images
-from pipeline.strategies import architectures
-from pipeline.strategies.architectures import one_hot
+from pipeline.strategies.architectures import (
+    best_of,
+    one_hot,
+    shared_accuracy,
+    value_batches,
+)
 from pipeline.strategies.controller import Controller, PolicyGradient
 from pipeline.strategies.weights import WeightSharing, cosine
 
@@ -39,7 +43,6 @@ class Enas(WeightSharing):
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
-
         seed = seeds.derive(self.seed, "controller")
         self._controller = Controller(self.space, self.search.supernet.none_may_win, seed)
         self._training = PolicyGradient(self._controller, self.settings)
@@ -72,18 +75,16 @@ class Enas(WeightSharing):
     def _reward(self, players: list[int], valid: Images) -> float:
         """Accuracy of an architecture on one batch."""
         batches = [valid.sample(self.search.batch_size, self._draws)]
-        accuracy, n = architectures.shared_accuracy(
-            self.supernet, batches, one_hot(self.space, players)
-        )
+        accuracy, n = shared_accuracy(self.supernet, batches, one_hot(self.space, players))
         self._n_images += n
         return accuracy
 
     def _choose(self, valid: Images) -> None:
         """Keep the best of some draws."""
         n, size = self.settings.value_images, self.search.batch_size
-        batches = architectures.value_batches(valid, n, size, self._draws)
+        batches = value_batches(valid, n, size, self._draws)
         drawn = [self._draw() for _ in range(self.settings.candidates)]
-        best, _, n = architectures.best_of(self.supernet, batches, drawn)
+        best, _, n = best_of(self.supernet, batches, drawn)
         self._alpha.copy_(torch.from_numpy(best))
         self._n_images += n
 

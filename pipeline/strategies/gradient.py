@@ -28,7 +28,7 @@ from pipeline.strategies.weights import Tally, WeightSharing
 from pipeline.supernet import mixture
 from pipeline.training.optimisers import Adam
 
-Batch = tuple["Tensor", "Tensor"]
+Batch = tuple[Tensor, Tensor]
 
 
 class GradientSearch(WeightSharing):
@@ -102,10 +102,9 @@ class GradientSearch(WeightSharing):
             mixing = self.relaxed()
             if is_own:
                 loss = self.loss(images, labels, mixing, tally) * share
-                for gradient, own in zip(
-                    total, torch.autograd.grad(loss, self.architecture()), strict=True
-                ):
-                    gradient += own
+                gradients = torch.autograd.grad(loss, self.architecture())
+                for sum_so_far, gradient in zip(total, gradients, strict=True):
+                    sum_so_far += gradient
         return tuple(self.ranks.sum(gradient) for gradient in total)
 
     def relaxed(self) -> Tensor:

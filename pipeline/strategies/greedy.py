@@ -18,7 +18,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.spaces import Space
-from pipeline.strategies.edges import KEPT_EDGES
 
 OPEN, PRUNED = -1, -2
 
@@ -50,7 +49,7 @@ class Decisions:
         n = len(self._space.edges)
         target, _ = self._space.edges[edge % n]
         beside = edge - edge % n + np.array([e for e, _ in self._space.incoming(target)])
-        enough = KEPT_EDGES.get(self._space.family, len(beside))
+        enough = self._space.kept_edges or len(beside)
         if (self.operation[beside] >= 0).sum() == enough:
             self.operation[beside[self.operation[beside] == OPEN]] = PRUNED
 

@@ -33,16 +33,10 @@ def grow(supernet: Supernet, seed: int, k: int) -> bool:
     """Let 1/k of the channels pass through the operations (Net2Wider); return whether k changed."""
     if k == supernet.settings.partial_channels:
         return False
-    fresh = reshaped(supernet, seed, partial_channels=k)
-    inherit(fresh, supernet)
+    fresh, old = reshaped(supernet, seed, partial_channels=k), supernet.state_dict()
+    fresh.load_state_dict({name: widened(old[name], x) for name, x in fresh.state_dict().items()})
     adopt(supernet, fresh)
     return True
-
-
-def inherit(fresh: Supernet, supernet: Supernet) -> None:
-    """Initialise the layers of a wider supernet from those of a narrower one."""
-    old = supernet.state_dict()
-    fresh.load_state_dict({name: widened(old[name], x) for name, x in fresh.state_dict().items()})
 
 
 def inherit_momentum(fresh: SGD, optimiser: SGD) -> None:

@@ -17,7 +17,8 @@ import math
 import numpy as np
 from torch import Tensor
 
-from pipeline.strategies.edges import softmax_rows, without_skips
+from pipeline.spaces.space import softmax
+from pipeline.strategies.edges import without_skips
 from pipeline.strategies.gradient import Batch
 from pipeline.strategies.growth import adopt, reshaped
 from pipeline.strategies.progressive import ProgressiveSearch, strongest
@@ -71,7 +72,7 @@ class PDarts(ProgressiveSearch):
 
     def strength(self) -> np.ndarray:
         """Log weights of the remaining operations; at most `max_skips` skip connections can win."""
-        mixing = softmax_rows(self.alpha(), self.space.n_operations, self.kept)
+        mixing = softmax(self.alpha().reshape(self.kept.shape), self.kept)
         return without_skips(self.space, np.log(mixing + 1e-9).ravel(), self.settings.max_skips)
 
 

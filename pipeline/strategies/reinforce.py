@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.strategies.edges import softmax_rows
+from pipeline.spaces.space import softmax
 from pipeline.strategies.table_search import Architecture, TableSearch
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
@@ -42,7 +42,7 @@ class Reinforce(TableSearch):
 
     def _policy(self) -> np.ndarray:
         """π, [edges, operations]."""
-        return softmax_rows(self._theta.ravel(), self._theta.shape[1])
+        return softmax(self._theta)
 
     def tell(self, architecture: Architecture, value: float) -> None:
         """One step of the baseline, then of the policy."""

@@ -50,9 +50,9 @@ class Remaining:
 
         return choose_all(self._space, choose, self._none_may_win)
 
-    def remove(self, found: Evaluated) -> None:
+    def remove(self, evaluated: Evaluated) -> None:
         """Fit the values to the remaining architectures and remove the weakest player."""
-        fitted = additive(found.among(self.left), len(self.left))
+        fitted = additive(evaluated.among(self.left), len(self.left))
         self.a = np.where(self.left, fitted, self.a)
         weakest = behind(self.a, self.left, self._space.n_operations).argmax()
         self.order[weakest] = self.next

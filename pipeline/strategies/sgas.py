@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from pipeline.data import Images
-from pipeline.strategies.edges import ranked_strength, softmax_rows
+from pipeline.spaces.space import softmax
+from pipeline.strategies.edges import ranked_strength
 from pipeline.strategies.gradient import GradientSearch
 from pipeline.strategies.greedy import OPEN, PRUNED, Decisions, edge_scores
 
@@ -46,7 +47,7 @@ class Sgas(GradientSearch):
         return {**metrics, "edges_open": int((self._decisions.operation == OPEN).sum())}
 
     def _scores(self) -> tuple[np.ndarray, np.ndarray]:
-        mixing = softmax_rows(self.alpha(), self.space.n_operations)
+        mixing = softmax(self.alpha().reshape(-1, self.space.n_operations))
         selectable = self.space.selectable().reshape(mixing.shape)
         past = self._past if self.settings.criterion == 2 else None
         return edge_scores(mixing, selectable, len(self.space.cell_types), past)

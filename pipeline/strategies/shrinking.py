@@ -60,8 +60,8 @@ class Shrinking(WeightSharing):
         """Remove an operation; return the number of images classified."""
         drawn = [self._remaining.draw(self._rng) for _ in range(self.settings.architectures)]
         seed = seeds.derive(self.seed, "removal", self._remaining.next)
-        found, n = evaluate(self.supernet, valid, drawn, self.settings.value_images, seed)
-        self._evaluated = self._evaluated.and_then(found, self.settings.memory * len(drawn))
+        evaluated, n = evaluate(self.supernet, valid, drawn, self.settings.value_images, seed)
+        self._evaluated = self._evaluated.and_then(evaluated, self.settings.memory * len(drawn))
         self._remaining.remove(self._evaluated)
         return n
 
@@ -73,13 +73,16 @@ class Shrinking(WeightSharing):
 
     def record(self) -> dict[str, np.ndarray]:
         """Strength, values and the remaining players after the epoch."""
-        own = {"values": self._remaining.a.copy(), "left": self._remaining.left.copy()}
-        return {**super().record(), **own}
+        values, left = self._remaining.a.copy(), self._remaining.left.copy()
+        return {**super().record(), "values": values, "left": left}
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, the order of removals, and the evaluations that values are fitted to."""
-        own = {"remaining": self._remaining.state_dict(), "evaluated": self._evaluated.state_dict()}
-        return {**super().state_dict(), **own}
+        return {
+            **super().state_dict(),
+            "remaining": self._remaining.state_dict(),
+            "evaluated": self._evaluated.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state that `state_dict` returned."""

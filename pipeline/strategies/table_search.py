@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -120,13 +119,9 @@ class TableSearch(Strategy):
         allowed = self.allowed()
         return tuple(int(rng.choice(allowed)) for _ in range(self.space.n_edges))
 
-    @cached_property
-    def _allowed(self) -> np.ndarray:
-        return np.flatnonzero(may_win(self.space, self.search.supernet.none_may_win)[0])
-
     def allowed(self) -> np.ndarray:
         """The operations that an edge may have."""
-        return self._allowed
+        return np.flatnonzero(may_win(self.space, self.search.supernet.none_may_win)[0])
 
     def _one_hot(self, architecture: Architecture) -> np.ndarray:
         n = self.space.n_operations

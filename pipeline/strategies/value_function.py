@@ -33,8 +33,8 @@ from pipeline.registry.strategies.shapley import ValueSettings
 from pipeline.shapley import Estimate, estimate, option_names
 from pipeline.shapley.game import Processes
 from pipeline.strategies.architectures import in_batches
-from pipeline.strategies.recalibration import recalibrated
 from pipeline.supernet import ActivationCache, Supernet, evaluation_mode, mixture
+from pipeline.supernet.batch_norm import recalibrated
 
 __all__ = ["ValueFunction", "ValueSettings", "shapley_values"]
 
@@ -176,9 +176,9 @@ class ValueFunction:
 
     def cost(self, processes: Processes | None = None) -> dict[str, int]:
         """Images forward and backward, summed over processes."""
-        own = self.images_forward, self.images_backward
-        all_of_them = processes.exchange(own) if processes else [own]
-        forward, backward = map(sum, zip(*all_of_them, strict=True))
+        images = self.images_forward, self.images_backward
+        of_processes = processes.exchange(images) if processes else [images]
+        forward, backward = map(sum, zip(*of_processes, strict=True))
         return {"images_forward": forward, "images_backward": backward}
 
     def full(self) -> float:

@@ -29,34 +29,28 @@ from pipeline.data import Augment, Images
 from pipeline.data.batches import parts
 from pipeline.devices import autocast
 from pipeline.spaces import Space
+from pipeline.spaces.space import softmax
 from pipeline.strategies.contract import Strategy
-from pipeline.strategies.edges import ranked_strength, softmax_rows
+from pipeline.strategies.edges import ranked_strength
 from pipeline.supernet import Supernet, mixture, saved
 from pipeline.training.distributed import Ranks, digest_of
 from pipeline.training.optimisers import SGD
 from pipeline.training.stopping import check_finite
 
 NOISE = 1e-3
-BeforeStep = Callable[["Tensor", "Tensor"], None]
+BeforeStep = Callable[[Tensor, Tensor], None]
 
 
 class WeightSharing(Strategy):
     """A strategy that trains a supernet; a subclass adds the update of alpha."""
 
-    def __init__(
-        self,
-        space: Space,
-        supernet: Supernet | None,
-        settings: Any,
-        search: SearchSettings,
-        seed: int,
-        device: torch.device,
-    ):
-        super().__init__(space, supernet, settings, search, seed, device)
+    def __init__(self, space: Space, supernet: Supernet | None, *arguments: Any):
+        super().__init__(space, supernet, *arguments)
         if supernet is None:
             raise ValueError(f"{type(self).__name__} trains a supernet, but there is none")
         self.supernet = supernet
-        self._alpha = torch.from_numpy(initial_noise(space.n_players, seed, "alpha")).to(device)
+        noise = initial_noise(space.n_players, self.seed, "alpha")
+        self._alpha = torch.from_numpy(noise).to(self.device)
         self.weight_optimiser = self.new_weight_optimiser()
 
     @property
@@ -176,7 +170,7 @@ class WeightSharing(Strategy):
         edge_weights = self.supernet.edge_weights()
         if edge_weights is None:
             return self.alpha()
-        mixing = softmax_rows(self.alpha(), self.space.n_operations)
+        mixing = softmax(self.alpha().reshape(-1, self.space.n_operations))
         selectable = self.space.selectable().reshape(mixing.shape)
         best = np.where(selectable, mixing, 0).max(axis=1)
         importance = best * edge_weights.detach().double().cpu().numpy().ravel()
@@ -221,8 +215,8 @@ class Tally:
     def share(self, ranks: Ranks) -> None:
         """Sum over all ranks."""
         if ranks.n > 1:
-            found = ranks.exchange((self.n, float(self._loss_sum), int(self._n_correct)))
-            n, losses, n_correct = zip(*found, strict=True)
+            sums = ranks.exchange((self.n, float(self._loss_sum), int(self._n_correct)))
+            n, losses, n_correct = zip(*sums, strict=True)
             self.n, self._loss_sum, self._n_correct = sum(n), sum(losses), sum(n_correct)
 
     @property

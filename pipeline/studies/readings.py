@@ -26,8 +26,9 @@ from pipeline import paths
 from pipeline.config.studies import Study, walk_job
 from pipeline.files import read_arrays, read_json
 from pipeline.nasbench import Table
-from pipeline.nasbench.additive import softmax
+from pipeline.nasbench.additive import SHAPE
 from pipeline.nasbench.game import N_PLAYERS, TableGame
+from pipeline.spaces.space import softmax
 from pipeline.studies.agreement import Ranking, with_reference
 from pipeline.studies.estimators import estimates, phi_of, read_walk
 from pipeline.studies.walks import VALUE_NAMES, Walks, together
@@ -68,7 +69,7 @@ def _alpha_row(search: Path) -> Found:
     """softmax(α), minus the weight of `none` on the same edge, so that `none` counts as zero."""
     alpha = read_arrays(search / "strength.npz", whole=["alpha_history"])["alpha_history"][-1]
     if alpha.any():
-        weights = softmax(alpha)
+        weights = softmax(alpha.reshape(SHAPE))
         row = {"batch_norm": "", "reading": "softmax of alpha itself"}
         yield row, (weights - weights[:, :1])[:, 1:].ravel()
 

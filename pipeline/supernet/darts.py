@@ -17,9 +17,9 @@ from pipeline.config.recipes import SupernetSettings
 from pipeline.spaces import Space
 from pipeline.spaces.operations import (
     STEM_MULTIPLIER,
-    FactorizedReduce,
-    ReLUConvBN,
+    CellShape,
     conv_bn,
+    darts_cells,
     imagenet_stem,
 )
 from pipeline.supernet.cell import MixedCell, Present
@@ -37,22 +37,14 @@ class DartsSupernet(Supernet):
 
     def __init__(self, space: Space, settings: SupernetSettings, classes: int) -> None:
         super().__init__(space, settings, classes)
-        channels = settings.channels
-        before = last = STEM_MULTIPLIER * channels
-        halved = space.stem == "imagenet"  # is the second input half as large as the first?
+        stem = STEM_MULTIPLIER * settings.channels
+        imagenet, n_concat = space.stem == "imagenet", len(space.concat)
         self.stem = nn.ModuleList(
-            imagenet_stem(last) if halved else [conv_bn(3, last), nn.Identity()]
+            imagenet_stem(stem) if imagenet else [conv_bn(3, stem), nn.Identity()]
         )
-        self.cells = nn.ModuleList()
-        for i in range(settings.cells):
-            reduction = i in (settings.cells // 3, 2 * settings.cells // 3)
-            channels *= 2 if reduction else 1
-            self.cells.append(
-                DartsSupernetCell(space, settings, (before, last), channels, reduction, halved)
-            )
-            before, last = last, len(space.concat) * channels
-            halved = reduction
-        self.classifier = nn.Linear(last, classes)
+        shapes = [*darts_cells(settings.channels, settings.cells, stem, imagenet, n_concat)]
+        self.cells = nn.ModuleList(DartsSupernetCell(space, settings, shape) for shape in shapes)
+        self.classifier = nn.Linear(n_concat * shapes[-1].channels, classes)
 
     def features(
         self,
@@ -86,27 +78,17 @@ class DartsSupernet(Supernet):
 class DartsSupernetCell(nn.Module):
     """Brings both inputs to the same shape and applies the mixed cell."""
 
-    def __init__(
-        self,
-        space: Space,
-        settings: SupernetSettings,
-        n_in: tuple[int, int],
-        channels: int,
-        reduction: bool,
-        halved: bool,
-    ) -> None:
+    def __init__(self, space: Space, settings: SupernetSettings, shape: CellShape) -> None:
         super().__init__()
-        self.cell_type = REDUCE if reduction else NORMAL
-        shrink = FactorizedReduce if halved else ReLUConvBN
-        self.first = shrink(n_in[0], channels, affine=False)
-        self.second = ReLUConvBN(n_in[1], channels, affine=False)
+        self.cell_type = REDUCE if shape.reduction else NORMAL
+        self.first, self.second = shape.adapters(affine=False)
         make_cell = FusedCell if settings.fused else MixedCell
         self.cell = make_cell(
             space,
             self.cell_type,
-            channels,
+            shape.channels,
             settings.partial_channels,
-            reduction,
+            shape.reduction,
             settings.pool_batch_norm,
         )
 

@@ -11,7 +11,6 @@ from pipeline.nasbench.additive import (
     main_effects,
     ranks,
     scores,
-    softmax,
     spearman,
 )
 from pipeline.nasbench.table import CODE
@@ -32,12 +31,6 @@ def test_scores_are_means_over_edges():
     strength = np.arange(30.0).reshape(6, 5)
     code = np.array([[0, 1, 2, 3, 4, 0]], dtype=np.uint8)
     assert scores(code, strength) == pytest.approx(np.mean([0, 6, 12, 18, 24, 25]))
-
-
-def test_softmax_of_each_edge():
-    weights = softmax(np.log(np.tile([1.0, 2, 3, 4, 10], 6)))
-    assert np.allclose(weights, np.array([1, 2, 3, 4, 10]) / 20)
-    assert np.allclose(softmax(np.full(30, 1e4)), 0.2)
 
 
 def test_correlations_are_scipys():

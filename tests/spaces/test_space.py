@@ -15,6 +15,7 @@ from pipeline import registry
 from pipeline.config.recipes import SupernetSettings
 from pipeline.networks import build
 from pipeline.spaces import Genotype, Space
+from pipeline.spaces.space import softmax
 
 
 def space(name: str, include_none: bool = True) -> Space:
@@ -205,6 +206,16 @@ def test_spaces_need_no_torch() -> None:
         "assert not {'torch', 'mlflow'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_softmax_of_each_edge() -> None:
+    alpha = np.log(np.tile([1.0, 2, 3, 4, 10], (6, 1)))
+    assert np.allclose(softmax(alpha), np.array([1, 2, 3, 4, 10]) / 20)
+    assert np.allclose(softmax(np.full((6, 5), 1e4)), 0.2)
+    kept = np.array([False, True, True, False, False])
+    assert np.allclose(softmax(alpha, kept), np.array([0, 2, 3, 0, 0]) / 5)
+    backwards = softmax(alpha[:, ::-1])[:, ::-1]
+    assert (softmax(alpha) == backwards).all()
 
 
 def test_genotype_of_a_space_is_read_back() -> None:
